@@ -1,0 +1,66 @@
+"""Marks on the fields of the models: what the platform does with a field beyond its type.
+
+Read by `shape.py`, which turns models and marks into the tree that every other room walks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Default:
+    """The documented default: a spec without the field means the same as one with this value.
+
+    Used for comparing and for leaving fields out of an export; never written into what is sent.
+    """
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ServerChosen:
+    """Left out of a spec, the platform chooses the value or keeps the one it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A credential: stored as ``EV[1:…]`` ciphertext, which is what the API returns and what may be sent back."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretWhenTyped:
+    """A credential if the sibling field ``type`` says ``SECRET`` (environment variables)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The fields that tell the items of a list apart; the order of such a list means nothing."""
+
+    fields: tuple[str, ...]
+
+    def __init__(self, *fields: str) -> None:
+        object.__setattr__(self, "fields", fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """A list whose order means something. A list with neither this nor an identity is a set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """A string with several spellings of one meaning, see `canonical_spelling` in `spelling.py`."""
+
+    kind: Literal["path", "duration", "hostname", "region", "job-kind"]
+
+
+@dataclass(frozen=True, slots=True)
+class Deprecated:
+    """Accepted, but there is a newer way: ``instead`` names it."""
+
+    instead: str
+
+
+Mark = Default | ServerChosen | Secret | SecretWhenTyped | Identity | Ordered | Spelling | Deprecated

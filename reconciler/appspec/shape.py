@@ -1,0 +1,164 @@
+"""The app spec as a plain tree: what rooms walk instead of pydantic's internals.
+
+`SPEC` is derived once from `models.AppSpec` and its marks. A `Shape` is one of
+
+- `Scalar`   a string, integer, number or boolean
+- `Listing`  items that are told apart by identity, that are ordered, or that form a set
+- `Record`   named fields
+"""
+
+from __future__ import annotations
+
+import types
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+
+from reconciler.appspec.marks import (
+    Default,
+    Deprecated,
+    Identity,
+    Ordered,
+    Secret,
+    SecretWhenTyped,
+    ServerChosen,
+    Spelling,
+)
+from reconciler.appspec.models import AppSpec
+from reconciler.appspec.parts import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pydantic.fields import FieldInfo
+
+
+class _Missing:
+    """The type of `MISSING`, which is told apart from None: null is a value people write."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING = _Missing()
+"""There is no documented default."""
+
+ScalarType = Literal["string", "integer", "number", "boolean"]
+_SCALARS: dict[type, ScalarType] = {str: "string", int: "integer", float: "number", bool: "boolean"}
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A single value. ``choices`` are the documented values of an enumeration."""
+
+    type: ScalarType
+    choices: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list: told apart by the fields in ``identity``, else ``ordered``, else a set of scalars."""
+
+    item: Shape
+    identity: tuple[str, ...] = ()
+    ordered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of a record, with what its marks say."""
+
+    name: str
+    shape: Shape
+    required: bool = False
+    default: Any = MISSING
+    server_chosen: bool = False
+    secret: bool = False
+    secret_when_typed: bool = False
+    spelling: str = ""
+    deprecated: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Named fields, in the order people write them."""
+
+    title: str
+    fields: Mapping[str, Field]
+
+
+Shape = Scalar | Listing | Record
+
+
+def identity_of(listing: Listing, item: Mapping[str, Any]) -> str:
+    """What tells an item apart in its list, as people read it: ``web``, ``PORT``, ``CPU_UTILIZATION/GREATER_THAN/80``.
+
+    A field that is left out counts as its documented default; an item that lacks its name altogether has the identity "".
+    """
+    assert isinstance(listing.item, Record)
+    parts = []
+    for name in listing.identity:
+        value = item.get(name)
+        if value is None:
+            default = listing.item.fields[name].default
+            value = "" if default is MISSING else default
+        parts.append(f"{value:g}" if isinstance(value, float | int) and not isinstance(value, bool) else str(value))
+    return "/".join(parts)
+
+
+def _bare(annotation: Any) -> Any:
+    """The annotation without Annotated and without None."""
+    while True:
+        origin = get_origin(annotation)
+        if origin is Annotated:
+            annotation = get_args(annotation)[0]
+        elif origin in (Union, types.UnionType):
+            (annotation,) = (arg for arg in get_args(annotation) if arg is not type(None))
+        else:
+            return annotation
+
+
+def _shape(annotation: Any, marks: Sequence[Any]) -> Shape:
+    bare = _bare(annotation)
+    if get_origin(bare) is list:
+        identity = next((mark.fields for mark in marks if isinstance(mark, Identity)), ())
+        ordered = any(isinstance(mark, Ordered) for mark in marks)
+        return Listing(_shape(get_args(bare)[0], ()), identity, ordered)
+    if get_origin(bare) is Literal:
+        choices = get_args(bare)
+        return Scalar(_SCALARS[type(choices[0])], choices)
+    if isinstance(bare, type) and issubclass(bare, Part):
+        return record(bare)
+    return Scalar(_SCALARS[bare])
+
+
+def _field(name: str, info: FieldInfo) -> Field:
+    marks = info.metadata
+
+    def mark(kind: type) -> Any:
+        return next((found for found in marks if isinstance(found, kind)), None)
+
+    default, spelling, deprecated = mark(Default), mark(Spelling), mark(Deprecated)
+    return Field(
+        name=name,
+        shape=_shape(info.annotation, marks),
+        required=info.is_required(),
+        default=MISSING if default is None else default.value,
+        server_chosen=mark(ServerChosen) is not None,
+        secret=mark(Secret) is not None,
+        secret_when_typed=mark(SecretWhenTyped) is not None,
+        spelling=spelling.kind if spelling else "",
+        deprecated=deprecated.instead if deprecated else "",
+        description=info.description or "",
+    )
+
+
+@cache
+def record(model: type[Part]) -> Record:
+    """The shape of a model."""
+    return Record(model.__name__, {name: _field(name, info) for name, info in model.model_fields.items()})
+
+
+SPEC: Record = record(AppSpec)
+"""The shape of a whole app spec."""

@@ -1,0 +1,161 @@
+"""`reconcile.yaml`: variables, and the policy by which each app is planned and rolled out.
+
+The models are the file's schema, too: `reconcile schema config` prints it.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+
+
+def parse_duration(value: object) -> float:
+    """Seconds of a duration such as ``90s``, ``5m`` or ``1h30m``; a bare number is seconds.
+
+    Raises:
+        ValueError: the text is no duration.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    parts = _DURATION.findall(value) if isinstance(value, str) else []
+    if not parts or "".join(number + unit for number, unit in parts) != value:
+        raise ValueError(f"{value!r} is not a duration; write 90s, 5m or 1h30m")
+    return float(sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    Field(ge=0),
+    PlainSerializer(lambda seconds: f"{seconds:g}s", return_type=str),
+    WithJsonSchema({"type": ["string", "number"], "description": "a duration such as 90s, 5m or 1h30m"}),
+]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Timeouts(_Section):
+    """How long each part of a rollout may take."""
+
+    build: Duration = 3600.0
+    deploy: Duration = 1200.0
+    health: Duration = 300.0
+
+
+class Probe(_Section):
+    """An HTTP request against the app's live URL that must succeed throughout the soak."""
+
+    path: str = "/"
+    method: Literal["GET", "HEAD", "POST"] = "GET"
+    status: int | list[int] = 200
+    body: str = Field(default="", description="regular expression the answer's body must match")
+    headers: dict[str, str] = {}
+    count: int = Field(default=1, ge=1, description="successes in a row that are needed")
+    interval: Duration = 2.0
+    timeout: Duration = 10.0
+    verify_tls: bool = True
+
+
+class HealthPolicy(_Section):
+    """When a deployment that is active counts as healthy."""
+
+    soak: Duration = Field(default=30.0, description="how long it must stay healthy")
+    probe: Probe | None = None
+    components: bool = Field(default=True, description="judge the platform's component health")
+    unknown: Literal["wait", "healthy"] = Field(
+        default="healthy", description="what a component without a known state counts as once the soak is over"
+    )
+
+
+class Policy(_Section):
+    """How one app is planned and rolled out."""
+
+    source_versions: Literal["keep", "latest"] = Field(
+        default="keep", description="latest: an update also takes the newest commit or image of every source"
+    )
+    timeouts: Timeouts = Timeouts()
+    health: HealthPolicy = HealthPolicy()
+    on_failure: Literal["rollback", "pin", "leave"] = Field(
+        default="rollback", description="rollback (and commit), pin (leave pinned for a person), leave"
+    )
+    ignore: list[str] = Field(default=[], description="JSON pointers by identity, such as /services/web/instance_count")
+    secrets: Literal["keep", "fingerprint"] = Field(
+        default="keep", description="fingerprint: notice a changed secret by a keyed fingerprint"
+    )
+    depends_on: list[str] = Field(default=[], description="apps that must be healthy first")
+
+
+class Variable(_Section):
+    """A variable that is substituted in specs; without a default it must be set."""
+
+    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    default: str | None = None
+    secret: bool = Field(default=False, description="never show its value, wherever it is used")
+
+
+def _named(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+VariableEntry = Annotated[
+    Variable,
+    BeforeValidator(_named),
+    WithJsonSchema({"anyOf": [{"type": "string"}, Variable.model_json_schema()]}),
+]
+
+
+class Guards(_Section):
+    """What a run may not do unasked."""
+
+    max_changes: int = Field(default=30, ge=0, le=100, description="percent of the fleet that one run may change")
+    max_changes_from: int = Field(default=10, ge=1, description="number of apps from which max_changes holds")
+
+
+class Freeze(_Section):
+    """A time in which nothing is applied: from a cron expression for a duration, or between two dates."""
+
+    cron: str = Field(default="", description="when the window begins, five fields, in time_zone")
+    duration: Duration = Field(default=0.0, description="how long a window of a cron expression lasts")
+    start: str = Field(default="", description="ISO 8601, the window's begin")
+    end: str = Field(default="", description="ISO 8601, the window's end")
+    time_zone: str = "UTC"
+    reason: str = ""
+
+
+class Config(_Section):
+    """The whole file; every field may be left out."""
+
+    project: str = Field(default="", description="id of the project new apps are created in")
+    variables: list[VariableEntry] = []
+    defaults: Policy = Policy()
+    apps: dict[str, dict[str, Any]] = Field(default={}, description="policy by app; overrides the defaults")
+    moved: dict[str, str] = Field(default={}, description="old app name: new app name")
+    guards: Guards = Guards()
+    freeze: list[Freeze] = []
+    policies: str = Field(default="policies", description="folder of JSON Schemas that specs must satisfy")
+
+    @cached_property
+    def _policies(self) -> dict[str, Policy]:
+        base = self.defaults.model_dump(exclude_unset=True)
+        return {name: Policy.model_validate(_merged(base, own)) for name, own in self.apps.items()}
+
+    def policy(self, app: str) -> Policy:
+        """The policy of an app: the defaults, overridden by what stands under its name."""
+        return self._policies.get(app, self.defaults)
+
+
+def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Mappings are merged, everything else is replaced."""
+    out = dict(base)
+    for key, value in over.items():
+        old = out.get(key)
+        out[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return out

@@ -1,0 +1,39 @@
+"""The words of this room: `DesiredApp` and where it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.documents import Document
+    from reconciler.findings import Location
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredApp:
+    """One app of Git.
+
+    ``spec`` is the user's own document after substitution: what is sent is this, field for field.
+    ``wrapper`` is the JSON pointer under which the spec stands in its document (``/spec`` for deploy templates).
+    ``substituted`` are the pointers (within the spec) of scalars into which a declared variable was put.
+    ``secrets`` are plaintext values that must never reach an output.
+    """
+
+    name: str
+    spec: Mapping[str, Any]
+    document: Document
+    wrapper: str = ""
+    substituted: frozenset[str] = frozenset()
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+
+    @property
+    def file(self) -> str:
+        """The file the spec stands in, as it was named on the command line or found below it."""
+        return self.document.file
+
+    def locate(self, pointer: str) -> Location:
+        """Where a JSON pointer of the spec stands; the nearest parent that exists, for one that does not."""
+        return self.document.locate(self.wrapper + pointer)

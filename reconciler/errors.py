@@ -1,0 +1,129 @@
+"""Every exception this project raises on purpose.
+
+::
+
+    ReconcileError                 says what went wrong and how to mend it; the CLI shows it without a traceback
+    ├── UsageError                 a flag or combination of flags makes no sense                       exit 64
+    ├── InvalidInput               specs or configuration cannot be used; carries findings             exit 3
+    ├── PlanMismatch               a saved plan no longer matches Git or App Platform                  exit 7
+    ├── Interrupted                stopped by a signal; says what was left running                     exit 130
+    └── LiveError                  App Platform could not be asked, or refused                         exit 1
+        ├── TransportFailed        no usable answer: connection lost, timed out, not JSON
+        ├── AnswerLost             a write may have taken effect, its answer never arrived
+        └── ApiError               an answer with an error status
+            ├── Unauthorized       401, or 403 for a scope the token lacks
+            ├── NotFound           404
+            ├── Conflict           409, such as a name that is taken
+            ├── Rejected           400 and 422: the platform refuses the request's content
+            ├── RateLimited        429 beyond every retry
+            └── ServerFailed       5xx
+
+The message of an error never contains a secret: no token, no request body.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reconciler.findings import Finding
+
+
+class ReconcileError(Exception):
+    """Root of every deliberate error; ``message`` says what, ``hint`` says how to mend it."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(ReconcileError):
+    """The command line asks for something that makes no sense."""
+
+
+class InvalidInput(ReconcileError):
+    """Specs or configuration that cannot be used; every problem is a finding."""
+
+    def __init__(self, findings: Sequence[Finding], message: str = "", *, hint: str = "") -> None:
+        super().__init__(message or f"{len(findings)} problem(s) in the input", hint=hint)
+        self.findings = tuple(findings)
+
+
+class PlanMismatch(ReconcileError):
+    """The saved plan was made from another Git or another App Platform than the one found now."""
+
+
+class Interrupted(ReconcileError):
+    """A signal stopped the run; ``left_running`` names what goes on without us."""
+
+    def __init__(self, message: str, *, left_running: Sequence[str] = (), hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.left_running = tuple(left_running)
+
+
+class LiveError(ReconcileError):
+    """App Platform could not be asked, or refused."""
+
+    def __init__(self, message: str, *, method: str, path: str, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.method = method
+        self.path = path
+
+
+class TransportFailed(LiveError):
+    """No usable answer arrived, and repeating did not help."""
+
+
+class AnswerLost(LiveError):
+    """A write was sent and its answer never arrived: it may or may not have taken effect."""
+
+
+class ApiError(LiveError):
+    """An answer with an error status.
+
+    ``status`` is the HTTP status, ``error_id`` the platform's id (``not_found`` …), ``request_id``
+    what the vendor's support asks for; all but the status may be empty, as gateways answer HTML.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        method: str,
+        path: str,
+        status: int,
+        error_id: str = "",
+        request_id: str = "",
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, method=method, path=path, hint=hint)
+        self.status = status
+        self.error_id = error_id
+        self.request_id = request_id
+
+
+class Unauthorized(ApiError):
+    """401, or 403 where the token lacks a scope."""
+
+
+class NotFound(ApiError):
+    """404."""
+
+
+class Conflict(ApiError):
+    """409, such as an app name that is taken."""
+
+
+class Rejected(ApiError):
+    """400 or 422: the platform refuses the content of the request."""
+
+
+class RateLimited(ApiError):
+    """429 that outlasted every retry."""
+
+
+class ServerFailed(ApiError):
+    """5xx."""

@@ -1,0 +1,1 @@
+"""What App Platform has: the only door to it."""

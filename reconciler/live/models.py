@@ -1,0 +1,261 @@
+"""What App Platform answers: pure, typed, and tolerant of whatever it may add or leave out.
+
+Every field is optional on reading, unknown fields are kept, an unknown value of an enumeration stays readable.
+Source: the vendor's OpenAPI description and Go client.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidatorFunctionWrapHandler, WrapValidator
+
+
+class Phase(StrEnum):
+    """The phase of a deployment. Phases that nobody documented yet read as UNKNOWN."""
+
+    UNKNOWN = "UNKNOWN"
+    PENDING_BUILD = "PENDING_BUILD"
+    BUILDING = "BUILDING"
+    PENDING_DEPLOY = "PENDING_DEPLOY"
+    DEPLOYING = "DEPLOYING"
+    ACTIVE = "ACTIVE"
+    SUPERSEDED = "SUPERSEDED"
+    ERROR = "ERROR"
+    CANCELED = "CANCELED"
+
+    @classmethod
+    def _missing_(cls, value: object) -> Phase:
+        return cls.UNKNOWN
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the deployment will not move any more."""
+        return self in _TERMINAL
+
+    @property
+    def building(self) -> bool:
+        """Whether the build budget is what runs."""
+        return self in (Phase.UNKNOWN, Phase.PENDING_BUILD, Phase.BUILDING)
+
+
+_TERMINAL = frozenset({Phase.ACTIVE, Phase.SUPERSEDED, Phase.ERROR, Phase.CANCELED})
+
+
+class ComponentState(StrEnum):
+    """The state of a component's instances."""
+
+    UNKNOWN = "UNKNOWN"
+    HEALTHY = "HEALTHY"
+    UNHEALTHY = "UNHEALTHY"
+
+    @classmethod
+    def _missing_(cls, value: object) -> ComponentState:
+        return cls.UNKNOWN
+
+
+def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """What does not fit reads as None: an odd answer must not stop a rollout."""
+    try:
+        return handler(value)
+    except ValueError:
+        return None
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _list(value: Any) -> list[Any]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+Text = Annotated[str, BeforeValidator(_text)]
+Moment = Annotated[datetime | None, WrapValidator(_or_none)]
+Count = Annotated[int | None, WrapValidator(_or_none)]
+Ratio = Annotated[float | None, WrapValidator(_or_none)]
+Tree = Annotated[dict[str, Any], BeforeValidator(_mapping)]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class StepReason(_Answer):
+    """Why a step ended as it did."""
+
+    code: Text = ""
+    message: Text = ""
+
+
+class ProgressStep(_Answer):
+    """A step of a deployment, and the steps within it. ``status``: UNKNOWN PENDING RUNNING ERROR SUCCESS."""
+
+    name: Text = ""
+    status: Text = ""
+    component_name: Text = ""
+    message_base: Text = ""
+    started_at: Moment = None
+    ended_at: Moment = None
+    reason: Annotated[StepReason | None, WrapValidator(_or_none)] = None
+    steps: Annotated[tuple[ProgressStep, ...], BeforeValidator(_list)] = ()
+
+
+class Progress(_Answer):
+    """How far a deployment is. Judge a deployment by its phase, never by counting steps."""
+
+    pending_steps: Count = 0
+    running_steps: Count = 0
+    success_steps: Count = 0
+    error_steps: Count = 0
+    total_steps: Count = 0
+    steps: Annotated[tuple[ProgressStep, ...], BeforeValidator(_list)] = ()
+    summary_steps: Annotated[tuple[ProgressStep, ...], BeforeValidator(_list)] = ()
+
+
+class User(_Answer):
+    """Who asked for something."""
+
+    uuid: Text = ""
+    email: Text = ""
+    full_name: Text = ""
+
+
+class UserAction(_Answer):
+    """What a user did: CREATE_DEPLOYMENT, UPDATE_SPEC, ROLLBACK_APP, REVERT_APP_ROLLBACK, RESTART …"""
+
+    user: Annotated[User | None, WrapValidator(_or_none)] = None
+    name: Text = ""
+
+
+class CauseDetails(_Answer):
+    """Why a deployment exists. ``type``: MANUAL, DEPLOY_ON_PUSH, MANUAL_ROLLBACK, AUTO_ROLLBACK …"""
+
+    digitalocean_user_action: Annotated[UserAction | None, WrapValidator(_or_none)] = None
+    type: Text = ""
+
+
+class Deployment(_Answer):
+    """A deployment: the spec it was made from, how far it is, why it exists."""
+
+    id: Text = ""
+    spec: Tree = {}
+    phase: Annotated[Phase, BeforeValidator(lambda value: Phase(_text(value)))] = Phase.UNKNOWN
+    phase_last_updated_at: Moment = None
+    created_at: Moment = None
+    updated_at: Moment = None
+    cause: Text = ""
+    cause_details: Annotated[CauseDetails | None, WrapValidator(_or_none)] = None
+    cloned_from: Text = ""
+    previous_deployment_id: Text = ""
+    tier_slug: Text = ""
+    progress: Annotated[Progress | None, WrapValidator(_or_none)] = None
+
+    @property
+    def user(self) -> User | None:
+        """Who made it, where the platform says."""
+        action = self.cause_details and self.cause_details.digitalocean_user_action
+        return action.user if action else None
+
+    @property
+    def is_rollback(self) -> bool:
+        """Whether it was made by rolling back."""
+        details = self.cause_details
+        if details is None:
+            return False
+        action = details.digitalocean_user_action
+        return details.type in ("MANUAL_ROLLBACK", "AUTO_ROLLBACK") or (
+            action is not None and action.name == "ROLLBACK_APP"
+        )
+
+
+_OptionalDeployment = Annotated[Deployment | None, WrapValidator(_or_none)]
+
+
+class LiveApp(_Answer):
+    """An app as App Platform has it."""
+
+    id: Text = ""
+    spec: Tree = {}
+    active_deployment: _OptionalDeployment = None
+    in_progress_deployment: _OptionalDeployment = None
+    pending_deployment: _OptionalDeployment = None
+    pinned_deployment: _OptionalDeployment = None
+    created_at: Moment = None
+    updated_at: Moment = None
+    last_deployment_created_at: Moment = None
+    live_url: Text = ""
+    default_ingress: Text = ""
+    project_id: Text = ""
+    tier_slug: Text = ""
+
+    @property
+    def name(self) -> str:
+        """The app's name, which stands in its spec."""
+        return _text(self.spec.get("name"))
+
+    @property
+    def running_deployment(self) -> Deployment | None:
+        """The deployment under way, if any: in progress, else pending."""
+        return self.in_progress_deployment or self.pending_deployment
+
+
+class ComponentHealth(_Answer):
+    """The health of one component."""
+
+    name: Text = ""
+    state: Annotated[ComponentState, BeforeValidator(lambda value: ComponentState(_text(value)))] = (
+        ComponentState.UNKNOWN
+    )
+    replicas_desired: Count = None
+    replicas_ready: Count = None
+    cpu_usage_percent: Ratio = None
+    memory_usage_percent: Ratio = None
+
+
+class Health(_Answer):
+    """The health of an app's components."""
+
+    components: Annotated[tuple[ComponentHealth, ...], BeforeValidator(_list)] = ()
+    functions_components: Annotated[tuple[Tree, ...], BeforeValidator(_list)] = ()
+
+
+class Condition(_Answer):
+    """An error or a warning of a rollback's validation."""
+
+    code: Text = ""
+    message: Text = ""
+    components: Annotated[tuple[str, ...], WrapValidator(lambda value, handler: _or_none(value, handler) or ())] = ()
+
+
+class RollbackValidation(_Answer):
+    """Whether an app can be rolled back to a deployment. Answered with 200 also when invalid."""
+
+    valid: bool = False
+    error: Annotated[Condition | None, WrapValidator(_or_none)] = None
+    warnings: Annotated[tuple[Condition, ...], BeforeValidator(_list)] = ()
+
+
+class Proposal(_Answer):
+    """What the platform says of a proposed spec. ``app_cost`` is USD a month; every field may be missing."""
+
+    spec: Annotated[dict[str, Any] | None, WrapValidator(_or_none)] = None
+    app_cost: Ratio = None
+    app_name_available: Annotated[bool | None, WrapValidator(_or_none)] = None
+    app_name_suggestion: Text = ""
+    app_is_static: Annotated[bool | None, WrapValidator(_or_none)] = None
+    existing_static_apps: Text = ""
+    max_free_static_apps: Text = ""
+
+
+class LogLinks(_Answer):
+    """Where logs can be fetched, without the token."""
+
+    live_url: Text = ""
+    historic_urls: Annotated[tuple[str, ...], WrapValidator(lambda value, handler: _or_none(value, handler) or ())] = ()

@@ -1,0 +1,49 @@
+"""The last net under secrets: known secret values are taken out of any text before it leaves the process.
+
+The first net is that nothing puts them there: secrets are opaque in plans and never rendered. This one catches
+what others write, such as an API error that quotes the request.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MASK = "(secret)"
+"""What stands where a secret value would."""
+
+_SHORTEST = 4
+"""Shorter values would blank out innocent text; a credential that short is no secret."""
+
+
+class Redactor:
+    """Replaces every known secret value in a text by `MASK`."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        spelled = {form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret)}
+        longest_first = sorted(spelled, key=len, reverse=True)
+        self._pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+    def __call__(self, text: str) -> str:
+        """The text without secrets."""
+        return self._pattern.sub(MASK, text) if self._pattern else text
+
+
+def _forms(secret: str) -> set[str]:
+    """A secret as it stands and as JSON, reprs and URLs would write it; of several lines also each line."""
+    import json
+    from urllib.parse import quote
+
+    forms = {
+        secret,
+        secret.strip(),
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        repr(secret)[1:-1],
+        quote(secret, safe=""),
+    }
+    forms |= {line.strip() for line in secret.splitlines()}
+    return {form for form in forms if len(form) >= _SHORTEST}

@@ -1,0 +1,149 @@
+"""The words of this room that others read: outcomes, records and events.
+
+The policy's own words (steps, states) are in `steps.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from reconciler.plan.model import Action, Cost
+
+
+class OutcomeKind(StrEnum):
+    """How a rollout ended.
+
+    unchanged        nothing was to be done
+    applied          the new spec is active and healthy
+    deleted          the app is gone, as asked
+    rolled_back      it failed; an earlier deployment is active, healthy and committed
+    pinned           it failed; rolled back and left pinned for a person, as the policy asks
+    left             it failed; left as it is, as the policy asks
+    degraded         it failed, and there was nothing to go back to
+    rollback_failed  it failed, and so did going back: a person is needed
+    blocked          the app is pinned by a person
+    stalled          this spec failed before and is not tried again
+    superseded       another deployment took over
+    canceled         somebody canceled the deployment
+    timed_out        a budget ran out; the deployment goes on without us
+    refused          a guard, a race or the platform refused it before anything was changed
+    skipped          an app it depends on did not become healthy, or the run was stopped
+    interrupted      a signal stopped the run while the rollout was under way
+    failed           an error of the API or the network; what is known is in the reason
+    """
+
+    UNCHANGED = "unchanged"
+    APPLIED = "applied"
+    DELETED = "deleted"
+    ROLLED_BACK = "rolled_back"
+    PINNED = "pinned"
+    LEFT = "left"
+    DEGRADED = "degraded"
+    ROLLBACK_FAILED = "rollback_failed"
+    BLOCKED = "blocked"
+    STALLED = "stalled"
+    SUPERSEDED = "superseded"
+    CANCELED = "canceled"
+    TIMED_OUT = "timed_out"
+    REFUSED = "refused"
+    SKIPPED = "skipped"
+    INTERRUPTED = "interrupted"
+    FAILED = "failed"
+
+    @property
+    def good(self) -> bool:
+        """Whether the app is as Git wants it."""
+        return self in (OutcomeKind.UNCHANGED, OutcomeKind.APPLIED, OutcomeKind.DELETED)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a rollout ended, why, and what a person can run next."""
+
+    kind: OutcomeKind
+    reason: str = ""
+    commands: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseSpan:
+    """A phase of a deployment as we saw it; seconds since the rollout began."""
+
+    phase: str
+    began: float
+    ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentRecord:
+    """A deployment that belongs to a rollout. ``role``: deploy | rollback | restore | followed."""
+
+    id: str
+    role: str
+    phases: tuple[PhaseSpan, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A step that the policy chose; ``at`` in seconds since the rollout began."""
+
+    at: float
+    step: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What failed: the component, the step, its reason, the last lines of its log, where more can be read."""
+
+    component: str = ""
+    step: str = ""
+    code: str = ""
+    message: str = ""
+    log_lines: tuple[str, ...] = ()
+    links: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutRecord:
+    """The account of one app's rollout."""
+
+    app: str
+    action: Action
+    outcome: Outcome
+    app_id: str = ""
+    deployments: tuple[DeploymentRecord, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    failure: Failure | None = None
+    warnings: tuple[str, ...] = ()
+    requests: int = 0
+    seconds: float = 0.0
+    cost: Cost = field(default_factory=Cost)
+    live_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that just happened, for live progress. ``at`` in seconds since the run began.
+
+    ``done`` and ``total`` count the steps of the deployment under way; 0 when there is none.
+    """
+
+    at: float
+    app: str
+    text: str
+    phase: str = ""
+    done: int = 0
+    total: int = 0
+    outcome: OutcomeKind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutReport:
+    """What a run of `reconcile` did. ``left_running`` names deployments that go on without us."""
+
+    records: tuple[RolloutRecord, ...]
+    requests: int = 0
+    seconds: float = 0.0
+    left_running: tuple[str, ...] = ()

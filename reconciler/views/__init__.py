@@ -1,0 +1,1 @@
+"""Pure renderers: plans, outcomes and findings as text, markdown, JSON, annotations."""
