@@ -1,0 +1,59 @@
+# Every target sets up what it needs in .venv; nothing is installed outside this folder.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check
+SOURCES := reconciler tests checks benchmarks
+
+.PHONY: help demo test lint format bench contract corpus crash-matrix chaos catalogue clean
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 …" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/runtime: $(VENV)/made requirements.lock requirements-build.lock pyproject.toml
+	$(PIP) --require-hashes -r requirements.lock -r requirements-build.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/runtime requirements-dev.lock
+	$(PIP) --require-hashes -r requirements-dev.lock
+	@touch $@
+
+demo: $(VENV)/runtime ## plan and apply specs/ on the embedded sandbox, then break an app and watch it be rolled back
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bash checks/demo.sh
+
+test: $(VENV)/dev ## the whole test suite
+	$(BIN)/pytest
+
+lint: $(VENV)/dev ## ruff, mypy --strict, import-linter, action and workflow checks
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml docs/workflows/*.yml
+	$(BIN)/zizmor --offline --quiet --config .github/zizmor.yml .github/workflows docs/workflows action.yml
+	$(BIN)/hadolint Dockerfile
+
+format: $(VENV)/dev ## format the code
+	$(BIN)/ruff check --fix-only --quiet $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+
+bench: $(VENV)/dev ## speed against the bare floor, measured side by side
+	$(BIN)/python -m benchmarks.fleet
+
+contract: $(VENV)/dev ## hold the models against the vendor's description in ../shared/contract
+	$(BIN)/python checks/contract.py ../shared/contract
+
+corpus: $(VENV)/dev ## real specs in ../shared/corpus: validate, create on the sandbox, plan again
+	$(BIN)/python checks/corpus_validate.py ../shared/corpus
+	$(BIN)/python checks/corpus_sandbox.py ../shared/corpus
+
+clean: ## remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
