@@ -6,10 +6,12 @@ The models are the file's schema, too: `reconcile schema config` prints it.
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
@@ -128,6 +130,44 @@ class Freeze(_Section):
     end: str = Field(default="", description="ISO 8601, the window's end")
     time_zone: str = "UTC"
     reason: str = ""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        """A window that can never open, or never close, would be found out at the worst time."""
+        if bool(self.cron) == bool(self.start or self.end):
+            raise ValueError("a freeze window has either cron and duration, or start and end")
+        try:
+            zone = ZoneInfo(self.time_zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"time_zone {self.time_zone!r} is not known") from error
+        if self.cron:
+            self._check_cron()
+        elif self._moment(self.start, zone) >= self._moment(self.end, zone):
+            raise ValueError("start must be before end")
+        return self
+
+    def _check_cron(self) -> None:
+        from cronsim import CronSim, CronSimError
+
+        if not self.duration:
+            raise ValueError("a window with cron needs a duration")
+        try:
+            CronSim(self.cron, datetime(2026, 1, 1, tzinfo=UTC))
+        except CronSimError as error:
+            raise ValueError(f"cron {self.cron!r} is not a cron expression: {error}") from error
+
+    @staticmethod
+    def _moment(text: str, zone: ZoneInfo) -> datetime:
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError as error:
+            raise ValueError(f"{text!r} is not a date; write 2026-12-24 or 2026-12-24T18:00") from error
+        return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+
+    def begin_and_end(self) -> tuple[datetime, datetime]:
+        """The two dates of a dated window."""
+        zone = ZoneInfo(self.time_zone)
+        return self._moment(self.start, zone), self._moment(self.end, zone)
 
 
 class Config(_Section):

@@ -18,7 +18,6 @@ from reconciler.appspec.marks import (
     Ordered,
     Secret,
     SecretWhenTyped,
-    ServerChosen,
     Spelling,
 )
 

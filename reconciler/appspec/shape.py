@@ -92,7 +92,7 @@ Shape = Scalar | Listing | Record
 
 
 def identity_of(listing: Listing, item: Mapping[str, Any]) -> str:
-    """What tells an item apart in its list, as people read it: ``web``, ``PORT``, ``CPU_UTILIZATION/GREATER_THAN/80``.
+    """What tells an item apart in its list: ``web``, ``PORT``, ``CPU_UTILIZATION/GREATER_THAN/80/FIVE_MINUTES``.
 
     A field that is left out counts as its documented default; an item that lacks its name altogether has the identity "".
     """

@@ -27,7 +27,7 @@ class Phase(StrEnum):
     CANCELED = "CANCELED"
 
     @classmethod
-    def _missing_(cls, value: object) -> Phase:
+    def _missing_(cls, _value: object) -> Phase:
         return cls.UNKNOWN
 
     @property
@@ -52,7 +52,7 @@ class ComponentState(StrEnum):
     UNHEALTHY = "UNHEALTHY"
 
     @classmethod
-    def _missing_(cls, value: object) -> ComponentState:
+    def _missing_(cls, _value: object) -> ComponentState:
         return cls.UNKNOWN
 
 

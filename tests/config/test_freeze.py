@@ -1,0 +1,62 @@
+from datetime import UTC, datetime
+
+import pytest
+from pydantic import ValidationError
+
+from reconciler.config import Freeze
+from reconciler.plan.freeze import frozen
+
+FRIDAY_EVENING = Freeze(cron="0 16 * * FRI", duration="62h", time_zone="Europe/Berlin", reason="weekend")
+HOLIDAYS = Freeze(start="2026-12-24", end="2027-01-02T08:00", time_zone="Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("now", "is_frozen"),
+    [
+        pytest.param(datetime(2026, 11, 20, 14, 59, tzinfo=UTC), False, id="a minute before the window opens"),
+        pytest.param(datetime(2026, 11, 20, 15, 0, tzinfo=UTC), True, id="the very minute it opens"),
+        pytest.param(datetime(2026, 11, 21, 3, 0, tzinfo=UTC), True, id="in the middle of it"),
+        pytest.param(datetime(2026, 11, 23, 5, 0, tzinfo=UTC), False, id="the very minute it closes"),
+    ],
+)
+def test_a_cron_window_is_open_from_its_begin_for_its_duration(now, is_frozen):
+    assert bool(frozen([FRIDAY_EVENING], now)) is is_frozen
+
+
+def test_the_reason_says_until_when_in_the_windows_own_zone():
+    said = frozen([FRIDAY_EVENING], datetime(2026, 11, 21, 3, 0, tzinfo=UTC))
+    assert said == "a freeze window is open until 2026-11-23 06:00 CET (weekend)"
+
+
+@pytest.mark.parametrize(
+    ("now", "is_frozen"),
+    [
+        (datetime(2026, 12, 23, 22, 59, tzinfo=UTC), False),
+        (datetime(2026, 12, 23, 23, 0, tzinfo=UTC), True),
+        (datetime(2027, 1, 2, 6, 59, tzinfo=UTC), True),
+        (datetime(2027, 1, 2, 7, 0, tzinfo=UTC), False),
+    ],
+)
+def test_a_dated_window_is_read_in_its_time_zone(now, is_frozen):
+    assert bool(frozen([HOLIDAYS], now)) is is_frozen
+
+
+def test_without_windows_nothing_is_frozen():
+    assert frozen([], datetime(2026, 1, 1, tzinfo=UTC)) == ""
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "either cron and duration, or start and end"),
+        ({"cron": "0 1 * * *", "start": "2026-01-01"}, "either cron and duration, or start and end"),
+        ({"cron": "0 1 * * *"}, "needs a duration"),
+        ({"cron": "61 1 * * *", "duration": "1h"}, "is not a cron expression"),
+        ({"start": "2026-01-02", "end": "2026-01-01"}, "start must be before end"),
+        ({"start": "soon", "end": "later"}, "is not a date"),
+        ({"cron": "0 1 * * *", "duration": "1h", "time_zone": "Mars/Base"}, "is not known"),
+    ],
+)
+def test_a_window_that_makes_no_sense_is_refused_when_the_config_is_read(fields, said):
+    with pytest.raises(ValidationError, match=said):
+        Freeze(**fields)
