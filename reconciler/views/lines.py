@@ -1,0 +1,63 @@
+"""Lines of styled text: built without rich, printed plain without it, and with colour through it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+from reconciler.views.values import cells, inert
+
+Tone = Literal["", "strong", "quiet", "good", "bad", "change", "error", "warning", "notice"]
+"""What a piece of text means; how that looks is decided here and nowhere else."""
+
+Span = tuple[str, Tone]
+Line = tuple[Span, ...]
+
+_LOOKS: dict[Tone, str] = {
+    "strong": "bold",
+    "quiet": "dim",
+    "good": "green",
+    "bad": "red",
+    "change": "yellow",
+    "error": "bold red",
+    "warning": "yellow",
+    "notice": "cyan",
+}
+
+_COMMAND_START = re.compile(r"\A(\s*):(?=:)")
+"""GitHub's runner takes a line for a command when ``::`` is what it begins with after blanks
+(actions/runner, ActionCommand.TryParseV2)."""
+
+
+def width_of(line: Line) -> int:
+    """The columns the line takes."""
+    return sum(cells(text) for text, _ in line)
+
+
+def render(lines: Iterable[Line], *, color: bool = False) -> str:
+    """The lines as one text without a newline at its end. Every span is made inert here, whoever wrote it."""
+    paint = _painter() if color else _unpainted
+    return "\n".join(no_command("".join(paint(span) for span in line).rstrip()) for line in lines)
+
+
+def no_command(line: str) -> str:
+    """The line as GitHub's runner will only print it, never obey it."""
+    return _COMMAND_START.sub(r"\1\\x3a", line).replace("##[", r"##\x5b")
+
+
+def _unpainted(span: Span) -> str:
+    return inert(span[0])
+
+
+def _painter() -> Callable[[Span], str]:
+    from rich.style import Style
+
+    styles = {tone: Style.parse(look) for tone, look in _LOOKS.items()}
+
+    def paint(span: Span) -> str:
+        text, tone = span
+        style = styles.get(tone)
+        return style.render(inert(text)) if style and text.strip() else inert(text)
+
+    return paint

@@ -1,0 +1,187 @@
+"""A plan as lines: each app with its symbol, word and cost, and beneath it what changes."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reconciler.plan.model import Action, Change, ChangeKind, Note, Plan, PlanReport
+from reconciler.redaction import MASK
+from reconciler.views.finding_lines import finding_lines
+from reconciler.views.lines import Line, Tone, width_of
+from reconciler.views.opaque import opaque
+from reconciler.views.summary import is_quiet, plan_cost, plan_word, telling_reason
+from reconciler.views.values import cells, change_text, count, inert, name, padded, shortened
+
+INDENT = " " * 6
+MANY_QUIET = 20
+"""From more apps than this in sync, they are counted instead of listed."""
+
+_COST_EDGE = 72
+_PATH_COLUMN = 48
+_NAME_COLUMN = 32
+_MANY_NOTES = 3
+_NAMING = ("name", "key", "domain", "rule")
+"""Fields that stand in the path already when their item is told apart by them."""
+
+ACTION_TONES: dict[Action, Tone] = {
+    Action.CREATE: "good",
+    Action.UPDATE: "change",
+    Action.REDEPLOY: "change",
+    Action.DELETE: "bad",
+    Action.NONE: "quiet",
+    Action.REFUSE: "error",
+}
+
+_CHANGE_TONES: dict[ChangeKind, Tone] = {
+    ChangeKind.ADDED: "good",
+    ChangeKind.REMOVED: "bad",
+    ChangeKind.CHANGED: "change",
+    ChangeKind.REORDERED: "change",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How wide things are: the whole ``width``, the column of ``names``; ``verbose`` leaves nothing out."""
+
+    width: int = 100
+    names: int = 0
+    verbose: bool = False
+
+
+def plan_lines(report: PlanReport, *, width: int, verbose: bool) -> Iterator[Line]:
+    """The apps of a plan in its order, then those in sync if they are many, then what concerns no single app."""
+    quiet = [plan for plan in report.plans if is_quiet(plan)]
+    collapse = len(quiet) > MANY_QUIET and not verbose
+    plans = [plan for plan in report.plans if not (collapse and is_quiet(plan))]
+    names = max((cells(name(plan.app)) for plan in plans), default=0)
+    layout = Layout(width, min(names, _NAME_COLUMN), verbose)
+    for plan in plans:
+        yield from app_lines(plan, layout)
+    if collapse:
+        yield (("  = ", "quiet"), (f"{count(len(quiet), 'app')} in sync", "quiet"))
+    if report.unmanaged:
+        shown = ", ".join(name(app) for app in report.unmanaged[:MANY_QUIET])
+        more = ", …" if len(report.unmanaged) > MANY_QUIET else ""
+        yield ()
+        yield ((f"  {count(len(report.unmanaged), 'live app')} not in Git, left alone: {shown}{more}", "quiet"),)
+    if report.findings:
+        yield ()
+        yield from finding_lines(report.findings, indent="  ")
+
+
+def app_lines(plan: Plan, layout: Layout) -> Iterator[Line]:
+    """One app: its line, and beneath it what changes, what is left alone, what was found."""
+    reason = inert(telling_reason(plan))
+    word, cost = plan_word(plan), plan_cost(plan)
+    tone = ACTION_TONES[plan.action]
+    head: Line = (
+        (f"  {plan.action.value} ", tone),
+        (padded(name(plan.app), layout.names), "strong" if tone != "quiet" else ""),
+        (f"  {word}", tone),
+    )
+    beside = reason if width_of(head) + cells(reason) + 2 <= layout.width else ""
+    if beside:
+        head = (*head, (f": {beside}", ""))
+    if cost:
+        gap = min(_COST_EDGE, layout.width) - width_of(head) - cells(cost)
+        head = (*head, (" " * max(gap, 2) + cost, ""))
+    yield head
+    if reason and not beside:
+        yield from wrapped(reason, INDENT, layout.width)
+    yield from _beneath(plan, layout)
+
+
+def _beneath(plan: Plan, layout: Layout) -> Iterator[Line]:
+    column = _column(plan)
+    if plan.moved_from:
+        yield ((f"{INDENT}renamed from {name(plan.moved_from)}", ""),)
+    if plan.action not in (Action.CREATE, Action.DELETE) or layout.verbose:
+        yield from change_lines(plan.changes, layout.width, column)
+    if plan.writes and plan.update_all_source_versions:
+        yield ((f"{INDENT}every source is taken at its newest commit or image", ""),)
+    if not is_quiet(plan) or layout.verbose:
+        yield from _note_lines(plan.notes, layout, column)
+    yield from finding_lines(plan.findings, indent=INDENT)
+    if plan.override:
+        yield ((f"{INDENT}to allow it: ", "quiet"), (shortened(plan.override, 200), "strong"))
+
+
+def wrapped(text: str, indent: str, width: int, tone: Tone = "") -> Iterator[Line]:
+    """A long text over several lines."""
+    for line in textwrap.wrap(inert(text), max(width - len(indent), 40), break_on_hyphens=False):
+        yield ((indent + line, tone),)
+
+
+def change_lines(changes: Sequence[Change], width: int, column: int, indent: str = INDENT) -> Iterator[Line]:
+    """A change a line, paths and values in two columns; ``column`` is the width of the first."""
+    for change in changes:
+        for leaf in leaves_of(change):
+            path, tone = inert(leaf.human_path), _CHANGE_TONES[leaf.kind]
+            text = change_text(leaf, max(width - len(indent) - column, 32))
+            if cells(path) < column:
+                yield ((indent + padded(path, column), ""), (text, tone))
+            else:
+                yield ((indent + path, ""),)
+                yield ((f"{indent}    ", ""), (text, tone))
+
+
+def _column(plan: Plan) -> int:
+    """The columns that the app's paths take, with the gap that follows them."""
+    paths = [leaf.path for change in plan.changes for leaf in leaves_of(change)] + [note.path for note in plan.notes]
+    return min(max((cells(inert("/".join(path))) for path in paths), default=0), _PATH_COLUMN) + 3
+
+
+def leaves_of(change: Change) -> Iterator[Change]:
+    """An added or removed part of a spec as its single values; any other change as it is; none with a secret."""
+    change = opaque(change)
+    match change:
+        case Change(kind=ChangeKind.ADDED, sensitive=False, after=dict() | list()):
+            for path, value in _leaves(change.after, change.path):
+                yield replace(change, path=path, after=value)
+        case Change(kind=ChangeKind.REMOVED, sensitive=False, before=dict() | list()):
+            for path, value in _leaves(change.before, change.path):
+                yield replace(change, path=path, before=value)
+        case _:
+            yield change
+
+
+def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """The values within, each under a path by identity; lists of plain values stay whole."""
+    if isinstance(value, dict) and value:
+        told = {key: item for key, item in value.items() if not (key in _NAMING and (item,) == path[-1:])}
+        if set(told) == {"value"}:
+            yield from _leaves(told["value"], path)
+            return
+        for key, item in (told or value).items():
+            yield from _leaves(item, (*path, key))
+    elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        for index, item in enumerate(value):
+            label = next((str(item[key]) for key in _NAMING if item.get(key)), str(index))
+            yield from _leaves(item, (*path, label))
+    else:
+        yield path, value
+
+
+def _note_lines(notes: Sequence[Note], layout: Layout, column: int) -> Iterator[Line]:
+    groups: dict[tuple[str, str], list[Note]] = {}
+    for note in notes:
+        groups.setdefault((note.kind, note.text), []).append(note)
+    for group in groups.values():
+        text = note_text(group[0])
+        if len(group) > _MANY_NOTES and not layout.verbose:
+            yield ((f"{INDENT}{count(len(group), 'value')}: {text}", "quiet"),)
+            continue
+        for note in group:
+            path = inert("/".join(note.path))
+            yield ((f"{INDENT}{padded(path, column)}{'' if cells(path) < column else '  '}{text}", "quiet"),)
+
+
+def note_text(note: Note) -> str:
+    """``(secret) kept: ciphertext cannot be compared``."""
+    what = note.kind if note.kind == "ignored" else f"{MASK} {note.kind}"
+    text = note.text.removeprefix(f"{note.kind}: ")
+    return shortened(f"{what}: {text}" if text else what, 300)

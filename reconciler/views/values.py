@@ -1,0 +1,185 @@
+"""How single values are written for people: made inert, shortened to one line, with units.
+
+What stands in a spec, a log or an API's answer was written by others. Whatever of it reaches a terminal, a log of
+a pipeline or a comment passes through `inert` first, so that it cannot move a cursor, turn the direction of text,
+begin a line of its own or speak to the runner.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from typing import Any
+
+from reconciler.plan.model import Change, ChangeKind
+from reconciler.redaction import MASK
+from reconciler.views.opaque import plain
+
+NAME_WIDTH = 64
+"""Names longer than this are shortened: the platform's own have at most 32 characters."""
+
+_SHORT_ESCAPES = {"\n": r"\n", "\r": r"\r", "\t": r"\t", "\0": r"\0"}
+_RUNNER_COMMAND = "##["
+"""GitHub's runner takes this for a command wherever it stands in a line (actions/runner, ActionCommand.TryParse)."""
+
+_TERMINAL_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+_MISLEADING = re.compile(r"\A\s|\s\Z|\A[+-] | → |\A\(|\A\Z")
+"""A bare text that could be taken for part of the plan's own notation is written in quotes."""
+
+
+def inert(text: str) -> str:
+    r"""The text on one line with everything that does not print spelled out: ``\n``, ``\x1b``, ``\u202e``."""
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else _spelled(char) for char in text)
+    return text.replace(_RUNNER_COMMAND, r"##\x5b") if _RUNNER_COMMAND in text else text
+
+
+def _spelled(char: str) -> str:
+    code = ord(char)
+    if char in _SHORT_ESCAPES:
+        return _SHORT_ESCAPES[char]
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def log_line(text: str, width: int = 400) -> str:
+    """A line of a log as people want to read it: no terminal sequences, what was overwritten gone, then inert."""
+    last = _TERMINAL_SEQUENCE.sub("", text).rstrip("\r\n").rsplit("\r", 1)[-1]
+    return shortened(last.expandtabs(4), width)
+
+
+def paragraph(text: str, width: int = 2000) -> list[str]:
+    """A message of several lines, each inert; empty lines at its ends are left out."""
+    lines = [shortened(line.rstrip(), width) for line in _TERMINAL_SEQUENCE.sub("", text).strip().split("\n")]
+    return lines if lines != [""] else []
+
+
+def cells(text: str) -> int:
+    """The columns a printable text takes on a terminal: wide characters take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(_cells(char) for char in text)
+
+
+def _cells(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def padded(text: str, width: int) -> str:
+    """The text, filled with spaces to that many columns."""
+    return text + " " * (width - cells(text))
+
+
+def shortened(text: str, width: int) -> str:
+    """The text, inert, in at most about ``width`` characters; what is cut says how long the whole is."""
+    if len(text) <= width:
+        safe = inert(text)
+        if len(safe) <= width:
+            return safe
+    tail = f"… ({len(text):,} characters)"
+    return _cut(text, max(width - len(tail), 8)) + tail
+
+
+def _cut(text: str, width: int) -> str:
+    """The beginning of the text, inert, never cut within an escape."""
+    return re.sub(r"\\(?:x[0-9a-f]?|u[0-9a-f]{0,3}|U[0-9a-f]{0,7})?\Z", "", inert(text[:width])[:width])
+
+
+def name(text: str) -> str:
+    """A name, inert and not too long; ``(no name)`` for none."""
+    return shortened(text, NAME_WIDTH) if text else "(no name)"
+
+
+def bare(value: Any) -> str:
+    """A value as one text, not yet inert: strings as they are, the rest as JSON."""
+    value = plain(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def shown(value: Any, width: int) -> str:
+    """A value on one line: strings bare unless that would mislead, the rest as JSON; shortened."""
+    text = bare(value)
+    if value == text and text != MASK and _MISLEADING.search(text):
+        text = json.dumps(text, ensure_ascii=False)
+    return shortened(text, width)
+
+
+def change_text(change: Change, width: int) -> str:
+    """What a change does to its value, on one line of about ``width`` characters."""
+    match change.kind:
+        case ChangeKind.ADDED:
+            return f"+ {MASK if change.sensitive else shown(change.after, width - 2)}"
+        case ChangeKind.REMOVED:
+            return f"- {MASK if change.sensitive else shown(change.before, width - 2)}"
+        case ChangeKind.CHANGED:
+            return f"{MASK} changed" if change.sensitive else " → ".join(_pair(change.before, change.after, width - 3))
+        case ChangeKind.REORDERED:
+            if change.sensitive or change.before is None or change.after is None:
+                return "order changed"
+            before, after = _pair(change.before, change.after, width - 18)
+            return f"order changed: {before} → {after}"
+
+
+def _pair(before: Any, after: Any, width: int) -> tuple[str, str]:
+    """Two values side by side, so that one sees where they differ even when both are long."""
+    old, new = bare(before), bare(after)
+    if old == new:
+        return _typed(before, width // 2), _typed(after, width // 2)
+    first, second = shown(before, max(len(old) + 2, width)), shown(after, max(len(new) + 2, width))
+    if len(first) + len(second) <= width:
+        return first, second
+    half = max(width // 2, 24)
+    same = _common_prefix(old, new)
+    if same <= half // 2 or (len(first) <= half and len(second) <= half):
+        return shown(before, half), shown(after, half)
+    start = same - half // 4
+    return "…" + shortened(old[start:], half - 1), "…" + shortened(new[start:], half - 1)
+
+
+def _typed(value: Any, width: int) -> str:
+    """A value of which the type matters: ``"80"`` is not ``80``."""
+    return shortened(json.dumps(plain(value), ensure_ascii=False), max(width, 24))
+
+
+def _common_prefix(first: str, second: str) -> int:
+    """How many characters two texts begin with alike."""
+    low, high = 0, min(len(first), len(second))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if first[:middle] == second[:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def money(amount: float) -> str:
+    """USD with cents: ``$41.00``, ``-$5.00``."""
+    amount = round(amount, 2) + 0.0
+    return f"{'-' if amount < 0 else ''}${abs(amount):,.2f}"
+
+
+def signed_money(amount: float) -> str:
+    """A difference in USD: ``+$7.00``, ``-$5.00``."""
+    return f"{'+' if round(amount, 2) > 0 else ''}{money(amount)}"
+
+
+def duration(seconds: float) -> str:
+    """``0.4s``, ``12s``, ``1m 12s``, ``2h 05m``."""
+    if seconds < 9.95:
+        return f"{max(seconds, 0):.1f}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """``1 app``, ``2 apps``, ``1,000 requests``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
