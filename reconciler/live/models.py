@@ -6,6 +6,7 @@ Source: the vendor's OpenAPI description and Go client.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -237,7 +238,7 @@ class Condition(_Answer):
 class RollbackValidation(_Answer):
     """Whether an app can be rolled back to a deployment. Answered with 200 also when invalid."""
 
-    valid: bool = False
+    valid: Annotated[bool, WrapValidator(lambda value, handler: bool(_or_none(value, handler)))] = False
     error: Annotated[Condition | None, WrapValidator(_or_none)] = None
     warnings: Annotated[tuple[Condition, ...], BeforeValidator(_list)] = ()
 
@@ -259,3 +260,12 @@ class LogLinks(_Answer):
 
     live_url: Text = ""
     historic_urls: Annotated[tuple[str, ...], WrapValidator(lambda value, handler: _or_none(value, handler) or ())] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAnswer:
+    """What a probe got: a status and the beginning of the body, or why there was no answer at all."""
+
+    status: int | None = None
+    body: str = ""
+    error: str = ""

@@ -1,0 +1,399 @@
+"""Every operation of App Platform that this project needs, one method each.
+
+Answers become the tolerant models of `models`; errors are those of `reconciler.errors`. Budget, retries and backoff
+are `throttle`'s. The token goes to the API's address alone: logs and probes are fetched without it.
+
+Source of operations, scopes and envelopes: the vendor's OpenAPI description of App Platform.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from random import random as system_random
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from reconciler import __version__
+from reconciler.errors import LiveError, UsageError
+from reconciler.live import answers
+from reconciler.live.answers import PER_PAGE
+from reconciler.live.calls import (
+    APPS,
+    CREATE,
+    DELETE,
+    READ,
+    UPDATE,
+    Call,
+    app_path,
+    checked_token,
+    deployment_path,
+    question,
+    quoted,
+    read,
+    write,
+)
+from reconciler.live.models import (
+    Deployment,
+    Health,
+    LiveApp,
+    LogLinks,
+    ProbeAnswer,
+    Proposal,
+    RollbackValidation,
+)
+from reconciler.live.outside import Outside
+from reconciler.live.throttle import CHANGES_NOTHING, CONCURRENCY, DECODED, METER, Throttle, direct, was_unsent
+from reconciler.redaction import Redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterator, Mapping
+    from types import TracebackType
+
+    from reconciler.clock import Clock
+
+Model = TypeVar("Model", bound=BaseModel)
+Page = dict[str, Any]
+LogType = Literal["BUILD", "DEPLOY", "RUN", "RUN_RESTARTED", "AUTOSCALE_EVENT"]
+
+API = "https://api.digitalocean.com"
+LISTINGS = 3
+"""How often the apps are listed in all while the account keeps changing under the listing."""
+
+_UNREADABLE = "the answer makes no sense"
+
+
+class Client:
+    """App Platform over HTTP, for one token; an async context manager.
+
+    Every method raises `reconciler.errors.LiveError`: `ApiError` and its kinds for an answer with an error status,
+    `TransportFailed` where no usable answer came and nothing was changed, and (writes only) `AnswerLost` where
+    nobody can tell whether it took effect. None of them is raised before what may be repeated was repeated.
+
+    With a ``transport`` (a sandbox in process, a fake) logs and probes go through it, too.
+    """
+
+    def __init__(  # noqa: PLR0913  every seam that a test or a caller may want to replace
+        self,
+        token: str,
+        *,
+        base_url: str = API,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Clock | None = None,
+        random: Callable[[], float] = system_random,
+        concurrency: int = CONCURRENCY,
+        timeout: float = 30.0,
+        on_wait: Callable[[float, str], None] | None = None,
+    ) -> None:
+        """``timeout`` in seconds without a byte; ``on_wait(seconds, why)`` is called before a noticeable wait.
+
+        Raises:
+            UsageError: the token or the address cannot be one.
+        """
+        base = _address(base_url)
+        token = checked_token(token)
+        self._redact = Redactor([token])
+        self._outside = Outside(transport)
+        self._throttle = Throttle(
+            transport or direct(base, concurrency), clock=clock, random=random, concurrency=concurrency, on_wait=on_wait
+        )
+        self._http = httpx.AsyncClient(
+            base_url=base,
+            transport=self._throttle,
+            timeout=timeout,
+            headers={"Authorization": f"Bearer {token}", "User-Agent": f"reconciler/{__version__}"},
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+        await self._outside.aclose()
+
+    @property
+    def requests(self) -> int:
+        """Requests sent to the API in all, repetitions included; logs and probes are none."""
+        return self._throttle.requests
+
+    @contextlib.contextmanager
+    def meter(self, key: str) -> Iterator[None]:
+        """Count the requests sent inside, and by tasks started inside, under a key."""
+        before = METER.set(key)
+        try:
+            yield
+        finally:
+            METER.reset(before)
+
+    def metered(self, key: str) -> int:
+        """Requests counted under a key so far."""
+        return self._throttle.metered[key]
+
+    # Apps
+
+    async def list_apps(self) -> list[LiveApp]:
+        """Every app of the account, 200 a page: ceil(N / 200) requests, one for none.
+
+        An app that moves to another page meanwhile counts once. An account that changes during the listing is
+        listed again, as an app could have slipped between two pages.
+        """
+        apps: dict[str, LiveApp] = {}
+        for _ in range(LISTINGS):
+            pages = await self._pages(read(APPS), "apps")
+            apps = {}
+            for page in pages:
+                for item in answers.items_of(page, "apps"):
+                    app = self._model(LiveApp, item, read(APPS))
+                    apps.setdefault(app.id, app)
+            if len({answers.total_of(page) for page in pages}) == 1:
+                break
+        return list(apps.values())
+
+    async def findapp_path(self, name: str) -> LiveApp | None:
+        """The app of that name, by listing and matching: the API's own filter by name is unreliable."""
+        return next((app for app in await self.list_apps() if app.name == name), None)
+
+    async def getapp_path(self, app_id: str) -> LiveApp:
+        """One app."""
+        return await self._get(LiveApp, "app", read(app_path(app_id)))
+
+    async def createapp_path(self, spec: Mapping[str, Any], project_id: str = "") -> LiveApp:
+        """Create an app; its `pending_deployment` is the deployment to follow."""
+        body = {"spec": spec, "project_id": project_id} if project_id else {"spec": spec}
+        return await self._get(LiveApp, "app", write("POST", APPS, CREATE), body)
+
+    async def updateapp_path(
+        self, app_id: str, spec: Mapping[str, Any], *, update_all_source_versions: bool = False
+    ) -> LiveApp:
+        """Replace an app's whole spec; its `pending_deployment` is the deployment to follow."""
+        body = {"spec": spec, "update_all_source_versions": update_all_source_versions}
+        return await self._get(LiveApp, "app", write("PUT", app_path(app_id)), body)
+
+    async def deleteapp_path(self, app_id: str) -> None:
+        """Destroy an app."""
+        await self._ask(write("DELETE", app_path(app_id), DELETE))
+
+    async def propose(self, spec: Mapping[str, Any], app_id: str = "") -> Proposal:
+        """What the platform would make of a spec, for a new app or (``app_id``) an update; nothing is changed."""
+        body = {"spec": spec, "app_id": app_id} if app_id else {"spec": spec}
+        return await self._get(Proposal, "", question(f"{APPS}/propose", READ), body)
+
+    # Deployments
+
+    async def list_deployments(self, app_id: str, *, limit: int = 20) -> list[Deployment]:
+        """The newest deployments, newest first, at most ``limit``."""
+        call = read(f"{app_path(app_id)}/deployments")
+        pages = await self._pages(call, "deployments", limit)
+        found = [item for page in pages for item in answers.items_of(page, "deployments")]
+        return [self._model(Deployment, item, call) for item in found[:limit]]
+
+    async def get_deployment(self, app_id: str, deployment_id: str) -> Deployment:
+        """One deployment."""
+        return await self._get(Deployment, "deployment", read(deployment_path(app_id, deployment_id)))
+
+    async def create_deployment(self, app_id: str, *, force_build: bool = False) -> Deployment:
+        """Deploy the app's spec again, with the newest sources; ``force_build`` ignores the build cache."""
+        call = write("POST", f"{app_path(app_id)}/deployments")
+        return await self._get(Deployment, "deployment", call, {"force_build": force_build})
+
+    async def cancel_deployment(self, app_id: str, deployment_id: str) -> Deployment:
+        """Cancel a deployment that is under way."""
+        call = write("POST", f"{deployment_path(app_id, deployment_id)}/cancel")
+        return await self._get(Deployment, "deployment", call, {})
+
+    # Rollback
+
+    async def validate_rollback(self, app_id: str, deployment_id: str, *, skip_pin: bool = False) -> RollbackValidation:
+        """Whether an app can be rolled back to a deployment; changes nothing, yet needs the scope of an update."""
+        call = question(f"{app_path(app_id)}/rollback/validate", UPDATE)
+        return await self._get(RollbackValidation, "", call, _target(deployment_id, skip_pin))
+
+    async def roll_back(self, app_id: str, deployment_id: str, *, skip_pin: bool = False) -> Deployment:
+        """Roll back: a new deployment. Unless ``skip_pin`` the app is pinned to it until commit or revert."""
+        call = write("POST", f"{app_path(app_id)}/rollback")
+        return await self._get(Deployment, "deployment", call, _target(deployment_id, skip_pin))
+
+    async def commit_rollback(self, app_id: str) -> None:
+        """Keep what was rolled back to, and unpin the app."""
+        await self._ask(write("POST", f"{app_path(app_id)}/rollback/commit"), {})
+
+    async def revert_rollback(self, app_id: str) -> Deployment:
+        """Go back to the spec before the rollback, and unpin the app."""
+        return await self._get(Deployment, "deployment", write("POST", f"{app_path(app_id)}/rollback/revert"), {})
+
+    # Judging
+
+    async def health(self, app_id: str) -> Health:
+        """The health of an app's components."""
+        return await self._get(Health, "app_health", read(f"{app_path(app_id)}/health"))
+
+    async def logs(
+        self,
+        app_id: str,
+        deployment_id: str = "",
+        component: str = "",
+        *,
+        type: LogType,  # noqa: A002  the API's own name
+        tail_lines: int = 0,
+    ) -> LogLinks:
+        """Where logs are; of the active deployment and of all components unless named.
+
+        Raises:
+            Rejected: 400, the deployment never reached the phase that would have written them.
+        """
+        path = deployment_path(app_id, deployment_id) if deployment_id else app_path(app_id)
+        path += f"/components/{quoted(component)}/logs" if component else "/logs"
+        query = {"type": type, "tail_lines": str(tail_lines)} if tail_lines > 0 else {"type": type}
+        return await self._get(LogLinks, "", read(path), query=query)
+
+    async def log_tail(self, links: LogLinks, lines: int = 20) -> list[str]:
+        """The last lines of a finished log, fetched without the token; never raises, a log is but an explanation."""
+        return [self._redact(line) for line in await self._outside.log_tail(links.historic_urls, lines)]
+
+    async def probe(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 10.0,  # noqa: ASYNC109  of this one request, told in the answer instead of raised
+        verify_tls: bool = True,
+        body_limit: int = 65536,
+    ) -> ProbeAnswer:
+        """Ask an app itself, without the token; ``timeout`` in seconds in all. Never raises for what it meets."""
+        return await self._outside.probe(
+            url, method=method, headers=headers or {}, timeout=timeout, verify_tls=verify_tls, body_limit=body_limit
+        )
+
+    # What the platform offers
+
+    async def instance_sizes(self) -> list[dict[str, Any]]:
+        """The sizes of instances: ``slug``, ``usd_per_month`` (a string) and more."""
+        return await self._listed(read(f"{APPS}/tiers/instance_sizes"), "instance_sizes")
+
+    async def regions(self) -> list[dict[str, Any]]:
+        """The regions: ``slug``, ``label``, ``data_centers`` and more."""
+        return await self._listed(read(f"{APPS}/regions"), "regions")
+
+    # How an answer becomes a model
+
+    async def _get(
+        self,
+        model: type[Model],
+        envelope: str,
+        call: Call,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Model:
+        answer = _mapping(await self._ask(call, body, query), call)
+        return self._model(model, answer.get(envelope) if envelope else answer, call)
+
+    async def _listed(self, call: Call, key: str) -> list[dict[str, Any]]:
+        return list(answers.items_of(_mapping(await self._ask(call), call), key))
+
+    def _model(self, model: type[Model], value: Any, call: Call) -> Model:
+        with contextlib.suppress(ValidationError):  # which would quote the answer
+            return model.model_validate(value)
+        raise answers.unusable(call, _UNREADABLE)
+
+    async def _pages(self, call: Call, key: str, limit: int | None = None) -> list[Page]:
+        """The pages of a listing: the first, then at once what its total promises, then what `next` links add."""
+        size = min(limit or PER_PAGE, PER_PAGE)
+
+        async def page(number: int) -> Page:
+            query = {"page": str(number), "per_page": str(size)}
+            return _mapping(await self._ask(call, query=query), call)
+
+        pages = [await page(1)]
+        wanted = answers.total_of(pages[0]) if limit is None else min(answers.total_of(pages[0]), limit)
+        pages += await _together(page, range(2, -(-wanted // size) + 1))
+        while (
+            answers.has_next(pages[-1])
+            and answers.items_of(pages[-1], key)
+            and (limit is None or len(pages) * size < limit)
+        ):
+            pages.append(await page(len(pages) + 1))
+        return pages
+
+    async def _ask(
+        self, call: Call, body: Mapping[str, Any] | None = None, query: Mapping[str, str] | None = None
+    ) -> Any:
+        """The decoded answer of a call; None where it is empty. Errors are raised with nothing of httpx in them."""
+        request = self._http.build_request(
+            call.method, call.path, json=body, params=query, extensions={CHANGES_NOTHING: call.changes_nothing}
+        )
+        try:
+            response = await self._http.send(request)
+        except httpx.RequestError as failure:
+            problem = _lost(call, failure)
+        else:
+            if response.is_success and DECODED in response.extensions:
+                return response.extensions[DECODED]
+            problem = self._problem(call, response, body)
+        raise problem  # out here it does not chain the failure, whose request holds the token
+
+    def _problem(self, call: Call, response: httpx.Response, body: Mapping[str, Any] | None) -> LiveError:
+        if response.is_success:
+            return answers.unusable(call, "the answer is not JSON, or was cut short")
+        sent = answers.secrets_in(body["spec"]) if body and "spec" in body else frozenset()
+        redact = Redactor(sent)
+        return answers.error_for(
+            call,
+            response.status_code,
+            response.content,
+            request_id=response.headers.get("x-request-id", ""),
+            redact=lambda text: redact(self._redact(text)),
+        )
+
+
+async def _together(page: Callable[[int], Coroutine[Any, Any, Page]], numbers: range) -> list[Page]:
+    """The pages of those numbers, fetched at once; the first error is raised as it is, not in a group."""
+    tasks: list[asyncio.Task[Page]] = []
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks += [group.create_task(page(number)) for number in numbers]
+    except ExceptionGroup as failed:
+        problem = failed.exceptions[0]
+    else:
+        return [task.result() for task in tasks]
+    raise problem
+
+
+def _lost(call: Call, failure: httpx.RequestError) -> LiveError:
+    """The error of a failure of the connection; its text is left out where it could quote what was sent."""
+    said = answers.tidy(str(failure)) or type(failure).__name__
+    if isinstance(failure, httpx.LocalProtocolError):
+        said = "the request cannot be sent as it is"
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        return answers.unreachable(
+            call, f"no trusted connection: {said}", hint="SSL_CERT_FILE names the certificates to trust"
+        )
+    if isinstance(failure, httpx.TransportError | httpx.DecodingError) and was_unsent(failure):
+        return answers.unreachable(call, f"no connection: {said}")
+    return answers.unusable(call, f"no answer: {said}")
+
+
+def _mapping(answer: Any, call: Call) -> dict[str, Any]:
+    if not isinstance(answer, dict):
+        raise answers.unusable(call, _UNREADABLE)
+    return answer
+
+
+def _target(deployment_id: str, skip_pin: bool) -> dict[str, Any]:
+    return {"deployment_id": deployment_id, "skip_pin": skip_pin}
+
+
+def _address(base_url: str) -> httpx.URL:
+    with contextlib.suppress(httpx.InvalidURL):
+        url = httpx.URL(base_url)
+        if url.scheme in ("http", "https") and url.host and not url.userinfo:
+            return url
+    raise UsageError("the API's address is no http(s) URL", hint=f"such as {API}; credentials do not belong in it")

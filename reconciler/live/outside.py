@@ -1,0 +1,112 @@
+"""What is fetched without the token, from other addresses than the API's: logs, and the answers of apps themselves.
+
+Nothing here raises for what it meets on the network: it is evidence, and its absence is evidence, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import httpx
+
+from reconciler import __version__
+from reconciler.live.answers import tail, tidy
+from reconciler.live.models import ProbeAnswer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+LOG_SECONDS = 30.0
+"""For one log as a whole."""
+
+LOG_MOST = 32 << 20
+"""Bytes of one log that are read; of a longer one the end is not seen."""
+
+LOG_KEPT = 256 << 10
+"""Bytes of a log's end that are kept while reading."""
+
+LOG_FILES = 4
+"""Files of a log that are looked into, the last first."""
+
+
+class Outside:
+    """Fetches without the token. Connections are opened on first use."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self._transport = transport
+        self._clients: dict[bool, httpx.AsyncClient] = {}
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        for client in self._clients.values():
+            await client.aclose()
+
+    def _client(self, *, verify_tls: bool) -> httpx.AsyncClient:
+        if verify_tls not in self._clients:
+            self._clients[verify_tls] = httpx.AsyncClient(
+                transport=self._transport,
+                verify=verify_tls,
+                headers={"User-Agent": f"reconciler/{__version__}"},
+            )
+        return self._clients[verify_tls]
+
+    async def log_tail(self, urls: Sequence[str], lines: int) -> list[str]:
+        """The last lines of a log in several files; a file that cannot be read leaves a line that says so."""
+        found: list[str] = []
+        for url in list(reversed(urls))[:LOG_FILES]:
+            if len(found) >= lines:
+                break
+            found = await self._file_tail(url, lines) + found
+        return found[-lines:] if lines > 0 else []
+
+    async def _file_tail(self, url: str, lines: int) -> list[str]:
+        kept = bytearray()
+        seen = 0
+        try:
+            async with asyncio.timeout(LOG_SECONDS), self._client(verify_tls=True).stream("GET", url) as response:
+                if not response.is_success:
+                    return [f"(the log could not be read: {response.status_code})"]
+                async for part in response.aiter_bytes():
+                    kept += part
+                    seen += len(part)
+                    del kept[:-LOG_KEPT]
+                    if seen > LOG_MOST:
+                        break
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as problem:
+            return [*tail(bytes(kept), lines), f"(the log could not be read: {_name(problem)})"]
+        return tail(bytes(kept), lines)
+
+    async def probe(
+        self,
+        url: str,
+        *,
+        method: str,
+        headers: Mapping[str, str],
+        timeout: float,  # noqa: ASYNC109  of this one request, told in the answer instead of raised
+        verify_tls: bool,
+        body_limit: int,
+    ) -> ProbeAnswer:
+        """One request, redirects not followed; ``timeout`` in seconds in all, ``body_limit`` in bytes."""
+        body = bytearray()
+        try:
+            client = self._client(verify_tls=verify_tls)
+            async with (
+                asyncio.timeout(timeout),
+                client.stream(method, url, headers=dict(headers), timeout=timeout) as response,
+            ):
+                async for part in response.aiter_bytes():
+                    body += part
+                    if len(body) >= body_limit:
+                        break
+        except (httpx.TimeoutException, TimeoutError):
+            return ProbeAnswer(error=f"no answer within {timeout:g} s")
+        except (httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError) as problem:
+            return ProbeAnswer(error=tidy(str(problem)) or _name(problem))
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as problem:
+            return ProbeAnswer(error=_name(problem))  # its text may quote the headers
+        return ProbeAnswer(response.status_code, bytes(body[:body_limit]).decode(errors="replace"))
+
+
+def _name(problem: Exception) -> str:
+    return "no answer in time" if isinstance(problem, TimeoutError) else type(problem).__name__

@@ -1,0 +1,351 @@
+"""One budget for the token: the rate limit, retries and backoff, as an httpx transport around another.
+
+What is repeated, and why so:
+
+- A 429 has no effect, so everything is repeated after it, and everybody on the token waits: the budget is the
+  token's, not the request's.
+- A connection that was never established carried nothing, so everything is repeated.
+- A 5xx, a lost connection, a timeout or a garbled answer say nothing of what happened on the other side. Reads are
+  repeated with jittered exponential backoff; a write never is: it may have taken effect, and whoever sent it looks
+  before it sends again.
+
+The limits are the platform's: 250 requests a minute and 5,000 an hour for a token, told by ``ratelimit-limit``,
+``ratelimit-remaining``, ``ratelimit-reset`` (epoch at which the oldest request expires) and, on a burst's 429,
+``retry-after`` (seconds).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import Counter, deque
+from contextvars import ContextVar
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from random import random as system_random
+from typing import TYPE_CHECKING, Any
+
+import httpx
+from pydantic_core import from_json
+
+from reconciler.clock import Clock, SystemClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PER_MINUTE = 250
+"""Requests that a token may send in any 60 seconds; the platform's documented limit."""
+
+FREE_SHARE = 0.8
+"""Share of the minute's budget that goes out at once (200 of 250); the rest is spread until the oldest expire."""
+
+CONCURRENCY = 8
+"""Requests under way at the same time."""
+
+TRIES = 6
+"""How often a failing read is sent in all; likewise anything whose connection was never established."""
+
+PATIENCE = 90.0
+"""Seconds after the first try beyond which nothing that failed is repeated."""
+
+FIRST_BACKOFF = 0.5
+"""Seconds; doubled with each try up to `LONGEST_BACKOFF`, and jittered to between half and all of it."""
+
+LONGEST_BACKOFF = 20.0
+
+LIMITED_TRIES = 8
+"""How often a request is sent in all when every answer is 429."""
+
+LONGEST_PAUSE = 3600.0
+"""Seconds; the platform's longest window is an hour. No header makes anybody wait longer, nor all 429s together."""
+
+DEFAULT_PAUSE = 5.0
+"""Seconds to pause after a 429 that does not say for how long; doubled with each try up to a minute."""
+
+LONGEST_TRY = 120.0
+"""Seconds for one try as a whole, so that an answer trickling in byte by byte ends, too."""
+
+WORTH_TELLING = 2.0
+"""Seconds; shorter waits are not told to `on_wait`."""
+
+_TICK = 0.001
+"""Seconds that are not worth a sleep; below this a wait counts as over."""
+
+CHANGES_NOTHING = "reconciler.changes_nothing"
+"""Request extension: True for a POST that may be repeated like a read (propose, the validation of a rollback)."""
+
+DECODED = "reconciler.decoded"
+"""Response extension: the decoded JSON of a successful answer; missing where the body was empty or garbled."""
+
+METER: ContextVar[str] = ContextVar("meter", default="")
+"""Under which key the requests of the running task are counted; empty for none."""
+
+_UNSENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+)
+"""Failures before a single byte of the request was on its way."""
+
+_HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+"""Failures that will be the same at every try: the request itself cannot be sent."""
+
+Failure = httpx.TransportError | httpx.DecodingError
+
+
+class Verdict(Enum):
+    """What became of one try."""
+
+    FINAL = "an answer, good or bad, that stands"
+    LIMITED = "429: no effect, wait for the budget"
+    UNSENT = "the request never left"
+    UNKNOWN = "nobody can tell what happened on the other side"
+
+
+def was_unsent(failure: Failure) -> bool:
+    """Whether the request certainly never reached App Platform."""
+    return isinstance(failure, (*_UNSENT, *_HOPELESS))
+
+
+def judge(result: httpx.Response | Failure) -> Verdict:
+    """What became of a try, from its answer or its failure."""
+    if isinstance(result, httpx.Response):
+        if result.status_code == 429:
+            return Verdict.LIMITED
+        garbled = result.is_success and DECODED not in result.extensions
+        return Verdict.UNKNOWN if result.is_server_error or garbled else Verdict.FINAL
+    if isinstance(result, _HOPELESS) or "CERTIFICATE_VERIFY_FAILED" in str(result):
+        return Verdict.FINAL
+    return Verdict.UNSENT if was_unsent(result) else Verdict.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What an answer's headers say of the rate limit; None for what they do not say. Times in seconds from now."""
+
+    limit: int | None = None
+    remaining: int | None = None
+    resets_in: float | None = None
+    retry_after: float | None = None
+
+    @classmethod
+    def read(cls, headers: httpx.Headers, now: datetime) -> Budget:
+        """The budget of an answer's headers; whatever does not read counts as not said.
+
+        The reset is measured against the answer's own ``date`` where it has one: the two clocks may differ.
+        """
+        limit, remaining = _number(headers.get("ratelimit-limit")), _number(headers.get("ratelimit-remaining"))
+        reset, retry = _number(headers.get("ratelimit-reset")), headers.get("retry-after")
+        served = _moment(headers.get("date")) or now
+        wait = _number(retry)
+        if wait is None and (at := _moment(retry)):
+            wait = (at - served).total_seconds()
+        return cls(
+            limit=None if limit is None else int(limit),
+            remaining=None if remaining is None else int(remaining),
+            resets_in=None if reset is None else _bounded(reset - served.timestamp()),
+            retry_after=None if wait is None else _bounded(wait),
+        )
+
+    @property
+    def used_up(self) -> float:
+        """Seconds until a request may be sent again, 0 if one may be sent now."""
+        return (self.resets_in or 0.0) if self.remaining is not None and self.remaining <= 0 else 0.0
+
+
+def _number(text: str | None) -> float | None:
+    """A header's number; digits only, as ``nan`` and ``1e999`` would be floats as well."""
+    return float(text) if text and len(text) < 16 and text.replace(".", "", 1).isdecimal() else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    with contextlib.suppress(ValueError, OverflowError):
+        moment = parsedate_to_datetime(text)
+        return moment if moment.tzinfo else None
+    return None
+
+
+def _bounded(seconds: float) -> float:
+    return min(max(seconds, 0.0), LONGEST_PAUSE)
+
+
+class Throttle(httpx.AsyncBaseTransport):
+    """Sends every request of one token through another transport, within the budget, repeating what may be repeated.
+
+    The body of an answer is read in here, so that one cut short counts as a failed try. ``on_wait(seconds, why)``
+    is called before a wait that a person would notice. Raises what httpx raises once repeating did not help.
+    """
+
+    def __init__(
+        self,
+        inner: httpx.AsyncBaseTransport,
+        *,
+        clock: Clock | None = None,
+        random: Callable[[], float] = system_random,
+        concurrency: int = CONCURRENCY,
+        per_minute: int = PER_MINUTE,
+        on_wait: Callable[[float, str], None] | None = None,
+    ) -> None:
+        self.requests = 0
+        self.metered: Counter[str] = Counter()
+        self._inner = inner
+        self._clock = clock or SystemClock()
+        self._random = random
+        self._on_wait = on_wait
+        self._per_minute = per_minute
+        self._sent: deque[float] = deque()
+        self._resume_at = 0.0
+        self._gate = asyncio.Lock()
+        self._lanes = asyncio.Semaphore(concurrency)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """See `httpx.AsyncBaseTransport`."""
+        began: float | None = None
+        tries = 0
+        while True:
+            sent_at, result = await self._try(request)
+            began = sent_at if began is None else began
+            tries += 1
+            pause = self._pause_before_next(request, result, tries, self._clock.monotonic() - began)
+            if pause is None:
+                break
+            await self._clock.sleep(pause)
+        if isinstance(result, httpx.Response):
+            return result
+        raise result
+
+    async def aclose(self) -> None:
+        """Close the transport inside."""
+        await self._inner.aclose()
+
+    async def _try(self, request: httpx.Request) -> tuple[float, httpx.Response | Failure]:
+        """One try: wait for the budget, send, read the whole answer, learn from its headers; when it was sent, too."""
+        async with self._lanes:
+            sent_at = await self._admit()
+            self.requests += 1
+            if key := METER.get():
+                self.metered[key] += 1
+            try:
+                async with asyncio.timeout(LONGEST_TRY):
+                    response = await self._inner.handle_async_request(request)
+                    async with contextlib.aclosing(response):
+                        await response.aread()
+            except TimeoutError:
+                return sent_at, httpx.ReadTimeout(f"no whole answer within {LONGEST_TRY:g} s", request=request)
+            except (httpx.TransportError, httpx.DecodingError) as failure:
+                return sent_at, failure
+        _decode(request, response)
+        self._learn(Budget.read(response.headers, self._clock.now()))
+        return sent_at, response
+
+    async def _admit(self) -> float:
+        """Wait until the budget lets one more request out; first come, first served. The time it went out."""
+        async with self._gate:
+            told = 0.0
+            while (wait := self._held_for(now := self._clock.monotonic())) > _TICK:
+                if now >= told:
+                    self._tell(wait, "the rate limit")
+                    told = now + wait
+                await self._clock.sleep(wait)
+            self._sent.append(now)
+            return now
+
+    def _held_for(self, now: float) -> float:
+        """Seconds for which nothing may be sent: a pause, or the minute's budget being used up.
+
+        The last requests of the budget are spread over the time until the oldest expires, so that a long run slows
+        down instead of standing still for most of a minute.
+        """
+        while self._sent and self._sent[0] <= now - 60.0:
+            self._sent.popleft()
+        wait = self._resume_at - now
+        if len(self._sent) >= self._per_minute * FREE_SHARE:
+            left = self._per_minute - len(self._sent)
+            expires = self._sent[0] + 60.0
+            paced = expires if left <= 0 else self._sent[-1] + (expires - self._sent[-1]) / (left + 1)
+            wait = max(wait, paced - now)
+        return wait
+
+    def _learn(self, budget: Budget) -> None:
+        if budget.limit:
+            self._per_minute = min(self._per_minute, budget.limit)
+        self._hold(budget.used_up)
+
+    def _hold(self, seconds: float) -> None:
+        """Nobody sends for that long."""
+        self._resume_at = max(self._resume_at, self._clock.monotonic() + seconds)
+
+    def _pause_before_next(
+        self, request: httpx.Request, result: httpx.Response | Failure, tries: int, elapsed: float
+    ) -> float | None:
+        """Seconds to wait before the next try, or None if there is none."""
+        verdict = judge(result)
+        match verdict:
+            case Verdict.FINAL:
+                return None
+            case Verdict.LIMITED:
+                assert isinstance(result, httpx.Response)
+                return self._after_limit(result, tries, elapsed)
+            case Verdict.UNKNOWN if not _changes_nothing(request):
+                return None
+            case Verdict.UNSENT | Verdict.UNKNOWN:
+                return self._after_failure(result, tries, elapsed)
+
+    def _after_limit(self, answer: httpx.Response, tries: int, elapsed: float) -> float | None:
+        """Make everybody wait for the budget; the request itself then queues again, without a wait of its own."""
+        budget = Budget.read(answer.headers, self._clock.now())
+        pause = budget.retry_after or budget.used_up or min(DEFAULT_PAUSE * 2.0 ** (tries - 1), 60.0)
+        self._hold(pause + self._random())  # jitter: others may share the token
+        if tries >= LIMITED_TRIES or elapsed + pause > LONGEST_PAUSE:
+            return None
+        return 0.0
+
+    def _after_failure(self, result: httpx.Response | Failure, tries: int, elapsed: float) -> float | None:
+        pause = min(FIRST_BACKOFF * 2.0 ** (tries - 1), LONGEST_BACKOFF) * (0.5 + 0.5 * self._random())
+        why = "the connection failed"
+        if isinstance(result, httpx.Response):
+            why = f"App Platform answered {result.status_code}"
+            pause = max(pause, Budget.read(result.headers, self._clock.now()).retry_after or 0.0)
+        if tries >= TRIES or elapsed + pause > PATIENCE:
+            return None
+        self._tell(pause, why)
+        return pause
+
+    def _tell(self, seconds: float, why: str) -> None:
+        if self._on_wait and seconds >= WORTH_TELLING:
+            self._on_wait(seconds, why)
+
+
+def direct(base: httpx.URL, concurrency: int) -> httpx.AsyncHTTPTransport:
+    """The way to the API: through the proxy that the environment names, if any; plain HTTP needs no certificates."""
+    from urllib.request import getproxies, proxy_bypass
+
+    proxies = {} if proxy_bypass(base.host) else getproxies()
+    return httpx.AsyncHTTPTransport(
+        proxy=proxies.get(base.scheme) or proxies.get("all"),
+        verify=base.scheme == "https",  # reading the certificates takes 30 ms
+        limits=httpx.Limits(max_connections=concurrency, keepalive_expiry=30.0),
+    )
+
+
+def _changes_nothing(request: httpx.Request) -> bool:
+    return request.method in ("GET", "HEAD") or bool(request.extensions.get(CHANGES_NOTHING))
+
+
+def _decode(request: httpx.Request, response: httpx.Response) -> None:
+    """Put a successful answer's JSON beside it; an empty body is a whole answer only to a write."""
+    if not response.is_success:
+        return
+    body = response.content
+    if not body:
+        if not _changes_nothing(request):
+            response.extensions[DECODED] = None
+        return
+    with contextlib.suppress(ValueError):
+        decoded: Any = from_json(body)
+        response.extensions[DECODED] = decoded
