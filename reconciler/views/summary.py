@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from reconciler.findings import Finding, Severity
-from reconciler.plan.model import Action, Plan, PlanReport, SyncStatus
+from reconciler.plan.model import Action, Cost, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import OutcomeKind, RolloutRecord, RolloutReport
-from reconciler.views.values import count, money, signed_money
+from reconciler.views.values import count, duration, money, signed_money
 
 _STATUS_WORDS = {
     SyncStatus.IN_SYNC: "in sync",
@@ -57,13 +57,13 @@ OUTCOME_WORDS = {
     OutcomeKind.INTERRUPTED: "interrupted",
     OutcomeKind.FAILED: "failed",
 }
-"""From best to worst is not their order; see `SERIOUSNESS`."""
+"""An outcome in a word or two."""
 
 OUTCOME_MEANINGS = {
     OutcomeKind.UNCHANGED: "",
     OutcomeKind.APPLIED: "",
     OutcomeKind.DELETED: "",
-    OutcomeKind.ROLLED_BACK: "The new spec failed. An earlier deployment is active, healthy and committed.",
+    OutcomeKind.ROLLED_BACK: "The new spec failed. The app is back on the last good one: active, healthy and committed.",
     OutcomeKind.PINNED: "The new spec failed. An earlier deployment is active and pinned: nothing deploys until "
     "somebody commits or reverts the rollback.",
     OutcomeKind.LEFT: "The new spec failed and was left as it is, as the policy asks.",
@@ -149,43 +149,49 @@ def plan_counts(plans: Iterable[Plan]) -> str:
 
 
 def plan_cost(plan: Plan) -> str:
-    """What the plan does to the bill: ``$5.00/mo`` for a new app, ``+$7.00/mo`` for a change, else nothing."""
-    delta = _delta(plan)
-    about = "≈" if plan.cost.estimated else ""
-    if not plan.writes:
+    """See `cost_text`; nothing for a plan that writes nothing."""
+    return cost_text(plan.action, plan.cost)
+
+
+def cost_text(action: Action, cost: Cost) -> str:
+    """What an action does to the bill: ``$5.00/mo`` for a new app, ``+$7.00/mo`` for a change, else nothing."""
+    delta = _delta(action, cost)
+    about = "≈" if cost.estimated else ""
+    if not action.writes:
         return ""
     if delta is None:
-        return "" if plan.cost.after is None else f"{about}{money(plan.cost.after)}/mo"
-    if plan.action is Action.CREATE:
+        return "" if cost.after is None else f"{about}{money(cost.after)}/mo"
+    if action is Action.CREATE:
         return f"{about}{money(delta)}/mo"
     return f"{about}{signed_money(delta)}/mo" if delta else ""
 
 
-def _before(plan: Plan) -> float | None:
-    return 0.0 if plan.action is Action.CREATE and plan.cost.before is None else plan.cost.before
+def _before(action: Action, cost: Cost) -> float | None:
+    return 0.0 if action is Action.CREATE and cost.before is None else cost.before
 
 
-def _after(plan: Plan) -> float | None:
-    if not plan.writes:
-        return _before(plan)
-    return 0.0 if plan.action is Action.DELETE and plan.cost.after is None else plan.cost.after
+def _after(action: Action, cost: Cost) -> float | None:
+    if not action.writes:
+        return _before(action, cost)
+    return 0.0 if action is Action.DELETE and cost.after is None else cost.after
 
 
-def _delta(plan: Plan) -> float | None:
-    before, after = _before(plan), _after(plan)
+def _delta(action: Action, cost: Cost) -> float | None:
+    before, after = _before(action, cost), _after(action, cost)
     return None if before is None or after is None else round(after - before, 2)
 
 
 def total_delta(plans: Sequence[Plan]) -> float | None:
     """USD a month that the plans add to the bill; None if nothing would be written, or for no app anybody could say."""
-    deltas = [delta for plan in plans if plan.writes and (delta := _delta(plan)) is not None]
+    deltas = [delta for plan in plans if plan.writes and (delta := _delta(plan.action, plan.cost)) is not None]
     return round(sum(deltas), 2) if deltas else None
 
 
 def total_cost(plans: Sequence[Plan]) -> str:
     """``$41.00 → $53.00/mo`` if every app's cost is known, else ``+$12.00/mo``, and how many nobody could price."""
     about = "≈" if any(plan.cost.estimated for plan in plans) else ""
-    befores, afters = [_before(plan) for plan in plans], [_after(plan) for plan in plans]
+    befores = [_before(plan.action, plan.cost) for plan in plans]
+    afters = [_after(plan.action, plan.cost) for plan in plans]
     if None not in befores and None not in afters and plans:
         before, after = sum(filter(None, befores)), sum(filter(None, afters))
         if round(before, 2) == round(after, 2):
@@ -194,7 +200,7 @@ def total_cost(plans: Sequence[Plan]) -> str:
     delta = total_delta(plans)
     if delta is None:
         return ""
-    unknown = sum(plan.writes and _delta(plan) is None for plan in plans)
+    unknown = sum(plan.writes and _delta(plan.action, plan.cost) is None for plan in plans)
     more = f", without {count(unknown, 'app')} of unknown cost" if unknown else ""
     return f"{about}{signed_money(delta)}/mo{more}"
 
@@ -222,10 +228,11 @@ def worst_last(records: Iterable[RolloutRecord]) -> list[RolloutRecord]:
     return sorted(records, key=lambda record: SERIOUSNESS.index(record.outcome.kind))
 
 
-def rollout_headline(report: RolloutReport) -> str:
-    """``4 apps: 2 applied, 1 in sync, 1 rolled back``."""
+def rollout_summary(report: RolloutReport) -> str:
+    """``4 apps: 2 applied, 1 in sync, 1 rolled back · 23 requests · 2m 03s``."""
     records = report.records
-    return f"{count(len(records), 'app')}: {outcome_counts(records)}" if records else "No apps"
+    apps = f"{count(len(records), 'app')}: {outcome_counts(records)}" if records else "No apps"
+    return joined(apps, count(report.requests, "request"), duration(report.seconds) if report.seconds else "")
 
 
 def finding_counts(findings: Iterable[Finding]) -> str:

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 
 from reconciler.findings import Finding, ranked
 from reconciler.plan.model import PlanReport
-from reconciler.rollout.model import Event
+from reconciler.rollout.model import Event, RolloutReport
 from reconciler.views.finding_lines import finding_lines
 from reconciler.views.lines import Line, Tone, render
 from reconciler.views.plan_lines import plan_lines
-from reconciler.views.summary import OUTCOME_WORDS, finding_counts, outcome_symbol, plan_summary
+from reconciler.views.rollout_lines import rollout_lines
+from reconciler.views.summary import OUTCOME_WORDS, finding_counts, outcome_symbol, plan_summary, rollout_summary
 from reconciler.views.values import name, padded, shortened
 
 _EVENT_WIDTH = 500
@@ -28,6 +29,15 @@ def plan(report: PlanReport, *, color: bool = False, width: int = 100, verbose: 
     """
     lines = list(plan_lines(report, width=width, verbose=verbose))
     return render([*lines, *([()] if lines else []), ((plan_summary(report), "strong"),)], color=color)
+
+
+def rollout(report: RolloutReport, *, color: bool = False, width: int = 100, verbose: bool = False) -> str:
+    """How each app ended, the ones that need reading last, and for those why and what to do; the summary ends it.
+
+    ``verbose`` lists every app in sync, whole logs, and the decisions of rollouts that went well.
+    """
+    lines = list(rollout_lines(report, width=width, verbose=verbose))
+    return render([*lines, *([()] if lines else []), ((rollout_summary(report), "strong"),)], color=color)
 
 
 def findings(found: Sequence[Finding], *, color: bool = False) -> str:

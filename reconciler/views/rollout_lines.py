@@ -1,0 +1,170 @@
+"""The account of a rollout as lines: how each app ended, and for those that did not end well why, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from reconciler.rollout.model import (
+    Decision,
+    DeploymentRecord,
+    Failure,
+    OutcomeKind,
+    PhaseSpan,
+    RolloutRecord,
+    RolloutReport,
+)
+from reconciler.views.lines import Line, Tone, width_of
+from reconciler.views.plan_lines import INDENT, MANY_QUIET, Layout, wrapped
+from reconciler.views.summary import (
+    OUTCOME_MEANINGS,
+    OUTCOME_WORDS,
+    cost_text,
+    joined,
+    outcome_symbol,
+    worst_last,
+)
+from reconciler.views.values import cells, count, duration, inert, log_line, name, padded, paragraph, shortened
+
+_EDGE = 72
+_LABELS = 14
+_NAME_COLUMN = 32
+_MANY_LOG_LINES = 30
+_MANY_MESSAGE_LINES = 12
+
+
+def rollout_lines(report: RolloutReport, *, width: int, verbose: bool) -> Iterator[Line]:
+    """Every app, those that need reading last; then what goes on without us."""
+    quiet = sum(record.outcome.kind is OutcomeKind.UNCHANGED for record in report.records)
+    collapse = quiet > MANY_QUIET and not verbose
+    records = [
+        record
+        for record in worst_last(report.records)
+        if not (collapse and record.outcome.kind is OutcomeKind.UNCHANGED and not record.warnings)
+    ]
+    names = max((cells(name(record.app)) for record in records), default=0)
+    layout = Layout(width, min(names, _NAME_COLUMN), verbose)
+    if hidden := len(report.records) - len(records):
+        yield ((f"  = {count(hidden, 'app')} in sync", "quiet"),)
+    for record in records:
+        yield from record_lines(record, layout)
+    if report.left_running:
+        yield ()
+        yield (("  Left running, they go on without us:", "warning"),)
+        for running in report.left_running:
+            yield ((f"{INDENT}{shortened(running, 300)}", ""),)
+
+
+def outcome_tone(kind: OutcomeKind) -> Tone:
+    """Quiet for nothing done, good for done, warning for stopped short, bad for failed."""
+    match outcome_symbol(kind):
+        case "=" | "·":
+            return "quiet"
+        case "✓":
+            return "good"
+        case "!":
+            return "warning"
+        case _:
+            return "error"
+
+
+def record_lines(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
+    """One app: a line if it ended well, else the whole account."""
+    kind = record.outcome.kind
+    tone = outcome_tone(kind)
+    head: Line = (
+        (f"  {outcome_symbol(kind)} ", tone),
+        (padded(name(record.app), layout.names), "strong" if tone != "quiet" else ""),
+        (f"  {OUTCOME_WORDS[kind]}", tone),
+    )
+    took = duration(record.seconds) if record.seconds else ""
+    bill = cost_text(record.action, record.cost) if kind in (OutcomeKind.APPLIED, OutcomeKind.DELETED) else ""
+    if right := joined(took, bill):
+        head = (*head, (" " * max(min(_EDGE, layout.width) - width_of(head) - cells(right), 2) + right, ""))
+    yield head
+    if kind.good:
+        yield from _good(record, layout)
+    else:
+        yield from account(record, layout)
+
+
+def _good(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
+    if record.live_url and record.outcome.kind is OutcomeKind.APPLIED:
+        yield ((f"{INDENT}{shortened(record.live_url, 300)}", "quiet"),)
+    yield from _labelled("warning", [line for text in record.warnings for line in paragraph(text)], "warning")
+    if layout.verbose:
+        yield from _labelled("why", paragraph(record.outcome.reason), "")
+        yield from _deployments(record.deployments)
+        yield from _decisions(record.decisions)
+        yield from _labelled("requests", [f"{record.requests:,}"] if record.requests else [], "")
+
+
+def account(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
+    """Where the app stands, why, what failed with the last lines of its log, and the commands that help."""
+    if meaning := OUTCOME_MEANINGS[record.outcome.kind]:
+        yield from wrapped(meaning, INDENT, layout.width)
+    why = [
+        text
+        for line in paragraph(record.outcome.reason)
+        for ((text, _),) in wrapped(line, "", layout.width - _LABELS - len(INDENT))
+    ]
+    yield from _labelled("why", why, "")
+    if record.failure:
+        yield from _failure(record.failure, layout)
+    yield from _deployments(record.deployments)
+    yield from _decisions(record.decisions)
+    yield from _labelled("warning", [line for text in record.warnings for line in paragraph(text)], "warning")
+    yield from _labelled("app", [shortened(record.app_id, 80)] if record.app_id else [], "quiet")
+    yield from _labelled("requests", [f"{record.requests:,}"] if record.requests else [], "quiet")
+    yield from _labelled("run", [inert(command) for command in record.outcome.commands], "strong")
+
+
+def _failure(failure: Failure, layout: Layout) -> Iterator[Line]:
+    where = ", ".join(
+        part
+        for part in (
+            shortened(failure.component, 80),
+            f"step {shortened(failure.step, 120)}" if failure.step else "",
+        )
+        if part
+    )
+    code = shortened(failure.code, 120)
+    message = paragraph(failure.message)
+    if len(message) > _MANY_MESSAGE_LINES and not layout.verbose:
+        cut = len(message) - _MANY_MESSAGE_LINES
+        message = [*message[:_MANY_MESSAGE_LINES], f"… ({count(cut, 'more line')})"]
+    first = ": ".join(part for part in (where, code) if part)
+    yield from _labelled("failed", [*([first] if first else []), *message], "")
+    lines = failure.log_lines if layout.verbose else failure.log_lines[-_MANY_LOG_LINES:]
+    yield from _labelled("log", [f"│ {log_line(line)}" for line in lines], "")
+    yield from _labelled("more", [inert(link) for link in failure.links], "quiet")
+
+
+def _deployments(deployments: Sequence[DeploymentRecord]) -> Iterator[Line]:
+    roles = max((cells(inert(made.role)) for made in deployments), default=0)
+    lines = [
+        f"{padded(inert(made.role), roles)}  {shortened(made.id, 80)}  {phases_text(made.phases)}".rstrip()
+        for made in deployments
+    ]
+    yield from _labelled("deployment" if len(lines) == 1 else "deployments", lines, "")
+
+
+def phases_text(phases: Sequence[PhaseSpan]) -> str:
+    """``BUILDING 40s, DEPLOYING 1m 02s, ACTIVE``: phases in order with how long they took, the last with none."""
+    texts = [f"{shortened(span.phase, 40)} {duration(span.ended - span.began)}" for span, _ in pairwise(phases)]
+    return ", ".join([*texts, *(shortened(span.phase, 40) for span in phases[-1:])])
+
+
+def _decisions(decisions: Sequence[Decision]) -> Iterator[Line]:
+    steps = [shortened(decision.step, 40) for decision in decisions]
+    column = max(map(cells, steps), default=0)
+    lines = [
+        f"{decision.at:6.1f}s  {padded(step, column)}  {shortened(decision.reason, 300)}".rstrip()
+        for decision, step in zip(decisions, steps, strict=True)
+    ]
+    yield from _labelled("decisions", lines, "")
+
+
+def _labelled(label: str, lines: Sequence[str], tone: Tone) -> Iterator[Line]:
+    for number, line in enumerate(lines):
+        yield ((INDENT + (label if not number else "").ljust(_LABELS), "quiet"), (line, tone))
