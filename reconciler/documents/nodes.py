@@ -1,0 +1,164 @@
+"""YAML text as nodes, composed in C and bounded in depth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from yaml._yaml import CParser
+from yaml.error import YAMLError
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from reconciler.findings import Severity
+
+MAX_NODES = 100_000
+"""Most values in one document, aliases counted as often as they are used."""
+MAX_DEPTH = 64
+"""Deepest nesting; a full app spec needs about ten levels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong at a node; ``other`` is a second place that belongs to it."""
+
+    severity: Severity
+    code: str
+    message: str
+    hint: str = ""
+    node: Node | None = None
+    other: Node | None = None
+
+
+class TooMuch(Exception):
+    """The text is deeper or larger than anything meant to be read; carries the problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def too_deep(node: Node | None = None) -> TooMuch:
+    """The exception for a text that is nested too deeply."""
+    return TooMuch(Problem(Severity.ERROR, "too-deep", f"nested more than {MAX_DEPTH} levels deep", node=node))
+
+
+class _Composer(CParser):
+    """The C parser without PyYAML's resolving: an untagged node has the tag ""."""
+
+    def __init__(self, text: str) -> None:
+        CParser.__init__(self, text)
+
+    def resolve(self, _kind: object, _value: object, _implicit: object) -> str:
+        """PyYAML asks here what an untagged node is: our construction decides that later."""
+        return ""
+
+    def descend_resolver(self, _parent: object, _index: object) -> None:
+        """PyYAML tells that a node begins."""
+
+    def ascend_resolver(self) -> None:
+        """PyYAML tells that a node ends."""
+
+
+class _BoundedComposer(_Composer):
+    """The same, bounded in depth: the C composer recurses on the machine's stack and would crash the process."""
+
+    _depth = 0
+
+    def descend_resolver(self, _parent: object, _index: object) -> None:
+        """PyYAML tells that a node begins."""
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise too_deep()
+
+    def ascend_resolver(self) -> None:
+        """PyYAML tells that a node ends."""
+        self._depth -= 1
+
+
+def _is_shallow(text: str) -> bool:
+    """Whether the text cannot nest deeply enough to hurt, as each level takes a bracket or a column of its line."""
+    return text.count("[") + text.count("{") < 200 and max(map(len, text.splitlines()), default=0) < 300
+
+
+def compose(text: str) -> Iterator[Node]:
+    """The root node of each document.
+
+    Raises:
+        YAMLError: the text is not YAML from here on.
+        TooMuch: it is nested too deeply.
+    """
+    composer = _Composer(text) if _is_shallow(text) else _BoundedComposer(text)
+    while composer.check_node():
+        node = composer.get_node()
+        if node is not None:
+            yield node
+
+
+@lru_cache(maxsize=4)
+def composed(text: str) -> tuple[Node, ...]:
+    """The root nodes up to the first error; kept for the few files whose findings are being located."""
+    nodes: list[Node] = []
+    try:
+        for node in compose(text):
+            nodes.append(node)  # noqa: PERF402 - what came before an error is wanted
+    except (YAMLError, TooMuch):
+        return tuple(nodes)
+    return tuple(nodes)
+
+
+def is_merge(key: Node) -> bool:
+    """Whether a key is the unquoted ``<<``."""
+    return isinstance(key, ScalarNode) and key.value == "<<" and not key.style and not key.tag
+
+
+def follow(node: Node, pointer: str) -> tuple[Node | None, Node, bool]:
+    """The key and value nodes at a JSON pointer, and whether it was found; else those of the nearest parent."""
+    key: Node | None = None
+    for token in pointer.split("/")[1:]:
+        found = _child(node, token.replace("~1", "/").replace("~0", "~"))
+        if found is None:
+            return key, node, False
+        key, node = found
+    return key, node, True
+
+
+def _child(node: Node, token: str, depth: int = 0) -> tuple[Node | None, Node] | None:
+    """The key and value nodes under a token; an item of a list has no key. Follows merge keys."""
+    if isinstance(node, SequenceNode):
+        index = int(token) if token.isdecimal() and len(token) < 9 else len(node.value)
+        return (None, node.value[index]) if index < len(node.value) else None
+    if not isinstance(node, MappingNode) or depth > MAX_DEPTH:
+        return None
+    merged: list[Node] = []
+    for key, value in reversed(node.value):
+        if is_merge(key):
+            merged += [value] if isinstance(value, MappingNode) else value.value
+        elif key.value == token:
+            return key, value
+    sources = (source for source in merged if isinstance(source, MappingNode))
+    return next((found for source in sources if (found := _child(source, token, depth + 1))), None)
+
+
+def pointers(root: Node, wanted: set[int]) -> dict[int, str]:
+    """The JSON pointer at which each wanted node (by ``id``), key or value, first stands."""
+    found: dict[int, str] = {}
+    seen: set[int] = set()
+    stack: list[tuple[Node, str]] = [(root, "")]
+    while stack:
+        node, pointer = stack.pop()
+        if id(node) in wanted:
+            found.setdefault(id(node), pointer)
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, SequenceNode):
+            stack.extend((item, f"{pointer}/{index}") for index, item in enumerate(node.value))
+        elif isinstance(node, MappingNode):
+            for key, value in node.value:
+                token = key.value if isinstance(key, ScalarNode) else "?"
+                below = pointer if is_merge(key) else f"{pointer}/{token.replace('~', '~0').replace('/', '~1')}"
+                if id(key) in wanted:
+                    found.setdefault(id(key), below)
+                stack.append((value, below))
+    return found
