@@ -63,7 +63,8 @@ OUTCOME_MEANINGS = {
     OutcomeKind.UNCHANGED: "",
     OutcomeKind.APPLIED: "",
     OutcomeKind.DELETED: "",
-    OutcomeKind.ROLLED_BACK: "The new spec failed. The app is back on the last good one: active, healthy and committed.",
+    OutcomeKind.ROLLED_BACK: "The new spec failed. The app is back on the last good one: active, healthy and "
+    "committed.",
     OutcomeKind.PINNED: "The new spec failed. An earlier deployment is active and pinned: nothing deploys until "
     "somebody commits or reverts the rollback.",
     OutcomeKind.LEFT: "The new spec failed and was left as it is, as the policy asks.",
