@@ -34,6 +34,9 @@ class DesiredApp:
         """The file the spec stands in, as it was named on the command line or found below it."""
         return self.document.file
 
-    def locate(self, pointer: str) -> Location:
-        """Where a JSON pointer of the spec stands; the nearest parent that exists, for one that does not."""
-        return self.document.locate(self.wrapper + pointer)
+    def locate(self, pointer: str, *, key: bool = False) -> Location:
+        """Where a JSON pointer of the spec stands; the nearest parent that exists, for one that does not.
+
+        With ``key`` the place of the field's name instead of its value.
+        """
+        return self.document.locate(self.wrapper + pointer, key=key)

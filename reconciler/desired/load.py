@@ -1,0 +1,178 @@
+"""Files to desired apps: found, read, unwrapped, substituted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reconciler.appspec.shape import SPEC
+from reconciler.config import Config
+from reconciler.desired.model import DesiredApp
+from reconciler.desired.secrets import plaintext_secrets
+from reconciler.desired.variables import Variables, substitute
+from reconciler.documents import Document, is_wrapped, parse, read_text
+from reconciler.errors import InvalidInput
+from reconciler.findings import Finding, Location, Severity
+
+SUFFIXES = (".yaml", ".yml", ".json")
+"""What spec files end with."""
+
+CONFIG_NAMES = ("reconcile.yaml", "reconcile.yml")
+"""The configuration may stand among the specs and is none."""
+
+WRAPPER = "spec"
+"""The key under which deploy templates hold the spec."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Every app that was found, also those with findings, in the order of their files."""
+
+    apps: tuple[DesiredApp, ...]
+    findings: tuple[Finding, ...]
+
+
+def load(
+    paths: Sequence[Path | str],
+    *,
+    config: Config,
+    environ: Mapping[str, str],
+    variables: Mapping[str, str] | None = None,
+    strict: bool = False,
+) -> Loaded:
+    """The apps in files and folders. Nothing is raised for what stands in them: everything wrong is a finding.
+
+    ``variables`` are values given by hand, which win over ``environ``; only those that ``config`` declares are used.
+    ``strict`` makes unknown fields errors.
+    """
+    values = Variables(config.variables, environ, variables or {})
+    findings: list[Finding] = list(values.findings)
+    apps: list[DesiredApp] = []
+    files = find_specs(paths, findings, policies=config.policies)
+    for path in files:
+        try:
+            text = read_text(path, str(path))
+        except InvalidInput as error:
+            findings += error.findings
+            continue
+        documents, wrong = parse(text, str(path), shape=SPEC, wrapper=WRAPPER)
+        findings += wrong
+        if not documents and not wrong:
+            findings.append(_empty(Location(str(path))))
+        for document in documents:
+            apps += _apps_of(document, values, findings, strict=strict)
+    findings += _namesakes(apps)
+    if not files and not any(finding.is_error for finding in findings):
+        findings.append(_none_found(paths))
+    return Loaded(tuple(apps), tuple(findings))
+
+
+def find_specs(paths: Sequence[Path | str], findings: list[Finding], *, policies: str = "") -> list[Path]:
+    """The spec files below the paths, each once: folders sorted and without hidden files, files as they are named.
+
+    A path that does not exist becomes a finding. The configuration and the folder of ``policies`` are left out.
+    """
+    found: dict[str, Path] = {}
+    for path in map(Path, paths):
+        if path.is_dir():
+            below = _below(path, os.path.realpath(policies) if policies else "")
+        elif path.exists():
+            below = iter([path])
+        else:
+            message = f"{path} does not exist"
+            findings.append(Finding(Severity.ERROR, "no-such-path", message, "check the path", Location(str(path))))
+            continue
+        for file in below:
+            if file.name not in CONFIG_NAMES:
+                found.setdefault(os.path.realpath(file), file)
+    return list(found.values())
+
+
+def _below(folder: Path, policies: str) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder):
+        folders[:] = sorted(
+            name for name in folders if name[0] != "." and os.path.realpath(Path(root, name)) != policies
+        )
+        for name in sorted(files):
+            if name[0] != "." and name.endswith(SUFFIXES):
+                yield Path(root, name)
+
+
+def _apps_of(document: Document, variables: Variables, findings: list[Finding], *, strict: bool) -> list[DesiredApp]:
+    """The app of a document; none, with a finding, where it holds no spec."""
+    data = document.data
+    if data is None:
+        if not any(one.location and one.location.file == document.file and one.is_error for one in findings):
+            findings.append(_empty(document.locate("")))
+        return []
+    if not isinstance(data, dict):
+        message = f"a spec is a mapping (`name: …`), this document is {_kind(data)}"
+        hint = "begin with `name: my-app`"
+        findings.append(Finding(Severity.ERROR, "not-a-mapping", message, hint, document.locate("")))
+        return []
+    wrapper = ""
+    spec = data
+    if is_wrapped(data, WRAPPER):
+        wrapper, spec = f"/{WRAPPER}", data[WRAPPER]
+        findings += [_beside(document, key, strict=strict) for key in data if key != WRAPPER]
+    done = substitute(spec, document, wrapper, variables)
+    findings += done.findings
+    name = spec.get("name")
+    return [
+        DesiredApp(
+            name=name if isinstance(name, str) else "",
+            spec=spec,
+            document=document,
+            wrapper=wrapper,
+            substituted=frozenset(done.used),
+            secrets=_secrets(spec, done.used, variables),
+        )
+    ]
+
+
+def _secrets(spec: Mapping[str, Any], used: Mapping[str, tuple[str, ...]], variables: Variables) -> frozenset[str]:
+    """What must never be shown: plaintext in secret fields, with the variables put there, and secret variables."""
+    out = set(variables.secrets)
+    for pointer, value in plaintext_secrets(spec):
+        out.add(value)
+        out.update(variables.values.get(name, "") for name in used.get(pointer, ()))
+    out.discard("")
+    return frozenset(out)
+
+
+def _namesakes(apps: Sequence[DesiredApp]) -> Iterator[Finding]:
+    first: dict[str, DesiredApp] = {}
+    for app in apps:
+        if not app.name:
+            continue
+        other = first.setdefault(app.name, app)
+        if other is not app:
+            there = other.locate("/name")
+            message = f"a second spec for the app {app.name!r}; the first is at {there}"
+            hint = "app names are unique in an account: rename one, or remove it"
+            yield Finding(Severity.ERROR, "duplicate-app", message, hint, app.locate("/name"), (there,))
+
+
+def _beside(document: Document, key: str, *, strict: bool) -> Finding:
+    severity = Severity.ERROR if strict else Severity.WARNING
+    message = f"{key!r} beside `{WRAPPER}` is not part of a deploy template and is not sent"
+    hint = f"move it below `{WRAPPER}`, or remove it"
+    return Finding(severity, "unknown-field", message, hint, document.locate("/" + key, key=True))
+
+
+def _empty(location: Location) -> Finding:
+    return Finding(Severity.WARNING, "empty-document", "nothing stands here", "remove it, or write a spec", location)
+
+
+def _none_found(paths: Sequence[Path | str]) -> Finding:
+    looked = ", ".join(str(path) for path in paths) or "no path at all"
+    message = f"no app spec found; looked in {looked} for {', '.join('*' + suffix for suffix in SUFFIXES)}"
+    hint = "write one, such as specs/web.yaml, or name the file or folder: reconcile path/to/app.yaml"
+    return Finding(Severity.ERROR, "no-specs", message, hint)
+
+
+def _kind(value: object) -> str:
+    return {list: "a list", str: "text", bool: "a boolean"}.get(type(value), "a number")

@@ -1,0 +1,113 @@
+"""Declared variables, put into the scalars of a spec.
+
+Only ``${NAME}`` of a variable that `reconcile.yaml` declares is replaced, in values and never in keys, after the YAML
+was parsed: a value can neither break the document nor add to it. Bindable variables (``${db.DATABASE_URL}``),
+shell variables (``${PORT}``) and everything else stay as they are.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.appspec.shape import SPEC, Listing, Record, Scalar, Shape
+from reconciler.config import Variable
+from reconciler.documents import Document, resolve_plain
+from reconciler.findings import Finding, Severity
+
+
+class Variables:
+    """The declared variables and their values: given by hand, else from the environment, else the default."""
+
+    def __init__(self, declared: Sequence[Variable], environ: Mapping[str, str], given: Mapping[str, str]) -> None:
+        self.names = [variable.name for variable in declared]
+        self.values: dict[str, str] = {}
+        for variable in declared:
+            value = given.get(variable.name, environ.get(variable.name, variable.default))
+            if value is not None:
+                self.values[variable.name] = value
+        self.secrets = frozenset(self.values[one.name] for one in declared if one.secret and self.values.get(one.name))
+        alternatives = "|".join(map(re.escape, self.names))
+        self.pattern = re.compile(rf"\$\{{({alternatives})\}}") if alternatives else None
+        self.findings = [_undeclared(name, self.names) for name in given if name not in self.names]
+
+
+@dataclass(slots=True)
+class Substitution:
+    """What was done to one spec: the pointers of the scalars that changed with the variables put there."""
+
+    used: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def substitute(spec: dict[str, Any], document: Document, wrapper: str, variables: Variables) -> Substitution:
+    """Put the variables into a spec, in place.
+
+    A scalar that is nothing but one variable is resolved as YAML would in a field that holds no text, so that
+    ``instance_count: ${COUNT}`` is a number. A variable without a value is an error at each place that wants it.
+    """
+    result = Substitution()
+    if variables.pattern and variables.pattern.search(document.text):
+        _Substituting(document, wrapper, variables, result).walk(spec, SPEC, "")
+    return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Substituting:
+    document: Document
+    wrapper: str
+    variables: Variables
+    result: Substitution
+
+    def walk(self, node: Any, shape: Shape | None, pointer: str) -> Any:
+        match node:
+            case dict():
+                fields = shape.fields if isinstance(shape, Record) else {}
+                for key, value in node.items():
+                    known = fields.get(key)
+                    token = key.replace("~", "~0").replace("/", "~1")
+                    node[key] = self.walk(value, known.shape if known else None, f"{pointer}/{token}")
+                return node
+            case list():
+                below = shape.item if isinstance(shape, Listing) else None
+                node[:] = [self.walk(item, below, f"{pointer}/{index}") for index, item in enumerate(node)]
+                return node
+            case str() if "${" in node:
+                return self._scalar(node, shape, pointer)
+            case _:
+                return node
+
+    def _scalar(self, text: str, shape: Shape | None, pointer: str) -> Any:
+        pattern, values = self.variables.pattern, self.variables.values
+        assert pattern is not None
+        names = tuple(dict.fromkeys(pattern.findall(text)))
+        if not names:
+            return text
+        for name in names:
+            if not values.get(name):
+                self._tell(name, pointer)
+        self.result.used[pointer] = names
+        out = pattern.sub(lambda match: values.get(match[1], match[0]), text)
+        if not pattern.fullmatch(text):
+            return out
+        typed = shape.type != "string" if isinstance(shape, Scalar) else self.document.is_plain(self.wrapper + pointer)
+        return resolve_plain(out) if typed else out
+
+    def _tell(self, name: str, pointer: str) -> None:
+        location = self.document.locate(self.wrapper + pointer)
+        if name in self.variables.values:
+            severity, code, message = Severity.WARNING, "empty-variable", f"the variable {name} is empty"
+            hint = "an unset secret of a pipeline often arrives as an empty text; check where it is set"
+        else:
+            severity, code, message = Severity.ERROR, "unset-variable", f"the variable {name} is not set"
+            hint = f"set {name} in the environment, pass --var {name}=…, or give it a default in reconcile.yaml"
+        self.result.findings.append(Finding(severity, code, message, hint, location))
+
+
+def _undeclared(name: str, declared: Sequence[str]) -> Finding:
+    near = difflib.get_close_matches(name, declared, 1)
+    hint = f"did you mean {near[0]}?" if near else "declare it under `variables` in reconcile.yaml"
+    return Finding(Severity.ERROR, "undeclared-variable", f"--var {name}: no such variable is declared", hint)
