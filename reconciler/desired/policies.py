@@ -1,0 +1,234 @@
+"""The user's own policies: JSON Schemas that specs must satisfy, such as "every service in prod has a health check".
+
+A policy is a JSON Schema (draft 2020-12 unless ``$schema`` says otherwise) in a file of the policies folder, with
+
+- ``x-apps``      an app name pattern, or a list of them (``prod-*``; default: every app)
+- ``x-severity``  error (default), warning or notice
+- ``x-message``   what to tell where the schema does not hold; default: its ``title``. A part of the schema may have
+  an ``x-message`` of its own, which then is told for what fails in it
+- ``x-hint``      how to mend it; default: the schema's ``description``
+
+``$ref`` may name another file of the folder; nothing is ever fetched. jsonschema is imported only when there is a
+policy. Values of a spec never stand in a message: they may be secrets.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconciler.documents import Document, parse, read_text
+from reconciler.errors import InvalidInput
+from reconciler.findings import Finding, Location, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from jsonschema import ValidationError
+    from jsonschema.protocols import Validator
+
+    from reconciler.desired.model import DesiredApp
+
+SUFFIXES = (".json", ".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One policy. ``apps`` are name patterns (fnmatch); ``code`` is ``policy:`` and the file's stem."""
+
+    code: str
+    apps: tuple[str, ...]
+    severity: Severity
+    message: str
+    hint: str
+    document: Document = field(repr=False)
+    validator: Validator = field(repr=False, compare=False)
+
+    def concerns(self, app: str) -> bool:
+        """Whether the policy speaks of an app of that name."""
+        return any(fnmatchcase(app, pattern) for pattern in self.apps)
+
+
+def load_policies(folder: str | Path) -> tuple[tuple[Policy, ...], tuple[Finding, ...]]:
+    """The policies of a folder by file name, and what is wrong with them; a missing folder has none.
+
+    A policy that cannot be used is a finding at its own file and line, and is left out.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        return (), ()
+    findings: list[Finding] = []
+    documents: list[Document] = []
+    for path in sorted(path for path in root.iterdir() if path.suffix in SUFFIXES and path.is_file()):
+        document, problems = _read(path)
+        findings += problems
+        if document is not None:
+            documents.append(document)
+    policies: list[Policy] = []
+    for document in documents:
+        policy, problems = _policy(document, documents)
+        findings += problems
+        if policy is not None:
+            policies.append(policy)
+    return tuple(policies), tuple(findings)
+
+
+def check(app: DesiredApp, policies: Sequence[Policy]) -> tuple[Finding, ...]:
+    """What the policies that concern an app have to say about its spec, at the lines they speak of."""
+    return tuple(finding for policy in policies if policy.concerns(app.name) for finding in _judge(app, policy))
+
+
+def _read(path: Path) -> tuple[Document | None, list[Finding]]:
+    """The one schema of a file."""
+    file = str(path)
+    try:
+        documents, findings = parse(read_text(path, file), file)
+    except InvalidInput as error:
+        return None, list(error.findings)
+    if any(finding.is_error for finding in findings):
+        return None, findings
+    if len(documents) != 1 or not isinstance(documents[0].data, dict):
+        problem = Finding(
+            Severity.ERROR,
+            f"policy:{path.stem}",
+            "not a JSON Schema: the file must hold one mapping",
+            "see json-schema.org; `required` and `properties` go a long way",
+            Location(file, 1, 1),
+        )
+        return None, [*findings, problem]
+    return documents[0], findings
+
+
+def _policy(document: Document, others: Iterable[Document]) -> tuple[Policy | None, list[Finding]]:
+    from jsonschema import Draft202012Validator, SchemaError
+    from jsonschema.validators import validator_for
+
+    schema: dict[str, Any] = document.data
+    stem = Path(document.file).stem
+    code = f"policy:{stem}"
+    findings = list(_wrong_marks(document, code))
+    kind = validator_for(schema, default=Draft202012Validator)
+    try:
+        kind.check_schema(schema)
+    except SchemaError as error:
+        pointer = _pointer(error.absolute_path)
+        message = f"not a valid JSON Schema: {error.message}"
+        findings.append(Finding(Severity.ERROR, code, message, "", document.locate(pointer)))
+    if findings:
+        return None, findings
+    patterns = schema.get("x-apps", "*")
+    policy = Policy(
+        code=code,
+        apps=(patterns,) if isinstance(patterns, str) else tuple(patterns),
+        severity=Severity(schema.get("x-severity", "error")),
+        message=schema.get("x-message") or schema.get("title") or "",
+        hint=schema.get("x-hint") or schema.get("description") or "",
+        document=document,
+        validator=kind(schema, registry=_registry(others)),
+    )
+    return policy, []
+
+
+def _wrong_marks(document: Document, code: str) -> Iterable[Finding]:
+    """What is wrong with the fields that are ours."""
+
+    def wrong(name: str, message: str) -> Finding:
+        return Finding(Severity.ERROR, code, f"{name} {message}", "", document.locate(f"/{name}"))
+
+    schema = document.data
+    apps = schema.get("x-apps", "*")
+    if not isinstance(apps, str) and not (
+        isinstance(apps, list) and apps and all(isinstance(pattern, str) for pattern in apps)
+    ):
+        yield wrong("x-apps", "must be an app name pattern such as prod-*, or a list of them")
+    if schema.get("x-severity", "error") not in tuple(Severity):
+        yield wrong("x-severity", f"must be one of {', '.join(Severity)}")
+    for name in ("x-message", "x-hint", "title", "description"):
+        if not isinstance(schema.get(name, ""), str):
+            yield wrong(name, "must be text")
+
+
+def _registry(documents: Iterable[Document]) -> Any:
+    """The policies by file name, for ``$ref``; whatever is not here is not fetched."""
+    from referencing import Registry, Resource
+    from referencing.jsonschema import DRAFT202012
+
+    return Registry().with_resources(
+        (Path(document.file).name, Resource.from_contents(document.data, default_specification=DRAFT202012))
+        for document in documents
+    )
+
+
+def _judge(app: DesiredApp, policy: Policy) -> Iterable[Finding]:
+    from referencing.exceptions import Unresolvable
+
+    try:
+        errors = sorted(
+            policy.validator.iter_errors(app.spec), key=lambda error: [str(at) for at in error.absolute_path]
+        )
+    except Unresolvable as error:
+        message = f"the $ref {error.ref!r} leads nowhere: only files of the policies folder can be named"
+        return [Finding(Severity.ERROR, policy.code, message, "", policy.document.locate(""))]
+    except RecursionError:
+        message = "a $ref leads back to itself without end"
+        return [Finding(Severity.ERROR, policy.code, message, "", policy.document.locate(""))]
+    told = (
+        Finding(
+            policy.severity,
+            policy.code,
+            _message(error, policy, app.spec),
+            policy.hint,
+            app.locate(_pointer(error.absolute_path)),
+        )
+        for error in errors
+    )
+    return dict.fromkeys(told)
+
+
+def _message(error: ValidationError, policy: Policy, spec: Mapping[str, Any]) -> str:
+    """``services/web: every service needs a health check``."""
+    said = _own_message(error, policy) or policy.message or _rule(error)
+    where = _place(spec, error.absolute_path)
+    return f"{where}: {said}" if where else said
+
+
+def _own_message(error: ValidationError, policy: Policy) -> str:
+    """The ``x-message`` of the part of the schema that fails, or of the nearest part around it but the whole."""
+    parts: list[Any] = []
+    part: Any = policy.document.data
+    for step in error.absolute_schema_path:
+        try:
+            part = part[step]
+        except (KeyError, IndexError, TypeError):  # behind a $ref the path goes on in another schema
+            break
+        parts.append(part)
+    around = [error.schema, *reversed(parts)]
+    messages = (part.get("x-message") for part in around if isinstance(part, dict) and part is not policy.document.data)
+    return next((message for message in messages if isinstance(message, str)), "")
+
+
+def _rule(error: ValidationError) -> str:
+    """The rule that does not hold, without the value that breaks it."""
+    if error.validator == "required" and isinstance(error.instance, dict) and isinstance(error.validator_value, list):
+        missing = [name for name in error.validator_value if name not in error.instance]
+        return f"lacks {', '.join(missing)}"
+    rule = json.dumps(error.validator_value, ensure_ascii=False)
+    return f"does not satisfy {error.validator}: {rule if len(rule) <= 80 else rule[:79] + '…'}"
+
+
+def _pointer(path: Iterable[str | int]) -> str:
+    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+
+
+def _place(spec: Mapping[str, Any], path: Iterable[str | int]) -> str:
+    """A path as people read it: items of lists by their name, key or domain."""
+    node: Any = spec
+    parts: list[str] = []
+    for part in path:
+        node = node[part]
+        named = next((node[key] for key in ("name", "key", "domain") if isinstance(node, dict) and key in node), None)
+        parts.append(str(named) if isinstance(part, int) and isinstance(named, str) else str(part))
+    return "/".join(parts)
