@@ -157,27 +157,27 @@ class Client:
                 break
         return list(apps.values())
 
-    async def findapp_path(self, name: str) -> LiveApp | None:
+    async def find_app(self, name: str) -> LiveApp | None:
         """The app of that name, by listing and matching: the API's own filter by name is unreliable."""
         return next((app for app in await self.list_apps() if app.name == name), None)
 
-    async def getapp_path(self, app_id: str) -> LiveApp:
+    async def get_app(self, app_id: str) -> LiveApp:
         """One app."""
         return await self._get(LiveApp, "app", read(app_path(app_id)))
 
-    async def createapp_path(self, spec: Mapping[str, Any], project_id: str = "") -> LiveApp:
+    async def create_app(self, spec: Mapping[str, Any], project_id: str = "") -> LiveApp:
         """Create an app; its `pending_deployment` is the deployment to follow."""
         body = {"spec": spec, "project_id": project_id} if project_id else {"spec": spec}
         return await self._get(LiveApp, "app", write("POST", APPS, CREATE), body)
 
-    async def updateapp_path(
+    async def update_app(
         self, app_id: str, spec: Mapping[str, Any], *, update_all_source_versions: bool = False
     ) -> LiveApp:
         """Replace an app's whole spec; its `pending_deployment` is the deployment to follow."""
         body = {"spec": spec, "update_all_source_versions": update_all_source_versions}
         return await self._get(LiveApp, "app", write("PUT", app_path(app_id)), body)
 
-    async def deleteapp_path(self, app_id: str) -> None:
+    async def delete_app(self, app_id: str) -> None:
         """Destroy an app."""
         await self._ask(write("DELETE", app_path(app_id), DELETE))
 
