@@ -96,7 +96,7 @@ def app_lines(plan: Plan, layout: Layout) -> Iterator[Line]:
 
 
 def _beneath(plan: Plan, layout: Layout) -> Iterator[Line]:
-    column = _column(plan)
+    column = path_column(plan)
     if plan.moved_from:
         yield ((f"{INDENT}renamed from {name(plan.moved_from)}", ""),)
     if plan.action not in (Action.CREATE, Action.DELETE) or layout.verbose:
@@ -129,7 +129,7 @@ def change_lines(changes: Sequence[Change], width: int, column: int, indent: str
                 yield ((f"{indent}    ", ""), (text, tone))
 
 
-def _column(plan: Plan) -> int:
+def path_column(plan: Plan) -> int:
     """The columns that the app's paths take, with the gap that follows them."""
     paths = [leaf.path for change in plan.changes for leaf in leaves_of(change)] + [note.path for note in plan.notes]
     return min(max((cells(inert("/".join(path))) for path in paths), default=0), _PATH_COLUMN) + 3

@@ -1,0 +1,330 @@
+"""Plans, rollouts and findings as markdown for step summaries and pull requests.
+
+``limit`` is in bytes of UTF-8: a comment takes 65,536, a step summary 1 MiB. What does not fit is told in less and
+less detail: everything, shorter values and fewer changes, one line an app, the totals. The same report always gives
+the same text. ``header`` and ``footer`` are the caller's own markdown, kept at every degree; ``full`` is where
+the whole can be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from reconciler.findings import Finding, ranked
+from reconciler.plan.model import Action, ChangeKind, Plan, PlanReport
+from reconciler.rollout.model import OutcomeKind, RolloutRecord, RolloutReport
+from reconciler.views.finding_lines import finding_lines
+from reconciler.views.lines import render
+from reconciler.views.markup import (
+    blocks,
+    code,
+    details,
+    fence,
+    fitted,
+    html_code,
+    is_console,
+    link,
+    without_query,
+)
+from reconciler.views.plan_lines import Layout, leaves_of, note_text, path_column
+from reconciler.views.rollout_lines import account
+from reconciler.views.summary import (
+    OUTCOME_WORDS,
+    cost_text,
+    finding_counts,
+    is_quiet,
+    joined,
+    outcome_counts,
+    outcome_symbol,
+    plan_cost,
+    plan_counts,
+    plan_word,
+    telling_reason,
+    total_cost,
+    total_delta,
+    worst_last,
+)
+from reconciler.views.values import (
+    cells,
+    change_text,
+    count,
+    duration,
+    inert,
+    log_line,
+    name,
+    padded,
+    shortened,
+    signed_money,
+)
+
+COMMENT_LIMIT = 65_536
+"""What a comment on GitHub may hold."""
+
+SUMMARY_LIMIT = 1_048_576
+"""What a step summary on GitHub may hold."""
+
+_CHANGE_SIGNS = {ChangeKind.ADDED: "+", ChangeKind.REMOVED: "-", ChangeKind.CHANGED: "!", ChangeKind.REORDERED: "!"}
+_NAMES_TOLD = 30
+_WIDTH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Detail:
+    """How much is told: the width of a value, and how many changes and findings an app, log lines, decisions."""
+
+    values: int
+    changes: int
+    findings: int
+    log: int = 0
+    decisions: bool = False
+
+
+_DEGREES = (
+    _Detail(values=240, changes=2000, findings=500, log=40, decisions=True),
+    _Detail(values=120, changes=60, findings=60, log=15, decisions=True),
+    _Detail(values=80, changes=12, findings=12, log=5),
+)
+
+
+def plan(report: PlanReport, *, limit: int = COMMENT_LIMIT, header: str = "", footer: str = "", full: str = "") -> str:
+    """What would be done to which app: a part for each, collapsed unless it was refused."""
+    attempts = [
+        *(partial(_plan_detailed, report, detail, header, footer, full) for detail in _DEGREES),
+        partial(_plan_listed, report, header, footer, full),
+        partial(_plan_totals, report, header, footer, full),
+    ]
+    return fitted(attempts, limit)
+
+
+def _plan_heading(report: PlanReport) -> str:
+    if not report.plans:
+        return "### No apps"
+    if all(is_quiet(plan) for plan in report.plans):
+        return f"### Nothing to change: {count(len(report.plans), 'app')} in sync"
+    return f"### {count(len(report.plans), 'app')}: {plan_counts(report.plans)}"
+
+
+def _plan_facts(report: PlanReport) -> str:
+    cost, delta = total_cost(report.plans), total_delta(report.plans)
+    added = f" ({signed_money(delta)})" if delta and "→" in cost else ""
+    return joined(f"**{cost}**{added}" if cost else "", count(report.requests, "request"))
+
+
+def _plan_detailed(report: PlanReport, detail: _Detail, header: str, footer: str, full: str) -> str:
+    apps = [_app(plan, detail) for plan in report.plans if not is_quiet(plan)]
+    return blocks(
+        header,
+        _plan_heading(report),
+        _plan_facts(report),
+        _abridged(full) if detail is not _DEGREES[0] else "",
+        *apps,
+        _in_sync(report.plans),
+        _unmanaged(report),
+        _finding_block(report.findings, detail.findings),
+        footer,
+    )
+
+
+def _plan_listed(report: PlanReport, header: str, footer: str, full: str) -> str:
+    lines = [_plan_line(plan) for plan in report.plans if not is_quiet(plan)]
+    counts = finding_counts(report.findings) if report.findings else ""
+    listing = fence(lines, "diff") if lines else ""
+    parts = (_plan_heading(report), _plan_facts(report), _abridged(full), listing, counts)
+    return blocks(header, *parts, footer)
+
+
+def _plan_totals(report: PlanReport, header: str, footer: str, full: str) -> str:
+    return blocks(header, _plan_heading(report), _plan_facts(report), _abridged(full), footer)
+
+
+def _plan_line(plan: Plan) -> str:
+    changes = count(len(plan.changes), "change") if plan.changes else ""
+    told = joined(plan_word(plan), changes, plan_cost(plan))
+    return f"{plan.action.value} {padded(name(plan.app), 24)}  {told}"
+
+
+def _abridged(full: str) -> str:
+    where = f" {link('The whole of it', full)} is one click away." if full else ""
+    return f"Too much for one page: shortened.{where}"
+
+
+def _app(plan: Plan, detail: _Detail) -> str:
+    changes = count(len(plan.changes), "change") if plan.changes and plan.action is Action.UPDATE else ""
+    counts = finding_counts(plan.findings) if plan.findings else ""
+    told = joined(plan_word(plan), plan_cost(plan), changes, counts)
+    reason = telling_reason(plan)
+    body = [
+        code(reason, 1000) if reason else "",
+        f"To allow it: {code(plan.override)}" if plan.override else "",
+        f"Renamed from {code(plan.moved_from)}." if plan.moved_from else "",
+        "Every source is taken at its newest commit or image."
+        if plan.writes and plan.update_all_source_versions
+        else "",
+        _change_block(plan, detail),
+        _finding_block(plan.findings, detail.findings),
+    ]
+    opened = plan.action is Action.REFUSE or any(finding.is_error for finding in plan.findings)
+    if not any(body):
+        return f"`{plan.action.value}` {code(name(plan.app))} {told}"
+    summary = f"{plan.action.value} {html_code(name(plan.app))} {told}"
+    return details(summary, [part for part in body if part], opened=opened)
+
+
+def _change_block(plan: Plan, detail: _Detail) -> str:
+    """Changes and notes as a diff: GitHub colours a line by what it begins with."""
+    column = path_column(plan)
+    lines: list[str] = []
+    for leaf in (leaf for change in plan.changes for leaf in leaves_of(change)):
+        if len(lines) == detail.changes:
+            lines.append(f"… and more: {count(len(plan.changes), 'change')} in all")
+            break
+        path, text = shortened(leaf.human_path, detail.values), change_text(leaf, detail.values)
+        sign = _CHANGE_SIGNS[leaf.kind]
+        if leaf.kind in (ChangeKind.ADDED, ChangeKind.REMOVED):
+            text = text.removeprefix(f"{sign} ")
+        lines.append(f"{sign} {_columns(path, column, text)}")
+    for note in plan.notes[: detail.changes]:
+        path = shortened("/".join(note.path), detail.values)
+        lines.append(f"  {_columns(path, column, note_text(note))}")
+    return fence(lines, "diff") if lines else ""
+
+
+def _columns(path: str, column: int, text: str) -> str:
+    return f"{padded(path, column)}{'' if cells(path) < column else '  '}{text}"
+
+
+def _in_sync(plans: Sequence[Plan]) -> str:
+    quiet = [plan for plan in plans if is_quiet(plan)]
+    if not quiet or len(quiet) == len(plans) > _NAMES_TOLD:
+        return ""
+    return f"In sync: {_names([plan.app for plan in quiet])}"
+
+
+def _unmanaged(report: PlanReport) -> str:
+    if not report.unmanaged:
+        return ""
+    return f"{count(len(report.unmanaged), 'live app')} not in Git, left alone: {_names(report.unmanaged)}"
+
+
+def _names(apps: Sequence[str]) -> str:
+    told = ", ".join(code(name(app)) for app in apps[:_NAMES_TOLD])
+    return f"{told} and {len(apps) - _NAMES_TOLD:,} more" if len(apps) > _NAMES_TOLD else told
+
+
+def rollout(
+    report: RolloutReport, *, limit: int = COMMENT_LIMIT, header: str = "", footer: str = "", full: str = ""
+) -> str:
+    """How each app ended: a part for each that changed, open where somebody should read it."""
+    attempts = [
+        *(partial(_rollout_detailed, report, detail, header, footer, full) for detail in _DEGREES),
+        partial(_rollout_listed, report, header, footer, full),
+        partial(_rollout_totals, report, header, footer, full),
+    ]
+    return fitted(attempts, limit)
+
+
+def _rollout_heading(report: RolloutReport) -> str:
+    if not report.records:
+        return "### No apps"
+    return f"### {count(len(report.records), 'app')}: {outcome_counts(report.records)}"
+
+
+def _rollout_facts(report: RolloutReport) -> str:
+    return joined(count(report.requests, "request"), duration(report.seconds) if report.seconds else "")
+
+
+def _told(report: RolloutReport) -> list[RolloutRecord]:
+    """Records with something to tell, the ones that need reading first: in a page the eye starts at the top."""
+    return [
+        record
+        for record in reversed(worst_last(report.records))
+        if record.outcome.kind is not OutcomeKind.UNCHANGED or record.warnings
+    ]
+
+
+def _rollout_detailed(report: RolloutReport, detail: _Detail, header: str, footer: str, full: str) -> str:
+    running = report.left_running[: detail.findings]
+    return blocks(
+        header,
+        _rollout_heading(report),
+        _rollout_facts(report),
+        _abridged(full) if detail is not _DEGREES[0] else "",
+        f"Left running, they go on without us:\n\n{fence(running)}" if running else "",
+        *(_record(record, detail) for record in _told(report)),
+        footer,
+    )
+
+
+def _rollout_listed(report: RolloutReport, header: str, footer: str, full: str) -> str:
+    lines = [
+        f"{outcome_symbol(record.outcome.kind)} {padded(name(record.app), 24)}  {OUTCOME_WORDS[record.outcome.kind]}"
+        for record in _told(report)
+    ]
+    listing = fence(lines) if lines else ""
+    return blocks(header, _rollout_heading(report), _rollout_facts(report), _abridged(full), listing, footer)
+
+
+def _rollout_totals(report: RolloutReport, header: str, footer: str, full: str) -> str:
+    return blocks(header, _rollout_heading(report), _rollout_facts(report), _abridged(full), footer)
+
+
+def _record(record: RolloutRecord, detail: _Detail) -> str:
+    kind = record.outcome.kind
+    bill = cost_text(record.action, record.cost) if kind in (OutcomeKind.APPLIED, OutcomeKind.DELETED) else ""
+    took = duration(record.seconds) if record.seconds else ""
+    facts = joined(f"{html_code(name(record.app))} {OUTCOME_WORDS[kind]}", took, bill)
+    console = [found for found in (record.failure.links if record.failure else ()) if is_console(found)]
+    told = render(account(_trimmed(record, detail), Layout(_WIDTH))).split("\n")
+    body = [
+        fence(line.removeprefix(" " * 6) for line in told) if told != [""] else "",
+        link("Open it in the control panel", console[0]) if console else "",
+    ]
+    return details(f"{outcome_symbol(kind)} {facts}", [part for part in body if part], opened=not kind.good)
+
+
+def _trimmed(record: RolloutRecord, detail: _Detail) -> RolloutRecord:
+    """The record with as much as the detail allows, and no link that carries a credential."""
+    failure = record.failure and replace(
+        record.failure,
+        message=record.failure.message[: detail.values * 20],
+        log_lines=tuple(log_line(line, detail.values) for line in record.failure.log_lines[-detail.log :]),
+        links=tuple(shortened(without_query(found), 300) for found in record.failure.links[: detail.findings]),
+    )
+    outcome = replace(
+        record.outcome,
+        reason=record.outcome.reason[: detail.values * 20],
+        commands=tuple(shortened(command, 500) for command in record.outcome.commands[: detail.findings]),
+    )
+    return replace(
+        record,
+        failure=failure,
+        outcome=outcome,
+        deployments=record.deployments[-detail.changes :],
+        decisions=record.decisions[-detail.findings :] if detail.decisions else (),
+        warnings=tuple(shortened(warning, detail.values) for warning in record.warnings[: detail.findings]),
+    )
+
+
+def findings(found: Sequence[Finding], *, limit: int = COMMENT_LIMIT, header: str = "", footer: str = "") -> str:
+    """Findings by place; when there are too many, the errors first, then as many as fit."""
+
+    def attempt(most: int) -> str:
+        heading = f"### {finding_counts(found).capitalize()}"
+        return blocks(header, heading, _finding_block(found, most) if most else "", footer)
+
+    return fitted([partial(attempt, most) for most in (2000, 500, 150, 50, 15, 0)], limit)
+
+
+def _finding_block(found: Sequence[Finding], most: int) -> str:
+    if not found:
+        return ""
+    ordered = ranked(list(found))
+    if len(found) > most:
+        weighty = sorted(ordered, key=lambda finding: finding.severity.rank)[:most]
+        ordered = ranked(weighty)
+    lines = [inert(line) for line in render(finding_lines(ordered)).split("\n")] if ordered else []
+    if len(found) > most:
+        lines.append(f"… and {len(found) - most:,} more")
+    return fence(lines)

@@ -1,0 +1,92 @@
+"""GitHub's markdown, built so that nothing others wrote is ever read as markdown.
+
+Foreign text stands in fenced blocks, in code spans or, within our own HTML, escaped inside ``<code>``. GitHub turns
+neither mentions nor links nor references to issues into anything there.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Literal
+from urllib.parse import urlsplit
+
+from reconciler.views.lines import no_command
+from reconciler.views.values import inert, shortened
+
+_BACKTICKS = re.compile(r"`+")
+_ADDRESS = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._~%/?=&#+-]*)?")
+_CONSOLE = "cloud.digitalocean.com"
+
+
+def fence(lines: Iterable[str], language: Literal["text", "diff"] = "text") -> str:
+    """A fenced block no line can close: its fence is longer than any run of backticks within."""
+    body = [no_command(inert(line)) for line in lines]
+    ticks = "`" * max(3, 1 + _longest_run(body))
+    return "\n".join([ticks + language, *body, ticks])
+
+
+def code(text: str, width: int = 300) -> str:
+    """A code span on one line."""
+    text = shortened(text, width)
+    if not text.strip():
+        return "` `"
+    ticks = "`" * (1 + _longest_run([text]))
+    pad = " " if text.startswith(("`", " ")) or text.endswith(("`", " ")) else ""
+    return f"{ticks}{pad}{text}{pad}{ticks}"
+
+
+def _longest_run(texts: Iterable[str]) -> int:
+    return max((len(run) for text in texts for run in _BACKTICKS.findall(text)), default=0)
+
+
+def html_code(text: str) -> str:
+    """A ``<code>`` element for use within our own HTML."""
+    return f"<code>{html.escape(inert(text))}</code>"
+
+
+def details(summary: str, body: Iterable[str], *, opened: bool = False) -> str:
+    """A collapsible part. ``summary`` is HTML of our own making, ``body`` blocks of markdown."""
+    blocks = [f"<details{' open' if opened else ''}>\n<summary>{summary}</summary>", *body, "</details>"]
+    return "\n\n".join(blocks)
+
+
+def link(text: str, address: str) -> str:
+    """A link if the address is a plain https one, else the text; ``text`` is our own."""
+    return f"[{text}](<{address}>)" if _ADDRESS.fullmatch(address) else text
+
+
+def is_console(address: str) -> bool:
+    """Whether an address leads into the vendor's control panel, so that it is worth a click and gives nothing away."""
+    return _ADDRESS.fullmatch(address) is not None and urlsplit(address).hostname == _CONSOLE
+
+
+def without_query(address: str) -> str:
+    """An address without what may be a credential: links to stored logs carry their signature in the query."""
+    bare, mark, _ = address.partition("?")
+    return f"{bare}?…" if mark else bare
+
+
+def size(text: str) -> int:
+    """Bytes of UTF-8. GitHub's limits are told in characters and partly counted in bytes; bytes satisfy both."""
+    return len(text.encode("utf-8", "replace"))
+
+
+def fitted(attempts: Iterable[Callable[[], str]], limit: int) -> str:
+    """The first attempt of at most ``limit`` bytes; the last one, cut, if none is."""
+    text = ""
+    for attempt in attempts:
+        text = attempt()
+        if size(text) <= limit:
+            return text
+    return text.encode("utf-8", "replace")[: max(limit - 3, 0)].decode("utf-8", "ignore") + "…"
+
+
+def blocks(*parts: str) -> str:
+    """The parts that say something, as separate blocks."""
+    return "\n\n".join(_nonempty(parts))
+
+
+def _nonempty(parts: Iterable[str]) -> Iterator[str]:
+    return (part for part in parts if part)
