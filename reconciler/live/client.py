@@ -62,6 +62,9 @@ API = "https://api.digitalocean.com"
 LISTINGS = 3
 """How often the apps are listed in all while the account keeps changing under the listing."""
 
+MOST_PAGES = 500
+"""Pages of a listing at most, whatever its totals and links promise."""
+
 _UNREADABLE = "the answer makes no sense"
 
 
@@ -313,13 +316,9 @@ class Client:
             return _mapping(await self._ask(call, query=query), call)
 
         pages = [await page(1)]
-        wanted = answers.total_of(pages[0]) if limit is None else min(answers.total_of(pages[0]), limit)
-        pages += await _together(page, range(2, -(-wanted // size) + 1))
-        while (
-            answers.has_next(pages[-1])
-            and answers.items_of(pages[-1], key)
-            and (limit is None or len(pages) * size < limit)
-        ):
+        most = MOST_PAGES if limit is None else -(-limit // size)
+        pages += await _together(page, range(2, min(-(-answers.total_of(pages[0]) // size), most) + 1))
+        while answers.has_next(pages[-1]) and answers.items_of(pages[-1], key) and len(pages) < most:
             pages.append(await page(len(pages) + 1))
         return pages
 

@@ -261,7 +261,7 @@ class Throttle(httpx.AsyncBaseTransport):
         The last requests of the budget are spread over the time until the oldest expires, so that a long run slows
         down instead of standing still for most of a minute.
         """
-        while self._sent and self._sent[0] <= now - 60.0:
+        while self._sent and self._sent[0] <= now - 60.0 + _TICK:
             self._sent.popleft()
         wait = self._resume_at - now
         if len(self._sent) >= self._per_minute * FREE_SHARE:

@@ -1,0 +1,370 @@
+"""What is sent for each operation, and what its answer becomes."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.errors import AnswerLost, LiveError, NotFound, TransportFailed, UsageError
+from reconciler.live.client import MOST_PAGES, Client
+from reconciler.live.models import ComponentState, Deployment, Health, LiveApp, Phase, Proposal, RollbackValidation
+from tests.live.fakes import APP, DEPLOYMENT, TOKEN, Platform, error, ok
+from tests.support.virtual_time import VirtualClock
+
+SPEC = {"name": "web", "services": [{"name": "api", "unheard_of": {"a": [1]}}], "empty": None, "ingress": {}}
+DEPLOYED = {"deployment": DEPLOYMENT}
+
+OPERATIONS: list[tuple[str, Callable[[Client], Awaitable[Any]], Any, Any, type]] = [
+    ("GET /v2/apps/a1", lambda c: c.get_app("a1"), None, {"app": APP}, LiveApp),
+    ("POST /v2/apps", lambda c: c.create_app(SPEC), {"spec": SPEC}, {"app": APP}, LiveApp),
+    ("POST /v2/apps", lambda c: c.create_app(SPEC, "p1"), {"spec": SPEC, "project_id": "p1"}, {"app": APP}, LiveApp),
+    (
+        "PUT /v2/apps/a1",
+        lambda c: c.update_app("a1", SPEC),
+        {"spec": SPEC, "update_all_source_versions": False},
+        {"app": APP},
+        LiveApp,
+    ),
+    (
+        "PUT /v2/apps/a1",
+        lambda c: c.update_app("a1", SPEC, update_all_source_versions=True),
+        {"spec": SPEC, "update_all_source_versions": True},
+        {"app": APP},
+        LiveApp,
+    ),
+    ("DELETE /v2/apps/a1", lambda c: c.delete_app("a1"), None, {"id": "a1"}, type(None)),
+    ("POST /v2/apps/propose", lambda c: c.propose(SPEC), {"spec": SPEC}, {"app_cost": 5}, Proposal),
+    ("POST /v2/apps/propose", lambda c: c.propose(SPEC, "a1"), {"spec": SPEC, "app_id": "a1"}, {}, Proposal),
+    ("GET /v2/apps/a1/deployments/d1", lambda c: c.get_deployment("a1", "d1"), None, DEPLOYED, Deployment),
+    ("POST /v2/apps/a1/deployments", lambda c: c.create_deployment("a1"), {"force_build": False}, DEPLOYED, Deployment),
+    ("POST /v2/apps/a1/deployments/d1/cancel", lambda c: c.cancel_deployment("a1", "d1"), {}, DEPLOYED, Deployment),
+    (
+        "POST /v2/apps/a1/rollback/validate",
+        lambda c: c.validate_rollback("a1", "d1"),
+        {"deployment_id": "d1", "skip_pin": False},
+        {"valid": True},
+        RollbackValidation,
+    ),
+    (
+        "POST /v2/apps/a1/rollback",
+        lambda c: c.roll_back("a1", "d1", skip_pin=True),
+        {"deployment_id": "d1", "skip_pin": True},
+        DEPLOYED,
+        Deployment,
+    ),
+    ("POST /v2/apps/a1/rollback/commit", lambda c: c.commit_rollback("a1"), {}, {}, type(None)),
+    ("POST /v2/apps/a1/rollback/revert", lambda c: c.revert_rollback("a1"), {}, DEPLOYED, Deployment),
+    ("GET /v2/apps/a1/health", lambda c: c.health("a1"), None, {"app_health": {}}, Health),
+    ("GET /v2/apps/regions", lambda c: c.regions(), None, {"regions": [{"slug": "fra"}]}, list),
+    ("GET /v2/apps/tiers/instance_sizes", lambda c: c.instance_sizes(), None, {"instance_sizes": []}, list),
+]
+
+
+@pytest.mark.parametrize(("line", "use", "body", "answer", "kind"), OPERATIONS)
+def test_each_operation_sends_what_the_reference_says(
+    clock: VirtualClock, line: str, use: Callable[[Client], Awaitable[Any]], body: Any, answer: Any, kind: type
+) -> None:
+    platform = Platform(clock, ok(answer))
+    assert isinstance(platform.run(use), kind)
+    assert platform.seen == [line]
+    assert platform.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+    assert platform.requests[0].headers["user-agent"].startswith("reconciler/")
+    assert (platform.body() if platform.requests[0].content else None) == body
+
+
+def test_c13_c16_a_spec_is_sent_field_for_field(clock: VirtualClock) -> None:
+    platform = Platform(clock, ok())
+    platform.run(lambda client: client.update_app("a1", SPEC))
+    assert platform.body()["spec"] == SPEC
+    assert list(platform.body()["spec"]) == list(SPEC)
+
+
+@pytest.mark.parametrize(
+    ("deployment", "component", "path"),
+    [
+        ("d1", "api", "/v2/apps/a1/deployments/d1/components/api/logs"),
+        ("d1", "", "/v2/apps/a1/deployments/d1/logs"),
+        ("", "api", "/v2/apps/a1/components/api/logs"),
+        ("", "", "/v2/apps/a1/logs"),
+    ],
+)
+def test_logs_are_asked_for_by_what_is_named(clock: VirtualClock, deployment: str, component: str, path: str) -> None:
+    platform = Platform(clock, ok({"historic_urls": ["https://logs.example/1"], "live_url": ""}))
+    links = platform.run(lambda client: client.logs("a1", deployment, component, type="BUILD", tail_lines=50))
+    assert platform.seen == [f"GET {path}?type=BUILD&tail_lines=50"]
+    assert links.historic_urls == ("https://logs.example/1",)
+
+
+def test_delete_and_commit_take_an_empty_body(clock: VirtualClock) -> None:
+    platform = Platform(clock, httpx.Response(204), httpx.Response(200, content=b""))
+
+    async def use(client: Client) -> None:
+        await client.delete_app("a1")
+        await client.commit_rollback("a1")
+
+    platform.run(use)
+    assert len(platform.requests) == 2
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(200), ok([]), ok({"app": None}), ok({"app": []}), ok({"app": "x"})])
+def test_c44_a_write_without_a_usable_answer_is_lost(clock: VirtualClock, answer: httpx.Response) -> None:
+    platform = Platform(clock, answer)
+    with pytest.raises(AnswerLost) as caught:
+        platform.run(lambda client: client.create_app(SPEC))
+    assert (caught.value.method, caught.value.path) == ("POST", "/v2/apps")
+    assert len(platform.requests) == 1
+
+
+@pytest.mark.parametrize("answer", [ok([]), ok({}), ok({"app": 7})])
+def test_a_read_without_a_usable_answer_fails(clock: VirtualClock, answer: httpx.Response) -> None:
+    with pytest.raises(TransportFailed):
+        Platform(clock, answer).run(lambda client: client.get_app("a1"))
+
+
+# Listings
+
+
+def page_of(count: int, *, size: int = 200, total: int | None = None) -> Callable[[httpx.Request], httpx.Response]:
+    """An account with so many apps."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        number, per_page = (int(request.url.params[name]) for name in ("page", "per_page"))
+        assert per_page <= 200
+        names = range((number - 1) * per_page, min(number * per_page, count))
+        items = [{"id": f"id{name}", "spec": {"name": f"app-{name}"}} for name in names]
+        pages = {"next": "http://next"} if number * per_page < count else {"prev": "http://prev"}
+        body: dict[str, Any] = {"apps": items, "deployments": items, "links": {"pages": pages}}
+        if total is None:
+            body["meta"] = {"total": count}
+        elif total:
+            body["meta"] = {"total": total}
+        return httpx.Response(200, json=body)
+
+    return answer
+
+
+@pytest.mark.parametrize(("count", "requests"), [(0, 1), (1, 1), (199, 1), (200, 1), (201, 2), (400, 2), (1000, 5)])
+def test_listing_takes_a_request_for_each_200_apps(clock: VirtualClock, count: int, requests: int) -> None:
+    platform = Platform(clock, page_of(count))
+    apps = platform.run(lambda client: client.list_apps())
+    assert [app.name for app in apps] == [f"app-{number}" for number in range(count)]
+    assert len(platform.requests) == requests
+    assert platform.seen[0] == "GET /v2/apps?page=1&per_page=200"
+
+
+def test_pages_after_the_first_are_fetched_at_once(clock: VirtualClock) -> None:
+    platform = Platform(clock, page_of(1000), seconds=1.0)
+    platform.run(lambda client: client.list_apps())
+    assert platform.times == [0.0, 1.0, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("total", [0, 1, 250])
+def test_listing_follows_next_links_beyond_a_wrong_or_missing_total(clock: VirtualClock, total: int) -> None:
+    platform = Platform(clock, page_of(500, total=total))
+    assert len(platform.run(lambda client: client.list_apps())) == 500
+
+
+def test_an_app_on_two_pages_counts_once(clock: VirtualClock) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        ids = ["a", "b"] if request.url.params["page"] == "1" else ["b", "c"]
+        return ok({"apps": [{"id": name, "spec": {"name": name}} for name in ids], "meta": {"total": 201}})
+
+    assert [app.id for app in Platform(clock, answer).run(lambda client: client.list_apps())] == ["a", "b", "c"]
+
+
+def test_an_account_that_changes_meanwhile_is_listed_again(clock: VirtualClock) -> None:
+    platform = Platform(clock, page_of(401), page_of(400), page_of(400))
+    apps = platform.run(lambda client: client.list_apps())
+    assert len(apps) == 400
+    assert platform.seen.count("GET /v2/apps?page=1&per_page=200") == 2
+
+
+def test_an_account_that_never_stops_changing_is_listed_all_the_same(clock: VirtualClock) -> None:
+    counts = iter(range(250, 300))
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return page_of(next(counts))(request)
+
+    platform = Platform(clock, answer)
+    platform.run(lambda client: client.list_apps())
+    assert len(platform.requests) == 6
+
+
+def test_an_endless_next_link_ends(clock: VirtualClock) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        items = [APP] if request.url.params["page"] == "1" else []
+        return ok({"apps": items, "links": {"pages": {"next": "http://again"}}})
+
+    platform = Platform(clock, answer)
+    assert len(platform.run(lambda client: client.list_apps())) == 1
+    assert len(platform.requests) == 2
+
+
+def test_a_listing_ends_whatever_it_promises(clock: VirtualClock) -> None:
+    forever = {"apps": [APP], "links": {"pages": {"next": "http://again"}}, "meta": {"total": 10**12}}
+    platform = Platform(clock, ok(forever))
+    assert len(platform.run(lambda client: client.list_apps())) == 1
+    assert len(platform.requests) == MOST_PAGES
+
+
+def test_an_error_of_a_later_page_is_raised_as_itself(clock: VirtualClock) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return page_of(1000)(request) if request.url.params["page"] == "1" else error(404, "not_found")
+
+    with pytest.raises(NotFound):
+        Platform(clock, answer).run(lambda client: client.list_apps())
+
+
+def test_an_app_is_found_by_listing_and_matching(clock: VirtualClock) -> None:
+    async def use(client: Client) -> tuple[LiveApp | None, LiveApp | None]:
+        return await client.find_app("app-250"), await client.find_app("app")
+
+    found, missing = Platform(clock, page_of(300)).run(use)
+    assert found is not None
+    assert found.id == "id250"
+    assert missing is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "found", "queries"), [(1, 1, ["1/1"]), (20, 20, ["1/20"]), (450, 450, ["1/200", "2/200", "3/200"])]
+)
+def test_deployments_are_listed_newest_first_up_to_a_limit(
+    clock: VirtualClock, limit: int, found: int, queries: list[str]
+) -> None:
+    platform = Platform(clock, page_of(1000))
+    deployments = platform.run(lambda client: client.list_deployments("a1", limit=limit))
+    assert [deployment.id for deployment in deployments] == [f"id{number}" for number in range(found)]
+    assert [f"{r.url.params['page']}/{r.url.params['per_page']}" for r in platform.requests] == queries
+
+
+# Tolerance
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@pytest.mark.parametrize("model", [LiveApp, Deployment, Health, Proposal, RollbackValidation])
+def test_c15_no_field_of_an_answer_can_break_its_reading(model: type) -> None:
+    @given(st.fixed_dictionaries({}, optional=dict.fromkeys(model.model_fields, ANYTHING)))
+    def reads(answer: dict[str, Any]) -> None:
+        assert model.model_validate(answer | {"new": 1}).model_extra == {"new": 1}
+
+    reads()
+
+
+def test_c15_unknown_phases_and_states_read_as_unknown(clock: VirtualClock) -> None:
+    platform = Platform(
+        clock,
+        ok({"deployment": {"id": "d1", "phase": "HIBERNATING"}}),
+        ok({"app_health": {"components": [{"name": "api", "state": "DIZZY"}, None]}}),
+    )
+
+    async def use(client: Client) -> tuple[Deployment, Health]:
+        return await client.get_deployment("a1", "d1"), await client.health("a1")
+
+    deployment, health = platform.run(use)
+    assert deployment.phase is Phase.UNKNOWN
+    assert not deployment.phase.terminal
+    assert [component.state for component in health.components] == [ComponentState.UNKNOWN]
+
+
+# Edges
+
+
+@pytest.mark.parametrize("token", ["", "  ", "two words", "dop\x00v1", "dop_v1_ü", "dop\nv1"])
+def test_what_cannot_be_a_token_is_refused_without_being_shown(token: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Client(token)
+    assert token.strip() == "" or token not in str(caught.value) + caught.value.hint
+
+
+def test_a_line_break_after_the_token_does_not_matter(clock: VirtualClock) -> None:
+    platform = Platform(clock, ok())
+
+    async def main() -> None:
+        async with Client(f"{TOKEN}\n", transport=httpx.MockTransport(platform), clock=clock) as client:
+            await client.get_app("a1")
+
+    clock.run(main())
+    assert platform.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+
+
+@pytest.mark.parametrize("url", ["", "api.digitalocean.com", "ftp://x", "http://", "https://u:p@api", "https://[::1"])
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(UsageError, match="address"):
+        Client(TOKEN, base_url=url)
+
+
+def test_the_address_may_have_a_path(clock: VirtualClock) -> None:
+    platform = Platform(clock, ok())
+    platform.run(lambda client: client.get_app("a1"), base_url="http://localhost:8000/box/")
+    assert str(platform.requests[0].url) == "http://localhost:8000/box/v2/apps/a1"
+
+
+@pytest.mark.parametrize("app_id", ["", ".", ".."])
+def test_an_id_that_would_ask_for_something_else_is_refused(clock: VirtualClock, app_id: str) -> None:
+    platform = Platform(clock, ok())
+    with pytest.raises(UsageError):
+        platform.run(lambda client: client.delete_app(app_id))
+    assert platform.requests == []
+
+
+def test_an_id_stays_one_segment_of_the_path(clock: VirtualClock) -> None:
+    platform = Platform(clock, ok())
+    platform.run(lambda client: client.get_app("a/../b?c=d#e"))
+    assert platform.seen == ["GET /v2/apps/a%2F..%2Fb%3Fc%3Dd%23e"]
+
+
+def test_redirects_are_not_followed_with_the_token(clock: VirtualClock) -> None:
+    platform = Platform(clock, httpx.Response(302, headers={"location": "https://elsewhere.example/"}))
+    with pytest.raises(LiveError, match="302"):
+        platform.run(lambda client: client.get_app("a1"))
+    assert len(platform.requests) == 1
+
+
+def test_importing_the_client_brings_in_no_other_heavy_module() -> None:
+    code = (
+        "import sys, reconciler.live.client\n"
+        "print([name for name in ('deepdiff', 'jsonschema', 'starlette', 'yaml', 'reconciler.appspec.models')"
+        " if name in sys.modules])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_a_real_connection_is_refused_politely() -> None:
+    import socket
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]  # bound, not listening: nobody answers there
+
+        async def main() -> None:
+            async with Client(TOKEN, base_url=f"http://127.0.0.1:{port}", clock=NoWait()) as client:
+                await client.create_app(SPEC)
+
+        with pytest.raises(TransportFailed, match="no connection"):
+            asyncio.run(main())
+
+
+class NoWait(VirtualClock):
+    """The real loop, on which pauses take no time."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+
+    def monotonic(self) -> float:
+        return self.at
+
+    async def sleep(self, seconds: float) -> None:
+        self.at += seconds

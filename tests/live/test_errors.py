@@ -1,0 +1,196 @@
+"""Errors: they say all that helps, and nothing that is secret."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from typing import Any
+
+import httpx
+import pytest
+
+from reconciler.errors import (
+    ApiError,
+    Conflict,
+    LiveError,
+    NotFound,
+    RateLimited,
+    Rejected,
+    ServerFailed,
+    Unauthorized,
+)
+from reconciler.live.answers import secrets_in
+from reconciler.live.client import Client
+from tests.live.fakes import TOKEN, Platform, cut_short, error, html
+from tests.support.virtual_time import VirtualClock
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, Rejected),
+        (401, Unauthorized),
+        (402, ApiError),
+        (403, Unauthorized),
+        (404, NotFound),
+        (409, Conflict),
+        (410, ApiError),
+        (422, Rejected),
+        (429, RateLimited),
+        (500, ServerFailed),
+        (503, ServerFailed),
+        (524, ServerFailed),
+    ],
+)
+def test_c39_an_error_carries_all_that_helps(clock: VirtualClock, status: int, kind: type[ApiError]) -> None:
+    platform = Platform(clock, error(status, "some_id", "that will not do"))
+    with pytest.raises(ApiError) as caught:
+        platform.run(lambda client: client.update_app("a1", {"name": "web"}))
+    problem = caught.value
+    assert type(problem) is kind
+    assert (problem.method, problem.path, problem.status) == ("PUT", "/v2/apps/a1", status)
+    assert (problem.error_id, problem.request_id) == ("some_id", "r-1")
+    assert str(problem) == f"PUT /v2/apps/a1: {status} that will not do (id some_id, request r-1)"
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (
+            html(504, "504 Gateway\n Time-out"),
+            "PUT /v2/apps/a1: 504 504 Gateway Time-out (an HTML page, not App Platform's own answer)",
+        ),
+        (
+            httpx.Response(502, content=b"<html><body>bad"),
+            "PUT /v2/apps/a1: 502 Bad Gateway (an HTML page, not App Platform's own answer)",
+        ),
+        (httpx.Response(524, content=b""), "PUT /v2/apps/a1: 524 without a reason"),
+        (httpx.Response(503, content=b"upstream \x1b[31mgone\x07"), "PUT /v2/apps/a1: 503 upstream gone"),
+        (httpx.Response(500, content=b"\xff\xfe"), "PUT /v2/apps/a1: 500 ��"),
+        (httpx.Response(500, json=["x"]), "PUT /v2/apps/a1: 500 Internal Server Error"),
+        (httpx.Response(500, json={"id": 7, "message": None}), "PUT /v2/apps/a1: 500 Internal Server Error"),
+        (httpx.Response(422, json={"error": "bad"}), "PUT /v2/apps/a1: 422 bad"),
+        (
+            httpx.Response(500, headers={"x-request-id": "h-1"}, json={"message": "no"}),
+            "PUT /v2/apps/a1: 500 no (request h-1)",
+        ),
+    ],
+)
+def test_c39_answers_that_are_not_the_platforms_own_are_told(
+    clock: VirtualClock, answer: httpx.Response, message: str
+) -> None:
+    with pytest.raises(ApiError) as caught:
+        Platform(clock, answer).run(lambda client: client.update_app("a1", {}))
+    assert str(caught.value) == message
+
+
+def test_a_page_of_text_is_cut(clock: VirtualClock) -> None:
+    with pytest.raises(ApiError) as caught:
+        Platform(clock, httpx.Response(500, content=b"x" * 10_000)).run(lambda client: client.update_app("a1", {}))
+    assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize(
+    ("use", "scope"),
+    [
+        (lambda client: client.list_apps(), "app:read"),
+        (lambda client: client.propose({}), "app:read"),
+        (lambda client: client.create_app({}), "app:create"),
+        (lambda client: client.update_app("a1", {}), "app:update"),
+        (lambda client: client.validate_rollback("a1", "d1"), "app:update"),
+        (lambda client: client.commit_rollback("a1"), "app:update"),
+        (lambda client: client.delete_app("a1"), "app:delete"),
+    ],
+)
+def test_a_403_names_the_scope_that_the_operation_needs(clock: VirtualClock, use: Any, scope: str) -> None:
+    platform = Platform(clock, error(403, "forbidden", "You are not authorized to perform this operation"))
+    with pytest.raises(Unauthorized, match="You are not authorized") as caught:
+        platform.run(use)
+    assert caught.value.hint == f"this needs a token with the scope {scope}"
+    assert len(platform.requests) == 1
+
+
+@pytest.mark.parametrize("status", [400, 403, 422])
+def test_c17_the_scope_that_the_answer_asks_for_is_shown_and_nothing_is_repeated(
+    clock: VirtualClock, status: int
+) -> None:
+    platform = Platform(clock, error(status, "forbidden", "missing the required scope database:read"))
+    with pytest.raises(ApiError, match="missing the required scope database:read") as caught:
+        platform.run(lambda client: client.update_app("a1", {}))
+    assert caught.value.hint == "this needs a token with the scope app:update; the answer asks for database:read"
+    assert len(platform.requests) == 1
+
+
+def test_a_401_says_where_to_look(clock: VirtualClock) -> None:
+    with pytest.raises(Unauthorized) as caught:
+        Platform(clock, error(401, "unauthorized", "Unable to authenticate you")).run(lambda c: c.list_apps())
+    assert "DIGITALOCEAN_TOKEN" in caught.value.hint
+
+
+SECRET = 'sk_live_"quoted"_4242'
+SPEC = {
+    "name": "web",
+    "envs": [{"key": "TOP", "type": "SECRET", "value": "hunter2-top"}],
+    "services": [
+        {
+            "name": "api",
+            "image": {"registry_type": "GHCR", "repository": "x", "registry_credentials": "user:hunter2-registry"},
+            "envs": [
+                {"key": "KEY", "type": "SECRET", "value": SECRET},
+                {"key": "LEVEL", "value": "debug-level"},
+                {"key": "ODD", "type": "SECRET", "value": ["x"]},
+            ],
+            "log_destinations": [{"name": "papertrail", "logtail": {"token": "hunter2-logtail"}}],
+        },
+        "not a mapping",
+    ],
+}
+
+
+def test_the_secrets_of_a_spec_are_found() -> None:
+    assert secrets_in(SPEC) == {"hunter2-top", SECRET, "user:hunter2-registry", "hunter2-logtail"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda request: httpx.Response(422, json={"message": f"bad: {request.content.decode()} {request.headers}"}),
+        lambda request: httpx.Response(
+            422, json={"id": TOKEN, "request_id": SECRET, "message": f"{SECRET} {request.headers['authorization']}"}
+        ),
+        lambda request: httpx.Response(500, content=request.content + request.headers["authorization"].encode()),
+        lambda request: httpx.Response(200, content=request.content[:-3]),
+        lambda request: httpx.Response(200, json={"app": [SECRET, TOKEN]}),
+        cut_short(),
+        httpx.ReadTimeout("timed out"),
+        httpx.ConnectError("refused"),
+        httpx.LocalProtocolError(f"Illegal header value b'Bearer {TOKEN}'"),
+        httpx.RemoteProtocolError("disconnected"),
+    ],
+)
+def test_c05_no_error_holds_a_secret_wherever_one_looks(
+    clock: VirtualClock, caplog: pytest.LogCaptureFixture, answer: Any
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with pytest.raises(LiveError) as caught:
+        Platform(clock, answer).run(lambda client: client.update_app("a1", SPEC))
+    problem = caught.value
+    shown = "\n".join(
+        [
+            *traceback.format_exception(problem),
+            repr(problem),
+            problem.hint,
+            repr(vars(problem)),
+            caplog.text,
+        ]
+    )
+    for secret in (TOKEN, SECRET, "sk_live", "hunter2"):
+        assert secret not in shown
+    assert problem.__cause__ is None
+    assert problem.__context__ is None
+
+
+def test_c05_the_client_does_not_show_its_token() -> None:
+    client = Client(TOKEN, transport=httpx.MockTransport(lambda request: httpx.Response(200)))
+    assert TOKEN not in repr(client)
+    assert TOKEN not in repr(client.__dict__)

@@ -1,0 +1,356 @@
+"""The budget of the token: what is repeated, what never is, and who waits for how long."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from email.utils import format_datetime
+from itertools import pairwise
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.errors import AnswerLost, ApiError, LiveError, RateLimited, ServerFailed, TransportFailed
+from reconciler.live.client import Client
+from reconciler.live.throttle import (
+    LIMITED_TRIES,
+    LONGEST_PAUSE,
+    LONGEST_TRY,
+    PATIENCE,
+    PER_MINUTE,
+    TRIES,
+    Budget,
+)
+from tests.live.fakes import APP, DEPLOYMENT, Platform, cut_short, error, html, ok
+from tests.support.virtual_time import EPOCH, VirtualClock
+
+Use = Callable[[Client], Awaitable[Any]]
+
+READS: dict[str, tuple[Use, dict[str, Any]]] = {
+    "get_app": (lambda client: client.get_app("a1"), {"app": APP}),
+    "list_deployments": (lambda client: client.list_deployments("a1"), {"deployments": [DEPLOYMENT]}),
+    "propose": (lambda client: client.propose({"name": "web"}), {"app_cost": 5}),
+    "validate_rollback": (lambda client: client.validate_rollback("a1", "d1"), {"valid": True}),
+}
+WRITES: dict[str, tuple[Use, dict[str, Any]]] = {
+    "create_app": (lambda client: client.create_app({"name": "web"}), {"app": APP}),
+    "update_app": (lambda client: client.update_app("a1", {"name": "web"}), {"app": APP}),
+    "delete_app": (lambda client: client.delete_app("a1"), {"id": "a1"}),
+    "create_deployment": (lambda client: client.create_deployment("a1"), {"deployment": DEPLOYMENT}),
+    "cancel_deployment": (lambda client: client.cancel_deployment("a1", "d1"), {"deployment": DEPLOYMENT}),
+    "roll_back": (lambda client: client.roll_back("a1", "d1"), {"deployment": DEPLOYMENT}),
+    "commit_rollback": (lambda client: client.commit_rollback("a1"), {}),
+    "revert_rollback": (lambda client: client.revert_rollback("a1"), {"deployment": DEPLOYMENT}),
+}
+TROUBLE: dict[str, Any] = {
+    "500": error(500, "server_error"),
+    "html 504": html(504, "Gateway Time-out"),
+    "524": html(524, "A timeout occurred"),
+    "disconnected": httpx.RemoteProtocolError("Server disconnected without sending a response."),
+    "read timeout": httpx.ReadTimeout("timed out"),
+    "write error": httpx.WriteError("broken pipe"),
+    "cut short": cut_short(),
+    "garbled": httpx.Response(200, content=b'{"app": {"id": "a'),
+    "html 200": html(200, "Sign in to the network"),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLE)
+@pytest.mark.parametrize("name", READS)
+def test_c32_a_read_is_repeated_until_it_succeeds(clock: VirtualClock, name: str, trouble: str) -> None:
+    use, body = READS[name]
+    platform = Platform(clock, TROUBLE[trouble], TROUBLE[trouble], ok(body))
+    platform.run(use)
+    assert len(platform.requests) == 3
+    assert platform.times == [0.0, 0.5, 1.5]
+
+
+@pytest.mark.parametrize("trouble", TROUBLE)
+@pytest.mark.parametrize("name", WRITES)
+def test_c43_c44_a_write_is_never_repeated_blindly(clock: VirtualClock, name: str, trouble: str) -> None:
+    use, body = WRITES[name]
+    platform = Platform(clock, TROUBLE[trouble], ok(body))
+    with pytest.raises((AnswerLost, ServerFailed)) as caught:
+        platform.run(use)
+    assert len(platform.requests) == 1
+    assert isinstance(caught.value, ServerFailed) == (trouble in ("500", "html 504", "524"))
+    assert "look at the app" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", [*READS, *WRITES])
+def test_everything_is_repeated_after_a_429(clock: VirtualClock, name: str) -> None:
+    use, body = (READS | WRITES)[name]
+    platform = Platform(clock, error(429, "too_many_requests", retry_after="12"), ok(body))
+    platform.run(use)
+    assert platform.times == [0.0, 13.0]  # what the header says, and a second of jitter
+
+
+@pytest.mark.parametrize("name", [*READS, *WRITES])
+def test_everything_is_repeated_when_the_connection_was_never_there(clock: VirtualClock, name: str) -> None:
+    use, body = (READS | WRITES)[name]
+    platform = Platform(clock, httpx.ConnectError("refused"), httpx.ConnectTimeout("slow"), ok(body))
+    platform.run(use)
+    assert len(platform.requests) == 3
+
+
+def test_a_read_gives_up_after_its_tries(clock: VirtualClock) -> None:
+    platform = Platform(clock, error(503))
+    with pytest.raises(ServerFailed):
+        platform.run(lambda client: client.get_app("a1"))
+    assert len(platform.requests) == TRIES
+    assert [round(b - a, 3) for a, b in pairwise(platform.times)] == [0.5, 1.0, 2.0, 4.0, 8.0]
+
+
+def test_a_read_gives_up_after_its_time(clock: VirtualClock) -> None:
+    platform = Platform(clock, httpx.ReadTimeout("timed out"), seconds=30.0)
+    with pytest.raises(TransportFailed):
+        platform.run(lambda client: client.get_app("a1"))
+    assert len(platform.requests) < TRIES
+    assert platform.times[-1] <= PATIENCE
+
+
+def test_a_write_gives_up_on_429_as_well(clock: VirtualClock) -> None:
+    platform = Platform(clock, error(429, "too_many_requests"))
+    with pytest.raises(RateLimited) as caught:
+        platform.run(lambda client: client.create_app({"name": "web"}))
+    assert len(platform.requests) == LIMITED_TRIES
+    assert "5,000 an hour" in caught.value.hint
+
+
+def test_backoff_is_jittered_between_half_and_all_of_it(clock: VirtualClock) -> None:
+    platform = Platform(clock, error(503))
+    with pytest.raises(ServerFailed):
+        platform.run(lambda client: client.get_app("a1"), random=lambda: 0.0)
+    assert [round(b - a, 3) for a, b in pairwise(platform.times)] == [0.25, 0.5, 1.0, 2.0, 4.0]
+
+
+def test_retry_after_of_a_503_is_heeded(clock: VirtualClock) -> None:
+    platform = Platform(clock, error(503, retry_after="7"), ok())
+    platform.run(lambda client: client.get_app("a1"))
+    assert platform.times == [0.0, 7.0]
+
+
+def test_an_untrusted_certificate_is_told_at_once(clock: VirtualClock) -> None:
+    problem = ssl.SSLCertVerificationError("certificate verify failed: self-signed certificate")
+    platform = Platform(clock, httpx.ConnectError(f"[SSL: CERTIFICATE_VERIFY_FAILED] {problem}"))
+    with pytest.raises(TransportFailed) as caught:
+        platform.run(lambda client: client.create_app({"name": "web"}))
+    assert len(platform.requests) == 1
+    assert "SSL_CERT_FILE" in caught.value.hint
+
+
+def test_an_answer_that_trickles_in_ends(clock: VirtualClock) -> None:
+    platform = Platform(clock, ok(), seconds=LONGEST_TRY * 10)
+    with pytest.raises(AnswerLost):
+        platform.run(lambda client: client.create_app({"name": "web"}))
+    assert clock.monotonic() == LONGEST_TRY
+
+
+def test_a_burst_of_200_goes_out_at_once_and_no_minute_sees_more_than_its_limit(clock: VirtualClock) -> None:
+    platform = Platform(clock, ok())
+
+    async def many(client: Client) -> None:
+        await asyncio.gather(*(client.get_app("a1") for _ in range(1000)))
+
+    platform.run(many)
+    assert platform.times[199] == 0.0
+    for first, later in zip(platform.times, platform.times[PER_MINUTE:], strict=False):
+        assert later - first >= 60.0 - 0.01
+    assert platform.times[-1] < 1000 / PER_MINUTE * 60.0
+    assert max(b - a for a, b in pairwise(platform.times)) < 2.0, "it slows down, it does not stand still"
+
+
+@given(waits=st.lists(st.floats(0.0, 20.0), min_size=1, max_size=120))
+def test_however_requests_come_no_minute_sees_more_than_its_limit(waits: list[float]) -> None:
+    clock = VirtualClock()
+    platform = Platform(clock, ok({"app": APP}, ratelimit_limit="20"))
+
+    async def use(client: Client) -> None:
+        async def later(at: float) -> None:
+            await clock.sleep(at)
+            await client.get_app("a1")
+
+        await client.get_app("a1")
+        await asyncio.gather(*(later(wait) for wait in waits))
+
+    try:
+        platform.run(use)
+    finally:
+        clock.close()
+    for first, later in zip(platform.times, platform.times[20:], strict=False):
+        assert later - first >= 60.0 - 0.01
+
+
+def test_a_429_makes_everybody_wait(clock: VirtualClock) -> None:
+    platform = Platform(clock, error(429, retry_after="30"), ok())
+
+    async def use(client: Client) -> None:
+        async def later(seconds: float) -> None:
+            await clock.sleep(seconds)
+            await client.get_app("a2")
+
+        await asyncio.gather(client.get_app("a1"), later(1.0), later(2.0))
+
+    platform.run(use)
+    assert platform.times == [0.0, 31.0, 31.0, 31.0]
+
+
+def test_a_used_up_budget_is_waited_for_before_the_429(clock: VirtualClock) -> None:
+    reset = int(EPOCH.timestamp()) + 40
+    platform = Platform(clock, ok(ratelimit_remaining="0", ratelimit_reset=str(reset)), ok())
+
+    async def use(client: Client) -> None:
+        await client.get_app("a1")
+        await client.get_app("a1")
+
+    platform.run(use)
+    assert platform.times == [0.0, 40.0]
+
+
+def test_the_reset_is_read_by_the_servers_own_clock(clock: VirtualClock) -> None:
+    theirs = EPOCH + timedelta(days=1)
+    reset = str(int(theirs.timestamp()) + 40)
+    used_up = ok(ratelimit_remaining="0", ratelimit_reset=reset, date=format_datetime(theirs, usegmt=True))
+    platform = Platform(clock, used_up, ok())
+
+    async def use(client: Client) -> None:
+        await client.get_app("a1")
+        await client.get_app("a1")
+
+    platform.run(use)
+    assert platform.times == [0.0, 40.0]
+
+
+def test_waits_are_told_once_with_their_reason(clock: VirtualClock) -> None:
+    told: list[tuple[float, str]] = []
+    platform = Platform(clock, error(429, retry_after="30"), error(503, retry_after="3"), ok())
+
+    async def use(client: Client) -> None:
+        await asyncio.gather(client.get_app("a1"), client.get_app("a2"))
+
+    platform.run(use, on_wait=lambda seconds, why: told.append((seconds, why)), concurrency=1)
+    assert told == [(31.0, "the rate limit"), (3.0, "App Platform answered 503")]
+
+
+def test_no_more_requests_are_under_way_than_asked_for(clock: VirtualClock) -> None:
+    platform = Platform(clock, ok(), seconds=1.0)
+
+    async def use(client: Client) -> None:
+        await asyncio.gather(*(client.get_app("a1") for _ in range(20)))
+
+    platform.run(use, concurrency=5)
+    assert platform.busiest == 5
+    assert clock.monotonic() == 4.0
+
+
+def test_requests_are_counted_with_repetitions_and_by_meter(clock: VirtualClock) -> None:
+    platform = Platform(clock, error(503), ok())
+
+    async def use(client: Client) -> tuple[int, int, int, int]:
+        with client.meter("web"):
+            await client.get_app("a1")
+            with client.meter("inner"):
+                await asyncio.create_task(client.get_app("a1"))
+        await client.get_app("a1")
+        return client.requests, client.metered("web"), client.metered("inner"), client.metered("nobody")
+
+    assert platform.run(use) == (4, 2, 1, 0)
+
+
+def test_a_canceled_request_frees_its_lane(clock: VirtualClock) -> None:
+    platform = Platform(clock, ok(), seconds=10.0)
+
+    async def use(client: Client) -> float:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await client.get_app("a1")
+        platform.seconds = 0.0
+        await client.get_app("a1")
+        return clock.monotonic()
+
+    assert platform.run(use, concurrency=1) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("headers", "budget"),
+    [
+        ({}, Budget()),
+        ({"retry-after": "12"}, Budget(retry_after=12.0)),
+        ({"retry-after": "1.5"}, Budget(retry_after=1.5)),
+        ({"retry-after": format_datetime(EPOCH + timedelta(seconds=9), usegmt=True)}, Budget(retry_after=9.0)),
+        ({"retry-after": "999999"}, Budget(retry_after=LONGEST_PAUSE)),
+        ({"retry-after": "soon"}, Budget()),
+        ({"retry-after": "-3"}, Budget()),
+        ({"retry-after": "nan"}, Budget()),
+        ({"retry-after": "²"}, Budget()),
+        ({"ratelimit-limit": "5000", "ratelimit-remaining": "4816"}, Budget(limit=5000, remaining=4816)),
+        ({"ratelimit-reset": "1"}, Budget(resets_in=0.0)),
+        ({"ratelimit-remaining": "", "ratelimit-reset": "x"}, Budget()),
+    ],
+)
+def test_the_budget_is_read_from_headers_whatever_they_say(headers: dict[str, str], budget: Budget) -> None:
+    spelled = httpx.Headers({name: value.encode() for name, value in headers.items()})
+    assert Budget.read(spelled, EPOCH) == budget
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "retry-after", "date"]),
+        st.text(max_size=30),
+    )
+)
+def test_no_header_breaks_the_budget_or_makes_it_wait_for_ever(headers: dict[str, str]) -> None:
+    spelled = httpx.Headers([(name.encode(), value.encode()) for name, value in headers.items()])
+    budget = Budget.read(spelled, EPOCH)
+    assert 0.0 <= budget.used_up <= LONGEST_PAUSE
+    assert 0.0 <= (budget.retry_after or 0.0) <= LONGEST_PAUSE
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                error(429),
+                error(500),
+                error(404),
+                html(504, "x"),
+                cut_short(),
+                ok(),
+                httpx.ReadTimeout("x"),
+                httpx.ConnectError("x"),
+            ]
+        ),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_whatever_happens_a_write_takes_effect_at_most_once(answers: list[Any]) -> None:
+    clock = VirtualClock()
+    platform = Platform(clock, *answers)
+
+    async def use(client: Client) -> LiveError | None:
+        try:
+            await client.create_app({"name": "web"})
+        except LiveError as problem:
+            return problem
+        return None
+
+    try:
+        problem = platform.run(use)
+    finally:
+        clock.close()
+    played = [answers[min(i, len(answers) - 1)] for i in range(len(platform.requests))]
+    harmless = [
+        isinstance(answer, httpx.ConnectError) or (isinstance(answer, httpx.Response) and answer.status_code == 429)
+        for answer in played
+    ]
+    assert all(harmless[:-1]), "only what had no effect is repeated"
+    if problem is None:
+        assert played[-1].status_code == 200
+    if isinstance(problem, ApiError):
+        assert played[-1].status_code == problem.status
