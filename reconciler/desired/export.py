@@ -1,0 +1,121 @@
+"""A live spec as the YAML people keep in Git: what `reconcile import` writes.
+
+Fields stand in the order people write them, documented defaults are left out, ciphertext is kept with a comment that
+says so. A secret that is not ciphertext is never written: without a value it is kept as it is on App Platform.
+Loading the text and comparing it with the live spec finds no difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from reconciler.appspec.shape import MISSING, SPEC, Field, Listing, Record, Scalar, Shape
+from reconciler.appspec.spelling import canonical_spelling
+from reconciler.desired.secrets import is_plaintext
+from reconciler.desired.writing import Noted, Style, mapping_lines
+
+CIPHERTEXT = "EV["
+CIPHERTEXT_COMMENT = "secret, encrypted for this app alone: of no use in any other"
+
+_GIVEN = frozenset({("Vpc", "egress_ips"), ("Database", "size"), ("Database", "num_nodes")})
+"""Fields that the platform fills in by itself, and that mean nothing when they are sent."""
+
+_SHOWN = frozenset({("EnvVar", "value"), ("Route", "path")})
+"""Fields that are written though they have their default: an empty variable says more than one without a value."""
+
+_LATE = ("envs", "log_destinations", "alerts")
+"""What people write last in a component: long lists."""
+
+
+def export_spec(spec: Mapping[str, Any], *, style: Style | None = None) -> str:
+    """The YAML text of a spec as App Platform has it."""
+    return "\n".join(mapping_lines(tidy(spec), 0, style or Style())) + "\n"
+
+
+def tidy(value: Any, shape: Shape | None = SPEC) -> Any:
+    """A spec, or a part of one, as it is written: ordered, without defaults, secrets with their comments (`Noted`)."""
+    match value:
+        case Mapping():
+            return dict(_fields(value, shape if isinstance(shape, Record) else None))
+        case list() | tuple():
+            below = shape.item if isinstance(shape, Listing) else None
+            return [tidy(item, below) for item in value]
+        case _:
+            return value
+
+
+def is_default(field: Field, value: Any) -> bool:
+    """Whether a value means the same as leaving the field out."""
+    if value is None:
+        return True
+    if field.required or field.default is MISSING:
+        return False
+    if isinstance(field.shape, Scalar):
+        return bool(_spelled(field, value) == _spelled(field, field.default)) and isinstance(value, bool) == isinstance(
+            field.default, bool
+        )
+    return bool(tidy(value, field.shape) == field.default)
+
+
+def field_order(record: Record | None) -> tuple[str, ...]:
+    """A record's fields in the order they are written: the spec's own; in components sources first, long lists last."""
+    if record is None:
+        return ()
+    names = list(record.fields)
+    if "git" in names:
+        names = [name for name in names if name not in (*_LATE, "image")] + [name for name in _LATE if name in names]
+        if "image" in record.fields:
+            names.insert(names.index("bitbucket") + 1, "image")
+    return tuple(names)
+
+
+def rewrite(path: Path, text: str) -> None:
+    """Write a file's new text; a byte order mark and the line ends are kept as they are.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    marked = path.exists() and path.read_bytes()[:3] == b"\xef\xbb\xbf"
+    path.write_bytes(text.encode("utf-8-sig" if marked else "utf-8"))
+
+
+def _spelled(field: Field, value: Any) -> Any:
+    return canonical_spelling(field.spelling, value) if field.spelling else value
+
+
+def _fields(value: Mapping[str, Any], record: Record | None) -> Iterator[tuple[str, Any]]:
+    """The fields as they are written: documented ones in their order, then the others in theirs."""
+    known = record.fields if record else {}
+    for name in field_order(record):
+        if name in value and not _left_out(record, known[name], value):
+            yield from _field(name, known[name], value)
+    for name, other in value.items():
+        if name not in known:
+            yield name, tidy(other, None)
+
+
+def _left_out(record: Record | None, field: Field, value: Mapping[str, Any]) -> bool:
+    place = (record.title if record else "", field.name)
+    return (
+        place in _GIVEN or value[field.name] is None or (place not in _SHOWN and is_default(field, value[field.name]))
+    )
+
+
+def _field(name: str, field: Field, record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    value = record[name]
+    if isinstance(value, str) and (
+        field.secret or (field.secret_when_typed and (record.get("type") == "SECRET" or value.startswith(CIPHERTEXT)))
+    ):
+        yield from _secret(name, value)
+    else:
+        yield name, tidy(value, field.shape)
+
+
+def _secret(name: str, value: str) -> Iterator[tuple[str, Any]]:
+    """Ciphertext with a comment; an empty secret, like any plaintext, is left out: that keeps what live has."""
+    if value.startswith(CIPHERTEXT):
+        yield name, Noted(value, CIPHERTEXT_COMMENT)
+    elif value and not is_plaintext(value):
+        yield name, value
