@@ -29,6 +29,9 @@ LOG_KEPT = 256 << 10
 LOG_FILES = 4
 """Files of a log that are looked into, the last first."""
 
+_MET = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ImportError)
+"""What a fetch can meet: the network, an address or header that is none, a proxy or certificates of no use."""
+
 
 class Outside:
     """Fetches without the token. Connections are opened on first use."""
@@ -73,7 +76,7 @@ class Outside:
                     del kept[:-LOG_KEPT]
                     if seen > LOG_MOST:
                         break
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as problem:
+        except _MET as problem:
             return [*tail(bytes(kept), lines), f"(the log could not be read: {_name(problem)})"]
         return tail(bytes(kept), lines)
 
@@ -103,7 +106,7 @@ class Outside:
             return ProbeAnswer(error=f"no answer within {timeout:g} s")
         except (httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError) as problem:
             return ProbeAnswer(error=tidy(str(problem)) or _name(problem))
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as problem:
+        except _MET as problem:
             return ProbeAnswer(error=_name(problem))  # its text may quote the headers
         return ProbeAnswer(response.status_code, bytes(body[:body_limit]).decode(errors="replace"))
 

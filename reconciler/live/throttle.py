@@ -26,11 +26,13 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from random import random as system_random
 from typing import TYPE_CHECKING, Any
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 from pydantic_core import from_json
 
 from reconciler.clock import Clock, SystemClock
+from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -322,15 +324,29 @@ class Throttle(httpx.AsyncBaseTransport):
 
 
 def direct(base: httpx.URL, concurrency: int) -> httpx.AsyncHTTPTransport:
-    """The way to the API: through the proxy that the environment names, if any; plain HTTP needs no certificates."""
-    from urllib.request import getproxies, proxy_bypass
+    """The way to the API: through the proxy that the environment names, if any; plain HTTP needs no certificates.
 
+    Raises:
+        UsageError: the environment's proxy is of a kind that cannot be used, or its certificates cannot be read.
+    """
     proxies = {} if proxy_bypass(base.host) else getproxies()
-    return httpx.AsyncHTTPTransport(
-        proxy=proxies.get(base.scheme) or proxies.get("all"),
-        verify=base.scheme == "https",  # reading the certificates takes 30 ms
-        limits=httpx.Limits(max_connections=concurrency, keepalive_expiry=30.0),
-    )
+    proxy = proxies.get(base.scheme) or proxies.get("all")
+    try:
+        return httpx.AsyncHTTPTransport(
+            proxy=f"http://{proxy}" if proxy and "://" not in proxy else proxy,
+            verify=base.scheme == "https",  # reading the certificates takes 30 ms
+            limits=httpx.Limits(max_connections=concurrency, keepalive_expiry=30.0),
+        )
+    except (
+        ImportError,
+        ValueError,
+        httpx.InvalidURL,
+    ):  # a SOCKS proxy, a strange scheme, no URL; it may hold a password
+        hint = "set HTTPS_PROXY to an http:// or https:// proxy"
+        raise UsageError("the environment's proxy cannot be used", hint=hint) from None
+    except OSError as problem:
+        hint = "SSL_CERT_FILE and SSL_CERT_DIR name the certificates to trust"
+        raise UsageError(f"the certificates cannot be read: {problem}", hint=hint) from None
 
 
 def _changes_nothing(request: httpx.Request) -> bool:
