@@ -1,0 +1,264 @@
+"""Why a spec is not what the models describe: every problem at once, at its place, in words that help.
+
+The models have refused the spec already; the JSON Schema that is generated from them is asked here for all its errors.
+A value is shown only where the field cannot hold a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+
+from reconciler.appspec.shape import SPEC, Field, Listing, Record, Scalar, Shape
+from reconciler.desired.faults import Fault, escaped, faults
+from reconciler.desired.rules import Scene, did_you_mean
+from reconciler.findings import Finding, Severity
+
+_PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def explain(scene: Scene) -> Iterator[Finding]:
+    """The findings of a spec that the models refuse."""
+    told: set[str] = set()
+    for fault in faults(scene.spec):
+        at = fault.pointer
+        if at in told or _awaits_variable(scene, at, fault.value):
+            continue
+        if fault.keyword in ("type", "enum", "pattern", "minLength", "maxLength"):
+            told.add(at)  # one reason is enough for one value
+        yield _EXPLAINERS.get(fault.keyword, _other)(scene, fault, at)
+
+
+def _awaits_variable(scene: Scene, at: str, value: object) -> bool:
+    """Whether a variable without a value stands there, which loading has told."""
+    return at in scene.app.substituted and isinstance(value, str) and "${" in value
+
+
+# --- one explainer for each keyword -------------------------------------------------------------------------------
+
+
+def _type(scene: Scene, fault: Fault, at: str) -> Finding:
+    expected = fault.wanted if isinstance(fault.wanted, str) else fault.wanted[0]
+    message = f"{_called(fault)} must be {_TYPES[expected]}, and is {_kind(fault.value)}{_shown(fault)}"
+    return scene.error("type", message, _type_hint(expected, fault.value), at)
+
+
+_TYPES = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
+}
+
+
+def _type_hint(expected: str, value: object) -> str:
+    if isinstance(value, str) and (placeholder := _PLACEHOLDER.fullmatch(value)):
+        return f"declare {placeholder[1]} under `variables` in reconcile.yaml to have it replaced"
+    match expected, value:
+        case "array", dict():
+            return "write a list: begin each item with `- `"
+        case "string", dict():
+            return "quote text that contains `: `"
+        case "integer" | "number", str() if re.fullmatch(r"\d+(\.\d+)?", value):
+            return "remove the quotes"
+        case "object", list():
+            return "remove the `- `: this is one thing, not a list"
+        case _:
+            return _TYPE_HINTS.get(expected, "")
+
+
+_TYPE_HINTS = {
+    "string": "put it in quotes",
+    "boolean": "write true or false, without quotes",
+    "array": "write a list: begin each item with `- `",
+    "object": "write its fields below it, indented",
+}
+
+
+def _unknown(scene: Scene, fault: Fault, at: str) -> Finding:
+    record, name = _record(fault.path), str(fault.wanted)
+    free = [known for known in record.fields if known not in fault.value]
+    hint = did_you_mean(name, free) or _elsewhere(name) or did_you_mean(name, record.fields, "it is sent as it stands")
+    severity = Severity.ERROR if scene.strict else Severity.WARNING
+    location = scene.at(f"{at}/{escaped(name)}", key=True)
+    return Finding(severity, "unknown-field", f"unknown field {name!r} in {_article(record)}", hint, location)
+
+
+def _elsewhere(name: str) -> str:
+    """Where a field belongs that stands in the wrong place, which is most often wrong indentation."""
+    owners = _owners().get(name, ())
+    if not owners or len(owners) > 4:
+        return ""
+    return f"it is a field of {' or '.join(owners)}: check the indentation"
+
+
+@cache
+def _owners() -> Mapping[str, Sequence[str]]:
+    """Field names with the records that have them."""
+    out: dict[str, list[str]] = {}
+
+    def visit(shape: Shape) -> None:
+        if isinstance(shape, Listing):
+            visit(shape.item)
+        elif isinstance(shape, Record):
+            for name, field in shape.fields.items():
+                owners = out.setdefault(name, [])
+                if _article(shape) not in owners:
+                    owners.append(_article(shape))
+                visit(field.shape)
+
+    visit(SPEC)
+    return out
+
+
+def _required(scene: Scene, fault: Fault, at: str) -> Finding:
+    record, name = _record(fault.path), str(fault.wanted)
+    hint = did_you_mean(name, [one for one in fault.value if one not in record.fields], f"add `{name}: …`")
+    return scene.error("missing-field", f"{_article(record)} needs `{name}`", hint, at)
+
+
+def _enum(scene: Scene, fault: Fault, at: str) -> Finding:
+    value = str(fault.value)
+    if placeholder := _PLACEHOLDER.search(value):
+        message = f"{_called(fault)} is {value}, which nothing replaces"
+        return scene.error("placeholder", message, _declare(placeholder[1]), at)
+    choices = [str(choice) for choice in fault.wanted if choice is not None]
+    hint = did_you_mean(value, choices, f"known: {', '.join(choices)}")
+    severity = Severity.ERROR if scene.strict else Severity.WARNING
+    message = f"{value!r} is no known value of {_called(fault)}"
+    return Finding(severity, "unknown-value", message, hint, scene.at(at))
+
+
+def _declare(name: str) -> str:
+    return f"declare {name} under `variables` in reconcile.yaml, or write the value"
+
+
+def _text(scene: Scene, fault: Fault, at: str) -> Finding:
+    """A text that does not look as it must."""
+    name = str(fault.path[-1])
+    value = str(fault.value)
+    rule = _RULES.get(name, "")
+    if name == "name" and _record(fault.path[:-1]).title == "LogDestination":
+        rule = "2 to 42 letters, digits, blanks and . - _ / ( )"
+    if not rule:
+        rule = {"pattern": "like", "minLength": "no shorter than", "maxLength": "no longer than"}[fault.keyword]
+        rule = f"{rule} {fault.wanted}"
+    placeholder = _PLACEHOLDER.search(value)
+    hint = _declare(placeholder[1]) if placeholder else _suggestion(name, value)
+    message = f"{_called(fault)}{_shown(fault)} must be {rule}"
+    return scene.error(f"invalid-{name.replace('_', '-')}", message, hint, at)
+
+
+_RULES = {
+    "name": "2 to 32 lower-case letters, digits and dashes, beginning with a letter and not ending with a dash",
+    "key": "letters, digits and underscores, not beginning with a digit",
+    "domain": "a host name such as www.example.com, without https:// and path",
+    "custom_error_page_url": "an address that begins with https://",
+}
+
+
+def _suggestion(name: str, value: str) -> str:
+    if name == "name":
+        slug = re.sub(r"[^a-z0-9]+", "-", value.lower()).strip("-")[:32].rstrip("-")
+        return f"write {slug}" if re.fullmatch(r"[a-z][a-z0-9-]*[a-z0-9]", slug) else ""
+    if name == "key" and (key := re.sub(r"[^A-Za-z0-9_]+", "_", value).strip("_")):
+        return f"write {key}" if not key[0].isdigit() else f"write _{key}"
+    if name == "domain" and (host := re.sub(r"^[a-z]+://", "", value).partition("/")[0]) != value:
+        return f"write {host}"
+    return ""
+
+
+def _range(scene: Scene, fault: Fault, at: str) -> Finding:
+    side, more = ("at least", "more") if fault.keyword == "minimum" else ("at most", "less")
+    message = f"{_called(fault)} is {fault.value}, and must be {side} {fault.wanted}"
+    return scene.error("out-of-range", message, f"write {fault.wanted} or {more}", at)
+
+
+def _other(scene: Scene, fault: Fault, at: str) -> Finding:
+    """A keyword that the generated schema does not use today."""
+    return scene.error("schema", f"{_called(fault)} is not valid: {fault.keyword} {fault.wanted}", "", at)
+
+
+_EXPLAINERS: Mapping[str, Callable[[Scene, Fault, str], Finding]] = {
+    "type": _type,
+    "additionalProperties": _unknown,
+    "required": _required,
+    "enum": _enum,
+    "pattern": _text,
+    "minLength": _text,
+    "maxLength": _text,
+    "minimum": _range,
+    "maximum": _range,
+}
+
+
+# --- words --------------------------------------------------------------------------------------------------------
+
+
+def _shape(path: Sequence[str | int]) -> Shape | None:
+    """The shape at a path of a spec."""
+    shape: Shape | None = SPEC
+    for token in path:
+        if isinstance(shape, Listing):
+            shape = shape.item
+        elif isinstance(shape, Record):
+            field = shape.fields.get(str(token))
+            shape = field.shape if field else None
+    return shape
+
+
+def _record(path: Sequence[str | int]) -> Record:
+    """The record at a path that the schema knows as one."""
+    shape = _shape(path)
+    assert isinstance(shape, Record)
+    return shape
+
+
+def _field(path: Sequence[str | int]) -> Field | None:
+    """The field at a path; None for an item of a list and for the spec itself."""
+    if not path or isinstance(path[-1], int):
+        return None
+    record = _shape(path[:-1])
+    return record.fields.get(path[-1]) if isinstance(record, Record) else None
+
+
+def _called(fault: Fault) -> str:
+    """What a fault is about, as a person would say it: ``instance_count``, ``item 2 of features``."""
+    if not fault.path:
+        return "the spec"
+    last = fault.path[-1]
+    return f"item {last + 1} of {fault.path[-2]}" if isinstance(last, int) else last
+
+
+def _article(record: Record) -> str:
+    """``a static site``, ``an env var``: from the record's title."""
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", record.title).lower().replace("app spec", "app")
+    return f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
+
+
+def _kind(value: object) -> str:
+    match value:
+        case None:
+            return "empty"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "text"
+        case list():
+            return "a list"
+        case _:
+            return "a mapping"
+
+
+def _shown(fault: Fault) -> str:
+    """A short value, where no secret can be."""
+    field, value = _field(fault.path), fault.value
+    shows = field is not None and isinstance(field.shape, Scalar) and not (field.secret or field.secret_when_typed)
+    if not shows or not isinstance(value, str | int | float) or len(str(value)) > 40:
+        return ""
+    return f" ({value!r})" if isinstance(value, str) else f" ({str(value).lower()})"

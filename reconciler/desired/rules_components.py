@@ -1,0 +1,133 @@
+"""What one component may not ask for at once, and what it needs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from reconciler.desired.rules import Rule, Scene, did_you_mean, mapping, records, text
+from reconciler.desired.secrets import plaintext_secrets
+from reconciler.findings import Finding
+
+APP_ALERTS = frozenset(
+    {
+        "DEPLOYMENT_FAILED",
+        "DEPLOYMENT_LIVE",
+        "DEPLOYMENT_STARTED",
+        "DEPLOYMENT_CANCELED",
+        "DOMAIN_FAILED",
+        "DOMAIN_LIVE",
+    }
+)
+"""Alert rules that watch the app."""
+
+COMPONENT_ALERTS = re.compile(r"CPU_|MEM_|RESTART_|REQUEST|FUNCTIONS_")
+"""How alert rules that watch a component begin."""
+
+_BINDABLE = re.compile(r"\$\{([A-Za-z0-9_-]+)\.([^{}]*)\}")
+
+
+def scaling(scene: Scene) -> Iterator[Finding]:
+    """Autoscaling excludes a fixed number of instances, and needs room between its bounds (C26)."""
+    for component in scene.components:
+        autoscaling, at = mapping(component.data, "autoscaling"), component.pointer
+        if not autoscaling:
+            continue
+        if component.data.get("instance_count") is not None:
+            message = f"{component.called} has both autoscaling and instance_count"
+            places = (f"{at}/instance_count", f"{at}/autoscaling")
+            yield scene.error("autoscaling-and-count", message, "remove instance_count", *places)
+        low, high = autoscaling.get("min_instance_count"), autoscaling.get("max_instance_count")
+        if not isinstance(low, int) or not isinstance(high, int) or low < high:
+            continue
+        places = (f"{at}/autoscaling/min_instance_count", f"{at}/autoscaling/max_instance_count")
+        if low > high:
+            message = f"min_instance_count is {low}, more than max_instance_count ({high})"
+            yield scene.error("autoscaling-bounds", message, "exchange the two", *places)
+        else:
+            message = f"min_instance_count and max_instance_count are both {low}: there is nothing to scale"
+            yield scene.warning("autoscaling-bounds", message, "raise the maximum, or use instance_count", *places)
+
+
+def documents(scene: Scene) -> Iterator[Finding]:
+    """A static site answers unknown paths with one page."""
+    for component in scene.components:
+        if text(component.data, "catchall_document") and text(component.data, "error_document"):
+            message = f"{component.called} has both catchall_document and error_document"
+            places = (f"{component.pointer}/error_document", f"{component.pointer}/catchall_document")
+            yield scene.error("catchall-and-error", message, "keep one of them", *places)
+
+
+def databases(scene: Scene) -> Iterator[Finding]:
+    """A production database is a managed cluster, which has a name."""
+    for component in scene.components:
+        production = component.kind == "databases" and component.data.get("production") is True
+        if production and not component.data.get("cluster_name"):
+            message = f"{component.called} is for production and names no cluster"
+            hint = "add `cluster_name: …` (a managed cluster of the account), or remove `production`"
+            yield scene.error("no-cluster-name", message, hint, f"{component.pointer}/production")
+
+
+def schedules(scene: Scene) -> Iterator[Finding]:
+    """A SCHEDULED job says when; no other job does."""
+    for component in scene.components:
+        if component.kind != "jobs":
+            continue
+        scheduled, at = component.data.get("kind") == "SCHEDULED", component.pointer
+        if scheduled and not text(mapping(component.data, "schedule"), "cron"):
+            message = f"{component.called} is SCHEDULED and has no cron expression"
+            yield scene.error("no-schedule", message, 'add `schedule: {cron: "0 3 * * *"}`', f"{at}/kind")
+        if not scheduled and component.data.get("schedule") is not None:
+            message = f"{component.called} has a schedule and is not SCHEDULED"
+            yield scene.error("schedule-without-kind", message, "add `kind: SCHEDULED`", f"{at}/schedule")
+
+
+def alert_levels(scene: Scene) -> Iterator[Finding]:
+    """Deployments and domains are the app's, CPU and restarts a component's."""
+    for at, alert in records(scene.spec, "alerts"):
+        rule = text(alert, "rule")
+        if COMPONENT_ALERTS.match(rule):
+            message = f"the alert {rule} watches a component, and stands at the level of the app"
+            yield scene.warning("alert-level", message, "move it below a component", f"{at}/rule")
+    for component in scene.components:
+        for at, alert in records(component.data, "alerts", component.pointer):
+            rule = text(alert, "rule")
+            if rule in APP_ALERTS:
+                message = f"the alert {rule} watches the app, and stands in {component.called}"
+                yield scene.warning("alert-level", message, "move it to the app's own alerts", f"{at}/rule")
+
+
+def bindables(scene: Scene) -> Iterator[Finding]:
+    """``${name.X}`` in a variable refers to a component or database of the app."""
+    known = {component.name for component in scene.components if component.name}
+    yield from _bound(scene, scene.spec, "", known)
+    for component in scene.components:
+        yield from _bound(scene, component.data, component.pointer, known)
+
+
+def _bound(scene: Scene, owner: object, pointer: str, known: set[str]) -> Iterator[Finding]:
+    for at, env in records(owner, "envs", pointer):
+        value = env.get("value")
+        if not isinstance(value, str) or "${" not in value:
+            continue
+        for name, field in _BINDABLE.findall(value):
+            if name not in known and name != "_self":
+                message = f"${{{name}.{field}}} refers to {name!r}, which is no component or database of the app"
+                hint = did_you_mean(name, known, f"known here: {', '.join(sorted(known))}")
+                yield scene.warning("unknown-bindable", message, hint, f"{at}/value")
+
+
+def plaintext(scene: Scene) -> Iterator[Finding]:
+    """A credential in Git is no secret any more."""
+    for pointer, _ in plaintext_secrets(scene.spec):
+        if pointer not in scene.app.substituted:
+            message = "a secret stands here as plaintext"
+            hint = (
+                "declare a variable in reconcile.yaml and write ${NAME}, or leave the value out to keep the one "
+                "that is live, or write the encrypted EV[…] that the platform returns"
+            )
+            yield scene.warning("plaintext-secret", message, hint, pointer)
+
+
+RULES: tuple[Rule, ...] = (scaling, documents, databases, schedules, alert_levels, bindables, plaintext)
+"""The rules of this module."""

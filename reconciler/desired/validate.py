@@ -1,0 +1,103 @@
+"""Whether a spec can be sent: the models, the rules that no schema can say, and the user's policies. Pure.
+
+The models judge first, which costs microseconds; only where they refuse is the reason worked out (`explain`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from reconciler.appspec.models import AppSpec
+from reconciler.appspec.shape import SPEC
+from reconciler.appspec.spelling import canonical_spelling
+from reconciler.desired import rules_components, rules_names, rules_routing, rules_sources
+from reconciler.desired.model import DesiredApp
+from reconciler.desired.rules import Rule, Scene, scene_of
+from reconciler.desired.trees import hits, pruned
+from reconciler.findings import Finding, ranked
+
+if TYPE_CHECKING:
+    from reconciler.desired.policies import Policy
+
+_DEPRECATED = pruned(SPEC, lambda field: bool(field.deprecated))
+
+
+def validate(app: DesiredApp, *, strict: bool = False, policies: Sequence[Policy] = ()) -> tuple[Finding, ...]:
+    """Everything there is to say about a spec, by place.
+
+    Unknown fields and values are warnings, as the platform may know newer ones; errors with ``strict``.
+    """
+    scene = scene_of(app, strict=strict)
+    findings = list(_schema(scene))
+    for rule in RULES:
+        findings += rule(scene)
+    if policies:
+        from reconciler.desired.policies import check
+
+        findings += check(app, policies)
+    return tuple(ranked(findings)) if findings else ()
+
+
+def validate_all(
+    apps: Sequence[DesiredApp], *, strict: bool = False, policies: Sequence[Policy] = ()
+) -> tuple[Finding, ...]:
+    """The findings of every app, by place."""
+    return tuple(ranked(list(chain.from_iterable(validate(app, strict=strict, policies=policies) for app in apps))))
+
+
+def is_valid(spec: Mapping[str, Any]) -> bool:
+    """Whether the models take a spec as it is."""
+    try:
+        AppSpec.model_validate(spec)
+    except ValidationError:
+        return False
+    return True
+
+
+def _schema(scene: Scene) -> Iterator[Finding]:
+    if is_valid(scene.spec) or is_valid(_with_region(scene.spec)):
+        return
+    from reconciler.desired.explain import explain
+
+    yield from explain(scene)
+
+
+def _with_region(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The spec with a data center (``nyc1``) as its region (``nyc``): widely written, and told of by `regions`."""
+    return {**spec, "region": canonical_spelling("region", spec.get("region"))}
+
+
+def regions(scene: Scene) -> Iterator[Finding]:
+    """A data center stands for its region."""
+    written = scene.spec.get("region")
+    region = canonical_spelling("region", written)
+    if region != written:
+        message = f"{written} is a data center; App Platform's region is {region}"
+        yield scene.notice("region", message, f"write {region}", "/region")
+
+
+def deprecated(scene: Scene) -> Iterator[Finding]:
+    """Fields for which there is a newer way, each told once for the spec."""
+    places: dict[str, list[str]] = {}
+    newer: dict[str, str] = {}
+    for pointer, field, _, _ in hits(scene.spec, _DEPRECATED):
+        places.setdefault(field.name, []).append(pointer)
+        newer[field.name] = field.deprecated
+    for name, (first, *more) in places.items():
+        message = f"{name} is deprecated{f' (here and at {len(more)} more places)' if more else ''}"
+        yield scene.notice("deprecated", message, f"use {newer[name]}", first, *more)
+
+
+RULES: tuple[Rule, ...] = (
+    regions,
+    deprecated,
+    *rules_names.RULES,
+    *rules_sources.RULES,
+    *rules_routing.RULES,
+    *rules_components.RULES,
+)
+"""Every rule, in the order they are asked."""
