@@ -17,7 +17,7 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from reconciler import __version__
-from reconciler.errors import LiveError, UsageError
+from reconciler.errors import LiveError
 from reconciler.live import answers
 from reconciler.live.answers import PER_PAGE
 from reconciler.live.calls import (
@@ -35,17 +35,20 @@ from reconciler.live.calls import (
     read,
     write,
 )
-from reconciler.live.models import (
-    Deployment,
-    Health,
-    LiveApp,
-    LogLinks,
-    ProbeAnswer,
-    Proposal,
-    RollbackValidation,
-)
+from reconciler.live.models import Deployment, Health, LiveApp, LogLinks, ProbeAnswer, Proposal, RollbackValidation
 from reconciler.live.outside import Outside
-from reconciler.live.throttle import CHANGES_NOTHING, CONCURRENCY, DECODED, METER, Throttle, direct, was_unsent
+from reconciler.live.throttle import (
+    API,
+    CHANGES_NOTHING,
+    CONCURRENCY,
+    DECODED,
+    METER,
+    PER_MINUTE,
+    Throttle,
+    address,
+    direct,
+    was_unsent,
+)
 from reconciler.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -58,7 +61,6 @@ Model = TypeVar("Model", bound=BaseModel)
 Page = dict[str, Any]
 LogType = Literal["BUILD", "DEPLOY", "RUN", "RUN_RESTARTED", "AUTOSCALE_EVENT"]
 
-API = "https://api.digitalocean.com"
 LISTINGS = 3
 """How often the apps are listed in all while the account keeps changing under the listing."""
 
@@ -87,6 +89,7 @@ class Client:
         clock: Clock | None = None,
         random: Callable[[], float] = system_random,
         concurrency: int = CONCURRENCY,
+        per_minute: int = PER_MINUTE,
         timeout: float = 30.0,
         on_wait: Callable[[float, str], None] | None = None,
     ) -> None:
@@ -95,12 +98,17 @@ class Client:
         Raises:
             UsageError: the token or the address cannot be one.
         """
-        base = _address(base_url)
+        base = address(base_url)
         token = checked_token(token)
         self._redact = Redactor([token])
         self._outside = Outside(transport)
         self._throttle = Throttle(
-            transport or direct(base, concurrency), clock=clock, random=random, concurrency=concurrency, on_wait=on_wait
+            transport or direct(base, concurrency),
+            clock=clock,
+            random=random,
+            concurrency=concurrency,
+            per_minute=per_minute,
+            on_wait=on_wait,
         )
         self._http = httpx.AsyncClient(
             base_url=base,
@@ -388,11 +396,3 @@ def _mapping(answer: Any, call: Call) -> dict[str, Any]:
 
 def _target(deployment_id: str, skip_pin: bool) -> dict[str, Any]:
     return {"deployment_id": deployment_id, "skip_pin": skip_pin}
-
-
-def _address(base_url: str) -> httpx.URL:
-    with contextlib.suppress(httpx.InvalidURL):
-        url = httpx.URL(base_url)
-        if url.scheme in ("http", "https") and url.host and not url.userinfo:
-            return url
-    raise UsageError("the API's address is no http(s) URL", hint=f"such as {API}; credentials do not belong in it")

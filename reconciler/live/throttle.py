@@ -37,6 +37,9 @@ from reconciler.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+API = "https://api.digitalocean.com"
+"""Where App Platform is."""
+
 PER_MINUTE = 250
 """Requests that a token may send in any 60 seconds; the platform's documented limit."""
 
@@ -321,6 +324,19 @@ class Throttle(httpx.AsyncBaseTransport):
     def _tell(self, seconds: float, why: str) -> None:
         if self._on_wait and seconds >= WORTH_TELLING:
             self._on_wait(seconds, why)
+
+
+def address(base_url: str) -> httpx.URL:
+    """The API's address.
+
+    Raises:
+        UsageError: it is none, or there are credentials in it, which httpx would send instead of the token.
+    """
+    with contextlib.suppress(httpx.InvalidURL):
+        url = httpx.URL(base_url)
+        if url.scheme in ("http", "https") and url.host and not url.userinfo:
+            return url
+    raise UsageError("the API's address is no http(s) URL", hint=f"such as {API}; credentials do not belong in it")
 
 
 def direct(base: httpx.URL, concurrency: int) -> httpx.AsyncHTTPTransport:
