@@ -18,10 +18,10 @@ from reconciler.findings import Finding, Severity
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-def explain(scene: Scene) -> Iterator[Finding]:
-    """The findings of a spec that the models refuse."""
+def explain(scene: Scene, spec: Mapping[str, object]) -> Iterator[Finding]:
+    """The findings of ``spec``, which the models refuse; it is the scene's, but for values that are told elsewhere."""
     told: set[str] = set()
-    for fault in faults(scene.spec):
+    for fault in faults(spec):
         at = fault.pointer
         if at in told or _awaits_variable(scene, at, fault.value):
             continue
@@ -81,10 +81,18 @@ _TYPE_HINTS = {
 def _unknown(scene: Scene, fault: Fault, at: str) -> Finding:
     record, name = _record(fault.path), str(fault.wanted)
     free = [known for known in record.fields if known not in fault.value]
-    hint = did_you_mean(name, free) or _elsewhere(name) or did_you_mean(name, record.fields, "it is sent as it stands")
+    hint = (
+        did_you_mean(_MEANT.get(name, name), free, cutoff=0.8)
+        or _elsewhere(name)
+        or did_you_mean(name, free, "it is sent as it stands")
+    )
     severity = Severity.ERROR if scene.strict else Severity.WARNING
     location = scene.at(f"{at}/{escaped(name)}", key=True)
     return Finding(severity, "unknown-field", f"unknown field {name!r} in {_article(record)}", hint, location)
+
+
+# what people write for a field that is spelled quite differently
+_MEANT = {"env": "envs", "environment": "envs", "environments": "envs", "environment_variables": "envs"}
 
 
 def _elsewhere(name: str) -> str:

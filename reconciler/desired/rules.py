@@ -110,10 +110,13 @@ def text(parent: Any, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def did_you_mean(name: str, known: Collection[str], otherwise: str = "") -> str:
-    """A hint with the name that was probably meant, whatever its case and dashes; else ``otherwise``."""
+def did_you_mean(name: str, known: Collection[str], otherwise: str = "", *, cutoff: float = 0.6) -> str:
+    """A hint with the name that was probably meant, whatever its case and dashes; else ``otherwise``.
+
+    ``cutoff`` is how alike the two must be, from 0 to 1.
+    """
     plain = {_plain(one): one for one in known}
-    near = difflib.get_close_matches(_plain(name), plain, 1, 0.6)
+    near = difflib.get_close_matches(_plain(name), plain, 1, cutoff)
     return f"did you mean {plain[near[0]]}?" if near else otherwise
 
 

@@ -42,7 +42,9 @@ def environment_keys(scene: Scene) -> Iterator[Finding]:
 def alerts(scene: Scene) -> Iterator[Finding]:
     """An alert is told apart by rule, operator, value and window."""
     for owner, pointer in _owners(scene):
-        found = [(identity_of(_ALERTS, alert), at) for at, alert in records(owner, "alerts", pointer)]
+        found = [
+            (identity_of(_ALERTS, alert), at) for at, alert in records(owner, "alerts", pointer) if alert.get("rule")
+        ]
         yield from _twice(scene, found, "duplicate-alert", "alert", "keep one of the two")
 
 

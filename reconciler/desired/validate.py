@@ -59,11 +59,13 @@ def is_valid(spec: Mapping[str, Any]) -> bool:
 
 
 def _schema(scene: Scene) -> Iterator[Finding]:
-    if is_valid(scene.spec) or is_valid(_with_region(scene.spec)):
+    if is_valid(scene.spec):
         return
-    from reconciler.desired.explain import explain
+    spec = _with_region(scene.spec)
+    if not is_valid(spec):
+        from reconciler.desired.explain import explain
 
-    yield from explain(scene)
+        yield from explain(scene, spec)
 
 
 def _with_region(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from json import dumps
 from typing import Any
 
 from reconciler.documents import resolve_plain
@@ -22,10 +23,14 @@ _ESCAPED = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How blocks are laid out: ``step`` spaces a level; ``dash`` spaces before the dashes of a list in a mapping."""
+    """How blocks are laid out: ``step`` spaces a level; ``dash`` spaces before the dashes of a list in a mapping.
+
+    ``json``: whatever is written must be JSON, too.
+    """
 
     step: int = 2
     dash: int = 2
+    json: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +100,23 @@ def literal(text: str, column: int) -> str | None:
     return "\n".join([f"|{chomp}", *(" " * column + line if line else "" for line in lines)])
 
 
-def inline(value: Any) -> str:
+def bare(value: Any) -> Any:
+    """A value without its comments, as it is read back."""
+    match value:
+        case Noted():
+            return bare(value.value)
+        case Mapping():
+            return {key: bare(below) for key, below in value.items()}
+        case list():
+            return [bare(item) for item in value]
+        case _:
+            return value
+
+
+def inline(value: Any, *, json: bool = False) -> str:
     """Any value within brackets, on one line."""
+    if json:
+        return dumps(bare(value), ensure_ascii=False)
     match value:
         case Noted():
             return inline(value.value)
