@@ -1,0 +1,154 @@
+"""One run of the action, as GitHub starts it: what is read, in which order things are told, and what never fails it.
+
+The token is masked before anything else. Outputs and summary are written whatever happens, before GitHub's API is asked
+for anything: a comment or an issue that fails is a warning. What the mode does is handed in as ``execute``; this room
+knows neither how a plan is made nor how it reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.errors import Interrupted, InvalidInput, PlanMismatch, ReconcileError, UsageError
+from reconciler.github import context as contexts
+from reconciler.github import inputs as given
+from reconciler.github import outputs
+from reconciler.github.inputs import Inputs, Mode
+from reconciler.github.job import Job, escape_data
+from reconciler.github.report import Result, output_values
+from reconciler.github.telling import tell
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    import httpx
+
+    from reconciler.clock import Clock
+    from reconciler.github.context import Context
+
+    Execute = Callable[[Inputs, Context], Awaitable[Result]]
+    """Does what the mode says and hands back what happened; mode, specs and tokens are in the inputs."""
+
+_DIFFERENCES = 2
+_INTERRUPTED = 130
+_DEPENDABOT = "dependabot[bot]"
+
+
+async def run(
+    environ: Mapping[str, str],
+    *,
+    execute: Execute,
+    clock: Clock,
+    out: Callable[[str], None],
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> int:
+    """Run the action in this environment; the exit code of the step is returned.
+
+    ``transport`` replaces the network to GitHub in tests.
+
+    Raises:
+        Exception: whatever ``execute`` raises that is no `ReconcileError`, after outputs and summary are written.
+    """
+    token, github_token = given.tokens(environ)
+    for line in outputs.mask_lines((token, github_token)):
+        out(line)
+    only_tokens = Inputs(token=token, github_token=github_token)
+    job = Job(inputs=only_tokens, context=contexts.read(environ), clock=clock, out=out, transport=transport)
+    try:
+        job = _prepared(replace(job, inputs=given.parse(environ)))
+    except UsageError as error:
+        # Which comment or issue it would be about is not known either: the log and the summary tell it.
+        result = _failed(error)
+        _report(job, result)
+        return result.exit_code
+    try:
+        result = await execute(job.inputs, job.context)
+    except ReconcileError as error:
+        result = _failed(error)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        _report(job, _failure(_INTERRUPTED, "interrupted"))
+        raise
+    except Exception as error:
+        _report(job, _failure(1, f"internal error: {type(error).__name__}; the log has the details"))
+        raise
+    _report(job, result)
+    await tell(job, result)
+    if job.inputs.mode is Mode.DRIFT and result.exit_code == _DIFFERENCES and not job.inputs.fail_on_drift:
+        return 0
+    return result.exit_code
+
+
+def _prepared(job: Job) -> Job:
+    """A run without a token for a pull request's plan validates offline instead, and says why."""
+    needs_token = job.inputs.mode in (Mode.PLAN, Mode.DRIFT) and not job.inputs.sandbox
+    if job.inputs.token or not needs_token or not job.context.for_pull:
+        return job
+    if job.context.is_fork:
+        why = "this pull request comes from a fork, and GitHub gives its runs no secrets"
+    elif job.context.actor == _DEPENDABOT:
+        why = "Dependabot's runs get only the secrets that are stored for it"
+    else:
+        why = "the run has no DigitalOcean token"
+    preface = f"**No plan:** {why}. The specs were validated offline; nothing was compared with App Platform.\n\n"
+    return replace(job, inputs=replace(job.inputs, mode=Mode.VALIDATE), preface=preface)
+
+
+def _failed(error: ReconcileError) -> Result:
+    text = f"{error.message}\n{error.hint}" if error.hint else error.message
+    findings = error.findings if isinstance(error, InvalidInput) else ()
+    text = "\n".join([text, *(f"{finding.location or ''}: {finding.message}" for finding in findings)])
+    return replace(_failure(_exit_code(error), text), findings=findings)
+
+
+def _exit_code(error: ReconcileError) -> int:
+    match error:
+        case UsageError():
+            return 64
+        case InvalidInput():
+            return 3
+        case PlanMismatch():
+            return 7
+        case Interrupted():
+            return _INTERRUPTED
+        case _:
+            return 1
+
+
+def _failure(exit_code: int, text: str) -> Result:
+    # Indented, it is code: nothing in it is markdown, a link or somebody's name.
+    body = "### reconcile failed\n\n" + "".join(f"    {line}\n" for line in text.splitlines())
+    return Result(
+        exit_code=exit_code,
+        text=text,
+        markdown=lambda limit: body if len(body) <= limit else "### reconcile failed\n",
+        annotations=(f"::error title=reconcile::{escape_data(text)}",),
+    )
+
+
+def _report(job: Job, result: Result) -> None:
+    """Log, outputs, summary, SARIF: each is tried, whatever becomes of the others."""
+    context, inputs = job.context, job.inputs
+    for line in (*outputs.inert_log(job.redact(result.text)), *map(job.redact, result.annotations)):
+        job.out(line)
+    values = {name: job.redact(value) for name, value in output_values(result).items()}
+    attempts: list[Callable[[], None]] = [
+        lambda: outputs.write_outputs(context.output_path, values),
+        lambda: outputs.write_summary(context.summary_path, job.report(result)),
+    ]
+    if inputs.sarif_file and result.sarif:
+        attempts.append(lambda: _write(inputs.sarif_file, job.redact(result.sarif)))
+    for attempt in attempts:
+        try:
+            attempt()
+        except ReconcileError as error:
+            job.warn(error.message)
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ReconcileError(f"{path} cannot be written: {error.strerror}") from error

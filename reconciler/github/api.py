@@ -1,0 +1,297 @@
+"""A small GitHub client: pages, rate limits, and repeats where repeating is safe.
+
+Facts are from GitHub's REST documentation: 100 entries a page and ``Link`` headers ("Using pagination"); 403 or 429
+with ``retry-after`` or ``x-ratelimit-remaining: 0`` when limited, at least a minute's pause when neither says how long
+("Rate limits for the REST API"); one request at a time for what writes ("Best practices").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from reconciler.errors import ReconcileError
+from reconciler.redaction import Redactor
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from types import TracebackType
+
+    import httpx
+
+    from reconciler.clock import Clock
+
+PAGE = 100
+"""Entries a page; GitHub gives no more."""
+
+_ATTEMPTS = 5
+_TIMEOUT = 30.0
+_PATIENCE = 180.0
+_UNSAID_PAUSE = 60.0
+_LOST = frozenset({500, 502, 503, 504})
+
+
+class GitHubError(ReconcileError):
+    """GitHub could not be asked, or refused; ``status`` is 0 when no answer came. Holds neither token nor body."""
+
+    def __init__(self, message: str, *, method: str, path: str, status: int = 0, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.method = method
+        self.path = path
+        self.status = status
+
+    @property
+    def forbidden(self) -> bool:
+        """Whether the token may not do it, or may not even see what it is about."""
+        return self.status in (401, 403, 404)
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """A request that failed. ``pause`` in seconds, None for a backoff; ``untouched``: nothing can have been done."""
+
+    error: GitHubError
+    untouched: bool
+    pause: float | None = None
+    limited: bool = False
+
+
+def number_of(entry: object, name: str) -> int:
+    """A number that GitHub's answer must hold.
+
+    Raises:
+        GitHubError: it does not.
+    """
+    value = entry.get(name) if isinstance(entry, dict) else None
+    if not isinstance(value, int):
+        raise GitHubError(f"GitHub's answer holds no {name}", method="", path="")
+    return value
+
+
+def text_of(entry: object, name: str) -> str:
+    """A text of GitHub's answer; empty when it holds none."""
+    value = entry.get(name) if isinstance(entry, dict) else None
+    return value if isinstance(value, str) else ""
+
+
+class GitHub:
+    """A repository host's API with a token.
+
+    Reads, and writes that may happen twice, are repeated; others only when the first try cannot have taken effect.
+    All pauses of a client together stay below ``patience`` seconds: a comment is not worth an hour of a runner.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        *,
+        clock: Clock,
+        api_url: str = "https://api.github.com",
+        graphql_url: str = "",
+        transport: httpx.AsyncBaseTransport | None = None,
+        patience: float = _PATIENCE,
+    ) -> None:
+        import httpx
+
+        self._clock = clock
+        self._patience = patience
+        self._redact = Redactor([token])
+        self._graphql_url = graphql_url or f"{api_url.rstrip('/')}/graphql"
+        self._client = httpx.AsyncClient(
+            base_url=api_url,
+            transport=transport,
+            timeout=_TIMEOUT,
+            headers={
+                "accept": "application/vnd.github+json",
+                "authorization": f"Bearer {token}",
+                "user-agent": "reconciler",
+                "x-github-api-version": "2022-11-28",
+            },
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._client.aclose()
+
+    async def get(self, path: str, **params: str) -> Any:
+        """The JSON of a read.
+
+        Raises:
+            GitHubError: no usable answer, or an error status.
+        """
+        return self._json(await self._send("GET", path, params=params), "GET", path)
+
+    async def pages(self, path: str, **params: str) -> AsyncIterator[Any]:
+        """Every entry of a list, page by page, as long as the answers name a next one.
+
+        Raises:
+            GitHubError: no usable answer, an error status, or a next page on another host.
+        """
+        response = await self._send("GET", path, params={**params, "per_page": str(PAGE)})
+        while True:
+            entries = self._json(response, "GET", path)
+            for entry in entries if isinstance(entries, list) else []:
+                yield entry
+            following = response.links.get("next", {}).get("url", "")
+            if not following:
+                return
+            response = await self._send("GET", self._own(following, path))
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The JSON of a write that must not happen twice: not repeated once it may have taken effect.
+
+        Raises:
+            GitHubError: no usable answer, or an error status.
+        """
+        return self._json(await self._send("POST", path, body=body), "POST", path)
+
+    async def patch(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The JSON of a change to a state that the body gives in full: repeating it changes nothing more.
+
+        Raises:
+            GitHubError: no usable answer, or an error status.
+        """
+        return self._json(await self._send("PATCH", path, body=body, again=True), "PATCH", path)
+
+    async def delete(self, path: str) -> None:
+        """Delete; what is gone already counts as deleted.
+
+        Raises:
+            GitHubError: no usable answer, or an error status.
+        """
+        try:
+            await self._send("DELETE", path, again=True)
+        except GitHubError as error:
+            if error.status not in (404, 410):
+                raise
+
+    async def query(self, text: str, **variables: object) -> dict[str, Any]:
+        """The data of a GraphQL query (never a mutation: it is repeated like a read).
+
+        Raises:
+            GitHubError: no usable answer, an error status, or errors in the answer.
+        """
+        path = self._graphql_url
+        response = await self._send("POST", path, body={"query": text, "variables": variables}, again=True)
+        answer = self._json(response, "POST", "graphql")
+        data = answer.get("data") if isinstance(answer, dict) else None
+        if not isinstance(data, dict) or answer.get("errors"):
+            raise GitHubError("GitHub refuses the query", method="POST", path="graphql", status=403)
+        return data
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
+        again: bool = False,
+    ) -> httpx.Response:
+        repeatable = again or method == "GET"
+        attempt = 0
+        while True:
+            answer = await self._try(method, path, body, params)
+            if not isinstance(answer, _Trouble):
+                return answer
+            attempt += 1
+            pause = 2.0 ** (attempt - 1) if answer.pause is None else answer.pause
+            if answer.limited and answer.pause is None:
+                pause = _UNSAID_PAUSE * pause
+            hopeless = attempt >= _ATTEMPTS or pause > self._patience
+            if hopeless or not (answer.untouched or (repeatable and answer.error.status in (0, *_LOST))):
+                raise answer.error
+            self._patience -= pause
+            await self._clock.sleep(pause)
+
+    async def _try(
+        self, method: str, path: str, body: Mapping[str, Any] | None, params: Mapping[str, str] | None
+    ) -> httpx.Response | _Trouble:
+        import httpx
+
+        told = path.partition("?")[0]
+        try:
+            # A renamed repository redirects; httpx takes the token off when that leads to another host.
+            response = await self._client.request(
+                method, path, json=body, params=params or None, follow_redirects=method == "GET"
+            )
+        except httpx.TransportError as error:
+            # The exception's text may name a proxy with its password: its kind is enough.
+            failed = GitHubError(
+                f"GitHub does not answer {method} {told}: {type(error).__name__}", method=method, path=told
+            )
+            unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
+            return _Trouble(failed, untouched=unsent)
+        if response.is_success:
+            return response
+        return self._trouble(response, method, told)
+
+    def _trouble(self, response: httpx.Response, method: str, path: str) -> _Trouble:
+        status = response.status_code
+        said = self._message(response)
+        limited = _is_limited(response, said)
+        hint = ""
+        if status == 403 and not limited:
+            hint = "let the job's `permissions` allow it: pull-requests: write to comment, issues: write for issues"
+        error = GitHubError(
+            f"GitHub answers {status} to {method} {path}: {said or 'no reason given'}",
+            method=method,
+            path=path,
+            status=status,
+            hint=hint,
+        )
+        pause = self._asked_pause(response) if limited else None
+        return _Trouble(error, untouched=limited, pause=pause, limited=limited)
+
+    def _asked_pause(self, response: httpx.Response) -> float | None:
+        after = response.headers.get("retry-after", "")
+        if after.isascii() and after.isdigit():
+            return float(after)
+        reset = response.headers.get("x-ratelimit-reset", "")
+        if response.headers.get("x-ratelimit-remaining") == "0" and reset.isascii() and reset.isdigit():
+            return max(1.0, float(reset) - self._clock.now().timestamp() + 1.0)
+        return None
+
+    def _message(self, response: httpx.Response) -> str:
+        try:
+            answer = response.json()
+        except ValueError:
+            return "the answer is no JSON"
+        said = answer.get("message") if isinstance(answer, dict) else None
+        return self._redact(" ".join(said.split())[:300]) if isinstance(said, str) else ""
+
+    def _json(self, response: httpx.Response, method: str, path: str) -> Any:
+        try:
+            return response.json()
+        except ValueError:
+            raise GitHubError(
+                f"GitHub's answer to {method} {path} is no JSON", method=method, path=path, status=response.status_code
+            ) from None
+
+    def _own(self, url: str, path: str) -> str:
+        """The next page's address, if it is this API's: the token goes nowhere else."""
+        import httpx
+
+        base, target = self._client.base_url, httpx.URL(url)
+        if (target.scheme, target.host, target.port) != (base.scheme, base.host, base.port):
+            raise GitHubError(f"the next page of {path} is on another host", method="GET", path=path)
+        return url
+
+
+def _is_limited(response: httpx.Response, said: str) -> bool:
+    if response.status_code == 429:
+        return True
+    if response.status_code != 403:
+        return False
+    headers = response.headers
+    words = said.lower()
+    return (
+        "retry-after" in headers
+        or headers.get("x-ratelimit-remaining") == "0"
+        or "secondary rate limit" in words
+        or "abuse detection" in words
+    )

@@ -1,0 +1,200 @@
+"""One comment on a pull request, updated in place, whoever races.
+
+It is found by its author and its marker on any page; among several the oldest stays. It speaks of one commit, and
+never of an older one than the comment that stands: a plan is posted only while its commit is still the pull request's
+head, an outcome is never covered by a plan, and of two runs for a commit the later one stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from reconciler.github.api import GitHubError, number_of, text_of
+from reconciler.github.outputs import fitted
+from reconciler.github.ownership import BODY_LIMIT, marker, parse_marker, same_author, weight, whoami
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.github.api import GitHub
+
+_FAMILY = "comment"
+_LOOKED_AT = 50
+_MINIMIZED = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on IssueComment { id isMinimized } } }"
+
+
+class About(StrEnum):
+    """What a comment tells: what would happen, or what happened."""
+
+    PLAN = "plan"
+    OUTCOME = "outcome"
+
+
+class Fate(StrEnum):
+    """What became of a comment."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What is to be said. ``key`` tells comments of different configs, environments and selections apart.
+
+    ``render`` gives the text for a limit in characters. ``worth_opening``: without a comment that stands, one is made;
+    else only a comment that stands is brought up to date ("nothing differs any more").
+    """
+
+    repository: str
+    pull: int
+    key: str
+    commit: str
+    about: About
+    run: tuple[int, int]
+    render: Callable[[int], str]
+    worth_opening: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What became of it; ``reason`` for a skipped or failed one, ``url`` of the comment otherwise."""
+
+    fate: Fate
+    reason: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """A comment of ours. ``run`` and ``about`` are those of the run that wrote it last."""
+
+    id: int
+    node_id: str
+    url: str
+    commit: str
+    about: str
+    run: tuple[int, int]
+
+
+async def post(github: GitHub, remark: Remark) -> Posted:
+    """Say it; an error of GitHub is told, never raised: a failed comment fails no run."""
+    try:
+        return await _post(github, remark)
+    except GitHubError as error:
+        hint = f" ({error.hint})" if error.hint else ""
+        return Posted(Fate.FAILED, f"the comment on #{remark.pull} failed: {error.message}{hint}")
+
+
+async def _post(github: GitHub, remark: Remark) -> Posted:
+    login = await whoami(github)
+    standing = await _standing(github, remark, login)
+    if not standing and not remark.worth_opening:
+        return Posted(Fate.SKIPPED, "nothing to tell")
+    stale = await _stale(github, remark, standing)
+    if stale:
+        return Posted(Fate.SKIPPED, stale)
+    if standing:
+        return await _update(github, remark, standing)
+    return await _create(github, remark, login)
+
+
+async def _stale(github: GitHub, remark: Remark, standing: list[_Standing]) -> str:
+    """Why the remark must not be posted any more; empty when it may."""
+    for comment in standing:
+        if comment.about == About.OUTCOME and remark.about is About.PLAN:
+            return "the outcome stands there already"
+        if comment.commit == remark.commit and comment.about == remark.about and comment.run > remark.run:
+            return "a later run has told it already"
+    if remark.about is About.PLAN:
+        # Asked for last, right before writing: a newer commit's own run takes longer than what is left to do here.
+        pull = await github.get(f"/repos/{remark.repository}/pulls/{remark.pull}")
+        head = pull.get("head") if isinstance(pull, dict) else None
+        newest = head.get("sha") if isinstance(head, dict) else None
+        if newest and newest != remark.commit:
+            return f"#{remark.pull} has a newer commit, whose own run tells"
+    return ""
+
+
+async def _update(github: GitHub, remark: Remark, standing: list[_Standing]) -> Posted:
+    """Write into the oldest, and take away what a race once left beside it."""
+    oldest, *others = standing
+    path = f"/repos/{remark.repository}/issues/comments"
+    await github.patch(f"{path}/{oldest.id}", {"body": body_of(remark)})
+    for other in others:
+        await github.delete(f"{path}/{other.id}")
+    return Posted(Fate.UPDATED, url=oldest.url)
+
+
+async def _create(github: GitHub, remark: Remark, login: str) -> Posted:
+    made = await github.post(f"/repos/{remark.repository}/issues/{remark.pull}/comments", {"body": body_of(remark)})
+    ours = number_of(made, "id")
+    standing = await _standing(github, remark, login)
+    if len(standing) < 2 or standing[0].id == ours:
+        # Alone, or the first of a race: the others see that, too, and take theirs away.
+        return Posted(Fate.CREATED, url=text_of(made, "html_url"))
+    await github.delete(f"/repos/{remark.repository}/issues/comments/{ours}")
+    rest = [comment for comment in standing if comment.id != ours]
+    stale = await _stale(github, remark, rest)
+    return Posted(Fate.SKIPPED, stale) if stale else await _update(github, remark, rest[:1])
+
+
+async def _standing(github: GitHub, remark: Remark, login: str) -> list[_Standing]:
+    """Our comments of this key that nobody has minimised, oldest first."""
+    found = []
+    async for entry in github.pages(f"/repos/{remark.repository}/issues/{remark.pull}/comments"):
+        fields = parse_marker(_FAMILY, text_of(entry, "body"))
+        if fields is None or fields.get("key") != remark.key or not same_author(entry, login):
+            continue
+        found.append(
+            _Standing(
+                id=number_of(entry, "id"),
+                node_id=text_of(entry, "node_id"),
+                url=text_of(entry, "html_url"),
+                commit=fields.get("commit", ""),
+                about=fields.get("about", ""),
+                run=_run(fields.get("run", "")),
+            )
+        )
+    hidden = await _minimized(github, [comment.node_id for comment in found if comment.node_id])
+    return sorted((comment for comment in found if comment.node_id not in hidden), key=lambda comment: comment.id)
+
+
+async def _minimized(github: GitHub, ids: list[str]) -> frozenset[str]:
+    """Which of the comments somebody has hidden; a token that may not ask sees none hidden."""
+    if not ids:
+        return frozenset()
+    try:
+        data = await github.query(_MINIMIZED, ids=ids[-_LOOKED_AT:])
+    except GitHubError as error:
+        if not error.forbidden:
+            raise
+        return frozenset()
+    nodes = data.get("nodes")
+    return frozenset(
+        text_of(node, "id") for node in nodes or () if isinstance(node, dict) and node.get("isMinimized") is True
+    )
+
+
+def body_of(remark: Remark) -> str:
+    """The comment's whole body: the marker's line and the text, always within GitHub's limit."""
+    head = marker(
+        _FAMILY,
+        {
+            "key": remark.key,
+            "about": remark.about.value,
+            "commit": remark.commit,
+            "run": f"{remark.run[0]}.{remark.run[1]}",
+        },
+    )
+    room = BODY_LIMIT - weight(head) - 1
+    text = fitted(remark.render, room, weight) or "The report is too long for a comment: see the run's summary."
+    return f"{head}\n{text}"
+
+
+def _run(text: str) -> tuple[int, int]:
+    number, _, attempt = text.partition(".")
+    return (int(number), int(attempt)) if number.isdigit() and attempt.isdigit() else (0, 0)

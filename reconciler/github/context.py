@@ -1,0 +1,170 @@
+"""Where a run of the action stands, read from the environment and the event file.
+
+Both are somebody else's: every field may be missing or of another shape, and then counts as empty.
+Variables: "Default environment variables" of GitHub's documentation; events: "Webhook events and payloads".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PULL_EVENTS = frozenset({"pull_request", "pull_request_target"})
+"""Events whose payload describes a pull request."""
+
+MAX_COMMITS = 20
+"""So many commits of a push are asked for their pull requests; merge queues push several at once."""
+
+_QUEUE_PULL = re.compile(r"/pr-(\d+)-[0-9a-f]+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One run of a workflow.
+
+    ``sha`` is the commit that is checked out, ``head_sha`` the one the run speaks of: of a pull request its head, not
+    the merge commit. ``pulls`` are numbers the event names by itself; ``head_label`` (``owner:branch``) finds the pull
+    request of a ``workflow_run``, whose payload names none when it comes from a fork. ``commits`` are those of a push,
+    oldest first. ``run`` orders runs: (id, attempt).
+    """
+
+    event: str = ""
+    repository: str = ""
+    sha: str = ""
+    head_sha: str = ""
+    ref: str = ""
+    pulls: tuple[int, ...] = ()
+    commits: tuple[str, ...] = ()
+    head_label: str = ""
+    is_fork: bool = False
+    actor: str = ""
+    run: tuple[int, int] = (0, 0)
+    run_url: str = ""
+    api_url: str = "https://api.github.com"
+    graphql_url: str = "https://api.github.com/graphql"
+    server_url: str = "https://github.com"
+    summary_path: str = ""
+    output_path: str = ""
+
+    @property
+    def for_pull(self) -> bool:
+        """Whether the run judges a pull request that is not merged yet."""
+        return self.event in PULL_EVENTS or self.event == "workflow_run"
+
+
+def read(environ: Mapping[str, str]) -> Context:
+    """The context of this process; an event file that is missing or broken counts as an empty event."""
+    return parse(environ, _event(environ.get("GITHUB_EVENT_PATH", "")))
+
+
+def parse(environ: Mapping[str, str], event: Mapping[str, Any]) -> Context:
+    """The context of a run with these variables and this event payload."""
+    name = environ.get("GITHUB_EVENT_NAME", "")
+    repository = environ.get("GITHUB_REPOSITORY", "")
+    sha = environ.get("GITHUB_SHA", "")
+    ref = environ.get("GITHUB_REF", "")
+    server = environ.get("GITHUB_SERVER_URL", "").rstrip("/") or "https://github.com"
+    api = environ.get("GITHUB_API_URL", "").rstrip("/") or "https://api.github.com"
+    run_id = _number(environ.get("GITHUB_RUN_ID"))
+    return Context(
+        event=name,
+        repository=repository,
+        sha=sha,
+        head_sha=_head_sha(event) or sha,
+        ref=ref,
+        pulls=_pulls(name, event, ref),
+        commits=_commits(name, event, sha),
+        head_label=_head_label(name, event),
+        is_fork=_is_fork(event, repository),
+        actor=environ.get("GITHUB_ACTOR", ""),
+        run=(run_id, _number(environ.get("GITHUB_RUN_ATTEMPT"))),
+        run_url=f"{server}/{repository}/actions/runs/{run_id}" if repository and run_id else "",
+        api_url=api,
+        graphql_url=environ.get("GITHUB_GRAPHQL_URL", "") or f"{api}/graphql",
+        server_url=server,
+        summary_path=environ.get("GITHUB_STEP_SUMMARY", ""),
+        output_path=environ.get("GITHUB_OUTPUT", ""),
+    )
+
+
+def _event(path: str) -> Mapping[str, Any]:
+    if not path:
+        return {}
+    try:
+        event = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        # An event nobody can read tells nothing; the run itself needs none of it.
+        return {}
+    return event if isinstance(event, dict) else {}
+
+
+def _dig(tree: object, *keys: str) -> Any:
+    for key in keys:
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    return tree
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else 0
+
+
+def _head_sha(event: Mapping[str, Any]) -> str:
+    return (
+        _text(_dig(event, "pull_request", "head", "sha"))
+        or _text(_dig(event, "workflow_run", "head_sha"))
+        or _text(_dig(event, "merge_group", "head_sha"))
+    )
+
+
+def _pulls(name: str, event: Mapping[str, Any], ref: str) -> tuple[int, ...]:
+    if name in PULL_EVENTS:
+        named = [_dig(event, "pull_request", "number") or _dig(event, "number")]
+    elif name == "workflow_run":
+        listed = _dig(event, "workflow_run", "pull_requests")
+        named = [_dig(pull, "number") for pull in listed] if isinstance(listed, list) else []
+    elif name == "merge_group":
+        # refs/heads/gh-readonly-queue/main/pr-12-<sha>
+        found = _QUEUE_PULL.search(_text(_dig(event, "merge_group", "head_ref")) or ref)
+        named = [found.group(1)] if found else []
+    else:
+        named = []
+    return tuple(dict.fromkeys(number for value in named if (number := _number(value))))
+
+
+def _commits(name: str, event: Mapping[str, Any], sha: str) -> tuple[str, ...]:
+    if name != "push":
+        return ()
+    listed = _dig(event, "commits")
+    ids = [_text(_dig(commit, "id")) for commit in listed] if isinstance(listed, list) else []
+    unique = dict.fromkeys([*filter(None, ids), *([sha] if sha else [])])
+    return tuple(unique)[-MAX_COMMITS:]
+
+
+def _head_label(name: str, event: Mapping[str, Any]) -> str:
+    if name != "workflow_run":
+        return ""
+    owner = _text(_dig(event, "workflow_run", "head_repository", "owner", "login"))
+    branch = _text(_dig(event, "workflow_run", "head_branch"))
+    return f"{owner}:{branch}" if owner and branch else ""
+
+
+def _is_fork(event: Mapping[str, Any], repository: str) -> bool:
+    if _dig(event, "pull_request", "head") is not None:
+        # A fork that was deleted meanwhile has no repository any more.
+        head, base = (_text(_dig(event, "pull_request", side, "repo", "full_name")) for side in ("head", "base"))
+        return head.lower() != (base or repository).lower()
+    if _dig(event, "workflow_run") is not None:
+        return _text(_dig(event, "workflow_run", "head_repository", "full_name")).lower() != repository.lower()
+    return False

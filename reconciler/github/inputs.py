@@ -1,0 +1,170 @@
+"""The action's inputs, as GitHub hands them to a container: ``INPUT_<NAME>``, upper case, hyphens kept.
+
+Spaces of a name would become underscores; names of shells cannot hold hyphens, so an underscore is taken for one, too.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeVar
+
+from reconciler.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SHARD = re.compile(r"([1-9]\d{0,4})/([1-9]\d{0,4})")
+_TRUE = frozenset({"true", "True", "TRUE"})
+_FALSE = frozenset({"false", "False", "FALSE"})
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+class Mode(StrEnum):
+    """What the action does."""
+
+    PLAN = "plan"
+    APPLY = "apply"
+    DRIFT = "drift"
+    VALIDATE = "validate"
+
+
+class Switch(StrEnum):
+    """Whether the action writes to the pull request or the issue tracker by itself."""
+
+    AUTO = "auto"
+    OFF = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Every input, checked; what each means stands in ``action.yml``. Tokens are kept out of the repr."""
+
+    mode: Mode = Mode.PLAN
+    specs: tuple[str, ...] = ("specs",)
+    config: str = ""
+    token: str = field(default="", repr=False)
+    github_token: str = field(default="", repr=False)
+    environment: str = ""
+    comment: Switch = Switch.AUTO
+    issue: Switch = Switch.AUTO
+    drift_after: int = 1
+    fail_on_drift: bool = False
+    expect_plan: str = ""
+    plan_file: str = ""
+    sarif_file: str = ""
+    apps: tuple[str, ...] = ()
+    shard: str = ""
+    allow: tuple[str, ...] = ()
+    api_url: str = ""
+    sandbox: bool = False
+
+
+def tokens(environ: Mapping[str, str]) -> tuple[str, str]:
+    """The tokens of DigitalOcean and of GitHub: from the inputs, or from the variables people know; may be empty."""
+    ours = raw(environ, "token") or environ.get("DIGITALOCEAN_TOKEN") or environ.get("DIGITALOCEAN_ACCESS_TOKEN") or ""
+    return ours.strip(), raw(environ, "github-token") or environ.get("GITHUB_TOKEN", "").strip()
+
+
+def raw(environ: Mapping[str, str], name: str) -> str:
+    """The value of an input as it came, without the spaces around it; empty when it was not given."""
+    key = f"INPUT_{name.upper()}"
+    return (environ.get(key) or environ.get(key.replace("-", "_")) or "").strip()
+
+
+def parse(environ: Mapping[str, str]) -> Inputs:
+    """The inputs of this run.
+
+    Raises:
+        UsageError: an input has a value that it cannot have; the message names both.
+    """
+    default = Inputs()
+    token, github_token = tokens(environ)
+    return Inputs(
+        mode=_choice(environ, "mode", default.mode),
+        specs=tuple(_words(environ, "specs")) or default.specs,
+        config=raw(environ, "config"),
+        token=token,
+        github_token=github_token,
+        environment=raw(environ, "environment"),
+        comment=_choice(environ, "comment", default.comment),
+        issue=_choice(environ, "issue", default.issue),
+        drift_after=_count(environ, "drift-after", default.drift_after),
+        fail_on_drift=_truth(environ, "fail-on-drift", otherwise=default.fail_on_drift),
+        expect_plan=raw(environ, "expect-plan"),
+        plan_file=raw(environ, "plan-file"),
+        sarif_file=raw(environ, "sarif-file"),
+        apps=tuple(word for part in _words(environ, "app") for word in part.split(",") if word),
+        shard=_shard(environ),
+        allow=_allowed(environ),
+        api_url=raw(environ, "api-url"),
+        sandbox=_truth(environ, "sandbox", otherwise=default.sandbox),
+    )
+
+
+def _wrong(name: str, value: str, wanted: str) -> UsageError:
+    return UsageError(f"the input {name!r} cannot be {value!r}", hint=f"it is {wanted}")
+
+
+def _choice(environ: Mapping[str, str], name: str, otherwise: Choice) -> Choice:
+    value = raw(environ, name)
+    kind = type(otherwise)
+    if not value:
+        return otherwise
+    if value not in set(kind):
+        raise _wrong(name, value, "one of " + ", ".join(kind))
+    return kind(value)
+
+
+def _truth(environ: Mapping[str, str], name: str, *, otherwise: bool) -> bool:
+    """The spellings of YAML 1.2's core schema, as GitHub's own toolkit takes them."""
+    value = raw(environ, name)
+    if value in _TRUE:
+        return True
+    if value in _FALSE:
+        return False
+    if value:
+        raise _wrong(name, value, "true or false")
+    return otherwise
+
+
+def _count(environ: Mapping[str, str], name: str, otherwise: int) -> int:
+    value = raw(environ, name)
+    if not value:
+        return otherwise
+    if not (value.isascii() and value.isdigit() and 1 <= int(value) <= 1000):
+        raise _wrong(name, value, "a number from 1 to 1000")
+    return int(value)
+
+
+def _words(environ: Mapping[str, str], name: str) -> list[str]:
+    """Words of any number of lines; a path with spaces is quoted as in a shell."""
+    value = raw(environ, name)
+    try:
+        return shlex.split(value)
+    except ValueError as error:
+        raise _wrong(name, value, "a list of words with its quotes closed") from error
+
+
+def _shard(environ: Mapping[str, str]) -> str:
+    value = raw(environ, "shard")
+    if not value:
+        return ""
+    match = _SHARD.fullmatch(value)
+    if not match or int(match[1]) > int(match[2]):
+        raise _wrong("shard", value, "a part and the number of parts, such as 2/5")
+    return value
+
+
+def _allowed(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The flags that a refused plan names, as they were copied: only those that allow something by name."""
+    words = _words(environ, "allow")
+    for word in words:
+        if word.startswith("-") and not word.startswith("--allow-"):
+            raise _wrong("allow", word, "made of the flags that a refused plan names, such as --allow-delete web")
+    if words and not words[0].startswith("--allow-"):
+        raise _wrong("allow", words[0], "made of the flags that a refused plan names, such as --allow-delete web")
+    return tuple(words)

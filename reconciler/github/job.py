@@ -1,0 +1,75 @@
+"""One run of the action: what it was given, and how its report reads on GitHub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.github.ownership import key_of
+from reconciler.github.report import digest
+from reconciler.redaction import Redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+
+    from reconciler.clock import Clock
+    from reconciler.github.context import Context
+    from reconciler.github.inputs import Inputs
+    from reconciler.github.report import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one run works with. ``out`` prints a line of the log; ``preface`` is told before any report.
+
+    ``transport`` replaces the network to GitHub in tests.
+    """
+
+    inputs: Inputs
+    context: Context
+    clock: Clock
+    out: Callable[[str], None]
+    transport: httpx.AsyncBaseTransport | None = None
+    preface: str = ""
+
+    @property
+    def key(self) -> str:
+        """What comments and issues are told apart by: config, environment, and the selection of apps."""
+        inputs = self.inputs
+        return key_of(inputs.config, inputs.environment, ",".join(sorted(inputs.apps)), inputs.shard)
+
+    def redact(self, text: str) -> str:
+        """The text with no token in it, whatever was quoted."""
+        return Redactor((self.inputs.token, self.inputs.github_token))(text)
+
+    def report(self, result: Result, *, footer: bool = True) -> Callable[[int], str]:
+        """The report as markdown, for a limit in characters; the footer names commit, run and digest."""
+        end = self._footer(result) if footer else ""
+
+        def render(limit: int) -> str:
+            room = max(0, limit - len(self.preface) - len(end))
+            told = result.markdown(room) if result.markdown else ""
+            return self.redact(f"{self.preface}{told.rstrip()}{end}")
+
+        return render
+
+    def _footer(self, result: Result) -> str:
+        context = self.context
+        parts = [f"commit {context.head_sha}"] if context.head_sha else []
+        if context.run_url:
+            parts.append(f"[run and summary]({context.run_url})")
+        name = digest(result)
+        if name:
+            parts.append(f"digest `{name}`")
+        return f"\n\n<sub>{' · '.join(parts)}</sub>\n" if parts else "\n"
+
+    def warn(self, text: str) -> None:
+        """A warning in the log and on the run's page."""
+        self.out(f"::warning title=reconcile::{escape_data(text)}")
+
+
+def escape_data(text: str) -> str:
+    """A workflow command's data: percent signs and line ends are escaped, in this order."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")

@@ -1,0 +1,154 @@
+"""What a run hands back, and what the step's outputs say of it. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.findings import has_errors
+from reconciler.plan.model import Action, SyncStatus
+from reconciler.rollout.model import OutcomeKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.findings import Finding
+    from reconciler.plan.model import Plan, PlanReport
+    from reconciler.rollout.model import RolloutReport
+
+_MOST_APPS = 1000
+
+_NO_DRIFT = frozenset({SyncStatus.IN_SYNC, SyncStatus.PROGRESSING})
+"""A deployment under way is no drift: where it leads is not known yet."""
+
+_BROKEN_OFF = frozenset({1, 64, 130})
+"""Exit codes of runs that did not see everything they should have seen."""
+
+_GONE_BACK = frozenset({OutcomeKind.ROLLED_BACK, OutcomeKind.PINNED})
+_UNTOUCHED = frozenset({OutcomeKind.UNCHANGED, OutcomeKind.REFUSED, OutcomeKind.SKIPPED, OutcomeKind.STALLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a run did, as this room needs it.
+
+    ``exit_code`` is the command line's. ``text`` is for the log, ``markdown`` for people on GitHub: it takes a limit in
+    characters. ``annotations`` are finished ``::error …`` lines, ``sarif`` a finished document. ``plan`` of a plan or
+    a drift detection, ``rollout`` of an apply. ``plan_file`` is where the plan was saved.
+    """
+
+    exit_code: int
+    text: str = ""
+    markdown: Callable[[int], str] | None = None
+    plan: PlanReport | None = None
+    rollout: RolloutReport | None = None
+    findings: tuple[Finding, ...] = ()
+    annotations: tuple[str, ...] = ()
+    sarif: str = ""
+    plan_file: str = ""
+
+    @property
+    def worth_telling(self) -> bool:
+        """Whether it is worth a comment of its own: more than that nothing differs, or that nobody could look."""
+        planned = self.plan is not None and any(plan.action is not Action.NONE for plan in self.plan.plans)
+        done = self.rollout is not None and any(
+            record.outcome.kind is not OutcomeKind.UNCHANGED for record in self.rollout.records
+        )
+        if self.rollout is None and self.exit_code in _BROKEN_OFF:
+            return False
+        found = self.findings or (self.plan is not None and self.plan.findings)
+        return bool(planned or done or found or self.exit_code)
+
+
+NOTHING_KNOWN = {
+    "changes": "",
+    "drift": "",
+    "exit-code": "",
+    "apps": "[]",
+    "plan-file": "",
+    "rolled-back": "",
+    "cost-delta": "",
+}
+"""The outputs of a run of which nothing is known; each name stands in ``action.yml``, too."""
+
+
+def output_values(result: Result) -> dict[str, str]:
+    """The step's outputs."""
+    drifted = drifting(result)
+    return {
+        **NOTHING_KNOWN,
+        "changes": str(_changes(result)) if result.plan or result.rollout else "",
+        "drift": "" if drifted is None else str(bool(drifted)).lower(),
+        "exit-code": str(result.exit_code),
+        "apps": json.dumps(_apps(result), ensure_ascii=True, separators=(",", ":")),
+        "plan-file": result.plan_file,
+        "rolled-back": " ".join(_rolled_back(result)),
+        "cost-delta": _cost_delta(result),
+    }
+
+
+def drifting(result: Result) -> tuple[Plan, ...] | None:
+    """The plans of apps that are not what Git asks for; None when nobody knows: not looked at, or still deploying."""
+    if result.plan is None or result.exit_code in _BROKEN_OFF or has_errors(result.plan.findings):
+        return None
+    drifted = tuple(plan for plan in result.plan.plans if plan.status not in _NO_DRIFT)
+    unsettled = any(plan.status is SyncStatus.PROGRESSING for plan in result.plan.plans)
+    return None if unsettled and not drifted else drifted
+
+
+def fingerprint(plans: tuple[Plan, ...]) -> str:
+    """A name for these plans; another one as soon as an app, Git or App Platform is another. Empty for none."""
+    if not plans:
+        return ""
+    parts = sorted([plan.app, plan.status, plan.action, plan.desired_digest, plan.live_digest] for plan in plans)
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
+
+
+def digest(result: Result) -> str:
+    """A name for what a plan says, to see at a glance whether two comments say the same; empty without a plan."""
+    return fingerprint(result.plan.plans) if result.plan else ""
+
+
+def _changes(result: Result) -> int:
+    """Apps that were changed, or would be."""
+    if result.rollout is not None:
+        return sum(record.outcome.kind not in _UNTOUCHED for record in result.rollout.records)
+    return sum(plan.writes for plan in result.plan.plans) if result.plan else 0
+
+
+def _apps(result: Result) -> list[dict[str, object]]:
+    """What there is to say of each app; apps in sync are left out."""
+    apps: list[dict[str, object]] = []
+    if result.rollout is not None:
+        for record in result.rollout.records:
+            if record.outcome.kind is not OutcomeKind.UNCHANGED:
+                apps.append(  # noqa: PERF401 - a comprehension of this size reads worse
+                    {"app": record.app, "action": record.action.word, "outcome": record.outcome.kind.value}
+                )
+    elif result.plan is not None:
+        for plan in result.plan.plans:
+            if plan.action is not Action.NONE or plan.status is not SyncStatus.IN_SYNC:
+                entry: dict[str, object] = {"app": plan.app, "action": plan.action.word, "status": plan.status.value}
+                if plan.cost.delta is not None:
+                    entry["cost_delta"] = plan.cost.delta
+                apps.append(entry)
+    return apps[:_MOST_APPS]
+
+
+def _rolled_back(result: Result) -> list[str]:
+    records = result.rollout.records if result.rollout else ()
+    return [record.app for record in records if record.outcome.kind in _GONE_BACK]
+
+
+def _cost_delta(result: Result) -> str:
+    """USD a month, of those apps whose costs are known; empty when none is."""
+    if result.rollout is not None:
+        costs = [record.cost for record in result.rollout.records if record.outcome.kind not in _UNTOUCHED]
+    elif result.plan is not None:
+        costs = [plan.cost for plan in result.plan.plans if plan.writes]
+    else:
+        return ""
+    known = [cost.delta for cost in costs if cost.delta is not None]
+    return f"{sum(known):.2f}" if known or not costs else ""

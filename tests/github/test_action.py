@@ -1,0 +1,337 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.errors import InvalidInput, PlanMismatch, ReconcileError, TransportFailed
+from reconciler.findings import Finding, Location, Severity
+from reconciler.github.context import Context
+from reconciler.github.inputs import Inputs, Mode
+from reconciler.github.report import NOTHING_KNOWN, Result
+from reconciler.plan.model import Action, Plan, PlanReport, SyncStatus
+from reconciler.rollout.model import Outcome, OutcomeKind, RolloutRecord, RolloutReport
+from tests.github.runner import ACTION, Runner
+from tests.github.test_outputs import read_outputs
+from tests.github.world import NEW, OLD, pull_event
+from tests.support.fake_github import FakeGitHub, secondary_limit
+
+SECRET = "dop_v1_0123456789abcdef"
+SYNC = Plan("web", SyncStatus.IN_SYNC, Action.NONE)
+CHANGED = Plan("web", SyncStatus.OUT_OF_SYNC, Action.UPDATE, live_digest="1")
+
+
+@dataclass
+class Tool:
+    """Stands for the reconciler: says what it is told to, and remembers how it was asked."""
+
+    result: Result | BaseException
+    asked: list[tuple[Inputs, Context]] = field(default_factory=list)
+
+    async def __call__(self, inputs: Inputs, context: Context) -> Result:
+        self.asked.append((inputs, context))
+        if isinstance(self.result, BaseException):
+            raise self.result
+        return self.result
+
+
+def planned(plan: Plan, exit_code: int = 0, text: str = "") -> Tool:
+    told = text or ("nothing differs" if plan is SYNC else "~ web")
+    return Tool(Result(exit_code=exit_code, plan=PlanReport((plan,)), text=told, markdown=lambda limit: told[:limit]))
+
+
+def rolled(kind: OutcomeKind, exit_code: int = 0) -> Tool:
+    record = RolloutRecord("web", Action.UPDATE, Outcome(kind))
+    report = RolloutReport((record,))
+    return Tool(Result(exit_code=exit_code, rollout=report, text=kind, markdown=lambda limit: f"web {kind}"[:limit]))
+
+
+@pytest.fixture
+def fake() -> FakeGitHub:
+    fake = FakeGitHub()
+    fake.add_pull(7, OLD)
+    return fake
+
+
+@pytest.fixture
+def runner(tmp_path: Path, fake: FakeGitHub) -> Iterator[Runner]:
+    runner = Runner(tmp_path, fake)
+    yield runner
+    runner.clock.close()
+
+
+def push(*commits: str) -> dict[str, Any]:
+    return {"commits": [{"id": commit} for commit in commits]}
+
+
+def said(fake: FakeGitHub) -> str:
+    [comment] = fake.comments_by()
+    return str(comment["body"])
+
+
+def test_opened_pushed_again_merged_drifted_and_fixed_is_one_comment_and_one_closed_issue(
+    runner: Runner, fake: FakeGitHub
+) -> None:
+    step = runner.step(planned(CHANGED), "pull_request", pull_event(sha=OLD))
+    assert (step.exit_code, step.outputs["changes"]) == (0, "1")
+    assert f"commit {OLD}" in said(fake)
+
+    fake.pulls[7]["head"]["sha"] = NEW
+    runner.step(planned(CHANGED), "pull_request", pull_event(sha=NEW))
+    assert f"commit {NEW}" in said(fake)
+
+    merged = "c" * 40
+    fake.merge(7, merged)
+    step = runner.step(rolled(OutcomeKind.APPLIED), "push", push(merged), sha=merged, mode="apply")
+    assert (step.exit_code, step.warnings) == (0, [])
+    assert "web applied" in said(fake)
+
+    step = runner.step(planned(CHANGED, exit_code=2), "schedule", mode="drift", environment="production")
+    assert (step.exit_code, step.outputs["exit-code"], step.outputs["drift"]) == (0, "2", "true")
+    [issue] = fake.issues.values()
+    assert (issue["state"], issue["title"]) == ("open", "Drift in production")
+
+    step = runner.step(planned(SYNC), "schedule", mode="drift", environment="production")
+    assert (step.outputs["drift"], issue["state"]) == ("false", "closed")
+    assert len(fake.comments) == len(fake.issues) == 1
+
+
+def test_a_merge_that_is_rolled_back_says_so_everywhere(runner: Runner, fake: FakeGitHub) -> None:
+    fake.merge(7, NEW)
+    step = runner.step(rolled(OutcomeKind.ROLLED_BACK, exit_code=4), "push", push(NEW), sha=NEW, mode="apply")
+    assert (step.exit_code, step.outputs["rolled-back"], step.outputs["exit-code"]) == (4, "web", "4")
+    assert "web rolled_back" in step.summary
+    assert "web rolled_back" in said(fake)
+
+
+def test_every_pull_request_that_a_push_merged_is_told_and_no_other(runner: Runner, fake: FakeGitHub) -> None:
+    first, second = "c" * 40, "d" * 40
+    for number, commit in ((8, first), (9, second)):
+        fake.add_pull(number, OLD)
+        fake.merge(number, commit)
+    fake.add_pull(10, OLD, base="release")
+    fake.merge(10, second)
+    fake.commits[second].append(7)
+    runner.step(rolled(OutcomeKind.APPLIED), "push", push(first, second), sha=second, mode="apply")
+    assert [comment["pull"] for comment in fake.comments_by()] == [8, 9]
+
+
+def test_the_tokens_are_masked_before_anything_else_even_before_the_inputs_are_understood(runner: Runner) -> None:
+    step = runner.step(planned(CHANGED), "pull_request", pull_event(), token=SECRET, mode="destroy")
+    assert step.log[:2] == [f"::add-mask::{SECRET}", "::add-mask::gh-token"]
+    assert step.exit_code == 64
+
+
+def test_what_the_tool_does_is_asked_for_with_the_inputs(runner: Runner) -> None:
+    tool = planned(SYNC)
+    runner.step(tool, "workflow_dispatch", mode="drift", app="web", api_url="https://box.example", shard="1/2")
+    [(inputs, context)] = tool.asked
+    assert (inputs.mode, inputs.apps, inputs.api_url, inputs.shard) == (
+        Mode.DRIFT,
+        ("web",),
+        "https://box.example",
+        "1/2",
+    )
+    assert context.event == "workflow_dispatch"
+
+
+def test_a_fork_without_secrets_is_validated_offline_and_the_summary_says_why(runner: Runner, fake: FakeGitHub) -> None:
+    tool = Tool(Result(exit_code=0, markdown=lambda limit: "3 specs are fine"[:limit]))
+    step = runner.step(tool, "pull_request", pull_event(head="stranger/shop"), token="")
+    assert tool.asked[0][0].mode is Mode.VALIDATE
+    assert step.exit_code == 0
+    assert "**No plan:** this pull request comes from a fork" in step.summary
+    assert "3 specs are fine" in step.summary
+    assert (fake.writes(), step.warnings) == ([], [])
+
+
+def test_dependabot_gets_no_secrets_either_and_its_pull_request_is_told(runner: Runner, fake: FakeGitHub) -> None:
+    tool = Tool(Result(exit_code=3, markdown=lambda limit: "1 problem"[:limit]))
+    step = runner.step(tool, "pull_request", pull_event(), actor="dependabot[bot]", token="")
+    assert "Dependabot" in step.summary
+    assert "1 problem" in said(fake)
+
+
+def test_the_sandbox_needs_no_token(runner: Runner) -> None:
+    tool = planned(SYNC)
+    runner.step(tool, "pull_request", pull_event(), sandbox="true", token="")
+    assert tool.asked[0][0].mode is Mode.PLAN
+
+
+def test_a_push_without_a_token_is_not_quietly_validated_instead(runner: Runner) -> None:
+    tool = Tool(ReconcileError("there is no token"))
+    step = runner.step(tool, "push", push(OLD), mode="apply", token="")
+    assert tool.asked[0][0].mode is Mode.APPLY
+    assert step.exit_code == 1
+
+
+def test_the_second_workflow_of_a_fork_finds_its_pull_request_by_the_event_alone(
+    runner: Runner, fake: FakeGitHub
+) -> None:
+    fake.add_pull(8, NEW, head="stranger:topic")
+    fake.add_pull(9, OLD, head="stranger:other")
+    run = {
+        "head_sha": NEW,
+        "head_branch": "topic",
+        "head_repository": {"full_name": "stranger/shop", "owner": {"login": "stranger"}},
+        "pull_requests": [],
+    }
+    runner.step(planned(CHANGED), "workflow_run", {"workflow_run": run})
+    [comment] = fake.comments_by()
+    assert comment["pull"] == 8
+    assert f"commit {NEW}" in comment["body"]
+
+
+def test_when_nothing_differs_any_more_the_comment_says_so_and_none_is_opened_for_it(
+    runner: Runner, fake: FakeGitHub
+) -> None:
+    step = runner.step(planned(SYNC), "pull_request", pull_event())
+    assert not fake.comments
+    assert "nothing differs" in step.summary
+    runner.step(planned(CHANGED), "pull_request", pull_event())
+    runner.step(planned(SYNC), "pull_request", pull_event())
+    assert "nothing differs" in said(fake)
+
+
+@pytest.mark.parametrize(
+    ("error", "exit_code"),
+    [
+        (ReconcileError("broken"), 1),
+        (TransportFailed("no answer", method="GET", path="/v2/apps"), 1),
+        (InvalidInput((Finding(Severity.ERROR, "x", "no name", location=Location("a.yaml", 3)),)), 3),
+        (PlanMismatch("moved on", hint="plan again"), 7),
+    ],
+)
+def test_outputs_and_summary_are_written_on_failure_too(runner: Runner, error: ReconcileError, exit_code: int) -> None:
+    step = runner.step(Tool(error), "push", push(OLD), mode="apply")
+    assert (step.exit_code, step.outputs) == (exit_code, NOTHING_KNOWN | {"exit-code": str(exit_code)})
+    assert error.message in step.summary
+    assert any(line.startswith("::error title=reconcile::") for line in step.log)
+
+
+def test_invalid_input_says_where(runner: Runner) -> None:
+    error = InvalidInput((Finding(Severity.ERROR, "x", "no name", location=Location("a.yaml", 3, 1)),))
+    assert "a.yaml:3:1: no name" in runner.step(Tool(error), "push", push(OLD), mode="apply").summary
+
+
+@pytest.mark.parametrize(("error", "exit_code"), [(ValueError("a bug"), "1"), (asyncio.CancelledError(), "130")])
+def test_a_bug_and_an_interruption_leave_outputs_and_go_on_up(
+    runner: Runner, error: BaseException, exit_code: str
+) -> None:
+    with pytest.raises(type(error)):
+        runner.step(Tool(error), "push", push(OLD), mode="apply")
+    assert read_outputs((runner.last / "output").read_text())["exit-code"] == exit_code
+    assert (runner.last / "summary").read_text().startswith("### reconcile failed")
+
+
+def test_an_input_that_cannot_be_ends_with_64_and_touches_nothing(runner: Runner, fake: FakeGitHub) -> None:
+    step = runner.step(planned(CHANGED), "pull_request", pull_event(), mode="destroy")
+    assert (step.exit_code, step.outputs["exit-code"], fake.log) == (64, "64", [])
+    assert "plan, apply, drift, validate" in step.summary
+
+
+def test_a_failed_comment_fails_no_run(runner: Runner, fake: FakeGitHub) -> None:
+    fake.tokens["gh-token"].comments = False
+    step = runner.step(planned(CHANGED), "pull_request", pull_event())
+    assert step.exit_code == 0
+    assert "pull-requests: write" in step.warnings[0]
+
+
+def test_a_lookup_that_fails_fails_no_run(runner: Runner, fake: FakeGitHub) -> None:
+    fake.refuse("GET", ".*/commits/.*", secondary_limit(9999), times=9)
+    step = runner.step(rolled(OutcomeKind.APPLIED), "push", push(OLD), mode="apply")
+    assert step.exit_code == 0
+    assert "rate limit" in step.warnings[0]
+
+
+def test_a_runner_whose_files_cannot_be_written_is_a_warning(runner: Runner, tmp_path: Path) -> None:
+    tool = Tool(Result(exit_code=0, sarif="{}"))
+    step = runner.step(tool, "workflow_dispatch", sarif_file=str(tmp_path / "no" / "such.sarif"))
+    assert "cannot be written" in step.warnings[0]
+    assert step.exit_code == 0
+
+
+def test_sarif_is_written_where_it_is_wished_for(runner: Runner, tmp_path: Path) -> None:
+    runner.step(Tool(Result(exit_code=0, sarif="{}")), "workflow_dispatch", sarif_file=str(tmp_path / "out.sarif"))
+    assert (tmp_path / "out.sarif").read_text() == "{}"
+
+
+def test_comment_off_and_issue_off_write_nothing(runner: Runner, fake: FakeGitHub) -> None:
+    runner.step(planned(CHANGED), "pull_request", pull_event(), comment="off")
+    runner.step(planned(CHANGED, exit_code=2), "schedule", mode="drift", issue="off")
+    assert fake.log == []
+
+
+def test_without_a_github_token_there_is_a_warning(runner: Runner, fake: FakeGitHub) -> None:
+    step = runner.step(planned(CHANGED), "pull_request", pull_event(), github_token="")
+    assert (len(step.warnings), fake.log) == (1, [])
+
+
+def test_fail_on_drift_fails_on_drift_and_still_tells(runner: Runner, fake: FakeGitHub) -> None:
+    step = runner.step(planned(CHANGED, exit_code=2), "schedule", mode="drift", fail_on_drift="true")
+    assert (step.exit_code, len(fake.issues)) == (2, 1)
+
+
+def test_a_detection_that_failed_neither_opens_nor_closes(runner: Runner, fake: FakeGitHub) -> None:
+    runner.step(planned(CHANGED, exit_code=2), "schedule", mode="drift")
+    step = runner.step(Tool(ReconcileError("no answer")), "schedule", mode="drift")
+    assert (step.exit_code, step.outputs["drift"]) == (1, "")
+    assert [issue["state"] for issue in fake.issues.values()] == ["open"]
+
+
+def test_a_merge_queue_s_trial_is_planned_and_tells_nobody(runner: Runner, fake: FakeGitHub) -> None:
+    head_ref = f"refs/heads/gh-readonly-queue/main/pr-7-{OLD}"
+    event = {"merge_group": {"head_sha": NEW, "head_ref": head_ref}}
+    step = runner.step(planned(CHANGED), "merge_group", event)
+    assert (step.exit_code, fake.log) == (0, [])
+
+
+def test_what_a_spec_says_cannot_command_the_runner(runner: Runner) -> None:
+    step = runner.step(planned(CHANGED, text="::error::from a spec"), "workflow_dispatch")
+    at = step.log.index("::error::from a spec")
+    word = step.log[at - 1].removeprefix("::stop-commands::")
+    assert step.log[at + 1] == f"::{word}::"
+
+
+def test_a_token_that_something_quotes_reaches_neither_log_nor_summary_nor_comment(
+    runner: Runner, fake: FakeGitHub
+) -> None:
+    leak = f"the request had {SECRET} in it"
+    tool = Tool(
+        Result(
+            exit_code=0,
+            text=leak,
+            markdown=lambda limit: leak,
+            annotations=(f"::notice::{leak}",),
+            plan=PlanReport((CHANGED,)),
+        )
+    )
+    step = runner.step(tool, "pull_request", pull_event(), token=SECRET)
+    assert step.log[0] == f"::add-mask::{SECRET}"
+    assert SECRET not in "\n".join([*step.log[1:], step.summary, said(fake), *step.outputs.values()])
+
+
+def test_all_outputs_of_action_yml_are_written_and_no_others(runner: Runner) -> None:
+    step = runner.step(planned(CHANGED), "workflow_dispatch")
+    assert set(step.outputs) == set(ACTION["outputs"])
+
+
+def test_every_input_of_action_yml_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    from reconciler.github import inputs
+
+    read = set()
+    plain = inputs.raw
+    monkeypatch.setattr(inputs, "raw", lambda environ, name: read.add(name) or plain(environ, name))
+    inputs.parse({})
+    assert read == set(ACTION["inputs"])
+
+
+def test_the_defaults_of_action_yml_are_those_of_the_code() -> None:
+    from reconciler.github import inputs
+    from tests.github.runner import input_variables
+
+    assert inputs.parse(input_variables({}, token="")) == Inputs()

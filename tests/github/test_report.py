@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+
+from reconciler.findings import Finding, Severity
+from reconciler.github.report import NOTHING_KNOWN, Result, digest, drifting, fingerprint, output_values
+from reconciler.plan.model import Action, Cost, Plan, PlanReport, SyncStatus
+from reconciler.rollout.model import Outcome, OutcomeKind, RolloutRecord, RolloutReport
+
+SYNC = Plan("site", SyncStatus.IN_SYNC, Action.NONE)
+WEB = Plan("web", SyncStatus.OUT_OF_SYNC, Action.UPDATE, cost=Cost(5.0, 12.0), live_digest="1")
+NEW = Plan("new", SyncStatus.ABSENT, Action.CREATE, cost=Cost(0.0, 5.0))
+ODD = Plan("odd", SyncStatus.OUT_OF_SYNC, Action.UPDATE)
+RUNNING = Plan("api", SyncStatus.PROGRESSING, Action.NONE)
+STALLED = Plan("old", SyncStatus.STALLED, Action.REFUSE)
+
+
+def planned(*plans: Plan, exit_code: int = 0) -> Result:
+    return Result(exit_code=exit_code, plan=PlanReport(plans=plans))
+
+
+def record(app: str, kind: OutcomeKind, cost: Cost | None = None) -> RolloutRecord:
+    return RolloutRecord(app, Action.UPDATE, Outcome(kind), cost=cost or Cost())
+
+
+def test_a_plan_s_outputs_say_what_would_change_and_what_it_costs() -> None:
+    values = output_values(planned(SYNC, WEB, NEW, ODD, exit_code=2))
+    assert (values["changes"], values["drift"], values["cost-delta"], values["exit-code"]) == (
+        "3",
+        "true",
+        "12.00",
+        "2",
+    )
+    assert json.loads(values["apps"])[0] == {
+        "app": "web",
+        "action": "update",
+        "status": "out_of_sync",
+        "cost_delta": 7.0,
+    }
+    assert [app["app"] for app in json.loads(values["apps"])] == ["web", "new", "odd"]
+
+
+def test_a_plan_without_changes_costs_nothing_more() -> None:
+    values = output_values(planned(SYNC))
+    assert (values["changes"], values["drift"], values["cost-delta"], values["apps"]) == ("0", "false", "0.00", "[]")
+
+
+def test_unknown_costs_are_not_told_as_nought() -> None:
+    assert output_values(planned(ODD))["cost-delta"] == ""
+
+
+def test_an_apply_s_outputs_say_what_was_changed_and_what_was_rolled_back() -> None:
+    records = (
+        record("web", OutcomeKind.APPLIED, Cost(5.0, 12.0)),
+        record("api", OutcomeKind.ROLLED_BACK),
+        record("db", OutcomeKind.PINNED),
+        record("site", OutcomeKind.UNCHANGED),
+        record("old", OutcomeKind.STALLED),
+    )
+    values = output_values(Result(exit_code=4, rollout=RolloutReport(records)))
+    assert (values["changes"], values["rolled-back"], values["cost-delta"]) == ("3", "api db", "7.00")
+    assert [app["outcome"] for app in json.loads(values["apps"])] == ["applied", "rolled_back", "pinned", "stalled"]
+
+
+def test_a_run_that_got_nowhere_knows_nothing() -> None:
+    assert output_values(Result(exit_code=1)) == NOTHING_KNOWN | {"exit-code": "1"}
+
+
+def test_drift_is_unknown_when_somebody_could_not_look_or_a_deployment_is_still_running() -> None:
+    assert drifting(Result(exit_code=1, plan=PlanReport((WEB,)))) is None
+    assert drifting(planned(SYNC, RUNNING, exit_code=2)) is None
+    broken = Finding(Severity.ERROR, "yaml", "no")
+    assert drifting(Result(exit_code=3, plan=PlanReport((), findings=(broken,)))) is None
+
+
+def test_a_stalled_app_is_drift_and_a_running_one_beside_it_hides_nothing() -> None:
+    assert drifting(planned(SYNC, RUNNING, STALLED, exit_code=6)) == (STALLED,)
+
+
+def test_a_fingerprint_names_a_drift_whatever_the_order() -> None:
+    moved = Plan("web", SyncStatus.OUT_OF_SYNC, Action.UPDATE, cost=Cost(5.0, 12.0), live_digest="2")
+    assert fingerprint((WEB, NEW)) == fingerprint((NEW, WEB))
+    assert len({fingerprint(plans) for plans in [(), (WEB,), (moved,), (WEB, NEW)]}) == 4
+    assert fingerprint(()) == ""
+    assert digest(planned(WEB)) == fingerprint((WEB,))
+    assert digest(Result(exit_code=0)) == ""
+
+
+def test_what_is_worth_a_comment() -> None:
+    warning = Finding(Severity.WARNING, "latest", "a tag that moves")
+    assert not planned(SYNC).worth_telling
+    assert planned(SYNC, WEB).worth_telling
+    assert Result(exit_code=0, plan=PlanReport((SYNC,), findings=(warning,))).worth_telling
+    assert Result(exit_code=3).worth_telling
+    assert not Result(exit_code=1).worth_telling, "a plan that could not be made is red anyway"
+    assert Result(exit_code=0, rollout=RolloutReport((record("web", OutcomeKind.APPLIED),))).worth_telling
+    assert not Result(exit_code=0, rollout=RolloutReport((record("web", OutcomeKind.UNCHANGED),))).worth_telling
+    assert Result(exit_code=1, rollout=RolloutReport((record("web", OutcomeKind.FAILED),))).worth_telling
