@@ -1,0 +1,120 @@
+"""What the sandbox serves besides the API: the apps themselves, their logs and consoles, a page of it all.
+
+None of it needs a token; logs and consoles need the ticket that stands in the address the API gave out.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING
+
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route, WebSocketRoute
+
+from reconciler.sandbox import logs
+from reconciler.sandbox.lifecycle import components
+from reconciler.sandbox.ops_logs import ticket
+from reconciler.sandbox.running import visit
+from reconciler.sandbox.world import World
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.routing import BaseRoute
+    from starlette.websockets import WebSocket
+
+    from reconciler.sandbox.gateway import Gateway
+
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+class Public:
+    """Serves what people and probes reach without a token."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def routes(self) -> list[BaseRoute]:
+        """The routes, for the sandbox's router."""
+        return [
+            Route("/_live/{app_id}", self.live, methods=_METHODS),
+            Route("/_live/{app_id}/{path:path}", self.live, methods=_METHODS),
+            Route("/_logs/{place:path}", self.log),
+            WebSocketRoute("/_logs/{place:path}", self.follow),
+            WebSocketRoute("/_exec/{place:path}", self.console),
+        ]
+
+    def _now(self) -> World:
+        """The world, with everything done that is due; for reading only, outside of a transaction."""
+        with self._gateway.store.read() as tx:
+            world = self._gateway.world(tx)
+            if not tx.anything_due(world.now):
+                return world
+        with self._gateway.store.write() as tx:
+            world = self._gateway.world(tx)
+            world.advance()
+            world.close()
+            return world
+
+    async def live(self, request: Request) -> PlainTextResponse:
+        """The app itself: 200 while it is healthy, 503 while it is not, 404 while nothing is active."""
+        world = self._now()
+        with self._gateway.store.read() as tx:
+            app = tx.app(request.path_params["app_id"])
+            if app is None:
+                return PlainTextResponse("there is no such app\n", 404)
+            active = tx.deployment(app.active) if app.active else None
+            status, text = visit(app, active, world.now)
+        headers = {"x-sandbox-deployment": active.id} if active else {}
+        return PlainTextResponse(text, status, headers)
+
+    def _text(self, place: str, token: str) -> str | None:
+        """The log at a place (app / deployment, event or invocation / component / type); None if there is none."""
+        world = self._now()
+        if not hmac.compare_digest(token.encode(), ticket(world.key, place).encode()):
+            return None
+        app_id, what, component, kind = (place.split("/") + [""] * 4)[:4]
+        with self._gateway.store.read() as tx:
+            app = tx.app(app_id)
+            if app is None:
+                return None
+            if kind == "AUTOSCALE_EVENT":
+                return "autoscaling event\n"
+            if kind == "JOB_INVOCATION":
+                return f"{component} job invocation {what}\n"
+            deployment = tx.deployment(what)
+            if deployment is None:
+                return None
+            return logs.text(app, deployment, "" if component == "-" else component, kind, world.now)
+
+    async def log(self, request: Request) -> PlainTextResponse:
+        """A log as text; at ``…/live`` what there is so far."""
+        place = request.path_params["place"].removesuffix("/live")
+        text = self._text(place, request.query_params.get("token", ""))
+        return PlainTextResponse("not found\n", 404) if text is None else PlainTextResponse(text)
+
+    async def follow(self, socket: WebSocket) -> None:
+        """A log as the vendor's CLI follows it: messages ``{"data": text}``, then the end."""
+        place = socket.path_params["place"].removesuffix("/live")
+        text = self._text(place, socket.query_params.get("token", ""))
+        await socket.accept()
+        for line in (text or "").splitlines(keepends=True):
+            await socket.send_json({"data": line})
+        await socket.close()
+
+    async def console(self, socket: WebSocket) -> None:
+        """A console that says where it is and echoes what is typed, until ``exit``."""
+        place = socket.path_params["place"]
+        world = self._now()
+        await socket.accept()
+        app_id, _, component = place.partition("/")
+        with self._gateway.store.read() as tx:
+            app = tx.app(app_id)
+        known = app is not None and component in {item["name"] for _, item in components(app.spec)}
+        token = socket.query_params.get("token", "")
+        if known and hmac.compare_digest(token.encode(), ticket(world.key, "exec", place).encode()):
+            await socket.send_json({"op": "stdout", "data": f"{component}$ "})
+            async for message in socket.iter_text():
+                await socket.send_json({"op": "stdout", "data": message})
+                if "exit" in message:
+                    break
+        await socket.close()

@@ -1,0 +1,184 @@
+"""The sandbox's settings: how fast it is, what it refuses, and a switch for each behaviour nobody could verify.
+
+This is the only place that knows them. Every field carries its documentation, `describe` tells them all, and a
+sandbox kept in a file keeps its settings there, so that another process (or the control API) can change them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def _told(default: Any, doc: str) -> Any:
+    """A field with its documentation."""
+    return field(default=default, metadata={"doc": doc})
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How long each phase takes, in seconds. The default suits a demo: a deployment takes half a second."""
+
+    pending_build: float = _told(0.05, "PENDING_BUILD")
+    build: float = _told(0.2, "BUILDING, for apps with something to build")
+    skipped_build: float = _told(0.02, "BUILDING, for image-only apps, restarts and rollbacks without a rebuild")
+    pending_deploy: float = _told(0.05, "PENDING_DEPLOY")
+    deploy: float = _told(0.2, "DEPLOYING")
+    settle: float = _told(0.0, "after ACTIVE, until the health of components is known")
+    job: float = _told(0.2, "a job invocation")
+    autoscale: float = _told(0.2, "an autoscaling event")
+
+    @classmethod
+    def realistic(cls) -> Speed:
+        """As the platform takes for a small app; for tests on a virtual clock."""
+        return cls(5.0, 120.0, 2.0, 5.0, 60.0, 10.0, 30.0, 30.0)
+
+    @classmethod
+    def instant(cls) -> Speed:
+        """Every deployment has ended by the request after the one that made it."""
+        return cls(*[0.0] * 8)
+
+
+SPEEDS = MappingProxyType({"demo": Speed(), "realistic": Speed.realistic(), "instant": Speed.instant()})
+"""Speeds by name, for command lines and the control API."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything about a sandbox that can be chosen. A switch's default is what is thought most likely."""
+
+    speed: Speed = field(default_factory=Speed, metadata={"doc": "seconds of each phase"})
+    seed: int | None = _told(None, "makes ids and ciphertexts repeatable; None: random")
+    rate_per_minute: int | None = _told(None, "requests a minute and token before 429; the platform has 250; None: off")
+    rate_per_hour: int | None = _told(None, "requests an hour and token before 429; the platform has 5000; None: off")
+    tokens: Mapping[str, tuple[str, ...]] = field(
+        default_factory=dict,
+        metadata={"doc": "token: scopes, such as app:read, or * for all; empty: every token is good for everything"},
+    )
+    project_id: str = _told("6b5f4e0e-3f1c-4a57-9d5a-0c2f6a1d7b10", "project of apps created without one")
+    default_region: str = _told("nyc", "region of specs without one")
+    revision_limits: Mapping[str, int] = field(
+        default_factory=lambda: {"starter": 0, "basic": 10, "professional": 10},
+        metadata={"doc": "how many successful deployments a tier can be rolled back to; starter: static sites only"},
+    )
+    free_static_apps: int = _told(3, "static apps that cost nothing")
+    invalid_spec_status: int = _told(422, "status of the answer to an invalid spec: 422 or 400")
+
+    fills_defaults: Literal["common", "documented", "none"] = _told(
+        "common",
+        "which defaults the platform writes into app.spec: region, sizes, counts, ports, scopes; every documented one; "
+        "none",
+    )
+    propose_fills_defaults: bool = _told(True, "propose answers the spec as the platform would store it, not as sent")
+    returns_general_type: bool = _told(False, "envs come back with type: GENERAL; else it is left out")
+    rewrites_routes: bool = _told(True, "components' routes and cors come back as ingress rules")
+    routes_order: Literal["declared", "longest"] = _told(
+        "declared", "order of the ingress rules made of routes: as components are listed, or longest path first"
+    )
+    reorders_envs: bool = _told(True, "envs come back sorted by key")
+    omits_zero_values: bool = _told(False, 'false, 0 and "" are left out of what comes back')
+    unknown_fields: Literal["keep", "drop", "refuse"] = _told(
+        "keep", "what happens to fields nobody documented: kept, silently dropped, refused"
+    )
+    foreign_ciphertext_decrypts: bool = _told(True, "EV[…] of another app is taken as it is; else the spec is refused")
+    spec_reverts_on_failure: bool = _told(
+        False, "after a failed deployment app.spec becomes the active deployment's spec again"
+    )
+    auto_rollback_deployment: bool = _told(
+        False, "a failed deployment is followed by an AUTO_ROLLBACK deployment of the one that was active"
+    )
+    rollback_changes_spec: bool = _told(False, "app.spec is the rolled-back spec as soon as the app is pinned")
+    commit_changes_spec: bool = _told(True, "committing a rollback makes its spec app.spec; else only the pin goes")
+    rollback_to_active: bool = _told(True, "rolling back to the deployment that is active is valid")
+    pinned_put: Literal["refuse", "store"] = _told(
+        "refuse", "PUT on a pinned app: 409, or the spec is stored and nothing is deployed"
+    )
+    autoscaling_writes_count: bool = _told(False, "an autoscaling event writes instance_count into app.spec")
+    html_gateway_errors: bool = _told(True, "gateway errors (502, 504, 524) answer HTML, not JSON")
+
+
+def to_data(value: Any) -> Any:
+    """Settings (or a part) as plain data for JSON."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: to_data(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, tuple):
+        return list(value)
+    return {key: to_data(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """The settings with some fields replaced; ``speed`` may be a name of `SPEEDS` or some of its fields.
+
+    Raises:
+        ValueError: there is no such field, or the value does not fit.
+    """
+    known = {item.name: item for item in fields(Settings)}
+    update: dict[str, Any] = {}
+    for name, value in changes.items():
+        if name not in known:
+            raise ValueError(f"there is no setting {name!r}")
+        update[name] = _fitting(name, value, getattr(settings, name))
+    return replace(settings, **update)
+
+
+def _fitting(name: str, value: Any, current: Any) -> Any:
+    """The value for a field, checked against what it may be."""
+    if name == "speed":
+        return _speed(value, current)
+    if name == "tokens" and isinstance(value, dict):
+        return {str(token): tuple(str(scope) for scope in scopes) for token, scopes in value.items()}
+    if name in CHOICES:
+        if value not in CHOICES[name]:
+            raise ValueError(f"{name} is one of {', '.join(map(str, CHOICES[name]))}")
+        return value
+    optional = name in ("seed", "rate_per_minute", "rate_per_hour")
+    wanted: type = int if optional else type(current)
+    if (optional and value is None) or (isinstance(value, wanted) and isinstance(value, bool) == (wanted is bool)):
+        return value
+    raise ValueError(f"{name} must be {wanted.__name__}, not {value!r}")
+
+
+CHOICES: Mapping[str, tuple[Any, ...]] = MappingProxyType(
+    {
+        "fills_defaults": ("common", "documented", "none"),
+        "routes_order": ("declared", "longest"),
+        "unknown_fields": ("keep", "drop", "refuse"),
+        "pinned_put": ("refuse", "store"),
+        "invalid_spec_status": (422, 400),
+    }
+)
+"""The settings with a fixed set of values."""
+
+
+def _speed(value: Any, current: Speed) -> Speed:
+    if isinstance(value, Speed):
+        return value
+    if isinstance(value, str) and value in SPEEDS:
+        return SPEEDS[value]
+    names = {item.name for item in fields(Speed)}
+    if not isinstance(value, dict) or not names.issuperset(value):
+        raise ValueError(f"speed is one of {', '.join(SPEEDS)}, or seconds for {', '.join(sorted(names))}")
+    if any(isinstance(item, bool) or not isinstance(item, int | float) or item < 0 for item in value.values()):
+        raise ValueError("seconds are numbers that are not negative")
+    return replace(current, **{name: float(item) for name, item in value.items()})
+
+
+def describe() -> list[tuple[str, str, str]]:
+    """Every setting with its default and what it means, in order; ``speed`` by its parts."""
+    out: list[tuple[str, str, str]] = []
+    default = Settings()
+    for item in fields(Settings):
+        value = getattr(default, item.name)
+        if isinstance(value, Speed):
+            out += [
+                (f"speed.{part.name}", f"{getattr(value, part.name):g}", f"seconds: {part.metadata['doc']}")
+                for part in fields(Speed)
+            ]
+            continue
+        shown = str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+        out.append((item.name, shown, item.metadata["doc"]))
+    return out
