@@ -37,6 +37,8 @@ class Entry:
     value: Source
     explicit: bool = False
     """Whether the key is written with ``?``, or is no plain text."""
+    after: int = 0
+    """Where the key, or the dash, ends."""
 
 
 @dataclass(slots=True)
@@ -127,7 +129,8 @@ class _Reader:
             value = self.node(event, in_flow=node.flow)
             if dash is not None and not node.entries:
                 node.column = dash.column
-            node.entries.append(Entry(value.start if dash is None else dash.index, None, value))
+            start, after = (value.start, value.start) if dash is None else (dash.index, dash.index + 1)
+            node.entries.append(Entry(start, None, value, after=after))
         self._close(node, event)
 
     def _pairs(self, node: Source) -> None:
@@ -140,7 +143,7 @@ class _Reader:
             value = self.node(next(self.events), in_flow=node.flow)
             between = self.text[key.end : value.start].lstrip()
             explicit = key.kind != "scalar" or bool(key.anchor) or key.tagged or not between.startswith(":")
-            node.entries.append(Entry(key.start, key.text if key.kind == "scalar" else None, value, explicit))
+            node.entries.append(Entry(key.start, key.text if key.kind == "scalar" else None, value, explicit, key.end))
         self._close(node, event)
 
     def _close(self, node: Source, event: Any) -> None:

@@ -15,7 +15,9 @@ from typing import Any
 from reconciler.documents import resolve_plain
 
 _WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "nan", "inf", "~", "=", "<<"])
-_NUMBER_LIKE = re.compile(r"[-+.]?[0-9][-+0-9a-fA-FxXoObB_.,:TtZz ]*")
+_NUMBER_LIKE = re.compile(
+    r"[-+.]?[0-9][-+0-9eE_.,:]*|[-+]?0[xXoObB][0-9a-fA-F_]*|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?"
+)
 _PLAIN = re.compile(r"[A-Za-z0-9_$/.^(\\+;=<~-][^\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]*")
 _NOT_IN_BLOCK = re.compile(r"[^\n\t\x20-\x7e\xa1-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _ESCAPED = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0"}
@@ -54,13 +56,18 @@ def scalar(value: Any, *, flow: bool = False, quote: str = "") -> str:
             return _text(str(value), flow=flow, quote=quote)
 
 
+def is_misread(text: str) -> bool:
+    """Whether some reader takes a text without quotes for a number, a date, a boolean or null."""
+    return (
+        text.lower() in _WORDS or _NUMBER_LIKE.fullmatch(text) is not None or not isinstance(resolve_plain(text), str)
+    )
+
+
 def is_plain(text: str, *, flow: bool = False) -> bool:
     """Whether a text means itself without quotes, to every reader."""
     return (
         _PLAIN.fullmatch(text) is not None
-        and text.lower() not in _WORDS
-        and not _NUMBER_LIKE.fullmatch(text)
-        and isinstance(resolve_plain(text), str)
+        and not is_misread(text)
         and not text.startswith(("- ", "---", "...", ".inf", ".nan", ".Inf", ".NaN", ".INF", ".NAN"))
         and text not in ("-", "+", ".")
         and not text.endswith((" ", ":"))

@@ -1,0 +1,174 @@
+"""A live spec brought into a file that stands: only what differs is rewritten.
+
+Comments, order, quoting, anchors and formatting of everything else stay byte for byte; declared variables stay where
+what they bring is what live has. What differs is not decided here: the caller compares, as a plan does, and tells the
+paths by identity. Every result is read again and compared before it is given back; where a text cannot be changed
+piece by piece (a key that comes from a merge, an anchor whose other uses must not change), the document is written
+anew, and only the comments before it are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import yaml
+
+from reconciler.appspec.shape import SPEC
+from reconciler.desired.changes import ALL, All, Merger, Trie
+from reconciler.desired.edits import CannotEdit, Edits
+from reconciler.desired.export import export_spec
+from reconciler.desired.model import DesiredApp
+from reconciler.desired.source import Source, sources
+from reconciler.desired.writing import Style
+from reconciler.documents import parse
+
+Path = tuple[str, ...]
+Differing = Callable[[Mapping[str, Any]], Iterable[Path]]
+"""The paths, by identity, at which a desired spec differs from live; empty when it is in sync."""
+
+_PASSES = 3
+"""A change can bring another to light, such as a count that autoscaling hid."""
+
+
+def merge_spec(app: DesiredApp, live: Mapping[str, Any], differing: Differing) -> str:
+    """The text of the app's whole file, with live's values where they differ; the same text if nothing does.
+
+    ``differing`` is asked again after each pass, with the spec as it then is. With several apps in one file, load it
+    again after each.
+    """
+    text, spec = app.document.text, app.spec
+    told: list[Path] = []
+    for _ in range(_PASSES):
+        paths = list(differing(spec))
+        if not paths or paths == told:  # nothing left, or nothing that this text could be told
+            break
+        merged = _merged(app, text, spec, live, paths)
+        if merged is None:
+            return _rewritten(app, app.document.text, live)
+        (text, spec), told = merged, paths
+    return text
+
+
+def _merged(
+    app: DesiredApp, text: str, spec: Mapping[str, Any], live: Mapping[str, Any], paths: list[Path]
+) -> tuple[str, Mapping[str, Any]] | None:
+    """The changed text and what it then says, variables put in; None where the text cannot be changed so."""
+    root = _root(app, text)
+    edits = Edits(text, _style(app, root))
+    merger = Merger(edits)
+    try:
+        expected = merger.mapping(root, spec, live, SPEC, _trie(spec, paths))
+        out = edits.applied()
+        found = _spec(app, out)
+    except (CannotEdit, yaml.YAMLError):
+        return None
+    return (out, expected) if found is not None and _agree(found, expected) else None
+
+
+def _agree(found: Any, expected: Any) -> bool:
+    """Whether what was read is what is meant; a scalar may still hold a variable that brings it."""
+    match found:
+        case dict():
+            return (
+                isinstance(expected, Mapping)
+                and found.keys() == expected.keys()
+                and all(_agree(value, expected[key]) for key, value in found.items())
+            )
+        case list():
+            return (
+                isinstance(expected, list)
+                and len(found) == len(expected)
+                and all(_agree(one, other) for one, other in zip(found, expected, strict=True))
+            )
+        case str() if "${" in found:
+            return not isinstance(expected, Mapping | list)
+        case _:
+            return bool(found == expected) and isinstance(found, bool) == isinstance(expected, bool)
+
+
+def _root(app: DesiredApp, text: str) -> Source:
+    """The node of the app's spec."""
+    node = sources(text)[app.document.index]
+    for key in app.wrapper.split("/")[1:]:
+        entry = node.child(key)
+        assert entry is not None
+        node = entry.value
+    return node
+
+
+def _spec(app: DesiredApp, text: str) -> Any:
+    """What the app's document says, without variables put in; None if it cannot be read."""
+    documents, findings = parse(text, app.file, shape=SPEC, wrapper=app.wrapper.removeprefix("/"))
+    if any(finding.is_error for finding in findings) or app.document.index >= len(documents):
+        return None
+    data = documents[app.document.index].data
+    return data.get(app.wrapper[1:]) if app.wrapper and isinstance(data, dict) else data
+
+
+def _trie(spec: Mapping[str, Any], paths: Iterable[Path]) -> Trie:
+    """The paths as a tree. Where ingress differs from what components' routes say, the routes go with it."""
+    trie: Trie = {}
+
+    def add(path: Path) -> None:
+        node = trie
+        for part in path[:-1]:
+            below = node.setdefault(part, {})
+            if isinstance(below, All):
+                return
+            node = below
+        node[path[-1]] = ALL
+
+    for path in paths:
+        add(path)
+    if "ingress" in trie:
+        routed = _routed(spec)
+        for path in routed:
+            add(path)
+        if routed:
+            add(("ingress",))
+    return trie
+
+
+def _routed(spec: Mapping[str, Any]) -> list[Path]:
+    """Where components have routes of their own."""
+    return [
+        (kind, component["name"], name)
+        for kind in ("services", "static_sites", "functions")
+        for component in (spec[kind] if isinstance(spec.get(kind), list) else ())
+        if isinstance(component, Mapping) and "name" in component
+        for name in ("routes", "cors")
+        if name in component
+    ]
+
+
+def _style(app: DesiredApp, root: Source) -> Style:
+    """How the file lays out its blocks."""
+    dashes, steps = [], []
+    for node in root.walk():
+        if node.kind == "mapping" and not node.flow:
+            for entry in node.entries:
+                below = entry.value
+                if below.kind == "sequence" and not below.flow:
+                    dashes.append(below.column - node.column)
+                elif below.kind == "mapping" and not below.flow:
+                    steps.append(below.column - node.column)
+    return Style(
+        step=max(steps[0], 1) if steps else 2, dash=dashes[0] if dashes else 2, json=app.file.endswith(".json")
+    )
+
+
+def _rewritten(app: DesiredApp, text: str, live: Mapping[str, Any]) -> str:
+    """The document written anew, beginning where its first key stands."""
+    documents = sources(text)
+    root = documents[app.document.index]
+    node = _root(app, text)
+    newline = "\r\n" if "\r\n" in text else "\n"
+    if app.file.endswith(".json") or node.flow:
+        import json
+
+        whole = json.dumps({app.wrapper[1:]: live} if app.wrapper else live, indent=2, ensure_ascii=False)
+        return text[: root.start] + whole.replace("\n", newline) + text[root.end :]
+    lines = export_spec(live, style=_style(app, node)).rstrip("\n").split("\n")
+    new = newline.join(" " * node.column + line if line else "" for line in lines).lstrip(" ")
+    return text[: node.start] + new + text[node.end :]
