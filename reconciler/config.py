@@ -71,6 +71,9 @@ class HealthPolicy(_Section):
 
     soak: Duration = Field(default=30.0, description="how long it must stay healthy")
     probe: Probe | None = None
+    tolerance: Duration = Field(
+        default=20.0, description="how long it may be unhealthy without a break before it counts as failed"
+    )
     components: bool = Field(default=True, description="judge the platform's component health")
     unknown: Literal["wait", "healthy"] = Field(
         default="healthy", description="what a component without a known state counts as once the soak is over"

@@ -59,11 +59,15 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a rollout ended, why, and what a person can run next."""
+    """How a rollout ended, why, and what a person can run next.
+
+    ``pinned``: this rollout leaves the app pinned to a rollback of its own, or cannot rule that out.
+    """
 
     kind: OutcomeKind
     reason: str = ""
     commands: tuple[str, ...] = ()
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

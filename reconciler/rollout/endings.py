@@ -1,0 +1,75 @@
+"""How rollouts end: the outcomes, with reasons and the commands a person needs. Pure text, no decisions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.rollout.model import Outcome, OutcomeKind
+
+if TYPE_CHECKING:
+    from reconciler.rollout.state import RolloutState
+
+
+def ended(state: RolloutState, kind: OutcomeKind, reason: str, *commands: str) -> Outcome:
+    """An outcome that says so itself if a rollback of ours may still pin the app."""
+    return Outcome(kind, reason, commands, pinned=state.pinned)
+
+
+def status_command(state: RolloutState) -> str:
+    """The command that shows how the app stands."""
+    return f"reconcile status {state.goal.app}"
+
+
+def pin_commands(state: RolloutState) -> tuple[str, ...]:
+    """What settles a pinned app: keep the rollback, take it back, look first."""
+    app = state.goal.app
+    return (f"reconcile rollback {app} --commit", f"reconcile rollback {app} --revert", f"reconcile status {app}")
+
+
+def blocked(state: RolloutState) -> Outcome:
+    """Somebody pinned the app: nothing is done against that."""
+    whose = "" if state.pinned else " that this run did not make"
+    why = f"the app is pinned to a rollback{whose}; nothing is deployed until that is settled"
+    if state.fault:
+        why = f"{state.fault}; {why}"
+    return ended(state, OutcomeKind.BLOCKED, why, *pin_commands(state))
+
+
+def timed_out(state: RolloutState, deployment_id: str, what: str) -> Outcome:
+    """A budget ran out; nothing is undone, the next run goes on."""
+    reason = f"{what}; deployment {deployment_id} goes on without us, and the next run follows it"
+    return ended(state, OutcomeKind.TIMED_OUT, reason, state.goal.again, status_command(state))
+
+
+def rollback_failed(state: RolloutState, why: str) -> Outcome:
+    """It failed, and so did going back; a person is needed."""
+    fault = f"{state.fault}; " if state.fault else ""
+    if state.pinned:
+        reason = f"{fault}going back failed, too: {why}. The app is left pinned to the rollback"
+        return ended(state, OutcomeKind.ROLLBACK_FAILED, reason, *pin_commands(state))
+    reason = f"{fault}going back failed, too: {why}"
+    commands = (f"reconcile rollback {state.goal.app}", status_command(state))
+    return ended(state, OutcomeKind.ROLLBACK_FAILED, reason, *commands)
+
+
+def rolled_back(state: RolloutState, how: str) -> Outcome:
+    """The app is healthy on what it ran before."""
+    fault = f"{state.fault}; " if state.fault else ""
+    return ended(state, OutcomeKind.ROLLED_BACK, f"{fault}{how}", status_command(state))
+
+
+def interrupted(state: RolloutState) -> Outcome:
+    """A signal stopped the run here: what goes on without us, and how to resume."""
+    running = state.back or state.leg
+    if running is not None and not running.phase.terminal:
+        reason = f"stopped while deployment {running.id} was {running.phase.value}; it goes on without us"
+    elif running is not None:
+        reason = f"stopped after deployment {running.id} became {running.phase.value}, before the rollout was finished"
+    elif state.write.sends:
+        reason = f"stopped while the {state.goal.task.value} was being sent; whether it took effect is not known"
+    else:
+        reason = "stopped before anything was sent"
+    if state.pinned:
+        reason += "; the app is pinned to our rollback until that is committed, which the next run does"
+    commands = (state.goal.again, *(pin_commands(state) if state.pinned else (status_command(state),)))
+    return ended(state, OutcomeKind.INTERRUPTED, reason, *commands)

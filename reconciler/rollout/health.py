@@ -1,0 +1,235 @@
+"""Whether an active deployment is healthy: pure, over readings and the time they were made at.
+
+Every reading gets a `Grade`. The readings of all sources together (components, probe) form a *stretch* of one grade:
+
+- good for as long as the soak, confirmed by a reading at its end: healthy;
+- bad (UNHEALTHY, or a probe that fails after it had succeeded) for as long as the tolerance, unbroken: unhealthy.
+  A shorter dip is a flap: it is forgiven, but the soak begins anew;
+- anything else waits for the health budget. What is known to be short of good then (replicas missing, a probe that
+  never succeeded) is unhealthy; what is merely unknown is said to be so: nobody rolls back for lack of evidence.
+
+A good stretch that is under way when the budget ends may finish its soak; one that breaks then is judged at once.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from enum import IntEnum, StrEnum
+from typing import TYPE_CHECKING, Any, assert_never
+
+from reconciler.live.models import ComponentHealth, ComponentState, Health
+from reconciler.rollout.rules import HEALTH_EVERY, UNCONFIRMED, Rules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.config import Probe
+
+
+class Grade(IntEnum):
+    """What one reading says; the greater, the worse."""
+
+    GOOD = 0
+    UNKNOWN = 1
+    SHORT = 2
+    BAD = 3
+
+
+class Judgement(StrEnum):
+    """What is known of a deployment's health. ``unknown``: the budget ended without evidence either way."""
+
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+    WAITING = "waiting"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A judgement and why."""
+
+    judgement: Judgement
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One reading of one source."""
+
+    grade: Grade
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The readings since a deployment became active; all times in seconds since then.
+
+    ``components_at`` and ``probe_at`` are when each source was last asked, None before the first time. The stretch of
+    one grade began at ``since`` and was last confirmed at ``confirmed``.
+    """
+
+    age: float = 0.0
+    components: Sample | None = None
+    components_at: float | None = None
+    probe: Sample | None = None
+    probe_at: float | None = None
+    streak: int = 0
+    grade: Grade = Grade.UNKNOWN
+    since: float = 0.0
+    confirmed: float = 0.0
+
+
+def components_with_health(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """The components of a spec whose health the platform reports: those with instances that keep running.
+
+    Static sites, jobs, functions and databases have none; neither has an app that is archived.
+    """
+    if _mapping(spec.get("maintenance")).get("archive") is True:
+        return ()
+    found = [
+        str(item["name"])
+        for kind in ("services", "workers")
+        for item in spec.get(kind) or ()
+        if isinstance(item, dict) and item.get("name")
+    ]
+    return tuple(found)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def grade_components(health: Health, expected: tuple[str, ...], rules: Rules) -> Sample:
+    """The worst of the components we wait for; others, such as one that is being removed, do not count."""
+    reported = {component.name: component for component in health.components}
+    samples = [_grade_component(name, reported.get(name), rules) for name in expected]
+    return max(samples, key=lambda sample: sample.grade, default=Sample(Grade.GOOD, "nothing to judge"))
+
+
+def _grade_component(name: str, component: ComponentHealth | None, rules: Rules) -> Sample:
+    state = component.state if component else ComponentState.UNKNOWN
+    match state:
+        case ComponentState.UNHEALTHY:
+            return Sample(Grade.BAD, f"{name} is unhealthy")
+        case ComponentState.HEALTHY | ComponentState.UNKNOWN:
+            ready, desired = (component.replicas_ready, component.replicas_desired) if component else (None, None)
+            if ready is not None and desired is not None and ready < desired:
+                return Sample(Grade.SHORT, f"{name} has {ready} of {desired} replicas ready")
+            if state is ComponentState.UNKNOWN and not rules.unknown_is_healthy:
+                return Sample(Grade.UNKNOWN, f"the health of {name} is not known")
+            return Sample(Grade.GOOD, f"{name} is {state.value.lower()}")
+        case _:
+            assert_never(state)
+
+
+def probe_problem(probe: Probe, *, status: int, body: str, error: str = "") -> str:
+    """What is wrong with a probe's answer; empty when nothing is. ``error`` says why there was no answer."""
+    if error:
+        return f"{probe.method} {probe.path}: {error}"
+    accepted = [probe.status] if isinstance(probe.status, int) else probe.status
+    if status not in accepted:
+        return f"{probe.method} {probe.path} answered {status}, not {' or '.join(map(str, accepted))}"
+    if probe.body and probe.method != "HEAD" and not re.search(probe.body, body):
+        return f"{probe.method} {probe.path}: the body does not match {probe.body!r}"
+    return ""
+
+
+def passed(evidence: Evidence, seconds: float) -> Evidence:
+    """Time went by."""
+    return replace(evidence, age=evidence.age + seconds)
+
+
+def saw_components(evidence: Evidence, sample: Sample) -> Evidence:
+    """The components were read now."""
+    return _stretch(replace(evidence, components=sample, components_at=evidence.age))
+
+
+def asked_in_vain(evidence: Evidence) -> Evidence:
+    """The components were asked for now, and there was no answer: that is no evidence, but their turn is over."""
+    return replace(evidence, components_at=evidence.age)
+
+
+def saw_probe(evidence: Evidence, problem: str, rules: Rules) -> Evidence:
+    """The probe was sent now; ``problem`` is empty when its answer was right.
+
+    A probe that never succeeded is short of good, as a new address takes a while; one that fails after that is bad.
+    """
+    streak = 0 if problem else min(evidence.streak + 1, rules.probe_count)
+    was_good = evidence.probe is not None and evidence.probe.grade in (Grade.GOOD, Grade.BAD)
+    if problem:
+        sample = Sample(Grade.BAD if was_good else Grade.SHORT, problem)
+    elif streak < rules.probe_count:
+        sample = Sample(Grade.SHORT, f"the probe succeeded {streak} of {rules.probe_count} times in a row")
+    else:
+        sample = Sample(Grade.GOOD, "the probe succeeds")
+    return _stretch(replace(evidence, probe=sample, probe_at=evidence.age, streak=streak))
+
+
+def _stretch(evidence: Evidence) -> Evidence:
+    """The evidence with its stretch gone on, or begun anew, by the latest reading."""
+    grade = max(sample.grade for sample in (evidence.components, evidence.probe) if sample)
+    since = evidence.since if grade is evidence.grade else evidence.age
+    return replace(evidence, grade=grade, since=since, confirmed=evidence.age)
+
+
+def judge(evidence: Evidence, rules: Rules, expected: tuple[str, ...]) -> Verdict:
+    """What the readings so far mean; ``expected`` are the components whose health counts."""
+    wants_components = rules.judge_components and bool(expected)
+    wants_probe = rules.probe_every > 0
+    if not wants_components and not wants_probe:
+        return Verdict(Judgement.HEALTHY, "active; it has no component whose health is known, and no probe")
+    complete = (evidence.components is not None or not wants_components) and (
+        evidence.probe is not None or not wants_probe
+    )
+    grade = evidence.grade if complete else max(evidence.grade, Grade.UNKNOWN)
+    stretch = evidence.confirmed - evidence.since
+    if grade is Grade.GOOD and stretch >= rules.soak:
+        return Verdict(Judgement.HEALTHY, f"healthy for {rules.soak:g} s")
+    if grade is Grade.BAD and stretch >= rules.tolerance:
+        return Verdict(Judgement.UNHEALTHY, f"{_reason(evidence)}, for {stretch:g} s")
+    budget = rules.health + (rules.soak + UNCONFIRMED if grade is Grade.GOOD else 0.0)
+    if evidence.age < budget:
+        return Verdict(Judgement.WAITING, _reason(evidence))
+    if grade in (Grade.SHORT, Grade.BAD):
+        return Verdict(Judgement.UNHEALTHY, f"{_reason(evidence)} after {rules.health:g} s")
+    return Verdict(Judgement.UNKNOWN, f"its health could not be learnt within {rules.health:g} s")
+
+
+def _reason(evidence: Evidence) -> str:
+    samples = [sample for sample in (evidence.components, evidence.probe) if sample]
+    return max(samples, key=lambda sample: sample.grade).reason if samples else "nothing is known yet"
+
+
+class Source(StrEnum):
+    """Where a reading comes from; none: nothing is due."""
+
+    COMPONENTS = "components"
+    PROBE = "probe"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Which source is to be read now; of none, ``wait`` says in how many seconds the next is due."""
+
+    source: Source
+    wait: float = 0.0
+
+
+def next_reading(evidence: Evidence, rules: Rules, expected: tuple[str, ...]) -> Due:
+    """Which source to ask now, or how long to wait: components every 5 s, the probe at its own interval."""
+    waits: list[float] = []
+    if rules.judge_components and expected:
+        waits.append(_due_in(evidence.components_at, evidence.age, HEALTH_EVERY))
+        if waits[-1] <= 0:
+            return Due(Source.COMPONENTS)
+    if rules.probe_every > 0:
+        waits.append(_due_in(evidence.probe_at, evidence.age, rules.probe_every))
+        if waits[-1] <= 0:
+            return Due(Source.PROBE)
+    return Due(Source.NONE, max(0.1, min(waits)))
+
+
+def _due_in(last: float | None, age: float, every: float) -> float:
+    return 0.0 if last is None else last + every - age

@@ -1,0 +1,84 @@
+"""The numbers of the policy: what the user may choose, and what bounds every loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from reconciler.config import Policy
+
+TRIES = 3
+"""How often a read that decides something may fail in a row; each try is already retried by the client."""
+
+LOOKS = 4
+"""How often the platform is looked at for a write whose answer was lost, before it counts as not done."""
+
+SENDS = 2
+"""How often a create, an update, a redeploy or a delete may be sent: again only after looking."""
+
+SENDS_BACK = 3
+"""The same for a rollback, a commit and a restored spec: nothing but the way back to a healthy app depends on it."""
+
+MISSING = 3
+"""How many 404 in a row mean that the app is gone: a deployment may take a moment to show up."""
+
+HOPS = 5
+"""How many superseding deployments of the same spec are followed."""
+
+SOAK_BACK = 15.0
+"""Longest soak, in seconds, of a deployment that was good before."""
+
+HEALTH_EVERY = 5.0
+"""Seconds between two readings of the components' health."""
+
+PROBE_AT_MOST_EVERY = 1.0
+"""Shortest interval of probes, in seconds."""
+
+UNCONFIRMED = 60.0
+"""Seconds beyond the health budget and the soak after which a good reading that is never repeated counts no more."""
+
+
+def pause(tries: int) -> float:
+    """Seconds to wait before the next try: 0 before the first, then 2, 5, 10."""
+    return (0.0, 2.0, 5.0, 10.0)[min(tries, 3)]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a user's policy says, as the plain numbers that decide; seconds throughout.
+
+    ``probe_every`` is 0 where no probe is asked for.
+    """
+
+    build: float = 3600.0
+    deploy: float = 1200.0
+    health: float = 300.0
+    soak: float = 30.0
+    tolerance: float = 20.0
+    judge_components: bool = True
+    unknown_is_healthy: bool = True
+    probe_every: float = 0.0
+    probe_count: int = 1
+    on_failure: Literal["rollback", "pin", "leave"] = "rollback"
+
+    @classmethod
+    def of(cls, policy: Policy) -> Rules:
+        """The rules of an app's policy in `reconcile.yaml`."""
+        probe = policy.health.probe
+        return cls(
+            build=policy.timeouts.build,
+            deploy=policy.timeouts.deploy,
+            health=policy.timeouts.health,
+            soak=policy.health.soak,
+            tolerance=policy.health.tolerance,
+            judge_components=policy.health.components,
+            unknown_is_healthy=policy.health.unknown == "healthy",
+            probe_every=max(PROBE_AT_MOST_EVERY, probe.interval) if probe else 0.0,
+            probe_count=probe.count if probe else 1,
+            on_failure=policy.on_failure,
+        )
+
+    def going_back(self) -> Rules:
+        """The rules for a deployment that was good before: the soak is short."""
+        return replace(self, soak=min(self.soak, SOAK_BACK))

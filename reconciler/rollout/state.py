@@ -1,0 +1,352 @@
+"""What is known of one app's rollout, and what a step can find out: frozen data, no decisions.
+
+`RolloutState` only collects facts. `fold.observe` adds what a step found; `steps.next_step` decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from reconciler.live.models import Health, Phase
+from reconciler.rollout.health import Evidence
+from reconciler.rollout.model import OutcomeKind
+from reconciler.rollout.rules import Rules
+
+
+class Task(StrEnum):
+    """What a rollout is to do.
+
+    create, update, redeploy, delete   the plan's action
+    follow      go on with a deployment that is under way
+    resume      finish a rollback that was begun and not committed
+    roll_back   a person asked for a rollback
+    none        nothing is to be done: the plan says how it stands
+    """
+
+    CREATE = "create"
+    UPDATE = "update"
+    REDEPLOY = "redeploy"
+    DELETE = "delete"
+    FOLLOW = "follow"
+    RESUME = "resume"
+    ROLL_BACK = "roll_back"
+    NONE = "none"
+
+
+class Role(StrEnum):
+    """What a deployment is to a rollout."""
+
+    DEPLOY = "deploy"
+    FOLLOWED = "followed"
+    ROLLBACK = "rollback"
+    RESTORE = "restore"
+
+
+class Pin(StrEnum):
+    """Whether the app is pinned: not at all, to the rollback this rollout made (or resumes), to somebody else's."""
+
+    NONE = "none"
+    OURS = "ours"
+    OTHER = "other"
+
+
+class Sent(StrEnum):
+    """How far a write is. ``lost``: it was sent and may or may not have taken effect."""
+
+    NOT_YET = "not_yet"
+    ACCEPTED = "accepted"
+    LOST = "lost"
+    REFUSED = "refused"
+
+
+class Refusal(StrEnum):
+    """Why the platform, or the look right before a write, refused it.
+
+    content   the platform does not want it
+    taken     the app's name is taken
+    access    the token may not, or the rate limit outlasted every retry
+    gone      there is no such app any more
+    moved     somebody changed the app since it was last read
+    pinned    somebody pinned the app since it was last read
+    """
+
+    CONTENT = "content"
+    TAKEN = "taken"
+    ACCESS = "access"
+    GONE = "gone"
+    MOVED = "moved"
+    PINNED = "pinned"
+
+
+class Trace(StrEnum):
+    """What a look for a lost write found.
+
+    ours       the deployment it made
+    stored     our spec, but no deployment of it yet
+    not_there  nothing of it: all is as it was before
+    foreign    something else that somebody made meanwhile
+    gone       no app at all
+    """
+
+    OURS = "ours"
+    STORED = "stored"
+    NOT_THERE = "not_there"
+    FOREIGN = "foreign"
+    GONE = "gone"
+
+
+class Standing(StrEnum):
+    """What the app shows after its deployment became active: ours, still the one before, or somebody else's."""
+
+    OURS = "ours"
+    BEFORE = "before"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What this rollout is for; never changes.
+
+    ``follow_id`` is the deployment to follow (task follow), or the only one to go back to (task roll_back; any, when
+    empty). ``settled`` and ``reason`` say how it stands when nothing is to be done. ``again`` is the command that goes
+    on where an interrupted or timed out run stopped.
+    """
+
+    task: Task
+    app: str
+    rules: Rules = field(default_factory=Rules)
+    follow_id: str = ""
+    settled: OutcomeKind = OutcomeKind.UNCHANGED
+    reason: str = ""
+    again: str = "reconcile"
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """One write: how far it is, how often it was sent, what looking for it found."""
+
+    status: Sent = Sent.NOT_YET
+    sends: int = 0
+    looks: int = 0
+    trace: Trace | None = None
+    deployment_id: str = ""
+    refusal: Refusal = Refusal.CONTENT
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """A deployment that is followed. ``build`` and ``deploy`` are seconds spent in either; ``missing`` 404 in a row.
+
+    ``components`` are those of its spec whose health the platform reports.
+    """
+
+    role: Role
+    id: str
+    components: tuple[str, ...] = ()
+    phase: Phase = Phase.UNKNOWN
+    build: float = 0.0
+    deploy: float = 0.0
+    missing: int = 0
+    evidence: Evidence = field(default_factory=Evidence)
+
+
+# ---- what steps find ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A read failed. ``missing``: with 404."""
+
+    why: str
+    missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A write was accepted; it made this deployment, if the answer says so."""
+
+    deployment_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A write's answer never arrived, or says nothing about its effect."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A write was refused: it had no effect."""
+
+    why: str
+    refusal: Refusal = Refusal.CONTENT
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The app as it stands right before anything is written.
+
+    ``moved``: it is no longer what the plan was made from. ``running_id``: a deployment under way that carries our
+    spec; ``active_is_ours``: so does the active one.
+    """
+
+    gone: bool = False
+    pin: Pin = Pin.NONE
+    pinned_id: str = ""
+    moved: bool = False
+    running_id: str = ""
+    active_is_ours: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """What a look for a write found."""
+
+    trace: Trace
+    deployment_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """A deployment is followed from now on; its components whose health counts."""
+
+    components: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseSeen:
+    """The phase of the deployment that is followed."""
+
+    phase: Phase
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSeen:
+    """The health of the app's components."""
+
+    health: Health
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSeen:
+    """What was wrong with the probe's answer; empty when nothing was."""
+
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Waited:
+    """Time went by, nothing else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Successor:
+    """What took over from a superseded deployment: its id if it carries our spec, else empty."""
+
+    pin: Pin = Pin.NONE
+    deployment_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BackRead:
+    """What the app shows as active."""
+
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What failed, in a line."""
+
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Where one could go back to: ids of deployments that were active and good, best first.
+
+    ``newer``: somebody deployed after the deployment that failed; ``newer_id`` says which, if it carries our spec.
+    """
+
+    pin: Pin = Pin.NONE
+    newer: bool = False
+    newer_id: str = ""
+    candidates: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """What the platform says of a rollback to a candidate; ``code`` is empty when it is valid."""
+
+    code: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PinSeen:
+    """Whether the app is pinned."""
+
+    pin: Pin
+
+
+Seen = (
+    Failed
+    | Accepted
+    | Lost
+    | Refused
+    | Sight
+    | Traced
+    | Adopted
+    | PhaseSeen
+    | HealthSeen
+    | ProbeSeen
+    | Waited
+    | Successor
+    | BackRead
+    | Collected
+    | Options
+    | Validated
+    | PinSeen
+)
+"""Everything a step can find out."""
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutState:
+    """Everything known of one rollout.
+
+    ``write``     the plan's write; ``leg`` the deployment it led to, ``hops`` how many times another took over
+    ``fault``     what failed, once that was collected (None before)
+    ``options``   where one could go back to; ``rejected`` the codes of the candidates that cannot be used, in order;
+                  ``valid`` whether the next one was found valid
+    ``undo``      the rollback; ``restore`` the last good spec sent back; ``back`` the deployment either led to
+    ``commit``    the commit of the rollback; ``pin`` and ``pin_looks`` what verifying it saw
+    ``pinned``    a rollback of ours was sent and the app was not seen unpinned since
+    ``tries``     failed reads in a row at the present step, ``why`` and ``missing`` what the last one said
+    """
+
+    goal: Goal
+    sight: Sight | None = None
+    write: Sending = field(default_factory=Sending)
+    leg: Leg | None = None
+    hops: int = 0
+    successor: Successor | None = None
+    standing: Standing | None = None
+    standing_looks: int = 0
+    fault: str | None = None
+    options: Options | None = None
+    rejected: tuple[str, ...] = ()
+    valid: bool = False
+    undo: Sending = field(default_factory=Sending)
+    restore: Sending = field(default_factory=Sending)
+    back: Leg | None = None
+    commit: Sending = field(default_factory=Sending)
+    pin: Pin | None = None
+    pin_looks: int = 0
+    pinned: bool = False
+    tries: int = 0
+    why: str = ""
+    missing: bool = False

@@ -1,0 +1,255 @@
+"""A walk over every state the policy can reach, with every observation each step can make.
+
+The platform is adversarial, not random: each step may find anything that its kind allows, in every state. Time is
+coarse (an observation takes ten seconds, budgets are a few of those), so that the number of states is finite.
+
+A small ghost of the platform goes along: whether a rollback of ours may pin the app. Nobody tells the policy; only
+what it looks at does.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from unittest import mock
+
+from reconciler.live.models import ComponentHealth, ComponentState, Health, Phase
+from reconciler.rollout import back, fold, sending, steps
+from reconciler.rollout import health as health_module
+from reconciler.rollout.fold import observe
+from reconciler.rollout.rules import Rules
+from reconciler.rollout.state import (
+    Accepted,
+    Adopted,
+    BackRead,
+    Collected,
+    Failed,
+    Goal,
+    HealthSeen,
+    Lost,
+    Options,
+    PhaseSeen,
+    Pin,
+    PinSeen,
+    ProbeSeen,
+    Refusal,
+    Refused,
+    RolloutState,
+    Seen,
+    Sight,
+    Standing,
+    Successor,
+    Task,
+    Trace,
+    Traced,
+    Validated,
+    Waited,
+)
+from reconciler.rollout.step import (
+    Adopt,
+    CheckHealth,
+    CollectFailure,
+    CommitRollback,
+    FindCandidates,
+    FindSuccessor,
+    Finish,
+    Follow,
+    Look,
+    LookUp,
+    Probe,
+    ReadBack,
+    RestoreSpec,
+    Rollback,
+    Step,
+    ValidateRollback,
+    VerifyUnpinned,
+    Wait,
+    Write,
+)
+from reconciler.rollout.steps import next_step
+
+TICK = 10.0
+RULES = Rules(build=10, deploy=10, health=20, soak=10, tolerance=10)
+PINNING = replace(RULES, on_failure="pin")
+LEAVING = replace(RULES, on_failure="leave")
+STRICT = replace(RULES, unknown_is_healthy=False, probe_every=10, probe_count=2)
+COMPONENTS = ("web",)
+
+
+def health(state: ComponentState, ready: int = 1, desired: int = 1) -> Health:
+    return Health(
+        components=(ComponentHealth(name="web", state=state, replicas_ready=ready, replicas_desired=desired),)
+    )
+
+
+FAILED = (Failed("502"), Failed("404", missing=True))
+HEALTHS = (
+    HealthSeen(health(ComponentState.HEALTHY)),
+    HealthSeen(health(ComponentState.UNHEALTHY)),
+    HealthSeen(health(ComponentState.UNKNOWN)),
+    HealthSeen(health(ComponentState.HEALTHY, ready=0)),
+)
+PHASES = (
+    Phase.BUILDING,
+    Phase.DEPLOYING,
+    Phase.ACTIVE,
+    Phase.ERROR,
+    Phase.CANCELED,
+    Phase.SUPERSEDED,
+)
+SIGHTS = (
+    Sight(),
+    Sight(gone=True),
+    Sight(moved=True),
+    Sight(moved=True, running_id="theirs"),
+    Sight(moved=True, active_is_ours=True),
+    Sight(pin=Pin.OTHER, pinned_id="x"),
+)
+OPTIONS = (
+    Options(),
+    Options(pin=Pin.OTHER),
+    Options(newer=True),
+    Options(newer=True, newer_id="again"),
+    Options(candidates=("c1",)),
+    Options(candidates=("c1", "c2")),
+)
+CODES = ("", "incompatible_phase", "exceeded_revision_limit", "app_pinned")
+
+
+REFUSALS = tuple(Refused("no", refusal) for refusal in Refusal)
+HARMLESS: dict[type[Step], tuple[Seen, ...]] = {
+    Write: (Accepted("d"), Accepted(), Lost("reset"), *REFUSALS),
+    RestoreSpec: (Accepted("d"), Lost("reset"), *REFUSALS),
+    Adopt: (Adopted(), Adopted(COMPONENTS)),
+    Follow: (*map(PhaseSeen, PHASES), *FAILED),
+    CheckHealth: (*HEALTHS, *FAILED),
+    Probe: (ProbeSeen(), ProbeSeen("503")),
+    Wait: (Waited(),),
+    ReadBack: (*map(BackRead, Standing), *FAILED),
+    CollectFailure: (Collected("web failed"),),
+    FindCandidates: (*OPTIONS, *FAILED),
+    ValidateRollback: (*map(Validated, CODES), *FAILED),
+}
+"""What steps find that neither pin nor unpin anything."""
+
+
+def findings(step: Step, state: RolloutState, pins: bool) -> Iterator[tuple[Seen, bool]]:
+    """Everything a step can find, with whether a rollback of ours pins the app afterwards."""
+    now = Pin.OURS if pins else Pin.NONE
+    match step:
+        case Look():
+            sights = (Sight(pin=Pin.OURS, pinned_id="r"), *SIGHTS) if state.goal.task is Task.RESUME else SIGHTS
+            yield from ((seen, seen.pin is Pin.OURS) for seen in sights)
+        case Rollback():
+            yield from ((Accepted("r"), True), (Accepted(), True), (Lost("reset"), True), (Lost("reset"), False))
+            yield Refused("no"), pins
+        case LookUp() if step.write == "rollback":
+            yield (Traced(Trace.OURS, "r") if pins else Traced(Trace.NOT_THERE)), pins
+            yield Traced(Trace.STORED), pins
+            yield from ((Traced(trace), False) for trace in (Trace.FOREIGN, Trace.GONE))
+        case LookUp():
+            yield from ((Traced(trace, "d" if trace is Trace.OURS else ""), pins) for trace in Trace)
+        case FindSuccessor():
+            yield from ((Successor(now), pins), (Successor(deployment_id="s"), False), (Successor(Pin.OTHER), False))
+        case CommitRollback():
+            yield from ((Accepted(), False), (Accepted(), pins), (Lost("reset"), False), (Lost("reset"), pins))
+            yield Refused("no"), pins
+        case VerifyUnpinned():
+            yield from ((PinSeen(now), pins), (PinSeen(Pin.OTHER), False))
+        case _:
+            yield from ((seen, pins) for seen in HARMLESS[type(step)])
+            return
+    if not isinstance(step, Rollback | CommitRollback):
+        yield from ((seen, pins) for seen in FAILED)
+
+
+@dataclass
+class Walk:
+    """What a walk saw: each state with the ghost, the step it leads to, and where each finding goes."""
+
+    steps: dict[tuple[RolloutState, bool], Step] = field(default_factory=dict)
+    edges: dict[tuple[RolloutState, bool], list[tuple[RolloutState, bool]]] = field(default_factory=dict)
+    kinds: set[tuple[str, str]] = field(default_factory=set)
+
+    def from_goal(self, goal: Goal) -> None:
+        start = (RolloutState(goal), False)
+        waiting = deque([start])
+        while waiting:
+            node = waiting.popleft()
+            if node in self.steps:
+                continue
+            state, pins = node
+            step = self.steps[node] = next_step(state)
+            nexts: list[tuple[RolloutState, bool]] = []
+            self.edges[node] = nexts
+            if isinstance(step, Finish):
+                continue
+            for seen, pins_after in findings(step, state, pins):
+                after = (observe(state, step, seen, TICK), pins_after)
+                nexts.append(after)
+                waiting.append(after)
+
+    def longest(self) -> dict[tuple[RolloutState, bool], int]:
+        """The greatest number of steps from each state to its Finish; raises if there is a circle."""
+        longest: dict[tuple[RolloutState, bool], int] = {}
+        on_path: set[tuple[RolloutState, bool]] = set()
+        for root in self.steps:
+            stack = [(root, iter(self.edges[root]))]
+            while stack:
+                node, rest = stack[-1]
+                on_path.add(node)
+                fresh = next((n for n in rest if n not in longest), None)
+                if fresh is None:
+                    longest[node] = 1 + max((longest[n] for n in self.edges[node]), default=0)
+                    on_path.discard(node)
+                    stack.pop()
+                elif fresh in on_path:
+                    raise AssertionError(f"a circle at {self.steps[fresh]}: {fresh[0]}")
+                else:
+                    stack.append((fresh, iter(self.edges[fresh])))
+        return longest
+
+
+def goals() -> list[Goal]:
+    """Every task, with every policy that makes a difference to it."""
+    found = [Goal(task, "web", RULES, follow_id="f") for task in Task]
+    found += [Goal(task, "web", PINNING, follow_id="f") for task in (Task.FOLLOW, Task.RESUME, Task.ROLL_BACK)]
+    found += [Goal(task, "web", LEAVING, follow_id="f") for task in (Task.UPDATE, Task.FOLLOW)]
+    found += [Goal(task, "web", STRICT, follow_id="f") for task in (Task.FOLLOW, Task.RESUME)]
+    return found
+
+
+SMALL = {"TRIES": 2, "LOOKS": 2, "SENDS_BACK": 2, "MISSING": 2, "HOPS": 1, "UNCONFIRMED": 10.0}
+"""Bounds that keep the walk short; what they bound stays the same."""
+
+
+@contextmanager
+def small_bounds() -> Iterator[None]:
+    """The policy with `SMALL` bounds."""
+    with ExitStack() as stack:
+        for module in (steps, back, sending, fold, health_module):
+            for name in SMALL.keys() & vars(module).keys():
+                stack.enter_context(mock.patch.object(module, name, SMALL[name]))
+        yield
+
+
+def walked(found: list[Goal]) -> Walk:
+    walk = Walk()
+    for goal in found:
+        walk.from_goal(goal)
+    return walk
+
+
+def main() -> None:
+    """The walk with the real bounds, a line a goal: `python -m tests.rollout.walk`, some minutes."""
+    for goal in goals():
+        walk = walked([goal])
+        line = f"{goal.task:10} {goal.rules.on_failure:9} {len(walk.steps):7} states"
+        sys.stdout.write(f"{line}, at most {max(walk.longest().values())} steps\n")
+
+
+if __name__ == "__main__":
+    main()
