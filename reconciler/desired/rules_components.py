@@ -24,6 +24,9 @@ APP_ALERTS = frozenset(
 COMPONENT_ALERTS = re.compile(r"CPU_|MEM_|RESTART_|REQUEST|FUNCTIONS_")
 """How alert rules that watch a component begin."""
 
+# what the platform sets for every app, says its reference of bindable variables
+_PLATFORM = frozenset({"APP_URL", "APP_DOMAIN", "APP_ID", "STARTER_DOMAIN"})
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _BINDABLE = re.compile(r"\$\{([A-Za-z0-9_-]+)\.([^{}]*)\}")
 
 
@@ -117,6 +120,27 @@ def _bound(scene: Scene, owner: object, pointer: str, known: set[str]) -> Iterat
                 yield scene.warning("unknown-bindable", message, hint, f"{at}/value")
 
 
+def placeholders(scene: Scene) -> Iterator[Finding]:
+    """``${NAME}`` as a whole value, of a variable that nobody sets: told once, as it may be meant for the platform."""
+    owners = [(scene.spec, ""), *((component.data, component.pointer) for component in scene.components)]
+    envs = [(f"{at}/value", env) for owner, pointer in owners for at, env in records(owner, "envs", pointer)]
+    known: set[object] | None = None
+    found: dict[str, str] = {}
+    for at, env in envs:
+        match = _VARIABLE.fullmatch(text(env, "value"))
+        if not match or at in scene.app.substituted:
+            continue
+        known = known or {one for _, other in envs if isinstance(one := other.get("key"), str)} | _PLATFORM
+        if match[1] not in known or env.get("key") == match[1]:
+            found.setdefault(at, match[1])
+    if found:
+        first, *more = found
+        names = ", ".join(dict.fromkeys(f"${{{name}}}" for name in found.values()))
+        message = f"sent as it stands: {names}"
+        hint = "to have it replaced, declare the name under `variables` in reconcile.yaml"
+        yield scene.notice("not-substituted", message, hint, first, *more)
+
+
 def plaintext(scene: Scene) -> Iterator[Finding]:
     """A credential in Git is no secret any more."""
     for pointer, _ in plaintext_secrets(scene.spec):
@@ -129,5 +153,5 @@ def plaintext(scene: Scene) -> Iterator[Finding]:
             yield scene.warning("plaintext-secret", message, hint, pointer)
 
 
-RULES: tuple[Rule, ...] = (scaling, documents, databases, schedules, alert_levels, bindables, plaintext)
+RULES: tuple[Rule, ...] = (scaling, documents, databases, schedules, alert_levels, bindables, placeholders, plaintext)
 """The rules of this module."""
