@@ -43,7 +43,11 @@ class Edits:
         """Another value for an entry; a scalar keeps its anchor, its quotes and the comment beside it."""
         node = entry.value
         if node.kind == "scalar" and isinstance(value, str | int | float | bool):
-            self._put(properties_end(self.text, node), node.end, self._scalar(parent, node, value))
+            header, *lines = self._scalar(parent, node, value).split(self.newline, 1)
+            # A comment beside the old value stays on its line: below, it would be part of a literal block.
+            end = self._line_end(node.end) if lines else node.end
+            header += self.text[node.end : end]
+            self._put(properties_end(self.text, node), end, self.newline.join([header, *lines]))
         elif parent.flow:
             self._put(entry.start, node.end, self._inline(entry.key, value))
         else:
@@ -157,6 +161,12 @@ class Edits:
     def _next_line(self, position: int) -> int:
         end = self.text.find("\n", position)
         return len(self.text) if end < 0 else end + 1
+
+    def _line_end(self, position: int) -> int:
+        end = self.text.find("\n", position)
+        if end < 0:
+            return len(self.text)
+        return end - 1 if self.text[end - 1] == "\r" and end > position else end
 
     def _alone(self, entry: Entry) -> bool:
         return not self.text[self._line_start(entry.start) : entry.start].strip()

@@ -289,7 +289,7 @@ class _Walk:
         try:
             for count, entry in enumerate(walker):
                 if count >= self._limit:
-                    self.gap = self.gap or f"only the newest {self._limit} commits were read"
+                    self.gap = self.gap or f"only the newest commits were read ({self._limit})"
                     return
                 yield entry.commit
         except (MissingCommitError, KeyError):

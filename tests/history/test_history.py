@@ -97,7 +97,7 @@ def test_no_more_commits_are_read_than_asked_for_and_the_gap_is_told(repository:
     with opened(file) as history:
         told = history.revisions(file, limit=2)
         assert [revision.text for revision in told.revisions] == ["day: 4\n", "day: 3\n"]
-        assert told.gap == "only the newest 2 commits were read"
+        assert told.gap == "only the newest commits were read (2)"
         assert history.revisions(file, limit=5).gap == ""
 
 

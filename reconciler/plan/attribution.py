@@ -1,0 +1,334 @@
+"""Who made live differ from Git: did Git move ahead, did somebody change the app, or both?
+
+Pure. The evidence is the earlier versions of the spec file and the specs of the app's deployments:
+
+- *Git moved ahead*: the live value stood in Git earlier; the commit that replaced it is named. Unless the deployments
+  show that Git's present value was live already, and a later deployment put the old one back: that was a change of the
+  app, such as a rollback.
+- *Changed live*: the value never stood in Git. The deployment that brought it is named, with its user.
+- *Both*: it never stood in Git, and Git's own value has moved since, too.
+- *Unknown*, with the reason: the value is not in the part of the history that is here, the history is missing, or a
+  variable brings the value, so that Git does not say what it was.
+
+Values are compared as plans compare them, so spelling, defaults and order never count. No value is ever told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any, Literal
+
+from reconciler.live.models import Deployment
+from reconciler.plan.align import align
+from reconciler.plan.canonical import Tree, canonical
+from reconciler.plan.diff import diff
+from reconciler.plan.evidence import Path, SpecHistory, SpecVersion
+from reconciler.plan.model import Change, ChangeKind
+
+Kind = Literal["git_ahead", "live_edit", "both", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Who made one difference. What is not known is empty or None.
+
+    ``commit``, ``author``, ``when``: of the commit that moved Git (empty: not committed yet); for a change of the app
+    alone ``when`` is that of the deployment. ``deployment_id`` and ``user``: what brought the live value.
+    """
+
+    path: Path
+    kind: Kind
+    text: str
+    commit: str = ""
+    author: str = ""
+    when: datetime | None = None
+    deployment_id: str = ""
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AppAttribution:
+    """The same for an app: ``kind`` sums up its differences; ``text`` is one sentence."""
+
+    app: str
+    kind: Kind
+    text: str
+    changes: tuple[Attribution, ...] = ()
+
+
+def attribute(
+    app: str,
+    changes: Sequence[Change],
+    specs: tuple[Mapping[str, Any], Mapping[str, Any]],
+    history: SpecHistory,
+    deployments: Sequence[Deployment],
+    *,
+    now: datetime,
+    variables: Collection[Path] = (),
+) -> AppAttribution:
+    """Who made each of an app's changes.
+
+    ``specs`` are Git's and the live one; ``deployments`` come newest first, as many as were read; ``variables`` are the
+    paths, by identity, of values that a declared variable brings.
+    """
+    case = _Case(specs[0], specs[1], history, tuple(deployments), now, frozenset(variables))
+    told = tuple(case.attribute(change) for change in changes)
+    kind = _sum([one.kind for one in told])
+    return AppAttribution(app, kind, _summary(kind, told, case), told)
+
+
+class _Comparison:
+    """Where a spec differs from another, as a plan sees it."""
+
+    def __init__(self, before: Tree, after: Tree) -> None:
+        aligned = align(after, before)
+        self._changes = diff(aligned.live, aligned.desired)
+
+    def differs(self, path: Path) -> bool:
+        """Whether the two differ at a path, above it or below it."""
+        for change in self._changes:
+            shorter = min(len(change.path), len(path))
+            if change.path[:shorter] == path[:shorter] and not (
+                change.kind is ChangeKind.REORDERED and len(path) > len(change.path)
+            ):
+                return True
+        return False
+
+
+class _Case:
+    """One app's evidence; comparisons are made once, when they are asked for."""
+
+    def __init__(
+        self,
+        desired: Mapping[str, Any],
+        live: Mapping[str, Any],
+        history: SpecHistory,
+        deployments: tuple[Deployment, ...],
+        now: datetime,
+        variables: frozenset[Path],
+    ) -> None:
+        self._desired = canonical(desired)
+        self._live = canonical(live)
+        self.history = history
+        # A deployment without a spec says nothing; one that failed still says what somebody asked for.
+        self._deployments = tuple(one for one in deployments if one.spec)
+        self._now = now
+        self._variables = variables
+
+    @cached_property
+    def _live_in_git(self) -> tuple[_Comparison | None, ...]:
+        return tuple(self._compared(version.spec, self._live) for version in self.history.versions)
+
+    @cached_property
+    def _desired_in_git(self) -> tuple[_Comparison | None, ...]:
+        return tuple(self._compared(version.spec, self._desired) for version in self.history.versions)
+
+    @cached_property
+    def _live_deployed(self) -> tuple[_Comparison | None, ...]:
+        return tuple(self._compared(one.spec, self._live) for one in self._deployments)
+
+    @cached_property
+    def _desired_deployed(self) -> tuple[_Comparison | None, ...]:
+        return tuple(self._compared(one.spec, self._desired) for one in self._deployments)
+
+    def _compared(self, spec: Mapping[str, Any] | None, other: Tree) -> _Comparison | None:
+        return None if spec is None else _Comparison(other, canonical(spec))
+
+    # --- one change --------------------------------------------------------------------------------------------------
+
+    def attribute(self, change: Change) -> Attribution:
+        """Who made one difference."""
+        path = change.path
+        brought = self._brought_by(path)
+        stood = _first_equal(self._live_in_git, path)
+        if stood is not None:
+            if brought is not None and self._put_back(path, stood, brought):
+                return self._edited(path, brought, f"set back to what Git had before {self._mover(stood).commit[:7]}")
+            return self._ahead(path, stood, brought)
+        unknown = self._why_unknown(path)
+        if unknown:
+            return self._unknown(path, unknown, brought)
+        moved = self._moved(path, brought)
+        if moved is None:
+            return self._edited(path, brought, "changed live")
+        return self._both(path, moved, brought)
+
+    def _brought_by(self, path: Path) -> int | None:
+        """The number of the deployment that brought the live value: the oldest of those in a row that have it.
+
+        None where the newest has another value, or where even the oldest that was read has this one and it is not the
+        app's first: then the one that brought it was not read.
+        """
+        number = None
+        for at, comparison in enumerate(self._live_deployed):
+            if comparison is None or comparison.differs(path):
+                break
+            number = at
+        oldest = len(self._deployments) - 1
+        if number == oldest and number is not None and self._deployments[number].previous_deployment_id:
+            return None
+        return number
+
+    def _put_back(self, path: Path, stood: int, brought: int) -> bool:
+        """Whether Git's present value was live since Git moved to it, and the old one came back afterwards."""
+        created = self._deployments[brought].created_at
+        if stood == 0 or created is None or _utc(created) <= _utc(self._mover(stood).when):
+            return False
+        return self._was_live(path, brought, self._mover(stood).when)
+
+    def _was_live(self, path: Path, brought: int, since: datetime) -> bool:
+        """Whether Git's present value was live at some time since then, before a deployment brought another."""
+        for deployment, comparison in zip(
+            self._deployments[brought + 1 :], self._desired_deployed[brought + 1 :], strict=True
+        ):
+            created = deployment.created_at
+            if created is None or _utc(created) < _utc(since):
+                break
+            if comparison is not None and not comparison.differs(path):
+                return True
+        return False
+
+    def _mover(self, stood: int) -> SpecVersion:
+        """The version that replaced the one in which the live value stood last."""
+        return self.history.versions[stood - 1]
+
+    def _moved(self, path: Path, brought: int | None) -> SpecVersion | None:
+        """The commit with which Git's value moved, too, and was never live since; None if not, or if unsure."""
+        setter = self._setter(path)
+        if setter is None or not setter.commit or not self._deployments:
+            return setter
+        oldest = self._deployments[-1]
+        edited = (oldest if brought is None else self._deployments[brought]).created_at
+        if edited is None or _utc(setter.when) > _utc(edited):
+            return setter if edited is not None else None
+        if brought is None or self._was_live(path, brought, setter.when):
+            return None
+        read_back = not oldest.previous_deployment_id or (
+            oldest.created_at is not None and _utc(oldest.created_at) < _utc(setter.when)
+        )
+        return setter if read_back else None
+
+    def _setter(self, path: Path) -> SpecVersion | None:
+        """The commit that gave Git its present value; None where it has had it from the start."""
+        versions = self.history.versions
+        for number, comparison in enumerate(self._desired_in_git):
+            if comparison is None:
+                return None
+            if comparison.differs(path):
+                return versions[number - 1] if number else SpecVersion("", self._now, "", None)
+        return None
+
+    def _why_unknown(self, path: Path) -> str:
+        if not self.history.versions:
+            return self.history.gap or "the spec file is not in Git"
+        if any(path[: len(one)] == one or one[: len(path)] == path for one in self._variables):
+            return "a variable brings Git's value, and Git does not say what it was"
+        return self.history.gap
+
+    # --- telling -----------------------------------------------------------------------------------------------------
+
+    def _ahead(self, path: Path, stood: int, brought: int | None) -> Attribution:
+        deployment, user = self._deployment(brought)
+        if stood == 0:
+            text = f"Git is ahead: changed here, not committed yet (live is what {self._name(0)} has)"
+            return Attribution(path, "git_ahead", text, deployment_id=deployment, user=user)
+        mover = self._mover(stood)
+        text = f"Git is ahead since {self._committed(mover)}; live is what {self._name(stood)} had"
+        return Attribution(
+            path, "git_ahead", text, mover.commit, mover.author, mover.when, deployment_id=deployment, user=user
+        )
+
+    def _edited(self, path: Path, brought: int | None, what: str) -> Attribution:
+        deployment, user = self._deployment(brought)
+        when = self._deployments[brought].created_at if brought is not None else None
+        text = f"{what} {self._deployed(brought)}"
+        return Attribution(path, "live_edit", text, when=when, deployment_id=deployment, user=user)
+
+    def _both(self, path: Path, moved: SpecVersion, brought: int | None) -> Attribution:
+        deployment, user = self._deployment(brought)
+        git = f"Git moved with {self._committed(moved)}" if moved.commit else "Git's file is changed, not committed yet"
+        text = f"both: {git}, and live was changed {self._deployed(brought)}"
+        when = moved.when if moved.commit else None
+        return Attribution(path, "both", text, moved.commit, moved.author, when, deployment_id=deployment, user=user)
+
+    def _unknown(self, path: Path, reason: str, brought: int | None) -> Attribution:
+        deployment, user = self._deployment(brought)
+        text = f"unknown: {reason}"
+        if deployment:
+            text += f"; live has had it since {self._deployed(brought).removeprefix('by ')}"
+        return Attribution(path, "unknown", text, deployment_id=deployment, user=user)
+
+    def _deployment(self, number: int | None) -> tuple[str, str]:
+        if number is None:
+            return "", ""
+        deployment = self._deployments[number]
+        user = deployment.user
+        return deployment.id, (user.email or user.full_name or user.uuid) if user else ""
+
+    def _deployed(self, number: int | None) -> str:
+        """``by deployment 3f9c…, 2 days ago, by ada@example.com``."""
+        if number is None:
+            return "by a deployment that is not among those that were read"
+        deployment = self._deployments[number]
+        _, user = self._deployment(number)
+        how = "the rollback, deployment" if deployment.is_rollback else "deployment"
+        parts = [f"by {how} {deployment.id}"]
+        if deployment.created_at is not None:
+            parts.append(age(deployment.created_at, self._now))
+        if user:
+            parts.append(f"by {user}")
+        return ", ".join(parts)
+
+    def _committed(self, version: SpecVersion) -> str:
+        """``3f9c2ab (Ada Byron, 2 days ago)``."""
+        return f"{version.commit[:7]} ({version.author}, {age(version.when, self._now)})"
+
+    def _name(self, number: int) -> str:
+        return self.history.versions[number].commit[:7]
+
+
+def _first_equal(comparisons: Sequence[_Comparison | None], path: Path) -> int | None:
+    """The newest version that has the live value."""
+    return next((at for at, one in enumerate(comparisons) if one is not None and not one.differs(path)), None)
+
+
+def _sum(kinds: Sequence[Kind]) -> Kind:
+    """One word for several: what is certain on both sides counts as both, what is not certain leaves it open."""
+    known = set(kinds)
+    if not known or "unknown" in known:
+        return "unknown"
+    return kinds[0] if len(known) == 1 else "both"
+
+
+def _summary(kind: Kind, told: Sequence[Attribution], case: _Case) -> str:
+    match kind:
+        case "git_ahead":
+            return "Git is ahead: applying brings it live"
+        case "live_edit":
+            users = sorted({one.user for one in told if one.user})
+            return f"changed live{' by ' + ', '.join(users) if users else ''}: applying would undo it"
+        case "both":
+            return "Git moved and the app was changed live: applying would undo the live change"
+        case _:
+            reason = next(
+                (one.text.removeprefix("unknown: ") for one in told if one.kind == "unknown"), case.history.gap
+            )
+            return f"unknown who made this: {reason}" if reason else "unknown who made this"
+
+
+def age(then: datetime, now: datetime) -> str:
+    """``3 days ago``, in the largest unit that counts at least one."""
+    seconds = (_utc(now) - _utc(then)) / timedelta(seconds=1)
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        count = int(seconds // length)
+        if count >= 1:
+            return f"{count} {unit}{'' if count == 1 else 's'} ago"
+    return "just now"
+
+
+def _utc(moment: datetime) -> datetime:
+    """A moment that can be compared: one without a zone is taken as UTC, which is what the API speaks."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
