@@ -244,6 +244,8 @@ class Throttle(httpx.AsyncBaseTransport):
                 return sent_at, httpx.ReadTimeout(f"no whole answer within {LONGEST_TRY:g} s", request=request)
             except (httpx.TransportError, httpx.DecodingError) as failure:
                 return sent_at, failure
+            except ConnectionError as failure:  # what an ASGI app in process breaks a connection with
+                return sent_at, httpx.ReadError(str(failure), request=request)
         _decode(request, response)
         self._learn(Budget.read(response.headers, self._clock.now()))
         return sent_at, response
