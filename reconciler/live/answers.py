@@ -182,6 +182,15 @@ def items_of(page: Mapping[str, Any], key: str) -> Sequence[dict[str, Any]]:
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
+def without_past_progress(app: dict[str, Any]) -> dict[str, Any]:
+    """An app whose active and pinned deployments are without the steps that made them."""
+    for role in ("active_deployment", "pinned_deployment"):
+        deployment = app.get(role)
+        if isinstance(deployment, dict) and "progress" in deployment:
+            app[role] = {name: value for name, value in deployment.items() if name != "progress"}
+    return app
+
+
 def secrets_in(spec: Mapping[str, Any]) -> frozenset[str]:
     """The plaintext of every secret in an app spec, so that an error quoting the request does not show it."""
     from reconciler.appspec.shape import SPEC  # only errors need it

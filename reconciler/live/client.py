@@ -154,7 +154,8 @@ class Client:
         """Every app of the account, 200 a page: ceil(N / 200) requests, one for none.
 
         An app that moves to another page meanwhile counts once. An account that changes during the listing is
-        listed again, as an app could have slipped between two pages.
+        listed again, as an app could have slipped between two pages. The progress of what is active or pinned is left
+        out: it is over, and reading it would take longer than all the rest.
         """
         apps: dict[str, LiveApp] = {}
         for _ in range(LISTINGS):
@@ -162,7 +163,7 @@ class Client:
             apps = {}
             for page in pages:
                 for item in answers.items_of(page, "apps"):
-                    app = self._model(LiveApp, item, read(APPS))
+                    app = self._model(LiveApp, answers.without_past_progress(item), read(APPS))
                     apps.setdefault(app.id, app)
             if len({answers.total_of(page) for page in pages}) == 1:
                 break

@@ -233,6 +233,16 @@ def test_an_app_is_found_by_listing_and_matching(clock: VirtualClock) -> None:
     assert missing is None
 
 
+def test_a_listing_keeps_the_progress_of_what_is_under_way_only(clock: VirtualClock) -> None:
+    deployment = {"id": "d1", "phase": "DEPLOYING", "progress": {"total_steps": 6}}
+    roles = ("active_deployment", "pinned_deployment", "in_progress_deployment", "pending_deployment")
+    platform = Platform(clock, ok({"apps": [{"id": "a1", **dict.fromkeys(roles, deployment)}]}))
+    (app,) = platform.run(lambda client: client.list_apps())
+    found = [getattr(app, role) for role in roles]
+    assert [bool(item.progress) for item in found] == [False, False, True, True]
+    assert {(item.id, item.phase) for item in found} == {("d1", Phase.DEPLOYING)}
+
+
 @pytest.mark.parametrize(
     ("limit", "found", "queries"), [(1, 1, ["1/1"]), (20, 20, ["1/20"]), (450, 450, ["1/200", "2/200", "3/200"])]
 )
