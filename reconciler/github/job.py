@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from reconciler.github.context import Context
     from reconciler.github.inputs import Inputs
     from reconciler.github.report import Result
+
+_MARKUP = re.compile(r"[^\w ./-]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +47,22 @@ class Job:
         """The text with no token in it, whatever was quoted."""
         return Redactor((self.inputs.token, self.inputs.github_token))(text)
 
-    def report(self, result: Result, *, footer: bool = True) -> Callable[[int], str]:
-        """The report as markdown, for a limit in characters; the footer names commit, run and digest."""
-        end = self._footer(result) if footer else ""
+    def report(self, result: Result) -> Callable[[int], str]:
+        """The report as markdown, for a limit in characters: under its environment, above commit, run and digest."""
+        head = self._heading() + self.preface
+        end = self._footer(result)
 
         def render(limit: int) -> str:
-            room = max(0, limit - len(self.preface) - len(end))
+            room = max(0, limit - len(head) - len(end))
             told = result.markdown(room) if result.markdown else ""
-            return self.redact(f"{self.preface}{told.rstrip()}{end}")
+            return self.redact(f"{head}{told.rstrip()}{end}")
 
         return render
+
+    def _heading(self) -> str:
+        # A comment for each environment stands in one pull request; a name with markup in it is none.
+        name = _MARKUP.sub("", self.inputs.environment).strip()
+        return f"**{name}**\n\n" if name else ""
 
     def _footer(self, result: Result) -> str:
         context = self.context

@@ -1,0 +1,153 @@
+"""The documents and workflows say what the action is."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.github.runner import ACTION, ROOT
+
+WORKFLOWS = [*(ROOT / ".github/workflows").glob("*.yml"), *(ROOT / "docs/workflows").glob("*.yml")]
+PINNED = re.compile(r"^\s*(?:- )?uses: ([\w./-]+)@([0-9a-f]{40}) # v(\d+\.\d+\.\d+)$")
+
+
+def table(kind: str) -> str:
+    """The table of inputs or outputs as docs/github.md has it."""
+    rows = [f"| {kind[:-1]} | default | meaning |" if kind == "inputs" else f"| {kind[:-1]} | meaning |"]
+    rows.append("| --- | --- | --- |" if kind == "inputs" else "| --- | --- |")
+    for name, about in ACTION[kind].items():
+        default = f"`{about['default']}` | " if about.get("default") else " | " if kind == "inputs" else ""
+        rows.append(f"| `{name}` | {default}{about['description']} |")
+    return "\n".join(rows)
+
+
+TABLES = [
+    (document, kind)
+    for document in ("README.md", "docs/github.md")
+    for kind in ("inputs", "outputs")
+    if f"<!-- {kind} -->" in (ROOT / document).read_text(encoding="utf-8")
+]
+
+
+@pytest.mark.parametrize(("document", "kind"), TABLES)
+def test_the_tables_of_the_documents_are_those_of_action_yml(document: str, kind: str) -> None:
+    assert ("docs/github.md", "inputs") in TABLES
+    assert ("docs/github.md", "outputs") in TABLES
+    text = (ROOT / document).read_text(encoding="utf-8")
+    assert text.partition(f"<!-- {kind} -->\n")[2].partition(f"\n<!-- /{kind} -->")[0] == table(kind)
+
+
+def steps(workflow: Path) -> list[dict[str, Any]]:
+    jobs = yaml.safe_load(workflow.read_text(encoding="utf-8"))["jobs"].values()
+    return [step for job in jobs for step in job["steps"]]
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: f"{path.parent.parent.name}/{path.name}")
+def test_a_workflow_gives_only_inputs_that_there_are_and_no_permission_by_default(workflow: Path) -> None:
+    whole = yaml.safe_load(workflow.read_text(encoding="utf-8"))
+    assert whole["permissions"] == {}
+    assert all("permissions" in job and "timeout-minutes" in job for job in whole["jobs"].values())
+    for step in steps(workflow):
+        if step.get("uses", "").startswith(("OWNER/reconciler@", "./")):
+            assert set(step["with"]) <= set(ACTION["inputs"])
+
+
+def test_every_action_of_others_is_pinned_by_commit_and_everywhere_by_the_same_one() -> None:
+    pins: dict[str, set[tuple[str, str]]] = {}
+    for workflow in WORKFLOWS:
+        for line in workflow.read_text(encoding="utf-8").splitlines():
+            if " uses: " in line and not re.search(r"uses: (OWNER/reconciler@v1|\./)", line):
+                match = PINNED.match(line)
+                assert match, f"{workflow.name}: {line.strip()}"
+                pins.setdefault(match[1], set()).add((match[2], match[3]))
+    assert {name: len(found) for name, found in pins.items() if len(found) > 1} == {}
+    assert "actions/checkout" in pins
+
+
+def test_every_documented_workflow_is_named_in_the_document() -> None:
+    text = (ROOT / "docs/github.md").read_text(encoding="utf-8")
+    names = {path.name for path in (ROOT / "docs/workflows").glob("*.yml")}
+    assert names == set(re.findall(r"\(workflows/([\w.-]+)\)", text))
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "checks" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_release_points_the_action_at_its_image_and_changes_nothing_else() -> None:
+    image = f"ghcr.io/acme/reconciler@sha256:{'0' * 64}"
+    text = (ROOT / "action.yml").read_text(encoding="utf-8")
+    published = yaml.safe_load(script("publish_action").pointed_at(text, image))
+    assert published["runs"].pop("image") == f"docker://{image}"
+    assert ACTION["runs"]["image"] == "Dockerfile"
+    assert published == ACTION | {"runs": {key: value for key, value in ACTION["runs"].items() if key != "image"}}
+
+
+@pytest.mark.parametrize("image", ["ghcr.io/acme/reconciler:1.0.0", "x@sha256:12", f"a b@sha256:{'0' * 64}"])
+def test_a_release_needs_an_image_by_digest(image: str) -> None:
+    with pytest.raises(SystemExit, match="digest"):
+        script("publish_action").pointed_at((ROOT / "action.yml").read_text(encoding="utf-8"), image)
+
+
+def test_a_release_that_was_pointed_already_is_refused() -> None:
+    image = f"ghcr.io/acme/reconciler@sha256:{'0' * 64}"
+    publish = script("publish_action")
+    once = publish.pointed_at((ROOT / "action.yml").read_text(encoding="utf-8"), image)
+    with pytest.raises(SystemExit, match="one line"):
+        publish.pointed_at(once, image)
+
+
+def test_only_a_full_version_moves_its_major_tag() -> None:
+    assert script("publish_action").tags_of("1.4.0") == ("v1.4.0", "v1")
+    for version in ("1.4", "1.4.0rc1", "v1.4.0", "1.4.0\n"):
+        with pytest.raises(SystemExit):
+            script("publish_action").tags_of(version)
+
+
+def blocks(document: str, language: str) -> list[str]:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_gitlab_example_is_one(tmp_path: Path) -> None:
+    [example] = [block for block in blocks("docs/elsewhere.md", "yaml") if "rules:" in block]
+    file = tmp_path / ".gitlab-ci.yml"
+    file.write_text(example)
+    done = subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.gitlab-ci", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_kubernetes_example_runs_as_nobody_on_a_read_only_file_system() -> None:
+    [example] = [block for block in blocks("docs/elsewhere.md", "yaml") if "CronJob" in block]
+    cron = next(part for part in yaml.safe_load_all(example) if part["kind"] == "CronJob")
+    pod = cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert cron["spec"]["concurrencyPolicy"] == "Forbid"
+    for container in [*pod["initContainers"], *pod["containers"]]:
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+
+
+def test_the_pre_commit_hooks_run_the_command() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))
+    assert [(hook["id"], hook["entry"]) for hook in hooks] == [
+        ("reconcile-validate", "reconcile validate"),
+        ("reconcile-fmt", "reconcile fmt --check"),
+    ]
