@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from reconciler.desired.source import Entry, Source
 
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
+_ITEM = re.compile(r"#\s*- ")
 _MARKER = re.compile(r"(---|\.\.\.)(\s|$)|%")
 
 
@@ -37,7 +38,7 @@ class Block:
 
 @dataclass(slots=True)
 class Page:
-    """A document. ``head``: the lines before it, markers (``---``) included; those of the last one's end: ``foot``."""
+    """A document. ``head``: the lines before its first key, markers (``---``) included; ``foot``: after the last."""
 
     head: list[str]
     block: Block
@@ -102,6 +103,8 @@ class _Reader:
 
     def _lines(self, end: int) -> Iterator[_Line]:
         """The lines of their own up to a place; a comment on the line where the text stands goes to the last entry."""
+        if end == self.position:
+            return
         first, *rest = self.text[self.position : end].split("\n")
         self.position = end
         beside = _COMMENT.search(first)
@@ -119,13 +122,20 @@ class _Reader:
         """Give the blocks that ended the comments that close them; the rest is returned."""
         ended, self.ended = self.ended, []
         while ended and lines:
-            comments = [line for line in lines if line.text]
-            if not comments or comments[0].column <= column:
+            comment = next((line for line in lines if line.text), None)
+            if comment is None:
                 break
-            block = ended[0]
-            if comments[0].column < block.node.column:
-                ended.pop(0)
-                continue
-            block.end += [line.text for line in lines[: lines.index(comments[0]) + 1]]
-            lines = lines[lines.index(comments[0]) + 1 :]
+            lists = [block for block in ended if block.node.kind == "sequence" and block.node.column == comment.column]
+            if _ITEM.match(comment.text) and lists:  # an item of a list that was commented out
+                block = lists[0]
+            elif comment.column > column:
+                block = next((one for one in ended if one.node.column <= comment.column), ended[-1])
+                # Of a list whose dashes stand below their key, and the mapping around it, the mapping is meant.
+                block = next((one for one in reversed(ended) if one.node.column == block.node.column), block)
+            else:
+                break
+            ended = ended[ended.index(block) :]
+            end = lines.index(comment) + 1
+            block.end += [line.text for line in lines[:end]]
+            lines = lines[end:]
         return lines

@@ -106,14 +106,8 @@ class _Writer:
             root.node.child("name") is None and (spec := root.node.child(_WRAPPER)) and spec.value.kind == "mapping"
         )
         shape: Shape | None = Record("", {}) if wrapped else SPEC
-        # What stands above the first entry and apart from it speaks of the whole document.
-        first = root.entries[0].above
-        apart = max((number + 1 for number, line in enumerate(first) if not line), default=0)
-        yield from first[:apart]
-        del first[:apart]
         yield from self._block(root, 0, shape, outermost=bool(wrapped))
-        if page.foot:
-            yield from page.foot
+        yield from page.foot
 
     def _block(self, block: Block, column: int, shape: Shape | None, *, outermost: bool = False) -> Iterator[Line]:
         indent = " " * column
