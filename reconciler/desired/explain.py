@@ -12,7 +12,7 @@ from functools import cache
 
 from reconciler.appspec.shape import SPEC, Field, Listing, Record, Scalar, Shape
 from reconciler.desired.faults import Fault, escaped, faults
-from reconciler.desired.rules import Scene, did_you_mean
+from reconciler.desired.rules import Scene, did_you_mean, nearest
 from reconciler.findings import Finding, Severity
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -124,7 +124,8 @@ def _owners() -> Mapping[str, Sequence[str]]:
 
 def _required(scene: Scene, fault: Fault, at: str) -> Finding:
     record, name = _record(fault.path), str(fault.wanted)
-    hint = did_you_mean(name, [one for one in fault.value if one not in record.fields], f"add `{name}: …`")
+    misspelt = nearest(name, [one for one in fault.value if one not in record.fields])
+    hint = f"rename {misspelt} to {name}" if misspelt else f"add `{name}: …`"
     return scene.error("missing-field", f"{_article(record)} needs `{name}`", hint, at)
 
 

@@ -23,7 +23,7 @@ class DesiredApp:
     """
 
     name: str
-    spec: Mapping[str, Any]
+    spec: Mapping[str, Any] = field(repr=False)
     document: Document
     wrapper: str = ""
     substituted: frozenset[str] = frozenset()

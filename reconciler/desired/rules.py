@@ -111,13 +111,19 @@ def text(parent: Any, name: str) -> str:
 
 
 def did_you_mean(name: str, known: Collection[str], otherwise: str = "", *, cutoff: float = 0.6) -> str:
-    """A hint with the name that was probably meant, whatever its case and dashes; else ``otherwise``.
+    """A hint with the name that was probably meant; else ``otherwise``."""
+    near = nearest(name, known, cutoff=cutoff)
+    return f"did you mean {near}?" if near else otherwise
+
+
+def nearest(name: str, known: Collection[str], *, cutoff: float = 0.6) -> str:
+    """The known name that is most like another, whatever its case and dashes; empty if none is.
 
     ``cutoff`` is how alike the two must be, from 0 to 1.
     """
     plain = {_plain(one): one for one in known}
     near = difflib.get_close_matches(_plain(name), plain, 1, cutoff)
-    return f"did you mean {plain[near[0]]}?" if near else otherwise
+    return plain[near[0]] if near else ""
 
 
 def _plain(name: str) -> str:

@@ -40,7 +40,8 @@ class TooMuch(Exception):
 
 def too_deep(node: Node | None = None) -> TooMuch:
     """The exception for a text that is nested too deeply."""
-    return TooMuch(Problem(Severity.ERROR, "too-deep", f"nested more than {MAX_DEPTH} levels deep", node=node))
+    message = f"nested more than {MAX_DEPTH} levels deep"
+    return TooMuch(Problem(Severity.ERROR, "too-deep", message, "an alias must not contain itself", node))
 
 
 class _Composer(CParser):

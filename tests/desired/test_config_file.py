@@ -1,0 +1,143 @@
+from itertools import pairwise
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from reconciler.config import Config
+from reconciler.config_file import ConfigFile, check_names, config_schema, load_config, read_config
+from reconciler.errors import InvalidInput
+
+
+@pytest.fixture(autouse=True)
+def _in_its_own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def write(text, name="reconcile.yaml"):
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def problems(text):
+    write(text)
+    with pytest.raises(InvalidInput) as caught:
+        load_config(None)
+    return [(one.code, one.location.line, one.location.column, one.hint) for one in caught.value.findings]
+
+
+def test_without_a_file_the_defaults_hold():
+    assert load_config(None, ["specs"]) == Config()
+
+
+def test_the_file_beside_the_specs_wins_over_that_of_the_working_directory():
+    write("project: here\n")
+    write("project: beside\n", "specs/reconcile.yml")
+    write("name: web\n", "specs/a.yaml")
+    assert load_config(None, ["specs"]).project == "beside"
+    assert load_config(None, ["specs/a.yaml"]).project == "beside"
+    assert load_config(None, ["elsewhere"]).project == "here"
+    assert load_config(Path("reconcile.yaml"), ["specs"]).project == "here"
+
+
+def test_two_files_beside_different_specs_are_refused():
+    write("", "a/reconcile.yaml")
+    write("", "b/reconcile.yaml")
+    with pytest.raises(InvalidInput, match="more than one"):
+        load_config(None, ["a", "b"])
+
+
+def test_a_file_that_was_named_must_exist():
+    with pytest.raises(InvalidInput, match="does not exist"):
+        load_config(Path("nothing.yaml"))
+
+
+def test_an_empty_file_is_no_mistake():
+    write("# later\n")
+    assert load_config(None) == Config()
+
+
+def test_policies_of_apps_override_the_defaults():
+    write(
+        "defaults: {timeouts: {build: 90m}, on_failure: pin}\n"
+        "apps: {web: {timeouts: {deploy: 5m}, depends_on: [api]}}\n"
+    )
+    policy = load_config(None).policy("web")
+    assert (policy.timeouts.build, policy.timeouts.deploy) == (5400, 300)
+    assert (policy.on_failure, policy.depends_on) == ("pin", ["api"])
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("guard: {}\n", ("unknown-key", 1, 1, "did you mean guards?")),
+        ("defaults:\n  timeout: {}\n", ("unknown-key", 2, 3, "did you mean timeouts?")),
+        ("defaults:\n  health:\n    probe: {pth: /}\n", ("unknown-key", 3, 13, "did you mean path?")),
+        ("apps:\n  web:\n    depend_on: [a]\n", ("unknown-key", 3, 5, "did you mean depends_on?")),
+        ("variables: [A, {name: B, defalt: x}]\n", ("unknown-key", 1, 26, "did you mean default?")),
+        ("variables: [{default: x}]\n", ("missing-key", 1, 13, "add `name: …`")),
+        ("variables: [{name: A, default: 1.4}]\n", ("config-value", 1, 32, "put it in quotes")),
+        ("defaults: {timeouts: {build: soon}}\n", ("config-value", 1, 30, "")),
+        ("defaults: {on_failure: rolback}\n", ("config-value", 1, 24, "")),
+        ("apps: {web: 3}\n", ("config-value", 1, 13, "")),
+        ("apps: {web: {health: {probe: {status: x}}}}\n", ("config-value", 1, 39, "")),
+        ("- 1\n", ("config-value", 1, 1, "")),
+        ("project: a\nproject: b\n", ("duplicate-key", 2, 1, "keep one of the two: a reader takes only one")),
+        ("---\n{}\n---\n{}\n", ("several-documents", 4, 1, "keep one document: remove the `---` between them")),
+    ],
+)
+def test_a_mistake_is_told_at_its_place(text, problem):
+    assert problems(text) == [problem]
+
+
+def test_all_mistakes_are_told_at_once():
+    assert len(problems("guard: 1\nproject: 3\ndefaults: {x: 1}\napps: {web: {y: 2}}\n")) == 4
+
+
+def names(text, known):
+    write(text)
+    return [(one.code, str(one.location), one.hint, one.is_error) for one in check_names(read_config(None), known)]
+
+
+def test_apps_nobody_knows_are_warnings():
+    text = "defaults: {depends_on: [bsae]}\napps:\n  wbe: {}\n  web: {depends_on: [api, aip]}\nmoved: {old: new}\n"
+    assert names(text, ["web", "api", "base"]) == [
+        ("unknown-app", "reconcile.yaml:3:8", "did you mean web?", False),
+        ("unknown-app", "reconcile.yaml:5:14", "", False),
+        ("unknown-app", "reconcile.yaml:4:27", "did you mean api?", False),
+        ("unknown-app", "reconcile.yaml:1:25", "did you mean base?", False),
+    ]
+
+
+def test_apps_that_wait_for_each_other_are_an_error_that_shows_the_circle():
+    write("apps:\n  aa: {depends_on: [bb]}\n  bb: {depends_on: [cc]}\n  cc: {depends_on: [aa]}\n")
+    (finding,) = check_names(read_config(None), ["aa", "bb", "cc"])
+    assert (finding.code, finding.is_error) == ("dependency-cycle", True)
+    circle = finding.message.removeprefix("apps wait for each other: ").split(" → ")
+    waits = {"aa": "bb", "bb": "cc", "cc": "aa"}
+    assert len(circle) == 4
+    assert all(waits[one] == two for one, two in pairwise(circle))
+
+
+def test_what_all_wait_for_need_not_wait_for_itself():
+    assert names("defaults: {depends_on: [base]}\n", ["base", "web"]) == []
+    assert names("apps: {base: {depends_on: [base]}}\n", ["base"])[0][0] == "dependency-cycle"
+
+
+def test_names_can_be_checked_without_a_file():
+    assert check_names(ConfigFile(Config()), ["web"]) == ()
+
+
+def test_the_published_schema_takes_what_the_models_take():
+    schema = config_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    good = {
+        "variables": ["A", {"name": "B"}],
+        "defaults": {"timeouts": {"build": "60m"}},
+        "apps": {"web": {"depends_on": []}},
+    }
+    assert Config.model_validate(good)
+    jsonschema.validate(good, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"apps": {"web": {"depend_on": []}}}, schema)
