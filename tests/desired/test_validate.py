@@ -324,7 +324,8 @@ def test_findings_come_by_place():
 
 WORDS = """
     name services jobs databases envs key value type routes path cors allow_origins ingress rules component redirect
-    match alerts rule domains domain image tag github repo autoscaling min_instance_count max_instance_count schedule kind
+    match alerts rule domains domain image tag github repo autoscaling min_instance_count max_instance_count
+    schedule kind
 """
 SCALARS = st.sampled_from([None, True, -1, 2, "", "a", "${a.B}", "PRIMARY", "SCHEDULED", "SECRET"])
 JUNK = st.recursive(
