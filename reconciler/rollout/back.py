@@ -62,10 +62,17 @@ def _fault(state: RolloutState) -> str:
 
 
 def _candidate(state: RolloutState, options: Options) -> Step:
-    """Validate the candidates in turn; roll back to the first that is valid, else restore the best one's spec."""
+    """Validate the candidates in turn; roll back to the first that is valid, else restore the best one's spec.
+
+    What still serves is never given up for something older: if it cannot be rolled back to, its spec is restored.
+    """
     if APP_PINNED in state.rejected:
         return Finish(blocked(state))
-    if REVISION_LIMIT in state.rejected or len(state.rejected) == len(options.candidates):
+    if options.serving and options.reverted and state.rejected:
+        how = f"deployment {options.candidates[0]} still serves, and the platform made its spec the app's again"
+        return Finish(rolled_back(state, how))
+    exhausted = len(state.rejected) == len(options.candidates)
+    if exhausted or REVISION_LIMIT in state.rejected or (options.serving and state.rejected):
         return _restore(state, options.candidates[0])
     candidate = options.candidates[len(state.rejected)]
     if not state.valid:

@@ -269,12 +269,15 @@ class Options:
     """Where one could go back to: ids of deployments that were active and good, best first.
 
     ``newer``: somebody deployed after the deployment that failed; ``newer_id`` says which, if it carries our spec.
+    ``serving``: the first candidate is what serves now; ``reverted``: and the platform made its spec the app's again.
     """
 
     pin: Pin = Pin.NONE
     newer: bool = False
     newer_id: str = ""
     candidates: tuple[str, ...] = ()
+    serving: bool = False
+    reverted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,8 @@ OPTIONS = (
     Options(newer=True, newer_id="again"),
     Options(candidates=("c1",)),
     Options(candidates=("c1", "c2")),
+    Options(candidates=("c1", "c2"), serving=True),
+    Options(candidates=("c1", "c2"), serving=True, reverted=True),
 )
 CODES = ("", "incompatible_phase", "exceeded_revision_limit", "app_pinned")
 

@@ -1,0 +1,132 @@
+"""What this room needs of others: the platform, and knowledge of specs. Tests put fakes behind these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from reconciler.config import Policy
+from reconciler.desired.model import DesiredApp
+from reconciler.live.models import Deployment, Health, LiveApp, LogLinks, ProbeAnswer, RollbackValidation
+from reconciler.plan.model import Plan
+
+LogType = Literal["BUILD", "DEPLOY", "RUN", "RUN_RESTARTED", "AUTOSCALE_EVENT"]
+
+
+class Platform(Protocol):
+    """The part of `reconciler.live.client.Client` that rollouts use; every method raises `LiveError`."""
+
+    async def find_app(self, name: str) -> LiveApp | None:
+        """The app of that name."""
+
+    async def get_app(self, app_id: str) -> LiveApp:
+        """One app."""
+
+    async def create_app(self, spec: Mapping[str, Any], project_id: str = "") -> LiveApp:
+        """Create an app."""
+
+    async def update_app(
+        self, app_id: str, spec: Mapping[str, Any], *, update_all_source_versions: bool = False
+    ) -> LiveApp:
+        """Replace an app's whole spec."""
+
+    async def delete_app(self, app_id: str) -> None:
+        """Destroy an app."""
+
+    async def list_deployments(self, app_id: str, *, limit: int = 20) -> list[Deployment]:
+        """The newest deployments, newest first."""
+
+    async def get_deployment(self, app_id: str, deployment_id: str) -> Deployment:
+        """One deployment."""
+
+    async def create_deployment(self, app_id: str, *, force_build: bool = False) -> Deployment:
+        """Deploy the app's spec again."""
+
+    async def validate_rollback(self, app_id: str, deployment_id: str, *, skip_pin: bool = False) -> RollbackValidation:
+        """Whether an app can be rolled back to a deployment."""
+
+    async def roll_back(self, app_id: str, deployment_id: str, *, skip_pin: bool = False) -> Deployment:
+        """Roll back: a new deployment, to which the app is pinned."""
+
+    async def commit_rollback(self, app_id: str) -> None:
+        """Keep what was rolled back to, and unpin the app."""
+
+    async def health(self, app_id: str) -> Health:
+        """The health of an app's components."""
+
+    async def logs(
+        self,
+        app_id: str,
+        deployment_id: str = "",
+        component: str = "",
+        *,
+        type: LogType,  # noqa: A002  the API's own name
+        tail_lines: int = 0,
+    ) -> LogLinks:
+        """Where logs are."""
+
+    async def log_tail(self, links: LogLinks, lines: int = 20) -> list[str]:
+        """The last lines of a log; never raises."""
+
+    async def probe(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 10.0,  # noqa: ASYNC109  of this one request, told in the answer instead of raised
+        verify_tls: bool = True,
+    ) -> ProbeAnswer:
+        """Ask an app itself; never raises."""
+
+    def meter(self, key: str) -> AbstractContextManager[None]:
+        """Count the requests sent inside under a key."""
+
+    def metered(self, key: str) -> int:
+        """Requests counted under a key so far."""
+
+
+class Specs(Protocol):
+    """What a rollout must know of specs; `specs.JobSpecs` asks the plan room."""
+
+    def payload(self, live: Mapping[str, Any] | None) -> dict[str, Any]:
+        """What is sent: Git's spec, with what must be carried over from live."""
+
+    def carries(self, spec: Mapping[str, Any]) -> bool:
+        """Whether a live spec is what Git wants."""
+
+    def missing(self, spec: Mapping[str, Any]) -> Sequence[str]:
+        """Human paths of what Git wants and a live spec does not have."""
+
+    def moved(self, app: LiveApp) -> bool:
+        """Whether the app is no longer what the plan was made from."""
+
+    def same(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+        """Whether two live specs mean the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One app's rollout: a plan, or something to go on with.
+
+    ``follow``           a deployment that is under way with our spec, to be followed instead of writing anything
+    ``resume_rollback``  the app is pinned to a rollback that an earlier run began (to ``follow``, if that is named):
+                         judge it and commit it
+    ``roll_back``        a person asks for a rollback, to the deployment ``roll_back_to``, or to the best there is
+    ``rotate``           the secrets whose new value is to be sent
+    ``again``            the command that goes on where this run stops
+    """
+
+    plan: Plan
+    desired: DesiredApp | None
+    policy: Policy = field(default_factory=Policy)
+    project_id: str = ""
+    rotate: frozenset[str] = frozenset()
+    force_build: bool = False
+    follow: str = ""
+    resume_rollback: bool = False
+    roll_back: bool = False
+    roll_back_to: str = ""
+    again: str = "reconcile"
