@@ -13,19 +13,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from reconciler.appspec.shape import SPEC
 from reconciler.documents import is_wrapped, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from dulwich.objects import Commit
     from dulwich.repo import Repo
 
     ReadSpecs = Callable[[str, str], Iterable[tuple[str, Mapping[str, Any]]]]
     """(text, file) -> (app name, spec) of every app in it; texts that cannot be read hold none."""
+
+_Entry: TypeAlias = tuple[int, bytes]
+"""Mode and id of what stands in a folder."""
 
 DEFAULT_COMMITS = 2000
 """Commits that are read before a history counts as too long."""
@@ -34,6 +37,8 @@ SPEC_SUFFIXES = (".yaml", ".yml", ".json")
 _REGULAR = 0o100000
 _FOLDER = 0o040000
 _KIND = 0o170000
+_FOLDERS_KEPT = 32
+"""A folder is asked for again right away: as a parent's, and for every file that stands in it."""
 _MISSING = "objects are missing from the repository (a partial clone, or a damaged one)"
 
 
@@ -93,7 +98,7 @@ class History:
     def __init__(self, repo: Repo, root: Path) -> None:
         self.repo = repo
         self.root = root
-        self._found: dict[tuple[bytes, str], tuple[int, bytes] | None] = {}
+        self._folders: dict[bytes, dict[bytes, _Entry]] = {}
 
     @classmethod
     def open(cls, path: str | Path) -> History | None:
@@ -145,24 +150,41 @@ class History:
         return "" if relative == "." else relative
 
     def revisions(self, path: str | Path, *, limit: int = DEFAULT_COMMITS) -> FileHistory:
-        """The versions of a file, newest first; at most ``limit`` commits are read.
+        """The versions of one file, see `histories`."""
+        return self.histories([path], limit=limit)[0]
 
-        A commit counts where the file differs from every parent's, as ``git log FILE`` counts.
+    def histories(self, paths: Sequence[str | Path], *, limit: int = DEFAULT_COMMITS) -> list[FileHistory]:
+        """The versions of files, each newest first, from one walk that reads at most ``limit`` commits.
+
+        A commit counts where a file differs from every parent's, as ``git log FILE`` counts.
         """
-        inside = self.inside(path)
-        if inside is None:
-            return FileHistory((), "the file stands outside of the repository")
-        found: list[Revision] = []
+        inside = [self.inside(path) for path in paths]
+        found: dict[str, list[Revision]] = {name: [] for name in inside if name is not None}
         walk = _Walk(self, limit)
+        gap = ""
         try:
             for commit in walk:
-                own = self._lookup(commit, inside)
-                before = [self._lookup(parent, inside) for parent in walk.parents(commit)]
-                if own not in before and (own or before):
-                    found.append(Revision(commit.id.decode(), _when(commit), _author(commit), self._text(own)))
+                parents = walk.parents(commit)
+                for name in self._touched(commit, parents, found):
+                    found[name].append(self._revision(commit, self._lookup(commit, name)))
         except _ObjectMissing:
-            return FileHistory(tuple(found), _MISSING)
-        return FileHistory(tuple(found), walk.gap)
+            gap = _MISSING
+        outside = FileHistory((), "the file stands outside of the repository")
+        return [outside if name is None else FileHistory(tuple(found[name]), gap or walk.gap) for name in inside]
+
+    def _touched(self, commit: Commit, parents: Sequence[Commit], names: Iterable[str]) -> Iterator[str]:
+        """The files that differ from what every parent has."""
+        same = {parent.tree == commit.tree for parent in parents}
+        if True in same:
+            return
+        for name in names:
+            own = self._lookup(commit, name)
+            before = [self._lookup(parent, name) for parent in parents]
+            if own not in before and (own or before):
+                yield name
+
+    def _revision(self, commit: Commit, entry: _Entry | None) -> Revision:
+        return Revision(commit.id.decode(), _when(commit), _author(commit), self._text(entry))
 
     def removed_specs(
         self,
@@ -209,24 +231,28 @@ class History:
         except KeyError as error:
             raise _ObjectMissing from error
 
-    def _lookup(self, commit: Commit, inside: str) -> tuple[int, bytes] | None:
+    def _lookup(self, commit: Commit, inside: str) -> _Entry | None:
         """Mode and id of what stands at a path in a commit; None where there is nothing."""
-        key = (commit.tree, inside)
-        if key not in self._found:
-            entry: tuple[int, bytes] | None = (_FOLDER, commit.tree)
-            for part in PurePosixPath(inside).parts:
-                entry = self._children(entry).get(part.encode()) if entry else None
-            self._found[key] = entry
-        return self._found[key]
+        entry: _Entry | None = (_FOLDER, commit.tree)
+        for part in inside.encode().split(b"/") if inside else ():
+            entry = self._children(entry).get(part) if entry else None
+        return entry
 
-    def _children(self, entry: tuple[int, bytes]) -> dict[bytes, tuple[int, bytes]]:
-        """What stands in a folder, by name; nothing for what is no folder."""
+    def _children(self, entry: _Entry) -> dict[bytes, _Entry]:
+        """What stands in a folder, by name; nothing for what is no folder. The last few folders are kept."""
         mode, sha = entry
         if mode & _KIND != _FOLDER:
             return {}
-        return {name: (child_mode, child) for name, child_mode, child in self.stored(sha).iteritems()}
+        known = self._folders.pop(sha, None)
+        if known is None:
+            tree = self.stored(sha)
+            known = {name: tree[name] for name in tree}
+        self._folders[sha] = known
+        if len(self._folders) > _FOLDERS_KEPT:
+            del self._folders[next(iter(self._folders))]
+        return known
 
-    def _text(self, entry: tuple[int, bytes] | None) -> str | None:
+    def _text(self, entry: _Entry | None) -> str | None:
         """The text of a file; None where there is none, or where it is a folder, a link or a submodule."""
         if entry is None or entry[0] & _KIND != _REGULAR:
             return None
