@@ -25,33 +25,50 @@ def routable(spec: Tree) -> list[Tree]:
 def with_ingress(spec: Tree, *, longest_first: bool) -> Tree:
     """The spec with `routes` and `cors` of its components said as ingress rules.
 
-    An `ingress` that the spec has, even an empty one, stays; the components' own routes count for nothing then. Without
-    any, a component without routes gets ``/`` if it is the first and nobody claims it, else ``/`` and its name.
+    An `ingress` that the spec has, even an empty one, stays: declared routes are added behind its rules, and the cors
+    of a component without routes goes to the rules that lead there. Without one, a component without routes gets ``/`` if
+    it is the first and nobody claims it, else ``/`` and its name.
     """
     out = dict(spec)
     for kind in ROUTABLE:
         if spec.get(kind):
             out[kind] = [{key: item[key] for key in item if key not in ("routes", "cors")} for item in spec[kind]]
-    if "ingress" not in spec:
-        rules = _rules(routable(spec))
-        if longest_first:
-            rules.sort(key=lambda rule: -len(rule["match"]["path"]["prefix"]))
-        if rules:
-            out["ingress"] = {"rules": rules}
+    explicit = spec.get("ingress")
+    reachable = routable(spec)
+    if explicit is None:
+        made = [_rule(item, route) for item, route in _routes(reachable)]
+    else:
+        made = [_rule(item, route) for item in reachable for route in item.get("routes") or []]
+    if longest_first:
+        made.sort(key=lambda rule: -len(rule["match"]["path"]["prefix"]))
+    rules = [*_with_cors((explicit or {}).get("rules") or [], reachable), *made]
+    if rules:
+        out["ingress"] = {**(explicit or {}), "rules": rules}
     return out
 
 
-def _rules(reachable: list[Tree]) -> list[Tree]:
+def _routes(reachable: list[Tree]) -> list[tuple[Tree, Tree]]:
+    """Every component with every route it has or is given."""
     claimed = any((route.get("path") or "/") == "/" for item in reachable for route in item.get("routes") or [])
-    rules = []
+    found = []
     for number, item in enumerate(reachable):
         default = "/" if number == 0 and not claimed else f"/{item['name']}"
-        for route in item.get("routes") or [{"path": default}]:
-            component: Tree = {"name": item["name"]}
-            if route.get("preserve_path_prefix"):
-                component["preserve_path_prefix"] = True
-            rule: Tree = {"match": {"path": {"prefix": route.get("path") or "/"}}, "component": component}
-            if item.get("cors"):
-                rule["cors"] = item["cors"]
-            rules.append(rule)
-    return rules
+        found += [(item, route) for route in item.get("routes") or [{"path": default}]]
+    return found
+
+
+def _rule(item: Tree, route: Tree) -> Tree:
+    component: Tree = {"name": item["name"]}
+    if route.get("preserve_path_prefix"):
+        component["preserve_path_prefix"] = True
+    rule: Tree = {"match": {"path": {"prefix": route.get("path") or "/"}}, "component": component}
+    return rule | {"cors": item["cors"]} if item.get("cors") else rule
+
+
+def _with_cors(rules: list[Tree], reachable: list[Tree]) -> list[Tree]:
+    cors = {item["name"]: item["cors"] for item in reachable if item.get("cors") and not item.get("routes")}
+    names = [(rule.get("component") or {}).get("name") for rule in rules]
+    return [
+        {**rule, "cors": cors[name]} if name in cors and "cors" not in rule else rule
+        for name, rule in zip(names, rules, strict=True)
+    ]

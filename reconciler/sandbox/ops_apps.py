@@ -161,13 +161,7 @@ def propose(call: Call) -> Answer:
 
 def _static_apps(call: Call, but: App | None) -> int:
     """How many static apps the account has, besides one."""
-    rows = call.world.tx.sql(
-        "SELECT count(*) FROM apps WHERE id <> ? AND json_array_length(doc, '$.spec.static_sites') > 0 AND "
-        "json_type(doc, '$.spec.services') IS NULL AND json_type(doc, '$.spec.workers') IS NULL AND "
-        "json_type(doc, '$.spec.jobs') IS NULL AND json_type(doc, '$.spec.functions') IS NULL AND "
-        "json_type(doc, '$.spec.databases') IS NULL",
-        but.id if but else "",
-    )
+    rows = call.world.tx.sql("SELECT count(*) FROM apps WHERE is_static AND id <> ?", but.id if but else "")
     return int(rows[0][0])
 
 

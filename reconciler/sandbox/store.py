@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from reconciler.sandbox.catalog import is_static
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -24,8 +26,9 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS apps (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE, due_at REAL,
-    project_id TEXT NOT NULL, doc TEXT NOT NULL, body TEXT);
+    project_id TEXT NOT NULL, is_static INTEGER NOT NULL, doc TEXT NOT NULL, body TEXT);
 CREATE INDEX IF NOT EXISTS apps_due ON apps (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS apps_static ON apps (is_static) WHERE is_static;
 CREATE TABLE IF NOT EXISTS deployments (
     seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, app_id TEXT NOT NULL, kind TEXT NOT NULL, phase TEXT NOT NULL,
     was_active INTEGER NOT NULL, due_at REAL, doc TEXT NOT NULL);
@@ -180,9 +183,10 @@ class Tx:
         app.body = None
         doc = dumps({name: getattr(app, name) for name in _APP_DOC})
         self._run(
-            "INSERT INTO apps (seq, id, name, due_at, project_id, doc) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (seq) DO "
-            "UPDATE SET name = excluded.name, due_at = excluded.due_at, doc = excluded.doc, body = NULL",
-            (app.seq, app.id, app.name, app.due_at, app.project_id, doc),
+            "INSERT INTO apps (seq, id, name, due_at, project_id, is_static, doc) VALUES (?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (seq) DO UPDATE SET name = excluded.name, due_at = excluded.due_at, "
+            "is_static = excluded.is_static, doc = excluded.doc, body = NULL",
+            (app.seq, app.id, app.name, app.due_at, app.project_id, is_static(app.spec), doc),
         )
 
     def keep_body(self, app_id: str, body: str) -> None:

@@ -1,0 +1,114 @@
+"""The sandbox on a port, for the platform's own clients and for other processes.
+
+uvicorn is imported only when something is served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from reconciler.sandbox.box import Sandbox
+from reconciler.sandbox.refusal import ConnectionLost
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import uvicorn
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from reconciler.sandbox.settings import Settings
+
+
+class Dropping:
+    """An ASGI app around the sandbox that turns `ConnectionLost` into a connection that really breaks.
+
+    ``transports`` are the open connections by the client's address; the server's protocol keeps them.
+    """
+
+    def __init__(self, app: ASGIApp, transports: dict[tuple[str, int], asyncio.Transport]) -> None:
+        self._app = app
+        self._transports = transports
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or break its connection."""
+        try:
+            await self._app(scope, receive, send)
+        except ConnectionLost:
+            self._transports[tuple(scope["client"])].abort()
+            while (await receive())["type"] != "http.disconnect":  # the server learns of it in its own time
+                pass
+
+
+def make_server(
+    box: Sandbox, host: str, port: int, ready: Callable[[str], None] | None = None, **options: Any
+) -> uvicorn.Server:
+    """A server for a sandbox; run it with ``run()`` or, on a loop, with ``await serve()``.
+
+    Args:
+        box: what is served; give it ``base_url=None`` so that links begin with the address a client used.
+        host: the address to listen on.
+        port: the port, 0 for any that is free.
+        ready: called with the sandbox's URL once it listens.
+        options: further settings of ``uvicorn.Config``.
+    """
+    import uvicorn
+    from uvicorn.protocols.http.h11_impl import H11Protocol
+
+    transports: dict[tuple[str, int], asyncio.Transport] = {}
+
+    class Protocol(H11Protocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+            super().connection_made(transport)
+            if self.client:
+                transports[self.client] = transport
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            if self.client:
+                transports.pop(self.client, None)
+            super().connection_lost(exc)
+
+    class Server(uvicorn.Server):
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if ready and self.servers:
+                bound = self.servers[0].sockets[0].getsockname()
+                shown = "127.0.0.1" if bound[0] in ("0.0.0.0", "::") else bound[0]  # noqa: S104 - compared, not bound
+                ready(f"http://[{shown}]:{bound[1]}" if ":" in shown else f"http://{shown}:{bound[1]}")
+
+    return Server(
+        uvicorn.Config(
+            Dropping(box.asgi, transports),
+            host=host,
+            port=port,
+            http=Protocol,
+            lifespan="off",
+            proxy_headers=False,
+            **{"log_level": "warning", "access_log": False, "server_header": False, **options},
+        )
+    )
+
+
+def serve(
+    path: Path | None,
+    host: str = "127.0.0.1",
+    port: int = 8484,
+    settings: Settings | None = None,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve a sandbox until SIGINT or SIGTERM.
+
+    Args:
+        path: where its state is kept; None: in memory.
+        host: the address to listen on.
+        port: the port, 0 for any that is free.
+        settings: how it behaves; None: as the file says.
+        ready: called with the sandbox's URL once it listens.
+    """
+    box = Sandbox(path, settings=settings, base_url=None, sleep=asyncio.sleep)
+    try:
+        make_server(box, host, port, ready).run()
+    finally:
+        box.close()
