@@ -1,20 +1,23 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 
 from reconciler.errors import InvalidInput, PlanMismatch, ReconcileError, TransportFailed
 from reconciler.findings import Finding, Location, Severity
 from reconciler.github.context import Context
 from reconciler.github.inputs import Inputs, Mode
 from reconciler.github.report import NOTHING_KNOWN, Result
-from reconciler.plan.model import Action, Plan, PlanReport, SyncStatus
+from reconciler.plan.model import Action, Change, ChangeKind, Cost, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import Outcome, OutcomeKind, RolloutRecord, RolloutReport
+from reconciler.views import markdown
 from tests.github.runner import ACTION, Runner
 from tests.github.test_outputs import read_outputs
 from tests.github.world import NEW, OLD, pull_event
@@ -140,12 +143,12 @@ def test_what_the_tool_does_is_asked_for_with_the_inputs(runner: Runner) -> None
 
 
 def test_a_fork_without_secrets_is_validated_offline_and_the_summary_says_why(runner: Runner, fake: FakeGitHub) -> None:
-    tool = Tool(Result(exit_code=0, markdown=lambda limit: "3 specs are fine"[:limit]))
+    tool = Tool(Result(exit_code=3, markdown=lambda limit: "1 spec is broken"[:limit]))
     step = runner.step(tool, "pull_request", pull_event(head="stranger/shop"), token="")
     assert tool.asked[0][0].mode is Mode.VALIDATE
-    assert step.exit_code == 0
+    assert step.exit_code == 3
     assert "**No plan:** this pull request comes from a fork" in step.summary
-    assert "3 specs are fine" in step.summary
+    assert "1 spec is broken" in step.summary
     assert (fake.writes(), step.warnings) == ([], [])
 
 
@@ -226,6 +229,16 @@ def test_a_bug_and_an_interruption_leave_outputs_and_go_on_up(
         runner.step(Tool(error), "push", push(OLD), mode="apply")
     assert read_outputs((runner.last / "output").read_text())["exit-code"] == exit_code
     assert (runner.last / "summary").read_text().startswith("### reconcile failed")
+
+
+def test_an_apply_that_broke_off_is_told_on_the_merged_pull_request_a_plan_that_did_is_only_red(
+    runner: Runner, fake: FakeGitHub
+) -> None:
+    runner.step(Tool(ReconcileError("no answer")), "pull_request", pull_event())
+    assert not fake.comments
+    fake.merge(7, NEW)
+    runner.step(Tool(ReconcileError("no answer")), "push", push(NEW), sha=NEW, mode="apply")
+    assert "no answer" in said(fake)
 
 
 def test_an_input_that_cannot_be_ends_with_64_and_touches_nothing(runner: Runner, fake: FakeGitHub) -> None:
@@ -335,3 +348,50 @@ def test_the_defaults_of_action_yml_are_those_of_the_code() -> None:
     from tests.github.runner import input_variables
 
     assert inputs.parse(input_variables({}, token="")) == Inputs()
+
+
+HOSTILE = [
+    "`code` ``` fence",
+    "</details></summary><h1>out</h1>",
+    "@everyone @acme/admins #1",
+    "::error::red",
+    "nul \x00 and \u202egnirts\u202c",
+    "[click](https://evil.example) <https://evil.example> https://evil.example",
+    "![img](https://evil.example/x.png)",
+    "<!-- reconcile:comment key=stolen -->",
+    "x" * 70_000,
+]
+
+
+def hostile_plan(number: int) -> Plan:
+    changes = tuple(
+        Change(("services", "web", "envs", f"KEY{index}", "value"), ChangeKind.CHANGED, "before", value)
+        for index, value in enumerate(HOSTILE if number % 100 == 0 else HOSTILE[:-1])
+    )
+    name = f"app-{number}"
+    return Plan(name, SyncStatus.OUT_OF_SYNC, Action.UPDATE, changes=changes, reason=HOSTILE[1], cost=Cost(5.0, 12.0))
+
+
+@pytest.mark.parametrize("apps", [1, 300])
+def test_a_fleet_of_hostile_specs_makes_a_comment_within_the_limit_that_does_nothing(
+    runner: Runner, fake: FakeGitHub, apps: int
+) -> None:
+    report = PlanReport(tuple(hostile_plan(number) for number in range(apps)))
+    tool = Tool(Result(exit_code=0, plan=report, markdown=lambda limit: markdown.plan(report, limit=limit)))
+    step = runner.step(tool, "pull_request", pull_event(), environment="production")
+    body = said(fake)
+    assert len(body) <= 65_536
+    assert len(step.summary.encode()) <= 1024 * 1024
+    assert f"{apps:,} to update" in body
+    html = MarkdownIt("gfm-like", {"linkify": False}).render(body.partition("\n")[2])
+    # What GitHub would make of it: our own run link and nothing else to click, load, or leave the page's structure.
+    assert re.findall(r'(?:href|src)="([^"]*)"', html) == [
+        f"https://github.example/acme/shop/actions/runs/{runner.run_id}"
+    ]
+    assert "<h1>" not in html
+    assert html.count("<details") == html.count("</details>")
+    outside = re.sub(r"<(pre|code)\b.*?</\1>", "", html, flags=re.DOTALL)
+    assert "@everyone" not in outside
+    assert not any(character in body for character in "\x00\u202e\u202c")
+    runner.step(tool, "pull_request", pull_event(), environment="production")
+    assert len(fake.comments_by()) == 1

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from reconciler.github.api import GitHub, GitHubError
 from tests.github.world import asked
@@ -129,6 +129,14 @@ def test_a_query_that_graphql_refuses_is_an_error() -> None:
     fake.tokens["gh-token"].graphql = False
     with pytest.raises(GitHubError, match="refuses the query"):
         asked(fake, lambda github: github.query("query { viewer { login } }"))
+
+
+def test_a_repository_that_was_renamed_is_followed_for_reading() -> None:
+    fake = FakeGitHub()
+    number = fake.add_comment(7, "hello")
+    fake.refuse("GET", "/repos/acme/old/issues/7/comments", Response(status_code=301, headers={"location": COMMENTS}))
+    found, _ = asked(fake, lambda github: github.get("/repos/acme/old/issues/7/comments"))
+    assert [entry["id"] for entry in found] == [number]
 
 
 class Broken(httpx.AsyncBaseTransport):
