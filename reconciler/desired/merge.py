@@ -3,8 +3,8 @@
 Comments, order, quoting, anchors and formatting of everything else stay byte for byte; declared variables stay where
 what they bring is what live has. What differs is not decided here: the caller compares, as a plan does, and tells the
 paths by identity. Every result is read again and compared before it is given back; where a text cannot be changed
-piece by piece (a key that comes from a merge, an anchor whose other uses must not change), the document is written
-anew, and only the comments before it are kept.
+piece by piece (a key to remove that comes from a merge, an anchor whose other uses must not change), the document is
+written anew as an import without a file would, and of its comments only those before it are kept.
 """
 
 from __future__ import annotations
