@@ -1,0 +1,259 @@
+"""What a comparison may leave out of account, decided before anything is compared.
+
+A desired tree says what Git wants, and leaves much unsaid: ciphertext it cannot know, values the platform chooses,
+paths the policy ignores. `align` fills those in from live, so that what still differs afterwards is a difference; and
+it says which live values must be carried into what is sent for that to be true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.appspec.shape import SPEC, Field, Listing, Record, Shape
+from reconciler.plan.canonical import Opaque, Tree
+from reconciler.plan.model import Note
+from reconciler.plan.routes import settle_ingress
+
+Path = tuple[str, ...]
+
+KEPT = "ciphertext cannot be compared"
+ROTATED = "the new value is sent"
+IGNORED = "differs from Git, left as it is"
+
+_ABSENT: Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What is known about secrets beyond the specs.
+
+    ``rotate``: entries such as ``STRIPE_KEY``, ``api/STRIPE_KEY`` or a whole path: their new value is to be sent.
+    ``changed``: paths whose plaintext is known to differ from what was sent last (fingerprints).
+    """
+
+    rotate: frozenset[str] = frozenset()
+    changed: frozenset[Path] = frozenset()
+
+    def rotates(self, path: Path) -> frozenset[str]:
+        """The entries that name a secret at this path."""
+        return frozenset(entry for entry in self.rotate if _names(entry, path))
+
+
+@dataclass(slots=True)
+class _Walk:
+    """What the walk gathers."""
+
+    secrets: Secrets
+    notes: list[Note] = field(default_factory=list)
+    carried: list[Path] = field(default_factory=list)
+    rotated: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """Two trees of which every difference counts.
+
+    ``carried``: paths whose live value must be sent in place of Git's, or without one in Git (kept secrets, ignored
+    paths); where live has nothing, Git's is left out. ``rotated``: the entries of `Secrets.rotate` that had an effect.
+    """
+
+    desired: Tree
+    live: Tree
+    notes: tuple[Note, ...] = ()
+    carried: tuple[Path, ...] = ()
+    rotated: frozenset[str] = frozenset()
+
+
+def align(desired: Tree, live: Tree, *, ignore: Collection[str] = (), secrets: Secrets | None = None) -> Aligned:
+    """The canonical trees of Git and live, made comparable; neither is changed.
+
+    ``ignore`` are JSON pointers by identity, such as ``/services/web/instance_count``; a part that is ``*`` stands for
+    every name, and whatever lies below is ignored with it.
+    """
+    walk = _Walk(secrets or Secrets())
+    if desired == live:
+        return Aligned(desired, live)
+    desired, live = settle_ingress(desired, live)
+    for pointer in ignore:
+        desired = _ignored(SPEC, (desired, live), segments(pointer), (), walk)
+    desired = _record(SPEC, desired, live, (), walk)
+    notes = tuple(sorted(walk.notes, key=lambda note: (note.path, note.kind)))
+    return Aligned(desired, live, notes, tuple(walk.carried), frozenset(walk.rotated))
+
+
+def segments(pointer: str) -> Path:
+    """The parts of a JSON pointer (RFC 6901)."""
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
+
+
+def _names(entry: str, path: Path) -> bool:
+    """Whether the parts of an entry stand in the path, in that order: ``api/KEY`` in services/api/envs/KEY/value."""
+    rest = iter(path)
+    return all(part in rest for part in entry.split("/"))
+
+
+# --- what the platform chooses, and secrets --------------------------------------------------------------------------
+
+
+def _record(record: Record, desired: Tree, live: Tree, path: Path, walk: _Walk) -> Tree:
+    """The desired record with what it leaves to live; the same object if there is nothing of the kind."""
+    desired = _left_to_live(record, desired, live)
+    out = desired
+    for name, theirs in live.items():
+        ours = desired.get(name, _ABSENT)
+        spec = record.fields.get(name)
+        if spec is None or ours == theirs:
+            continue
+        taken = _field(spec, (desired, ours, theirs), (*path, name), walk)
+        if taken is not ours:
+            out = dict(desired) if out is desired else out
+            out[name] = taken
+    return out
+
+
+def _left_to_live(record: Record, desired: Tree, live: Tree) -> Tree:
+    """Fields of one component that depend on each other."""
+    if "autoscaling" in desired and "instance_count" in live:
+        return {**desired, "instance_count": live["instance_count"]}
+    if record.title == "Service":
+        return _with_port(desired, live)
+    return desired
+
+
+def _with_port(desired: Tree, live: Tree) -> Tree:
+    """The variable PORT that the platform adds for http_port where a service has none (API reference, http_port)."""
+    theirs, ours = live.get("envs"), desired.get("envs", {})
+    if not isinstance(theirs, dict) or not isinstance(ours, dict) or "PORT" in ours:
+        return desired
+    port = theirs.get("PORT")
+    if (
+        not isinstance(port, dict)
+        or port.keys() - {"key", "value", "scope"}
+        or port.get("value") != str(live.get("http_port", 8080))
+    ):
+        return desired
+    return {**desired, "envs": {**ours, "PORT": port}}
+
+
+def _field(spec: Field, values: tuple[Tree, Any, Any], path: Path, walk: _Walk) -> Any:
+    """The desired value of one field that differs from live's; ``values``: the desired record, its value, live's."""
+    desired, ours, theirs = values
+    if spec.secret or spec.secret_when_typed:
+        if ours is _ABSENT and spec.secret_when_typed and desired.get("type") != "SECRET":
+            return ours
+        return _secret(ours, theirs, path, walk)
+    if ours is _ABSENT and spec.server_chosen:
+        return theirs
+    shape = spec.shape
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        if isinstance(shape, Record):
+            return _record(shape, ours, theirs, path, walk)
+        if isinstance(shape, Listing) and shape.identity:
+            return _items(shape, ours, theirs, path, walk)
+    return ours
+
+
+def _items(listing: Listing, ours: Tree, theirs: Tree, path: Path, walk: _Walk) -> Tree:
+    assert isinstance(listing.item, Record)
+    out = dict(ours)
+    for key, item in theirs.items():
+        mine = ours.get(key)
+        if isinstance(mine, dict) and isinstance(item, dict) and mine != item:
+            out[key] = _record(listing.item, mine, item, (*path, key), walk)
+    return out
+
+
+def _secret(ours: Any, theirs: Any, path: Path, walk: _Walk) -> Any:
+    """A secret that differs from live's, or may."""
+    if not isinstance(theirs, Opaque):
+        # Live does not know this as a secret yet. That it becomes one is a change; its value, if the same, is none.
+        return theirs if isinstance(ours, Opaque) and ours.holds(theirs) else ours
+    if ours is _ABSENT:
+        walk.carried.append(path)
+        return theirs
+    if not isinstance(ours, Opaque) or ours.is_ciphertext or not theirs.is_ciphertext:
+        return ours
+    if entries := walk.secrets.rotates(path):
+        walk.rotated |= entries
+        walk.notes.append(Note(path, "rotated", ROTATED))
+        return ours
+    if path in walk.secrets.changed:
+        return ours
+    walk.notes.append(Note(path, "kept", KEPT))
+    walk.carried.append(path)
+    return theirs
+
+
+# --- ignored paths ---------------------------------------------------------------------------------------------------
+
+
+def _ignored(shape: Shape | None, pair: tuple[Any, Any], rest: Path, path: Path, walk: _Walk) -> Any:
+    """The desired part with live's value at an ignored path; ``pair``: the desired and the live part."""
+    ours, theirs = pair
+    if isinstance(ours, tuple) and isinstance(theirs, tuple):
+        return _ignored_item(shape, (ours, theirs), rest, path, walk)
+    if not isinstance(ours, dict) or not isinstance(theirs, dict) or not rest:
+        return ours
+    head, *below = rest
+    out = ours
+    for key in sorted(ours.keys() | theirs.keys()) if head == "*" else [head]:
+        mine, live = ours.get(key, _ABSENT), theirs.get(key, _ABSENT)
+        if mine == live:
+            continue
+        inner, empty = _below(shape, key)
+        here = (*path, key)
+        if not below:
+            taken = live
+            walk.notes.append(Note(here, "ignored", IGNORED))
+            walk.carried.append(here)
+        else:
+            parts = (_or_empty(mine, empty), _or_empty(live, empty))
+            taken = _ignored(inner, parts, tuple(below), here, walk)
+            taken = mine if taken is parts[0] else taken
+        if taken is not mine:
+            out = {name: value for name, value in out.items() if name != key}
+            if taken is not _ABSENT and not (taken == {} and empty):
+                out[key] = taken
+    return out
+
+
+def _ignored_item(
+    shape: Shape | None, pair: tuple[tuple[Any, ...], tuple[Any, ...]], rest: Path, path: Path, walk: _Walk
+) -> tuple[Any, ...]:
+    """The same within an item of an ordered list, which has no name: by its index."""
+    ours, theirs = pair
+    head, *below = rest
+    index = int(head) if head.isdigit() else len(ours)
+    if not below or index >= min(len(ours), len(theirs)):
+        return ours
+    inner = shape.item if isinstance(shape, Listing) else None
+    taken = _ignored(inner, (ours[index], theirs[index]), tuple(below), (*path, head), walk)
+    return (*ours[:index], taken, *ours[index + 1 :])
+
+
+def _below(shape: Shape | None, key: str) -> tuple[Shape | None, bool]:
+    """The shape under a key, and whether leaving it out means the same as its being empty."""
+    if isinstance(shape, Listing):
+        return shape.item, False
+    spec = shape.fields.get(key) if isinstance(shape, Record) else None
+    if spec is None:
+        return None, False
+    keyed = isinstance(spec.shape, Listing) and bool(spec.shape.identity)
+    return spec.shape, keyed or spec.default == {}
+
+
+def _or_empty(value: Any, empty: bool) -> Any:
+    return {} if value is _ABSENT and empty else value
+
+
+def plaintext_secrets(tree: Mapping[str, Any], path: Path = ()) -> dict[Path, Opaque]:
+    """Every secret of a canonical tree that is not ciphertext, by path: what fingerprints are made of."""
+    out: dict[Path, Opaque] = {}
+    for name, value in tree.items():
+        if isinstance(value, Opaque) and not value.is_ciphertext:
+            out[(*path, name)] = value
+        elif isinstance(value, dict):
+            out |= plaintext_secrets(value, (*path, name))
+    return out
