@@ -97,7 +97,7 @@ class Merger:
         node, shape = entry.value, field.shape if field else None
         if node.kind == "mapping" and isinstance(have, Mapping) and isinstance(want, Mapping) and node.entries:
             return self.mapping(node, have, want, shape if isinstance(shape, Record) else None, trie)
-        if node.kind == "sequence" and isinstance(have, list) and isinstance(want, list) and node.entries:
+        if node.kind == "sequence" and isinstance(have, list) and isinstance(want, list) and want and node.entries:
             return self._sequence(node, have, want, shape if isinstance(shape, Listing) else None, trie)
         return self._replaced(parent, entry, want, field)
 
@@ -105,7 +105,7 @@ class Merger:
         if entry.explicit:
             raise CannotEdit
         value = tidy(want, field.shape if field else None)
-        if value in ([], None):
+        if value is None or (value == [] and field is not None):
             return _ABSENT
         self.edits.replace_value(parent, entry, value)
         return bare(value)

@@ -17,10 +17,10 @@ import yaml
 from reconciler.appspec.shape import SPEC
 from reconciler.desired.changes import ALL, All, Merger, Trie
 from reconciler.desired.edits import CannotEdit, Edits
-from reconciler.desired.export import export_spec
+from reconciler.desired.export import export_spec, tidy
 from reconciler.desired.model import DesiredApp
 from reconciler.desired.source import Source, sources
-from reconciler.desired.writing import Style
+from reconciler.desired.writing import Style, json_text
 from reconciler.documents import parse
 
 Path = tuple[str, ...]
@@ -58,7 +58,7 @@ def _merged(
     edits = Edits(text, _style(app, root))
     merger = Merger(edits)
     try:
-        expected = merger.mapping(root, spec, live, SPEC, _trie(spec, paths))
+        expected = merger.mapping(root, spec, live, SPEC, _trie(spec, live, paths))
         out = edits.applied()
         found = _spec(app, out)
     except (CannotEdit, yaml.YAMLError):
@@ -106,8 +106,8 @@ def _spec(app: DesiredApp, text: str) -> Any:
     return data.get(app.wrapper[1:]) if app.wrapper and isinstance(data, dict) else data
 
 
-def _trie(spec: Mapping[str, Any], paths: Iterable[Path]) -> Trie:
-    """The paths as a tree. Where ingress differs from what components' routes say, the routes go with it."""
+def _trie(spec: Mapping[str, Any], live: Mapping[str, Any], paths: Iterable[Path]) -> Trie:
+    """The paths as a tree. Where ingress differs, the routes of components that say the same go with it."""
     trie: Trie = {}
 
     def add(path: Path) -> None:
@@ -122,7 +122,7 @@ def _trie(spec: Mapping[str, Any], paths: Iterable[Path]) -> Trie:
     for path in paths:
         add(path)
     if "ingress" in trie:
-        routed = _routed(spec)
+        routed = _routed(spec) + _routed(live)
         for path in routed:
             add(path)
         if routed:
@@ -165,9 +165,8 @@ def _rewritten(app: DesiredApp, text: str, live: Mapping[str, Any]) -> str:
     node = _root(app, text)
     newline = "\r\n" if "\r\n" in text else "\n"
     if app.file.endswith(".json") or node.flow:
-        import json
-
-        whole = json.dumps({app.wrapper[1:]: live} if app.wrapper else live, indent=2, ensure_ascii=False)
+        tidied = tidy(live)
+        whole = json_text({app.wrapper[1:]: tidied} if app.wrapper else tidied, indent=2)
         return text[: root.start] + whole.replace("\n", newline) + text[root.end :]
     lines = export_spec(live, style=_style(app, node)).rstrip("\n").split("\n")
     new = newline.join(" " * node.column + line if line else "" for line in lines).lstrip(" ")

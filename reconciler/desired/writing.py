@@ -120,10 +120,16 @@ def bare(value: Any) -> Any:
             return value
 
 
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """A value as JSON that is YAML, too: what YAML does not allow as it is stands as an escape."""
+    text = dumps(bare(value), ensure_ascii=False, indent=indent)
+    return _NOT_IN_BLOCK.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
 def inline(value: Any, *, json: bool = False) -> str:
     """Any value within brackets, on one line."""
     if json:
-        return dumps(bare(value), ensure_ascii=False)
+        return json_text(value)
     match value:
         case Noted():
             return inline(value.value)

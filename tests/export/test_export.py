@@ -111,7 +111,7 @@ def test_what_means_something_else_when_left_out_stays() -> None:
     assert paths(app(out).spec, live) == []
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(specs)
 def test_what_is_exported_reads_back_as_it_was(spec: dict) -> None:
     assert paths(app(export_spec(spec)).spec, spec) == []

@@ -158,7 +158,7 @@ def test_blocks_of_text_keep_every_character(block: str) -> None:
     assert meaning(format_text(flush)) == meaning(flush)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(specs, st.sampled_from([None, False, True]), st.integers(2, 6), st.booleans())
 def test_formatting_never_changes_the_meaning_and_twice_is_once(
     spec: dict, flow: bool | None, indent: int, wide: bool
@@ -172,7 +172,7 @@ def test_formatting_never_changes_the_meaning_and_twice_is_once(
     assert format_text(out) == out
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(specs, st.integers(1, 3), st.lists(st.tuples(st.integers(0, 200), st.integers(0, 6)), max_size=6))
 def test_no_comment_is_ever_lost(spec: dict, indent: int, places: list[tuple[int, int]]) -> None:
     lines = yaml.dump(spec, indent=indent + 1, sort_keys=False, width=10_000, Dumper=yaml.CSafeDumper).split("\n")

@@ -314,7 +314,7 @@ def test_a_byte_order_mark_stays(tmp_path: Path, mark: bytes) -> None:
     assert (tmp_path / "new.yaml").read_bytes() == "name: é\n".encode()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(specs, specs, st.sampled_from([None, False, True]), st.booleans())
 def test_whatever_stands_and_whatever_is_live_they_agree_afterwards(
     have: dict, want: dict, flow: bool | None, own: bool
