@@ -21,11 +21,13 @@ LINES = 20
 
 
 def failing_step(steps: Iterable[ProgressStep]) -> ProgressStep | None:
-    """The innermost step that failed; of several, the first that says why."""
+    """The innermost step that failed; of several, the first that names a component and says why."""
     failed = [step for step in _walk(steps) if step.status == "ERROR"]
-    return next((step for step in failed if step.reason and (step.reason.code or step.reason.message)), None) or (
-        failed[0] if failed else None
-    )
+
+    def silence(step: ProgressStep) -> tuple[bool, bool]:
+        return (not (step.reason and (step.reason.code or step.reason.message)), not step.component_name)
+
+    return min(failed, key=silence, default=None)
 
 
 def _walk(steps: Iterable[ProgressStep]) -> Iterator[ProgressStep]:
@@ -41,17 +43,20 @@ def summary(deployment_id: str, failure: Failure) -> str:
     return f"deployment {deployment_id} failed" + (f": {said}" if said else "")
 
 
-async def collect(client: Platform, app_id: str, deployment_id: str, unhealthy: str) -> Failure:
+async def collect(
+    client: Platform, app_id: str, deployment_id: str, *, unhealthy: str = "", component: str = ""
+) -> Failure:
     """What can be learnt of a failed deployment; what cannot is left empty.
 
-    ``unhealthy`` says why an active deployment is judged to have failed; empty for one in the phase ERROR.
+    ``unhealthy`` says why an active deployment is judged to have failed, and ``component`` which of its components
+    did; both are empty for one in the phase ERROR.
     """
     try:
         deployment = await client.get_deployment(app_id, deployment_id)
     except LiveError as problem:
-        return Failure(message=unhealthy or f"its steps could not be read: {problem.message}")
+        return Failure(component=component, message=unhealthy or f"its steps could not be read: {problem.message}")
     step = failing_step(deployment.progress.steps if deployment.progress else ())
-    component = step.component_name if step else ""
+    component = component or (step.component_name if step else "")
     lines, links = await _log(client, app_id, deployment, component, during=_log_types(step, unhealthy))
     reason = step.reason if step else None
     return Failure(

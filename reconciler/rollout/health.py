@@ -55,10 +55,11 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One reading of one source."""
+    """One reading of one source; ``component`` is the one that it is about."""
 
     grade: Grade
     reason: str = ""
+    component: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +112,14 @@ def _grade_component(name: str, component: ComponentHealth | None, rules: Rules)
     state = component.state if component else ComponentState.UNKNOWN
     match state:
         case ComponentState.UNHEALTHY:
-            return Sample(Grade.BAD, f"{name} is unhealthy")
+            return Sample(Grade.BAD, f"{name} is unhealthy", name)
         case ComponentState.HEALTHY | ComponentState.UNKNOWN:
             ready, desired = (component.replicas_ready, component.replicas_desired) if component else (None, None)
             if ready is not None and desired is not None and ready < desired:
-                return Sample(Grade.SHORT, f"{name} has {ready} of {desired} replicas ready")
+                return Sample(Grade.SHORT, f"{name} has {ready} of {desired} replicas ready", name)
             if state is ComponentState.UNKNOWN and not rules.unknown_is_healthy:
-                return Sample(Grade.UNKNOWN, f"the health of {name} is not known")
-            return Sample(Grade.GOOD, f"{name} is {state.value.lower()}")
+                return Sample(Grade.UNKNOWN, f"the health of {name} is not known", name)
+            return Sample(Grade.GOOD, f"{name} is {state.value.lower()}", name)
         case _:
             assert_never(state)
 
@@ -187,18 +188,19 @@ def judge(evidence: Evidence, rules: Rules, expected: tuple[str, ...]) -> Verdic
     if grade is Grade.GOOD and stretch >= rules.soak:
         return Verdict(Judgement.HEALTHY, f"healthy for {rules.soak:g} s")
     if grade is Grade.BAD and stretch >= rules.tolerance:
-        return Verdict(Judgement.UNHEALTHY, f"{_reason(evidence)}, for {stretch:g} s")
+        return Verdict(Judgement.UNHEALTHY, f"{worst(evidence).reason}, for {stretch:g} s")
     budget = rules.health + (rules.soak + UNCONFIRMED if grade is Grade.GOOD else 0.0)
     if evidence.age < budget:
-        return Verdict(Judgement.WAITING, _reason(evidence))
+        return Verdict(Judgement.WAITING, worst(evidence).reason)
     if grade in (Grade.SHORT, Grade.BAD):
-        return Verdict(Judgement.UNHEALTHY, f"{_reason(evidence)} after {rules.health:g} s")
+        return Verdict(Judgement.UNHEALTHY, f"{worst(evidence).reason} after {rules.health:g} s")
     return Verdict(Judgement.UNKNOWN, f"its health could not be learnt within {rules.health:g} s")
 
 
-def _reason(evidence: Evidence) -> str:
+def worst(evidence: Evidence) -> Sample:
+    """The worst of the latest readings."""
     samples = [sample for sample in (evidence.components, evidence.probe) if sample]
-    return max(samples, key=lambda sample: sample.grade).reason if samples else "nothing is known yet"
+    return max(samples, key=lambda sample: sample.grade, default=Sample(Grade.UNKNOWN, "nothing is known yet"))
 
 
 class Source(StrEnum):

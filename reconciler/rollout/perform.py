@@ -15,7 +15,7 @@ from reconciler.rollout import writing
 from reconciler.rollout.candidates import candidates
 from reconciler.rollout.context import Context
 from reconciler.rollout.failure import collect, summary
-from reconciler.rollout.health import components_with_health, judge, probe_problem
+from reconciler.rollout.health import components_with_health, judge, probe_problem, worst
 from reconciler.rollout.sightings import deployments_of, new_ones, ours_among, pinned_id
 from reconciler.rollout.state import (
     Adopted,
@@ -25,6 +25,7 @@ from reconciler.rollout.state import (
     HealthSeen,
     Options,
     PhaseSeen,
+    Pin,
     PinSeen,
     ProbeSeen,
     RolloutState,
@@ -213,17 +214,27 @@ def _back_read(step: ReadBack, context: Context) -> BackRead:
     seen, specs = context.seen, context.specs
     app = seen.app
     assert app is not None
-    active = app.active_deployment
-    if active is None or active.id in seen.known or seen.is_older(active.id, step.deployment_id):
-        standing = Standing.OURS if active and active.id == step.deployment_id else Standing.BEFORE
-    else:
-        standing = Standing.OURS if active.id == step.deployment_id else Standing.OTHER
-    if standing is Standing.OURS and active is not None and context.job.desired is not None:
+    standing = _standing(step, app, context)
+    if standing is Standing.OURS and context.job.desired is not None:
         for path in specs.missing(app.spec):
             context.recorder.warn(f"{path} was sent, and the platform did not keep it")
-        if not specs.carries(active.spec):
-            context.recorder.warn(f"deployment {active.id} is active, but does not carry the spec that was asked for")
+        if app.active_deployment and not specs.carries(app.active_deployment.spec):
+            warning = f"deployment {step.deployment_id} is active, but does not carry the spec that was asked for"
+            context.recorder.warn(warning)
     return BackRead(standing)
+
+
+def _standing(step: ReadBack, app: LiveApp, context: Context) -> Standing:
+    seen, active, running = context.seen, app.active_deployment, app.running_deployment
+    if seen.pin_of(app) is Pin.OTHER:
+        return Standing.PINNED
+    if active is None:
+        return Standing.BEFORE
+    if active.id == step.deployment_id:
+        replaced = running is not None and not context.specs.same(running.spec, active.spec)
+        return Standing.OTHER if replaced else Standing.OURS
+    before = active.id in seen.known or seen.is_older(active.id, step.deployment_id)
+    return Standing.BEFORE if before else Standing.OTHER
 
 
 # ---- going back ---------------------------------------------------------------------------------------------------
@@ -246,10 +257,12 @@ async def _prepare(
 async def _collect(step: CollectFailure, state: RolloutState, context: Context) -> Seen:
     leg = state.leg
     assert leg is not None
-    unhealthy = ""
+    unhealthy, component = "", ""
     if leg.phase is Phase.ACTIVE:
         unhealthy = judge(leg.evidence, state.goal.rules, leg.components).reason
-    failure = await collect(context.client, context.seen.app_id, step.deployment_id, unhealthy)
+        component = worst(leg.evidence).component
+    found = collect(context.client, context.seen.app_id, leg.id, unhealthy=unhealthy, component=component)
+    failure = await found
     told = context.recorder.failed(failure)
     return Collected(summary(step.deployment_id, told))
 

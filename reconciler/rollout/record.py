@@ -101,6 +101,7 @@ class Recorder:
         self._on_event = on_event
         self._decisions: list[Decision] = []
         self._deployments: dict[str, DeploymentRecord] = {}
+        self._current = ""
         self._warnings: dict[str, None] = {}
         self._shown: tuple[str, int, int] = ("", 0, 0)
         self._redact = Redactor()
@@ -125,21 +126,25 @@ class Recorder:
 
     def following(self, deployment_id: str, role: Role) -> None:
         """A deployment belongs to this rollout from now on."""
+        self._leave()
+        self._current = deployment_id
         self._deployments.setdefault(deployment_id, DeploymentRecord(deployment_id, role.value))
         self._shown = ("", 0, 0)
 
+    def _leave(self) -> None:
+        """The last phase of the deployment that was followed ends now."""
+        known = self._deployments.get(self._current)
+        if known is not None and known.phases:
+            spans = (*known.phases[:-1], replace(known.phases[-1], ended=self.at))
+            self._deployments[self._current] = replace(known, phases=spans)
+
     def saw(self, deployment: Deployment) -> None:
         """A deployment was read: a change of its phase or of its steps is an event."""
-        known = self._deployments[deployment.id]
+        self._leave()
+        known = self._deployments[self._current]
         phase, at = deployment.phase.value, self.at
-        spans = known.phases
-        if spans and spans[-1].phase == phase:
-            spans = (*spans[:-1], replace(spans[-1], ended=at))
-        else:
-            if spans:
-                spans = (*spans[:-1], replace(spans[-1], ended=at))
-            spans = (*spans, PhaseSpan(phase, at, at))
-        self._deployments[deployment.id] = replace(known, phases=spans)
+        if not known.phases or known.phases[-1].phase != phase:
+            self._deployments[self._current] = replace(known, phases=(*known.phases, PhaseSpan(phase, at, at)))
         progress = deployment.progress
         done, total = (progress.success_steps or 0, progress.total_steps or 0) if progress else (0, 0)
         if (phase, done, total) != self._shown:
@@ -166,6 +171,7 @@ class Recorder:
 
     def finish(self, outcome: Outcome, *, app_id: str, requests: int, live_url: str) -> RolloutRecord:
         """The whole account."""
+        self._leave()
         outcome = replace(outcome, reason=self._redact(outcome.reason))
         self._decisions.append(Decision(self.at, "Finish", outcome.reason or outcome.kind.value))
         phase = self._shown[0]

@@ -97,11 +97,18 @@ class Trace(StrEnum):
 
 
 class Standing(StrEnum):
-    """What the app shows after its deployment became active: ours, still the one before, or somebody else's."""
+    """What the app shows after its deployment became healthy.
+
+    ours     it is what is active
+    before   what was active before still is
+    other    somebody else's deployment took over, or is about to
+    pinned   somebody rolled back meanwhile
+    """
 
     OURS = "ours"
     BEFORE = "before"
     OTHER = "other"
+    PINNED = "pinned"
 
 
 @dataclass(frozen=True, slots=True)

@@ -214,6 +214,8 @@ def _healthy(state: RolloutState, leg: Leg, why: str) -> Step:
             return Finish(ended(state, OutcomeKind.APPLIED, why))
         case Standing.OTHER:
             return _superseded(state, leg)
+        case Standing.PINNED:
+            return Finish(blocked(state))
         case None | Standing.BEFORE:
             if state.standing_looks >= LOOKS:
                 return Finish(ended(state, OutcomeKind.APPLIED, f"{why}; the app does not show it as active yet"))
