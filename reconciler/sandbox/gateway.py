@@ -107,6 +107,7 @@ class Gateway:
         with self.store.read() as tx:
             if not faults.any_for_requests(tx):
                 return []
+            self.world(tx)  # reads the settings, which decide how gateway errors look
         with self.store.write() as tx:
             app_id = request.path_params.get("app_id") or request.path_params.get("id") or ""
             app = tx.app(app_id)

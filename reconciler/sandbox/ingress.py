@@ -26,8 +26,8 @@ def with_ingress(spec: Tree, *, longest_first: bool) -> Tree:
     """The spec with `routes` and `cors` of its components said as ingress rules.
 
     An `ingress` that the spec has, even an empty one, stays: declared routes are added behind its rules, and the cors
-    of a component without routes goes to the rules that lead there. Without one, a component without routes gets ``/`` if
-    it is the first and nobody claims it, else ``/`` and its name.
+    of a component without routes goes to the rules that lead there. Without one, a component without routes gets ``/``
+    if it is the first and nobody claims it, else ``/`` and its name.
     """
     out = dict(spec)
     for kind in ROUTABLE:

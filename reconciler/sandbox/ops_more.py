@@ -217,9 +217,9 @@ def cancel_invocation(call: Call) -> Answer:
 
 def invocation_logs(call: Call) -> Answer:
     """GET …/jobs/{job_name}/invocations/{job_invocation_id}/logs."""
+    row = _invocation_row(call)
     if call.one("type") != "JOB_INVOCATION":
         raise bad_request("type must be JOB_INVOCATION")
-    row = _invocation_row(call)
     return links(call, f"{call.params['app_id']}/{row[0]}/{row[1]}/JOB_INVOCATION", follow=call.flag("follow"))
 
 
