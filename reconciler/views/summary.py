@@ -188,16 +188,24 @@ def total_delta(plans: Sequence[Plan]) -> float | None:
     return round(sum(deltas), 2) if deltas else None
 
 
+def known_costs(plans: Sequence[Plan]) -> tuple[float | None, float | None]:
+    """What all apps cost a month before and after, in USD; None each if nobody could say of some app."""
+    befores = [_before(plan.action, plan.cost) for plan in plans]
+    afters = [_after(plan.action, plan.cost) for plan in plans]
+    return _sum(befores), _sum(afters)
+
+
+def _sum(amounts: Sequence[float | None]) -> float | None:
+    known = [amount for amount in amounts if amount is not None]
+    return round(sum(known), 2) if known and len(known) == len(amounts) else None
+
+
 def total_cost(plans: Sequence[Plan]) -> str:
     """``$41.00 → $53.00/mo`` if every app's cost is known, else ``+$12.00/mo``, and how many nobody could price."""
     about = "≈" if any(plan.cost.estimated for plan in plans) else ""
-    befores = [_before(plan.action, plan.cost) for plan in plans]
-    afters = [_after(plan.action, plan.cost) for plan in plans]
-    if None not in befores and None not in afters and plans:
-        before, after = sum(filter(None, befores)), sum(filter(None, afters))
-        if round(before, 2) == round(after, 2):
-            return f"{about}{money(after)}/mo"
-        return f"{about}{money(before)} → {money(after)}/mo"
+    before, after = known_costs(plans)
+    if before is not None and after is not None:
+        return f"{about}{money(after)}/mo" if before == after else f"{about}{money(before)} → {money(after)}/mo"
     delta = total_delta(plans)
     if delta is None:
         return ""

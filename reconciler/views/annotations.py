@@ -1,0 +1,55 @@
+"""Findings as GitHub workflow commands, which show them on the changed lines of a pull request.
+
+Escaping as the runner undoes it (actions/runner, ActionCommand): ``%``, CR and LF everywhere, ``:`` and ``,`` in
+properties too. GitHub shows at most 10 annotations of a kind a step, so the last of ten says how many more there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reconciler.findings import Finding, Severity, ranked
+from reconciler.views.values import count, inert, shortened
+
+MOST = 10
+"""Annotations of one kind that GitHub shows for a step."""
+
+_MESSAGE_WIDTH = 2000
+
+
+def workflow_commands(found: Sequence[Finding], *, most: int = MOST) -> str:
+    """A command a line, errors first; empty for no findings. Findings with a place come before those without."""
+    lines = [line for severity in Severity for line in _of_kind(found, severity, most)]
+    return "\n".join(lines)
+
+
+def _of_kind(found: Sequence[Finding], severity: Severity, most: int) -> list[str]:
+    of_kind = ranked([finding for finding in found if finding.severity is severity])
+    placed = sorted(of_kind, key=lambda finding: finding.location is None)
+    if len(placed) <= most:
+        return [_command(finding) for finding in placed]
+    rest = len(placed) - most + 1
+    told = [_command(finding) for finding in placed[: most - 1]]
+    return [*told, f"::{severity.value}::+{rest:,} more {count(rest, severity.value).partition(' ')[2]}, see the log"]
+
+
+def _command(finding: Finding) -> str:
+    properties: dict[str, str] = {}
+    place = finding.location
+    if place and place.file:
+        properties["file"] = place.file
+        if place.line:
+            properties |= {"line": str(place.line), "col": str(max(place.column, 1))}
+    properties["title"] = shortened(finding.code, 80)
+    told = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    message = shortened(finding.message, _MESSAGE_WIDTH)
+    hint = "\n" + shortened(finding.hint, _MESSAGE_WIDTH) if finding.hint else ""
+    return f"::{finding.severity.value} {told}::{_data(message + hint)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(inert(text)).replace(":", "%3A").replace(",", "%2C")

@@ -1,0 +1,92 @@
+"""Findings as SARIF 2.1.0 (OASIS), for code scanning.
+
+GitHub needs a place for every result, takes paths relative to the repository's root, and shows the first 5,000 of a
+run; fingerprints keep a finding the same one while lines around it move.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Any
+from urllib.parse import quote
+
+from reconciler.findings import Finding, Location, Severity, ranked
+from reconciler.views.values import inert
+
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+MOST = 5000
+"""Results that code scanning shows for a run."""
+
+_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTICE: "note"}
+
+
+def sarif(
+    found: Sequence[Finding], *, tool_version: str = "", address: str = "", nowhere: str = "reconcile.yaml"
+) -> str:
+    """The findings as a SARIF document.
+
+    ``address`` is the tool's home page; ``nowhere`` the file to which findings without a place are attached.
+    """
+    told = sorted(ranked(list(found)), key=lambda finding: finding.severity.rank)[:MOST]
+    rules = {code: number for number, code in enumerate(sorted({finding.code for finding in told}))}
+    driver: dict[str, Any] = {"name": "reconcile", "rules": [_rule(code) for code in rules]}
+    if tool_version:
+        driver["version"] = tool_version
+    if address:
+        driver["informationUri"] = address
+    seen: Counter[str] = Counter()
+    run = {
+        "tool": {"driver": driver},
+        "columnKind": "unicodeCodePoints",
+        "results": [_result(finding, rules[finding.code], nowhere, seen) for finding in told],
+    }
+    text = json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
+    return text.replace("\x7f", "\\u007f").replace("##[", "#\\u0023[")
+
+
+def _rule(code: str) -> dict[str, Any]:
+    words = inert(code).replace("-", " ").replace("_", " ").strip().capitalize() or "Finding"
+    return {"id": inert(code), "shortDescription": {"text": words}}
+
+
+def _result(finding: Finding, rule: int, nowhere: str, seen: Counter[str]) -> dict[str, Any]:
+    place = finding.location or Location(nowhere)
+    text = inert(finding.message) + (f"\n{inert(finding.hint)}" if finding.hint else "")
+    result: dict[str, Any] = {
+        "ruleId": inert(finding.code),
+        "ruleIndex": rule,
+        "level": _LEVELS[finding.severity],
+        "message": {"text": text.strip() or "(no message)"},
+        "locations": [_location(place)],
+        "partialFingerprints": {"reconcileFinding/v1": _fingerprint(finding, place, seen)},
+    }
+    if finding.related:
+        result["relatedLocations"] = [
+            {"id": number, **_location(other)} for number, other in enumerate(finding.related, start=1)
+        ]
+    return result
+
+
+def _location(place: Location) -> dict[str, Any]:
+    path = PurePath(place.file or "reconcile.yaml")
+    physical: dict[str, Any] = {"artifactLocation": _artifact(path)}
+    if place.line:
+        physical["region"] = {"startLine": place.line, "startColumn": max(place.column, 1)}
+    return {"physicalLocation": physical}
+
+
+def _artifact(path: PurePath) -> dict[str, str]:
+    uri = quote(path.as_posix().removeprefix("./"), safe="/", errors="replace")
+    return {"uri": f"file://{uri}"} if path.is_absolute() else {"uri": uri, "uriBaseId": "%SRCROOT%"}
+
+
+def _fingerprint(finding: Finding, place: Location, seen: Counter[str]) -> str:
+    """The same for the same finding at the same pointer of the same file, wherever its line moves."""
+    told = f"{finding.code}\0{place.file}\0{place.pointer}\0{finding.message}"
+    digest = hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()
+    seen[digest] += 1
+    return f"{digest}:{seen[digest]}"
