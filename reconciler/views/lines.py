@@ -14,7 +14,7 @@ Tone = Literal["", "strong", "quiet", "good", "bad", "change", "error", "warning
 Span = tuple[str, Tone]
 Line = tuple[Span, ...]
 
-_LOOKS: dict[Tone, str] = {
+LOOKS: dict[Tone, str] = {
     "strong": "bold",
     "quiet": "dim",
     "good": "green",
@@ -24,6 +24,7 @@ _LOOKS: dict[Tone, str] = {
     "warning": "yellow",
     "notice": "cyan",
 }
+"""The tones as rich writes styles."""
 
 _COMMAND_START = re.compile(r"\A(\s*):(?=:)")
 """GitHub's runner takes a line for a command when ``::`` is what it begins with after blanks
@@ -53,7 +54,7 @@ def _unpainted(span: Span) -> str:
 def _painter() -> Callable[[Span], str]:
     from rich.style import Style
 
-    styles = {tone: Style.parse(look) for tone, look in _LOOKS.items()}
+    styles = {tone: Style.parse(look) for tone, look in LOOKS.items()}
 
     def paint(span: Span) -> str:
         text, tone = span
