@@ -130,6 +130,12 @@ class Plan:
     live_digest: str = ""
     update_all_source_versions: bool = False
     moved_from: str = ""
+    follow: str = ""
+    """A deployment of this very spec, or an unfinished rollback, that is to be followed to its end."""
+
+    resume_rollback: bool = False
+    """The rollback in ``follow`` was begun by an earlier run: judge it and commit it."""
+
     override: str = ""
     """The flag that would allow what was refused, such as ``--allow-delete web``; empty when nothing would."""
 

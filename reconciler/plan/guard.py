@@ -1,0 +1,87 @@
+"""What a plan may not do unasked. Fails closed: a guarded plan is refused until it is allowed by name.
+
+The grammar of ``--allow``: ``remove=web/api`` (a component, a database or a domain, by app and name), ``region=web``,
+``archive=web``, ``delete=web``, ``max-changes``. Each refused plan says which flags would let it through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from reconciler.appspec.models import COMPONENT_KINDS
+from reconciler.config import Guards
+from reconciler.errors import UsageError
+from reconciler.plan.model import Action, Change, ChangeKind, Plan
+
+MAX_CHANGES = "max-changes"
+_BY_APP = ("remove", "region", "archive", "delete")
+
+_NOUNS: Mapping[str, str] = {
+    "services": "the service",
+    "static_sites": "the static site",
+    "jobs": "the job",
+    "workers": "the worker",
+    "functions": "the functions",
+    "databases": "the database",
+    "domains": "the domain",
+}
+
+
+def check_allowed(allowed: Collection[str]) -> None:
+    """Refuse an ``--allow`` that could never allow anything: a typing mistake must not look like a permission.
+
+    Raises:
+        UsageError: it is not of the grammar.
+    """
+    for entry in allowed:
+        kind, equals, name = entry.partition("=")
+        if entry != MAX_CHANGES and not (kind in _BY_APP and equals and name):
+            raise UsageError(
+                f"--allow {entry} allows nothing",
+                hint="write remove=APP/NAME, region=APP, archive=APP, delete=APP or max-changes",
+            )
+
+
+def guarded(plans: Sequence[Plan], guards: Guards, *, fleet: int, allowed: Collection[str]) -> tuple[Plan, ...]:
+    """The plans, those refused that do what nobody allowed. ``fleet``: the number of apps, live or wanted."""
+    judged = [_judge(plan, allowed) for plan in plans]
+    writing = sum(plan.writes for plan in judged)
+    most = fleet * guards.max_changes / 100
+    if fleet < guards.max_changes_from or writing <= most or MAX_CHANGES in allowed:
+        return tuple(judged)
+    share = f"{writing} of {fleet} apps would change, more than the {guards.max_changes} % that one run may"
+    return tuple(_refused(plan, share, [MAX_CHANGES]) if plan.writes else plan for plan in judged)
+
+
+def _judge(plan: Plan, allowed: Collection[str]) -> Plan:
+    if not plan.writes or plan.action is Action.CREATE:
+        return plan
+    found = [(need, why) for need, why in _dangers(plan) if need not in allowed]
+    if not found:
+        return plan
+    return _refused(plan, "; ".join(why for _, why in found), [need for need, _ in found])
+
+
+def _refused(plan: Plan, why: str, needs: Sequence[str]) -> Plan:
+    flags = " ".join(f"--allow {need}" for need in dict.fromkeys(needs))
+    return replace(plan, action=Action.REFUSE, reason=why, override=flags)
+
+
+def _dangers(plan: Plan) -> Iterator[tuple[str, str]]:
+    """What would have to be allowed for a plan, and why."""
+    if plan.action is Action.DELETE:
+        yield f"delete={plan.app}", "deletes the app"
+    for change in plan.changes:
+        yield from _danger(plan, change)
+
+
+def _danger(plan: Plan, change: Change) -> Iterator[tuple[str, str]]:
+    head = change.path[0] if change.path else ""
+    if head == "region":
+        yield f"region={plan.app}", f"moves the app from {change.before} to {change.after}"
+    elif change.path == ("maintenance", "archive") and change.after is True:
+        yield f"archive={plan.app}", "archives the app: its last instances stop"
+    elif head in (*COMPONENT_KINDS, "domains") and change.kind is ChangeKind.REMOVED and len(change.path) == 2:
+        name = change.path[1]
+        yield f"remove={plan.app}/{name}", f"removes {_NOUNS[head]} {name}"

@@ -1,0 +1,106 @@
+"""What an app's deployments tell about a spec: whether it failed before, whether a rollback was left unfinished.
+
+There is no state file: this evidence is all there is, and it is enough. Pure; deployments come newest first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from reconciler.config import Policy
+from reconciler.live.models import Deployment, LiveApp, Phase
+
+Carries = Callable[[Mapping[str, Any]], bool]
+"""Whether a deployment's spec is what Git wants."""
+
+SLACK = timedelta(minutes=15)
+"""What a rollout may take beyond its budgets: pauses, retries, a slow runner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setback:
+    """A deployment of the wanted spec that did not last, and what became of it: failed, canceled, rolled back."""
+
+    deployment: Deployment
+    what: str
+
+
+def setback(deployments: Sequence[Deployment], carries: Carries, policy: Policy) -> Setback | None:
+    """Why the wanted spec is not to be tried again unasked; None if it never failed, or did well since.
+
+    Only the newest deployment of that spec counts: a success after a failure is a success. One that was active and
+    then rolled back, or replaced by the very spec before it while a rollout would still have judged it, counts as
+    failed: who put it back had a reason, be it us or a person (C45, C46).
+    """
+    for place, deployment in enumerate(deployments):
+        if not carries(deployment.spec):
+            continue
+        match deployment.phase:
+            case Phase.ERROR:
+                return Setback(deployment, "failed")
+            case Phase.CANCELED:
+                return Setback(deployment, "was canceled")
+            case Phase.SUPERSEDED:
+                newer = deployments[place - 1] if place else None
+                older = deployments[place + 1] if place + 1 < len(deployments) else None
+                if newer is not None and _was_undone(deployment, newer, older, policy):
+                    return Setback(deployment, "was rolled back")
+                return None
+            case _:
+                return None
+    return None
+
+
+def _was_undone(deployment: Deployment, newer: Deployment, older: Deployment | None, policy: Policy) -> bool:
+    if newer.is_rollback:
+        return True
+    return older is not None and newer.spec == older.spec and _within_a_rollout(deployment, newer, policy)
+
+
+def unfinished_rollback(
+    app: LiveApp, deployments: Sequence[Deployment], carries: Carries, policy: Policy
+) -> Deployment | None:
+    """The rollback the app is pinned to, if the evidence shows that an earlier run of ours began it (C48).
+
+    The evidence: the policy commits rollbacks; the pin is a rollback; the deployment right before it carried the very
+    spec Git still wants, and failed, or was replaced while a rollout would still have judged it; and not two
+    different people made the two. A pin without all of that is a person's, and is never touched (C47).
+    """
+    pinned = app.pinned_deployment
+    if pinned is None or policy.on_failure != "rollback":
+        return None
+    ids = [deployment.id for deployment in deployments]
+    if pinned.id not in ids:
+        return None
+    place = ids.index(pinned.id)
+    rollback, before = deployments[place], deployments[place + 1 : place + 2]
+    if not rollback.is_rollback or not before or not carries(before[0].spec):
+        return None
+    failed = before[0]
+    if failed.user and rollback.user and failed.user.uuid != rollback.user.uuid:
+        return None
+    replaced = failed.phase in (Phase.SUPERSEDED, Phase.ACTIVE) and _within_a_rollout(failed, rollback, policy)
+    return rollback if failed.phase is Phase.ERROR or replaced else None
+
+
+def _within_a_rollout(first: Deployment, second: Deployment, policy: Policy) -> bool:
+    """Whether the second was made while a rollout of the first would still have been judging it."""
+    if first.created_at is None or second.created_at is None:
+        return False
+    times = policy.timeouts
+    budget = timedelta(seconds=times.build + times.deploy + times.health + policy.health.soak) + SLACK
+    return timedelta(0) <= second.created_at - first.created_at <= budget
+
+
+def ago(moment: datetime | None, now: datetime) -> str:
+    """``2 h ago``; empty where the moment is not known."""
+    if moment is None:
+        return ""
+    seconds = max(0, int((now - moment).total_seconds()))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit} ago"
+    return "just now"

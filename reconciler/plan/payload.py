@@ -1,0 +1,90 @@
+"""What is sent: the user's own document, field for field, with what must be carried over from live and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from reconciler.appspec.shape import SPEC, Listing, Record, Shape
+from reconciler.plan.align import Path, Secrets, align
+from reconciler.plan.canonical import canonical, key_of
+
+_ABSENT: Any = object()
+
+
+def payload(
+    desired: Mapping[str, Any],
+    live: Mapping[str, Any] | None,
+    *,
+    ignore: Collection[str] = (),
+    secrets: Secrets | None = None,
+) -> dict[str, Any]:
+    """The spec to send; neither argument is changed.
+
+    Two kinds of values are taken from live: the ciphertext of secrets that are kept, and whatever stands at ignored
+    paths (where live has nothing there, nothing is sent). Everything else is Git's, unknown fields included.
+    """
+    if live is None:
+        return dict(desired)
+    aligned = align(canonical(desired), canonical(live), ignore=ignore, secrets=secrets)
+    out: Any = desired
+    for path in aligned.carried:
+        out = _with(SPEC, out, path, _found(SPEC, live, path))
+    return dict(out)
+
+
+def _found(shape: Shape | None, node: Any, path: Path) -> Any:
+    """The raw value at a path by identity, or `_ABSENT`."""
+    for part in path:
+        shape, node = _step(shape, node, part)
+        if node is _ABSENT:
+            return _ABSENT
+    return node
+
+
+def _step(shape: Shape | None, node: Any, part: str) -> tuple[Shape | None, Any]:
+    """One part down, in a record by name, in a list by identity or index."""
+    if isinstance(node, Mapping):
+        field = shape.fields.get(part) if isinstance(shape, Record) else None
+        return (field.shape if field else None), node.get(part, _ABSENT)
+    if isinstance(node, list):
+        index = _index(shape, node, part)
+        inner = shape.item if isinstance(shape, Listing) else None
+        return inner, _ABSENT if index is None else node[index]
+    return None, _ABSENT
+
+
+def _index(shape: Shape | None, items: list[Any], part: str) -> int | None:
+    if isinstance(shape, Listing) and shape.identity:
+        named = (place for place, item in enumerate(items) if isinstance(item, Mapping) and key_of(shape, item) == part)
+        return next(named, None)
+    return int(part) if part.isdigit() and int(part) < len(items) else None
+
+
+def _with(shape: Shape | None, node: Any, path: Path, value: Any) -> Any:
+    """A copy of the node with the value at the path, or without it where the value is absent."""
+    part, *rest = path
+    if isinstance(node, list):
+        return _with_item(shape, node, path, value)
+    node = {} if node is _ABSENT or node is None else node
+    field = shape.fields.get(part) if isinstance(shape, Record) else None
+    inner = field.shape if field else None
+    below = _with(inner, node.get(part, _empty(inner)), tuple(rest), value) if rest else value
+    if below is _ABSENT:
+        return {name: item for name, item in node.items() if name != part}
+    return {**node, part: below}
+
+
+def _with_item(shape: Shape | None, items: list[Any], path: Path, value: Any) -> list[Any]:
+    part, *rest = path
+    index = _index(shape, items, part)
+    inner = shape.item if isinstance(shape, Listing) else None
+    if index is None:
+        added = value if not rest else _ABSENT
+        return items if added is _ABSENT else [*items, added]
+    item = _with(inner, items[index], tuple(rest), value) if rest else value
+    return [*items[:index], *([] if item is _ABSENT else [item]), *items[index + 1 :]]
+
+
+def _empty(shape: Shape | None) -> Any:
+    return [] if isinstance(shape, Listing) else {}

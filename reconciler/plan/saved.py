@@ -1,0 +1,83 @@
+"""A saved plan: what was reviewed, and whether it is still what would be done. Fails closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from reconciler.errors import PlanMismatch
+from reconciler.plan.model import Plan
+
+
+class SavedApp(BaseModel):
+    """One app of a saved plan; digests are hex SHA-256 of what Git and App Platform said."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    app: str
+    action: str
+    status: str
+    desired_digest: str
+    live_digest: str
+
+
+class SavedPlan(BaseModel):
+    """The file of `--save`; holds no secrets and nothing that is sent."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Literal[1] = 1
+    kind: Literal["saved-plan"] = "saved-plan"
+    apps: tuple[SavedApp, ...]
+
+
+def dump(plans: Iterable[Plan]) -> str:
+    """The text of a saved plan, ending in a newline."""
+    return SavedPlan(apps=tuple(map(_saved, plans))).model_dump_json(indent=2) + "\n"
+
+
+def load(text: str, file: str) -> SavedPlan:
+    """Read a saved plan.
+
+    Raises:
+        PlanMismatch: the text is none, or one of another version.
+    """
+    try:
+        return SavedPlan.model_validate_json(text)
+    except ValidationError:
+        message = f"{file} is not a saved plan of this version"
+        raise PlanMismatch(message, hint="make it again: reconcile --plan --save FILE") from None
+
+
+def mismatches(saved: SavedPlan, plans: Iterable[Plan]) -> list[str]:
+    """Why the plans are not those that were saved, an app a line; empty when they are."""
+    before = {app.app: app for app in saved.apps}
+    now = {plan.app: _saved(plan) for plan in plans}
+    found = [f"{name}: is not in the saved plan" for name in sorted(now.keys() - before.keys())]
+    found += [f"{name}: is in the saved plan alone" for name in sorted(before.keys() - now.keys())]
+    for name in sorted(before.keys() & now.keys()):
+        if difference := _difference(before[name], now[name]):
+            found.append(f"{name}: {difference}")
+    return found
+
+
+def _saved(plan: Plan) -> SavedApp:
+    return SavedApp(
+        app=plan.app,
+        action=plan.action.word,
+        status=plan.status.value,
+        desired_digest=plan.desired_digest,
+        live_digest=plan.live_digest,
+    )
+
+
+def _difference(before: SavedApp, now: SavedApp) -> str:
+    if before.desired_digest != now.desired_digest:
+        return "the spec in Git is another one"
+    if before.live_digest != now.live_digest:
+        return "the app was changed on App Platform"
+    if (before.action, before.status) != (now.action, now.status):
+        return f"was {before.action} ({before.status}), is {now.action} ({now.status})"
+    return ""
