@@ -4,8 +4,6 @@ Escaping as the runner undoes it (actions/runner, ActionCommand): ``%``, CR and 
 properties too. GitHub shows at most 10 annotations of a kind a step, so the last of ten says how many more there are.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from reconciler.findings import Finding, Severity, ranked
@@ -17,7 +15,7 @@ MOST = 10
 _MESSAGE_WIDTH = 2000
 
 
-def workflow_commands(found: Sequence[Finding], *, most: int = MOST) -> str:
+def annotations(found: Sequence[Finding], *, most: int = MOST) -> str:
     """A command a line, errors first; empty for no findings. Findings with a place come before those without."""
     lines = [line for severity in Severity for line in _of_kind(found, severity, most)]
     return "\n".join(lines)

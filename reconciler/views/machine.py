@@ -87,7 +87,10 @@ class NoteData:
 
 @dataclass(frozen=True, slots=True)
 class AppPlanData:
-    """What would be done to one app, and why. The digests are hex SHA-256 and contain no secret."""
+    """What would be done to one app, and why. The digests are hex SHA-256 and contain no secret.
+
+    follow: a deployment that is followed to its end; resume_rollback: it is a rollback an earlier run began.
+    """
 
     app: str
     app_id: str
@@ -98,6 +101,8 @@ class AppPlanData:
     reason: str
     override: str
     moved_from: str
+    follow: str
+    resume_rollback: bool
     update_all_source_versions: bool
     cost: CostData
     desired_digest: str
@@ -163,13 +168,17 @@ class FailureData:
 
 @dataclass(frozen=True, slots=True)
 class AppRolloutData:
-    """The account of one app's rollout. good: the app is as Git wants it. commands: what a person can run next."""
+    """The account of one app's rollout. commands: what a person can run next.
+
+    good: the app is as Git wants it. pinned: this rollout may have left the app pinned to a rollback.
+    """
 
     app: str
     app_id: str
     action: ActionWord
     outcome: OutcomeKind
     good: bool
+    pinned: bool
     reason: str
     commands: list[str]
     failure: FailureData | None
@@ -277,6 +286,8 @@ def _app_plan(plan: Plan) -> AppPlanData:
         reason=plan.reason,
         override=plan.override,
         moved_from=plan.moved_from,
+        follow=plan.follow,
+        resume_rollback=plan.resume_rollback,
         update_all_source_versions=plan.update_all_source_versions,
         cost=_cost(plan.cost),
         desired_digest=plan.desired_digest,
@@ -299,6 +310,7 @@ def _app_rollout(record: RolloutRecord) -> AppRolloutData:
         action=_ACTION_WORDS[record.action],
         outcome=record.outcome.kind,
         good=record.outcome.kind.good,
+        pinned=record.outcome.pinned,
         reason=record.outcome.reason,
         commands=list(record.outcome.commands),
         failure=_failure(record.failure) if record.failure else None,

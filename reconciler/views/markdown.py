@@ -28,7 +28,7 @@ from reconciler.views.markup import (
     link,
     without_query,
 )
-from reconciler.views.plan_lines import Layout, leaves_of, note_text, path_column
+from reconciler.views.plan_lines import Layout, leaves_of, note_text, override_label, path_column
 from reconciler.views.rollout_lines import account
 from reconciler.views.summary import (
     OUTCOME_WORDS,
@@ -157,7 +157,7 @@ def _app(plan: Plan, detail: _Detail) -> str:
     reason = telling_reason(plan)
     body = [
         code(reason, 1000) if reason else "",
-        f"To allow it: {code(plan.override)}" if plan.override else "",
+        f"{override_label(plan).capitalize()}: {code(plan.override)}" if plan.override else "",
         f"Renamed from {code(plan.moved_from)}." if plan.moved_from else "",
         "Every source is taken at its newest commit or image."
         if plan.writes and plan.update_all_source_versions

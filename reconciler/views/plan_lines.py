@@ -107,7 +107,12 @@ def _beneath(plan: Plan, layout: Layout) -> Iterator[Line]:
         yield from _note_lines(plan.notes, layout, column)
     yield from finding_lines(plan.findings, indent=INDENT)
     if plan.override:
-        yield ((f"{INDENT}to allow it: ", "quiet"), (shortened(plan.override, 200), "strong"))
+        yield ((f"{INDENT}{override_label(plan)}: ", "quiet"), (shortened(plan.override, 200), "strong"))
+
+
+def override_label(plan: Plan) -> str:
+    """What to do with a plan's override: a flag allows what was refused, a command shows more."""
+    return "to allow it" if plan.override.startswith("-") else "see"
 
 
 def wrapped(text: str, indent: str, width: int, tone: Tone = "") -> Iterator[Line]:

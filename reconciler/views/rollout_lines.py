@@ -112,7 +112,7 @@ def account(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
     if record.failure:
         yield from _failure(record.failure, layout)
     yield from _deployments(record.deployments)
-    yield from _decisions(record.decisions)
+    yield from _decisions([chosen for chosen in record.decisions if chosen.reason != record.outcome.reason])
     yield from _labelled("warning", [line for text in record.warnings for line in paragraph(text)], "warning")
     yield from _labelled("app", [shortened(record.app_id, 80)] if record.app_id else [], "quiet")
     yield from _labelled("requests", [f"{record.requests:,}"] if record.requests else [], "quiet")

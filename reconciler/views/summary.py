@@ -31,6 +31,7 @@ _TALLY_ORDER = (
     "progressing",
     "degraded",
     "stalled",
+    "rollback to finish",
     "blocked",
     "refused",
 )
@@ -127,6 +128,8 @@ def plan_word(plan: Plan) -> str:
     """The app's state in a word or two: ``update``, ``in sync``, ``blocked``, ``refused``."""
     if plan.writes:
         return plan.action.word
+    if plan.resume_rollback:
+        return "rollback to finish"
     if plan.action is Action.REFUSE and plan.status not in _TELLING:
         return "refused"
     return _STATUS_WORDS[plan.status]
@@ -134,8 +137,9 @@ def plan_word(plan: Plan) -> str:
 
 def telling_reason(plan: Plan) -> str:
     """The reason, where it says more than the action and the changes do."""
-    ordinary = plan.action in (Action.CREATE, Action.UPDATE, Action.NONE) and plan.status not in _TELLING
-    return "" if ordinary else plan.reason
+    if plan.status in _TELLING or plan.action in (Action.REFUSE, Action.REDEPLOY, Action.DELETE):
+        return plan.reason
+    return plan.reason if plan.action is Action.UPDATE and not plan.moved_from else ""
 
 
 def is_quiet(plan: Plan) -> bool:
