@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
     from reconciler.sandbox.settings import Settings
     from reconciler.sandbox.store import Tree
+
+_HOST = re.compile(
+    r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\.?"
+)
+_HTTPS = re.compile(r"https://[A-Za-z0-9.-]+(:\d+)?([/?#][!#-;=?-Z_a-z~%]*)?")
 
 
 def require_valid(spec: Any, settings: Settings) -> None:
@@ -62,7 +68,17 @@ def _rules(spec: Tree) -> Iterator[tuple[str, str]]:
             yield f"databases.{item['name']}.cluster_name", "a production database needs the name of its cluster"
     if sum(item.get("type") == "PRIMARY" for item in spec.get("domains") or []) > 1:
         yield "domains", "only one domain can be PRIMARY"
+    yield from _addresses(spec)
     yield from _ingress(spec)
+
+
+def _addresses(spec: Tree) -> Iterator[tuple[str, str]]:
+    for item in spec.get("domains") or []:
+        if item.get("zone") and not _HOST.fullmatch(item["zone"]):
+            yield f"domains.{item['domain']}.zone", "the zone is no host name"
+    page = (spec.get("ingress") or {}).get("custom_error_page_url")
+    if page and not _HTTPS.fullmatch(page):
+        yield "ingress.custom_error_page_url", "the page is no https URL"
 
 
 def _names(spec: Tree) -> Iterator[tuple[str, str]]:

@@ -32,8 +32,13 @@ def cleaned(value: Any) -> Any:
 
 
 def respelled(spec: Tree) -> Tree:
-    """The spec with the region's and the job kinds' one spelling: ``nyc3`` is ``nyc``, UNSPECIFIED is POST_DEPLOY."""
+    """The spec with one spelling: ``nyc3`` is ``nyc``, UNSPECIFIED is POST_DEPLOY, no zone is written as none."""
     out = dict(spec)
+    if isinstance(spec.get("domains"), list):
+        out["domains"] = [
+            {key: value for key, value in item.items() if key != "zone" or value} if isinstance(item, dict) else item
+            for item in spec["domains"]
+        ]
     if "region" in spec:
         out["region"] = canonical_spelling("region", spec["region"])
     if isinstance(spec.get("jobs"), list):

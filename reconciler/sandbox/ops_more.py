@@ -233,7 +233,7 @@ def _day(text: str, now: float) -> str:
         when = datetime.fromisoformat(text) if text else datetime.fromtimestamp(now - 86400, UTC)
     except ValueError:
         raise bad_request("date must be an RFC 3339 time") from None
-    return when.strftime("%Y-%m-%dT00:00:00Z")
+    return f"{when.date().isoformat()}T00:00:00Z"
 
 
 def _usage(app_id: str, day: str) -> Tree:
