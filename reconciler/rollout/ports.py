@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from reconciler.config import Policy
 from reconciler.desired.model import DesiredApp
 from reconciler.live.models import Deployment, Health, LiveApp, LogLinks, ProbeAnswer, RollbackValidation
+from reconciler.plan.align import Secrets
 from reconciler.plan.model import Plan
 
 LogType = Literal["BUILD", "DEPLOY", "RUN", "RUN_RESTARTED", "AUTOSCALE_EVENT"]
@@ -115,7 +116,8 @@ class Job:
     ``resume_rollback``  the app is pinned to a rollback that an earlier run began (to ``follow``, if that is named):
                          judge it and commit it
     ``roll_back``        a person asks for a rollback, to the deployment ``roll_back_to``, or to the best there is
-    ``rotate``           the secrets whose new value is to be sent
+    ``secrets``          which secrets' new value is to be sent
+    ``rendered``         the platform's own rendering of the spec, where it was proposed
     ``again``            the command that goes on where this run stops
     """
 
@@ -123,7 +125,8 @@ class Job:
     desired: DesiredApp | None
     policy: Policy = field(default_factory=Policy)
     project_id: str = ""
-    rotate: frozenset[str] = frozenset()
+    secrets: Secrets = field(default_factory=Secrets)
+    rendered: Mapping[str, Any] | None = None
     force_build: bool = False
     follow: str = ""
     resume_rollback: bool = False
