@@ -134,6 +134,17 @@ class Sandbox:
         """
         return self._controls.push(app, component)
 
+    def platform_deployment(self, app: str, kind: str = "MAINTENANCE") -> Tree:
+        """The platform deploys an app by itself: for MAINTENANCE, UPDATE_DATABASE_TRUSTED_SOURCES or AUTOSCALED.
+
+        Returns:
+            ``{"deployment_id": …}``, "" where the app is pinned.
+
+        Raises:
+            ValueError: there is no such app or kind.
+        """
+        return self._controls.platform_deployment(app, kind)
+
     def autoscale(self, app: str, component: str, to: int, metric: str = "cpu") -> Tree:
         """An autoscaling event: ``{"event_id": …}``.
 

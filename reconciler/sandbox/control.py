@@ -5,6 +5,7 @@ Shared by `Sandbox`'s methods and the control API.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from reconciler.sandbox import faults
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
     from reconciler.sandbox.gateway import Gateway
     from reconciler.sandbox.store import Tree, Tx
 
-from contextlib import contextmanager
+
+_BY_PLATFORM = ("MAINTENANCE", "UPDATE_DATABASE_TRUSTED_SOURCES", "AUTOSCALED")
 
 
 class Controls:
@@ -72,6 +74,17 @@ class Controls:
             made.cause = f"commit {made.commits.get(first['name'], '')[:7]} pushed to {_repository(first)}"
             world.tx.save_deployment(made)
             return {"deployment_id": made.id}
+
+    def platform_deployment(self, name: str, kind: str) -> Tree:
+        """See `Sandbox.platform_deployment`."""
+        if kind not in _BY_PLATFORM:
+            raise ValueError(f"the platform deploys by itself for {', '.join(_BY_PLATFORM)}")
+        with self._world() as world:
+            app = _app(world.tx, name)
+            if app.pinned:
+                return {"deployment_id": ""}
+            cause = Cause(kind, kind.lower().replace("_", " "), builds=False, newest_sources=False)
+            return {"deployment_id": world.deploy(app, app.spec, cause).id}
 
     def autoscale(self, name: str, component: str, to: int, metric: str) -> Tree:
         """See `Sandbox.autoscale`."""

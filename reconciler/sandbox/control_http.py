@@ -33,6 +33,7 @@ class ControlServer:
     | settings   | the settings        | settings to change                         |        |
     | state      | everything          |                                            |        |
     | push       |                     | app, component                             |        |
+    | deploy     |                     | app, type                                  |        |
     | autoscale  |                     | app, component, to, metric                 |        |
     | health     |                     | app, component, state                      |        |
     | jobs       |                     | app, job, result                           |        |
@@ -79,6 +80,9 @@ class ControlServer:
 
     def _post_push(self, body: Tree) -> Tree:
         return self._controls.push(_text(body, "app"), _text(body, "component", ""))
+
+    def _post_deploy(self, body: Tree) -> Tree:
+        return self._controls.platform_deployment(_text(body, "app"), _text(body, "type"))
 
     def _post_autoscale(self, body: Tree) -> Tree:
         to = _number(body, "to")

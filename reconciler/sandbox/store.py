@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from reconciler.errors import ReconcileError
 from reconciler.sandbox.catalog import is_static
 
 if TYPE_CHECKING:
@@ -44,6 +45,12 @@ CREATE TABLE IF NOT EXISTS destinations (alert_id TEXT PRIMARY KEY, app_id TEXT 
 CREATE TABLE IF NOT EXISTS faults (
     id INTEGER PRIMARY KEY, doc TEXT NOT NULL, remaining INTEGER, seen INTEGER NOT NULL DEFAULT 0);
 """
+
+VERSION = "1"
+"""The version of the schema; a file of another one is not touched."""
+
+_WAL_ATTEMPTS = 50
+_ANOTHER_FILE = "delete the file, or name another; it holds nothing but the sandbox's state"
 
 TABLES = ("apps", "deployments", "events", "invocations", "destinations", "faults")
 """The tables that hold the platform's content; `meta` holds the sandbox's own."""
@@ -244,19 +251,48 @@ class Store:
         self._lock = threading.RLock()
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)  # ciphertexts and tokens are nobody else's business
         self._connection = sqlite3.connect(
             path or ":memory:", timeout=30, isolation_level=None, check_same_thread=False
         )
+        try:
+            fits = self._prepare(shared=path is not None)
+        except sqlite3.DatabaseError as error:
+            self._connection.close()
+            raise ReconcileError(f"cannot use {path} for the sandbox: {error}", hint=_ANOTHER_FILE) from error
+        if not fits:
+            self._connection.close()
+            raise ReconcileError(f"{path} was made by another version of the sandbox", hint=_ANOTHER_FILE)
+
+    def _prepare(self, *, shared: bool) -> bool:
+        """Make what is not there yet. Whether the database is of this version."""
         self._connection.execute("PRAGMA busy_timeout = 30000")
-        if path is not None:
-            self._connection.execute("PRAGMA journal_mode = WAL")
+        if shared:
+            self._use_wal()
             self._connection.execute("PRAGMA synchronous = NORMAL")
-            path.chmod(0o600)
         with self.write() as tx:
+            known = {name for (name,) in tx.sql("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            if known and tx.meta("version") != VERSION:
+                return False
             for statement in SCHEMA.split(";"):
                 tx.sql(statement)
-            if tx.meta("key") is None:
+            if not known:
                 tx.set_meta("key", os.urandom(32).hex())
+                tx.set_meta("version", VERSION)
+            return True
+
+    def _use_wal(self) -> None:
+        """Switch to WAL mode. SQLite does not wait for others there, so that waiting is done by taking the lock."""
+        for attempt in range(_WAL_ATTEMPTS):
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError:
+                if attempt == _WAL_ATTEMPTS - 1:
+                    raise
+                with self.write():
+                    pass
+            else:
+                return
 
     @contextmanager
     def write(self) -> Iterator[Tx]:

@@ -31,6 +31,9 @@ def test_everything_can_be_controlled_over_http(lab: Lab) -> None:
     assert lab.health(app["id"]) == {"api": "UNHEALTHY"}
     assert lab.live(lab.app(app["id"])) == 503
     control(lab, "POST", "health", {"app": "web", "component": "api", "state": ""})
+    assert control(lab, "POST", "deploy", {"app": "web", "type": "MAINTENANCE"})["deployment_id"]
+    control(lab, "POST", "advance", {"app": "web"})
+    assert lab.app(app["id"])["active_deployment"]["cause_details"] == {"type": "MAINTENANCE"}
     assert control(lab, "POST", "autoscale", {"app": "web", "component": "api", "to": 3})["event_id"]
     assert control(lab, "POST", "jobs", {"app": "web", "job": "job"})["job_invocation_id"]
     control(lab, "POST", "faults", {"kind": "build", "app": "web"})
@@ -40,7 +43,7 @@ def test_everything_can_be_controlled_over_http(lab: Lab) -> None:
     assert control(lab, "POST", "settings", {"speed": "instant"})["speed"]["build"] == 0
     assert control(lab, "GET", "settings")["speed"]["build"] == 0
     state = control(lab, "GET", "state")
-    assert [item["phase"] for item in state["apps"][0]["deployments"]] == ["ACTIVE", "SUPERSEDED"]
+    assert [item["phase"] for item in state["apps"][0]["deployments"]] == ["ACTIVE", "SUPERSEDED", "SUPERSEDED"]
     control(lab, "POST", "reset")
     assert control(lab, "GET", "state")["apps"] == []
 
@@ -49,6 +52,7 @@ NONSENSE = [
     ("push", {"app": "nobody"}),
     ("push", {"app": 1}),
     ("push", {"app": "web", "component": "nobody"}),
+    ("deploy", {"app": "web", "type": "MANUAL"}),
     ("autoscale", {"app": "web", "component": "api", "to": 2}),
     ("autoscale", {"app": "web", "component": "api", "to": "x"}),
     ("health", {"app": "web", "component": "api", "state": "ILL"}),

@@ -9,6 +9,9 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+from reconciler.errors import ReconcileError
 from reconciler.sandbox import Settings, Speed
 from reconciler.sandbox.store import Store
 from tests.sandbox.lab import Lab, web
@@ -90,6 +93,24 @@ def test_the_file_and_its_folder_are_made_and_nobody_else_may_read_it(tmp_path: 
     file = tmp_path / "new" / "box.db"
     Lab(path=file).close()
     assert file.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("content", [b"no database at all, but long enough to be told from one" * 9, None])
+def test_a_file_that_is_no_sandbox_or_an_older_one_is_left_alone(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "box.db"
+    if content is None:
+        store = Store(file)
+        with store.write() as tx:
+            tx.set_meta("version", "0")
+        store.close()
+    else:
+        file.write_bytes(content)
+    before = file.read_bytes()
+    with pytest.raises(ReconcileError) as caught:
+        Store(file)
+    assert str(file) in caught.value.message
+    assert "delete" in caught.value.hint
+    assert file.read_bytes() == before
 
 
 def test_links_and_live_urls_begin_with_the_address_each_process_is_reached_at(tmp_path: Path) -> None:
