@@ -21,19 +21,32 @@ ROUTABLE_KINDS = ("services", "static_sites", "functions")
 LOOSE = "~routes"
 """Where, in a canonical ingress, the rules stand that were translated from routes: a sorted tuple."""
 
+CORS = "~cors"
+"""Where, in a canonical ingress, the cors of components stand that leave their route to the platform: by name."""
+
 
 def translate_routes(spec: Tree) -> Tree:
-    """Routes and cors of the components as ingress rules; changes the canonical spec that it is given."""
+    """Routes and cors of the components as ingress rules; changes the canonical spec that it is given.
+
+    Cors of a component without routes belongs to the rules that lead to it: the explicit ones of the spec, or the one
+    that the platform will choose if the spec has no ingress at all.
+    """
     loose: list[Tree] = []
+    cors: Tree = {}
     for kind in ROUTABLE_KINDS:
         for name, component in _components(spec, kind):
-            if "routes" in component or "cors" in component:
-                loose += _translated(spec, name, component)
-    if loose:
-        ingress = spec.get("ingress", {})
-        if isinstance(ingress, dict):
-            merged = (*ingress.get(LOOSE, ()), *loose)
-            spec["ingress"] = {**ingress, LOOSE: tuple(sorted(merged, key=_sort_key))}
+            routes, policy = component.pop("routes", ()), component.pop("cors", None)
+            loose += [_rule(name, route, policy) for route in routes if isinstance(route, dict)]
+            if policy is not None and not routes:
+                if "ingress" not in spec:
+                    cors[name] = policy
+                else:
+                    _attach(spec, name, policy)
+    ingress = spec.get("ingress", {})
+    if (loose or cors) and isinstance(ingress, dict):
+        merged = sorted((*ingress.get(LOOSE, ()), *loose), key=_sort_key)
+        told = {LOOSE: tuple(merged), CORS: cors}
+        spec["ingress"] = {**ingress, **{name: value for name, value in told.items() if value}}
     return spec
 
 
@@ -42,29 +55,12 @@ def _components(spec: Tree, kind: str) -> Iterable[tuple[str, Tree]]:
     return [(name, item) for name, item in found.items() if isinstance(item, dict)] if isinstance(found, dict) else []
 
 
-def _translated(spec: Tree, name: str, component: Tree) -> list[Tree]:
-    """The rules of one component, which loses its routes and its cors."""
-    routes, cors = component.pop("routes", ()), component.pop("cors", None)
-    if not routes and _attached(spec, name, cors):
-        return []
-    if not routes:
-        alone = len(routable(spec)) == 1
-        routes = ({} if alone else _own_path(name),)
-    return [_rule(name, route, cors) for route in routes if isinstance(route, dict)]
-
-
-def _attached(spec: Tree, name: str, cors: Any) -> bool:
-    """Whether the cors of a component without routes went to explicit rules, which then say where it is reached."""
-    ingress = spec.get("ingress")
-    if not isinstance(ingress, dict) or not isinstance(rules := ingress.get("rules"), tuple):
-        return False
-    spec["ingress"] = {
-        **ingress,
-        "rules": tuple(
-            {**rule, "cors": cors} if _target(rule) == name and "cors" not in rule else rule for rule in rules
-        ),
-    }
-    return True
+def _attach(spec: Tree, name: str, cors: Any) -> None:
+    """Give cors to the explicit rules of a component that have none of their own."""
+    ingress = spec["ingress"]
+    if isinstance(ingress, dict) and isinstance(rules := ingress.get("rules"), tuple):
+        told = ({**rule, "cors": cors} if _target(rule) == name and "cors" not in rule else rule for rule in rules)
+        spec["ingress"] = {**ingress, "rules": tuple(told)}
 
 
 def _rule(name: str, route: Tree, cors: Any) -> Tree:
@@ -101,14 +97,6 @@ def routable(spec: Tree) -> dict[str, bool]:
     }
 
 
-def routed(spec: Tree) -> set[str]:
-    """The components that an ingress rule of a canonical spec names."""
-    ingress = spec.get("ingress")
-    if not isinstance(ingress, dict):
-        return set()
-    return {_target(rule) for rule in (*ingress.get("rules", ()), *ingress.get(LOOSE, ()))} - {""}
-
-
 def settle_ingress(desired: Tree, live: Tree) -> tuple[Tree, Tree]:
     """Both specs with rules that can be compared one by one: without loose rules, and with the platform's choices.
 
@@ -117,34 +105,41 @@ def settle_ingress(desired: Tree, live: Tree) -> tuple[Tree, Tree]:
     else) are taken as the platform's.
     """
     ours, theirs = desired.get("ingress"), live.get("ingress")
-    implicit = ours is None or (isinstance(ours, dict) and ours.keys() == {LOOSE})
-    translated = isinstance(theirs, dict) and LOOSE in theirs
-    if not implicit and not translated and not (isinstance(ours, dict) and LOOSE in ours):
+    if ours == theirs or not all(value is None or isinstance(value, dict) for value in (ours, theirs)):
         return desired, live
-    ours, theirs = ours if isinstance(ours, dict) else {}, theirs if isinstance(theirs, dict) else None
-    if theirs is not None and translated:
-        reference = (*ours.get("rules", ()), *ours.get(LOOSE, ()))
-        theirs = _with_rules(theirs, _merged(theirs[LOOSE], theirs.get("rules", ()), reference))
+    if theirs is not None and theirs.keys() & {LOOSE, CORS}:
+        reference = (*_rules(ours), *(ours or {}).get(LOOSE, ()))
+        loose = [*theirs.get(LOOSE, ()), *_expected(live, theirs, ())]
+        theirs = _with_rules(theirs, _merged(loose, _rules(theirs), reference))
         live = {**live, "ingress": theirs}
-    loose = list(ours.get(LOOSE, ()))
-    if implicit and theirs is None:
-        return ({**desired, "ingress": _with_rules({}, loose)} if loose else desired), live
-    reference = theirs.get("rules", ()) if theirs else ()
-    chosen = _chosen(desired, loose, reference) if implicit else []
-    rules = _merged([*loose, *chosen], ours.get("rules", ()), reference)
-    if rules or not implicit or not any(routable(desired).values()):
+    implicit = ours is None or not ours.keys() - {LOOSE, CORS}
+    if ours == {} or (not implicit and LOOSE not in (ours or {})):
+        return desired, live
+    ours = ours or {}
+    reference = _rules(theirs)
+    asked = implicit and (theirs is not None or CORS in ours)
+    loose = [*ours.get(LOOSE, ()), *(_expected(desired, ours, reference) if asked else ())]
+    rules = _merged(loose, _rules(ours), reference)
+    if rules or not implicit or (theirs is not None and not any(routable(desired).values())):
         desired = {**desired, "ingress": _with_rules(ours, rules)}
     return desired, live
 
 
+def _rules(ingress: Tree | None) -> tuple[Tree, ...]:
+    """The explicit rules of a canonical ingress; none where it is no list of them."""
+    rules = ingress.get("rules") if ingress else None
+    return rules if isinstance(rules, tuple) else ()
+
+
 def _with_rules(ingress: Tree, rules: Sequence[Tree]) -> Tree:
-    out = {name: value for name, value in ingress.items() if name not in (LOOSE, "rules")}
+    out = {name: value for name, value in ingress.items() if name not in (LOOSE, CORS, "rules")}
     return {**out, "rules": tuple(rules)} if rules else out
 
 
 def _merged(loose: Iterable[Tree], fixed: Iterable[Tree], reference: Sequence[Tree]) -> list[Tree]:
     """All rules: the fixed ones in their order, each loose one where the reference has it, or else at the end."""
-    waiting, ordered, out = list(loose), list(fixed), []
+    waiting, ordered = list(loose), list(fixed)
+    out: list[Tree] = []
     for rule in reference:
         if rule in waiting:
             waiting.remove(rule)
@@ -154,23 +149,22 @@ def _merged(loose: Iterable[Tree], fixed: Iterable[Tree], reference: Sequence[Tr
     return [*out, *ordered, *waiting]
 
 
-def _chosen(desired: Tree, loose: Sequence[Tree], reference: Sequence[Tree]) -> list[Tree]:
-    """The rules the platform chose, or would choose, for the components that Git gives no route."""
-    everyone = routable(desired)
+def _expected(spec: Tree, ingress: Tree, reference: Sequence[Tree]) -> list[Tree]:
+    """The rules the platform chose, or would choose, for the components that a spec gives no route.
+
+    Those of ``reference`` that may be its choice; beyond them the only component's, and those that must exist because
+    the component has cors.
+    """
+    everyone, cors = routable(spec), ingress.get(CORS, {})
     alone = len(everyone) == 1
-    told = {_target(rule) for rule in loose}
+    told = {_target(rule) for rule in ingress.get(LOOSE, ())}
     free = [name for name in everyone if name not in told]
-    taken: list[Tree] = []
+    out: list[Tree] = []
     for rule in reference:
         name = _target(rule)
-        if name in free and (
-            rule == _rule(name, {}, None) or (not alone and rule == _rule(name, _own_path(name), None))
-        ):
+        choices = [_rule(name, route, cors.get(name)) for route in ({}, {"path": f"/{name}"})]
+        if name in free and rule in choices[: 1 if alone else 2]:
             free.remove(name)
-            taken.append(rule)
-    return [_rule(name, {}, None) for name in free] if alone and all(everyone.values()) and not taken else taken
-
-
-def _own_path(name: str) -> Tree:
-    """The route of a component under its own name."""
-    return {"path": f"/{name}"}
+            out.append(rule)
+    must = [name for name in free if name in cors or (alone and everyone[name])]
+    return [*out, *(_rule(name, {} if alone else {"path": f"/{name}"}, cors.get(name)) for name in must)]
