@@ -1,0 +1,77 @@
+"""The command `reconcile`: its parts, and what each kind of error ends with."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+from cyclopts import App, CycloptsError, Parameter
+
+from reconciler import __version__
+from reconciler.cli import offline, online, sandboxed
+from reconciler.cli.exits import Exit
+from reconciler.errors import Interrupted, InvalidInput, PlanMismatch, ReconcileError, UsageError
+from reconciler.redaction import Redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HELP = """Declarative GitOps for DigitalOcean App Platform.
+
+`reconcile` makes App Platform what the specs in Git say: it validates them, compares them with what is live, applies what
+differs, watches the deployments, and rolls back by itself when one fails. `reconcile --plan` only says what it would do.
+"""
+
+EPILOGUE = """Exit codes: 0 converged · 1 error · 2 differences (--drift, --plan --exit-code) · 3 invalid specs ·
+4 failed and rolled back · 5 a person is needed · 6 stalled · 7 refused · 64 usage · 130 interrupted"""
+
+
+def build() -> App:
+    """The command line."""
+    app = App(
+        name="reconcile",
+        help=HELP,
+        help_epilogue=EPILOGUE,
+        version=__version__,
+        default_parameter=Parameter(negative=()),
+    )
+    app.default(online.reconcile)
+    app.command(offline.validate)
+    app.command(offline.schema)
+    app.command(sandboxed.build(), name="sandbox")
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code is returned, see `exits.MEANINGS`."""
+    try:
+        result = build()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        return _say(UsageError(str(error), hint="see: reconcile --help"), Exit.USAGE)
+    except UsageError as error:
+        return _say(error, Exit.USAGE)
+    except InvalidInput as error:
+        from reconciler.views import text
+
+        print(text.findings(error.findings), file=sys.stderr)
+        return Exit.INVALID
+    except PlanMismatch as error:
+        return _say(error, Exit.REFUSED)
+    except Interrupted as error:
+        return _say(error, Exit.INTERRUPTED)
+    except KeyboardInterrupt:
+        return _say(Interrupted("interrupted; nothing was being changed"), Exit.INTERRUPTED)
+    except ReconcileError as error:
+        return _say(error, Exit.ERROR)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader has gone: there is nobody to tell
+        return Exit.ERROR
+    return result if isinstance(result, int) else Exit.OK
+
+
+def _say(error: ReconcileError, code: Exit) -> int:
+    print(f"reconcile: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"  {error.hint}", file=sys.stderr)
+    return code

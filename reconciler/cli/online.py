@@ -1,0 +1,177 @@
+"""`reconcile` itself: plan, drift, apply."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Group, Parameter
+
+from reconciler.cli import exits, wishes
+from reconciler.cli.console import Console
+from reconciler.cli.exits import Exit
+from reconciler.cli.options import Connection, Output, Source
+from reconciler.cli.show import Teller, show_plan, show_rollout
+from reconciler.cli.world import connect
+from reconciler.clock import SystemClock
+from reconciler.errors import PlanMismatch, UsageError
+from reconciler.findings import has_errors
+from reconciler.plan import saved
+from reconciler.plan.freeze import frozen
+from reconciler.reconcile import Desired, Planned, Wishes, apply, load, plan
+from reconciler.rollout.model import RolloutReport
+
+if TYPE_CHECKING:
+    from reconciler.live.client import Client
+
+WHAT_TO_DO = Group("What to do", sort_key=0)
+PERMISSIONS = Group("What is allowed", sort_key=2)
+
+
+def reconcile(
+    *specs: Annotated[Path, Parameter(help="files and folders of app specs; specs/ when left out")],
+    plan: Annotated[bool, Parameter(group=WHAT_TO_DO, help="only say what would be done")] = False,
+    drift: Annotated[bool, Parameter(group=WHAT_TO_DO, help="only compare: exit 2 if live is not what Git says")] = False,
+    exit_code: Annotated[bool, Parameter(group=WHAT_TO_DO, help="with --plan: exit 2 if anything differs")] = False,
+    save: Annotated[Path | None, Parameter(group=WHAT_TO_DO, help="with --plan: keep the plan in a file")] = None,
+    expect: Annotated[
+        Path | None, Parameter(group=WHAT_TO_DO, help="apply only if this saved plan still is what would be done")
+    ] = None,
+    concurrency: Annotated[int, Parameter(group=WHAT_TO_DO, help="apps rolled out at the same time")] = 10,
+    fail_fast: Annotated[bool, Parameter(group=WHAT_TO_DO, help="begin no further app after one failed")] = False,
+    unmanaged: Annotated[bool, Parameter(group=WHAT_TO_DO, help="also name live apps that no spec describes")] = False,
+    retry: Annotated[bool, Parameter(group=PERMISSIONS, help="try specs again that failed before")] = False,
+    rotate: Annotated[
+        tuple[str, ...], Parameter(group=PERMISSIONS, help="APP[/COMPONENT]/KEY: send the new value of a secret")
+    ] = (),
+    allow: Annotated[
+        tuple[str, ...], Parameter(group=PERMISSIONS, help="what a guard refused, such as remove=web/api")
+    ] = (),
+    override_freeze: Annotated[bool, Parameter(group=PERMISSIONS, help="apply inside a freeze window")] = False,
+    source: Source = Source(),
+    connection: Connection = Connection(),
+    output: Output = Output(),
+) -> int:
+    """Make App Platform what the specs in Git say; `--plan` only says what would be done."""
+    if plan and drift:
+        raise UsageError("--plan and --drift exclude each other")
+    if save and not plan:
+        raise UsageError("--save goes with --plan")
+    if expect and (plan or drift):
+        raise UsageError("--expect goes with applying, not with --plan or --drift")
+    wanted = replace(
+        wishes.of(specs, source),
+        rotate=frozenset(rotate),
+        allow=frozenset(allow),
+        retry=retry,
+        unmanaged=unmanaged,
+    )
+    console = Console(output)
+    desired = load(wanted)
+    console.keep_secret(desired.secrets)
+    if plan or drift:
+        return asyncio.run(_preview(desired, wanted, connection, console, drift=drift, exit_code=exit_code, save=save))
+    if not override_freeze and (reason := frozen(desired.config.freeze, SystemClock().now())):
+        raise PlanMismatch(f"nothing is applied: {reason}", hint="--override-freeze applies all the same")
+    return asyncio.run(_apply(desired, wanted, connection, console, expect, concurrency, fail_fast))
+
+
+async def _preview(
+    desired: Desired,
+    wanted: Wishes,
+    connection: Connection,
+    console: Console,
+    *,
+    drift: bool,
+    exit_code: bool,
+    save: Path | None,
+) -> int:
+    async with connect(connection, console.waiting) as client:
+        planned = await plan(desired, wanted, client, SystemClock())
+    show_plan(console, planned.report, drift=drift)
+    if save:
+        save.write_text(saved.dump(planned.report.plans), encoding="utf-8")
+    return exits.of_plan(planned.report, differences_matter=drift or exit_code)
+
+
+async def _apply(  # noqa: PLR0913  the choices of one run
+    desired: Desired,
+    wanted: Wishes,
+    connection: Connection,
+    console: Console,
+    expect: Path | None,
+    concurrency: int,
+    fail_fast: bool,
+) -> int:
+    async with connect(connection, console.waiting) as client:
+        planned = await plan(desired, wanted, client, SystemClock())
+        if console.format in ("text", "github"):
+            show_plan(console, planned.report)
+        if expect:
+            _demand(expect, planned)
+        stop = asyncio.Event()
+        with _signals(stop.set), Teller(console, [app.plan.app for app in planned.apps]) as teller:
+            report = await _roll_out(planned, client, teller, stop, concurrency, fail_fast)
+    show_rollout(console, report, planned.report)
+    return _exit_of(report, planned)
+
+
+async def _roll_out(  # noqa: PLR0913  the choices of one run
+    planned: Planned, client: Client, teller: Teller, stop: asyncio.Event, concurrency: int, fail_fast: bool
+) -> RolloutReport:
+    return await apply(
+        planned,
+        client,
+        SystemClock(),
+        on_event=teller.tell,
+        concurrency=concurrency,
+        fail_fast=fail_fast,
+        stop=stop,
+    )
+
+
+def _demand(file: Path, planned: Planned) -> None:
+    """Refuse the whole run unless the saved plan still is what would be done.
+
+    Raises:
+        PlanMismatch: it is not; the message says which app differs and how.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise PlanMismatch(f"the saved plan {file} cannot be read: {error.strerror}") from None
+    found = saved.mismatches(saved.load(text, str(file)), planned.report.plans)
+    if found:
+        message = "\n".join([f"the saved plan {file} is not what would be done now; nothing was changed", *found])
+        raise PlanMismatch(message, hint="plan again, have it reviewed, and apply that")
+
+
+def _exit_of(report: RolloutReport, planned: Planned) -> Exit:
+    """The rollout's code; a spec that the platform refused is an invalid spec rather than a guard's refusal."""
+    invalid = {app.plan.app for app in planned.apps if has_errors(app.plan.findings)}
+    others = replace(report, records=tuple(record for record in report.records if record.app not in invalid))
+    codes = [exits.of_rollout(others)]
+    return exits.most_serious([*codes, Exit.INVALID] if invalid else codes)
+
+
+@contextmanager
+def _signals(stop: Callable[[], None]) -> Iterator[None]:
+    """SIGINT and SIGTERM stop the run in order; a second one is not waited for."""
+    loop = asyncio.get_running_loop()
+
+    def first(number: signal.Signals) -> None:
+        loop.remove_signal_handler(number)
+        stop()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, first, number)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,74 @@
+"""The way to App Platform, or to the sandbox in its place."""
+
+from __future__ import annotations
+
+import os
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from reconciler.clock import SystemClock
+from reconciler.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from reconciler.cli.options import Connection
+    from reconciler.live.client import Client
+    from reconciler.sandbox import Sandbox
+
+SANDBOX_URL = "http://sandbox"
+"""What the embedded sandbox calls itself in links and live URLs."""
+
+TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
+
+
+def token() -> str:
+    """The API token of the environment."""
+    for name in TOKEN_VARIABLES:
+        if value := os.environ.get(name, "").strip():
+            return value
+    raise UsageError(
+        "no API token: DIGITALOCEAN_TOKEN is not set",
+        hint="set DIGITALOCEAN_TOKEN, or try the embedded sandbox: reconcile --sandbox",
+    )
+
+
+def open_sandbox(file: Path) -> Sandbox:
+    """The embedded sandbox with its state in a file."""
+    try:
+        from reconciler.sandbox import Sandbox
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"the sandbox needs the package {error.name}", hint="install it with: pip install 'reconciler[sandbox]'"
+        ) from error
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return Sandbox(file, base_url=SANDBOX_URL)
+
+
+@asynccontextmanager
+async def connect(
+    connection: Connection, on_wait: Callable[[float, str], None] | None = None
+) -> AsyncIterator[Client]:
+    """A client of what the flags name. ``on_wait`` hears of pauses for the rate limit."""
+    from reconciler.live import in_process
+    from reconciler.live.client import Client
+
+    clock = SystemClock()
+    if not connection.sandbox:
+        async with Client(token(), base_url=connection.api_url, clock=clock, on_wait=on_wait) as client:
+            yield client
+        return
+    box = open_sandbox(connection.sandbox_file)
+    try:
+        async with Client(
+            "sandbox",
+            base_url=SANDBOX_URL,
+            transport=in_process.transport(box.asgi),
+            clock=clock,
+            per_minute=in_process.PER_MINUTE,
+            on_wait=on_wait,
+        ) as client:
+            yield client
+    finally:
+        box.close()

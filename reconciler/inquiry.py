@@ -1,0 +1,134 @@
+"""What must be asked of the platform to plan: nothing for an app in sync, its history and a proposal for one that differs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from reconciler.config import Config, Policy
+from reconciler.desired.model import DesiredApp
+from reconciler.errors import Conflict, LiveError, Rejected, ServerFailed
+from reconciler.findings import Finding, Severity
+from reconciler.live.models import Deployment, LiveApp, Proposal
+from reconciler.plan.align import Secrets
+from reconciler.plan.compare import Comparison, compare
+from reconciler.plan.model import Plan
+from reconciler.plan.past import setback
+from reconciler.plan.payload import payload
+from reconciler.plan.plan import Evidence, make_plan
+from reconciler.plan.renamed import namesake
+
+if TYPE_CHECKING:
+    from reconciler.live.client import Client
+
+HISTORY = 20
+"""How many deployments of an app are read: far more than a spec is ever tried."""
+
+
+@dataclass(frozen=True)
+class PlannedApp:
+    """One app's plan and what it was made from. ``desired`` is None for an app that is to be deleted."""
+
+    plan: Plan
+    policy: Policy
+    desired: DesiredApp | None = None
+    live: LiveApp | None = None
+    rendered: Mapping[str, Any] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Inquiry:
+    """One run's questions."""
+
+    client: Client
+    config: Config
+    now: datetime
+    rotate: frozenset[str] = frozenset()
+    retry: bool = False
+
+    async def plans(
+        self, apps: Sequence[DesiredApp], fleet: Mapping[str, LiveApp], known: Collection[str]
+    ) -> tuple[PlannedApp, ...]:
+        """The plans of all apps, in their order; those that differ are asked about at once.
+
+        Raises:
+            LiveError: the platform could not be asked.
+        """
+        former = {new: old for old, new in self.config.moved.items() if old in fleet and new not in fleet}
+        strangers = {name: app for name, app in fleet.items() if name not in known}
+        tasks: list[asyncio.Task[PlannedApp]] = []
+        done: list[PlannedApp | None] = []
+        try:
+            async with asyncio.TaskGroup() as group:
+                for app in apps:
+                    moved_from = former.get(app.name, "")
+                    live = fleet.get(moved_from or app.name)
+                    comparison = self._compare(app, live)
+                    settled = self._settled(app, comparison, moved_from)
+                    done.append(settled)
+                    if settled is None:
+                        others = strangers if live is None else {}
+                        tasks.append(group.create_task(self._asked(app, comparison, moved_from, others)))
+        except* LiveError as failed:
+            raise failed.exceptions[0] from None
+        answers = iter(tasks)
+        return tuple(settled or next(answers).result() for settled in done)
+
+    def _compare(self, app: DesiredApp, live: LiveApp | None) -> Comparison:
+        secrets = Secrets(rotate=rotations(self.rotate, app.name))
+        return compare(app.spec, live, self.config.policy(app.name), secrets=secrets)
+
+    def _settled(self, app: DesiredApp, comparison: Comparison, moved_from: str) -> PlannedApp | None:
+        """The plan of an app in sync, which needs no question."""
+        if moved_from or not comparison.in_sync:
+            return None
+        plan = make_plan(app, comparison, Evidence(self.now))
+        return PlannedApp(plan, comparison.policy, app, comparison.live)
+
+    async def _asked(
+        self, app: DesiredApp, comparison: Comparison, moved_from: str, strangers: Mapping[str, LiveApp]
+    ) -> PlannedApp:
+        live = comparison.live
+        deployments: list[Deployment] | None = None
+        if live is not None:
+            deployments = await self.client.list_deployments(live.id, limit=HISTORY)
+        proposal, findings = await self._proposal(app, comparison, deployments or ())
+        if live is None:
+            findings = (*findings, *namesake(app, comparison.wanted, strangers))
+        evidence = Evidence(self.now, proposal, deployments, findings, self.retry, moved_from)
+        plan = make_plan(app, comparison, evidence)
+        rendered = proposal.spec if proposal else None
+        return PlannedApp(plan, comparison.policy, app, live, rendered)
+
+    async def _proposal(
+        self, app: DesiredApp, comparison: Comparison, deployments: Sequence[Deployment]
+    ) -> tuple[Proposal | None, tuple[Finding, ...]]:
+        """What the platform makes of the spec; not asked where the answer could change nothing."""
+        live = comparison.live
+        if live is not None:
+            failed = setback(deployments, comparison.carries, comparison.policy)
+            if live.pinned_deployment or not comparison.changes or (failed and not self.retry):
+                return None, ()
+        spec = payload(
+            app.spec, live.spec if live else None, ignore=comparison.policy.ignore, secrets=comparison.secrets
+        )
+        try:
+            return await self.client.propose(spec, live.id if live else ""), ()
+        except (Rejected, Conflict, ServerFailed) as error:
+            return None, (_refusal(app, error),)
+
+
+def _refusal(app: DesiredApp, error: Rejected | Conflict | ServerFailed) -> Finding:
+    """The platform's objection to a spec: it tells only the first of several."""
+    if isinstance(error, ServerFailed):
+        hint = "a source that cannot be reached is a common cause; try again, or check the sources"
+        return Finding(Severity.ERROR, "propose-failed", error.message, hint, app.locate(""))
+    return Finding(Severity.ERROR, "platform-refuses", error.message, error.hint, app.locate(""))
+
+
+def rotations(rotate: Collection[str], app: str) -> frozenset[str]:
+    """The entries of ``--rotate APP[/COMPONENT]/KEY`` for one app, without its name."""
+    return frozenset(entry.partition("/")[2] for entry in rotate if entry.partition("/")[0] == app)

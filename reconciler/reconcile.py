@@ -1,0 +1,189 @@
+"""The story on one screen: load, validate, observe, plan, propose, apply."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from reconciler.config import Config
+from reconciler.config_file import ConfigFile, check_names, read_config
+from reconciler.desired.load import load as load_specs
+from reconciler.desired.policies import load_policies
+from reconciler.desired.validate import validate_all
+from reconciler.errors import InvalidInput
+from reconciler.findings import Finding, has_errors, ranked
+from reconciler.inquiry import Inquiry, PlannedApp, rotations
+from reconciler.plan.align import Secrets
+from reconciler.plan.guard import check_allowed, guarded
+from reconciler.plan.model import PlanReport
+from reconciler.rollout.model import OutcomeKind, RolloutReport
+from reconciler.rollout.ports import Job
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from reconciler.clock import Clock
+    from reconciler.desired.model import DesiredApp
+    from reconciler.live.client import Client
+    from reconciler.live.models import LiveApp
+    from reconciler.rollout.model import Event
+
+GOES_ON = (OutcomeKind.TIMED_OUT, OutcomeKind.INTERRUPTED)
+"""Outcomes after which a deployment goes on without us."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a caller asks for. ``shard`` is (part, of how many), counted from 1."""
+
+    specs: tuple[Path, ...]
+    config: Path | None = None
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    strict: bool = False
+    apps: frozenset[str] = frozenset()
+    shard: tuple[int, int] = (1, 1)
+    rotate: frozenset[str] = frozenset()
+    allow: frozenset[str] = frozenset()
+    retry: bool = False
+    prune: bool = False
+    unmanaged: bool = False
+
+
+@dataclass(frozen=True)
+class Desired:
+    """What Git wants: the apps that were asked for, out of ``known`` ones, and what is to be said of them."""
+
+    apps: tuple[DesiredApp, ...]
+    config: Config
+    findings: tuple[Finding, ...]
+    known: frozenset[str]
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Every value that must never reach an output."""
+        return frozenset().union(*(app.secrets for app in self.apps))
+
+
+def check(wishes: Wishes) -> Desired:
+    """Load and judge the specs; what is wrong with them is in the findings."""
+    file: ConfigFile = read_config(wishes.config, wishes.specs)
+    config = file.config
+    loaded = load_specs(
+        wishes.specs, config=config, environ=wishes.environ, variables=wishes.variables, strict=wishes.strict
+    )
+    policies, findings = load_policies(config.policies)
+    known = frozenset(app.name for app in loaded.apps)
+    findings = (*loaded.findings, *findings, *check_names(file, known))
+    apps = tuple(app for app in loaded.apps if _asked_for(app.name, wishes))
+    findings = (*findings, *validate_all(apps, strict=wishes.strict, policies=policies))
+    return Desired(apps, config, tuple(ranked(list(findings))), known)
+
+
+def load(wishes: Wishes) -> Desired:
+    """Load and judge the specs.
+
+    Raises:
+        InvalidInput: a spec or the configuration cannot be used; nothing was asked of the network.
+    """
+    desired = check(wishes)
+    if has_errors(desired.findings):
+        raise InvalidInput(desired.findings)
+    return desired
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A run's plans, and the report of them."""
+
+    apps: tuple[PlannedApp, ...]
+    report: PlanReport
+    config: Config
+    wishes: Wishes
+
+
+async def plan(desired: Desired, wishes: Wishes, client: Client, clock: Clock) -> Planned:
+    """Observe, compare, propose what differs, and say what would be done; nothing is changed.
+
+    A fleet in sync costs the listing of its apps and not one request more.
+    """
+    check_allowed(wishes.allow)
+    began = clock.monotonic()
+    fleet = {app.name: app for app in await client.list_apps()}
+    inquiry = Inquiry(client, desired.config, clock.now(), wishes.rotate, wishes.retry)
+    apps = await inquiry.plans(desired.apps, fleet, desired.known)
+    everyone = len(fleet.keys() | desired.known)
+    guarded_plans = guarded(
+        [app.plan for app in apps], desired.config.guards, fleet=everyone, allowed=wishes.allow
+    )
+    report = PlanReport(
+        guarded_plans,
+        desired.findings,
+        requests=client.requests,
+        seconds=clock.monotonic() - began,
+        unmanaged=unmanaged(fleet, desired) if wishes.unmanaged else (),
+    )
+    apps = tuple(replace(app, plan=judged) for app, judged in zip(apps, guarded_plans, strict=True))
+    return Planned(apps, report, desired.config, wishes)
+
+
+async def apply(
+    planned: Planned,
+    client: Client,
+    clock: Clock,
+    *,
+    on_event: Callable[[Event], None],
+    concurrency: int = 10,
+    fail_fast: bool = False,
+    stop: asyncio.Event | None = None,
+) -> RolloutReport:
+    """Roll out what was planned; every app that is not in sync has a record, however it ends."""
+    from reconciler.rollout.run import roll_out
+    from reconciler.rollout.specs import JobSpecs
+
+    began = clock.monotonic()
+    records = await roll_out(
+        [job(app, planned) for app in planned.apps],
+        client,
+        clock=clock,
+        specs=JobSpecs,
+        on_event=on_event,
+        concurrency=concurrency,
+        fail_fast=fail_fast,
+        stop=stop,
+    )
+    return RolloutReport(
+        tuple(records),
+        requests=client.requests,
+        seconds=clock.monotonic() - began,
+        left_running=tuple(record.app for record in records if record.outcome.kind in GOES_ON),
+    )
+
+
+def job(app: PlannedApp, planned: Planned) -> Job:
+    """What the rollout room is asked to do for one app."""
+    return Job(
+        app.plan,
+        app.desired,
+        app.policy,
+        project_id=planned.config.project,
+        secrets=Secrets(rotate=rotations(planned.wishes.rotate, app.plan.app)),
+        rendered=app.rendered,
+        follow=app.plan.follow,
+        resume_rollback=app.plan.resume_rollback,
+    )
+
+
+def unmanaged(fleet: Mapping[str, LiveApp], desired: Desired) -> tuple[str, ...]:
+    """Apps that are live and in no spec; they are told, and never touched."""
+    moved = {old for old, new in desired.config.moved.items() if new in desired.known}
+    return tuple(sorted(fleet.keys() - desired.known - moved))
+
+
+def _asked_for(name: str, wishes: Wishes) -> bool:
+    part, whole = wishes.shard
+    in_shard = zlib.crc32(name.encode()) % whole == part - 1
+    return in_shard and (not wishes.apps or name in wishes.apps)
