@@ -183,7 +183,7 @@ def _sight(state: RolloutState, context: Context) -> Sight:
     seen.all_known(deployments_of(app))
     seen.active_before = app.active_deployment.id if app.active_deployment else ""
     pinned = pinned_id(app)
-    if state.goal.task is Task.RESUME and pinned and pinned == (context.job.follow or pinned):
+    if state.goal.task is Task.RESUME and pinned and pinned == (state.goal.follow_id or pinned):
         seen.made.add(pinned)
     running = app.running_deployment
     return Sight(

@@ -110,7 +110,7 @@ class Specs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One app's rollout: a plan, or something to go on with.
+    """One app's rollout: a plan, or something to go on with, which a plan can ask for, too.
 
     ``follow``           a deployment that is under way with our spec, to be followed instead of writing anything
     ``resume_rollback``  the app is pinned to a rollback that an earlier run began (to ``follow``, if that is named):

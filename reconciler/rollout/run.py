@@ -25,6 +25,7 @@ from reconciler.rollout.ports import Job, Platform, Specs
 from reconciler.rollout.record import Recorder
 from reconciler.rollout.rules import Rules
 from reconciler.rollout.sightings import Sightings
+from reconciler.rollout.specs import JobSpecs
 from reconciler.rollout.state import Goal, RolloutState, Task
 from reconciler.rollout.step import WRITES, Finish, Step
 from reconciler.rollout.steps import next_step
@@ -43,7 +44,7 @@ async def roll_out(  # noqa: PLR0913  every one of these is a choice of the call
     client: Platform,
     *,
     clock: Clock,
-    specs: Callable[[Job], Specs],
+    specs: Callable[[Job], Specs] = JobSpecs,
     on_event: Callable[[Event], None] = _quiet,
     concurrency: int = 10,
     fail_fast: bool = False,
@@ -51,7 +52,7 @@ async def roll_out(  # noqa: PLR0913  every one of these is a choice of the call
 ) -> list[RolloutRecord]:
     """Roll out every job; the records are in the order of the jobs, and there is one for each.
 
-    ``specs`` gives a job's knowledge of specs (`specs.JobSpecs`). When ``stop`` is set, everything stops at once: apps
+    ``specs`` gives a job's knowledge of specs. When ``stop`` is set, everything stops at once: apps
     under way end as interrupted, with what goes on without us and how to resume; the others are skipped. If the task
     that runs this is canceled, the same is told by events, and CancelledError is raised.
 
@@ -203,16 +204,16 @@ def goal_of(job: Job) -> Goal:
     """What a job asks of the policy."""
     settled, reason = _settled(job.plan)
     task = _task(job)
-    follow = job.roll_back_to if task is Task.ROLL_BACK else job.follow
+    follow = job.roll_back_to if task is Task.ROLL_BACK else job.follow or job.plan.follow
     return Goal(task, job.plan.app, Rules.of(job.policy), follow, settled, reason, job.again)
 
 
 def _task(job: Job) -> Task:
     if job.roll_back:
         return Task.ROLL_BACK
-    if job.resume_rollback:
+    if job.resume_rollback or job.plan.resume_rollback:
         return Task.RESUME
-    if job.follow:
+    if job.follow or job.plan.follow:
         return Task.FOLLOW
     action = job.plan.action
     match action:

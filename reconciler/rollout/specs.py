@@ -1,4 +1,4 @@
-"""What a rollout knows of specs: the plan room's knowledge, for one job."""
+"""What a rollout knows of specs, from the plan room: the same comparison that made the plan."""
 
 from __future__ import annotations
 
@@ -15,34 +15,37 @@ from reconciler.rollout.ports import Job
 
 
 class JobSpecs:
-    """See `ports.Specs`. For a job without a spec of Git (a manual rollback) nothing carries it."""
+    """See `ports.Specs`. Secrets that are to be rotated count only for what is sent, never for what is found."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._spec: Mapping[str, Any] = job.desired.spec if job.desired else {}
-        # Rotated secrets are new ciphertext once they are sent: from then on they cannot be compared either.
-        self._wanted = Comparison(canonical(self._spec), None, job.policy, Secrets(), job.rendered)
+        self._wanted = canonical(job.desired.spec) if job.desired is not None else None
 
     def payload(self, live: Mapping[str, Any] | None) -> dict[str, Any]:
-        """See `ports.Specs`."""
-        return payload(self._spec, live, ignore=self._job.policy.ignore, secrets=self._job.secrets)
+        """Git's document, field for field, with kept ciphertext and ignored paths carried over from live."""
+        assert self._job.desired is not None
+        return payload(self._job.desired.spec, live, ignore=self._job.policy.ignore, secrets=self._job.secrets)
 
     def carries(self, spec: Mapping[str, Any]) -> bool:
-        """See `ports.Specs`."""
-        return bool(self._spec) and self._wanted.carries(spec)
+        """Whether a live spec is what Git wants, by our reading or by the platform's rendering of Git's spec."""
+        if self._wanted is None:
+            return False
+        return Comparison(self._wanted, None, self._job.policy, Secrets(), self._job.rendered).carries(spec)
 
     def missing(self, spec: Mapping[str, Any]) -> Sequence[str]:
-        """See `ports.Specs`."""
+        """Human paths of what was sent and is not there, by both readings; empty while all of it is there."""
+        if self._wanted is None or self.carries(spec):
+            return ()
         from reconciler.plan.diff import diff
 
-        aligned = align(self._wanted.wanted, canonical(spec), ignore=self._job.policy.ignore)
+        aligned = align(self._wanted, canonical(spec), ignore=self._job.policy.ignore)
         changes = diff(aligned.live, aligned.desired)
-        return tuple(change.human_path for change in changes if change.kind is ChangeKind.ADDED)
+        return [change.human_path for change in changes if change.kind is ChangeKind.ADDED and not change.sensitive]
 
     def moved(self, app: LiveApp) -> bool:
-        """See `ports.Specs`."""
-        return live_digest(app) != self._job.plan.live_digest
+        """Whether the digest of what the plan rests on is another now; False for a plan without one."""
+        return bool(self._job.plan.live_digest) and live_digest(app) != self._job.plan.live_digest
 
     def same(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-        """See `ports.Specs`."""
-        return canonical(one) == canonical(other)
+        """Whether two live specs mean the same, ciphertext included."""
+        return one == other or canonical(one) == canonical(other)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import copy
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import httpx
@@ -13,8 +12,7 @@ from reconciler.config import HealthPolicy, Policy, Timeouts
 from reconciler.desired.model import DesiredApp
 from reconciler.live.client import Client
 from reconciler.live.models import LiveApp
-from reconciler.plan.align import align
-from reconciler.plan.canonical import canonical
+from reconciler.plan.compare import live_digest
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.rollout.model import Event, RolloutRecord
 from reconciler.rollout.ports import Job
@@ -36,34 +34,6 @@ def web(name: str = "web", tag: str = "1.27", **more: Any) -> Spec:
 
 def desired(spec: Spec) -> DesiredApp:
     return DesiredApp(spec["name"], spec, document=None)  # type: ignore[arg-type]  # positions play no part here
-
-
-class PlainSpecs:
-    """Knowledge of specs by the plan room's comparison; what is sent is Git's spec as it is."""
-
-    def __init__(self, job: Job, base: Mapping[str, Any] | None = None) -> None:
-        self.job = job
-        self.base = base
-
-    def payload(self, live: Mapping[str, Any] | None) -> Spec:
-        assert self.job.desired is not None
-        return copy.deepcopy(dict(self.job.desired.spec))
-
-    def carries(self, spec: Mapping[str, Any]) -> bool:
-        if self.job.desired is None:
-            return False
-        aligned = align(canonical(self.job.desired.spec), canonical(spec))
-        return aligned.desired == aligned.live
-
-    def missing(self, spec: Mapping[str, Any]) -> Sequence[str]:
-        assert self.job.desired is not None
-        return [key for key in self.job.desired.spec if key not in spec]
-
-    def moved(self, app: LiveApp) -> bool:
-        return self.base is not None and not self.same(app.spec, self.base)
-
-    def same(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-        return canonical(one) == canonical(other)
 
 
 POLICY = Policy(timeouts=Timeouts(build=600, deploy=300, health=120), health=HealthPolicy(soak=30, tolerance=20))
@@ -90,7 +60,8 @@ class Stage:
 
     def job(self, spec: Spec, action: Action = Action.UPDATE, *, policy: Policy = POLICY, **more: Any) -> Job:
         live = self.app(spec["name"])
-        plan = Plan(spec["name"], SyncStatus.OUT_OF_SYNC, action, app_id=live.id if live else "")
+        found = {"app_id": live.id, "live_digest": live_digest(live)} if live else {}
+        plan = Plan(spec["name"], SyncStatus.OUT_OF_SYNC, action, **found)
         return Job(plan, desired(spec), policy, **more)
 
     def roll(
@@ -101,7 +72,6 @@ class Stage:
         **more: Any,
     ) -> list[RolloutRecord]:
         """Roll out; ``meanwhile`` somebody else does something, so many seconds later."""
-        bases = {job.plan.app: app.spec for job in jobs if (app := self.app(job.plan.app))}
 
         async def use(client: Client) -> list[RolloutRecord]:
             stop = asyncio.Event()
@@ -124,7 +94,6 @@ class Stage:
                     jobs,
                     client,
                     clock=self.clock,
-                    specs=lambda job: PlainSpecs(job, bases.get(job.plan.app)),
                     on_event=self.events.append,
                     stop=stop if stop_at is not None else None,
                     **more,

@@ -14,8 +14,9 @@ from reconciler.plan.model import Action
 from reconciler.rollout.model import Event
 from reconciler.rollout.order import find_circle
 from reconciler.rollout.run import roll_out
+from reconciler.rollout.specs import JobSpecs
 from reconciler.rollout.watch import Poller, interval
-from tests.rollout.stage import POLICY, PlainSpecs, Stage, web
+from tests.rollout.stage import POLICY, Stage, web
 from tests.rollout.test_deploying import kind
 from tests.support.virtual_time import VirtualClock
 
@@ -99,9 +100,9 @@ def test_forty_rollouts_stay_under_the_platforms_request_budget() -> None:
 
 
 def test_a_bug_in_one_rollout_is_told_and_stops_no_other(stage: Stage) -> None:
-    class Broken(PlainSpecs):
+    class Broken(JobSpecs):
         def payload(self, live: Any) -> Any:
-            if self.job.plan.app == "bad":
+            if self._job.plan.app == "bad":
                 raise KeyError("s3cret")
             return super().payload(live)
 
@@ -117,7 +118,7 @@ def test_a_bug_in_one_rollout_is_told_and_stops_no_other(stage: Stage) -> None:
 
 
 def test_a_deliberate_error_within_a_rollout_is_told_in_its_own_words(stage: Stage) -> None:
-    class Unwilling(PlainSpecs):
+    class Unwilling(JobSpecs):
         def payload(self, live: Any) -> Any:
             raise ReconcileError("the secret KEY has no value")
 
@@ -135,7 +136,7 @@ def test_when_the_run_itself_is_canceled_the_events_tell_how_each_app_ended(stag
     events: list[Event] = []
 
     async def use(client: Client) -> None:
-        run = roll_out([job], client, clock=stage.clock, specs=PlainSpecs, on_event=events.append)
+        run = roll_out([job], client, clock=stage.clock, on_event=events.append)
         task = asyncio.create_task(run)
         await asyncio.sleep(20)
         task.cancel()

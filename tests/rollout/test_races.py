@@ -9,9 +9,9 @@ import pytest
 
 from reconciler.live.client import Client
 from reconciler.plan.model import Action
-from reconciler.rollout.model import RolloutRecord
+from reconciler.rollout.run import roll_out
 from reconciler.sandbox.settings import Settings, Speed
-from tests.rollout.stage import PlainSpecs, Stage, web
+from tests.rollout.stage import Stage, web
 from tests.rollout.test_deploying import kind, steps
 
 Act = Callable[[Client], Awaitable[Any]]
@@ -62,34 +62,19 @@ def names(stage: Stage) -> list[str]:
 def test_c18_an_app_that_moved_since_the_plan_is_refused_not_overwritten(stage: Stage) -> None:
     stage.deploy(web(tag="1.26"))
     job = stage.job(web(tag="1.28"))
-    app = stage.app()
-    assert app is not None
-    before = app.spec
     stage.run(put("1.27"))
-    specs = PlainSpecs(job, before)
-    (record,) = stage.run(lambda client: _roll(stage, client, job, specs))
-    assert kind(record) == "refused"
+    assert kind(stage.one(job)) == "refused"
     assert stage.deployments()[0][1] == "1.27"
-
-
-async def _roll(stage: Stage, client: Client, job: Any, specs: PlainSpecs) -> list[RolloutRecord]:
-    from reconciler.rollout.run import roll_out
-
-    return await roll_out([job], client, clock=stage.clock, specs=lambda _: specs)
 
 
 def test_an_app_that_moved_to_what_we_want_is_followed(stage: Stage) -> None:
     stage.deploy(web(tag="1.26"))
     job = stage.job(web(tag="1.28"))
-    app = stage.app()
-    assert app is not None
-    specs = PlainSpecs(job, app.spec)
     stage.run(put("1.28"))
-    (record,) = stage.run(lambda client: _roll(stage, client, job, specs))
+    record = stage.one(job)
     assert kind(record) == "applied"
     assert record.deployments[0].role == "followed"
-    (record,) = stage.run(lambda client: _roll(stage, client, job, specs))
-    assert kind(record) == "unchanged"
+    assert kind(stage.one(job)) == "unchanged"
     assert len(stage.deployments()) == 2
 
 
@@ -194,10 +179,9 @@ def test_a_rollback_that_somebody_takes_back_is_theirs(stage: Stage) -> None:
 def test_two_reconcilers_at_once_end_with_one_app_and_the_same_spec(stage: Stage) -> None:
     stage.deploy(web())
     other = stage.job(web(tag="1.28"))
-    specs = PlainSpecs(other)
 
     async def second(client: Client) -> None:
-        await _roll(stage, client, other, specs)
+        await roll_out([other], client, clock=stage.clock)
 
     record = stage.one(stage.job(web(tag="1.28")), meanwhile=(0.001, second))
     assert kind(record) == "applied"

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from unittest import mock
 
-from reconciler.live.models import ComponentHealth, ComponentState, Health, Phase
+from reconciler.live.models import Health, Phase
 from reconciler.rollout import back, fold, sending, steps
 from reconciler.rollout import health as health_module
 from reconciler.rollout.fold import observe
@@ -72,25 +72,24 @@ from reconciler.rollout.step import (
 from reconciler.rollout.steps import next_step
 
 TICK = 10.0
-RULES = Rules(build=10, deploy=10, health=20, soak=10, tolerance=10)
+RULES = Rules(build=10, deploy=10, health=30, soak=10, tolerance=10)
 PINNING = replace(RULES, on_failure="pin")
 LEAVING = replace(RULES, on_failure="leave")
 STRICT = replace(RULES, unknown_is_healthy=False, probe_every=10, probe_count=2)
 COMPONENTS = ("web",)
 
 
-def health(state: ComponentState, ready: int = 1, desired: int = 1) -> Health:
-    return Health(
-        components=(ComponentHealth(name="web", state=state, replicas_ready=ready, replicas_desired=desired),)
-    )
+def health(state: str, ready: int = 1, desired: int = 1) -> Health:
+    component = {"name": "web", "state": state, "replicas_ready": ready, "replicas_desired": desired}
+    return Health.model_validate({"components": [component]})
 
 
 FAILED = (Failed("502"), Failed("404", missing=True))
 HEALTHS = (
-    HealthSeen(health(ComponentState.HEALTHY)),
-    HealthSeen(health(ComponentState.UNHEALTHY)),
-    HealthSeen(health(ComponentState.UNKNOWN)),
-    HealthSeen(health(ComponentState.HEALTHY, ready=0)),
+    HealthSeen(health("HEALTHY")),
+    HealthSeen(health("UNHEALTHY")),
+    HealthSeen(health("UNKNOWN")),
+    HealthSeen(health("HEALTHY", ready=0)),
 )
 PHASES = (
     Phase.BUILDING,
@@ -174,10 +173,11 @@ class Walk:
 
     steps: dict[tuple[RolloutState, bool], Step] = field(default_factory=dict)
     edges: dict[tuple[RolloutState, bool], list[tuple[RolloutState, bool]]] = field(default_factory=dict)
-    kinds: set[tuple[str, str]] = field(default_factory=set)
+    starts: list[tuple[RolloutState, bool]] = field(default_factory=list)
 
     def from_goal(self, goal: Goal) -> None:
         start = (RolloutState(goal), False)
+        self.starts.append(start)
         waiting = deque([start])
         while waiting:
             node = waiting.popleft()
@@ -216,11 +216,15 @@ class Walk:
 
 
 def goals() -> list[Goal]:
-    """Every task, with every policy that makes a difference to it."""
-    found = [Goal(task, "web", RULES, follow_id="f") for task in Task]
+    """Every task, with every policy that makes a difference to it.
+
+    Creating, redeploying and deleting differ from updating only up to the deployment: the way back is walked once.
+    """
+    whole = (Task.UPDATE, Task.FOLLOW, Task.RESUME, Task.ROLL_BACK)
+    found = [Goal(task, "web", RULES if task in whole else LEAVING, follow_id="f") for task in Task]
     found += [Goal(task, "web", PINNING, follow_id="f") for task in (Task.FOLLOW, Task.RESUME, Task.ROLL_BACK)]
-    found += [Goal(task, "web", LEAVING, follow_id="f") for task in (Task.UPDATE, Task.FOLLOW)]
-    found += [Goal(task, "web", STRICT, follow_id="f") for task in (Task.FOLLOW, Task.RESUME)]
+    found += [Goal(Task.FOLLOW, "web", replace(STRICT, on_failure="leave"), follow_id="f")]
+    found += [Goal(Task.RESUME, "web", STRICT)]
     return found
 
 

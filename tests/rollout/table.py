@@ -1,0 +1,489 @@
+"""The decision table of the policy: situations, in words and as states, and the step that each asks for.
+
+The table in docs/rollout.md is made of these rows, and a test checks that it is current:
+``python -m tests.rollout.table`` writes it anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from reconciler.live.models import Phase
+from reconciler.rollout import rules
+from reconciler.rollout.health import Evidence, Grade, Sample
+from reconciler.rollout.model import OutcomeKind
+from reconciler.rollout.rules import Rules
+from reconciler.rollout.state import (
+    Goal,
+    Leg,
+    Options,
+    Pin,
+    Refusal,
+    Role,
+    RolloutState,
+    Sending,
+    Sent,
+    Sight,
+    Standing,
+    Successor,
+    Task,
+    Trace,
+)
+from reconciler.rollout.step import Adopt, Finish, LookUp, Step, Write
+from reconciler.rollout.steps import next_step
+from tests.rollout.walk import Walk
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "rollout.md"
+RULES = Rules(probe_every=5.0)
+
+
+@dataclass(frozen=True)
+class Row:
+    """``section`` of the table, ``when`` in words, the state it means, and the step that is expected."""
+
+    section: str
+    when: str
+    state: RolloutState
+    then: str
+
+
+def told(step: Step) -> str:
+    """A step as the table names it."""
+    match step:
+        case Finish():
+            return f"end: **{step.outcome.kind.value}**" + (", pinned" if step.outcome.pinned else "")
+        case Write():
+            return f"Write {step.task.value}"
+        case LookUp():
+            return f"LookUp {step.write}"
+        case Adopt():
+            return f"Adopt {step.role.value}"
+        case _:
+            return type(step).__name__
+
+
+def goal(task: Task = Task.UPDATE, **more: Any) -> Goal:
+    return Goal(task, "web", more.pop("rules", RULES), **more)
+
+
+def state(task: Task = Task.UPDATE, *, rules: Rules = RULES, **facts: Any) -> RolloutState:
+    return RolloutState(goal(task, rules=rules), **facts)
+
+
+def leg(phase: Phase, role: Role = Role.DEPLOY, **more: Any) -> Leg:
+    return Leg(role, "d", ("api",), phase, **more)
+
+
+GOOD = Sample(Grade.GOOD, "api is healthy")
+
+
+def evidence(grade: Grade, *, age: float = 0.0, stretch: float = 0.0, fresh: bool = True) -> Evidence:
+    """Readings of one grade for so many seconds; ``fresh`` ones were made just now."""
+    last = age if fresh else age - 60
+    sample = Sample(grade, "api is as it is")
+    return Evidence(age, sample, last, GOOD, last, 1, grade, age - stretch, age)
+
+
+LOST = Sending(Sent.LOST, 1, why="reset")
+SEEN = Sight()
+MOST_LOOKS = rules.LOOKS
+TRIED = {"tries": rules.TRIES, "why": "GET /v2/apps/1: 502"}
+SOAKED = evidence(Grade.GOOD, age=60, stretch=30)
+SICK = evidence(Grade.BAD, age=60, stretch=20)
+
+
+def lost(trace: Trace, *, sends: int = 1, looks: int = 1, **more: Any) -> Sending:
+    return Sending(Sent.LOST, sends, looks, trace, "d" if trace is Trace.OURS else "", why="reset", **more)
+
+
+def before() -> list[Row]:
+    name = "Before anything is written"
+    refused = {each: Sending(Sent.REFUSED, 1, refusal=each, why="no") for each in Refusal}
+    return [
+        Row(name, "nothing is to be done", state(Task.NONE), "end: **unchanged**"),
+        Row(
+            name, "the plan is blocked", RolloutState(goal(Task.NONE, settled=OutcomeKind.BLOCKED)), "end: **blocked**"
+        ),
+        Row(name, "a new app", state(Task.CREATE), "Write create"),
+        Row(name, "an app is to be updated and was not looked at", state(), "Look"),
+        Row(name, "looking failed three times", state(**TRIED), "end: **failed**"),
+        Row(name, "it is as planned", state(sight=SEEN), "Write update"),
+        Row(name, "it is to be redeployed, and as planned", state(Task.REDEPLOY, sight=SEEN), "Write redeploy"),
+        Row(name, "it is to be deleted, and as planned", state(Task.DELETE, sight=SEEN), "Write delete"),
+        Row(name, "it is gone", state(sight=Sight(gone=True)), "end: **refused**"),
+        Row(name, "it is to be deleted, and gone", state(Task.DELETE, sight=Sight(gone=True)), "end: **deleted**"),
+        Row(name, "somebody pinned it", state(sight=Sight(pin=Pin.OTHER)), "end: **blocked**"),
+        Row(name, "it moved since the plan", state(sight=Sight(moved=True)), "end: **refused**"),
+        Row(
+            name,
+            "it moved, and our spec is being deployed",
+            state(sight=Sight(moved=True, running_id="d")),
+            "Adopt followed",
+        ),
+        Row(
+            name,
+            "it moved, and our spec is active",
+            state(sight=Sight(moved=True, active_is_ours=True)),
+            "end: **unchanged**",
+        ),
+        Row(
+            name,
+            "it is to be deleted, and moved to our spec",
+            state(Task.DELETE, sight=Sight(moved=True, active_is_ours=True, running_id="d")),
+            "end: **refused**",
+        ),
+        Row(name, "a deployment of our spec is under way", state(Task.FOLLOW), "Adopt followed"),
+        Row(name, "a rollback of ours is to be finished, not looked at", state(Task.RESUME), "Look"),
+        Row(
+            name,
+            "a rollback of ours is to be finished, and pins the app",
+            state(Task.RESUME, sight=Sight(pin=Pin.OURS, pinned_id="r"), pinned=True),
+            "Adopt rollback",
+        ),
+        Row(name, "… and another rollback pins it", state(Task.RESUME, sight=Sight(pin=Pin.OTHER)), "end: **blocked**"),
+        Row(name, "… and nothing pins it any more", state(Task.RESUME, sight=SEEN), "end: **refused**"),
+        Row(name, "a person asks for a rollback", state(Task.ROLL_BACK), "FindCandidates"),
+        Row(
+            name,
+            "the write was accepted and names its deployment",
+            state(sight=SEEN, write=Sending(Sent.ACCEPTED, 1, deployment_id="d")),
+            "Adopt deploy",
+        ),
+        Row(
+            name,
+            "the write was accepted and names none",
+            state(sight=SEEN, write=Sending(Sent.ACCEPTED, 1)),
+            "LookUp update",
+        ),
+        Row(
+            name,
+            "the platform refuses the content",
+            state(sight=SEEN, write=refused[Refusal.CONTENT]),
+            "end: **refused**",
+        ),
+        Row(
+            name,
+            "the token may not, or the rate limit outlasted all retries",
+            state(sight=SEEN, write=refused[Refusal.ACCESS]),
+            "end: **failed**",
+        ),
+        Row(
+            name,
+            "the app to delete is gone",
+            state(Task.DELETE, sight=SEEN, write=refused[Refusal.GONE]),
+            "end: **deleted**",
+        ),
+        Row(name, "the app to update is gone", state(sight=SEEN, write=refused[Refusal.GONE]), "end: **refused**"),
+        Row(name, "the name is taken", state(Task.CREATE, write=refused[Refusal.TAKEN]), "LookUp create"),
+        Row(
+            name,
+            "the name is taken by another spec",
+            state(Task.CREATE, write=replace(refused[Refusal.TAKEN], trace=Trace.FOREIGN, looks=1)),
+            "end: **refused**",
+        ),
+        Row(
+            name,
+            "the name is taken by our spec",
+            state(Task.CREATE, write=replace(refused[Refusal.TAKEN], trace=Trace.OURS, looks=1)),
+            "Adopt deploy",
+        ),
+        Row(
+            name,
+            "the name is taken, and no app of that name shows",
+            state(Task.CREATE, write=replace(refused[Refusal.TAKEN], trace=Trace.NOT_THERE, looks=MOST_LOOKS)),
+            "end: **refused**",
+        ),
+    ]
+
+
+def lost_rows() -> list[Row]:
+    name = "The write's answer was lost"
+
+    def row(when: str, write: Sending, then: str, **more: Any) -> Row:
+        return Row(name, when, state(sight=SEEN, write=write, **more), then)
+
+    return [
+        row("not looked yet", LOST, "LookUp update"),
+        row("its deployment was found", lost(Trace.OURS), "Adopt deploy"),
+        row("our spec is there, its deployment is not", lost(Trace.STORED), "LookUp update"),
+        row("… still not after four looks", lost(Trace.STORED, looks=MOST_LOOKS), "end: **failed**"),
+        row("nothing of it is there", lost(Trace.NOT_THERE), "LookUp update"),
+        row("… still not after four looks", lost(Trace.NOT_THERE, looks=MOST_LOOKS), "Write update"),
+        row("… and that was the second time", lost(Trace.NOT_THERE, sends=2, looks=MOST_LOOKS), "end: **failed**"),
+        row("somebody else changed the app", lost(Trace.FOREIGN), "end: **refused**"),
+        row("the app is gone", lost(Trace.GONE), "end: **refused**"),
+        row("looking failed three times", LOST, "end: **failed**", **TRIED),
+        Row(
+            name,
+            "a deletion, and the app is gone",
+            state(Task.DELETE, sight=SEEN, write=lost(Trace.GONE)),
+            "end: **deleted**",
+        ),
+    ]
+
+
+def following() -> list[Row]:
+    name = "The deployment"
+
+    def row(when: str, found: Leg, then: str, **more: Any) -> Row:
+        return Row(name, when, state(leg=found, **more), then)
+
+    over = leg(Phase.SUPERSEDED)
+    return [
+        row("its phase is not known", leg(Phase.UNKNOWN), "Follow"),
+        row("PENDING_BUILD or BUILDING, within the build budget", leg(Phase.BUILDING), "Follow"),
+        row("… beyond it", leg(Phase.BUILDING, build=3600), "end: **timed_out**"),
+        row("PENDING_DEPLOY or DEPLOYING, within the deploy budget", leg(Phase.DEPLOYING, build=3600), "Follow"),
+        row("… beyond it", leg(Phase.DEPLOYING, deploy=1200), "end: **timed_out**"),
+        row("three 404 in a row", leg(Phase.BUILDING, missing=3), "end: **failed**"),
+        row("CANCELED", leg(Phase.CANCELED), "end: **canceled**"),
+        row("ERROR", leg(Phase.ERROR), "CollectFailure"),
+        row("SUPERSEDED", over, "FindSuccessor"),
+        row("… by what cannot be read", over, "end: **superseded**", **TRIED),
+        row("… by a deployment of our spec", over, "Adopt followed", successor=Successor(deployment_id="e")),
+        row(
+            "… for the sixth time",
+            over,
+            "end: **superseded**",
+            successor=Successor(deployment_id="e"),
+            hops=rules.HOPS,
+        ),
+        row("… by something else", over, "end: **superseded**", successor=Successor()),
+        row("… by somebody's rollback", over, "end: **blocked**", successor=Successor(Pin.OTHER)),
+    ]
+
+
+def health() -> list[Row]:
+    name = "ACTIVE: its health"
+
+    def row(when: str, found: Evidence, then: str, **more: Any) -> Row:
+        return Row(name, when, state(leg=leg(Phase.ACTIVE, evidence=found), **more), then)
+
+    half = Evidence(components=GOOD, components_at=0.0, grade=Grade.GOOD)
+    return [
+        Row(
+            name,
+            "no component has a health, and there is no probe",
+            state(leg=Leg(Role.DEPLOY, "d", (), Phase.ACTIVE), rules=Rules()),
+            "ReadBack",
+        ),
+        row("nothing was read", Evidence(), "CheckHealth"),
+        row("the components were read, the probe was not sent", half, "Probe"),
+        row("all is good, not for as long as the soak", evidence(Grade.GOOD, age=20, stretch=20), "Wait"),
+        row("all is good, and the next reading is due", evidence(Grade.GOOD, age=90, fresh=False), "CheckHealth"),
+        row("all is good for as long as the soak", SOAKED, "ReadBack"),
+        row("unhealthy, for less than the tolerance", evidence(Grade.BAD, age=60, stretch=10), "Wait"),
+        row("unhealthy for as long as the tolerance", SICK, "CollectFailure"),
+        row("replicas are missing, within the health budget", evidence(Grade.SHORT, age=60, stretch=60), "Wait"),
+        row("… beyond it", evidence(Grade.SHORT, age=300, stretch=60), "CollectFailure"),
+        row("not known, within the health budget", evidence(Grade.UNKNOWN, age=60, stretch=60), "Wait"),
+        row("… beyond it", evidence(Grade.UNKNOWN, age=300, stretch=300), "end: **timed_out**"),
+        row("good at the end of the budget: the soak may end", evidence(Grade.GOOD, age=310, stretch=20), "Wait"),
+        row("… but a dip then is judged at once", evidence(Grade.BAD, age=310), "CollectFailure"),
+        row("healthy, and it is what is active", SOAKED, "end: **applied**", standing=Standing.OURS),
+        row("healthy, and what was active before still is", SOAKED, "ReadBack", standing=Standing.BEFORE),
+        row(
+            "… still after four looks", SOAKED, "end: **applied**", standing=Standing.BEFORE, standing_looks=MOST_LOOKS
+        ),
+        row("healthy, and somebody else's is taking over", SOAKED, "FindSuccessor", standing=Standing.OTHER),
+        row("healthy, and somebody rolled back meanwhile", SOAKED, "end: **blocked**", standing=Standing.PINNED),
+        row("healthy, and reading back failed three times", SOAKED, "end: **applied**", **TRIED),
+        row("healthy, and the app is gone", SOAKED, "end: **failed**", missing=True, **TRIED),
+    ]
+
+
+def choosing() -> list[Row]:
+    name = "It failed: where to go back to"
+    one, two = ("c1",), ("c1", "c2")
+
+    def row(when: str, then: str, rules: Rules = RULES, **more: Any) -> Row:
+        return Row(name, when, state(leg=leg(Phase.ERROR), fault="deployment d failed", rules=rules, **more), then)
+
+    def found(**more: Any) -> Options:
+        return Options(candidates=more.pop("candidates", two), **more)
+
+    return [
+        row("`on_failure: leave`", "end: **left**", Rules(on_failure="leave")),
+        row("nothing was looked for", "FindCandidates"),
+        row("looking failed three times", "end: **rollback_failed**", **TRIED),
+        row("somebody pinned the app", "end: **blocked**", options=found(pin=Pin.OTHER)),
+        row("somebody deployed our spec since", "Adopt followed", options=found(newer=True, newer_id="e")),
+        row("somebody deployed something else since", "end: **superseded**", options=found(newer=True)),
+        row("nothing was ever active", "end: **degraded**", options=found(candidates=())),
+        row("the next candidate is not validated", "ValidateRollback", options=found()),
+        row("it is valid", "Rollback", options=found(), valid=True),
+        row(
+            "incompatible, a conflict, or an unknown code", "ValidateRollback", options=found(), rejected=("new_code",)
+        ),
+        row("app_pinned", "end: **blocked**", options=found(), rejected=("app_pinned",)),
+        row("exceeded_revision_limit", "RestoreSpec", options=found(), rejected=("exceeded_revision_limit",)),
+        row("no candidate is valid", "RestoreSpec", options=found(), rejected=("region_conflict",) * 2),
+        row(
+            "what still serves is not valid",
+            "RestoreSpec",
+            options=found(serving=True),
+            rejected=("incompatible_phase",),
+        ),
+        row(
+            "… and the platform reverted the spec by itself",
+            "end: **rolled_back**",
+            options=found(serving=True, reverted=True, candidates=one),
+            rejected=("incompatible_phase",),
+        ),
+    ]
+
+
+def sending_back() -> list[Row]:
+    name = "The rollback, or the last good spec, was sent"
+    options = Options(candidates=("c1",))
+
+    def undo(when: str, found: Sending, then: str, **more: Any) -> Row:
+        facts = {"options": options, "valid": True, "undo": found, "pinned": True} | more
+        return Row(name, when, state(leg=leg(Phase.ERROR), fault="deployment d failed", **facts), then)
+
+    def restore(when: str, found: Sending, then: str, **more: Any) -> Row:
+        facts = {"options": options, "rejected": ("region_conflict",), "restore": found} | more
+        return Row(name, when, state(leg=leg(Phase.ERROR), fault="deployment d failed", **facts), then)
+
+    def refused(refusal: Refusal) -> Sending:
+        return Sending(Sent.REFUSED, 1, refusal=refusal, why="no")
+
+    return [
+        undo("the rollback was accepted", Sending(Sent.ACCEPTED, 1, deployment_id="r"), "Adopt rollback"),
+        undo("the rollback's answer was lost", LOST, "LookUp rollback"),
+        undo("… looking failed three times", LOST, "end: **rollback_failed**, pinned", **TRIED),
+        undo("… its deployment was found", lost(Trace.OURS), "Adopt rollback"),
+        undo("… nothing of it after four looks", lost(Trace.NOT_THERE, looks=4), "Rollback", pinned=False),
+        undo(
+            "… for the third time",
+            lost(Trace.NOT_THERE, sends=3, looks=4),
+            "end: **rollback_failed**",
+            pinned=False,
+        ),
+        undo("… somebody else pinned the app", lost(Trace.FOREIGN), "end: **blocked**", pinned=False),
+        undo("… the app is gone", lost(Trace.GONE), "end: **failed**", pinned=False),
+        restore("the spec was accepted", Sending(Sent.ACCEPTED, 1, deployment_id="b"), "Adopt restore"),
+        restore("the spec's answer was lost", LOST, "LookUp restore"),
+        restore("… nothing of it after four looks", lost(Trace.NOT_THERE, looks=4), "RestoreSpec"),
+        restore("… for the third time", lost(Trace.NOT_THERE, sends=3, looks=4), "end: **rollback_failed**"),
+        restore("… somebody else changed the app", lost(Trace.FOREIGN), "end: **superseded**"),
+        restore("… the app is gone", lost(Trace.GONE), "end: **failed**"),
+        restore("the spec was refused", refused(Refusal.CONTENT), "end: **rollback_failed**"),
+        restore("somebody pinned the app right before", refused(Refusal.PINNED), "end: **blocked**"),
+        restore("somebody changed the app right before", refused(Refusal.MOVED), "end: **superseded**"),
+    ]
+
+
+def back() -> list[Row]:
+    name = "The deployment that goes back"
+    pinning = replace(RULES, on_failure="pin")
+
+    def row(when: str, found: Leg, then: str, rules: Rules = RULES, **more: Any) -> Row:
+        facts = {"pinned": found.role is Role.ROLLBACK, "fault": "deployment d failed", "back": found} | more
+        return Row(name, when, state(rules=rules, **facts), then)
+
+    def rollback(phase: Phase, **more: Any) -> Leg:
+        return leg(phase, Role.ROLLBACK, **more)
+
+    good = rollback(Phase.ACTIVE, evidence=evidence(Grade.GOOD, age=15, stretch=15))
+    sent = Sending(Sent.ACCEPTED, 1)
+    over = rollback(Phase.SUPERSEDED)
+    return [
+        row("under way", rollback(Phase.BUILDING), "Follow"),
+        row("beyond its budget", rollback(Phase.DEPLOYING, deploy=1200), "end: **rollback_failed**, pinned"),
+        row("ERROR", rollback(Phase.ERROR), "end: **rollback_failed**, pinned"),
+        row("CANCELED", rollback(Phase.CANCELED), "end: **rollback_failed**, pinned"),
+        row("three 404 in a row", rollback(Phase.BUILDING, missing=3), "end: **failed**, pinned"),
+        row("SUPERSEDED", over, "FindSuccessor"),
+        row("… by what cannot be read", over, "end: **rollback_failed**, pinned", **TRIED),
+        row(
+            "… and another rollback pins the app",
+            over,
+            "end: **blocked**",
+            successor=Successor(Pin.OTHER),
+            pinned=False,
+        ),
+        row("… and nothing pins it", over, "end: **superseded**", successor=Successor(), pinned=False),
+        row("ACTIVE, its health not read", rollback(Phase.ACTIVE), "CheckHealth"),
+        row(
+            "ACTIVE, good, not for as long as the soak (15 s at most)",
+            rollback(Phase.ACTIVE, evidence=evidence(Grade.GOOD, age=10, stretch=10)),
+            "Wait",
+        ),
+        row("ACTIVE, unhealthy", rollback(Phase.ACTIVE, evidence=SICK), "end: **rollback_failed**, pinned"),
+        row(
+            "ACTIVE, not known beyond the health budget",
+            rollback(Phase.ACTIVE, evidence=evidence(Grade.UNKNOWN, age=300)),
+            "end: **rollback_failed**, pinned",
+        ),
+        row("healthy, a restored spec", replace(good, role=Role.RESTORE), "end: **rolled_back**"),
+        row("healthy, `on_failure: pin`", good, "end: **pinned**, pinned", pinning),
+        row("healthy", good, "CommitRollback"),
+        row("the commit was sent", good, "VerifyUnpinned", commit=sent),
+        row("… not pinned any more", good, "end: **rolled_back**", commit=sent, pin=Pin.NONE, pinned=False),
+        row("… pinned to somebody's rollback", good, "end: **blocked**", commit=sent, pin=Pin.OTHER, pinned=False),
+        row("… still pinned", good, "VerifyUnpinned", commit=sent, pin=Pin.OURS, pin_looks=1),
+        row("… still after four looks", good, "CommitRollback", commit=sent, pin=Pin.OURS, pin_looks=4),
+        row(
+            "… for the third time",
+            good,
+            "end: **rollback_failed**, pinned",
+            commit=replace(sent, sends=3),
+            pin=Pin.OURS,
+            pin_looks=4,
+        ),
+        row("… reading that failed three times", good, "end: **rollback_failed**, pinned", commit=sent, **TRIED),
+    ]
+
+
+ROWS = [*before(), *lost_rows(), *following(), *health(), *choosing(), *sending_back(), *back()]
+
+
+def table() -> str:
+    """The rows as Markdown."""
+    lines: list[str] = []
+    for row in ROWS:
+        if f"### {row.section}" not in lines:
+            lines += ["", f"### {row.section}", "", "| When | Then |", "| --- | --- |"]
+        lines.append(f"| {row.when} | {told(next_step(row.state))} |")
+    return "\n".join(lines).strip()
+
+
+def diagram(walk: Walk) -> str:
+    """Which step follows which, over all states of a walk, as a Mermaid state diagram."""
+
+    def short(step: Step) -> str:
+        return "[*]" if isinstance(step, Finish) else type(step).__name__
+
+    pairs = {(short(step), short(walk.steps[after])) for node, step in walk.steps.items() for after in walk.edges[node]}
+    starts = {short(walk.steps[node]) for node in walk.starts}
+    lines = [f"    [*] --> {name}" for name in sorted(starts - {"[*]"})]
+    lines += [f"    {one} --> {other}" for one, other in sorted(pairs) if one != other]
+    return "\n".join(["```mermaid", "stateDiagram-v2", *lines, "```"])
+
+
+def with_part(text: str, name: str, part: str) -> str:
+    """The document with what stands between its marks of that name replaced."""
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    head, rest = text.split(begin)
+    return f"{head}{begin}\n\n{part}\n\n{end}{rest.split(end)[1]}"
+
+
+def document(text: str, walk: Walk) -> str:
+    """The document with table and diagram as the code has them."""
+    return with_part(with_part(text, "decision table", table()), "diagram", diagram(walk))
+
+
+def main() -> None:
+    """Write the document's parts anew."""
+    from tests.rollout.walk import goals, small_bounds, walked
+
+    with small_bounds():
+        walk = walked(goals())
+    DOCUMENT.write_text(document(DOCUMENT.read_text(encoding="utf-8"), walk), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
