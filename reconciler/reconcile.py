@@ -16,8 +16,8 @@ from reconciler.findings import Finding, has_errors, ranked
 from reconciler.inquiry import Inquiry, PlannedApp, rotations
 from reconciler.plan.align import Secrets
 from reconciler.plan.guard import check_allowed, guarded
-from reconciler.plan.model import PlanReport
-from reconciler.rollout.model import OutcomeKind, RolloutReport
+from reconciler.plan.model import Plan, PlanReport, SyncStatus
+from reconciler.rollout.model import Outcome, OutcomeKind, RolloutRecord, RolloutReport
 from reconciler.rollout.ports import Job
 
 if TYPE_CHECKING:
@@ -116,9 +116,7 @@ async def plan(desired: Desired, wishes: Wishes, client: Client, clock: Clock) -
     inquiry = Inquiry(client, desired.config, clock.now(), wishes.rotate, wishes.retry)
     apps = await inquiry.plans(desired.apps, fleet, desired.known)
     everyone = len(fleet.keys() | desired.known)
-    guarded_plans = guarded(
-        [app.plan for app in apps], desired.config.guards, fleet=everyone, allowed=wishes.allow
-    )
+    guarded_plans = guarded([app.plan for app in apps], desired.config.guards, fleet=everyone, allowed=wishes.allow)
     report = PlanReport(
         guarded_plans,
         desired.findings,
@@ -145,8 +143,9 @@ async def apply(
     from reconciler.rollout.specs import JobSpecs
 
     began = clock.monotonic()
+    asleep = [app.plan for app in planned.apps if app.plan.status is SyncStatus.IN_SYNC]
     records = await roll_out(
-        [job(app, planned) for app in planned.apps],
+        [job(app, planned) for app in planned.apps if app.plan.status is not SyncStatus.IN_SYNC],
         client,
         clock=clock,
         specs=JobSpecs,
@@ -155,12 +154,18 @@ async def apply(
         fail_fast=fail_fast,
         stop=stop,
     )
+    told = {record.app: record for record in [*map(_unchanged, asleep), *records]}
     return RolloutReport(
-        tuple(records),
+        tuple(told[app.plan.app] for app in planned.apps),
         requests=client.requests,
         seconds=clock.monotonic() - began,
         left_running=tuple(record.app for record in records if record.outcome.kind in GOES_ON),
     )
+
+
+def _unchanged(plan: Plan) -> RolloutRecord:
+    """The record of an app in sync, for which nothing has to run."""
+    return RolloutRecord(plan.app, plan.action, Outcome(OutcomeKind.UNCHANGED), app_id=plan.app_id, cost=plan.cost)
 
 
 def job(app: PlannedApp, planned: Planned) -> Job:

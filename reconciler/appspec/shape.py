@@ -92,9 +92,9 @@ Shape = Scalar | Listing | Record
 
 
 def identity_of(listing: Listing, item: Mapping[str, Any]) -> str:
-    """What tells an item apart in its list: ``web``, ``PORT``, ``CPU_UTILIZATION/GREATER_THAN/80/FIVE_MINUTES``.
+    """What tells an item apart in its list: ``web``, ``PORT``, ``CPU_UTILIZATION/GREATER_THAN/80``.
 
-    A field that is left out counts as its documented default; an item that lacks its name altogether has the identity "".
+    A field that is left out counts as its documented default; an item without any name has the identity "".
     """
     assert isinstance(listing.item, Record)
     parts = []
