@@ -28,7 +28,7 @@ from reconciler.views.markup import (
     link,
     without_query,
 )
-from reconciler.views.plan_lines import Layout, leaves_of, note_text, override_label, path_column
+from reconciler.views.plan_lines import Layout, note_text, override_label, parts_of, path_column
 from reconciler.views.rollout_lines import account
 from reconciler.views.summary import (
     OUTCOME_WORDS,
@@ -48,7 +48,6 @@ from reconciler.views.summary import (
 )
 from reconciler.views.values import (
     cells,
-    change_text,
     count,
     duration,
     inert,
@@ -176,15 +175,14 @@ def _change_block(plan: Plan, detail: _Detail) -> str:
     """Changes and notes as a diff: GitHub colours a line by what it begins with."""
     column = path_column(plan)
     lines: list[str] = []
-    for leaf in (leaf for change in plan.changes for leaf in leaves_of(change)):
+    for told in (told for change in plan.changes for told in parts_of(change)):
         if len(lines) == detail.changes:
             lines.append(f"… and more: {count(len(plan.changes), 'change')} in all")
             break
-        path, text = shortened(leaf.human_path, detail.values), change_text(leaf, detail.values)
-        sign = _CHANGE_SIGNS[leaf.kind]
-        if leaf.kind in (ChangeKind.ADDED, ChangeKind.REMOVED):
+        sign, text = _CHANGE_SIGNS[told.kind], told.text(detail.values)
+        if told.kind in (ChangeKind.ADDED, ChangeKind.REMOVED):
             text = text.removeprefix(f"{sign} ")
-        lines.append(f"{sign} {_columns(path, column, text)}")
+        lines.append(f"{sign} {_columns(shortened(told.label, detail.values), column, text)}")
     for note in plan.notes[: detail.changes]:
         path = shortened("/".join(note.path), detail.values)
         lines.append(f"  {_columns(path, column, note_text(note))}")

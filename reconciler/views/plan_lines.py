@@ -124,34 +124,68 @@ def wrapped(text: str, indent: str, width: int, tone: Tone = "") -> Iterator[Lin
 def change_lines(changes: Sequence[Change], width: int, column: int, indent: str = INDENT) -> Iterator[Line]:
     """A change a line, paths and values in two columns; ``column`` is the width of the first."""
     for change in changes:
-        for leaf in leaves_of(change):
-            path, tone = inert(leaf.human_path), _CHANGE_TONES[leaf.kind]
-            text = change_text(leaf, max(width - len(indent) - column, 32))
-            if cells(path) < column:
-                yield ((indent + padded(path, column), ""), (text, tone))
+        for told in parts_of(change):
+            tone = _CHANGE_TONES[told.kind]
+            text = told.text(max(width - len(indent) - column, 32))
+            if cells(told.label) < column:
+                yield ((indent + padded(told.label, column), ""), (text, tone))
             else:
-                yield ((indent + path, ""),)
+                yield ((indent + told.label, ""),)
                 yield ((f"{indent}    ", ""), (text, tone))
 
 
 def path_column(plan: Plan) -> int:
     """The columns that the app's paths take, with the gap that follows them."""
-    paths = [leaf.path for change in plan.changes for leaf in leaves_of(change)] + [note.path for note in plan.notes]
-    return min(max((cells(inert("/".join(path))) for path in paths), default=0), _PATH_COLUMN) + 3
+    labels = [told.label for change in plan.changes for told in parts_of(change)]
+    labels += [inert("/".join(note.path)) for note in plan.notes]
+    return min(max(map(cells, labels), default=0), _PATH_COLUMN) + 3
 
 
-def leaves_of(change: Change) -> Iterator[Change]:
-    """An added or removed part of a spec as its single values; any other change as it is; none with a secret."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One line of a change: its ``label`` is inert; a ``whole`` part has its values on the lines after it."""
+
+    label: str
+    change: Change
+    whole: bool = False
+
+    @property
+    def kind(self) -> ChangeKind:
+        """How the value differs."""
+        return self.change.kind
+
+    def text(self, width: int) -> str:
+        """What the change does, on one line of about ``width`` characters."""
+        if self.whole:
+            return "+ added" if self.kind is ChangeKind.ADDED else "- removed"
+        return change_text(self.change, width)
+
+
+def parts_of(change: Change) -> Iterator[Told]:
+    """A change as lines: an added or removed part of a spec, then each of its values; without any secret."""
     change = opaque(change)
+    leaves = _values_within(change)
+    if not leaves:
+        yield Told(inert(change.human_path), change)
+        return
+    if len(leaves) > 1 or leaves[0][0] != change.path:
+        yield Told(inert(change.human_path), change, whole=True)
+    depth = len(change.path)
+    for path, value in leaves:
+        leaf = replace(change, path=path, before=value, after=value)
+        label = inert("/".join(path[depth:]))
+        yield Told(f"  {label}" if label else inert(change.human_path), leaf)
+
+
+def _values_within(change: Change) -> list[tuple[tuple[str, ...], Any]]:
+    """The single values of an added or removed part, each with its path; nothing for any other change."""
     match change:
         case Change(kind=ChangeKind.ADDED, sensitive=False, after=dict() | list()):
-            for path, value in _leaves(change.after, change.path):
-                yield replace(change, path=path, after=value)
+            return list(_leaves(change.after, change.path))
         case Change(kind=ChangeKind.REMOVED, sensitive=False, before=dict() | list()):
-            for path, value in _leaves(change.before, change.path):
-                yield replace(change, path=path, before=value)
+            return list(_leaves(change.before, change.path))
         case _:
-            yield change
+            return []
 
 
 def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:

@@ -129,14 +129,16 @@ def _pair(before: Any, after: Any, width: int) -> tuple[str, str]:
     old, new = bare(before), bare(after)
     if old == new:
         return _typed(before, width // 2), _typed(after, width // 2)
-    first, second = shown(before, max(len(old) + 2, width)), shown(after, max(len(new) + 2, width))
-    if len(first) + len(second) <= width:
-        return first, second
     half = max(width // 2, 24)
+    if len(old) + len(new) <= width:
+        first, second = shown(before, width), shown(after, width)
+        if len(first) + len(second) <= width:
+            return first, second
     same = _common_prefix(old, new)
-    if same <= half // 2 or (len(first) <= half and len(second) <= half):
+    if same <= half // 2:
         return shown(before, half), shown(after, half)
-    start = same - half // 4
+    context = max(half // 4, half - 2 - max(len(old), len(new)) + same)
+    start = max(same - context, 0)
     return "…" + shortened(old[start:], half - 1), "…" + shortened(new[start:], half - 1)
 
 

@@ -1,0 +1,210 @@
+"""Whatever stands in a spec, a log or an answer: no view lets it move a cursor, fake a line, or speak for itself."""
+
+import html
+import json
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from reconciler.plan.model import Action, Change, ChangeKind, Note, Plan, PlanReport, SyncStatus
+from reconciler.rollout.model import Event
+from reconciler.views import annotations, machine, markdown, sarif, text
+from tests.views import samples
+
+_BLOCKS = {"heading_open", "heading_close", "paragraph_open", "paragraph_close", "inline", "fence", "html_block"}
+_INLINE = {"text", "strong_open", "strong_close", "code_inline", "link_open", "link_close"}
+_OUR_HTML = re.compile(r"(<details( open)?>\n<summary>\S+ <code>(?P<name>[^<>]*)</code>[^<>]*</summary>|</details>)\n?")
+_PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+
+
+def assert_inert_markdown(document):
+    assert all(char.isprintable() or char == "\n" for char in document)
+    assert "##[" not in document
+    assert not any(line.lstrip().startswith("::") for line in document.split("\n"))
+    for token in _PARSER.parse(document):
+        assert token.type in _BLOCKS, token.type
+        if token.type == "html_block":
+            ours = _OUR_HTML.fullmatch(token.content)
+            assert ours, token.content
+            outside = token.content.replace(f"<code>{ours['name']}</code>", "")
+            assert samples.MARK not in outside
+            assert html.unescape(ours["name"] or "") is not None
+        for child in token.children or ():
+            assert child.type in _INLINE, child.type
+            if child.type == "link_open":
+                assert child.attrs["href"].startswith("https://cloud.digitalocean.com/")
+            if child.type == "text":
+                assert samples.MARK not in child.content
+
+
+def assert_inert_text(shown):
+    assert all(char.isprintable() or char == "\n" for char in shown)
+    assert "##[" not in shown
+    assert not any(line.lstrip().startswith("::") for line in shown.split("\n"))
+
+
+@settings(max_examples=150, deadline=None)
+@given(samples.hostile_plans, st.sampled_from([65_536, 4_000, 1_500]))
+def test_any_plan_is_inert_markdown_within_its_limit(report, limit):
+    document = markdown.plan(report, limit=limit)
+    assert_inert_markdown(document)
+    assert len(document.encode()) <= limit
+
+
+@settings(max_examples=150, deadline=None)
+@given(samples.hostile_rollouts, st.sampled_from([65_536, 4_000, 1_500]))
+def test_any_rollout_is_inert_markdown_within_its_limit(report, limit):
+    document = markdown.rollout(report, limit=limit)
+    assert_inert_markdown(document)
+    assert len(document.encode()) <= limit
+
+
+@settings(max_examples=80, deadline=None)
+@given(samples.hostile_findings, st.sampled_from([65_536, 500]))
+def test_any_findings_are_inert_markdown_within_their_limit(found, limit):
+    document = markdown.findings(found, limit=limit)
+    assert_inert_markdown(document)
+    assert len(document.encode()) <= limit
+
+
+@settings(max_examples=100, deadline=None)
+@given(samples.hostile_plans, st.integers(20, 200), st.booleans())
+def test_any_plan_is_inert_text(report, width, verbose):
+    assert_inert_text(text.plan(report, width=width, verbose=verbose))
+
+
+@settings(max_examples=100, deadline=None)
+@given(samples.hostile_rollouts, st.integers(20, 200), st.booleans())
+def test_any_rollout_is_inert_text(report, width, verbose):
+    assert_inert_text(text.rollout(report, width=width, verbose=verbose))
+
+
+@settings(max_examples=80, deadline=None)
+@given(samples.hostile_findings)
+def test_any_findings_are_inert_text_annotations_and_sarif(found):
+    assert_inert_text(text.findings(found))
+    commands = annotations.annotations(found)
+    assert all(char.isprintable() or char == "\n" for char in commands)
+    assert len(commands.splitlines()) == len(found)
+    assert "##[" not in commands
+    document = sarif.sarif(found)
+    assert document.isascii()
+    assert all(char.isprintable() or char == "\n" for char in document)
+    assert len(json.loads(document)["runs"][0]["results"]) == len(found)
+
+
+@settings(max_examples=80, deadline=None)
+@given(samples.hostile, samples.hostile, samples.hostile)
+def test_any_event_is_one_line(app, happened, phase):
+    line = text.event(Event(1.0, app, happened, phase, 1, 2))
+    assert line.isprintable()
+    assert "##[" not in line
+
+
+@settings(max_examples=100, deadline=None)
+@given(samples.hostile, samples.hostile)
+def test_a_hostile_value_cannot_add_a_line_to_a_plan(before, after):
+    def lines(old, new):
+        change = Change(("services", "web", "envs", "A", "value"), ChangeKind.CHANGED, old, new)
+        plan = Plan("web", SyncStatus.OUT_OF_SYNC, Action.UPDATE, changes=(change,))
+        return text.plan(PlanReport((plan,))).count("\n"), markdown.plan(PlanReport((plan,))).count("\n")
+
+    assert lines(before, after) == lines("a", "b")
+
+
+@settings(max_examples=80, deadline=None)
+@given(samples.hostile_plans, samples.hostile_rollouts)
+def test_any_report_is_ascii_json_that_parses(plan, rollout):
+    for document in (machine.plan(plan), machine.rollout(rollout)):
+        assert document.isascii()
+        assert all(char.isprintable() or char == "\n" for char in document)
+        assert "##[" not in document
+        assert json.loads(document)["version"] == 1
+
+
+def _hostile_fleet():
+    nasty = "".join(samples.FRAGMENTS)
+    values = (nasty, "x" * 70_000, nasty * 200, "`" * 70_000, "\u202e" * 70_000)
+    plans = tuple(
+        Plan(
+            f"app-{number:03d}",
+            SyncStatus.OUT_OF_SYNC,
+            Action.UPDATE,
+            changes=tuple(
+                Change(("services", "web", "envs", f"KEY_{index}", "value"), ChangeKind.CHANGED, value, f"{value}!")
+                for index, value in enumerate(values)
+            ),
+        )
+        for number in range(300)
+    )
+    return PlanReport(plans, requests=302)
+
+
+def test_300_apps_with_hostile_and_huge_values_stay_under_the_limit_and_readable():
+    report = _hostile_fleet()
+    document = markdown.plan(report, full="https://github.com/octo/infra/actions/runs/1")
+    assert len(document) <= len(document.encode()) <= 65_536
+    assert document.startswith("### 300 apps: 300 to update\n")
+    for number in range(300):
+        assert f"app-{number:03d} " in document
+    assert document.count("5 changes") == 300
+    assert "](<https://github.com/octo/infra/actions/runs/1>)" in document
+    assert document == markdown.plan(report, full="https://github.com/octo/infra/actions/runs/1")
+
+
+def test_300_apps_with_hostile_and_huge_values_fit_a_step_summary_with_every_change():
+    document = markdown.plan(_hostile_fleet(), limit=markdown.SUMMARY_LIMIT)
+    assert len(document.encode()) <= markdown.SUMMARY_LIMIT
+    assert_inert_markdown(document)
+    assert document.count("KEY_4/value") == 300
+
+
+def test_300_apps_with_hostile_and_huge_values_are_readable_on_a_terminal():
+    shown = text.plan(_hostile_fleet())
+    assert_inert_text(shown)
+    assert shown.count("\n") == 300 * 6 + 1
+    assert max(map(len, shown.split("\n"))) < 160
+
+
+SECRET = "hunter2-Tr0ub4dor"
+
+
+def _leaky():
+    """A plan into which a secret slipped in every way the views can know of."""
+    registry = {"name": "web", "image": {"registry_type": "GHCR", "registry_credentials": f"bot:{SECRET}"}}
+    drain = {"name": "d", "datadog": {"endpoint": "https://dd.example", "api_key": SECRET}}
+    env = {"key": "TOKEN", "value": SECRET, "type": "SECRET"}
+    changes = (
+        Change(("envs", "A", "value"), ChangeKind.CHANGED, SECRET, SECRET + "2", sensitive=True),
+        Change(("envs", "B"), ChangeKind.ADDED, None, {"key": "B", "value": f"EV[1:{SECRET}:x]", "type": "SECRET"}),
+        Change(("envs", "C", "value"), ChangeKind.CHANGED, f"EV[1:{SECRET}:x]", f"EV[1:{SECRET}:y]"),
+        Change(("envs", "TOKEN"), ChangeKind.REMOVED, env, None),
+        Change(("services", "web"), ChangeKind.ADDED, None, registry),
+        Change(("services", "web", "envs"), ChangeKind.REORDERED, [env], [env, env]),
+        Change(("services", "web", "image", "registry_credentials"), ChangeKind.ADDED, None, SECRET),
+        Change(("services", "web", "log_destinations", "d"), ChangeKind.REMOVED, drain, None),
+        Change(("services", "web", "log_destinations", "d", "datadog", "api_key"), ChangeKind.CHANGED, SECRET, "x"),
+    )
+    note = Note(("envs", "A", "value"), "kept", "ciphertext cannot be compared")
+    return PlanReport((Plan("web", SyncStatus.OUT_OF_SYNC, Action.UPDATE, changes=changes, notes=(note,)),))
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        text.plan,
+        lambda report: text.plan(report, verbose=True, width=4000),
+        lambda report: text.plan(report, color=True),
+        markdown.plan,
+        lambda report: markdown.plan(report, limit=600),
+        machine.plan,
+    ],
+)
+def test_c05_a_secret_that_slipped_into_a_plan_is_not_shown(view):
+    shown = view(_leaky())
+    assert "web" in shown
+    assert SECRET not in shown
+    assert SECRET[:6] not in shown

@@ -1,0 +1,161 @@
+"""What people read on a terminal, exactly."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from reconciler.plan.model import Action, Change, ChangeKind, Cost, Note, Plan, PlanReport, SyncStatus
+from reconciler.rollout.model import Event, Outcome, OutcomeKind, RolloutRecord, RolloutReport
+from reconciler.views import text
+from tests.views import samples
+
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def test_a_plan_says_what_changes_where_and_what_it_costs(expected_text):
+    assert text.plan(samples.PLAN) == expected_text
+
+
+def test_a_verbose_plan_also_lists_the_fields_of_new_apps(expected_text):
+    assert text.plan(samples.PLAN, verbose=True) == expected_text
+
+
+def test_a_plan_without_differences_is_short(expected_text):
+    assert text.plan(samples.IN_SYNC) == expected_text
+
+
+def test_many_apps_in_sync_are_counted():
+    shown = text.plan(samples.FLEET)
+    assert "  = 300 apps in sync" in shown.splitlines()
+    assert "app-042" not in shown
+    assert "app-042" in text.plan(samples.FLEET, verbose=True)
+
+
+def test_no_apps_at_all_are_said_so():
+    assert text.plan(PlanReport(())) == "No apps · 0 requests"
+
+
+def test_colour_adds_styles_and_nothing_else():
+    for plain, coloured in (
+        (text.plan(samples.PLAN), text.plan(samples.PLAN, color=True)),
+        (text.rollout(samples.ROLLOUT), text.rollout(samples.ROLLOUT, color=True)),
+        (text.findings(samples.FINDINGS), text.findings(samples.FINDINGS, color=True)),
+    ):
+        assert coloured != plain
+        assert [line.rstrip() for line in _STYLE.sub("", coloured).split("\n")] == plain.split("\n")
+
+
+def test_plain_text_does_not_need_rich():
+    code = (
+        "import sys; from reconciler.views import text, markdown, machine, annotations, sarif, progress; "
+        "from tests.views import samples; text.plan(samples.PLAN); markdown.plan(samples.PLAN); "
+        "sys.exit(any(name.split('.')[0] in ('rich', 'httpx', 'deepdiff', 'jsonschema') for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_narrow_terminal_still_shows_whole_paths():
+    shown = text.plan(samples.PLAN, width=50)
+    for change in samples.WEB.changes:
+        assert change.human_path.split("/")[-1] in shown
+    assert "services/api/envs/SESSION_KEY/value" in shown
+
+
+def test_a_long_path_has_its_value_on_the_next_line():
+    path = ("services", "a" * 32, "envs", "B" * 32, "value")
+    change = Change(path, ChangeKind.CHANGED, "1", "2")
+    plan = Plan("web", SyncStatus.OUT_OF_SYNC, Action.UPDATE, changes=(change,))
+    assert text.plan(PlanReport((plan,))).splitlines()[1:3] == [f"      {'/'.join(path)}", "          1 → 2"]
+
+
+def test_many_kept_secrets_are_counted_unless_all_are_wanted():
+    notes = tuple(Note(("envs", f"KEY_{number}", "value"), "kept", "cannot be compared") for number in range(9))
+    change = Change(("region",), ChangeKind.CHANGED, "ams", "fra")
+    report = PlanReport((Plan("web", SyncStatus.OUT_OF_SYNC, Action.UPDATE, changes=(change,), notes=notes),))
+    assert "9 values: (secret) kept: cannot be compared" in text.plan(report)
+    assert "KEY_4" not in text.plan(report)
+    assert "KEY_4" in text.plan(report, verbose=True)
+
+
+def test_a_long_reason_goes_beneath_its_app():
+    plan = Plan("web", SyncStatus.BLOCKED, Action.REFUSE, "pinned " * 40)
+    first, *rest = text.plan(PlanReport((plan,))).splitlines()
+    assert first == "  ! web  blocked"
+    assert all(len(line) <= 100 for line in rest)
+    assert sum(line.count("pinned") for line in rest) == 40
+
+
+def test_an_unfinished_rollback_is_not_called_blocked():
+    plan = Plan(
+        "web", SyncStatus.BLOCKED, Action.NONE, "an earlier run was cut short", follow="d", resume_rollback=True
+    )
+    assert "  = web  rollback to finish: an earlier run was cut short" in text.plan(PlanReport((plan,)))
+
+
+@pytest.mark.parametrize(
+    ("costs", "expected"),
+    [
+        ([(Action.UPDATE, Cost(10, 15))], "$10.00 → $15.00/mo"),
+        ([(Action.UPDATE, Cost(10, 10))], "$10.00/mo"),
+        ([(Action.NONE, Cost(10, None)), (Action.CREATE, Cost(None, 5))], "$10.00 → $15.00/mo"),
+        ([(Action.NONE, Cost()), (Action.CREATE, Cost(None, 5))], "+$5.00/mo"),
+        ([(Action.UPDATE, Cost()), (Action.UPDATE, Cost(9, 4))], "-$5.00/mo, without 1 app of unknown cost"),
+        ([(Action.REFUSE, Cost(10, 99))], "$10.00/mo"),
+        ([(Action.DELETE, Cost(7, None))], "$7.00 → $0.00/mo"),
+        ([(Action.UPDATE, Cost(1, 2, estimated=True))], "≈$1.00 → $2.00/mo"),
+        ([(Action.NONE, Cost())], ""),
+    ],
+)
+def test_the_total_cost_never_claims_more_than_is_known(costs, expected):
+    plans = tuple(Plan("a", SyncStatus.OUT_OF_SYNC, action, cost=cost) for action, cost in costs)
+    summary = text.plan(PlanReport(plans)).splitlines()[-1]
+    assert summary.split(" · ")[1:-1] == ([expected] if expected else [])
+
+
+def test_a_rollout_tells_why_and_what_to_do(expected_text):
+    assert text.rollout(samples.ROLLOUT) == expected_text
+
+
+def test_a_verbose_rollout_tells_all(expected_text):
+    assert text.rollout(samples.ROLLOUT, verbose=True) == expected_text
+
+
+@pytest.mark.parametrize("kind", OutcomeKind)
+def test_every_outcome_has_a_line_of_its_own(kind):
+    record = RolloutRecord("web", Action.UPDATE, Outcome(kind, "because"))
+    shown = text.rollout(RolloutReport((record,)))
+    assert ("because" in shown) is not kind.good
+    assert shown.splitlines()[0].split("web")[1].strip() in shown.splitlines()[-1]
+
+
+def test_the_most_serious_outcome_stands_last():
+    lines = [line for line in text.rollout(samples.ROLLOUT).splitlines() if re.match(r"  \S ", line)]
+    assert [line.split()[1] for line in lines] == ["site", "web", "api", "billing"]
+
+
+def test_many_unchanged_apps_are_counted_in_a_rollout():
+    records = tuple(RolloutRecord(f"app-{n}", Action.NONE, Outcome(OutcomeKind.UNCHANGED)) for n in range(30))
+    assert text.rollout(RolloutReport(records)).splitlines()[0] == "  = 30 apps in sync"
+
+
+def test_findings_stand_by_place_with_their_hint_beneath(expected_text):
+    assert text.findings(samples.FINDINGS) == expected_text
+
+
+def test_no_findings_are_said_so():
+    assert text.findings(()) == "no findings"
+
+
+@pytest.mark.parametrize(
+    ("event", "line"),
+    [
+        (Event(4.2, "web", "build started", "BUILDING", 3, 7), "    4.2s  web       BUILDING 3/7  build started"),
+        (Event(0.0, "web", "sending the update"), "    0.0s  web       sending the update"),
+        (Event(72.34, "billing", "ok", "ACTIVE", 7, 7, OutcomeKind.APPLIED), "   72.3s  billing   ✓ applied  ok"),
+        (Event(9, "web", "", outcome=OutcomeKind.ROLLBACK_FAILED), "    9.0s  web       ✗ rollback failed"),
+    ],
+)
+def test_an_event_is_one_plain_line(event, line):
+    assert text.event(event, names=8) == line
