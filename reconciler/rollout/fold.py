@@ -7,6 +7,7 @@ last observation. A pair of step and finding that cannot be is a bug and raises 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import assert_never
 
 from reconciler.live.models import Phase
 from reconciler.rollout.health import asked_in_vain, grade_components, passed, saw_components, saw_probe
@@ -172,6 +173,8 @@ def _adopted(state: RolloutState, leg: Leg) -> RolloutState:
         case Role.ROLLBACK | Role.RESTORE:
             fault, rejected, pinned = state.fault, state.rejected, state.pinned
             return RolloutState(state.goal, fault=fault, rejected=rejected, back=leg, pinned=pinned)
+        case _:
+            assert_never(leg.role)
 
 
 # ---- writes -------------------------------------------------------------------------------------------------------
@@ -203,6 +206,8 @@ def _sent(before: Sending, seen: Accepted | Lost | Refused) -> Sending:
             return Sending(Sent.LOST, sends, why=seen.why)
         case Refused():
             return Sending(Sent.REFUSED, sends, refusal=seen.refusal, why=seen.why)
+        case _:
+            assert_never(seen)
 
 
 def _looked(state: RolloutState, step: LookUp, seen: Traced) -> RolloutState:

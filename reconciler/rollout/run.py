@@ -120,10 +120,9 @@ class _Run:
                     outcome = await rollout.to_its_end()
                 self._finish(job, recorder, outcome, rollout.context.seen)
         except asyncio.CancelledError:
-            if name not in self.records:
-                skipped = Outcome(OutcomeKind.SKIPPED, "the run was stopped before it began", (job.again,))
-                outcome = rollout.interrupted() if rollout else skipped
-                self._finish(job, recorder, outcome, rollout.context.seen if rollout else None)
+            skipped = Outcome(OutcomeKind.SKIPPED, "the run was stopped before it began", (job.again,))
+            outcome = rollout.interrupted() if rollout else skipped
+            self._finish(job, recorder, outcome, rollout.context.seen if rollout else None)
             raise
         finally:
             self.done[name].set()

@@ -74,12 +74,6 @@ def pinned_id(app: LiveApp) -> str:
     return app.pinned_deployment.id if app.pinned_deployment else ""
 
 
-def running_id(app: LiveApp) -> str:
-    """The deployment under way; empty when there is none."""
-    running = app.running_deployment
-    return running.id if running else ""
-
-
 def new_ones(history: Iterable[Deployment], known: set[str]) -> list[Deployment]:
     """The deployments at the head of a history that were made since anything known was."""
     return list(takewhile(lambda deployment: deployment.id not in known, history))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from reconciler.config import Policy
 from reconciler.errors import InvalidInput, ReconcileError
 from reconciler.live.client import Client
 from reconciler.plan.model import Action
+from reconciler.rollout import run
 from reconciler.rollout.model import Event
 from reconciler.rollout.order import find_circle
 from reconciler.rollout.run import roll_out
@@ -117,6 +119,19 @@ def test_a_bug_in_one_rollout_is_told_and_stops_no_other(stage: Stage) -> None:
     assert "s3cret" not in repr(records[0])
 
 
+def test_a_rollout_that_would_never_end_is_a_bug_and_stops(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "MOST_STEPS", 5)
+    record = stage.one(stage.job(web(), Action.CREATE))
+    assert kind(record) == "failed"
+    assert "a bug in reconciler" in record.outcome.reason
+
+
+def test_an_app_that_is_no_longer_in_git_is_deleted_without_a_spec(stage: Stage) -> None:
+    stage.deploy(web())
+    job = replace(stage.job(web(), Action.DELETE), desired=None)
+    assert kind(stage.one(job)) == "deleted"
+
+
 def test_a_deliberate_error_within_a_rollout_is_told_in_its_own_words(stage: Stage) -> None:
     class Unwilling(JobSpecs):
         def payload(self, live: Any) -> Any:
@@ -136,8 +151,8 @@ def test_when_the_run_itself_is_canceled_the_events_tell_how_each_app_ended(stag
     events: list[Event] = []
 
     async def use(client: Client) -> None:
-        run = roll_out([job], client, clock=stage.clock, on_event=events.append)
-        task = asyncio.create_task(run)
+        under_way = roll_out([job], client, clock=stage.clock, on_event=events.append)
+        task = asyncio.create_task(under_way)
         await asyncio.sleep(20)
         task.cancel()
         await task

@@ -8,13 +8,7 @@ from reconciler.rollout.fold import observe
 from reconciler.rollout.model import OutcomeKind
 from reconciler.rollout.state import RolloutState, Waited
 from reconciler.rollout.step import WRITES, CommitRollback, Finish, Rollback, Write
-from tests.rollout.walk import Walk, goals, small_bounds, walked
-
-
-@pytest.fixture(scope="module")
-def walk() -> Walk:
-    with small_bounds():
-        return walked(goals())
+from tests.rollout.walk import Walk, goals, walked
 
 
 def test_the_walk_reaches_tens_of_thousands_of_states_and_every_kind_of_step(walk: Walk) -> None:

@@ -1,0 +1,97 @@
+"""Where one could go back to, and what failed: pure, over deployments as the platform tells them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reconciler.live.models import Deployment, ProgressStep
+from reconciler.rollout.candidates import candidates, was_active
+from reconciler.rollout.failure import failing_step, summary
+from reconciler.rollout.model import Failure
+
+
+def deployment(name: str, phase: str = "SUPERSEDED", **more: Any) -> Deployment:
+    return Deployment.model_validate({"id": name, "phase": phase} | more)
+
+
+def rollback(name: str, of: str = "", phase: str = "SUPERSEDED") -> Deployment:
+    return deployment(name, phase, cloned_from=of, cause_details={"type": "MANUAL_ROLLBACK"})
+
+
+def ids(history: list[Deployment], **more: Any) -> list[str]:
+    return [found.id for found in candidates(history, **({"failed": ()} | more))]
+
+
+def test_newest_first_but_the_one_active_before_leads() -> None:
+    history = [deployment("e", "ERROR"), deployment("c"), deployment("b", "ACTIVE"), deployment("a")]
+    assert ids(history, failed=["e"]) == ["c", "b", "a"]
+    assert ids(history, failed=["e"], active_before="b") == ["b", "c", "a"]
+
+
+def test_no_more_than_asked_for() -> None:
+    assert ids([deployment(str(number)) for number in range(30)], most=3) == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("phase", "progress", "expected"),
+    [
+        ("ACTIVE", None, True),
+        ("SUPERSEDED", None, True),
+        ("SUPERSEDED", {}, True),
+        ("SUPERSEDED", {"total_steps": 6, "success_steps": 6}, True),
+        ("SUPERSEDED", {"total_steps": 6, "success_steps": 2}, False),
+        ("SUPERSEDED", {"total_steps": 6, "success_steps": 6, "error_steps": 1}, False),
+        ("ERROR", None, False),
+        ("CANCELED", None, False),
+        ("BUILDING", None, False),
+    ],
+)
+def test_only_what_really_was_active_counts(phase: str, progress: Any, expected: bool) -> None:
+    assert was_active(deployment("a", phase, progress=progress)) is expected
+
+
+def test_what_a_rollback_went_back_from_is_none() -> None:
+    history = [rollback("r", of="a", phase="ACTIVE"), deployment("c"), deployment("b"), deployment("a")]
+    assert ids(history) == ["r", "a"]
+
+
+def test_without_knowing_where_a_rollback_went_only_the_one_before_it_is_left_out() -> None:
+    history = [rollback("r", phase="ACTIVE"), deployment("c"), deployment("b"), deployment("a")]
+    assert ids(history) == ["r", "b", "a"]
+    assert ids([rollback("r", of="gone"), deployment("c"), deployment("b")]) == ["r", "b"]
+
+
+def step(name: str, status: str = "ERROR", component: str = "", code: str = "", steps: Any = ()) -> dict[str, Any]:
+    reason = {"code": code, "message": "why"} if code else None
+    return {"name": name, "status": status, "component_name": component, "reason": reason, "steps": list(steps)}
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        ([], None),
+        ([step("build", "SUCCESS")], None),
+        ([step("build")], "build"),
+        ([step("build", steps=[step("components", steps=[step("api", component="api", code="X")])])], "api"),
+        ([step("deploy", code="X", steps=[step("api", component="api", code="X")])], "api"),
+        ([step("deploy", steps=[step("other", component="other"), step("api", code="X")])], "api"),
+        ([step("deploy", steps=[step("hook", "PENDING"), step("api", component="api")])], "api"),
+    ],
+)
+def test_the_innermost_step_that_names_a_component_and_says_why_is_told(steps: Any, expected: str | None) -> None:
+    found = failing_step([ProgressStep.model_validate(each) for each in steps])
+    assert (found.name if found else None) == expected
+
+
+def test_c34_a_failed_deploy_job_whose_step_never_ends_does_not_hide_what_failed() -> None:
+    steps = [step("deploy", steps=[step("api", component="api", code="X"), step("cleanup", "RUNNING", "cleanup")])]
+    found = failing_step([ProgressStep.model_validate(each) for each in steps])
+    assert found is not None
+    assert found.component_name == "api"
+
+
+def test_a_summary_says_what_is_known() -> None:
+    assert summary("d", Failure()) == "deployment d failed"
+    assert summary("d", Failure("api", "s", "Code", "why")) == "deployment d failed: api: Code: why"

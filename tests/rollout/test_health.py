@@ -1,0 +1,183 @@
+"""Readings of health, and what they mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.config import HealthPolicy, Policy, Probe
+from reconciler.live.models import Health
+from reconciler.rollout.health import (
+    Evidence,
+    Grade,
+    Judgement,
+    Sample,
+    Source,
+    asked_in_vain,
+    components_with_health,
+    grade_components,
+    judge,
+    next_reading,
+    passed,
+    probe_problem,
+    saw_components,
+    saw_probe,
+)
+from reconciler.rollout.rules import UNCONFIRMED, Rules
+
+RULES = Rules()
+WAIT = Rules(unknown_is_healthy=False)
+API = ("api",)
+
+
+def health(**component: Any) -> Health:
+    return Health.model_validate({"components": [{"name": "api"} | component]})
+
+
+@pytest.mark.parametrize(
+    ("reading", "rules", "grade"),
+    [
+        (health(state="HEALTHY", replicas_ready=2, replicas_desired=2), RULES, Grade.GOOD),
+        (health(state="HEALTHY"), RULES, Grade.GOOD),
+        (health(state="HEALTHY", replicas_ready=1, replicas_desired=2), RULES, Grade.SHORT),
+        (health(state="HEALTHY", replicas_ready=0, replicas_desired=0), RULES, Grade.GOOD),
+        (health(state="UNHEALTHY", replicas_ready=2, replicas_desired=2), RULES, Grade.BAD),
+        (health(state="UNKNOWN"), RULES, Grade.GOOD),
+        (health(state="UNKNOWN"), WAIT, Grade.UNKNOWN),
+        (health(state="UNKNOWN", replicas_ready=0, replicas_desired=1), RULES, Grade.SHORT),
+        (health(state="SOMETHING_NEW"), WAIT, Grade.UNKNOWN),
+        (Health(), WAIT, Grade.UNKNOWN),
+        (Health(), RULES, Grade.GOOD),
+        (health(name="old", state="UNHEALTHY"), RULES, Grade.GOOD),
+    ],
+)
+def test_a_reading_is_graded_by_state_and_replicas(reading: Health, rules: Rules, grade: Grade) -> None:
+    assert grade_components(reading, API, rules).grade is grade
+
+
+def test_of_several_components_the_worst_counts_and_is_named() -> None:
+    found = Health.model_validate(
+        {"components": [{"name": "api", "state": "HEALTHY"}, {"name": "jobs", "state": "UNHEALTHY"}]}
+    )
+    sample = grade_components(found, ("api", "jobs"), RULES)
+    assert sample == Sample(Grade.BAD, "jobs is unhealthy", "jobs")
+
+
+def test_services_and_workers_have_health_other_components_have_none() -> None:
+    kinds = ("services", "workers", "static_sites", "jobs", "functions", "databases")
+    spec: dict[str, Any] = {kind: [{"name": kind.replace("_", "-")}] for kind in kinds}
+    assert components_with_health(spec) == ("services", "workers")
+    assert components_with_health({**spec, "maintenance": {"archive": True}}) == ()
+    assert components_with_health({**spec, "maintenance": {"enabled": True}}) == ("services", "workers")
+    assert components_with_health({"services": None, "workers": ["odd", {}]}) == ()
+
+
+@pytest.mark.parametrize(
+    ("probe", "answer", "problem"),
+    [
+        (Probe(), {"status": 200, "body": ""}, ""),
+        (Probe(status=[200, 204]), {"status": 204, "body": ""}, ""),
+        (Probe(path="/ok"), {"status": 503, "body": ""}, "GET /ok answered 503, not 200"),
+        (Probe(status=[200, 204]), {"status": 404, "body": ""}, "GET / answered 404, not 200 or 204"),
+        (Probe(body="ok+"), {"status": 200, "body": "all okk"}, ""),
+        (Probe(body="^ok$"), {"status": 200, "body": "ko"}, "GET /: the body does not match '^ok$'"),
+        (Probe(body="ok", method="HEAD"), {"status": 200, "body": ""}, ""),
+        (Probe(), {"status": 0, "body": "", "error": "refused"}, "GET /: refused"),
+    ],
+)
+def test_a_probes_answer_is_right_or_told_what_is_wrong(probe: Probe, answer: dict[str, Any], problem: str) -> None:
+    assert probe_problem(probe, **answer) == problem
+
+
+def test_a_probe_counts_successes_in_a_row_and_is_bad_only_after_it_had_succeeded() -> None:
+    rules = Rules(probe_every=5, probe_count=2)
+    found = Evidence()
+    grades = []
+    for problem in ("503", "", "503", "", "", "503", "", ""):
+        found = saw_probe(passed(found, 5), problem, rules)
+        assert found.probe is not None
+        grades.append(found.probe.grade.name)
+    assert grades == ["SHORT", "SHORT", "SHORT", "SHORT", "GOOD", "BAD", "SHORT", "GOOD"]
+
+
+def read(*grades: Grade, every: float = 5.0) -> Evidence:
+    found = Evidence()
+    for grade in grades:
+        found = saw_components(passed(found, every), Sample(grade, grade.name))
+    return found
+
+
+def test_a_flap_shorter_than_the_tolerance_begins_the_soak_anew() -> None:
+    good, bad = Grade.GOOD, Grade.BAD
+    assert judge(read(*[good] * 6), RULES, API).judgement is Judgement.WAITING
+    assert judge(read(*[good] * 7), RULES, API).judgement is Judgement.HEALTHY
+    flapped = [*[good] * 6, bad, bad, *[good] * 6]
+    assert judge(read(*flapped), RULES, API).judgement is Judgement.WAITING
+    assert judge(read(*flapped, good), RULES, API).judgement is Judgement.HEALTHY
+
+
+def test_what_is_bad_for_the_tolerance_is_unhealthy() -> None:
+    assert judge(read(*[Grade.BAD] * 4), RULES, API).judgement is Judgement.WAITING
+    verdict = judge(read(*[Grade.BAD] * 5), RULES, API)
+    assert verdict.judgement is Judgement.UNHEALTHY
+    assert verdict.reason == "BAD, for 20 s"
+
+
+def test_readings_in_vain_are_no_evidence_and_a_good_one_that_is_never_repeated_counts_no_more() -> None:
+    found = read(Grade.GOOD)
+    while judge(found, RULES, API).judgement is Judgement.WAITING:
+        found = asked_in_vain(passed(found, 5.0))
+    assert judge(found, RULES, API).judgement is Judgement.UNKNOWN
+    assert found.age == RULES.health + RULES.soak + UNCONFIRMED
+
+
+def test_without_components_and_probe_the_phase_is_all_there_is() -> None:
+    assert judge(Evidence(), RULES, ()).judgement is Judgement.HEALTHY
+    assert judge(Evidence(), Rules(judge_components=False), API).judgement is Judgement.HEALTHY
+
+
+def test_both_sources_must_have_been_read() -> None:
+    rules = Rules(soak=0, probe_every=5)
+    half = read(Grade.GOOD)
+    assert judge(half, rules, API).judgement is Judgement.WAITING
+    assert judge(saw_probe(half, "", rules), rules, API).judgement is Judgement.HEALTHY
+    assert next_reading(half, rules, API).source is Source.PROBE
+
+
+def test_the_probe_alone_is_read_at_its_own_interval() -> None:
+    rules = Rules(probe_every=7, judge_components=False)
+    found = saw_probe(Evidence(), "", rules)
+    due = next_reading(found, rules, API)
+    assert (due.source, due.wait) == (Source.NONE, 7)
+
+
+def test_rules_are_the_policys_numbers() -> None:
+    policy = Policy(health=HealthPolicy(soak=40, tolerance=9, unknown="wait", probe=Probe(interval=0.1, count=4)))
+    rules = Rules.of(policy)
+    assert (rules.build, rules.deploy, rules.health, rules.soak, rules.tolerance) == (3600, 1200, 300, 40, 9)
+    assert (rules.probe_every, rules.probe_count, rules.unknown_is_healthy) == (1.0, 4, False)
+    assert rules.going_back().soak == 15
+    assert Rules.of(Policy()).probe_every == 0
+
+
+@given(st.lists(st.sampled_from(list(Grade)), max_size=200))
+def test_whatever_is_read_a_verdict_comes_in_time(grades: list[Grade]) -> None:
+    found, rules = Evidence(), Rules(health=60, soak=20, tolerance=10)
+    for grade in [*grades, *[Grade.UNKNOWN] * 40]:
+        if judge(found, rules, API).judgement is not Judgement.WAITING:
+            break
+        found = saw_components(passed(found, 5.0), Sample(grade, grade.name))
+    assert judge(found, rules, API).judgement is not Judgement.WAITING
+    assert found.age <= rules.health + rules.soak + UNCONFIRMED + 5
+
+
+@given(st.lists(st.sampled_from(list(Grade)), max_size=60))
+def test_healthy_is_only_said_after_an_unbroken_soak(grades: list[Grade]) -> None:
+    found, run = Evidence(), -1
+    for grade in grades:
+        found = saw_components(passed(found, 5.0), Sample(grade, grade.name))
+        run = run + 1 if grade is Grade.GOOD else -1
+        assert (judge(found, RULES, API).judgement is Judgement.HEALTHY) == (run * 5 >= RULES.soak)

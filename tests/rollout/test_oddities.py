@@ -1,0 +1,367 @@
+"""What the platform may answer beside the documented: steps performed one by one against a scripted platform."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from reconciler.config import HealthPolicy, Policy, Probe
+from reconciler.errors import ApiError, Conflict, LiveError, NotFound, Rejected, TransportFailed
+from reconciler.live.models import Deployment, LiveApp, Phase, ProbeAnswer, RollbackValidation
+from reconciler.plan.model import Action, Plan, SyncStatus
+from reconciler.rollout import step as steps
+from reconciler.rollout.context import Context
+from reconciler.rollout.failure import collect
+from reconciler.rollout.perform import perform
+from reconciler.rollout.ports import Job
+from reconciler.rollout.record import Recorder
+from reconciler.rollout.sightings import Sightings
+from reconciler.rollout.specs import JobSpecs
+from reconciler.rollout.state import (
+    Accepted,
+    BackRead,
+    Failed,
+    Goal,
+    HealthSeen,
+    Leg,
+    Lost,
+    Options,
+    ProbeSeen,
+    Refusal,
+    Refused,
+    Role,
+    RolloutState,
+    Seen,
+    Standing,
+    Task,
+    Trace,
+    Traced,
+    Validated,
+)
+from reconciler.rollout.watch import Poller
+from reconciler.rollout.writes import fate
+from tests.rollout.stage import desired, web
+from tests.support.virtual_time import VirtualClock
+
+OLD, NEW = web(tag="1.27"), web(tag="1.28")
+WHERE = {"method": "GET", "path": "/v2/apps/1"}
+
+
+def gone(_: object = None) -> NotFound:
+    return NotFound("GET /v2/apps/1: 404", status=404, **WHERE)
+
+
+def app(spec: Any = OLD, **more: Any) -> LiveApp:
+    return LiveApp.model_validate({"id": "1", "spec": spec} | more)
+
+
+def made(name: str, spec: Any = OLD, phase: str = "ACTIVE", **more: Any) -> dict[str, Any]:
+    return {"id": name, "spec": spec, "phase": phase} | more
+
+
+class Script:
+    """A platform that answers each operation with what the test says, raising what is an error."""
+
+    def __init__(self, clock: VirtualClock, **answers: Any) -> None:
+        self.clock = clock
+        self.answers = answers
+
+    def __getattr__(self, name: str) -> Any:
+        async def answer(*_args: Any, **_options: Any) -> Any:
+            found = self.answers[name]
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+        return answer
+
+    def do(
+        self, step: steps.Step, *, seen: Sightings | None = None, policy: Policy | None = None, **state: Any
+    ) -> Seen:
+        found = RolloutState(Goal(Task.UPDATE, "web"), **state)
+        return self.clock.run(perform(step, found, self.context(seen, policy), self.clock))
+
+    def context(self, seen: Sightings | None = None, policy: Policy | None = None) -> Context:
+        job = Job(Plan("web", SyncStatus.OUT_OF_SYNC, Action.UPDATE, app_id="1"), desired(NEW), policy or Policy())
+        now = self.clock.monotonic
+        client: Any = self
+        recorder = Recorder(job.plan, now, 0.0, lambda _: None)
+        return Context(job, client, Poller(client, self.clock), JobSpecs(job), recorder, seen or seen_app(), now)
+
+
+def seen_app(spec: Any = OLD, known: tuple[str, ...] = ("a",), **more: Any) -> Sightings:
+    """The app was seen with this spec, and with deployment ``a`` active."""
+    found = Sightings("1", known=set(known), base=spec, **more)
+    found.saw_app(app(spec, active_deployment=made("a")))
+    return found
+
+
+CANDIDATE = {"options": Options(candidates=("a",))}
+
+
+def test_a_finished_rollout_has_nothing_to_perform(clock: VirtualClock) -> None:
+    with pytest.raises(TypeError, match="nothing to perform"):
+        Script(clock).do(steps.Finish(None))  # type: ignore[arg-type]  # it is not looked at
+
+
+def test_only_what_a_plan_can_ask_for_can_be_sent(clock: VirtualClock) -> None:
+    with pytest.raises(TypeError, match="nothing that can be sent"):
+        Script(clock).do(steps.Write(Task.FOLLOW))
+
+
+# ---- health and probes --------------------------------------------------------------------------------------------
+
+
+def test_an_app_without_any_health_to_tell_is_one_of_unknown_health(clock: VirtualClock) -> None:
+    found = Script(clock, health=gone()).do(steps.CheckHealth("d"))
+    assert isinstance(found, HealthSeen)
+    assert found.health.components == ()
+
+
+PROBING = Policy(health=HealthPolicy(probe=Probe(path="ok")))
+
+
+def test_a_probe_waits_for_an_address(clock: VirtualClock) -> None:
+    probe = steps.Probe("d")
+    assert Script(clock).do(probe) == ProbeSeen()
+    lost = Script(clock, get_app=TransportFailed("reset", **WHERE)).do(probe, policy=PROBING)
+    assert lost == ProbeSeen("the app's address could not be read: reset")
+    assert Script(clock, get_app=app()).do(probe, policy=PROBING) == ProbeSeen("the app has no live URL yet")
+    script = Script(clock, get_app=app(live_url="https://web.example/"), probe=ProbeAnswer(200))
+    assert script.do(probe, policy=PROBING) == ProbeSeen()
+    script = Script(clock, get_app=app(live_url="https://web.example/"), probe=ProbeAnswer(error="refused"))
+    assert script.do(probe, policy=PROBING) == ProbeSeen("GET ok: refused")
+
+
+# ---- reading back -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("found", "standing"),
+    [
+        (app(NEW), Standing.BEFORE),
+        (app(NEW, active_deployment=made("a")), Standing.BEFORE),
+        (app(NEW, active_deployment=made("d", NEW)), Standing.OURS),
+        (app(NEW, active_deployment=made("x", NEW)), Standing.OTHER),
+        (app(NEW, active_deployment=made("d", NEW), pinned_deployment=made("p")), Standing.PINNED),
+        (app(OLD, active_deployment=made("d", NEW), pending_deployment=made("x", OLD)), Standing.OTHER),
+        (app(NEW, active_deployment=made("d", NEW), pending_deployment=made("x", NEW)), Standing.OURS),
+    ],
+)
+def test_what_the_app_shows_as_active(clock: VirtualClock, found: LiveApp, standing: Standing) -> None:
+    assert Script(clock, get_app=found).do(steps.ReadBack("d")) == BackRead(standing)
+
+
+# ---- validating ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (RollbackValidation(valid=True), Validated()),
+        (RollbackValidation(), Validated("invalid", "")),
+        (
+            RollbackValidation.model_validate({"valid": False, "error": {"code": "new_code", "message": "no"}}),
+            Validated("new_code", "no"),
+        ),
+        (gone(), Validated("not_found", "GET /v2/apps/1: 404")),
+        (Rejected("no", status=400, error_id="bad", **WHERE), Validated("bad", "no")),
+        (Rejected("no", status=400, **WHERE), Validated("rejected", "no")),
+        (TransportFailed("reset", **WHERE), Failed("reset")),
+    ],
+)
+def test_a_validation_that_is_refused_is_an_answer_too(clock: VirtualClock, answer: Any, expected: Seen) -> None:
+    assert Script(clock, validate_rollback=answer).do(steps.ValidateRollback("a")) == expected
+
+
+# ---- finding candidates -------------------------------------------------------------------------------------------
+
+
+def options(clock: VirtualClock, found: LiveApp, history: list[dict[str, Any]]) -> Seen:
+    listed = [Deployment.model_validate(each) for each in history]
+    script = Script(clock, get_app=found, list_deployments=listed)
+    return script.do(steps.FindCandidates(), leg=Leg(Role.DEPLOY, "d", phase=Phase.ERROR))
+
+
+def test_somebody_who_deployed_our_spec_since_is_to_be_followed(clock: VirtualClock) -> None:
+    history = [made("x", NEW, "BUILDING"), made("d", NEW, "ERROR"), made("a")]
+    found = options(clock, app(NEW, active_deployment=made("a")), history)
+    assert isinstance(found, Options)
+    assert (found.newer, found.newer_id) == (True, "x")
+
+
+def test_a_newer_deployment_of_our_spec_that_failed_too_is_not(clock: VirtualClock) -> None:
+    history = [made("x", NEW, "ERROR"), made("d", NEW, "ERROR"), made("a")]
+    found = options(clock, app(NEW, active_deployment=made("a")), history)
+    assert isinstance(found, Options)
+    assert (found.newer, found.newer_id) == (True, "")
+
+
+def test_a_history_that_does_not_show_ours_says_nothing_about_newer_ones(clock: VirtualClock) -> None:
+    found = options(clock, app(NEW, active_deployment=made("a")), [made("a")])
+    assert isinstance(found, Options)
+    assert (found.newer, found.candidates, found.serving) == (False, ("a",), True)
+
+
+# ---- what became of a write ---------------------------------------------------------------------------------------
+
+
+def test_a_created_app_without_an_id_is_looked_for(clock: VirtualClock) -> None:
+    script = Script(clock, create_app=LiveApp())
+    assert script.do(steps.Write(Task.CREATE)) == Lost("the answer names no app")
+    script = Script(clock, find_app=app(NEW), list_deployments=[])
+    assert script.do(steps.LookUp("create"), seen=Sightings()) == Traced(Trace.STORED)
+
+
+def test_an_accepted_write_without_a_deployment_names_none(clock: VirtualClock) -> None:
+    assert Script(clock, update_app=app(NEW)).do(steps.Write(Task.UPDATE)) == Accepted()
+    assert Script(clock, roll_back=Deployment()).do(steps.Rollback("a")) == Accepted()
+
+
+@pytest.mark.parametrize(
+    ("found", "trace"),
+    [
+        (app(OLD), Trace.NOT_THERE),
+        (app(NEW), Trace.STORED),
+        (app(web(tag="9")), Trace.FOREIGN),
+        (app(OLD, pinned_deployment=made("p")), Trace.FOREIGN),
+        (app(NEW, pending_deployment=made("n", NEW)), Trace.OURS),
+    ],
+)
+def test_a_lost_update_is_told_by_what_the_app_shows(clock: VirtualClock, found: LiveApp, trace: Trace) -> None:
+    seen = Script(clock, get_app=found, list_deployments=[]).do(steps.LookUp("update"))
+    assert isinstance(seen, Traced)
+    assert seen.trace is trace
+
+
+def test_a_lost_write_to_an_app_that_is_gone(clock: VirtualClock) -> None:
+    assert Script(clock, get_app=gone()).do(steps.LookUp("update")) == Traced(Trace.GONE)
+
+
+ROLLED = {"cause_details": {"type": "MANUAL_ROLLBACK"}}
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (app(NEW), Traced(Trace.NOT_THERE)),
+        (app(NEW, pending_deployment=made("r", OLD, "BUILDING", **ROLLED)), Traced(Trace.STORED)),
+        (app(NEW, pinned_deployment=made("r", OLD)), Traced(Trace.OURS, "r")),
+        (app(NEW, pinned_deployment=made("r", web(tag="9"))), Traced(Trace.FOREIGN)),
+        (app(NEW, pinned_deployment=made("a", OLD)), Traced(Trace.FOREIGN)),
+    ],
+)
+def test_a_lost_rollback_is_told_by_the_pin(clock: VirtualClock, found: LiveApp, expected: Traced) -> None:
+    assert Script(clock, get_app=found).do(steps.LookUp("rollback"), **CANDIDATE) == expected
+
+
+@pytest.mark.parametrize(
+    ("found", "history", "expected"),
+    [
+        (app(NEW), [], Traced(Trace.NOT_THERE)),
+        (app(OLD), [], Traced(Trace.STORED)),
+        (app(web(tag="9")), [], Traced(Trace.FOREIGN)),
+        (app(OLD, pending_deployment=made("b")), [], Traced(Trace.OURS, "b")),
+        (app(OLD), [made("b", phase="ERROR"), made("a")], Traced(Trace.OURS, "b")),
+        (app(OLD, pinned_deployment=made("p")), [], Traced(Trace.FOREIGN)),
+    ],
+)
+def test_a_lost_restored_spec_is_told_by_its_deployment(
+    clock: VirtualClock, found: LiveApp, history: list[Any], expected: Traced
+) -> None:
+    listed = [Deployment.model_validate(each) for each in history]
+    script = Script(clock, get_app=found, list_deployments=listed)
+    assert script.do(steps.LookUp("restore"), seen=seen_app(NEW), **CANDIDATE) == expected
+
+
+@pytest.mark.parametrize(
+    ("found", "candidate", "expected"),
+    [
+        (app(NEW), "unheard-of", Refused("the spec of deployment unheard-of is not known")),
+        (app(NEW, pinned_deployment=made("p")), "a", Refused("somebody pinned the app meanwhile", Refusal.PINNED)),
+        (app(web(tag="9")), "a", Refused("somebody changed the app meanwhile", Refusal.MOVED)),
+        (app(OLD, pending_deployment=made("b")), "a", Accepted("b")),
+        (gone(), "a", Refused("GET /v2/apps/1: 404", Refusal.GONE)),
+    ],
+)
+def test_a_spec_is_restored_only_over_what_was_seen(
+    clock: VirtualClock, found: Any, candidate: str, expected: Seen
+) -> None:
+    assert Script(clock, get_app=found).do(steps.RestoreSpec(candidate), seen=seen_app(NEW)) == expected
+
+
+@pytest.mark.parametrize(
+    ("problem", "creating", "expected"),
+    [
+        (Conflict("taken", status=409, **WHERE), True, Refused("taken", Refusal.TAKEN)),
+        (Conflict("busy", status=409, **WHERE), False, Refused("busy", Refusal.CONTENT)),
+        (ApiError("teapot", status=418, **WHERE), True, Refused("teapot", Refusal.CONTENT)),
+        (gone(), False, Refused("GET /v2/apps/1: 404", Refusal.GONE)),
+        (TransportFailed("reset", **WHERE), False, Lost("reset")),
+    ],
+)
+def test_an_error_of_a_write_is_a_refusal_or_a_lost_answer(problem: LiveError, creating: bool, expected: Seen) -> None:
+    assert fate(problem, creating=creating) == expected
+
+
+# ---- what failed --------------------------------------------------------------------------------------------------
+
+
+def test_a_failure_that_cannot_be_read_is_told_as_far_as_it_is_known(clock: VirtualClock) -> None:
+    script: Any = Script(clock, get_deployment=TransportFailed("reset", **WHERE))
+    found = clock.run(collect(script, "1", "d"))
+    assert found.message == "its steps could not be read: reset"
+    found = clock.run(collect(script, "1", "d", unhealthy="api is unhealthy", component="api"))
+    assert (found.component, found.message) == ("api", "api is unhealthy")
+
+
+def test_a_failed_build_is_explained_by_its_own_log_even_an_empty_one(clock: VirtualClock) -> None:
+    failed = {"steps": [{"name": "build", "status": "ERROR"}]}
+    asked: list[str] = []
+
+    class Logs(Script):
+        async def logs(self, *_args: Any, type: str, **_more: Any) -> Any:  # noqa: A002  the client's own name
+            asked.append(type)
+            return SimpleNamespace(historic_urls=("https://logs.example/1",))
+
+    deployment = Deployment.model_validate({"id": "d", "progress": failed})
+    script: Any = Logs(clock, get_deployment=deployment, log_tail=[])
+    found = clock.run(collect(script, "1", "d"))
+    assert (asked, found.log_lines, found.links) == (["BUILD"], (), ("https://logs.example/1",))
+
+
+# ---- the account and knowledge of specs ---------------------------------------------------------------------------
+
+
+def test_deployments_that_tell_nothing_of_themselves_teach_nothing() -> None:
+    seen = Sightings()
+    seen.saw(Deployment(id="bare"))
+    assert (seen.specs, seen.born) == ({}, {})
+    assert not seen.is_older("bare", "other")
+    seen.saw(Deployment.model_validate({"id": "b", "created_at": "2026-03-01T12:00:00Z"}))
+    seen.saw(Deployment.model_validate({"id": "c", "created_at": "2026-03-01T12:01:00Z"}))
+    assert seen.is_older("b", "c")
+    assert not seen.is_older("c", "b")
+
+
+def test_a_warning_is_told_once(clock: VirtualClock) -> None:
+    events: list[Any] = []
+    recorder = Recorder(Plan("web", SyncStatus.OUT_OF_SYNC, Action.UPDATE), clock.monotonic, 0.0, events.append)
+    recorder.warn("twice")
+    recorder.warn("twice")
+    assert [event.text for event in events] == ["warning: twice"]
+
+
+def test_without_a_spec_of_git_nothing_carries_it_and_nothing_is_missing() -> None:
+    specs = JobSpecs(Job(Plan("web", SyncStatus.OUT_OF_SYNC, Action.DELETE), None))
+    assert not specs.carries(OLD)
+    assert specs.missing(OLD) == ()
+
+
+def test_what_the_platform_renders_of_gits_spec_counts_as_ours() -> None:
+    rendered = {**NEW, "features": ["new-thing"], "quantum": {"level": 9}}
+    plan = Plan("web", SyncStatus.OUT_OF_SYNC, Action.UPDATE)
+    assert not JobSpecs(Job(plan, desired(NEW))).carries(rendered)
+    assert JobSpecs(Job(plan, desired(NEW), rendered=rendered)).carries(rendered)
