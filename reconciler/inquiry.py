@@ -1,4 +1,4 @@
-"""What must be asked of the platform to plan: nothing for an app in sync, its history and a proposal for one that differs."""
+"""What must be asked of the platform to plan: nothing for an app in sync, history and a proposal for the others."""
 
 from __future__ import annotations
 

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError, Parameter
 
 from reconciler import __version__
-from reconciler.cli import offline, online, sandboxed
+from reconciler.cli import manual, offline, online, sandboxed
 from reconciler.cli.exits import Exit
 from reconciler.errors import Interrupted, InvalidInput, PlanMismatch, ReconcileError, UsageError
-from reconciler.redaction import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 HELP = """Declarative GitOps for DigitalOcean App Platform.
 
-`reconcile` makes App Platform what the specs in Git say: it validates them, compares them with what is live, applies what
-differs, watches the deployments, and rolls back by itself when one fails. `reconcile --plan` only says what it would do.
+`reconcile` makes App Platform what the specs in Git say: it validates them, compares them with what is live, applies
+what differs, watches the deployments, and rolls back by itself when one fails. `reconcile --plan` only says what it
+would do.
 """
 
 EPILOGUE = """Exit codes: 0 converged · 1 error · 2 differences (--drift, --plan --exit-code) · 3 invalid specs ·
@@ -38,6 +37,8 @@ def build() -> App:
     )
     app.default(online.reconcile)
     app.command(offline.validate)
+    app.command(manual.status)
+    app.command(manual.rollback)
     app.command(offline.schema)
     app.command(sandboxed.build(), name="sandbox")
     return app

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +14,7 @@ from reconciler.cli.console import Console
 from reconciler.cli.exits import Exit
 from reconciler.cli.options import Connection, Output, Source
 from reconciler.cli.show import Teller, show_plan, show_rollout
+from reconciler.cli.signals import on_signals
 from reconciler.cli.world import connect
 from reconciler.clock import SystemClock
 from reconciler.errors import PlanMismatch, UsageError
@@ -36,7 +34,9 @@ PERMISSIONS = Group("What is allowed", sort_key=2)
 def reconcile(
     *specs: Annotated[Path, Parameter(help="files and folders of app specs; specs/ when left out")],
     plan: Annotated[bool, Parameter(group=WHAT_TO_DO, help="only say what would be done")] = False,
-    drift: Annotated[bool, Parameter(group=WHAT_TO_DO, help="only compare: exit 2 if live is not what Git says")] = False,
+    drift: Annotated[
+        bool, Parameter(group=WHAT_TO_DO, help="only compare: exit 2 if live is not what Git says")
+    ] = False,
     exit_code: Annotated[bool, Parameter(group=WHAT_TO_DO, help="with --plan: exit 2 if anything differs")] = False,
     save: Annotated[Path | None, Parameter(group=WHAT_TO_DO, help="with --plan: keep the plan in a file")] = None,
     expect: Annotated[
@@ -75,31 +75,22 @@ def reconcile(
     desired = load(wanted)
     console.keep_secret(desired.secrets)
     if plan or drift:
-        return asyncio.run(_preview(desired, wanted, connection, console, drift=drift, exit_code=exit_code, save=save))
+        planned = asyncio.run(_preview(desired, wanted, connection, console))
+        show_plan(console, planned.report, drift=drift)
+        if save:
+            save.write_text(saved.dump(planned.report.plans), encoding="utf-8")
+        return exits.of_plan(planned.report, differences_matter=drift or exit_code)
     if not override_freeze and (reason := frozen(desired.config.freeze, SystemClock().now())):
         raise PlanMismatch(f"nothing is applied: {reason}", hint="--override-freeze applies all the same")
     return asyncio.run(_apply(desired, wanted, connection, console, expect, concurrency, fail_fast))
 
 
-async def _preview(
-    desired: Desired,
-    wanted: Wishes,
-    connection: Connection,
-    console: Console,
-    *,
-    drift: bool,
-    exit_code: bool,
-    save: Path | None,
-) -> int:
+async def _preview(desired: Desired, wanted: Wishes, connection: Connection, console: Console) -> Planned:
     async with connect(connection, console.waiting) as client:
-        planned = await plan(desired, wanted, client, SystemClock())
-    show_plan(console, planned.report, drift=drift)
-    if save:
-        save.write_text(saved.dump(planned.report.plans), encoding="utf-8")
-    return exits.of_plan(planned.report, differences_matter=drift or exit_code)
+        return await plan(desired, wanted, client, SystemClock())
 
 
-async def _apply(  # noqa: PLR0913  the choices of one run
+async def _apply(
     desired: Desired,
     wanted: Wishes,
     connection: Connection,
@@ -115,13 +106,13 @@ async def _apply(  # noqa: PLR0913  the choices of one run
         if expect:
             _demand(expect, planned)
         stop = asyncio.Event()
-        with _signals(stop.set), Teller(console, [app.plan.app for app in planned.apps]) as teller:
+        with on_signals(stop.set), Teller(console, [app.plan.app for app in planned.apps]) as teller:
             report = await _roll_out(planned, client, teller, stop, concurrency, fail_fast)
     show_rollout(console, report, planned.report)
     return _exit_of(report, planned)
 
 
-async def _roll_out(  # noqa: PLR0913  the choices of one run
+async def _roll_out(
     planned: Planned, client: Client, teller: Teller, stop: asyncio.Event, concurrency: int, fail_fast: bool
 ) -> RolloutReport:
     return await apply(
@@ -157,21 +148,3 @@ def _exit_of(report: RolloutReport, planned: Planned) -> Exit:
     others = replace(report, records=tuple(record for record in report.records if record.app not in invalid))
     codes = [exits.of_rollout(others)]
     return exits.most_serious([*codes, Exit.INVALID] if invalid else codes)
-
-
-@contextmanager
-def _signals(stop: Callable[[], None]) -> Iterator[None]:
-    """SIGINT and SIGTERM stop the run in order; a second one is not waited for."""
-    loop = asyncio.get_running_loop()
-
-    def first(number: signal.Signals) -> None:
-        loop.remove_signal_handler(number)
-        stop()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, first, number)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)

@@ -38,8 +38,8 @@ def show_plan(console: Console, report: PlanReport, *, drift: bool = False) -> N
             console.out(text.plan(report, color=console.color, width=console.width, verbose=console.verbose))
 
 
-def show_rollout(console: Console, report: RolloutReport, planned: PlanReport) -> None:
-    """What a run did; nothing for people if there was nothing to do, as the plan said so already."""
+def show_rollout(console: Console, report: RolloutReport, planned: PlanReport | None) -> None:
+    """What a run did; nothing for people if there was nothing to do, as the plan (if there was one) said so already."""
     match console.format:
         case "json":
             from reconciler.views import machine
@@ -52,7 +52,8 @@ def show_rollout(console: Console, report: RolloutReport, planned: PlanReport) -
         case _:
             from reconciler.views import text
 
-            if any(plan.writes or plan.follow for plan in planned.plans) or report.left_running:
+            quiet = planned is not None and not any(plan.writes or plan.follow for plan in planned.plans)
+            if not quiet or report.left_running:
                 told = text.rollout(report, color=console.color, width=console.width, verbose=console.verbose)
                 console.out("\n" + told)
 

@@ -47,9 +47,7 @@ def open_sandbox(file: Path) -> Sandbox:
 
 
 @asynccontextmanager
-async def connect(
-    connection: Connection, on_wait: Callable[[float, str], None] | None = None
-) -> AsyncIterator[Client]:
+async def connect(connection: Connection, on_wait: Callable[[float, str], None] | None = None) -> AsyncIterator[Client]:
     """A client of what the flags name. ``on_wait`` hears of pauses for the rate limit."""
     from reconciler.live import in_process
     from reconciler.live.client import Client

@@ -89,6 +89,19 @@ class Platform(Protocol):
         """Requests counted under a key so far."""
 
 
+class ManualPlatform(Protocol):
+    """The part of the client that settles a pin by hand; every method raises `LiveError`."""
+
+    async def get_app(self, app_id: str) -> LiveApp:
+        """One app."""
+
+    async def commit_rollback(self, app_id: str) -> None:
+        """Keep what was rolled back to, and unpin the app."""
+
+    async def revert_rollback(self, app_id: str) -> Deployment:
+        """Go back to the spec before the rollback, and unpin the app."""
+
+
 class Specs(Protocol):
     """What a rollout must know of specs; `specs.JobSpecs` asks the plan room."""
 

@@ -1,0 +1,157 @@
+"""What a person does by hand: look how apps stand, roll one back, settle a pin."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from reconciler.cli import exits
+from reconciler.cli.console import Console
+from reconciler.cli.exits import Exit
+from reconciler.cli.options import Connection, Output
+from reconciler.cli.show import Teller, show_rollout
+from reconciler.cli.signals import on_signals
+from reconciler.cli.world import connect
+from reconciler.clock import SystemClock
+from reconciler.errors import UsageError
+
+if TYPE_CHECKING:
+    from reconciler.config import Policy
+    from reconciler.live.client import Client
+    from reconciler.live.models import LiveApp
+    from reconciler.rollout.model import RolloutReport
+    from reconciler.rollout.ports import Job
+    from reconciler.views.status import AppStatus
+
+ConfigFile = Annotated[Path | None, Parameter(help="reconcile.yaml, for timeouts and health; found when left out")]
+
+
+def status(
+    *apps: Annotated[str, Parameter(help="names of apps; every app when left out")],
+    deployments: Annotated[int, Parameter(help="how many deployments of each are shown")] = 5,
+    connection: Connection = Connection(),
+    output: Output = Output(),
+) -> int:
+    """Show how apps stand: what is active and pinned, their last deployments, who made them and why.
+
+    Exit 5 if one of them is pinned: a person is needed.
+    """
+    return asyncio.run(_status(apps, deployments, connection, Console(output)))
+
+
+async def _status(apps: tuple[str, ...], deployments: int, connection: Connection, console: Console) -> int:
+    from reconciler.views import status as view
+
+    async with connect(connection, console.waiting) as client:
+        chosen = await _chosen(client, apps)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_look(client, app, deployments)) for app in chosen]
+    found = [task.result() for task in tasks]
+    if console.format == "json":
+        console.out(view.machine(found))
+    else:
+        console.out(view.status(found, now=SystemClock().now(), color=console.color) or "there are no apps")
+    return Exit.PERSON_NEEDED if any(app.pinned_deployment for app in chosen) else Exit.OK
+
+
+async def _chosen(client: Client, names: tuple[str, ...]) -> list[LiveApp]:
+    """The apps of those names, or all of them by name.
+
+    Raises:
+        UsageError: there is no such app.
+    """
+    fleet = {app.name: app for app in await client.list_apps()}
+    for name in names:
+        if name not in fleet:
+            from reconciler.config_file import did_you_mean
+
+            raise UsageError(f"there is no app {name}", hint=did_you_mean(name, fleet))
+    return [fleet[name] for name in names or sorted(fleet)]
+
+
+async def _look(client: Client, app: LiveApp, limit: int) -> AppStatus:
+    from reconciler.errors import LiveError
+    from reconciler.views.status import AppStatus
+
+    found = await client.list_deployments(app.id, limit=limit)
+    try:
+        health = await client.health(app.id) if app.active_deployment else None
+    except LiveError:  # health is but a part of the picture, and not every token or app has it
+        health = None
+    return AppStatus(app, found, health)
+
+
+def rollback(
+    app: Annotated[str, Parameter(help="name of the app")],
+    *,
+    to: Annotated[str, Parameter(help="deployment to go back to; the newest good one when left out")] = "",
+    pin: Annotated[bool, Parameter(help="do not commit: leave the app pinned until --commit or --revert")] = False,
+    commit: Annotated[bool, Parameter(help="keep the rollback that the app is pinned to")] = False,
+    revert: Annotated[bool, Parameter(help="take back the rollback that the app is pinned to")] = False,
+    config: ConfigFile = None,
+    connection: Connection = Connection(),
+    output: Output = Output(),
+) -> int:
+    """Roll an app back to an earlier deployment, judge its health and commit; or settle an app that is pinned.
+
+    Afterwards the spec in Git counts as failed: it is not applied again until it changes, or with `--retry`.
+    """
+    if sum((bool(to) or pin, commit, revert)) > 1:
+        raise UsageError("--commit and --revert settle a pin; they go neither with each other nor with --to or --pin")
+    from reconciler.config_file import load_config
+
+    policy = load_config(config).policy(app)
+    console = Console(output)
+    return asyncio.run(_rollback(app, (to, pin, commit, revert), policy, connection, console))
+
+
+async def _rollback(
+    name: str, wish: tuple[str, bool, bool, bool], policy: Policy, connection: Connection, console: Console
+) -> int:
+    from reconciler.rollout import manual
+
+    to, pin, commit, revert = wish
+    async with connect(connection, console.waiting) as client:
+        (app,) = await _chosen(client, (name,))
+        if commit:
+            gone = await manual.commit(client, app, SystemClock())
+            console.out(f"{name}: the rollback is committed" + ("" if gone else ", but the app still shows as pinned"))
+            return Exit.OK if gone else Exit.PERSON_NEEDED
+        if revert:
+            deployment = await manual.revert(client, app)
+            console.err(f"{name}: the rollback is taken back; following deployment {deployment.id}")
+            job = _job(app, policy.model_copy(update={"on_failure": "leave"}), follow=deployment.id)
+            report = await _run(client, job, console)
+        else:
+            on_failure = "pin" if pin else "rollback"
+            job = _job(app, policy.model_copy(update={"on_failure": on_failure}), back=True, to=to)
+            report = await _run(client, job, console)
+    show_rollout(console, report, None)
+    code = exits.of_rollout(report)
+    return Exit.OK if code is Exit.ROLLED_BACK and not revert else code  # going back is what was asked for
+
+
+def _job(app: LiveApp, policy: Policy, *, follow: str = "", back: bool = False, to: str = "") -> Job:
+    from reconciler.plan.compare import live_digest
+    from reconciler.plan.model import Action, Plan, SyncStatus
+    from reconciler.rollout.ports import Job
+
+    plan = Plan(app.name, SyncStatus.OUT_OF_SYNC, Action.REDEPLOY, app_id=app.id, live_digest=live_digest(app))
+    again = f"reconcile status {app.name}"
+    return Job(plan, None, policy, follow=follow, roll_back=back, roll_back_to=to, again=again)
+
+
+async def _run(client: Client, job: Job, console: Console) -> RolloutReport:
+    from reconciler.rollout.model import RolloutReport
+    from reconciler.rollout.run import roll_out
+    from reconciler.rollout.specs import JobSpecs
+
+    clock = SystemClock()
+    began = clock.monotonic()
+    stop = asyncio.Event()
+    with on_signals(stop.set), Teller(console, [job.plan.app]) as teller:
+        records = await roll_out([job], client, clock=clock, specs=JobSpecs, on_event=teller.tell, stop=stop)
+    return RolloutReport(tuple(records), client.requests, clock.monotonic() - began)

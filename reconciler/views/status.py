@@ -1,0 +1,159 @@
+"""How apps stand on App Platform: pins, what runs, the last deployments, who made them and why. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from reconciler.live.models import ComponentState, Deployment, Health, LiveApp, Phase
+from reconciler.plan.past import ago
+from reconciler.views.lines import Line, Tone, render
+from reconciler.views.values import name, padded, shortened
+
+_CAUSES = {
+    "MANUAL": "by hand or API",
+    "DEPLOY_ON_PUSH": "push",
+    "MAINTENANCE": "maintenance",
+    "MANUAL_ROLLBACK": "rollback",
+    "AUTO_ROLLBACK": "rollback by the platform",
+    "UPDATE_DATABASE_TRUSTED_SOURCES": "database access",
+    "AUTOSCALED": "autoscaling",
+}
+_ACTIONS = {
+    "CREATE_DEPLOYMENT": "deploy",
+    "UPDATE_SPEC": "spec update",
+    "ROLLBACK_APP": "rollback",
+    "REVERT_APP_ROLLBACK": "rollback taken back",
+    "RESTART": "restart",
+}
+_HEALTH: dict[ComponentState, Tone] = {ComponentState.HEALTHY: "good", ComponentState.UNHEALTHY: "bad"}
+_TONES: dict[Phase, Tone] = {Phase.ACTIVE: "good", Phase.ERROR: "bad", Phase.CANCELED: "warning"}
+
+
+@dataclass(frozen=True, slots=True)
+class AppStatus:
+    """One app, its newest deployments (newest first) and the health of its components; None where it was not asked."""
+
+    app: LiveApp
+    deployments: Sequence[Deployment] = ()
+    health: Health | None = None
+
+
+def status(found: Sequence[AppStatus], *, now: datetime, color: bool = False) -> str:
+    """A table for each app."""
+    lines: list[Line] = []
+    for one in found:
+        lines += [*([()] if lines else []), *_app(one, now)]
+    return render(lines, color=color)
+
+
+def machine(found: Sequence[AppStatus]) -> str:
+    """The same as a JSON document."""
+    return json.dumps({"version": 1, "kind": "status", "apps": [_data(one) for one in found]}, indent=2)
+
+
+def cause(deployment: Deployment) -> str:
+    """Why a deployment exists, in words."""
+    details = deployment.cause_details
+    action = details.digitalocean_user_action if details else None
+    if action and action.name:
+        return _ACTIONS.get(action.name, action.name.lower().replace("_", " "))
+    if details and details.type:
+        return _CAUSES.get(details.type, details.type.lower().replace("_", " "))
+    return deployment.cause
+
+
+def who(deployment: Deployment) -> str:
+    """Who made a deployment, where the platform says."""
+    user = deployment.user
+    return (user.full_name or user.email or user.uuid) if user else ""
+
+
+def _app(one: AppStatus, now: datetime) -> Iterator[Line]:
+    app = one.app
+    yield ((name(app.name), "strong"), ("  " + _standing(one), _standing_tone(one)))
+    if app.live_url:
+        yield (("    " + shortened(app.live_url, 200), "quiet"),)
+    if pinned := app.pinned_deployment:
+        made = ", ".join(part for part in (ago(pinned.created_at, now), who(pinned)) if part)
+        yield ((f"    pinned to a rollback: deployment {pinned.id} ({made})", "warning"),)
+        for flag, meaning in (("--commit", "keep it"), ("--revert", "bring the spec before it back")):
+            yield ((f"      reconcile rollback {app.name} {flag:9} {meaning}", ""),)
+    if one.health is not None:
+        for component in one.health.components:
+            ready = f"{component.replicas_ready}/{component.replicas_desired} ready"
+            known = component.replicas_desired is not None and component.replicas_ready is not None
+            tone = _HEALTH.get(component.state, "warning")
+            yield (
+                (f"    {padded(name(component.name), 20)}  ", ""),
+                (f"{component.state.value.lower():9}", tone),
+                (f"  {ready if known else ''}", "quiet"),
+            )
+    yield from _table(one, now)
+
+
+def _table(one: AppStatus, now: datetime) -> Iterator[Line]:
+    rows = [_cells(deployment, one.app, now) for deployment in one.deployments]
+    widths = [max(len(row[column]) for row in rows) for column in range(5)] if rows else []
+    for row, deployment in zip(rows, one.deployments, strict=True):
+        mark, phase, when, why, by = (padded(text, width) for text, width in zip(row, widths, strict=True))
+        tone = _TONES.get(deployment.phase, "")
+        yield (
+            (f"    {mark} {deployment.id}  ", "quiet"),
+            (phase, tone),
+            (f"  {when}  {why}  {by}".rstrip(), ""),
+        )
+
+
+def _cells(deployment: Deployment, app: LiveApp, now: datetime) -> tuple[str, str, str, str, str]:
+    active = app.active_deployment is not None and app.active_deployment.id == deployment.id
+    phase = deployment.phase.value.lower().replace("_", " ")
+    why, by = shortened(cause(deployment), 40), shortened(who(deployment), 40)
+    return ("▸" if active else " ", phase, ago(deployment.created_at, now), why, by)
+
+
+def _standing(one: AppStatus) -> str:
+    app = one.app
+    if app.pinned_deployment:
+        return "pinned"
+    if app.running_deployment:
+        return app.running_deployment.phase.value.lower().replace("_", " ")
+    return "active" if app.active_deployment else "nothing active"
+
+
+def _standing_tone(one: AppStatus) -> Tone:
+    return "good" if _standing(one) == "active" else "warning"
+
+
+def _data(one: AppStatus) -> dict[str, object]:
+    app = one.app
+    return {
+        "app": app.name,
+        "id": app.id,
+        "standing": _standing(one),
+        "live_url": app.live_url,
+        "active": app.active_deployment.id if app.active_deployment else None,
+        "running": app.running_deployment.id if app.running_deployment else None,
+        "pinned": app.pinned_deployment.id if app.pinned_deployment else None,
+        "components": [
+            {
+                "name": component.name,
+                "state": component.state.value,
+                "replicas_ready": component.replicas_ready,
+                "replicas_desired": component.replicas_desired,
+            }
+            for component in (one.health.components if one.health else ())
+        ],
+        "deployments": [
+            {
+                "id": deployment.id,
+                "phase": deployment.phase.value,
+                "created_at": deployment.created_at.isoformat() if deployment.created_at else None,
+                "cause": cause(deployment),
+                "user": who(deployment),
+            }
+            for deployment in one.deployments
+        ],
+    }
