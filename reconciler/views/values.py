@@ -24,8 +24,6 @@ _RUNNER_COMMAND = "##["
 """GitHub's runner takes this for a command wherever it stands in a line (actions/runner, ActionCommand.TryParse)."""
 
 _TERMINAL_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
-_MISLEADING = re.compile(r"\A\s|\s\Z|\A[+-] | → |\A\(|\A\Z")
-"""A bare text that could be taken for part of the plan's own notation is written in quotes."""
 
 
 def inert(text: str) -> str:
@@ -103,9 +101,14 @@ def bare(value: Any) -> str:
 def shown(value: Any, width: int) -> str:
     """A value on one line: strings bare unless that would mislead, the rest as JSON; shortened."""
     text = bare(value)
-    if value == text and text != MASK and _MISLEADING.search(text):
+    if value == text and text != MASK and _misleads(text):
         text = json.dumps(text, ensure_ascii=False)
     return shortened(text, width)
+
+
+def _misleads(text: str) -> bool:
+    """Whether a bare text could be taken for part of the plan's own notation. Values may be long: no pattern here."""
+    return not text or text[0].isspace() or text[-1].isspace() or text.startswith(("+ ", "- ", "(")) or " → " in text
 
 
 def change_text(change: Change, width: int) -> str:
