@@ -5,7 +5,6 @@ Prints requests, wall time, CPU time and peak memory of both, and their ratios. 
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -34,7 +33,6 @@ class Cost:
 
 def measure(command: list[str], environ: dict[str, str]) -> tuple[Cost, str]:
     """Wall seconds, CPU seconds and peak memory of one process, and what it printed."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ, cwd=ROOT) as process:
         output = process.stdout.read() if process.stdout else ""
@@ -42,7 +40,6 @@ def measure(command: list[str], environ: dict[str, str]) -> tuple[Cost, str]:
         process.returncode = os.waitstatus_to_exitcode(status)
     wall = time.perf_counter() - began
     assert process.returncode == 0, f"{command} ended with {process.returncode}: {output[-500:]}"
-    assert before is not None
     return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024), output
 
 
@@ -97,7 +94,7 @@ def compare(count: int, specs: Path, environ: dict[str, str]) -> None:
         cost, output = measure(ours, environ)
         runs.append(cost)
     report = json.loads(output)
-    assert all(plan["status"] == "in_sync" for plan in report["plans"]), "the fleet is not in sync"
+    assert all(plan["status"] == "in_sync" for plan in report["apps"]), "the fleet is not in sync"
     show(count, report["requests"], middle(floors), middle(runs))
 
 

@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cp -R specs "$work/specs"
+cp -R specs reconcile.yaml "$work"
 cd "$work"
 export NO_COLOR=1
 say() { printf '\n\033[1m$ %s\033[0m\n' "$*"; }

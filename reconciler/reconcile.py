@@ -97,10 +97,10 @@ def load(wishes: Wishes) -> Desired:
 
 @dataclass(frozen=True)
 class Planned:
-    """A run's plans, and the report of them."""
+    """A run's plans, and the report of them. Its repr is short: `asyncio.run` makes one of whatever it returns."""
 
-    apps: tuple[PlannedApp, ...]
-    report: PlanReport
+    apps: tuple[PlannedApp, ...] = field(repr=False)
+    report: PlanReport = field(repr=False)
     config: Config
     wishes: Wishes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,7 @@ def build() -> App:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is returned, see `exits.MEANINGS`."""
+    gc.set_threshold(200_000, 20, 100)  # a fleet is a large live heap of a short-lived process: little is garbage
     try:
         result = build()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:

@@ -85,7 +85,7 @@ Tree = Annotated[dict[str, Any], BeforeValidator(_mapping)]
 
 
 class _Answer(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
 
 class StepReason(_Answer):
