@@ -104,12 +104,12 @@ async def _apply(
         if console.format in ("text", "github"):
             show_plan(console, planned.report)
         if expect:
-            _demand(expect, planned)
+            demand(expect, planned)
         stop = asyncio.Event()
         with on_signals(stop.set), Teller(console, [app.plan.app for app in planned.apps]) as teller:
             report = await _roll_out(planned, client, teller, stop, concurrency, fail_fast)
     show_rollout(console, report, planned.report)
-    return _exit_of(report, planned)
+    return exit_of(report, planned)
 
 
 async def _roll_out(
@@ -126,7 +126,7 @@ async def _roll_out(
     )
 
 
-def _demand(file: Path, planned: Planned) -> None:
+def demand(file: Path, planned: Planned) -> None:
     """Refuse the whole run unless the saved plan still is what would be done.
 
     Raises:
@@ -142,7 +142,7 @@ def _demand(file: Path, planned: Planned) -> None:
         raise PlanMismatch(message, hint="plan again, have it reviewed, and apply that")
 
 
-def _exit_of(report: RolloutReport, planned: Planned) -> Exit:
+def exit_of(report: RolloutReport, planned: Planned) -> Exit:
     """The rollout's code; a spec that the platform refused is an invalid spec rather than a guard's refusal."""
     invalid = {app.plan.app for app in planned.apps if has_errors(app.plan.findings)}
     others = replace(report, records=tuple(record for record in report.records if record.app not in invalid))
