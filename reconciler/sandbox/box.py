@@ -15,6 +15,7 @@ from reconciler.sandbox.faults import Fault
 from reconciler.sandbox.gateway import Gateway, PathServer
 from reconciler.sandbox.operations import APPS, OPERATIONS
 from reconciler.sandbox.ops_apps import get_app_by_name
+from reconciler.sandbox.overview import SeenApp
 from reconciler.sandbox.public import Public
 from reconciler.sandbox.refusal import not_found
 from reconciler.sandbox.settings import Settings, to_data
@@ -55,6 +56,7 @@ class Sandbox:
                 tx.set_meta("settings", dumps(to_data(settings)))
         self._gateway = Gateway(self._store, now, base_url and base_url.rstrip("/"), sleep)
         self._controls = Controls(self._gateway)
+        self._public = Public(self._gateway)
         self._router = Router(self._routes(), redirect_slashes=False, default=self._missing)
 
     @property
@@ -73,7 +75,7 @@ class Sandbox:
         return [
             *routes,
             Route(APPS + "/", endpoint=PathServer(self._gateway, {"GET": by_name})),
-            *Public(self._gateway).routes(),
+            *self._public.routes(),
             *ControlServer(self._controls).routes(),
         ]
 
@@ -180,6 +182,10 @@ class Sandbox:
             ValueError: there is no such app.
         """
         self._controls.finish(app)
+
+    def overview(self, limit: int = 1000) -> list[SeenApp]:
+        """The apps at a glance, each with its last deployments; at most ``limit``."""
+        return self._public.overview(limit)
 
     def state(self) -> Tree:
         """Everything there is, for looking at: apps, deployments, faults, settings without tokens."""

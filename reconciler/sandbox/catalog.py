@@ -102,9 +102,12 @@ REGIONS_BY_SLUG = {region["slug"]: region for region in REGIONS}
 
 
 def monthly_cost(spec: Tree) -> float:
-    """USD a month of a spec's instances and development databases; under autoscaling that of the fewest instances."""
+    """USD a month of a spec's instances and development databases; under autoscaling that of the fewest instances.
+
+    Jobs are not counted: they are billed by the second they run, which nobody knows beforehand.
+    """
     total = 0.0
-    for kind in ("services", "workers", "jobs"):
+    for kind in ("services", "workers"):
         for item in spec.get(kind) or []:
             scaling = item.get("autoscaling") or {}
             count = scaling.get("min_instance_count") or item.get("instance_count") or 1

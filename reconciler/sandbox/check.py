@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from reconciler.appspec.models import COMPONENT_KINDS, SOURCE_FIELDS, AppSpec
+from reconciler.sandbox import schedules
 from reconciler.sandbox.ingress import ROUTABLE
 from reconciler.sandbox.lifecycle import BUILT_KINDS, components
 from reconciler.sandbox.refusal import Refusal, bad_request
@@ -107,6 +108,9 @@ def _component(place: str, item: Tree) -> Iterator[tuple[str, str]]:
         low, high = scaling.get("min_instance_count"), scaling.get("max_instance_count")
         if low is not None and high is not None and low >= high:
             yield f"{place}.autoscaling", "min_instance_count must be less than max_instance_count"
+    wrong = schedules.mistake(item)
+    if wrong:
+        yield f"{place}.{wrong[0]}", wrong[1]
     if item.get("catchall_document") and item.get("error_document"):
         yield f"{place}.error_document", "a static site has a catchall_document or an error_document, not both"
 

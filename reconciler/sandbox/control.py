@@ -120,22 +120,11 @@ class Controls:
             raise ValueError("a job ends SUCCEEDED, FAILED or SKIPPED")
         with self._world() as world:
             app = _app(world.tx, name)
-            schedule = _component(app, job, ("jobs",)).get("schedule")
+            item = _component(app, job, ("jobs",))
             trigger: Tree = {"type": "MANUAL", "manual": {"user": world.user}}
-            if schedule:
-                trigger = {"type": "SCHEDULE", "scheduled": {"schedule": schedule}}
-            seq, invocation_id = world.new_id("invocation")
-            doc = {"created_at": world.now, "seconds": world.settings.speed.job, "result": result, "canceled_at": None}
-            world.tx.sql(
-                "INSERT INTO invocations VALUES (?, ?, ?, ?, ?, ?)",
-                seq,
-                invocation_id,
-                app.id,
-                job,
-                app.active,
-                dumps({**doc, "trigger": trigger}),
-            )
-            return {"job_invocation_id": invocation_id}
+            if item.get("schedule"):
+                trigger = {"type": "SCHEDULE", "scheduled": {"schedule": item["schedule"]}}
+            return {"job_invocation_id": world.invoke(app, item, trigger, result)}
 
     def advance(self, seconds: float) -> None:
         """See `Sandbox.advance`."""

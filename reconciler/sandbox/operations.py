@@ -86,8 +86,11 @@ OPERATIONS = (
         "apps_cancel_event", "POST", APP + "/events/{event_id}/cancel", _UPDATE, ops_more.cancel_event, writes=True
     ),
     Operation("apps_get_event_logs", "GET", APP + "/events/{event_id}/logs", _READ, ops_more.event_logs),
-    Operation("apps_list_job_invocations", "GET", APP + "/job-invocations", _READ, ops_more.list_invocations),
-    Operation("apps_get_job_invocation", "GET", _INVOCATION, _READ, ops_more.get_invocation),
+    # Reading job invocations writes down those that were due since somebody last asked.
+    Operation(
+        "apps_list_job_invocations", "GET", APP + "/job-invocations", _READ, ops_more.list_invocations, writes=True
+    ),
+    Operation("apps_get_job_invocation", "GET", _INVOCATION, _READ, ops_more.get_invocation, writes=True),
     Operation(
         "apps_cancel_job_invocation", "POST", _INVOCATION + "/cancel", _UPDATE, ops_more.cancel_invocation, writes=True
     ),
@@ -97,6 +100,7 @@ OPERATIONS = (
         APP + "/jobs/{job_name}/invocations/{job_invocation_id}/logs",
         _READ,
         ops_more.invocation_logs,
+        writes=True,
     ),
     Operation(
         "apps_get_metrics_bandwidth_daily", "GET", APP + "/metrics/bandwidth_daily", _READ, ops_more.app_bandwidth

@@ -27,12 +27,12 @@ def _active(call: Call, app: App) -> Deployment:
 
 
 def _component(call: Call, deployment: Deployment, *, running: bool = False) -> str:
-    """The component of the path, which must exist.
+    """The component of the path, or of the query (where the vendor's Go client puts it); it must exist.
 
     Raises:
         Refusal: 404.
     """
-    name = call.params.get("component_name", "")
+    name = call.params.get("component_name") or call.one("component_name")
     kinds = ("services", "workers") if running else ("services", "static_sites", "jobs", "workers", "functions")
     if name and name not in {item["name"] for _, item in components(deployment.spec, kinds)}:
         raise not_found()

@@ -175,9 +175,17 @@ def invocation_tree(row: tuple[Any, ...], now: float) -> Tree:
     return out
 
 
+def _on_schedule(call: Call) -> App:
+    """The app of the path, after its jobs ran that were due by now."""
+    app = call.app()
+    call.world.run_schedules(app, call.world.now)
+    call.world.save(app)
+    return app
+
+
 def list_invocations(call: Call) -> Answer:
     """GET /v2/apps/{app_id}/job-invocations, newest first; ``job_names`` and ``deployment_id`` filter."""
-    app, page = call.app(), page_of(call)
+    app, page = _on_schedule(call), page_of(call)
     names, deployment_id = call.many("job_names"), call.one("deployment_id")
     rows = call.world.tx.sql(
         "SELECT id, job, deployment_id, doc FROM invocations WHERE app_id = ? ORDER BY seq DESC", app.id
@@ -191,7 +199,7 @@ def list_invocations(call: Call) -> Answer:
 def _invocation_row(call: Call) -> tuple[Any, ...]:
     rows = call.world.tx.sql(
         "SELECT id, job, deployment_id, doc FROM invocations WHERE app_id = ? AND id = ?",
-        call.app().id,
+        _on_schedule(call).id,
         call.params["job_invocation_id"],
     )
     name = call.params.get("job_name") or call.one("job_name")

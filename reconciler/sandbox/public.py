@@ -6,14 +6,16 @@ None of it needs a token; logs and consoles need the ticket that stands in the a
 from __future__ import annotations
 
 import hmac
+import json
 from typing import TYPE_CHECKING
 
-from starlette.responses import PlainTextResponse
+from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 
-from reconciler.sandbox import logs
+from reconciler.sandbox import logs, page
 from reconciler.sandbox.lifecycle import components
 from reconciler.sandbox.ops_logs import ticket
+from reconciler.sandbox.overview import SeenApp, overview
 from reconciler.sandbox.running import visit
 from reconciler.sandbox.world import World
 
@@ -36,6 +38,7 @@ class Public:
     def routes(self) -> list[BaseRoute]:
         """The routes, for the sandbox's router."""
         return [
+            Route("/", self.page, methods=["GET"]),
             Route("/_live/{app_id}", self.live, methods=_METHODS),
             Route("/_live/{app_id}/{path:path}", self.live, methods=_METHODS),
             Route("/_logs/{place:path}", self.log),
@@ -54,6 +57,31 @@ class Public:
             world.advance()
             world.close()
             return world
+
+    async def page(self, request: Request) -> HTMLResponse:
+        """The page of apps and their deployments; ``?page=`` for more of them."""
+        asked = request.query_params.get("page", "1")
+        number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 9 else 1
+        self._now()
+        with self._gateway.store.read() as tx:
+            world = self._gateway.world(tx)
+            total = tx.sql("SELECT count(*) FROM apps")[0][0]
+            number = max(1, min(number, -(-total // page.PER_PAGE)))
+            text = page.page(
+                overview(world, page.PER_PAGE, (number - 1) * page.PER_PAGE),
+                total=total,
+                number=number,
+                waiting=tx.sql("SELECT count(*) FROM faults")[0][0],
+                now=world.now,
+                base_url=self._gateway.base_url(request),
+            )
+        return HTMLResponse(text.encode(errors="replace"), headers=page.HEADERS)
+
+    def overview(self, limit: int) -> list[SeenApp]:
+        """See `Sandbox.overview`."""
+        self._now()
+        with self._gateway.store.read() as tx:
+            return overview(self._gateway.world(tx), limit)
 
     async def live(self, request: Request) -> PlainTextResponse:
         """The app itself: 200 while it is healthy, 503 while it is not, 404 while nothing is active."""
@@ -102,7 +130,10 @@ class Public:
         await socket.close()
 
     async def console(self, socket: WebSocket) -> None:
-        """A console that says where it is and echoes what is typed, until ``exit``."""
+        """A console as the vendor's CLI speaks to it: ``{"op": "stdin", "data": keys}`` in, ``{"data": text}`` out.
+
+        It says where it is and echoes what is typed, until a line is ``exit``.
+        """
         place = socket.path_params["place"]
         world = self._now()
         await socket.accept()
@@ -112,9 +143,32 @@ class Public:
         known = app is not None and component in {item["name"] for _, item in components(app.spec)}
         token = socket.query_params.get("token", "")
         if known and hmac.compare_digest(token.encode(), ticket(world.key, "exec", place).encode()):
-            await socket.send_json({"op": "stdout", "data": f"{component}$ "})
-            async for message in socket.iter_text():
-                await socket.send_json({"op": "stdout", "data": message})
-                if "exit" in message:
-                    break
+            await _converse(socket, f"{component}$ ")
         await socket.close()
+
+
+async def _converse(socket: WebSocket, prompt: str) -> None:
+    """Echo what is typed, with a prompt after every line, until one is ``exit``."""
+    await socket.send_json({"op": "stdout", "data": prompt})
+    line = ""
+    async for message in socket.iter_text():
+        typed = _typed(message)
+        ends = typed.endswith(("\r", "\n"))
+        line += typed
+        said = typed.rstrip("\r\n") + ("\r\n" + prompt if ends else "")
+        await socket.send_json({"op": "stdout", "data": said})
+        if line.strip() == "exit":
+            return
+        line = "" if ends else line
+
+
+def _typed(message: str) -> str:
+    """What was typed, of a message that may be one of the CLI's or plain text; other messages type nothing."""
+    try:
+        told = json.loads(message)
+    except ValueError:
+        return message
+    if not isinstance(told, dict):
+        return message
+    data = told.get("data")
+    return data if told.get("op") == "stdin" and isinstance(data, str) else ""

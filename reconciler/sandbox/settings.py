@@ -6,12 +6,13 @@ sandbox kept in a file keeps its settings there, so that another process (or the
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 def _told(default: Any, doc: str) -> Any:
@@ -181,4 +182,52 @@ def describe() -> list[tuple[str, str, str]]:
             continue
         shown = str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
         out.append((item.name, shown, item.metadata["doc"]))
+    return out
+
+
+def parsed(pairs: Iterable[str]) -> dict[str, Any]:
+    """Settings to change, of texts ``NAME=VALUE``; ``speed.build=3`` is a part of ``speed``.
+
+    Values are JSON where they can be read as that, else text; nothing at all is none.
+
+    Raises:
+        ValueError: a text has another form, or ``speed`` is given both whole and in parts.
+    """
+    out: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name:
+            raise ValueError(f"{pair!r} is not NAME=VALUE")
+        whole, dot, part = name.partition(".")
+        if dot and not isinstance(out.setdefault(whole, {}), dict):
+            raise ValueError(f"{whole} is given both whole and in parts")
+        if dot:
+            out[whole][part] = _read(text)
+        else:
+            out[name] = _read(text)
+    return out
+
+
+def _read(text: str) -> Any:
+    if not text:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def shown(settings: Settings) -> list[tuple[str, str]]:
+    """(name, value) of every setting, as `parsed` reads them; of tokens only how many there are."""
+    out: list[tuple[str, str]] = []
+    for item in fields(Settings):
+        value = getattr(settings, item.name)
+        if isinstance(value, Speed):
+            out += [(f"speed.{part.name}", f"{getattr(value, part.name):g}") for part in fields(Speed)]
+        elif item.name == "tokens":
+            out.append((item.name, f"({len(value)} tokens)"))
+        else:
+            data = to_data(value)
+            text = data if isinstance(data, str) else json.dumps(data, separators=(",", ":"))
+            out.append((item.name, "" if data is None else text))
     return out

@@ -66,7 +66,8 @@ class App:
     """An app as stored. Times are seconds since 1970. ``body`` is its answer while nothing is due, else None.
 
     ``before_rollback`` is the spec a revert brings back; ``heads`` counts the pushes to each component's source;
-    ``health`` and ``counts`` are overrides by component, set by the control API and by autoscaling events.
+    ``health`` and ``counts`` are overrides by component, set by the control API and by autoscaling events. Jobs with
+    a schedule have run until ``schedules_at``.
     """
 
     seq: int
@@ -86,6 +87,7 @@ class App:
     heads: dict[str, int] = field(default_factory=dict)
     health: dict[str, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
+    schedules_at: float = 0.0
     due_at: float | None = None
     body: str | None = None
 

@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from reconciler.sandbox import faults
+from reconciler.sandbox import faults, schedules
 from reconciler.sandbox.ciphers import make_id
 from reconciler.sandbox.lifecycle import TERMINAL, components, has_builds, next_due, tier_of, timeline
 from reconciler.sandbox.refusal import conflict
@@ -90,6 +90,7 @@ class World:
             self._failed(app, deployment)
 
     def _activated(self, app: App, deployment: Deployment, at: float) -> None:
+        self.run_schedules(app, at)
         former = self.tx.deployment(app.active) if app.active else None
         if former:
             former.phase, former.phase_at, former.due_at = "SUPERSEDED", at, None
@@ -185,6 +186,27 @@ class World:
         doc = {"created_at": self.now, **doc}
         self.tx.sql("INSERT INTO events VALUES (?, ?, ?, ?, ?)", seq, event_id, app.id, kind, dumps(doc))
         return event_id
+
+    def invoke(self, app: App, job: Tree, trigger: Tree, result: str = "SUCCEEDED", at: float | None = None) -> str:
+        """Let a job run; the invocation's id. ``at``: when it began, now if left out."""
+        seq, invocation_id = self.new_id("invocation")
+        began = self.now if at is None else at
+        doc = {"created_at": began, "seconds": self.settings.speed.job, "result": result, "canceled_at": None}
+        row = (seq, invocation_id, app.id, job["name"], app.active, dumps({**doc, "trigger": trigger}))
+        self.tx.sql("INSERT INTO invocations VALUES (?, ?, ?, ?, ?, ?)", *row)
+        return invocation_id
+
+    def run_schedules(self, app: App, until: float) -> None:
+        """Let the jobs of the active deployment run that were due up to a moment; the caller saves the app."""
+        active = self.tx.deployment(app.active) if app.active else None
+        if active is None:
+            return
+        after = max(app.schedules_at, active.active_at or 0.0)
+        jobs = schedules.scheduled(active.spec)
+        runs = [(at, job) for job in jobs for at in schedules.due(job, after, until)]
+        for at, job in sorted(runs, key=lambda run: run[0]):
+            self.invoke(app, job, {"type": "SCHEDULE", "scheduled": {"schedule": job["schedule"]}}, at=at)
+        app.schedules_at = until
 
     def _commits(self, app: App, spec: Tree, latest: Deployment | None, *, newest: bool) -> dict[str, str]:
         """The commit each component is built from: kept where its source is as before, unless the newest is wanted."""

@@ -216,5 +216,7 @@ def test_followed_logs_and_consoles_are_web_sockets(lab: Lab) -> None:
     assert line.endswith("ready\n")
     assert socket(lab, live.partition("?")[0]) == []
     console = lab.get(f"/v2/apps/{app['id']}/components/api/exec")["url"]
-    assert socket(lab, console, "ls", "exit", "never read") == ["api$ ", "ls", "exit"]
+    assert socket(lab, console, "ls\n", "exit", "never read") == ["api$ ", "ls\r\napi$ ", "exit"]
+    keys = ['{"op":"resize","width":80,"height":24}', *(json.dumps({"op": "stdin", "data": key}) for key in "a\rexit")]
+    assert socket(lab, console, *keys) == ["api$ ", "", "a", "\r\napi$ ", "e", "x", "i", "t"]
     assert socket(lab, console.partition("?")[0], "ls") == []
