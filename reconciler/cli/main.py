@@ -42,6 +42,7 @@ def build() -> App:
     app.command(manual.rollback)
     app.command(offline.schema)
     app.command(sandboxed.build(), name="sandbox")
+    app.command("reconciler.cli.actions:action", name="action", show=False)  # imported only when it is called
     return app
 
 

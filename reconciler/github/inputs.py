@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _SHARD = re.compile(r"([1-9]\d{0,4})/([1-9]\d{0,4})")
 _TRUE = frozenset({"true", "True", "TRUE"})
 _FALSE = frozenset({"false", "False", "FALSE"})
+_ALLOW, _ROTATE = "--allow", "--rotate"
+_RETRY, _OVERRIDE_FREEZE = _FLAGS = ("--retry", "--override-freeze")
 
 Choice = TypeVar("Choice", bound=StrEnum)
 
@@ -40,6 +42,16 @@ class Switch(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Permissions:
+    """What the input ``allow`` permits; each field is the flag of its name."""
+
+    allow: frozenset[str] = frozenset()
+    rotate: frozenset[str] = frozenset()
+    retry: bool = False
+    override_freeze: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Inputs:
     """Every input, checked; what each means stands in ``action.yml``. Tokens are kept out of the repr."""
 
@@ -57,8 +69,8 @@ class Inputs:
     plan_file: str = ""
     sarif_file: str = ""
     apps: tuple[str, ...] = ()
-    shard: str = ""
-    allow: tuple[str, ...] = ()
+    shard: tuple[int, int] = (1, 1)
+    permissions: Permissions = Permissions()
     api_url: str = ""
     sandbox: bool = False
 
@@ -99,7 +111,7 @@ def parse(environ: Mapping[str, str]) -> Inputs:
         sarif_file=raw(environ, "sarif-file"),
         apps=tuple(word for part in _words(environ, "app") for word in part.split(",") if word),
         shard=_shard(environ),
-        allow=_allowed(environ),
+        permissions=_permissions(environ),
         api_url=raw(environ, "api-url"),
         sandbox=_truth(environ, "sandbox", otherwise=default.sandbox),
     )
@@ -149,22 +161,36 @@ def _words(environ: Mapping[str, str], name: str) -> list[str]:
         raise _wrong(name, value, "a list of words with its quotes closed") from error
 
 
-def _shard(environ: Mapping[str, str]) -> str:
+def _shard(environ: Mapping[str, str]) -> tuple[int, int]:
     value = raw(environ, "shard")
-    if not value:
-        return ""
-    match = _SHARD.fullmatch(value)
+    match = _SHARD.fullmatch(value or "1/1")
     if not match or int(match[1]) > int(match[2]):
         raise _wrong("shard", value, "a part and the number of parts, such as 2/5")
-    return value
+    return int(match[1]), int(match[2])
 
 
-def _allowed(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """The flags that a refused plan names, as they were copied: only those that allow something by name."""
-    words = _words(environ, "allow")
+def _permissions(environ: Mapping[str, str]) -> Permissions:
+    """The flags of the command line that permit something, as they were copied, or only what follows ``--allow``."""
+    words = iter([part for word in _words(environ, "allow") for part in _split(word)])
+    named: dict[str, list[str]] = {_ALLOW: [], _ROTATE: []}
+    flags: set[str] = set()
     for word in words:
-        if word.startswith("-") and not word.startswith("--allow-"):
-            raise _wrong("allow", word, "made of the flags that a refused plan names, such as --allow-delete web")
-    if words and not words[0].startswith("--allow-"):
-        raise _wrong("allow", words[0], "made of the flags that a refused plan names, such as --allow-delete web")
-    return tuple(words)
+        flag, value = (word, next(words, "")) if word in named else (_ALLOW, word)
+        if word in _FLAGS:
+            flags.add(word)
+        elif not value or value.startswith("-"):
+            raise _wrong("allow", raw(environ, "allow"), f"made of --allow WHAT, --rotate WHAT, {' and '.join(_FLAGS)}")
+        else:
+            named[flag].append(value)
+    return Permissions(
+        frozenset(named[_ALLOW]),
+        frozenset(named[_ROTATE]),
+        retry=_RETRY in flags,
+        override_freeze=_OVERRIDE_FREEZE in flags,
+    )
+
+
+def _split(word: str) -> list[str]:
+    """``--allow=region=web`` is two words, too."""
+    flag, equals, value = word.partition("=")
+    return [flag, value] if equals and flag in (_ALLOW, _ROTATE) else [word]

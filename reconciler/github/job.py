@@ -41,7 +41,9 @@ class Job:
     def key(self) -> str:
         """What comments and issues are told apart by: config, environment, and the selection of apps."""
         inputs = self.inputs
-        return key_of(inputs.config, inputs.environment, ",".join(sorted(inputs.apps)), inputs.shard)
+        part, whole = inputs.shard
+        shard = f"{part}/{whole}" if whole > 1 else ""
+        return key_of(inputs.config, inputs.environment, ",".join(sorted(inputs.apps)), shard)
 
     def redact(self, text: str) -> str:
         """The text with no token in it, whatever was quoted."""

@@ -137,7 +137,7 @@ def test_what_the_tool_does_is_asked_for_with_the_inputs(runner: Runner) -> None
         Mode.DRIFT,
         ("web",),
         "https://box.example",
-        "1/2",
+        (1, 2),
     )
     assert context.event == "workflow_dispatch"
 

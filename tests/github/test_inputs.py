@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.errors import UsageError
-from reconciler.github.inputs import Inputs, Mode, Switch, parse, tokens
+from reconciler.github.inputs import Inputs, Mode, Permissions, Switch, parse, tokens
 
 
 def test_no_input_at_all_is_a_plan_of_the_folder_specs() -> None:
@@ -22,16 +22,17 @@ def test_inputs_arrive_in_upper_case_with_their_hyphens() -> None:
         "INPUT_APP": "web, api",
         "INPUT_SHARD": "2/5",
         "INPUT_COMMENT": "off",
-        "INPUT_ALLOW": "--allow-delete web",
+        "INPUT_ALLOW": "--allow remove=web/api\n--allow=region=web --retry max-changes --rotate web/KEY",
         "INPUT_TOKEN": " dop_v1_x\n",
     }
     inputs = parse(environ)
     assert inputs.mode is Mode.DRIFT
     assert inputs.specs == ("specs", "more specs")
     assert (inputs.token, inputs.github_token) == ("dop_v1_x", "ghs_x")
-    assert (inputs.fail_on_drift, inputs.drift_after, inputs.apps, inputs.shard) == (True, 3, ("web", "api"), "2/5")
+    assert (inputs.fail_on_drift, inputs.drift_after, inputs.apps, inputs.shard) == (True, 3, ("web", "api"), (2, 5))
     assert inputs.comment is Switch.OFF
-    assert inputs.allow == ("--allow-delete", "web")
+    allowed = frozenset({"remove=web/api", "region=web", "max-changes"})
+    assert inputs.permissions == Permissions(allowed, frozenset({"web/KEY"}), retry=True)
 
 
 def test_a_shell_that_cannot_write_hyphens_may_write_underscores() -> None:
@@ -49,8 +50,10 @@ def test_a_shell_that_cannot_write_hyphens_may_write_underscores() -> None:
         ("SHARD", "3/2", "such as 2/5"),
         ("SHARD", "0/2", "such as 2/5"),
         ("SPECS", "'open", "quotes closed"),
-        ("ALLOW", "--retry", "such as --allow-delete web"),
-        ("ALLOW", "web", "such as --allow-delete web"),
+        ("ALLOW", "--yes", "--allow WHAT, --rotate WHAT, --retry and --override-freeze"),
+        ("ALLOW", "--allow", "--allow WHAT, --rotate WHAT, --retry and --override-freeze"),
+        ("ALLOW", "--allow --retry", "--allow WHAT, --rotate WHAT, --retry and --override-freeze"),
+        ("ALLOW", "--allow=", "--allow WHAT, --rotate WHAT, --retry and --override-freeze"),
     ],
 )
 def test_an_input_that_cannot_be_says_what_it_could_be(name: str, value: str, told: str) -> None:

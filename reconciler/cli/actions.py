@@ -1,0 +1,275 @@
+"""`reconcile action`: what each mode of the GitHub action does, from its inputs to what is told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler import __version__
+from reconciler.cli import exits
+from reconciler.cli.exits import Exit
+from reconciler.cli.online import demand, exit_of
+from reconciler.cli.options import API_URL, Connection
+from reconciler.cli.signals import on_signals
+from reconciler.cli.world import TOKEN_VARIABLES, connect
+from reconciler.clock import SystemClock
+from reconciler.config_file import find_config, read_config
+from reconciler.desired.links import astray
+from reconciler.desired.load import find_specs
+from reconciler.errors import InvalidInput, PlanMismatch, ReconcileError, UsageError
+from reconciler.findings import Finding, Location, Severity, has_errors
+from reconciler.github import action as github_action
+from reconciler.github.inputs import Inputs, Mode
+from reconciler.github.report import Result
+from reconciler.plan import saved
+from reconciler.plan.freeze import frozen
+from reconciler.reconcile import Desired, Planned, Wishes, apply, check, plan
+from reconciler.redaction import Redactor
+from reconciler.views import annotations as commands
+from reconciler.views import markdown, sarif, text
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+    import httpx
+
+    from reconciler.clock import Clock
+    from reconciler.github.context import Context
+    from reconciler.live.client import Client
+    from reconciler.rollout.model import Event, RolloutReport
+
+_LOG_WIDTH = 140
+"""Columns that fit into a log on GitHub."""
+
+_RUNNERS_OWN = ("INPUT_", "ACTIONS_")
+
+
+def action() -> int:
+    """Run as the GitHub action, whose inputs and event stand in the environment."""
+    return asyncio.run(run(os.environ, clock=SystemClock(), out=lambda line: print(line, flush=True)))
+
+
+async def run(
+    environ: Mapping[str, str],
+    *,
+    clock: Clock,
+    out: Callable[[str], None],
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> int:
+    """One run of the action in this environment; the exit code of its step is returned.
+
+    ``out`` prints a line of the log. ``transport`` replaces the network to GitHub in tests.
+    """
+    execute = Performance(environ, clock, out)
+    return await github_action.run(environ, execute=execute, clock=clock, out=out, transport=transport)
+
+
+@dataclass(frozen=True)
+class Performance:
+    """Does what the mode of the action says."""
+
+    environ: Mapping[str, str]
+    clock: Clock
+    out: Callable[[str], None]
+
+    async def __call__(self, inputs: Inputs, context: Context) -> Result:
+        """What happened, with no secret in it.
+
+        Raises:
+            ReconcileError: the run broke off; the message holds no secret either.
+        """
+        wanted = wishes(inputs, self.environ)
+        try:
+            self._stay_inside(wanted)
+            desired = check(wanted)
+        except InvalidInput as error:
+            return _checked(error.findings, checked=0)
+        redact = Redactor({*desired.secrets, inputs.token, inputs.github_token})
+        if inputs.mode is Mode.VALIDATE or has_errors(desired.findings):
+            return _redacted(_checked(desired.findings, checked=len(desired.apps)), redact)
+        try:
+            if inputs.mode is Mode.APPLY:
+                result = await self._apply(inputs, context, desired, wanted, redact)
+            else:
+                result = await self._preview(inputs, context, desired, wanted)
+        except ReconcileError as error:
+            error.message, error.hint = redact(error.message), redact(error.hint)
+            raise
+        return _redacted(result, redact)
+
+    def _stay_inside(self, wanted: Wishes) -> None:
+        """Refuse links that lead out of the checkout, before anything is read through one.
+
+        Raises:
+            InvalidInput: there are such links.
+        """
+        root = Path(self.environ.get("GITHUB_WORKSPACE") or ".")
+        config = wanted.config or find_config(wanted.specs)
+        found = astray([config] if config and config.exists() else [], root)
+        if not found:
+            policies = Path(read_config(config, wanted.specs).config.policies)
+            rules = sorted(policies.iterdir()) if policies.is_dir() else []
+            found = astray([*find_specs(wanted.specs, [], policies=str(policies)), *rules], root)
+        if found:
+            raise InvalidInput(found)
+
+    async def _preview(self, inputs: Inputs, context: Context, desired: Desired, wanted: Wishes) -> Result:
+        async with self._platform(inputs) as client:
+            planned = await plan(desired, wanted, client, self.clock)
+        if inputs.plan_file:
+            _write(inputs.plan_file, saved.dump(planned.report.plans))
+        found = _findings_of(planned)
+        code = exits.of_plan(planned.report, differences_matter=inputs.mode is Mode.DRIFT)
+        return Result(
+            exit_code=code,
+            text=_plan_text(planned),
+            markdown=lambda limit: markdown.plan(planned.report, limit=limit, full=_elsewhere(context, limit)),
+            plan=planned.report,
+            findings=found,
+            annotations=_annotations(found),
+            sarif=sarif.sarif(found, tool_version=__version__),
+            plan_file=inputs.plan_file,
+        )
+
+    async def _apply(
+        self, inputs: Inputs, context: Context, desired: Desired, wanted: Wishes, redact: Redactor
+    ) -> Result:
+        reason = frozen(desired.config.freeze, self.clock.now())
+        if reason and not inputs.permissions.override_freeze:
+            hint = "put --override-freeze into the input allow to apply all the same"
+            raise PlanMismatch(f"nothing is applied: {reason}", hint=hint)
+        stop = asyncio.Event()
+        async with self._platform(inputs) as client:
+            planned = await plan(desired, wanted, client, self.clock)
+            for line in _plan_text(planned).split("\n"):
+                self.out(redact(line))
+            if inputs.expect_plan:
+                demand(Path(inputs.expect_plan), planned)
+            with on_signals(stop.set):
+                report = await apply(planned, client, self.clock, on_event=self._teller(planned, redact), stop=stop)
+        found = _findings_of(planned)
+        return Result(
+            exit_code=exit_of(report, planned),
+            text=text.rollout(report, width=_LOG_WIDTH),
+            markdown=lambda limit: markdown.rollout(report, limit=limit, full=_elsewhere(context, limit)),
+            rollout=report,
+            findings=found,
+            annotations=_annotations((*found, *_failures(report, planned))),
+            sarif=sarif.sarif(found, tool_version=__version__),
+        )
+
+    def _teller(self, planned: Planned, redact: Redactor) -> Callable[[Event], None]:
+        names = max((len(app.plan.app) for app in planned.apps), default=0)
+        return lambda event: self.out(redact(text.event(event, names=names)))
+
+    @asynccontextmanager
+    async def _platform(self, inputs: Inputs) -> AsyncIterator[Client]:
+        """App Platform by the action's token, or the embedded sandbox.
+
+        Raises:
+            UsageError: there is no token.
+        """
+
+        def waiting(seconds: float, why: str) -> None:
+            self.out(f"waiting {seconds:.0f} s: {why}")
+
+        if inputs.sandbox:
+            async with connect(Connection(sandbox=True), waiting) as client:
+                yield client
+            return
+        from reconciler.live.client import Client
+
+        if not inputs.token:
+            raise UsageError("no API token: the input token is empty", hint="is the secret set for this environment?")
+        address = inputs.api_url or self.environ.get("DIGITALOCEAN_API_URL") or API_URL
+        async with Client(inputs.token, base_url=address, clock=self.clock, on_wait=waiting) as client:
+            yield client
+
+
+def wishes(inputs: Inputs, environ: Mapping[str, str]) -> Wishes:
+    """What the inputs ask for. Variables of specs come from the step's ``env``, never from inputs or tokens."""
+    hidden = {*TOKEN_VARIABLES, "GITHUB_TOKEN"}
+    return Wishes(
+        specs=tuple(map(Path, inputs.specs)),
+        config=Path(inputs.config) if inputs.config else None,
+        environ={
+            name: value for name, value in environ.items() if not name.startswith(_RUNNERS_OWN) and name not in hidden
+        },
+        apps=frozenset(inputs.apps),
+        shard=inputs.shard,
+        rotate=inputs.permissions.rotate,
+        allow=inputs.permissions.allow,
+        retry=inputs.permissions.retry,
+    )
+
+
+def _checked(found: Sequence[Finding], *, checked: int) -> Result:
+    """The result of a look at the specs alone."""
+    told = tuple(found)
+    apps = f"{checked} app{'' if checked == 1 else 's'} checked, no findings"
+    return Result(
+        exit_code=Exit.INVALID if has_errors(told) else Exit.OK,
+        text=text.findings(told) if told else apps,
+        markdown=lambda limit: markdown.findings(told, limit=limit) if told else f"### {apps}",
+        findings=told,
+        annotations=_annotations(told),
+        sarif=sarif.sarif(told, tool_version=__version__),
+    )
+
+
+def _findings_of(planned: Planned) -> tuple[Finding, ...]:
+    report = planned.report
+    return (*report.findings, *(finding for plan in report.plans for finding in plan.findings))
+
+
+def _failures(report: RolloutReport, planned: Planned) -> list[Finding]:
+    """What did not end well, as findings at the specs: they stand on the run's page beside the others."""
+    files = {app.plan.app: app.plan.file for app in planned.apps}
+    return [
+        Finding(
+            Severity.ERROR,
+            record.outcome.kind.value.replace("_", "-"),
+            f"{record.app}: {record.outcome.reason}",
+            location=Location(files[record.app]) if files.get(record.app) else None,
+        )
+        for record in report.records
+        if not record.outcome.kind.good
+    ]
+
+
+def _annotations(found: Sequence[Finding]) -> tuple[str, ...]:
+    lines = commands.annotations(found)
+    return tuple(lines.split("\n")) if lines else ()
+
+
+def _plan_text(planned: Planned) -> str:
+    report = planned.report
+    told = text.plan(report, width=_LOG_WIDTH)
+    return f"{text.findings(report.findings)}\n\n{told}" if report.findings else told
+
+
+def _elsewhere(context: Context, limit: int) -> str:
+    """Where the whole can be read: a comment leads to the run's summary, which leads nowhere."""
+    return context.run_url if limit <= markdown.COMMENT_LIMIT else ""
+
+
+def _redacted(result: Result, redact: Redactor) -> Result:
+    render = result.markdown
+    return replace(
+        result,
+        text=redact(result.text),
+        markdown=(lambda limit: redact(render(limit))) if render else None,
+        annotations=tuple(map(redact, result.annotations)),
+        sarif=redact(result.sarif),
+    )
+
+
+def _write(path: str, content: str) -> None:
+    try:
+        Path(path).write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise ReconcileError(f"the plan cannot be saved to {path}: {error.strerror}") from error
