@@ -19,6 +19,7 @@ from reconciler.plan.guard import check_allowed, guarded
 from reconciler.plan.model import Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import Outcome, OutcomeKind, RolloutRecord, RolloutReport
 from reconciler.rollout.ports import Job
+from reconciler.unjudged import judged_on
 
 if TYPE_CHECKING:
     import asyncio
@@ -143,9 +144,10 @@ async def apply(
     from reconciler.rollout.specs import JobSpecs
 
     began = clock.monotonic()
-    asleep = [app.plan for app in planned.apps if app.plan.status is SyncStatus.IN_SYNC]
+    apps = await judged_on(client, planned.apps, clock.now())
+    asleep = [app.plan for app in apps if app.plan.status is SyncStatus.IN_SYNC]
     records = await roll_out(
-        [job(app, planned) for app in planned.apps if app.plan.status is not SyncStatus.IN_SYNC],
+        [job(app, planned) for app in apps if app.plan.status is not SyncStatus.IN_SYNC],
         client,
         clock=clock,
         specs=JobSpecs,

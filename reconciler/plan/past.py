@@ -43,7 +43,7 @@ def setback(deployments: Sequence[Deployment], carries: Carries, policy: Policy)
                 return Setback(deployment, "failed")
             case Phase.CANCELED:
                 return Setback(deployment, "was canceled")
-            case Phase.SUPERSEDED:
+            case Phase.SUPERSEDED | Phase.ACTIVE:  # active still, while what takes its place is under way
                 newer = deployments[place - 1] if place else None
                 older = deployments[place + 1] if place + 1 < len(deployments) else None
                 if newer is not None and _was_undone(deployment, newer, older, policy):
@@ -84,6 +84,20 @@ def unfinished_rollback(
         return None
     replaced = failed.phase in (Phase.SUPERSEDED, Phase.ACTIVE) and _within_a_rollout(failed, rollback, policy)
     return rollback if failed.phase is Phase.ERROR or replaced else None
+
+
+def unjudged(app: LiveApp, policy: Policy, now: datetime) -> timedelta | None:
+    """How long an app's deployment has been active, if a run that was cut short may not have judged it to the end.
+
+    None once any rollout would have judged it, and where nothing says since when it is active.
+    """
+    active = app.active_deployment
+    since = active.phase_last_updated_at if active else None
+    if since is None:
+        return None
+    age = now - since
+    budget = timedelta(seconds=policy.timeouts.health + policy.health.soak) + SLACK
+    return max(age, timedelta(0)) if age <= budget else None
 
 
 def _within_a_rollout(first: Deployment, second: Deployment, policy: Policy) -> bool:
