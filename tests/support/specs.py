@@ -1,0 +1,346 @@
+"""Hypothesis strategies for app specs: any field of the models, only valid ones.
+
+`specs()` draws whole specs that local validation and the sandbox both take. `edits(spec)` draws one value of a spec and
+another for it. Values keep within what the models' fields say (range, length, pattern, choices); `_mended` sees to the
+rules between fields, such as one source a component.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from hypothesis import strategies as st
+from pydantic.fields import FieldInfo
+
+from reconciler.appspec.models import COMPONENT_KINDS, SOURCE_FIELDS, AppSpec
+from reconciler.appspec.parts import Part
+from reconciler.appspec.shape import Field, Listing, Record, Scalar, Shape, identity_of, record
+
+Spec = dict[str, Any]
+
+NAMES = [f"{word}-{number}" for word in ("web", "api", "worker") for number in range(4)]
+DOMAINS = ["example.com", "www.example.com", "shop.example.org", "xn--bcher-kva.example"]
+KEYS = ["PORT", "LOG_LEVEL", "DATABASE_URL", "_private", "__name", "A", "b2"]
+TEXTS = ["a", "plain words", "${db.DATABASE_URL}", "8080", "1.2", "on", "two\nlines", "ünï", "x/y~z", "#", "[]"]
+PATHS = ["/", "/api", "/api/v2", "/assets"]
+
+_TEXT: dict[str, list[str]] = {
+    "name": NAMES,
+    "domain": DOMAINS,
+    "key": KEYS,
+    "prefix": PATHS,
+    "path": PATHS,
+    "http_path": PATHS,
+    "source_dir": ["/", "src", "./src", "/src/app/", "."],
+    "output_dir": ["public", "/public", "dist/"],
+    "dockerfile_path": ["Dockerfile", "./Dockerfile", "docker/Dockerfile"],
+    "timeout": ["30m", "1h", "90s", "1h0m0s"],
+    "max_age": ["5h30m", "60s", "5h30m0s", "1h"],
+    "digest": ["sha256:" + "a" * 64, "sha256:" + "b" * 64],
+    "zone": ["example.com", "example.org"],
+    "custom_error_page_url": ["https://status.example.com/", "https://example.com/error.html"],
+    "repo": ["acme/web", "acme/api"],
+    "repo_clone_url": ["https://git.example.com/web.git"],
+    "cron": ["0 3 * * *", "*/5 * * * *"],
+    "time_zone": ["UTC", "Europe/Berlin"],
+    "endpoint": ["https://logs.example.com:8080", "logs.example.com:514"],
+    "scheme": ["http", "https"],
+    "uri": ["/new", "/elsewhere"],
+    "authority": ["example.com", "www.example.com"],
+    "exact": ["example.com", "www.example.com", "/exact"],
+    "regex": ["^https://.*$", "x+"],
+    "registry": ["library", "acme"],
+    "repository": ["nginx", "acme-web"],
+    "tag": ["latest", "1.27", "v2"],
+}
+_LIKELY = ("rules", "match", "path", "allow_origins")
+"""Fields that hold what matters most, and would be rare otherwise, as they lie deep."""
+
+_SECRETS = ["hunter2-very-secret", "s3cr3t value, kept", "EV[1:bm9uY2U=:Y2lwaGVy]"]
+
+
+def specs(*, secrets: bool = True) -> st.SearchStrategy[Spec]:
+    """Valid specs. Without ``secrets`` none has a value that the platform would encrypt."""
+    return _part(AppSpec, 0).map(lambda spec: _mended(spec, secrets=secrets))
+
+
+@st.composite
+def _part(draw: st.DrawFn, model: type[Part], depth: int) -> Spec:
+    shape = record(model)
+    optional = [name for name, field in shape.fields.items() if not field.required]
+    chosen = {name for name in optional if draw(st.integers(0, 3)) > (0 if name in _LIKELY else 2 if depth > 4 else 1)}
+    return {
+        name: draw(_value(model, name, depth + 1))
+        for name, field in shape.fields.items()
+        if field.required or name in chosen
+    }
+
+
+def _value(model: type[Part], name: str, depth: int) -> st.SearchStrategy[Any]:
+    field, info = record(model).fields[name], model.model_fields[name]
+    match field.shape:
+        case Scalar():
+            return _scalar(field, info)
+        case Listing() as listing:
+            item = (
+                _part(_model_in(info.annotation), depth) if isinstance(listing.item, Record) else _items(listing.item)
+            )
+            key = (lambda value: identity_of(listing, value)) if listing.identity else None
+            return st.integers(0, 2).flatmap(lambda size: st.lists(item, min_size=size, max_size=2, unique_by=key))
+        case Record():
+            return _part(_model_in(info.annotation), depth)
+
+
+def _items(shape: Shape) -> st.SearchStrategy[Any]:
+    assert isinstance(shape, Scalar)
+    return st.integers(1, 65535) if shape.type == "integer" else st.sampled_from(["GET", "X-Id", "feature=one"])
+
+
+def _model_in(annotation: Any) -> type[Part]:
+    """The model that an annotation such as ``list[Service] | None`` speaks of."""
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        return annotation
+    return next(found for argument in get_args(annotation) if (found := _model_in_or_none(argument)))
+
+
+def _model_in_or_none(annotation: Any) -> type[Part] | None:
+    try:
+        return _model_in(annotation)
+    except StopIteration:
+        return None
+
+
+def _scalar(field: Field, info: FieldInfo) -> st.SearchStrategy[Any]:
+    assert isinstance(field.shape, Scalar)
+    if field.secret:
+        return st.sampled_from(_SECRETS)
+    if field.shape.choices:
+        return st.sampled_from(field.shape.choices)
+    limits = {name: getattr(mark, name) for mark in info.metadata for name in ("ge", "le") if hasattr(mark, name)}
+    low, high = limits.get("ge", 0), limits.get("le", 9999)
+    if field.name.endswith("port"):
+        low, high = 1, 65535
+    match field.shape.type:
+        case "boolean":
+            return st.booleans()
+        case "integer":
+            return st.integers(low, high)
+        case "number":
+            return st.sampled_from([0.5, 1, 80, 80.0])
+        case "string":
+            return st.sampled_from(_TEXT.get(field.name, TEXTS))
+
+
+# --- the rules between fields ----------------------------------------------------------------------------------------
+
+
+def _mended(spec: Spec, *, secrets: bool) -> Spec:
+    spec = copy.deepcopy(spec)
+    seen: set[str] = set()
+    for kind in COMPONENT_KINDS:
+        kept = []
+        for item in spec.get(kind, []):
+            if item["name"] not in seen:
+                seen.add(item["name"])
+                _component(kind, item)
+                kept.append(item)
+        if kind in spec:
+            spec[kind] = kept
+    if not any(spec.get(kind) for kind in COMPONENT_KINDS if kind != "databases"):
+        spec["workers"] = [{"name": "only-worker", "image": _image()}]
+    _domains(spec)
+    _ingress(spec)
+    for holder in [spec, *(item for kind in COMPONENT_KINDS for item in spec.get(kind, []))]:
+        for env in holder.get("envs", []):
+            if env.get("type") == "SECRET" and not secrets:
+                env["type"] = "GENERAL"
+            elif env.get("type") == "SECRET" and "value" in env:
+                env["value"] = f"{env['value']} hidden"
+    return _without_secrets(spec) if not secrets else spec
+
+
+def _image() -> Spec:
+    return {"registry_type": "DOCKER_HUB", "registry": "library", "repository": "nginx", "tag": "1.27"}
+
+
+def _component(kind: str, item: Spec) -> None:
+    if kind == "databases":
+        if item.get("production"):
+            item.setdefault("cluster_name", "main")
+        return
+    sources = [name for name in SOURCE_FIELDS if name in item]
+    for name in sources[1:]:
+        del item[name]
+    if not sources:
+        item["github"] = {"repo": "acme/web", "branch": "main"}
+    if image := item.get("image"):
+        image.update({key: value for key, value in _image().items() if key in ("registry_type", "repository")})
+        if "deploy_on_push" in image and "digest" not in image:
+            image["registry_type"] = "DOCR"
+            image.pop("registry", None)
+            image.pop("registry_credentials", None)
+        elif "digest" in image:
+            image.pop("tag", None)
+            image.pop("deploy_on_push", None)
+    if "autoscaling" in item:
+        item.pop("instance_count", None)
+        scaling = item["autoscaling"]
+        scaling["min_instance_count"], scaling["max_instance_count"] = 1, scaling.get("max_instance_count", 2) + 1
+        scaling["max_instance_count"] = min(scaling["max_instance_count"], 250)
+    if "catchall_document" in item:
+        item.pop("error_document", None)
+    if kind == "jobs":
+        _job(item)
+    if cors := item.get("cors"):
+        _origins(cors)
+    item["log_destinations"] = [_log_destination(log) for log in item.get("log_destinations", [])]
+    if not item["log_destinations"]:
+        del item["log_destinations"]
+
+
+def _job(item: Spec) -> None:
+    if item.get("kind") == "SCHEDULED":
+        item["schedule"] = {"cron": "0 3 * * *", **item.get("schedule", {})}
+    else:
+        item.pop("schedule", None)
+
+
+def _log_destination(log: Spec) -> Spec:
+    kinds = [name for name in ("open_search", "endpoint", "papertrail", "datadog", "logtail") if name in log]
+    out = {name: value for name, value in log.items() if name == "name" or name in kinds[:1]}
+    if not kinds:
+        out["logtail"] = {"token": "EV[1:bm9uY2U=:Y2lwaGVy]"}
+    if "open_search" in out:
+        out["open_search"].pop("cluster_name" if "endpoint" in out["open_search"] else "endpoint", None)
+    return out | {name: log[name] for name in ("headers", "tls_insecure") if name in log and "endpoint" in out}
+
+
+def _origins(cors: Spec) -> None:
+    for origin in cors.get("allow_origins", []):
+        for name in list(origin)[:-1]:
+            del origin[name]
+    cors["allow_origins"] = [origin or {"regex": ".*"} for origin in cors.get("allow_origins", [])]
+
+
+def _domains(spec: Spec) -> None:
+    primary = False
+    for domain in spec.get("domains", []):
+        if domain.get("type") == "PRIMARY":
+            domain["type"] = "ALIAS" if primary else "PRIMARY"
+            primary = True
+
+
+def _ingress(spec: Spec) -> None:
+    reachable = [item for kind in ("services", "static_sites", "functions") for item in spec.get(kind, [])]
+    taken: set[str] = set()
+    for item in reachable:
+        if "ingress" in spec:
+            item.pop("routes", None)
+            item.pop("cors", None)
+        if item.get("internal_ports") and item.keys() & {"routes", "cors"}:
+            item.setdefault("http_port", 9000)  # what becomes of the routes of an internal service is not documented
+        routes = [route for route in item.get("routes", []) if route.get("path", "/") not in taken]
+        routes = list({route.get("path", "/"): route for route in routes}.values())
+        taken |= {route.get("path", "/") for route in routes}
+        if "routes" in item:
+            item["routes"] = routes
+    rules: list[Spec] = []
+    matches: list[Any] = []
+    for rule in spec.get("ingress", {}).get("rules", []):
+        if _rule(rule, reachable) and _match(rule) not in matches:
+            matches.append(_match(rule))
+            rules.append(rule)
+    if "rules" in spec.get("ingress", {}):
+        spec["ingress"]["rules"] = rules
+
+
+def _match(rule: Spec) -> tuple[str, ...]:
+    path, host = rule.get("match", {}).get("path", {}), rule.get("match", {}).get("authority", {})
+    return (
+        path.get("exact", ""),
+        path.get("prefix", "") if path.get("exact") else path.get("prefix", "/"),
+        host.get("exact", ""),
+        host.get("prefix", ""),
+    )
+
+
+def _rule(rule: Spec, reachable: list[Spec]) -> bool:
+    """Mend a rule; whether it can be kept."""
+    if "cors" in rule:
+        _origins(rule["cors"])
+    for part in rule.get("match", {}).values():
+        if "exact" in part:
+            part.pop("prefix", None)
+    if "redirect" in rule or not reachable:
+        rule.pop("component", None)
+        rule.setdefault("redirect", {"uri": "/new"})
+        return True
+    target = rule.setdefault("component", {})
+    target["name"] = reachable[0]["name"]
+    if target.get("preserve_path_prefix"):
+        target.pop("rewrite", None)
+    return True
+
+
+def _without_secrets(spec: Spec) -> Spec:
+    def walk(value: Any, shape: Shape) -> Any:
+        if isinstance(shape, Listing) and isinstance(value, list):
+            return [walk(item, shape.item) for item in value]
+        if isinstance(shape, Record) and isinstance(value, dict):
+            fields = shape.fields
+            kept = {name: item for name, item in value.items() if not fields[name].secret or fields[name].required}
+            return {name: walk(item, fields[name].shape) for name, item in kept.items()}
+        return value
+
+    out = walk(spec, record(AppSpec))
+    for kind in COMPONENT_KINDS:
+        for item in out.get(kind, []):
+            item.pop("log_destinations", None)
+    return dict(out)
+
+
+# --- one difference --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One value of a spec and another for it: ``spec`` is the edited one, ``path`` leads there by identity."""
+
+    spec: Spec
+    path: tuple[str, ...]
+
+
+@st.composite
+def edits(draw: st.DrawFn, spec: Spec) -> Edit:
+    """A spec with one value edited: a number, a text or a choice that is no name and no secret."""
+    places = list(_places(AppSpec, spec, (), (), ()))
+    model, name, raw, path = draw(st.sampled_from(places))
+    edited = copy.deepcopy(spec)
+    node: Any = edited
+    for part in raw[:-1]:
+        node = node[part]
+    node[raw[-1]] = draw(_value(model, name, 9))
+    return Edit(edited, path)
+
+
+def _places(
+    model: type[Part], node: Spec, raw: tuple[Any, ...], path: tuple[str, ...], names: tuple[str, ...]
+) -> Iterator[tuple[type[Part], str, tuple[Any, ...], tuple[str, ...]]]:
+    """Model, field, raw path and path by identity of each value; ``names``: the fields that tell the record apart."""
+    for name, value in node.items():
+        field = record(model).fields[name]
+        inner = model.model_fields[name].annotation
+        match field.shape:
+            case Scalar() if name not in names and not field.secret:
+                yield model, name, (*raw, name), (*path, name)
+            case Record():
+                yield from _places(_model_in(inner), value, (*raw, name), (*path, name), ())
+            case Listing(Record()) as listing if listing.identity:
+                for index, item in enumerate(value):
+                    below = (*path, name, identity_of(listing, item))
+                    yield from _places(_model_in(inner), item, (*raw, name, index), below, listing.identity)
+            case _:
+                continue
