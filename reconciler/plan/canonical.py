@@ -217,15 +217,18 @@ _FINISH: Mapping[str, Convert] = {
 }
 """What remains to be done for a record whose fields are canonical: it owns the dict it is given."""
 
-_SAME_AS_ABSENT: Mapping[tuple[str, str], Any] = {("PathMatch", "prefix"): "/"}
-"""Beyond the documented defaults: a match of the prefix ``/`` takes every path, as a match without one does."""
+_SAME_AS_ABSENT: Mapping[str, Any] = {"PathMatch.prefix": "/"} | {
+    f"{record}.cors": {} for record in ("IngressRule", "Service", "StaticSite", "Functions")
+}
+"""Beyond the documented defaults: a match of the prefix ``/`` takes every path, as a match without one does, and a
+cross-origin policy that says nothing is none."""
 
 
 def _dropped(record: Record, field: Field) -> tuple[Any, ...]:
     """The canonical values of a field that mean the same as leaving it out.
 
-    The empty string is one: the API's values come from messages in which an empty string *is* an unset one, its Go
-    client leaves it out on sending. So is an empty list, and an enumeration's own word for "not set".
+    The empty string and the number 0 are: the API's values come from messages in which those *are* the unset ones, and
+    its Go client leaves them out on sending. So are an empty list, and an enumeration's own word for "not set".
     """
     shape = field.shape
     values: list[Any] = []
@@ -236,11 +239,11 @@ def _dropped(record: Record, field: Field) -> tuple[Any, ...]:
     else:
         if field.default is not MISSING:
             values.append(canonical_spelling(field.spelling, field.default) if field.spelling else field.default)
-        if shape.type == "string":
-            values.append("")
+        if shape.type != "boolean":
+            values.append("" if shape.type == "string" else 0)
         values += [choice for choice in shape.choices if str(choice).startswith(("UNSET", "UNSPECIFIED"))]
-    if (record.title, field.name) in _SAME_AS_ABSENT:
-        values.append(_SAME_AS_ABSENT[record.title, field.name])
+    if (place := f"{record.title}.{field.name}") in _SAME_AS_ABSENT:
+        values.append(_SAME_AS_ABSENT[place])
     return tuple(values)
 
 

@@ -166,5 +166,5 @@ def _expected(spec: Tree, ingress: Tree, reference: Sequence[Tree]) -> list[Tree
         if name in free and rule in choices[: 1 if alone else 2]:
             free.remove(name)
             out.append(rule)
-    must = [name for name in free if name in cors or (alone and everyone[name])]
+    must = [name for name in free if everyone[name] and (alone or name in cors)]
     return [*out, *(_rule(name, {} if alone else {"path": f"/{name}"}, cors.get(name)) for name in must)]
