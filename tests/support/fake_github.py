@@ -52,6 +52,10 @@ class FakeGitHub:
 
     # What a test sets up
 
+    def reset(self) -> None:
+        """As it was when it was new; what it serves stays the same."""
+        vars(self).update(vars(FakeGitHub()))
+
     def add_pull(self, number: int, sha: str, *, head: str = "acme:topic", base: str = "main") -> None:
         owner, _, branch = head.partition(":")
         self.pulls[number] = {

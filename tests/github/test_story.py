@@ -1,0 +1,235 @@
+"""The action from its inputs to App Platform and to GitHub, both served: what people see on each event."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.github.runner import ACTION
+from tests.github.stage import TOKEN, Served, Stage, serving
+from tests.github.world import NEW, OLD, REPO, pull_event
+
+MERGED, FIXED = "c" * 40, "d" * 40
+
+
+def service(name: str, tag: str, *envs: dict[str, Any]) -> dict[str, Any]:
+    image = {"registry_type": "DOCKER_HUB", "registry": "acme", "repository": name, "tag": tag}
+    component = {"name": "main", "image": image, "http_port": 8080, "instance_size_slug": "apps-s-1vcpu-1gb"}
+    return {"name": name, "region": "fra", "services": [{**component, "envs": list(envs)} if envs else component]}
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    with serving() as served:
+        yield served
+
+
+@pytest.fixture
+def stage(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reconcile.yaml").write_text("defaults: {health: {soak: 2s, tolerance: 4s}}\n")
+    served.reset()
+    stage = Stage(tmp_path, served)
+    stage.commit(shop=service("shop", "1"), desk=service("desk", "1"))
+    first = stage.step("workflow_dispatch", mode="apply")
+    assert (first.exit_code, first.outputs["changes"]) == (0, "2")
+    yield stage
+    # Whatever happens, no token leaves: the first line masks it.
+    for step in stage.steps:
+        assert step.log[0] in (f"::add-mask::{TOKEN}", "::add-mask::gh-token")
+        told = "\n".join([*step.log[1:], step.summary, *step.outputs.values()])
+        assert TOKEN not in told
+        assert "Traceback" not in told
+
+
+def test_opened_pushed_again_merged_drifted_and_fixed_is_one_comment_one_closed_issue_and_healthy_apps(
+    stage: Stage,
+) -> None:
+    stage.commit(shop=service("shop", "2"))
+    step = stage.open_pull(7, OLD, environment="production")
+    assert (step.exit_code, step.outputs["changes"], step.outputs["cost-delta"]) == (0, "1", "0.00")
+    assert "services/main/image/tag" in stage.comment()
+    assert OLD in stage.comment()
+
+    stage.commit(shop=service("shop", "3"))
+    step = stage.push_to_pull(7, NEW, environment="production", plan_file="plan.json")
+    assert (step.outputs["plan-file"], step.warnings) == ("plan.json", [])
+    assert "1 → 3" in stage.comment()
+    assert NEW in stage.comment()
+    assert OLD not in stage.comment()
+
+    step = stage.merge(7, MERGED, environment="production", expect_plan="plan.json")
+    assert (step.exit_code, step.outputs["changes"], step.outputs["rolled-back"]) == (0, "1", "")
+    assert "1 applied, 1 in sync" in stage.comment() or "1 in sync, 1 applied" in stage.comment()
+    assert (stage.app("shop")["spec"]["services"][0]["image"]["tag"], stage.health("shop")) == ("3", {"HEALTHY"})
+
+    stage.edit("shop", service("shop", "3", {"key": "DEBUG", "value": "1"}))
+    step = stage.step("schedule", mode="drift", environment="production")
+    assert (step.exit_code, step.outputs["drift"], step.outputs["exit-code"]) == (0, "true", "2")
+    assert (stage.issue()["state"], stage.issue()["title"]) == ("open", "Drift in production")
+    assert "DEBUG" in stage.issue()["body"]
+    stage.step("schedule", mode="drift", environment="production")
+    assert "seen 2 times in a row" in stage.issue()["body"]
+
+    step = stage.step("workflow_dispatch", mode="apply", environment="production")
+    assert step.exit_code == 0
+    step = stage.step("schedule", mode="drift", environment="production")
+    assert (step.exit_code, step.outputs["drift"]) == (0, "false")
+    assert stage.issue()["state"] == "closed"
+
+    assert "envs" not in stage.app("shop")["spec"]["services"][0]
+    assert [stage.health(name) for name in ("shop", "desk")] == [{"HEALTHY"}, {"HEALTHY"}]
+    assert len(stage.served.fake.comments) == len(stage.served.fake.issues) == 1
+    assert not [line for step in stage.steps for line in step.warnings]
+
+
+def test_a_merge_that_fails_its_health_is_rolled_back_and_everything_says_so(stage: Stage) -> None:
+    stage.commit(shop=service("shop", "2"))
+    stage.open_pull(7, OLD)
+    stage.served.box.fail("shop", "health")
+    step = stage.merge(7, MERGED)
+
+    assert step.exit_code == 4
+    assert (step.outputs["exit-code"], step.outputs["rolled-back"]) == ("4", "shop")
+    [app] = json.loads(step.outputs["apps"])
+    assert (app["app"], app["outcome"]) == ("shop", "rolled_back")
+    for told in (stage.comment(), step.summary, "\n".join(step.log)):
+        assert "rolled back" in told
+        assert "unhealthy" in told
+    assert MERGED in stage.comment()
+    assert any(line.startswith("::error ") and "shop" in line for line in step.log)
+    assert (stage.app("shop")["spec"]["services"][0]["image"]["tag"], stage.health("shop")) == ("1", {"HEALTHY"})
+
+    step = stage.step("schedule", mode="drift")
+    assert "stalled" in stage.issue()["body"]
+    step = stage.step("workflow_dispatch", mode="apply")
+    assert (step.exit_code, stage.app("shop")["spec"]["services"][0]["image"]["tag"]) == (6, "1")
+
+    stage.commit(shop=service("shop", "3"))
+    stage.open_pull(8, NEW)
+    assert stage.merge(8, FIXED).exit_code == 0
+    stage.step("schedule", mode="drift")
+    assert stage.issue()["state"] == "closed"
+    assert stage.app("shop")["spec"]["services"][0]["image"]["tag"] == "3"
+    assert sorted(comment["pull"] for comment in stage.served.fake.comments.values()) == [7, 8]
+
+
+def test_a_plan_that_was_not_reviewed_is_refused_and_nothing_is_changed(stage: Stage) -> None:
+    stage.commit(shop=service("shop", "2"))
+    stage.open_pull(7, OLD, plan_file="plan.json")
+    stage.commit(shop=service("shop", "evil"))
+    step = stage.merge(7, MERGED, expect_plan="plan.json")
+    assert (step.exit_code, step.outputs["exit-code"]) == (7, "7")
+    assert "the spec in Git is another one" in stage.comment()
+    assert stage.app("shop")["spec"]["services"][0]["image"]["tag"] == "1"
+
+
+def test_what_a_guard_refuses_is_applied_when_the_flag_that_it_names_is_allowed(stage: Stage) -> None:
+    more = service("shop", "1")
+    more["workers"] = [{"name": "mails", "image": more["services"][0]["image"]}]
+    stage.commit(shop=more)
+    stage.step("workflow_dispatch", mode="apply")
+    stage.commit(shop=service("shop", "1"))
+    step = stage.step("workflow_dispatch", mode="apply")
+    assert step.exit_code == 7
+    assert "--allow remove=shop/mails" in "\n".join(step.log)
+    assert "workers" in stage.app("shop")["spec"]
+    step = stage.step("workflow_dispatch", mode="apply", allow="--allow remove=shop/mails")
+    assert step.exit_code == 0
+    assert "workers" not in stage.app("shop")["spec"]
+
+
+def test_a_fork_asks_nobody_anything_and_its_mistakes_stand_on_their_lines(stage: Stage) -> None:
+    broken = service("shop", "2")
+    broken["services"][0]["http_port"] = "many"
+    stage.commit(shop=broken)
+    stage.served.box.reset()  # nothing would be in sync, had anybody looked
+    step = stage.step("pull_request", pull_event(head="stranger/shop"), token="", sarif_file="out.sarif")
+    assert (step.exit_code, step.outputs["changes"], stage.served.fake.log) == (3, "", [])
+    assert "**No plan:** this pull request comes from a fork" in step.summary
+    [line] = [line for line in step.log if line.startswith("::error ")]
+    assert "file=specs/shop.yaml,line=10,col=14," in line
+    [result] = json.loads(Path("out.sarif").read_text())["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "specs/shop.yaml"
+
+
+def test_without_a_token_a_merge_says_which_input_is_missing(stage: Stage) -> None:
+    step = stage.step("push", {"commits": []}, mode="apply", token="")
+    assert step.exit_code == 64
+    assert "input token" in step.summary
+
+
+@pytest.mark.parametrize("event", ["push", "schedule", "workflow_dispatch", "merge_group"])
+def test_every_event_that_names_no_pull_request_gets_its_plan_in_the_summary(stage: Stage, event: str) -> None:
+    stage.commit(shop=service("shop", "2"))
+    step = stage.step(event, {"repository": {"full_name": REPO}}, mode="plan")
+    assert (step.exit_code, step.outputs["changes"], stage.served.fake.log) == (0, "1", [])
+    assert "1 to update" in step.summary
+
+
+def test_a_secret_of_a_variable_reaches_no_output_even_if_the_platform_quotes_it(stage: Stage) -> None:
+    Path("reconcile.yaml").write_text("variables: [{name: STRIPE_KEY, secret: true}]\n")
+    stage.commit(shop=service("shop", "1", {"key": "STRIPE_KEY", "value": "${STRIPE_KEY}", "type": "SECRET"}))
+    environ = stage.environ("pull_request", pull_event(), sha=OLD) | {"STRIPE_KEY": "sk_live_0123456789"}
+    stage.served.fake.add_pull(7, OLD)
+    step = command(stage, environ)
+    told = "\n".join([*step.log, step.summary, stage.comment()])
+    assert "STRIPE_KEY" in told
+    assert "sk_live_0123456789" not in told
+
+
+@pytest.mark.parametrize("name", ["INPUT_OF_OURS", "GITHUB_TOKEN", "ACTIONS_RUNTIME_TOKEN"])
+def test_no_spec_can_ask_for_what_the_runner_keeps_to_itself(stage: Stage, name: str) -> None:
+    Path("reconcile.yaml").write_text(f"variables: [{name}]\n")
+    stage.commit(shop=service("shop", "1", {"key": "LEAK", "value": f"${{{name}}}"}))
+    environ = stage.environ("push", {}, sha=OLD) | {name: "a-value-to-keep"}
+    step = command(stage, environ)
+    assert step.exit_code == 3
+    assert f"the variable {name} is not set" in step.summary
+    assert "a-value-to-keep" not in "\n".join([*step.log[2:], step.summary])
+
+
+@pytest.mark.parametrize("target", ["/proc/self/environ", "{outside}/other.yaml", "{checkout}/.git/config"])
+@pytest.mark.parametrize("name", ["specs/shop.yaml", "reconcile.yaml", "policies/rule.json"])
+def test_a_link_out_of_the_checkout_is_not_followed(
+    stage: Stage, tmp_path_factory: pytest.TempPathFactory, name: str, target: str
+) -> None:
+    outside = tmp_path_factory.mktemp("outside")
+    for file in (outside / "other.yaml", stage.folder / ".git/config"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("extraheader: AUTHORIZATION\n")
+    Path("policies").mkdir()
+    Path(name).unlink(missing_ok=True)
+    Path(name).symlink_to(target.format(outside=outside, checkout=stage.folder))
+    step = stage.step("pull_request", pull_event(), token="", mode="validate")
+    assert step.exit_code == 3
+    assert f"{name}: error: this leads to a file outside of the checkout" in "\n".join(step.log)
+    assert "extraheader" not in "\n".join([*step.log, step.summary])
+
+
+def test_links_between_the_specs_of_a_repository_are_welcome(stage: Stage) -> None:
+    Path("base").mkdir()
+    Path("specs/shop.yaml").rename("base/shop.yaml")
+    Path("specs/shop.yaml").symlink_to("../base/shop.yaml")
+    assert stage.step("push", {}, mode="plan").outputs["changes"] == "0"
+
+
+def command(stage: Stage, environ: dict[str, str]) -> Any:
+    """The step as the container runs it: the image's entry point with the arguments of `action.yml`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "reconciler", *ACTION["runs"]["args"]],
+        env={"PATH": "/usr/bin:/bin", **environ},
+        cwd=stage.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stderr == ""
+    return stage.left(environ, done.returncode, done.stdout.splitlines())
