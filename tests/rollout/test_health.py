@@ -181,3 +181,8 @@ def test_healthy_is_only_said_after_an_unbroken_soak(grades: list[Grade]) -> Non
         found = saw_components(passed(found, 5.0), Sample(grade, grade.name))
         run = run + 1 if grade is Grade.GOOD else -1
         assert (judge(found, RULES, API).judgement is Judgement.HEALTHY) == (run * 5 >= RULES.soak)
+
+
+def test_without_a_probe_none_is_sent() -> None:
+    due = next_reading(read(Grade.GOOD), RULES, API)
+    assert (due.source, due.wait) == (Source.NONE, 5)
