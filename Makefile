@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 SOURCES := reconciler tests checks benchmarks
 
-.PHONY: help demo test lint format bench contract corpus crash-matrix chaos catalogue clean
+.PHONY: help demo test lint format bench contract sandbox-contract corpus crash-matrix chaos catalogue clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -50,6 +50,9 @@ bench: $(VENV)/dev ## speed against the bare floor, measured side by side
 
 contract: $(VENV)/dev ## hold the models against the vendor's description in ../shared/contract
 	$(BIN)/python checks/contract.py ../shared/contract
+
+sandbox-contract: $(VENV)/dev ## hold the served sandbox against the same description, with schemathesis
+	$(BIN)/python checks/sandbox_contract.py ../shared/contract
 
 corpus: $(VENV)/dev ## real specs in ../shared/corpus: validate, create on the sandbox, plan again
 	$(BIN)/python checks/corpus_validate.py ../shared/corpus

@@ -87,8 +87,10 @@ class Fault:
         fault = cls(**values)
         if fault.kind not in DEPLOYMENT_FAULTS + REQUEST_FAULTS:
             raise ValueError(f"kind is one of {', '.join(DEPLOYMENT_FAULTS + REQUEST_FAULTS)}")
-        if fault.phase not in PHASES or fault.only not in ("", "forward", "rollback"):
-            raise ValueError("phase or only has a value that does not exist")
+        if fault.phase not in PHASES:
+            raise ValueError(f"phase is one of {', '.join(PHASES)}")
+        if fault.only not in ("", "forward", "rollback"):
+            raise ValueError("only is forward or rollback")
         return fault
 
 
