@@ -43,7 +43,7 @@ def open_sandbox(file: Path) -> Sandbox:
             f"the sandbox needs the package {error.name}", hint="install it with: pip install 'reconciler[sandbox]'"
         ) from error
     file.parent.mkdir(parents=True, exist_ok=True)
-    return Sandbox(file, base_url=SANDBOX_URL)
+    return Sandbox(file, now=lambda: SystemClock().now().timestamp(), base_url=SANDBOX_URL)
 
 
 @asynccontextmanager

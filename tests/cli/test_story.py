@@ -1,0 +1,197 @@
+"""The command as a person meets it, on the embedded sandbox: exit codes, what is said, what is left alone."""
+
+import json
+
+import pytest
+
+from reconciler.cli.main import main
+
+
+@pytest.fixture
+def applied(run, capsys):
+    assert run("--sandbox") == 0
+    capsys.readouterr()
+
+
+def test_the_first_run_creates_everything_and_the_second_writes_nothing(run, capsys):
+    assert run("--sandbox") == 0
+    assert "3 apps: 3 applied" in capsys.readouterr().out
+    assert run("--sandbox", "--format", "json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert {app["outcome"] for app in report["apps"]} == {"unchanged"}
+    assert run("--plan", "--sandbox", "--format", "json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["requests"] == 1, "an account in sync costs one listing"
+    assert {app["status"] for app in report["apps"]} == {"in_sync"}
+
+
+def test_a_spec_that_fails_its_health_checks_is_rolled_back_and_then_stalled(applied, run, edit, capsys):
+    assert run("sandbox", "fail", "shop", "health") == 0
+    edit("shop", "value: info", "value: debug")
+    assert run("--sandbox") == 4
+    told = capsys.readouterr().out
+    assert "back on the last good one: active, healthy and committed" in told
+    assert "readiness check failed" in told
+    assert run("--sandbox") == 6
+    assert "1 stalled" in capsys.readouterr().out
+    assert run("status", "shop", "--sandbox") == 0
+    assert "pinned" not in capsys.readouterr().out
+
+
+def test_a_stalled_spec_is_tried_again_when_git_changes_or_somebody_says_so(applied, run, edit):
+    run("sandbox", "fail", "shop", "deploy")
+    edit("shop", "value: info", "value: debug")
+    assert run("--sandbox") == 4
+    assert run("--sandbox", "--retry") == 0
+    run("sandbox", "fail", "shop", "build")
+    edit("shop", "value: debug", "value: trace")
+    assert run("--sandbox") == 4
+    edit("shop", "value: trace", "value: warn")
+    assert run("--sandbox") == 0
+
+
+def test_a_rollback_that_is_left_pinned_blocks_until_it_is_settled(applied, run, edit, checkout, capsys):
+    (checkout / "reconcile.yaml").write_text("defaults: {on_failure: pin}\n")
+    run("sandbox", "fail", "shop", "health")
+    edit("shop", "value: info", "value: debug")
+    assert run("--sandbox") == 4
+    assert run("status", "shop", "--sandbox") == 5
+    assert "reconcile rollback shop --commit" in capsys.readouterr().out
+    assert run("--sandbox") == 5
+    assert run("rollback", "shop", "--commit", "--sandbox") == 0
+    assert run("rollback", "shop", "--commit", "--sandbox") == 64
+    assert run("--sandbox") == 6
+
+
+def test_a_pin_can_be_taken_back_by_hand(applied, run, edit, capsys):
+    edit("mailer", "2.4.1", "2.5.0")
+    assert run("--sandbox") == 0
+    assert run("rollback", "mailer", "--pin", "--sandbox") == 0
+    assert run("status", "mailer", "--sandbox") == 5
+    assert run("rollback", "mailer", "--revert", "--sandbox") == 0
+    assert run("--sandbox") == 0
+    assert "in sync" in capsys.readouterr().out
+
+
+def test_a_failure_is_left_alone_where_the_policy_says_so(applied, run, edit, checkout):
+    (checkout / "reconcile.yaml").write_text("defaults: {on_failure: leave}\n")
+    run("sandbox", "fail", "shop", "deploy")
+    edit("shop", "value: info", "value: debug")
+    assert run("--sandbox") == 5
+
+
+def test_a_first_deployment_that_fails_is_told_and_never_deleted(run, capsys):
+    assert run("sandbox", "reset") == 0
+    run("--sandbox", "--app", "handbook")
+    run("sandbox", "fail", "mailer", "build", "--times", "2")
+    assert run("--sandbox", "--app", "mailer") == 5
+    assert "nothing" in capsys.readouterr().out.lower()
+    assert run("--sandbox", "--app", "mailer") == 5
+    assert run("status", "mailer", "--sandbox") == 0
+    assert "nothing active" in capsys.readouterr().out
+
+
+def test_a_saved_plan_is_applied_as_it_was_reviewed_or_not_at_all(applied, run, edit, capsys):
+    edit("shop", "value: info", "value: debug")
+    assert run("--plan", "--save", "plan.json", "--sandbox") == 0
+    edit("mailer", "2.4.1", "2.5.0")
+    assert run("--expect", "plan.json", "--sandbox") == 7
+    assert "mailer" in capsys.readouterr().err
+    edit("mailer", "2.5.0", "2.4.1")
+    assert run("--expect", "plan.json", "--sandbox") == 0
+    assert run("--expect", "plan.json", "--sandbox") == 7
+
+
+def test_differences_have_an_exit_code_of_their_own_where_it_is_asked_for(applied, run, edit):
+    assert run("--plan", "--exit-code", "--sandbox") == 0
+    assert run("--drift", "--sandbox") == 0
+    edit("shop", "value: info", "value: debug")
+    assert run("--plan", "--sandbox") == 0
+    assert run("--plan", "--exit-code", "--sandbox") == 2
+    assert run("--drift", "--sandbox") == 2
+
+
+def test_removing_a_component_is_refused_until_it_is_allowed_by_name(applied, run, checkout, capsys):
+    spec = checkout / "specs/mailer.yaml"
+    text = spec.read_text()
+    spec.write_text(text[: text.index("  - name: bounces")])
+    assert run("--sandbox") == 7
+    assert "--allow remove=mailer/bounces" in capsys.readouterr().out
+    assert run("--allow", "remove=mailer/bounces", "--sandbox") == 0
+
+
+def test_nothing_is_applied_in_a_freeze_window(run, checkout, capsys):
+    (checkout / "reconcile.yaml").write_text("freeze: [{start: 2020-01-01, end: 2099-01-01, reason: audit}]\n")
+    assert run("--sandbox") == 7
+    assert "audit" in capsys.readouterr().err
+    assert run("--plan", "--sandbox") == 0
+    assert run("--sandbox", "--override-freeze") == 0
+
+
+def test_an_app_waits_for_those_it_depends_on_and_is_skipped_if_they_fail(run, checkout, capsys):
+    (checkout / "reconcile.yaml").write_text("apps: {mailer: {depends_on: [shop]}}\n")
+    run("sandbox", "fail", "shop", "build", "--times", "2")
+    assert run("--sandbox") == 5
+    told = capsys.readouterr().out
+    assert "skipped" in told
+    assert run("status", "mailer", "--sandbox") == 64
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--plan", "--drift"], "exclude each other"),
+        (["--save", "x.json"], "--save goes with --plan"),
+        (["--plan", "--expect", "x.json"], "--expect goes with applying"),
+        (["--bogus"], "--bogus"),
+        (["--var", "NAME", "--plan"], "NAME=VALUE"),
+        (["--shard", "5/4", "--plan"], "part of a whole"),
+        (["--allow", "remove", "--plan", "--sandbox"], "allows nothing"),
+        (["status", "nope", "--sandbox"], "there is no app nope"),
+        (["rollback", "shop", "--commit", "--revert"], "neither"),
+        (["--plan"], "DIGITALOCEAN_TOKEN is not set"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_what_makes_no_sense_is_a_usage_error_that_says_why(run, capsys, arguments, said):
+    assert run(*arguments) == 64
+    assert said in capsys.readouterr().err
+
+
+def test_no_specs_at_all_is_said_with_the_place_that_was_looked_at(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["--plan", "--sandbox"]) == 3
+    assert "specs" in capsys.readouterr().err
+
+
+def test_an_invalid_spec_stops_before_anything_is_asked(run, edit, checkout, capsys):
+    edit("shop", "http_port: 3000", "http_port: 300000")
+    assert run() == 3
+    assert "specs/shop.yaml:14:16: error: http_port is 300000" in capsys.readouterr().err
+    assert not (checkout / ".reconcile").exists()
+
+
+def test_a_spec_the_platform_refuses_stops_that_app_alone(applied, run, edit, capsys):
+    run("sandbox", "set", "unknown_fields=refuse")
+    edit("shop", "http_port: 3000", "http_port: 3000\n    shiny: true")
+    edit("mailer", "2.4.1", "2.5.0")
+    assert run("--sandbox") == 3
+    told = capsys.readouterr().out
+    assert "1 applied" in told
+    assert "1 refused" in told
+
+
+def test_shards_divide_the_fleet_without_rest(run, capsys):
+    seen = []
+    for part in (1, 2):
+        run("--plan", "--sandbox", "--format", "json", "--shard", f"{part}/2")
+        seen += [app["app"] for app in json.loads(capsys.readouterr().out)["apps"]]
+    assert sorted(seen) == ["handbook", "mailer", "shop"]
+
+
+def test_unmanaged_apps_are_named_where_asked_and_never_touched(applied, run, checkout, capsys):
+    (checkout / "specs/handbook.yaml").unlink()
+    assert run("--plan", "--unmanaged", "--sandbox") == 0
+    assert "handbook" in capsys.readouterr().out
+    assert run("--sandbox") == 0
+    assert run("status", "handbook", "--sandbox") == 0
