@@ -142,9 +142,17 @@ class Stage:
             "GITHUB_WORKSPACE": str(self.folder),
         }
 
-    def step(self, event: str, payload: Tree | None = None, *, sha: str = "e" * 40, **given: str) -> Step:
-        """One step with the action; the working directory is the checkout."""
-        environ = self.environ(event, payload, sha=sha, **given)
+    def step(
+        self,
+        event: str,
+        payload: Tree | None = None,
+        *,
+        sha: str = "e" * 40,
+        env: dict[str, str] | None = None,
+        **given: str,
+    ) -> Step:
+        """One step with the action; the working directory is the checkout. ``env`` is the workflow's own."""
+        environ = self.environ(event, payload, sha=sha, **given) | (env or {})
         log: list[str] = []
         began = self.served.clock.monotonic()
         exit_code = asyncio.run(actions.run(environ, clock=self.served.clock, out=log.append))

@@ -31,14 +31,13 @@ def served() -> Iterator[Served]:
 
 
 @pytest.fixture
-def stage(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def checkout(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """Specs of two apps that nobody applied yet."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "reconcile.yaml").write_text("defaults: {health: {soak: 2s, tolerance: 4s}}\n")
     served.reset()
     stage = Stage(tmp_path, served)
     stage.commit(shop=service("shop", "1"), desk=service("desk", "1"))
-    first = stage.step("workflow_dispatch", mode="apply")
-    assert (first.exit_code, first.outputs["changes"]) == (0, "2")
     yield stage
     # Whatever happens, no token leaves: the first line masks it.
     for step in stage.steps:
@@ -46,6 +45,14 @@ def stage(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
         told = "\n".join([*step.log[1:], step.summary, *step.outputs.values()])
         assert TOKEN not in told
         assert "Traceback" not in told
+
+
+@pytest.fixture
+def stage(checkout: Stage) -> Stage:
+    """The same, applied."""
+    first = checkout.step("workflow_dispatch", mode="apply")
+    assert (first.exit_code, first.outputs["changes"]) == (0, "2")
+    return checkout
 
 
 def test_opened_pushed_again_merged_drifted_and_fixed_is_one_comment_one_closed_issue_and_healthy_apps(
@@ -145,13 +152,12 @@ def test_what_a_guard_refuses_is_applied_when_the_flag_that_it_names_is_allowed(
     assert "workers" not in stage.app("shop")["spec"]
 
 
-def test_a_fork_asks_nobody_anything_and_its_mistakes_stand_on_their_lines(stage: Stage) -> None:
+def test_a_fork_asks_nobody_anything_and_its_mistakes_stand_on_their_lines(checkout: Stage) -> None:
     broken = service("shop", "2")
     broken["services"][0]["http_port"] = "many"
-    stage.commit(shop=broken)
-    stage.served.box.reset()  # nothing would be in sync, had anybody looked
-    step = stage.step("pull_request", pull_event(head="stranger/shop"), token="", sarif_file="out.sarif")
-    assert (step.exit_code, step.outputs["changes"], stage.served.fake.log) == (3, "", [])
+    checkout.commit(shop=broken)
+    step = checkout.step("pull_request", pull_event(head="stranger/shop"), token="", sarif_file="out.sarif")
+    assert (step.exit_code, step.outputs["changes"], checkout.served.fake.log) == (3, "", [])
     assert "**No plan:** this pull request comes from a fork" in step.summary
     [line] = [line for line in step.log if line.startswith("::error ")]
     assert "file=specs/shop.yaml,line=10,col=14," in line
@@ -159,8 +165,8 @@ def test_a_fork_asks_nobody_anything_and_its_mistakes_stand_on_their_lines(stage
     assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "specs/shop.yaml"
 
 
-def test_without_a_token_a_merge_says_which_input_is_missing(stage: Stage) -> None:
-    step = stage.step("push", {"commits": []}, mode="apply", token="")
+def test_without_a_token_a_merge_says_which_input_is_missing(checkout: Stage) -> None:
+    step = checkout.step("push", {"commits": []}, mode="apply", token="")
     assert step.exit_code == 64
     assert "input token" in step.summary
 
@@ -173,23 +179,22 @@ def test_every_event_that_names_no_pull_request_gets_its_plan_in_the_summary(sta
     assert "1 to update" in step.summary
 
 
-def test_a_secret_of_a_variable_reaches_no_output_even_if_the_platform_quotes_it(stage: Stage) -> None:
+def test_a_secret_of_a_variable_reaches_no_output_even_if_the_platform_quotes_it(checkout: Stage) -> None:
     Path("reconcile.yaml").write_text("variables: [{name: STRIPE_KEY, secret: true}]\n")
-    stage.commit(shop=service("shop", "1", {"key": "STRIPE_KEY", "value": "${STRIPE_KEY}", "type": "SECRET"}))
-    environ = stage.environ("pull_request", pull_event(), sha=OLD) | {"STRIPE_KEY": "sk_live_0123456789"}
-    stage.served.fake.add_pull(7, OLD)
-    step = command(stage, environ)
-    told = "\n".join([*step.log, step.summary, stage.comment()])
+    checkout.commit(shop=service("shop", "1", {"key": "STRIPE_KEY", "value": "${STRIPE_KEY}", "type": "SECRET"}))
+    environ = checkout.environ("pull_request", pull_event(), sha=OLD) | {"STRIPE_KEY": "sk_live_0123456789"}
+    checkout.served.fake.add_pull(7, OLD)
+    step = command(checkout, environ)
+    told = "\n".join([*step.log, step.summary, checkout.comment()])
     assert "STRIPE_KEY" in told
     assert "sk_live_0123456789" not in told
 
 
 @pytest.mark.parametrize("name", ["INPUT_OF_OURS", "GITHUB_TOKEN", "ACTIONS_RUNTIME_TOKEN"])
-def test_no_spec_can_ask_for_what_the_runner_keeps_to_itself(stage: Stage, name: str) -> None:
+def test_no_spec_can_ask_for_what_the_runner_keeps_to_itself(checkout: Stage, name: str) -> None:
     Path("reconcile.yaml").write_text(f"variables: [{name}]\n")
-    stage.commit(shop=service("shop", "1", {"key": "LEAK", "value": f"${{{name}}}"}))
-    environ = stage.environ("push", {}, sha=OLD) | {name: "a-value-to-keep"}
-    step = command(stage, environ)
+    checkout.commit(shop=service("shop", "1", {"key": "LEAK", "value": f"${{{name}}}"}))
+    step = checkout.step("push", {}, mode="plan", env={name: "a-value-to-keep"})
     assert step.exit_code == 3
     assert f"the variable {name} is not set" in step.summary
     assert "a-value-to-keep" not in "\n".join([*step.log[2:], step.summary])
@@ -198,16 +203,16 @@ def test_no_spec_can_ask_for_what_the_runner_keeps_to_itself(stage: Stage, name:
 @pytest.mark.parametrize("target", ["/proc/self/environ", "{outside}/other.yaml", "{checkout}/.git/config"])
 @pytest.mark.parametrize("name", ["specs/shop.yaml", "reconcile.yaml", "policies/rule.json"])
 def test_a_link_out_of_the_checkout_is_not_followed(
-    stage: Stage, tmp_path_factory: pytest.TempPathFactory, name: str, target: str
+    checkout: Stage, tmp_path_factory: pytest.TempPathFactory, name: str, target: str
 ) -> None:
     outside = tmp_path_factory.mktemp("outside")
-    for file in (outside / "other.yaml", stage.folder / ".git/config"):
+    for file in (outside / "other.yaml", checkout.folder / ".git/config"):
         file.parent.mkdir(exist_ok=True)
         file.write_text("extraheader: AUTHORIZATION\n")
     Path("policies").mkdir()
     Path(name).unlink(missing_ok=True)
-    Path(name).symlink_to(target.format(outside=outside, checkout=stage.folder))
-    step = stage.step("pull_request", pull_event(), token="", mode="validate")
+    Path(name).symlink_to(target.format(outside=outside, checkout=checkout.folder))
+    step = checkout.step("pull_request", pull_event(), token="", mode="validate")
     assert step.exit_code == 3
     assert f"{name}: error: this leads to a file outside of the checkout" in "\n".join(step.log)
     assert "extraheader" not in "\n".join([*step.log, step.summary])
