@@ -11,8 +11,7 @@ import httpx
 import yaml
 
 
-async def main(specs: Path, url: str) -> None:
-    documents = [yaml.load(path.read_bytes(), yaml.CSafeLoader) for path in sorted(specs.glob("*.yaml"))]
+async def main(documents: list[object], url: str) -> None:
     async with httpx.AsyncClient(base_url=url, headers={"Authorization": "Bearer bench"}, timeout=60) as client:
         first = (await client.get("/v2/apps", params={"page": 1, "per_page": 200})).json()
         pages = -(-first["meta"]["total"] // 200)
@@ -21,4 +20,5 @@ async def main(specs: Path, url: str) -> None:
     assert len(apps) >= len(documents), "the sandbox does not hold the fleet"
 
 
-asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+specs = sorted(Path(sys.argv[1]).glob("*.yaml"))
+asyncio.run(main([yaml.load(path.read_bytes(), yaml.CSafeLoader) for path in specs], sys.argv[2]))

@@ -29,7 +29,13 @@ def spec(number: int) -> tuple[str, dict[str, Any]]:
         "alerts": [{"rule": "CPU_UTILIZATION", "operator": "GREATER_THAN", "value": 80, "window": "FIVE_MINUTES"}],
     }
     worker = {"name": "queue", "github": _source(number), "run_command": "worker", "instance_count": 1, "envs": envs}
-    job = {"name": "migrate", "kind": "PRE_DEPLOY", "github": _source(number), "run_command": "migrate", "envs": envs[:1]}
+    job = {
+        "name": "migrate",
+        "kind": "PRE_DEPLOY",
+        "github": _source(number),
+        "run_command": "migrate",
+        "envs": envs[:1],
+    }
     rule = {"match": {"path": {"prefix": "/"}}, "component": {"name": "web"}}
     document = {
         "name": name,
