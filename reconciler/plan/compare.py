@@ -44,9 +44,11 @@ class Comparison:
 
     @cached_property
     def active_agrees(self) -> bool:
-        """Whether the active deployment's spec is what Git wants."""
+        """Whether the active deployment's spec is what Git wants; one that came without its spec says nothing else."""
         active = self.live.active_deployment if self.live else None
-        return active is not None and self.carries(active.spec)
+        if active is None:
+            return False
+        return self.carries(active.spec) if active.spec else self.spec_agrees
 
     @property
     def in_sync(self) -> bool:

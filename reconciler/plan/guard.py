@@ -1,7 +1,8 @@
 """What a plan may not do unasked. Fails closed: a guarded plan is refused until it is allowed by name.
 
-The grammar of ``--allow``: ``remove=web/api`` (a component, a database or a domain, by app and name), ``region=web``,
-``archive=web``, ``delete=web``, ``max-changes``. Each refused plan says which flags would let it through.
+The grammar of ``--allow``: ``remove=web/api`` (a component, a database or a domain, by app and name),
+``replace=web/db`` (another database in place of this one), ``region=web``, ``archive=web``, ``delete=web``,
+``max-changes``. Each refused plan says which flags would let it through.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from reconciler.errors import UsageError
 from reconciler.plan.model import Action, Change, ChangeKind, Plan
 
 MAX_CHANGES = "max-changes"
-_BY_APP = ("remove", "region", "archive", "delete")
+_BY_APP = ("remove", "replace", "region", "archive", "delete")
+_WHICH_DATABASE = ("engine", "production", "cluster_name", "db_name")
+"""The fields of a database that say which one it is: with another value the data stay behind."""
 
 _NOUNS: Mapping[str, str] = {
     "services": "the service",
@@ -39,19 +42,24 @@ def check_allowed(allowed: Collection[str]) -> None:
         if entry != MAX_CHANGES and not (kind in _BY_APP and equals and name):
             raise UsageError(
                 f"--allow {entry} allows nothing",
-                hint="write remove=APP/NAME, region=APP, archive=APP, delete=APP or max-changes",
+                hint="write remove=APP/NAME, replace=APP/DATABASE, region=APP, archive=APP, delete=APP or max-changes",
             )
 
 
 def guarded(plans: Sequence[Plan], guards: Guards, *, fleet: int, allowed: Collection[str]) -> tuple[Plan, ...]:
     """The plans, those refused that do what nobody allowed. ``fleet``: the number of apps, live or wanted."""
     judged = [_judge(plan, allowed) for plan in plans]
-    writing = sum(plan.writes for plan in judged)
+    writing = sum(_changes_the_fleet(plan) for plan in judged)
     most = fleet * guards.max_changes / 100
     if fleet < guards.max_changes_from or writing <= most or MAX_CHANGES in allowed:
         return tuple(judged)
     share = f"{writing} of {fleet} apps would change, more than the {guards.max_changes} % that one run may"
-    return tuple(_refused(plan, share, [MAX_CHANGES]) if plan.writes else plan for plan in judged)
+    return tuple(_refused(plan, share, [MAX_CHANGES]) if _changes_the_fleet(plan) else plan for plan in judged)
+
+
+def _changes_the_fleet(plan: Plan) -> bool:
+    """Whether a plan touches what is there: a new app endangers none."""
+    return plan.writes and plan.action is not Action.CREATE
 
 
 def _judge(plan: Plan, allowed: Collection[str]) -> Plan:
@@ -79,7 +87,10 @@ def _dangers(plan: Plan) -> Iterator[tuple[str, str]]:
 def _danger(plan: Plan, change: Change) -> Iterator[tuple[str, str]]:
     head = change.path[0] if change.path else ""
     if head == "region":
-        yield f"region={plan.app}", f"moves the app from {change.before} to {change.after}"
+        yield f"region={plan.app}", f"moves the app from {change.before or 'its region'} to {change.after or 'another'}"
+    elif head == "databases" and len(change.path) == 3 and change.path[2] in _WHICH_DATABASE:
+        name, field = change.path[1:]
+        yield f"replace={plan.app}/{name}", f"puts another database behind {name} ({field})"
     elif change.path == ("maintenance", "archive") and change.after is True:
         yield f"archive={plan.app}", "archives the app: its last instances stop"
     elif head in (*COMPONENT_KINDS, "domains") and change.kind is ChangeKind.REMOVED and len(change.path) == 2:

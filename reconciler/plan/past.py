@@ -12,6 +12,7 @@ from typing import Any
 
 from reconciler.config import Policy
 from reconciler.live.models import Deployment, LiveApp, Phase
+from reconciler.plan.canonical import canonical
 
 Carries = Callable[[Mapping[str, Any]], bool]
 """Whether a deployment's spec is what Git wants."""
@@ -45,7 +46,7 @@ def setback(deployments: Sequence[Deployment], carries: Carries, policy: Policy)
                 return Setback(deployment, "was canceled")
             case Phase.SUPERSEDED | Phase.ACTIVE:  # active still, while what takes its place is under way
                 newer = deployments[place - 1] if place else None
-                older = deployments[place + 1] if place + 1 < len(deployments) else None
+                older = next((old for old in deployments[place + 1 :] if not carries(old.spec)), None)
                 if newer is not None and _was_undone(deployment, newer, older, policy):
                     return Setback(deployment, "was rolled back")
                 return None
@@ -57,7 +58,9 @@ def setback(deployments: Sequence[Deployment], carries: Carries, policy: Policy)
 def _was_undone(deployment: Deployment, newer: Deployment, older: Deployment | None, policy: Policy) -> bool:
     if newer.is_rollback:
         return True
-    return older is not None and newer.spec == older.spec and _within_a_rollout(deployment, newer, policy)
+    if older is None or not _within_a_rollout(deployment, newer, policy):
+        return False
+    return newer.spec == older.spec or canonical(newer.spec) == canonical(older.spec)
 
 
 def unfinished_rollback(
@@ -65,9 +68,11 @@ def unfinished_rollback(
 ) -> Deployment | None:
     """The rollback the app is pinned to, if the evidence shows that an earlier run of ours began it (C48).
 
-    The evidence: the policy commits rollbacks; the pin is a rollback; the deployment right before it carried the very
-    spec Git still wants, and failed, or was replaced while a rollout would still have judged it; and not two
-    different people made the two. A pin without all of that is a person's, and is never touched (C47).
+    The evidence: the policy commits rollbacks; the pin is a rollback; the deployment before it (and before other
+    attempts to roll back) carried the very spec Git still wants, and failed, or was replaced while a rollout would
+    still have judged it; and not two different people made the two. A pin without all of that is a person's, and is
+    never touched (C47). Where it is a person's after all, who rolled back with our token and within our time, what is
+    committed is what that person rolled back to.
     """
     pinned = app.pinned_deployment
     if pinned is None or policy.on_failure != "rollback":
@@ -76,10 +81,10 @@ def unfinished_rollback(
     if pinned.id not in ids:
         return None
     place = ids.index(pinned.id)
-    rollback, before = deployments[place], deployments[place + 1 : place + 2]
-    if not rollback.is_rollback or not before or not carries(before[0].spec):
+    rollback = deployments[place]
+    failed = next((older for older in deployments[place + 1 :] if not older.is_rollback), None)
+    if not rollback.is_rollback or failed is None or not carries(failed.spec):
         return None
-    failed = before[0]
     if failed.user and rollback.user and failed.user.uuid != rollback.user.uuid:
         return None
     replaced = failed.phase in (Phase.SUPERSEDED, Phase.ACTIVE) and _within_a_rollout(failed, rollback, policy)

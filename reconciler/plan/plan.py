@@ -16,6 +16,7 @@ from reconciler.plan import cost
 from reconciler.plan.compare import Comparison, desired_digest, live_digest
 from reconciler.plan.model import Action, Cost, Plan, SyncStatus
 from reconciler.plan.past import Setback, ago, setback, unfinished_rollback
+from reconciler.plan.telling import inconspicuous, left_out, valueless
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,14 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
         Action.CREATE,
         app_id=live.id if live else "",
         file=desired.file,
-        changes=comparison.surviving,
+        changes=inconspicuous(comparison.surviving, desired.secrets),
         notes=comparison.aligned.notes if live else (),
-        findings=(*evidence.findings, *_name_findings(desired, live, evidence)),
+        findings=(
+            *evidence.findings,
+            *_name_findings(desired, live, evidence),
+            *left_out(comparison.changes, comparison.surviving),
+            *valueless(desired, comparison.aligned.desired),
+        ),
         cost=_cost(comparison, evidence),
         desired_digest=desired_digest(comparison.wanted),
         live_digest=live_digest(live) if live else "",
@@ -78,10 +84,15 @@ def _decide(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan:
         return replace(plan, reason="there is no app of this name yet")
     if live.pinned_deployment is not None:
         return _pinned(plan, live, comparison, evidence)
-    running = live.running_deployment
-    if running is not None and comparison.spec_agrees and comparison.carries(running.spec):
+    under_way = [run for run in (live.pending_deployment, live.in_progress_deployment) if run is not None]
+    agrees = comparison.spec_agrees or not plan.changes
+    running = next((run for run in under_way if agrees and (not run.spec or comparison.carries(run.spec))), None)
+    if running is not None:
         reason = f"a deployment of this very spec is under way ({running.phase.value})"
         return replace(_quiet(plan), status=SyncStatus.PROGRESSING, follow=running.id, reason=reason)
+    if rollback := next((run for run in under_way if run.is_rollback), None):
+        reason = f"a rollback is under way ({rollback.id}): run again when it has ended"
+        return replace(plan, status=SyncStatus.PROGRESSING, action=Action.REFUSE, reason=reason)
     past = _setback(comparison, evidence)
     differs = bool(plan.changes)
     if past is not None and (differs or not comparison.active_agrees) and not evidence.retry:

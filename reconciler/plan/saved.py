@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -12,7 +12,10 @@ from reconciler.plan.model import Plan
 
 
 class SavedApp(BaseModel):
-    """One app of a saved plan; digests are hex SHA-256 of what Git and App Platform said."""
+    """One app of a saved plan; digests are hex SHA-256 of what Git and App Platform said.
+
+    ``doing`` is what the plan would do, a line each, without values: the policy decides that, too.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -21,6 +24,7 @@ class SavedApp(BaseModel):
     status: str
     desired_digest: str
     live_digest: str
+    doing: tuple[str, ...] = ()
 
 
 class SavedPlan(BaseModel):
@@ -70,7 +74,19 @@ def _saved(plan: Plan) -> SavedApp:
         status=plan.status.value,
         desired_digest=plan.desired_digest,
         live_digest=plan.live_digest,
+        doing=tuple(_doing(plan)),
     )
+
+
+def _doing(plan: Plan) -> Iterator[str]:
+    if plan.moved_from:
+        yield f"moves {plan.moved_from}"
+    if plan.update_all_source_versions:
+        yield "updates all source versions"
+    for change in plan.changes:
+        yield f"{change.kind.value} {change.human_path}"
+    for note in plan.notes:
+        yield f"{note.kind} {'/'.join(note.path)}"
 
 
 def _difference(before: SavedApp, now: SavedApp) -> str:
@@ -80,4 +96,6 @@ def _difference(before: SavedApp, now: SavedApp) -> str:
         return "the app was changed on App Platform"
     if (before.action, before.status) != (now.action, now.status):
         return f"was {before.action} ({before.status}), is {now.action} ({now.status})"
+    if before.doing != now.doing:
+        return "the policy is another one, so that other changes would be made"
     return ""

@@ -1,0 +1,83 @@
+"""What a plan says beside its changes: findings about the comparison, and values hidden that are secret elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from reconciler.appspec.models import COMPONENT_KINDS
+from reconciler.desired.model import DesiredApp
+from reconciler.findings import Finding, Severity
+from reconciler.plan.canonical import Tree
+from reconciler.plan.model import Change, ChangeKind
+from reconciler.redaction import Redactor
+
+
+def inconspicuous(changes: tuple[Change, ...], secrets: Collection[str]) -> tuple[Change, ...]:
+    """The changes without any of these values, wherever they stand: a secret may be part of a plain variable (C05)."""
+    if not secrets or not changes:
+        return changes
+    redact = Redactor(secrets)
+    return tuple(_hidden(change, redact) for change in changes)
+
+
+def _hidden(change: Change, redact: Redactor) -> Change:
+    before, after = _redacted(change.before, redact), _redacted(change.after, redact)
+    if (before, after) == (change.before, change.after):
+        return change
+    if before == after:
+        return replace(change, before=None, after=None, sensitive=True)
+    return replace(change, before=before, after=after)
+
+
+def _redacted(value: Any, redact: Redactor) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {key: _redacted(item, redact) for key, item in value.items()}
+    return [_redacted(item, redact) for item in value] if isinstance(value, list) else value
+
+
+def left_out(changes: tuple[Change, ...], surviving: tuple[Change, ...]) -> Iterator[Finding]:
+    """Differences that the platform's own rendering of the spec does not show: no reason to deploy, but to be told.
+
+    What Git adds and the rendering lacks is a field that the platform does not take; anything else is another way of
+    writing the same.
+    """
+    for change in changes:
+        if change in surviving:
+            continue
+        if change.kind is ChangeKind.ADDED:
+            message = f"App Platform does not take {change.human_path}: its own rendering of the spec lacks it"
+            yield Finding(Severity.WARNING, "not-taken", message, "remove it, or check its name and place")
+        else:
+            message = f"{change.human_path} is written differently and means the same to App Platform"
+            yield Finding(Severity.NOTICE, "same-to-platform", message, "write it as `reconcile import` shows it")
+
+
+def valueless(app: DesiredApp, tree: Tree) -> Iterator[Finding]:
+    """Secrets that have a value neither in Git nor on App Platform; ``tree``: Git's, aligned with live."""
+    for pointer, path in _secrets(app.spec):
+        node: Any = tree
+        for part in path:
+            node = node.get(part, {}) if isinstance(node, Mapping) else {}
+        if isinstance(node, Mapping) and node and "value" not in node:
+            message = f"the secret {'/'.join(path)} has no value, neither in Git nor on App Platform"
+            hint = "set it in the control panel, or give it a declared variable: value: ${NAME}"
+            yield Finding(Severity.WARNING, "secret-without-value", message, hint, app.locate(pointer))
+
+
+def _secrets(spec: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """JSON pointer and path by identity of every variable of type SECRET without a value."""
+    holders: list[tuple[str, tuple[str, ...], Any]] = [("", (), spec)]
+    for kind in COMPONENT_KINDS:
+        items = spec.get(kind)
+        for index, item in enumerate(items if isinstance(items, list) else ()):
+            if isinstance(item, Mapping):
+                holders.append((f"/{kind}/{index}", (kind, str(item.get("name", ""))), item))
+    for pointer, path, holder in holders:
+        envs = holder.get("envs")
+        for index, env in enumerate(envs if isinstance(envs, list) else ()):
+            if isinstance(env, Mapping) and env.get("type") == "SECRET" and not env.get("value"):
+                yield f"{pointer}/envs/{index}", (*path, "envs", str(env.get("key", "")))
