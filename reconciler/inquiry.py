@@ -9,12 +9,15 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from reconciler.config import Config, Policy
+from reconciler.config_file import did_you_mean
 from reconciler.desired.model import DesiredApp
-from reconciler.errors import Conflict, LiveError, Rejected, ServerFailed
+from reconciler.errors import Conflict, LiveError, Rejected, ServerFailed, UsageError
 from reconciler.findings import Finding, Severity
 from reconciler.live.models import Deployment, LiveApp, Proposal
-from reconciler.plan.align import Secrets
+from reconciler.plan.align import Secrets, names
+from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import Comparison, compare
+from reconciler.plan.fingerprints import Fingerprints, plaintext_secrets
 from reconciler.plan.model import Plan
 from reconciler.plan.past import setback
 from reconciler.plan.payload import payload
@@ -30,13 +33,18 @@ HISTORY = 20
 
 @dataclass(frozen=True)
 class PlannedApp:
-    """One app's plan and what it was made from. ``desired`` is None for an app that is to be deleted."""
+    """One app's plan and what it was made from. ``desired`` is None for an app that is to be deleted.
+
+    ``deployments``, newest first, are those that were read: none for an app in sync.
+    """
 
     plan: Plan
     policy: Policy
     desired: DesiredApp | None = None
     live: LiveApp | None = None
     rendered: Mapping[str, Any] | None = field(default=None, repr=False)
+    secrets: Secrets = field(default_factory=Secrets, repr=False)
+    deployments: tuple[Deployment, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,7 @@ class Inquiry:
     now: datetime
     rotate: frozenset[str] = frozenset()
     retry: bool = False
+    fingerprints: Fingerprints | None = field(default=None, repr=False)
 
     async def plans(
         self, apps: Sequence[DesiredApp], fleet: Mapping[str, LiveApp], known: Collection[str]
@@ -78,15 +87,17 @@ class Inquiry:
         return tuple(settled or next(answers).result() for settled in done)
 
     def _compare(self, app: DesiredApp, live: LiveApp | None) -> Comparison:
-        secrets = Secrets(rotate=rotations(self.rotate, app.name))
-        return compare(app.spec, live, self.config.policy(app.name), secrets=secrets)
+        policy = self.config.policy(app.name)
+        fingerprints = self.fingerprints if policy.secrets == "fingerprint" else None
+        secrets = Secrets(rotate=rotations(self.rotate, app.name), fingerprints=fingerprints)
+        return compare(app.spec, live, policy, secrets=secrets)
 
     def _settled(self, app: DesiredApp, comparison: Comparison, moved_from: str) -> PlannedApp | None:
         """The plan of an app in sync, which needs no question."""
         if moved_from or not comparison.in_sync:
             return None
         plan = make_plan(app, comparison, Evidence(self.now))
-        return PlannedApp(plan, comparison.policy, app, comparison.live)
+        return PlannedApp(plan, comparison.policy, app, comparison.live, secrets=comparison.secrets)
 
     async def _asked(
         self, app: DesiredApp, comparison: Comparison, moved_from: str, strangers: Mapping[str, LiveApp]
@@ -101,7 +112,8 @@ class Inquiry:
         evidence = Evidence(self.now, proposal, deployments, findings, self.retry, moved_from)
         plan = make_plan(app, comparison, evidence)
         rendered = proposal.spec if proposal else None
-        return PlannedApp(plan, comparison.policy, app, live, rendered)
+        read = tuple(deployments or ())
+        return PlannedApp(plan, comparison.policy, app, live, rendered, comparison.secrets, read)
 
     async def _proposal(
         self, app: DesiredApp, comparison: Comparison, deployments: Sequence[Deployment]
@@ -132,3 +144,25 @@ def _refusal(app: DesiredApp, error: Rejected | Conflict | ServerFailed) -> Find
 def rotations(rotate: Collection[str], app: str) -> frozenset[str]:
     """The entries of ``--rotate APP[/COMPONENT]/KEY`` for one app, without its name."""
     return frozenset(entry.partition("/")[2] for entry in rotate if entry.partition("/")[0] == app)
+
+
+def check_rotations(rotate: Collection[str], apps: Sequence[DesiredApp], known: Collection[str]) -> None:
+    """Refuse an entry of ``--rotate`` that names nothing: a secret that was to be replaced must not stay by a typo.
+
+    ``known`` are the apps of Git; an entry for one that is not among the ``apps`` of this run concerns another run.
+
+    Raises:
+        UsageError: there is no such app, or it has no such secret with a value in Git.
+    """
+    here = {app.name: app for app in apps}
+    for entry in sorted(rotate):
+        name, _, rest = entry.partition("/")
+        if name not in known:
+            raise UsageError(f"--rotate {entry}: there is no app {name}", hint=did_you_mean(name, known))
+        if name not in here:
+            continue
+        secrets = plaintext_secrets(canonical(here[name].spec))
+        if not rest or not any(names(rest, path) for path in secrets):
+            told = ", ".join(f"{name}/{'/'.join(path)}" for path in sorted(secrets)) or "none"
+            message = f"--rotate {entry} names no secret whose value stands in Git"
+            raise UsageError(message, hint=f"secrets of {name} with a value in Git: {told}")

@@ -13,8 +13,8 @@ from reconciler.desired.policies import load_policies
 from reconciler.desired.validate import validate_all
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, has_errors, ranked
-from reconciler.inquiry import Inquiry, PlannedApp, rotations
-from reconciler.plan.align import Secrets
+from reconciler.inquiry import Inquiry, PlannedApp, check_rotations
+from reconciler.plan.fingerprints import KEY_VARIABLE, Fingerprints
 from reconciler.plan.guard import check_allowed, guarded
 from reconciler.plan.model import Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import Outcome, OutcomeKind, RolloutRecord, RolloutReport
@@ -28,8 +28,10 @@ if TYPE_CHECKING:
 
     from reconciler.clock import Clock
     from reconciler.desired.model import DesiredApp
+    from reconciler.desired.reading import Named
     from reconciler.live.client import Client
     from reconciler.live.models import LiveApp
+    from reconciler.prune import Removed
     from reconciler.rollout.model import Event
 
 GOES_ON = (OutcomeKind.TIMED_OUT, OutcomeKind.INTERRUPTED)
@@ -38,7 +40,7 @@ GOES_ON = (OutcomeKind.TIMED_OUT, OutcomeKind.INTERRUPTED)
 
 @dataclass(frozen=True)
 class Wishes:
-    """What a caller asks for. ``shard`` is (part, of how many), counted from 1."""
+    """What a caller asks for. ``shard`` is (part, of how many), counted from 1; ``drift``: say who made differences."""
 
     specs: tuple[Path, ...]
     config: Path | None = None
@@ -52,6 +54,7 @@ class Wishes:
     retry: bool = False
     prune: bool = False
     unmanaged: bool = False
+    drift: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,12 @@ class Desired:
     config: Config
     findings: tuple[Finding, ...]
     known: frozenset[str]
+    keys: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
     def secrets(self) -> frozenset[str]:
         """Every value that must never reach an output."""
-        return frozenset().union(*(app.secrets for app in self.apps))
+        return self.keys.union(*(app.secrets for app in self.apps))
 
 
 def check(wishes: Wishes) -> Desired:
@@ -81,7 +85,8 @@ def check(wishes: Wishes) -> Desired:
     findings = (*loaded.findings, *findings, *check_names(file, known))
     apps = tuple(app for app in loaded.apps if _asked_for(app.name, wishes))
     findings = (*findings, *validate_all(apps, strict=wishes.strict, policies=policies))
-    return Desired(apps, config, tuple(ranked(list(findings))), known)
+    keys = frozenset(filter(None, [wishes.environ.get(KEY_VARIABLE)]))
+    return Desired(apps, config, tuple(ranked(list(findings))), known, keys)
 
 
 def load(wishes: Wishes) -> Desired:
@@ -90,7 +95,15 @@ def load(wishes: Wishes) -> Desired:
     Raises:
         InvalidInput: a spec or the configuration cannot be used; nothing was asked of the network.
     """
-    desired = check(wishes)
+    return usable(check(wishes))
+
+
+def usable(desired: Desired) -> Desired:
+    """The same, if it can be planned.
+
+    Raises:
+        InvalidInput: a spec or the configuration cannot be used.
+    """
     if has_errors(desired.findings):
         raise InvalidInput(desired.findings)
     return desired
@@ -112,18 +125,31 @@ async def plan(desired: Desired, wishes: Wishes, client: Client, clock: Clock) -
     A fleet in sync costs the listing of its apps and not one request more.
     """
     check_allowed(wishes.allow)
-    began = clock.monotonic()
+    check_rotations(wishes.rotate, desired.apps, desired.known)
+    began, now = clock.monotonic(), clock.now()
+    inquiry = Inquiry(client, desired.config, now, wishes.rotate, wishes.retry, fingerprints(desired, wishes))
+    evidence = pruning(desired, wishes)
     fleet = {app.name: app for app in await client.list_apps()}
-    inquiry = Inquiry(client, desired.config, clock.now(), wishes.rotate, wishes.retry)
     apps = await inquiry.plans(desired.apps, fleet, desired.known)
+    strangers = unmanaged(fleet, desired)
+    notes: tuple[Finding, ...] = ()
+    if evidence is not None:
+        doomed = [fleet[name] for name in strangers if _asked_for(name, wishes)]
+        deletions, notes = evidence.judge(doomed, desired.config, now)
+        apps = (*apps, *deletions)
+        strangers = tuple(name for name in strangers if name not in {app.plan.app for app in deletions})
+    if wishes.drift:
+        from reconciler.origins import attributed
+
+        apps = attributed(apps, _reader(desired, wishes), now)
     everyone = len(fleet.keys() | desired.known)
     guarded_plans = guarded([app.plan for app in apps], desired.config.guards, fleet=everyone, allowed=wishes.allow)
     report = PlanReport(
         guarded_plans,
-        desired.findings,
+        (*desired.findings, *notes),
         requests=client.requests,
         seconds=clock.monotonic() - began,
-        unmanaged=unmanaged(fleet, desired) if wishes.unmanaged else (),
+        unmanaged=strangers if wishes.unmanaged else (),
     )
     apps = tuple(replace(app, plan=judged) for app, judged in zip(apps, guarded_plans, strict=True))
     return Planned(apps, report, desired.config, wishes)
@@ -177,7 +203,7 @@ def job(app: PlannedApp, planned: Planned) -> Job:
         app.desired,
         app.policy,
         project_id=planned.config.project,
-        secrets=Secrets(rotate=rotations(planned.wishes.rotate, app.plan.app)),
+        secrets=app.secrets,
         rendered=app.rendered,
         follow=app.plan.follow,
         resume_rollback=app.plan.resume_rollback,
@@ -185,9 +211,38 @@ def job(app: PlannedApp, planned: Planned) -> Job:
 
 
 def unmanaged(fleet: Mapping[str, LiveApp], desired: Desired) -> tuple[str, ...]:
-    """Apps that are live and in no spec; they are told, and never touched."""
-    moved = {old for old, new in desired.config.moved.items() if new in desired.known}
+    """Apps that are live and in no spec, nor the former name of one that is; they are told, and never touched."""
+    moved = {old for old, new in desired.config.moved.items() if new in desired.known and new not in fleet}
     return tuple(sorted(fleet.keys() - desired.known - moved))
+
+
+def fingerprints(desired: Desired, wishes: Wishes) -> Fingerprints | None:
+    """What makes fingerprints of secrets, if the policy of any app asks for them.
+
+    Raises:
+        UsageError: it does, and the environment has no key.
+    """
+    wanted = any(desired.config.policy(app.name).secrets == "fingerprint" for app in desired.apps)
+    return Fingerprints.of(wishes.environ) if wanted else None
+
+
+def pruning(desired: Desired, wishes: Wishes) -> Removed | None:
+    """What Git shows of removed specs, if they are to be pruned.
+
+    Raises:
+        PlanMismatch: they are, and Git does not show all of its history.
+    """
+    if not wishes.prune:
+        return None
+    from reconciler.prune import Removed
+
+    return Removed.read(wishes.specs, desired.known, _reader(desired, wishes))
+
+
+def _reader(desired: Desired, wishes: Wishes) -> Callable[[str, str], Named]:
+    from reconciler.desired.reading import reader
+
+    return reader(desired.config, wishes.environ, wishes.variables)
 
 
 def _asked_for(name: str, wishes: Wishes) -> bool:

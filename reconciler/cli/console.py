@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from reconciler.cli.options import Output
 
 
+_secrets: set[str] = set()
+"""Every secret this process has met. Errors are told when no console is at hand any more, and never with one."""
+
+
+def redacted(text: str) -> str:
+    """The text without any secret that this process has met."""
+    return Redactor(_secrets)(text)
+
+
 class Console:
     """Standard output for results, standard error for what is said about them."""
 
@@ -27,7 +36,8 @@ class Console:
 
     def keep_secret(self, values: Iterable[str]) -> None:
         """From now on these values never leave."""
-        self.redact = Redactor(values)
+        _secrets.update(values)
+        self.redact = Redactor(_secrets)
 
     def out(self, text: str) -> None:
         """A result."""

@@ -34,7 +34,7 @@ class Exit(IntEnum):
 MEANINGS = {
     Exit.OK: "converged, or nothing to do; a plan without `--exit-code`",
     Exit.ERROR: "an error: API, network, internal",
-    Exit.DIFFERENCES: "`--drift`, or `--plan --exit-code`: differences",
+    Exit.DIFFERENCES: "`--drift`, `--plan --exit-code` or `fmt --check`: differences",
     Exit.INVALID: "specs or config invalid, or none found",
     Exit.ROLLED_BACK: "a deployment failed and was rolled back; the app is healthy on the earlier one",
     Exit.PERSON_NEEDED: "a deployment failed and could not be rolled back, or an app is blocked: a person is needed",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import sys
+import traceback
 from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError, Parameter
 
 from reconciler import __version__
 from reconciler.cli import manual, offline, online, sandboxed
+from reconciler.cli.console import redacted
 from reconciler.cli.exits import Exit
 from reconciler.errors import Interrupted, InvalidInput, PlanMismatch, ReconcileError, UsageError
 
@@ -23,8 +25,9 @@ what differs, watches the deployments, and rolls back by itself when one fails. 
 would do.
 """
 
-EPILOGUE = """Exit codes: 0 converged · 1 error · 2 differences (--drift, --plan --exit-code) · 3 invalid specs ·
-4 failed and rolled back · 5 a person is needed · 6 stalled · 7 refused · 64 usage · 130 interrupted"""
+EPILOGUE = """Exit codes: 0 converged · 1 error · 2 differences (--drift, --plan --exit-code, fmt --check) ·
+3 invalid specs · 4 failed and rolled back · 5 a person is needed · 6 stalled · 7 refused · 64 usage ·
+130 interrupted"""
 
 
 def build() -> App:
@@ -38,6 +41,8 @@ def build() -> App:
     )
     app.default(online.reconcile)
     app.command(offline.validate)
+    app.command("reconciler.cli.imports:import_", name="import")
+    app.command("reconciler.cli.files:fmt", name="fmt")
     app.command(manual.status)
     app.command(manual.rollback)
     app.command(offline.schema)
@@ -58,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InvalidInput as error:
         from reconciler.views import text
 
-        print(text.findings(error.findings), file=sys.stderr)
+        print(redacted(text.findings(error.findings)), file=sys.stderr)
         return Exit.INVALID
     except PlanMismatch as error:
         return _say(error, Exit.REFUSED)
@@ -71,11 +76,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # the reader has gone: there is nobody to tell
         return Exit.ERROR
+    except Exception as error:  # noqa: BLE001  a bug is told like any error: a traceback would show values
+        return _say(_bug(error), Exit.ERROR)
     return result if isinstance(result, int) else Exit.OK
 
 
 def _say(error: ReconcileError, code: Exit) -> int:
-    print(f"reconcile: {error.message}", file=sys.stderr)
+    print(redacted(f"reconcile: {error.message}"), file=sys.stderr)
     if error.hint:
-        print(f"  {error.hint}", file=sys.stderr)
+        print(redacted(f"  {error.hint}"), file=sys.stderr)
     return code
+
+
+def _bug(error: Exception) -> ReconcileError:
+    """What is told of an error nobody foresaw: its type and place, and never its message, which may hold a value."""
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "/reconciler/" in frame.filename.replace("\\", "/")] or frames
+    places = [f"{frame.filename.replace(chr(92), '/').rpartition('/reconciler/')[2]}:{frame.lineno}" for frame in ours]
+    where = " < ".join(reversed(places[-3:])) or "an unknown place"
+    return ReconcileError(
+        f"internal error: {type(error).__name__} at {where}",
+        hint="this is a bug in reconciler, please report it with this line; what is deployed goes on by itself",
+    )

@@ -21,7 +21,7 @@ from reconciler.errors import PlanMismatch, UsageError
 from reconciler.findings import has_errors
 from reconciler.plan import saved
 from reconciler.plan.freeze import frozen
-from reconciler.reconcile import Desired, Planned, Wishes, apply, load, plan
+from reconciler.reconcile import Desired, Planned, Wishes, apply, check, plan, usable
 from reconciler.rollout.model import RolloutReport
 
 if TYPE_CHECKING:
@@ -45,6 +45,9 @@ def reconcile(
     concurrency: Annotated[int, Parameter(group=WHAT_TO_DO, help="apps rolled out at the same time")] = 10,
     fail_fast: Annotated[bool, Parameter(group=WHAT_TO_DO, help="begin no further app after one failed")] = False,
     unmanaged: Annotated[bool, Parameter(group=WHAT_TO_DO, help="also name live apps that no spec describes")] = False,
+    prune: Annotated[
+        bool, Parameter(group=WHAT_TO_DO, help="also delete apps whose spec was removed from Git; needs its history")
+    ] = False,
     retry: Annotated[bool, Parameter(group=PERMISSIONS, help="try specs again that failed before")] = False,
     rotate: Annotated[
         tuple[str, ...], Parameter(group=PERMISSIONS, help="APP[/COMPONENT]/KEY: send the new value of a secret")
@@ -69,11 +72,14 @@ def reconcile(
         rotate=frozenset(rotate),
         allow=frozenset(allow),
         retry=retry,
+        prune=prune,
         unmanaged=unmanaged,
+        drift=drift,
     )
     console = Console(output)
-    desired = load(wanted)
+    desired = check(wanted)
     console.keep_secret(desired.secrets)
+    usable(desired)
     if plan or drift:
         planned = asyncio.run(_preview(desired, wanted, connection, console))
         show_plan(console, planned.report, drift=drift)

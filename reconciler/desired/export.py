@@ -7,6 +7,9 @@ Loading the text and comparing it with the live spec finds no difference.
 
 from __future__ import annotations
 
+import os
+import stat
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -72,13 +75,32 @@ def field_order(record: Record | None) -> tuple[str, ...]:
 
 
 def rewrite(path: Path, text: str) -> None:
-    """Write a file's new text; a byte order mark and the line ends are kept as they are.
+    """Write a file's new text at once or not at all; a byte order mark, the line ends and the mode stay as they are.
+
+    A link is followed: what it leads to is written.
 
     Raises:
         OSError: the file cannot be written.
     """
-    marked = path.exists() and path.read_bytes()[:3] == b"\xef\xbb\xbf"
-    path.write_bytes(text.encode("utf-8-sig" if marked else "utf-8"))
+    target = Path(os.path.realpath(path))
+    marked = target.exists() and target.read_bytes()[:3] == b"\xef\xbb\xbf"
+    mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
+    number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(number, "wb") as stream:
+            stream.write(text.encode("utf-8-sig" if marked else "utf-8"))
+        Path(name).chmod(mode)
+        Path(name).replace(target)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    """The process's mask for new files, which can only be read by setting it."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def _spelled(field: Field, value: Any) -> Any:

@@ -218,6 +218,19 @@ class History:
             gap = _MISSING
         return RemovedSpecs(tuple(RemovedSpec(name, tuple(gone[name])) for name in sorted(gone)), gap or walk.gap)
 
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Every file of the commit that is checked out that may hold a spec, anywhere: name, text.
+
+        A file whose object is missing (a partial clone) counts as empty; `removed_specs` tells that gap.
+        """
+        if not self.head:
+            return
+        try:
+            for file, blob in self._files(self.stored(self.repo.head()), "", set()):
+                yield file, self._text((_REGULAR, blob)) or ""
+        except _ObjectMissing:
+            return
+
     def stored(self, sha: bytes) -> Any:
         """The object with an id.
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from reconciler.appspec.shape import SPEC, Field, Listing, Record, Shape
 from reconciler.plan.canonical import Opaque, Tree
+from reconciler.plan.fingerprints import Fingerprints, Verdict, hidden, stored_in
 from reconciler.plan.model import Note
 from reconciler.plan.routes import settle_ingress
 
@@ -21,6 +22,9 @@ Path = tuple[str, ...]
 KEPT = "ciphertext cannot be compared"
 ROTATED = "the new value is sent"
 IGNORED = "differs from Git, left as it is"
+UNCHANGED = "its fingerprint is that of the value sent last"
+CHANGED = "its fingerprint is not that of the value sent last"
+UNMARKED = "no fingerprint of it is kept yet: from now on changes are noticed"
 
 _ABSENT: Any = object()
 
@@ -30,15 +34,17 @@ class Secrets:
     """What is known about secrets beyond the specs.
 
     ``rotate``: entries such as ``STRIPE_KEY``, ``api/STRIPE_KEY`` or a whole path: their new value is to be sent.
-    ``changed``: paths whose plaintext is known to differ from what was sent last (fingerprints).
+    ``changed``: paths whose plaintext is known to differ from what was sent last.
+    ``fingerprints``: where the policy asks for them, they tell that from the live spec itself.
     """
 
     rotate: frozenset[str] = frozenset()
     changed: frozenset[Path] = frozenset()
+    fingerprints: Fingerprints | None = field(default=None, repr=False)
 
     def rotates(self, path: Path) -> frozenset[str]:
         """The entries that name a secret at this path."""
-        return frozenset(entry for entry in self.rotate if _names(entry, path))
+        return frozenset(entry for entry in self.rotate if names(entry, path))
 
 
 @dataclass(slots=True)
@@ -46,6 +52,10 @@ class _Walk:
     """What the walk gathers."""
 
     secrets: Secrets
+    app: str = ""
+    """The live app's name, to which its fingerprints are bound."""
+
+    stored: Mapping[str, str] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
     carried: list[Path] = field(default_factory=list)
     rotated: set[str] = field(default_factory=set)
@@ -70,11 +80,13 @@ def align(desired: Tree, live: Tree, *, ignore: Collection[str] = (), secrets: S
     """The canonical trees of Git and live, made comparable; neither is changed.
 
     ``ignore`` are JSON pointers by identity, such as ``/services/web/instance_count``; a part that is ``*`` stands for
-    every name, and whatever lies below is ignored with it.
+    every name, and whatever lies below is ignored with it. The variable that holds fingerprints is no difference.
     """
-    walk = _Walk(secrets or Secrets())
+    secrets = secrets or Secrets()
     if desired == live:
         return Aligned(desired, live)
+    walk = _Walk(secrets, str(live.get("name", "")), stored_in(live) if secrets.fingerprints else {})
+    desired, live = hidden(desired), hidden(live)
     desired, live = settle_ingress(desired, live)
     for pointer in ignore:
         desired = _ignored(SPEC, (desired, live), segments(pointer), (), walk)
@@ -88,7 +100,7 @@ def segments(pointer: str) -> Path:
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
 
 
-def _names(entry: str, path: Path) -> bool:
+def names(entry: str, path: Path) -> bool:
     """Whether the parts of an entry stand in the path, in that order: ``api/KEY`` in services/api/envs/KEY/value."""
     rest = iter(path)
     return all(part in rest for part in entry.split("/"))
@@ -181,7 +193,12 @@ def _secret(ours: Any, theirs: Any, path: Path, walk: _Walk) -> Any:
         return ours
     if path in walk.secrets.changed:
         return ours
-    walk.notes.append(Note(path, "kept", KEPT))
+    if walk.secrets.fingerprints is not None:
+        verdict = walk.secrets.fingerprints.verdict(walk.app, path, ours, walk.stored)
+        if verdict is not Verdict.SAME:
+            walk.notes.append(Note(path, "sent", CHANGED if verdict is Verdict.CHANGED else UNMARKED))
+            return ours
+    walk.notes.append(Note(path, "kept", UNCHANGED if walk.secrets.fingerprints else KEPT))
     walk.carried.append(path)
     return theirs
 
@@ -246,14 +263,3 @@ def _below(shape: Shape | None, key: str) -> tuple[Shape | None, bool]:
 
 def _or_empty(value: Any, empty: bool) -> Any:
     return {} if value is _ABSENT and empty else value
-
-
-def plaintext_secrets(tree: Mapping[str, Any], path: Path = ()) -> dict[Path, Opaque]:
-    """Every secret of a canonical tree that is not ciphertext, by path: what fingerprints are made of."""
-    out: dict[Path, Opaque] = {}
-    for name, value in tree.items():
-        if isinstance(value, Opaque) and not value.is_ciphertext:
-            out[(*path, name)] = value
-        elif isinstance(value, dict):
-            out |= plaintext_secrets(value, (*path, name))
-    return out

@@ -16,47 +16,16 @@ Values are compared as plans compare them, so spelling, defaults and order never
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from reconciler.live.models import Deployment
 from reconciler.plan.align import align
 from reconciler.plan.canonical import Tree, canonical
 from reconciler.plan.diff import diff
 from reconciler.plan.evidence import Path, SpecHistory, SpecVersion
-from reconciler.plan.model import Change, ChangeKind
-
-Kind = Literal["git_ahead", "live_edit", "both", "unknown"]
-
-
-@dataclass(frozen=True, slots=True)
-class Attribution:
-    """Who made one difference. What is not known is empty or None.
-
-    ``commit``, ``author``, ``when``: of the commit that moved Git (empty: not committed yet); for a change of the app
-    alone ``when`` is that of the deployment. ``deployment_id`` and ``user``: what brought the live value.
-    """
-
-    path: Path
-    kind: Kind
-    text: str
-    commit: str = ""
-    author: str = ""
-    when: datetime | None = None
-    deployment_id: str = ""
-    user: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class AppAttribution:
-    """The same for an app: ``kind`` sums up its differences; ``text`` is one sentence."""
-
-    app: str
-    kind: Kind
-    text: str
-    changes: tuple[Attribution, ...] = ()
+from reconciler.plan.model import AppAttribution, Attribution, Change, ChangeKind, Origin
 
 
 def attribute(
@@ -142,6 +111,8 @@ class _Case:
     def attribute(self, change: Change) -> Attribution:
         """Who made one difference."""
         path = change.path
+        if change.sensitive and change.kind is ChangeKind.CHANGED:
+            return self._unknown(path, "a secret: which value is live cannot be seen", None)
         brought = self._brought_by(path)
         stood = _first_equal(self._live_in_git, path)
         if stood is not None:
@@ -295,7 +266,7 @@ def _first_equal(comparisons: Sequence[_Comparison | None], path: Path) -> int |
     return next((at for at, one in enumerate(comparisons) if one is not None and not one.differs(path)), None)
 
 
-def _sum(kinds: Sequence[Kind]) -> Kind:
+def _sum(kinds: Sequence[Origin]) -> Origin:
     """One word for several: what is certain on both sides counts as both, what is not certain leaves it open."""
     known = set(kinds)
     if not known or "unknown" in known:
@@ -303,7 +274,7 @@ def _sum(kinds: Sequence[Kind]) -> Kind:
     return kinds[0] if len(known) == 1 else "both"
 
 
-def _summary(kind: Kind, told: Sequence[Attribution], case: _Case) -> str:
+def _summary(kind: Origin, told: Sequence[Attribution], case: _Case) -> str:
     match kind:
         case "git_ahead":
             return "Git is ahead: applying brings it live"

@@ -6,8 +6,9 @@ A plan is inspectable, serialisable data: no closures, no secrets, nothing that 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from reconciler.findings import Finding
 
@@ -108,6 +109,38 @@ class Cost:
         return round(self.after - self.before, 2)
 
 
+Origin = Literal["git_ahead", "live_edit", "both", "unknown"]
+"""Who made a difference: Git moved ahead, somebody changed the app, both, or nobody can say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Who made one difference. What is not known is empty or None.
+
+    ``commit``, ``author``, ``when``: of the commit that moved Git (empty: not committed yet); for a change of the app
+    alone ``when`` is that of the deployment. ``deployment_id`` and ``user``: what brought the live value.
+    """
+
+    path: tuple[str, ...]
+    kind: Origin
+    text: str
+    commit: str = ""
+    author: str = ""
+    when: datetime | None = None
+    deployment_id: str = ""
+    user: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AppAttribution:
+    """The same for an app: ``kind`` sums up its differences; ``text`` is one sentence."""
+
+    app: str
+    kind: Origin
+    text: str
+    changes: tuple[Attribution, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What would be done to one app, and why.
@@ -137,7 +170,10 @@ class Plan:
     """The rollback in ``follow`` was begun by an earlier run: judge it and commit it."""
 
     override: str = ""
-    """The flag that would allow what was refused, such as ``--allow-delete web``; empty when nothing would."""
+    """The flag that would allow what was refused, such as ``--allow delete=web``; empty when nothing would."""
+
+    attribution: AppAttribution | None = None
+    """Who made the differences; None where nobody asked."""
 
     @property
     def writes(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from reconciler.appspec.shape import SPEC, Listing, Record, Shape
 from reconciler.plan.align import Path, Secrets, align
 from reconciler.plan.canonical import canonical, key_of
+from reconciler.plan.fingerprints import plaintext_secrets, with_variable
 
 _ABSENT: Any = object()
 
@@ -22,15 +23,26 @@ def payload(
     """The spec to send; neither argument is changed.
 
     Two kinds of values are taken from live: the ciphertext of secrets that are kept, and whatever stands at ignored
-    paths (where live has nothing there, nothing is sent). Everything else is Git's, unknown fields included.
+    paths (where live has nothing there, nothing is sent). Everything else is Git's, unknown fields included. Where the
+    policy asks for fingerprints, one variable with those of the secrets is added.
     """
     if live is None:
-        return dict(desired)
+        return _marked(desired, desired, secrets, ())
     aligned = align(canonical(desired), canonical(live), ignore=ignore, secrets=secrets)
     out: Any = desired
     for path in aligned.carried:
         out = _with(SPEC, out, path, _found(SPEC, live, path))
-    return dict(out)
+    return _marked(out, desired, secrets, {note.path for note in aligned.notes if note.kind == "ignored"})
+
+
+def _marked(
+    out: Mapping[str, Any], desired: Mapping[str, Any], secrets: Secrets | None, ignored: Collection[Path]
+) -> dict[str, Any]:
+    """What is sent, with the fingerprints of Git's secrets but those that are ignored, and so not sent."""
+    if secrets is None or secrets.fingerprints is None:
+        return dict(out)
+    values = plaintext_secrets(canonical(desired), beside=ignored)
+    return with_variable(out, secrets.fingerprints.text(str(desired.get("name", "")), values))
 
 
 def _found(shape: Shape | None, node: Any, path: Path) -> Any:

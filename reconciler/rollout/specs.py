@@ -19,6 +19,7 @@ class JobSpecs:
 
     def __init__(self, job: Job) -> None:
         self._job = job
+        self._known = Secrets(fingerprints=job.secrets.fingerprints)
         self._wanted = canonical(job.desired.spec) if job.desired is not None else None
 
     def payload(self, live: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -30,7 +31,7 @@ class JobSpecs:
         """Whether a live spec is what Git wants, by our reading or by the platform's rendering of Git's spec."""
         if self._wanted is None:
             return False
-        return Comparison(self._wanted, None, self._job.policy, Secrets(), self._job.rendered).carries(spec)
+        return Comparison(self._wanted, None, self._job.policy, self._known, self._job.rendered).carries(spec)
 
     def missing(self, spec: Mapping[str, Any]) -> Sequence[str]:
         """Human paths of what was sent and is not there, by both readings; empty while all of it is there."""

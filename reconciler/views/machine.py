@@ -9,18 +9,42 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Literal
 
 from reconciler.findings import Finding, Location, Severity, ranked
-from reconciler.plan.model import Action, Change, ChangeKind, Cost, Plan, PlanReport, SyncStatus
+from reconciler.plan.model import (
+    Action,
+    AppAttribution,
+    Change,
+    Cost,
+    Plan,
+    PlanReport,
+)
 from reconciler.rollout.model import Failure, OutcomeKind, RolloutRecord, RolloutReport
+from reconciler.views.documents import (
+    ActionWord,
+    AppPlanData,
+    AppRolloutData,
+    AttributionData,
+    ChangeData,
+    CostData,
+    DecisionData,
+    DeploymentData,
+    FailureData,
+    FindingData,
+    FindingsDocument,
+    LocationData,
+    NoteData,
+    OriginData,
+    PhaseData,
+    PlanDocument,
+    RolloutDocument,
+)
 from reconciler.views.opaque import opaque
 from reconciler.views.summary import known_costs, total_delta
 
 Kind = Literal["plan", "drift", "rollout", "findings"]
-ActionWord = Literal["create", "update", "redeploy", "delete", "none", "refuse"]
-
 _ACTION_WORDS: dict[Action, ActionWord] = {
     Action.CREATE: "create",
     Action.UPDATE: "update",
@@ -29,189 +53,6 @@ _ACTION_WORDS: dict[Action, ActionWord] = {
     Action.NONE: "none",
     Action.REFUSE: "refuse",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class LocationData:
-    """A place in a file. Lines and columns count from 1; 0 where the place is not known. pointer is RFC 6901."""
-
-    file: str
-    line: int
-    column: int
-    pointer: str
-
-
-@dataclass(frozen=True, slots=True)
-class FindingData:
-    """One thing to tell about a spec, a configuration or a plan."""
-
-    severity: Severity
-    code: str
-    message: str
-    hint: str
-    location: LocationData | None
-    related: list[LocationData]
-
-
-@dataclass(frozen=True, slots=True)
-class CostData:
-    """USD a month; null where nobody could say."""
-
-    before: float | None
-    after: float | None
-    delta: float | None
-    estimated: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeData:
-    """One difference. path is by identity, parts are its segments; before is live, after is Git's."""
-
-    path: str
-    parts: list[str]
-    kind: ChangeKind
-    before: Any
-    after: Any
-    sensitive: bool
-
-
-@dataclass(frozen=True, slots=True)
-class NoteData:
-    """Something left as it is, and why: kept, ignored, rotated."""
-
-    path: str
-    parts: list[str]
-    kind: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class AppPlanData:
-    """What would be done to one app, and why. The digests are hex SHA-256 and contain no secret.
-
-    follow: a deployment that is followed to its end; resume_rollback: it is a rollback an earlier run began.
-    """
-
-    app: str
-    app_id: str
-    file: str
-    status: SyncStatus
-    action: ActionWord
-    writes: bool
-    reason: str
-    override: str
-    moved_from: str
-    follow: str
-    resume_rollback: bool
-    update_all_source_versions: bool
-    cost: CostData
-    desired_digest: str
-    live_digest: str
-    changes: list[ChangeData]
-    notes: list[NoteData]
-    findings: list[FindingData]
-
-
-@dataclass(frozen=True, slots=True)
-class PlanDocument:
-    """What a run of the plan or of the search for drift found. actions counts apps by action."""
-
-    version: Literal[1]
-    kind: Literal["plan", "drift"]
-    actions: dict[ActionWord, int]
-    cost: CostData
-    apps: list[AppPlanData]
-    findings: list[FindingData]
-    unmanaged: list[str]
-    requests: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class PhaseData:
-    """A phase of a deployment; seconds since the rollout began."""
-
-    phase: str
-    began: float
-    ended: float
-
-
-@dataclass(frozen=True, slots=True)
-class DeploymentData:
-    """A deployment that belongs to a rollout. role: deploy, rollback, restore, followed."""
-
-    id: str
-    role: str
-    phases: list[PhaseData]
-
-
-@dataclass(frozen=True, slots=True)
-class DecisionData:
-    """A step that was chosen, and why; at in seconds since the rollout began."""
-
-    at: float
-    step: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class FailureData:
-    """What failed, with the last lines of its log."""
-
-    component: str
-    step: str
-    code: str
-    message: str
-    log_lines: list[str]
-    links: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class AppRolloutData:
-    """The account of one app's rollout. commands: what a person can run next.
-
-    good: the app is as Git wants it. pinned: this rollout may have left the app pinned to a rollback.
-    """
-
-    app: str
-    app_id: str
-    action: ActionWord
-    outcome: OutcomeKind
-    good: bool
-    pinned: bool
-    reason: str
-    commands: list[str]
-    failure: FailureData | None
-    deployments: list[DeploymentData]
-    decisions: list[DecisionData]
-    warnings: list[str]
-    cost: CostData
-    live_url: str
-    requests: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class RolloutDocument:
-    """What a run did. outcomes counts apps by outcome; left_running names deployments that go on without us."""
-
-    version: Literal[1]
-    kind: Literal["rollout"]
-    outcomes: dict[OutcomeKind, int]
-    apps: list[AppRolloutData]
-    left_running: list[str]
-    requests: int
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class FindingsDocument:
-    """Findings by place; counts by severity."""
-
-    version: Literal[1]
-    kind: Literal["findings"]
-    counts: dict[Severity, int]
-    findings: list[FindingData]
 
 
 def plan(report: PlanReport, *, kind: Literal["plan", "drift"] = "plan") -> str:
@@ -295,6 +136,28 @@ def _app_plan(plan: Plan) -> AppPlanData:
         changes=[_change(change) for change in plan.changes],
         notes=[NoteData("/".join(note.path), list(note.path), note.kind, note.text) for note in plan.notes],
         findings=_findings(plan.findings),
+        attribution=_attribution(plan.attribution) if plan.attribution else None,
+    )
+
+
+def _attribution(found: AppAttribution) -> AttributionData:
+    return AttributionData(
+        kind=found.kind,
+        text=found.text,
+        changes=[
+            OriginData(
+                path="/".join(one.path),
+                parts=list(one.path),
+                kind=one.kind,
+                text=one.text,
+                commit=one.commit,
+                author=one.author,
+                when=one.when.isoformat() if one.when else None,
+                deployment_id=one.deployment_id,
+                user=one.user,
+            )
+            for one in found.changes
+        ],
     )
 
 

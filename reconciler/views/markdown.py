@@ -28,7 +28,7 @@ from reconciler.views.markup import (
     link,
     without_query,
 )
-from reconciler.views.plan_lines import Layout, note_text, override_label, parts_of, path_column
+from reconciler.views.plan_lines import Layout, note_text, origin_lines, override_label, parts_of, path_column
 from reconciler.views.rollout_lines import account
 from reconciler.views.summary import (
     OUTCOME_WORDS,
@@ -162,6 +162,7 @@ def _app(plan: Plan, detail: _Detail) -> str:
         if plan.writes and plan.update_all_source_versions
         else "",
         _change_block(plan, detail),
+        _origin_block(plan, detail),
         _finding_block(plan.findings, detail.findings),
     ]
     opened = plan.action is Action.REFUSE or any(finding.is_error for finding in plan.findings)
@@ -187,6 +188,13 @@ def _change_block(plan: Plan, detail: _Detail) -> str:
         path = shortened("/".join(note.path), detail.values)
         lines.append(f"  {_columns(path, column, note_text(note))}")
     return fence(lines, "diff") if lines else ""
+
+
+def _origin_block(plan: Plan, detail: _Detail) -> str:
+    """Who made the differences."""
+    lines = list(origin_lines(plan))
+    told = [f"- {code(line, detail.values * 2)}" for line in lines[: detail.changes]]
+    return "\n".join([*told, *([f"- … and {len(lines) - len(told)} more"] if len(lines) > len(told) else [])])
 
 
 def _columns(path: str, column: int, text: str) -> str:

@@ -101,6 +101,8 @@ def _beneath(plan: Plan, layout: Layout) -> Iterator[Line]:
         yield ((f"{INDENT}renamed from {name(plan.moved_from)}", ""),)
     if plan.action not in (Action.CREATE, Action.DELETE) or layout.verbose:
         yield from change_lines(plan.changes, layout.width, column)
+    for told in origin_lines(plan):
+        yield from wrapped(told, INDENT, layout.width, "notice")
     if plan.writes and plan.update_all_source_versions:
         yield ((f"{INDENT}every source is taken at its newest commit or image", ""),)
     if not is_quiet(plan) or layout.verbose:
@@ -132,6 +134,21 @@ def change_lines(changes: Sequence[Change], width: int, column: int, indent: str
             else:
                 yield ((indent + told.label, ""),)
                 yield ((f"{indent}    ", ""), (text, tone))
+
+
+def origin_lines(plan: Plan) -> Iterator[str]:
+    """Who made the differences: one sentence where it is the same for all, else one for each that differ in it."""
+    if plan.attribution is None:
+        return
+    groups: dict[str, list[str]] = {}
+    for one in plan.attribution.changes:
+        groups.setdefault(one.text, []).append("/".join(one.path))
+    if len(groups) < 2:
+        yield next(iter(groups), plan.attribution.text)
+        return
+    for text, paths in groups.items():
+        more = f" and {len(paths) - _MANY_NOTES} more" if len(paths) > _MANY_NOTES else ""
+        yield f"{', '.join(paths[:_MANY_NOTES])}{more}: {text}"
 
 
 def path_column(plan: Plan) -> int:

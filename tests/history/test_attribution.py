@@ -12,10 +12,11 @@ import yaml
 from reconciler.desired.history import FileHistory, History, plain_specs
 from reconciler.live.models import Deployment
 from reconciler.plan.align import align
-from reconciler.plan.attribution import AppAttribution, age, attribute
+from reconciler.plan.attribution import age, attribute
 from reconciler.plan.canonical import canonical
 from reconciler.plan.diff import diff
 from reconciler.plan.evidence import SpecHistory, identity_path, spec_history
+from reconciler.plan.model import AppAttribution
 from tests.history.repository import Repository
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

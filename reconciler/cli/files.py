@@ -1,0 +1,65 @@
+"""`reconcile fmt`: spec files in the one way they are written."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from reconciler.cli.console import redacted
+from reconciler.cli.exits import Exit
+from reconciler.findings import Finding, ranked
+
+
+def fmt(
+    *paths: Annotated[Path, Parameter(help="files and folders of app specs; specs/ when left out")],
+    check: Annotated[bool, Parameter(help="write nothing: exit 2 if a file would change")] = False,
+) -> int:
+    """Write spec files in one way: order of fields, indentation, quotes. Comments stay, and the meaning never changes.
+
+    JSON files, and text that is not valid YAML, are left as they are; the latter is told, with exit 3.
+    """
+    from reconciler.desired.load import find_specs
+
+    findings: list[Finding] = []
+    files = find_specs(paths or (Path("specs"),), findings)
+    changed = [file for file in files if _formatted(file, findings, write=not check)]
+    for file in changed:
+        print(f"{'would change' if check else 'formatted'} {file}")
+    if findings:
+        from reconciler.views import text
+
+        print(redacted(text.findings(ranked(findings))), file=sys.stderr)
+    same = len(files) - len(changed)
+    print(f"{len(changed)} {'to format' if check else 'formatted'}, {same} as they should be")
+    if any(finding.is_error for finding in findings):
+        return Exit.INVALID
+    return Exit.DIFFERENCES if check and changed else Exit.OK
+
+
+def _formatted(file: Path, findings: list[Finding], *, write: bool) -> bool:
+    """Whether a file is not yet written as it should be; what is wrong with it goes to the findings."""
+    from reconciler.appspec.shape import SPEC
+    from reconciler.desired.export import rewrite
+    from reconciler.desired.formatting import format_text
+    from reconciler.desired.load import WRAPPER
+    from reconciler.documents import parse, read_text
+    from reconciler.errors import InvalidInput
+
+    try:
+        text = read_text(file, str(file))
+    except InvalidInput as error:
+        findings += error.findings
+        return False
+    _, problems = parse(text, str(file), shape=SPEC, wrapper=WRAPPER)
+    if wrong := [finding for finding in problems if finding.is_error]:
+        findings += wrong
+        return False
+    formatted = format_text(text)
+    if formatted == text:
+        return False
+    if write:
+        rewrite(file, formatted)
+    return True

@@ -1,0 +1,152 @@
+"""Which live apps may be deleted because their spec was removed from Git. Fails closed.
+
+An app qualifies if the history of the folders of specs shows its spec, no file of the repository holds it any more, and
+the live spec is one that stood there. Everything else is left alone; a history with gaps prunes nothing at all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconciler.config import Config
+from reconciler.desired.history import SPEC_SUFFIXES, History, RemovedSpec
+from reconciler.documents import read_text
+from reconciler.errors import InvalidInput, PlanMismatch
+from reconciler.findings import Finding, Severity
+from reconciler.inquiry import PlannedApp
+from reconciler.plan import cost
+from reconciler.plan.compare import compare, live_digest
+from reconciler.plan.model import Action, Cost, Plan, SyncStatus
+from reconciler.plan.past import ago
+
+if TYPE_CHECKING:
+    from reconciler.live.models import LiveApp
+
+Read = Callable[[str, str], Sequence[tuple[str, Mapping[str, Any]]]]
+
+MOST_COMMITS = 50_000
+"""Commits that are read at most; in a longer history nothing is pruned."""
+
+_NOT_WALKED = ("node_modules", "vendor")
+"""Folders of other people's files."""
+
+
+@dataclass(frozen=True)
+class Removed:
+    """The specs that Git had and has no more, by app name."""
+
+    specs: Mapping[str, RemovedSpec]
+
+    @classmethod
+    def read(cls, paths: Sequence[Path], known: Collection[str], read: Read) -> Removed:
+        """What the history of files and folders of specs shows; ``known`` are the apps that Git has now.
+
+        ``read`` takes the text of a spec file apart.
+
+        Raises:
+            PlanMismatch: the history has gaps, so that nobody can say what was there.
+        """
+        found: dict[str, RemovedSpec] = {}
+        for path in paths:
+            with _opened(path) as history:
+                removed = history.removed_specs(path, known, read=read, limit=MOST_COMMITS)
+                if removed.gap:
+                    raise _refusal(removed.gap)
+                gone = {spec.name: spec for spec in removed.specs}
+                if gone:
+                    still = set(_standing(history, gone, read))
+                    found |= {name: spec for name, spec in gone.items() if name not in still}
+        return cls(found)
+
+    def judge(
+        self, strangers: Sequence[LiveApp], config: Config, now: datetime
+    ) -> tuple[tuple[PlannedApp, ...], tuple[Finding, ...]]:
+        """The plans to delete those of the live apps without a spec that qualify, and why others do not."""
+        plans: list[PlannedApp] = []
+        notes: list[Finding] = []
+        for live in strangers:
+            spec = self.specs.get(live.name)
+            if spec is None:
+                continue
+            policy = config.policy(live.name)
+            if any(compare(version.spec, live, policy).spec_agrees for version in spec.versions):
+                plans.append(PlannedApp(_deletion(live, spec, now), policy, live=live))
+            else:
+                notes.append(_changed_since(live, spec))
+        return tuple(plans), tuple(notes)
+
+
+def _opened(path: Path) -> History:
+    history = History.open(path)
+    if history is None:
+        raise _refusal("the specs are in no Git repository")
+    return history
+
+
+def _refusal(why: str) -> PlanMismatch:
+    return PlanMismatch(
+        f"--prune deletes nothing: which specs were removed cannot be told, {why}",
+        hint="fetch the whole history (git fetch --unshallow; actions/checkout with fetch-depth: 0)",
+    )
+
+
+def _standing(history: History, names: Collection[str], read: Read) -> Iterator[str]:
+    """Which of the apps some file of the repository still holds: in the last commit, or as the files stand now."""
+    for file, text in history.texts():
+        yield from _named(text, file, names, read)
+    for root, folders, files in os.walk(history.root):
+        folders[:] = [name for name in folders if name != ".git" and name not in _NOT_WALKED]
+        for path in (Path(root, name) for name in files if name.endswith(SPEC_SUFFIXES)):
+            try:
+                text = read_text(path, str(path))
+            except InvalidInput:  # not text that anybody could read a spec from
+                continue
+            yield from _named(text, str(path), names, read)
+
+
+def _named(text: str, file: str, names: Collection[str], read: Read) -> Iterator[str]:
+    """The apps that a text holds; one that could hold none of them is not taken apart."""
+    if "${" in text or any(name in text for name in names):
+        yield from (name for name, _ in read(text, file) if name in names)
+
+
+def _deletion(live: LiveApp, spec: RemovedSpec, now: datetime) -> Plan:
+    last = spec.last
+    reason = f"its spec {last.file} was removed from Git after {last.commit[:7]} ({last.author}, {ago(last.when, now)})"
+    plan = Plan(
+        live.name,
+        SyncStatus.OUT_OF_SYNC,
+        Action.DELETE,
+        reason=reason,
+        app_id=live.id,
+        file=last.file,
+        cost=_saved(live),
+        live_digest=live_digest(live),
+    )
+    if live.pinned_deployment is None:
+        return plan
+    why = f"{reason}, but somebody pinned the app to a rollback"
+    return replace(plan, status=SyncStatus.BLOCKED, action=Action.REFUSE, reason=why)
+
+
+def _saved(live: LiveApp) -> Cost:
+    """What the app costs so far."""
+    from reconciler.plan.canonical import canonical
+
+    before = cost.unchanged(canonical(live.spec))
+    return Cost(before.before, 0.0, before.estimated)
+
+
+def _changed_since(live: LiveApp, spec: RemovedSpec) -> Finding:
+    return Finding(
+        Severity.WARNING,
+        "not-pruned",
+        f"the spec of {live.name} was removed from Git after {spec.last.commit[:7]}, but the app is not what any "
+        "version of it said: it is left alone",
+        f"somebody changed the app: look at it (reconcile status {live.name}) before you delete it by hand",
+    )
