@@ -2,42 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from reconciler.sandbox import Fault, Sandbox, Settings, Speed
-from reconciler.sandbox.server import make_server
+from reconciler.sandbox import Fault, Settings, Speed
 from tests.sandbox.lab import web
+from tests.sandbox.serving import Served, serving
 
 
 @pytest.fixture
-def box() -> Iterator[Sandbox]:
-    box = Sandbox(settings=Settings(speed=Speed.instant()), base_url=None)
-    yield box
-    box.close()
+def served() -> Iterator[Served]:
+    with serving(Settings(speed=Speed.instant())) as served:
+        yield served
 
 
 @pytest.fixture
-def client(box: Sandbox) -> Iterator[httpx.Client]:
-    listening, urls = threading.Event(), []
-
-    def ready(url: str) -> None:
-        urls.append(url)
-        listening.set()
-
-    server = make_server(box, "127.0.0.1", 0, ready)
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
-    thread.start()
-    assert listening.wait(10)
-    with httpx.Client(base_url=urls[0], headers={"authorization": "Bearer t"}) as client:
+def client(served: Served) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=served.url, headers={"authorization": "Bearer t"}) as client:
         yield client
-    server.should_exit = True
-    thread.join(10)
-    assert not thread.is_alive()
 
 
 def test_links_begin_with_the_address_of_the_server(client: httpx.Client) -> None:
@@ -48,9 +32,9 @@ def test_links_begin_with_the_address_of_the_server(client: httpx.Client) -> Non
     assert client.get(page["apps"][0]["live_url"]).status_code == 200
 
 
-def test_a_broken_connection_is_really_broken(box: Sandbox, client: httpx.Client) -> None:
+def test_a_broken_connection_is_really_broken(served: Served, client: httpx.Client) -> None:
     for kind, total in (("reset_before", 0), ("reset_after", 1)):
-        box.fault(Fault(kind))
+        served.box.fault(Fault(kind))
         with pytest.raises(httpx.TransportError):
             client.post("/v2/apps", json={"spec": web()})
         assert client.get("/v2/apps").json()["meta"]["total"] == total

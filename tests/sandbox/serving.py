@@ -1,0 +1,49 @@
+"""A sandbox that is really served, on a free port of the loopback, by a thread of this process."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from reconciler.sandbox import Sandbox, Settings, Speed
+from reconciler.sandbox.server import make_server
+
+
+@dataclass(frozen=True)
+class Served:
+    """Where it is reached, and its controls; ``sleep`` lets its time pass at once."""
+
+    url: str
+    box: Sandbox
+
+    def sleep(self, seconds: float) -> None:
+        self.box.advance(seconds)
+
+
+def realistic() -> Settings:
+    return Settings(speed=Speed.realistic(), seed=1)
+
+
+@contextmanager
+def serving(settings: Settings | None = None) -> Iterator[Served]:
+    box = Sandbox(settings=settings or realistic(), base_url=None)
+    listening, urls = threading.Event(), []
+
+    def ready(url: str) -> None:
+        urls.append(url)
+        listening.set()
+
+    server = make_server(box, "127.0.0.1", 0, ready)
+    thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
+    thread.start()
+    try:
+        assert listening.wait(10)
+        yield Served(urls[0], box)
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        box.close()
+    assert not thread.is_alive()
