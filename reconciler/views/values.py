@@ -128,21 +128,43 @@ def change_text(change: Change, width: int) -> str:
 
 
 def _pair(before: Any, after: Any, width: int) -> tuple[str, str]:
-    """Two values side by side, so that one sees where they differ even when both are long."""
+    """Two values side by side, so that one sees where they differ, even when both are long."""
     old, new = bare(before), bare(after)
     if old == new:
         return _typed(before, width // 2), _typed(after, width // 2)
-    half = max(width // 2, 24)
     if len(old) + len(new) <= width:
         first, second = shown(before, width), shown(after, width)
-        if len(first) + len(second) <= width:
+        if len(first) + len(second) <= width and first != second:
             return first, second
+    first, second = _around_difference(old, new, width)
+    if first != second:
+        return first, second
+    # A line break and a backslash before an n are spelled alike; JSON tells them apart.
+    return _around_difference(json.dumps(old, ensure_ascii=False), json.dumps(new, ensure_ascii=False), width)
+
+
+def _around_difference(old: str, new: str, width: int) -> tuple[str, str]:
+    """Two texts from shortly before they begin to differ, or from their beginnings where that is near."""
+    half = max(width // 2, 24)
     same = _common_prefix(old, new)
-    if same <= half // 2:
-        return shown(before, half), shown(after, half)
-    context = max(half // 4, half - 2 - max(len(old), len(new)) + same)
+    if same <= half // 2 and len(inert(old[:same])) <= half // 2:
+        return _from(old, 0, same, half), _from(new, 0, same, half)
+    rest = max(len(inert(text[same : same + half])) for text in (old, new))
+    context = max(half - 1 - rest, 4)
     start = max(same - context, 0)
-    return "…" + shortened(old[start:], half - 1), "…" + shortened(new[start:], half - 1)
+    while len(inert(old[start:same])) > context:
+        start += 1
+    return "…" + _from(old, start, same, half - 1), "…" + _from(new, start, same, half - 1)
+
+
+def _from(text: str, start: int, until: int, width: int) -> str:
+    """The text from ``start``, shortened, but never before it has shown what stands at ``until``."""
+    rest = text[start:]
+    if len(rest) <= width and len(safe := inert(rest)) <= width:
+        return safe
+    tail = f"… ({len(text):,} characters)"
+    needed = len(inert(text[start : until + 1]))
+    return _cut(rest, max(width - len(tail), needed)) + tail
 
 
 def _typed(value: Any, width: int) -> str:

@@ -5,7 +5,18 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from reconciler.findings import Finding, Location, Severity
-from reconciler.plan.model import Action, Change, ChangeKind, Cost, Note, Plan, PlanReport, SyncStatus
+from reconciler.plan.model import (
+    Action,
+    AppAttribution,
+    Attribution,
+    Change,
+    ChangeKind,
+    Cost,
+    Note,
+    Plan,
+    PlanReport,
+    SyncStatus,
+)
 from reconciler.rollout.model import (
     Decision,
     DeploymentRecord,
@@ -250,7 +261,10 @@ FRAGMENTS = (
 )
 
 _noise = st.lists(st.one_of(st.sampled_from(FRAGMENTS), st.text(max_size=8)), max_size=5).map("".join)
-hostile = st.tuples(_noise, _noise).map(lambda pair: pair[0] + MARK + pair[1])
+hostile = st.one_of(
+    st.tuples(_noise, _noise).map(lambda pair: pair[0] + MARK + pair[1]),
+    st.sampled_from(FRAGMENTS),
+)
 _values = st.one_of(
     hostile,
     st.none(),
@@ -279,6 +293,17 @@ _amounts = st.one_of(st.none(), st.floats(0, 1e6))
 _costs = st.builds(Cost, _amounts, _amounts, st.booleans())
 _changes = st.builds(Change, _paths, st.sampled_from(ChangeKind), _values, _values, st.booleans())
 _notes = st.builds(Note, _paths, st.one_of(st.sampled_from(["kept", "ignored", "rotated"]), hostile), hostile)
+_origins = st.sampled_from(["git_ahead", "live_edit", "both", "unknown"])
+_moments = st.one_of(st.none(), st.datetimes())
+_attributions = st.builds(
+    AppAttribution,
+    hostile,
+    _origins,
+    hostile,
+    st.lists(
+        st.builds(Attribution, _paths, _origins, hostile, hostile, hostile, _moments, hostile, hostile), max_size=3
+    ).map(tuple),
+)
 _plans = st.builds(
     Plan,
     hostile,
@@ -295,6 +320,7 @@ _plans = st.builds(
     moved_from=st.one_of(st.just(""), hostile),
     override=st.one_of(st.just(""), hostile),
     resume_rollback=st.booleans(),
+    attribution=st.one_of(st.none(), _attributions),
 )
 hostile_findings = _findings
 hostile_plans = st.builds(

@@ -15,7 +15,8 @@ from reconciler.views import annotations, machine, markdown, sarif, text
 from tests.views import samples
 
 _BLOCKS = {"heading_open", "heading_close", "paragraph_open", "paragraph_close", "inline", "fence", "html_block"}
-_INLINE = {"text", "strong_open", "strong_close", "code_inline", "link_open", "link_close"}
+_BLOCKS |= {"bullet_list_open", "bullet_list_close", "list_item_open", "list_item_close"}
+_INLINE = {"text", "softbreak", "strong_open", "strong_close", "code_inline", "link_open", "link_close"}
 _OUR_HTML = re.compile(r"(<details( open)?>\n<summary>\S+ <code>(?P<name>[^<>]*)</code>[^<>]*</summary>|</details>)\n?")
 _PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 

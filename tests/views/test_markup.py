@@ -1,0 +1,70 @@
+"""The pieces of markdown that everything foreign stands in."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from reconciler.views import markup
+from reconciler.views.values import inert
+
+_PARSER = MarkdownIt("commonmark")
+_ticks = st.text(alphabet="` a\n~", max_size=12)
+
+
+@given(st.lists(_ticks, min_size=1, max_size=4))
+def test_no_line_closes_the_fence_around_it(lines):
+    tokens = _PARSER.parse(f"{markup.fence(lines)}\n\nafter")
+    assert [token.type for token in tokens] == ["fence", "paragraph_open", "inline", "paragraph_close"]
+    assert tokens[0].content.split("\n")[:-1] == [inert(line) for line in lines]
+
+
+@given(_ticks)
+def test_a_code_span_holds_its_whole_text(text):
+    paragraph = _PARSER.parse(f"a {markup.code(text)} b")[1]
+    assert [child.type for child in paragraph.children] == ["text", "code_inline", "text"]
+    assert paragraph.children[1].content.strip(" ") == inert(text).strip(" ")
+
+
+@pytest.mark.parametrize(
+    ("address", "linked"),
+    [
+        ("https://github.com/o/r/actions/runs/1?attempt=2#summary", True),
+        ("http://github.com/o/r", False),
+        ("https://github.com/o r", False),
+        ("https://github.com/>[x](https://evil.example)", False),
+        ("javascript:alert(1)", False),
+        ("https://user@evil.example/", False),
+        ("", False),
+    ],
+)
+def test_only_plain_https_addresses_become_links(address, linked):
+    assert markup.link("here", address) == (f"[here](<{address}>)" if linked else "here")
+
+
+@pytest.mark.parametrize(
+    ("address", "console"),
+    [
+        ("https://cloud.digitalocean.com/apps/1/deployments/2", True),
+        ("https://cloud.digitalocean.com.evil.example/", False),
+        ("https://cloud.digitalocean.com:443@evil.example/", False),
+        ("https://logs.example.com/", False),
+    ],
+)
+def test_only_the_control_panel_is_worth_a_click(address, console):
+    assert markup.is_console(address) is console
+
+
+def test_a_signature_in_a_link_is_not_repeated():
+    assert markup.without_query("https://logs.example.com/a.log?X-Sig=abc") == "https://logs.example.com/a.log?…"
+    assert markup.without_query("https://logs.example.com/a.log") == "https://logs.example.com/a.log"
+
+
+def test_the_first_text_that_fits_is_taken():
+    assert markup.fitted([lambda: "äöü" * 9, lambda: "äöü", lambda: "-"], 6) == "äöü"
+
+
+def test_when_nothing_fits_the_last_text_is_cut_between_characters():
+    cut = markup.fitted([lambda: "ä" * 40], 10)
+    assert cut == "äää…"
+    assert len(cut.encode()) <= 10

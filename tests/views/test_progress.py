@@ -1,0 +1,77 @@
+"""Live progress: pure rows first, then rich."""
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from reconciler.rollout.model import Event, OutcomeKind
+from reconciler.views.progress import Progress, bar, rows, tracks, visible
+from tests.views import samples
+
+EVENTS = (
+    Event(0.5, "web", "sending the update"),
+    Event(1.0, "api", "sending the update"),
+    Event(2.0, "web", "build started", "BUILDING", 1, 6),
+    Event(41.0, "web", "", "PENDING_DEPLOY", 4, 6),
+    Event(60.0, "api", "healthy for 30s", "ACTIVE", 6, 6, OutcomeKind.APPLIED),
+)
+
+
+def test_a_row_says_how_far_an_app_is():
+    web, api = rows(tracks(EVENTS).values(), now=72.5)
+    assert (web.app, web.symbol, web.phase, web.bar, web.elapsed, web.text) == (
+        "web", "▸", "pending deploy", "━━━━━━━━──── 4/6", "1m 12s", "build started",
+    )  # fmt: skip
+    assert (api.app, api.symbol, api.phase, api.bar, api.elapsed) == ("api", "✓", "applied", "", "59s")
+    assert web.running
+    assert not api.running
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "drawn"),
+    [
+        (0, 0, ""),
+        (0, 4, "──────────── 0/4"),
+        (4, 4, "━━━━━━━━━━━━ 4/4"),
+        (9, 4, "━━━━━━━━━━━━ 4/4"),
+        (-1, 4, "──────────── 0/4"),
+    ],
+)
+def test_a_bar_never_overflows(done, total, drawn):
+    assert bar(done, total) == drawn
+
+
+@given(st.integers(0, 60), st.integers(0, 60), st.integers(1, 30))
+def test_what_is_shown_fits_the_screen_and_nothing_is_forgotten(running, finished, height):
+    events = [Event(0, f"run-{n}", "x", "BUILDING") for n in range(running)]
+    events += [Event(0, f"end-{n}", "x", outcome=OutcomeKind.APPLIED) for n in range(finished)]
+    everything = rows(tracks(events).values(), now=1)
+    shown, more = visible(everything, height)
+    assert len(shown) + bool(more) <= max(height, 2)
+    hidden = len(everything) - len(shown)
+    assert more.startswith(f"and {hidden} more app") if hidden else more == ""
+    if hidden and any(not row.running for row in shown):
+        assert sum(row.running for row in shown) == running
+
+
+@given(samples.hostile, samples.hostile, samples.hostile)
+def test_hostile_events_make_printable_rows(app, text, phase):
+    (row,) = rows(tracks([Event(0, app, text, phase, 1, 2)]).values(), now=1)
+    assert (row.symbol + row.app + row.phase + row.bar + row.elapsed + row.text).isprintable()
+
+
+def test_the_table_shows_every_app_and_stays_on_the_screen():
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=True, width=100, height=24, color_system=None)
+    with Progress(console, lambda: 72.5) as progress:
+        for event in EVENTS:
+            progress(event)
+        progress(Event(70.0, "[red]x[/red]", "[bold]markup[/bold] is not read"))
+    last = output.getvalue().rsplit("\x1b[2K", 1)[-1] if "\x1b[2K" in output.getvalue() else output.getvalue()
+    assert "[bold]markup[/bold] is not read" in last
+    assert "━━━━━━━━──── 4/6" in output.getvalue()
+    assert "✓" in output.getvalue()
+    assert output.getvalue().endswith("\x1b[?25h")
