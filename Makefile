@@ -36,10 +36,7 @@ lint: $(VENV)/dev ## ruff, mypy --strict, import-linter, action and workflow che
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions action.yml
-	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml docs/workflows/*.yml
-	$(BIN)/zizmor --offline --quiet --config .github/zizmor.yml .github/workflows docs/workflows action.yml
-	$(BIN)/hadolint Dockerfile
+	bash checks/workflows.sh $(BIN)
 
 format: $(VENV)/dev ## format the code
 	$(BIN)/ruff check --fix-only --quiet $(SOURCES)

@@ -21,6 +21,7 @@ MANY_QUIET = 20
 
 _COST_EDGE = 72
 _PATH_COLUMN = 48
+_PATH_WIDTH = 300
 _NAME_COLUMN = 32
 _MANY_NOTES = 3
 _NAMING = ("name", "key", "domain", "rule")
@@ -154,7 +155,7 @@ def origin_lines(plan: Plan) -> Iterator[str]:
 def path_column(plan: Plan) -> int:
     """The columns that the app's paths take, with the gap that follows them."""
     labels = [told.label for change in plan.changes for told in parts_of(change)]
-    labels += [inert("/".join(note.path)) for note in plan.notes]
+    labels += [_label(note.path) for note in plan.notes]
     return min(max(map(cells, labels), default=0), _PATH_COLUMN) + 3
 
 
@@ -183,15 +184,20 @@ def parts_of(change: Change) -> Iterator[Told]:
     change = opaque(change)
     leaves = _values_within(change)
     if not leaves:
-        yield Told(inert(change.human_path), change)
+        yield Told(_label(change.path), change)
         return
     if len(leaves) > 1 or leaves[0][0] != change.path:
-        yield Told(inert(change.human_path), change, whole=True)
+        yield Told(_label(change.path), change, whole=True)
     depth = len(change.path)
     for path, value in leaves:
         leaf = replace(change, path=path, before=value, after=value)
-        label = inert("/".join(path[depth:]))
-        yield Told(f"  {label}" if label else inert(change.human_path), leaf)
+        label = _label(path[depth:])
+        yield Told(f"  {label}" if label else _label(change.path), leaf)
+
+
+def _label(path: Sequence[str]) -> str:
+    """A path for people; a field that nobody knows may have a name of any length."""
+    return shortened("/".join(path), _PATH_WIDTH)
 
 
 def _values_within(change: Change) -> list[tuple[tuple[str, ...], Any]]:
@@ -232,7 +238,7 @@ def _note_lines(notes: Sequence[Note], layout: Layout, column: int) -> Iterator[
             yield ((f"{INDENT}{count(len(group), 'value')}: {text}", "quiet"),)
             continue
         for note in group:
-            path = inert("/".join(note.path))
+            path = _label(note.path)
             yield ((f"{INDENT}{padded(path, column)}{'' if cells(path) < column else '  '}{text}", "quiet"),)
 
 

@@ -360,15 +360,16 @@ HOSTILE = [
     "![img](https://evil.example/x.png)",
     "<!-- reconcile:comment key=stolen -->",
     "x" * 70_000,
+    "`\x00\u202e</details>@everyone\n::error::" * 2_000,
 ]
 
 
 def hostile_plan(number: int) -> Plan:
     changes = tuple(
-        Change(("services", "web", "envs", f"KEY{index}", "value"), ChangeKind.CHANGED, "before", value)
-        for index, value in enumerate(HOSTILE if number % 100 == 0 else HOSTILE[:-1])
+        Change(("services", HOSTILE[index - 2], "envs", f"KEY{index}", "value"), ChangeKind.CHANGED, "before", value)
+        for index, value in enumerate(HOSTILE)
     )
-    name = f"app-{number}"
+    name = HOSTILE[number // 50] if number % 50 == 49 else f"app-{number}"
     return Plan(name, SyncStatus.OUT_OF_SYNC, Action.UPDATE, changes=changes, reason=HOSTILE[1], cost=Cost(5.0, 12.0))
 
 
