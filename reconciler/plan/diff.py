@@ -37,7 +37,7 @@ def diff(before: Tree, after: Tree) -> tuple[Change, ...]:
     prepared = _Prepared()
     first, second = prepared.pair(SPEC, before, after, ())
     changes = [*prepared.reordered, *(_told(found, before, after) for found in _found(first, second))]
-    return tuple(sorted(changes, key=lambda change: _place(change.path)))
+    return tuple(sorted(changes, key=lambda change: _place(change.path, prepared.orders)))
 
 
 def _found(first: Tree, second: Tree) -> Iterator[Path]:
@@ -86,10 +86,11 @@ def _label(item: Any) -> str:
 
 @dataclass(slots=True)
 class _Prepared:
-    """The trees as nested dicts of numbers, and the new orders found on the way."""
+    """The trees as nested dicts of numbers, and what is found on the way: new orders, and the order of labels."""
 
     numbers: dict[Any, int] = field(default_factory=dict)
     reordered: list[Change] = field(default_factory=list)
+    orders: dict[Path, list[str]] = field(default_factory=dict)
 
     def pair(self, shape: Shape | None, before: Any, after: Any, path: Path) -> tuple[Any, Any]:
         """Both sides of one place; where leaving out means being empty, the side that is left out is empty."""
@@ -121,6 +122,7 @@ class _Prepared:
     def _ordered(self, shape: Listing, before: Tree, after: Tree, path: Path) -> tuple[Tree, Tree]:
         kept = [label for label in before if label in after]
         new = [label for label in after if label not in before]
+        self.orders[path] = [*after, *before]
         if [*kept, *new] != list(after):
             self.reordered.append(Change(path, ChangeKind.REORDERED, list(before), list(after)))
         return self._members(shape, before, after, path)
@@ -197,17 +199,18 @@ def _shown_default(path: Path) -> Any:
     return default
 
 
-def _place(path: Path) -> tuple[tuple[int, str], ...]:
-    """What to sort by: fields as the spec lists them, unknown ones after them, names by alphabet."""
+def _place(path: Path, orders: Mapping[Path, list[str]]) -> tuple[tuple[int, str], ...]:
+    """What to sort by: fields as the spec lists them, unknown ones after them, names by alphabet, lists in order."""
     out: list[tuple[int, str]] = []
     shape: Shape | None = SPEC
-    for part in path:
+    for depth, part in enumerate(path):
         if isinstance(shape, Record):
             names = list(shape.fields)
             spec = shape.fields.get(part)
             out.append((names.index(part) if spec else len(names), part))
             shape = spec.shape if spec else None
         else:
-            out.append((0, part))
+            order = orders.get(path[:depth])
+            out.append((order.index(part) if order else 0, part))
             shape = shape.item if isinstance(shape, Listing) else None
     return tuple(out)

@@ -176,15 +176,7 @@ def _component(kind: str, item: Spec) -> None:
         del item[name]
     if not sources:
         item["github"] = {"repo": "acme/web", "branch": "main"}
-    if image := item.get("image"):
-        image.update({key: value for key, value in _image().items() if key in ("registry_type", "repository")})
-        if "deploy_on_push" in image and "digest" not in image:
-            image["registry_type"] = "DOCR"
-            image.pop("registry", None)
-            image.pop("registry_credentials", None)
-        elif "digest" in image:
-            image.pop("tag", None)
-            image.pop("deploy_on_push", None)
+    _image_source(item.get("image"))
     if "autoscaling" in item:
         item.pop("instance_count", None)
         scaling = item["autoscaling"]
@@ -199,6 +191,19 @@ def _component(kind: str, item: Spec) -> None:
     item["log_destinations"] = [_log_destination(log) for log in item.get("log_destinations", [])]
     if not item["log_destinations"]:
         del item["log_destinations"]
+
+
+def _image_source(image: Spec | None) -> None:
+    if image is None:
+        return
+    image.update({key: value for key, value in _image().items() if key in ("registry_type", "repository")})
+    if "digest" in image:
+        image.pop("tag", None)
+        image.pop("deploy_on_push", None)
+    elif "deploy_on_push" in image:
+        image["registry_type"] = "DOCR"
+        image.pop("registry", None)
+        image.pop("registry_credentials", None)
 
 
 def _job(item: Spec) -> None:
