@@ -188,7 +188,7 @@ def judge(evidence: Evidence, rules: Rules, expected: tuple[str, ...]) -> Verdic
     if grade is Grade.GOOD and stretch >= rules.soak:
         return Verdict(Judgement.HEALTHY, f"healthy for {rules.soak:g} s")
     if grade is Grade.BAD and stretch >= rules.tolerance:
-        return Verdict(Judgement.UNHEALTHY, f"{worst(evidence).reason}, for {stretch:g} s")
+        return Verdict(Judgement.UNHEALTHY, f"{worst(evidence).reason}, for {stretch:.0f} s")
     budget = rules.health + (rules.soak + UNCONFIRMED if grade is Grade.GOOD else 0.0)
     if evidence.age < budget:
         return Verdict(Judgement.WAITING, worst(evidence).reason)

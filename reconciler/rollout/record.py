@@ -175,7 +175,7 @@ class Recorder:
         outcome = replace(outcome, reason=self._redact(outcome.reason))
         self._decisions.append(Decision(self.at, "Finish", outcome.reason or outcome.kind.value))
         phase = self._shown[0]
-        text = f"{outcome.kind.value.replace('_', ' ')}: {outcome.reason}" if outcome.reason else outcome.kind.value
+        text = outcome.reason or outcome.kind.value
         self._on_event(Event(self._since_run(), self.plan.app, text, phase, outcome=outcome.kind))
         return RolloutRecord(
             app=self.plan.app,

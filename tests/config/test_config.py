@@ -1,0 +1,41 @@
+import pytest
+from pydantic import ValidationError
+
+from reconciler.config import Config, Probe, parse_duration
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("5m", 300), ("1h30m", 5400), ("2d", 172800), (45, 45), ("0.5h", 1800)]
+)
+def test_durations_are_read_as_people_write_them(text, seconds):
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "5 minutes", "5m later", True, None, "-5m"])
+def test_what_is_no_duration_is_refused_with_an_example(text):
+    with pytest.raises(ValueError, match="write 90s, 5m or 1h30m"):
+        parse_duration(text)
+
+
+def test_an_apps_own_policy_overrides_the_defaults_field_by_field():
+    config = Config.model_validate(
+        {
+            "defaults": {"timeouts": {"build": "10m", "deploy": "2m"}, "health": {"soak": "1m"}, "ignore": ["/region"]},
+            "apps": {"web": {"timeouts": {"deploy": "9m"}, "ignore": ["/services/api/instance_count"]}},
+        }
+    )
+    assert config.policy("web").timeouts.build == 600
+    assert config.policy("web").timeouts.deploy == 540
+    assert config.policy("web").health.soak == 60
+    assert config.policy("web").ignore == ["/services/api/instance_count"]
+    assert config.policy("other").timeouts.deploy == 120
+
+
+def test_a_variable_may_be_a_name_alone():
+    config = Config.model_validate({"variables": ["KEY", {"name": "TAG", "default": "1.4"}]})
+    assert [(variable.name, variable.default) for variable in config.variables] == [("KEY", None), ("TAG", "1.4")]
+
+
+def test_a_probes_pattern_is_checked_when_the_config_is_read():
+    with pytest.raises(ValidationError, match="is not a regular expression"):
+        Probe(body="(")
