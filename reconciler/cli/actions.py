@@ -204,6 +204,8 @@ def wishes(inputs: Inputs, environ: Mapping[str, str]) -> Wishes:
         rotate=inputs.permissions.rotate,
         allow=inputs.permissions.allow,
         retry=inputs.permissions.retry,
+        prune=inputs.prune,
+        drift=inputs.mode is Mode.DRIFT,
     )
 
 

@@ -70,6 +70,7 @@ class Inputs:
     sarif_file: str = ""
     apps: tuple[str, ...] = ()
     shard: tuple[int, int] = (1, 1)
+    prune: bool = False
     permissions: Permissions = Permissions()
     api_url: str = ""
     sandbox: bool = False
@@ -111,6 +112,7 @@ def parse(environ: Mapping[str, str]) -> Inputs:
         sarif_file=raw(environ, "sarif-file"),
         apps=tuple(word for part in _words(environ, "app") for word in part.split(",") if word),
         shard=_shard(environ),
+        prune=_truth(environ, "prune", otherwise=default.prune),
         permissions=_permissions(environ),
         api_url=raw(environ, "api-url"),
         sandbox=_truth(environ, "sandbox", otherwise=default.sandbox),
