@@ -37,14 +37,22 @@ header p, .when, .none { color: var(--soft); margin: 0 }
 article { border: 1px solid var(--line); border-radius: 8px; padding: .8rem 1rem; margin: 0 0 .8rem }
 .top { display: flex; flex-wrap: wrap; gap: .2rem .8rem; align-items: baseline }
 .top a { margin-left: auto }
-table { border-collapse: collapse; width: 100%; margin-top: .5rem; font-size: .9rem }
+table { border-collapse: collapse; width: 100%; table-layout: fixed; margin-top: .5rem; font-size: .9rem }
+.id { width: 11rem } .phase { width: 10rem } .when { width: 7rem }
 th { text-align: left; font-weight: 500; color: var(--soft) }
 th, td { padding: .2rem .8rem .2rem 0; border-top: 1px solid var(--line); vertical-align: top }
 td:last-child, th:last-child { padding-right: 0 } td { overflow-wrap: anywhere } .phase, .when { white-space: nowrap }
 code { font-size: .85em } .reason { display: block; color: var(--bad) }
+.soft { color: var(--soft) }
 .good { color: var(--good) } .bad { color: var(--bad) } .busy { color: var(--busy) } .odd { color: var(--odd) }
 .badge { border: 1px solid currentColor; border-radius: 999px; padding: 0 .6em; font-size: .85rem; white-space: nowrap }
 nav { display: flex; gap: 1rem }
+@media (max-width: 40rem) {
+  thead { display: none }
+  tr { display: flex; flex-wrap: wrap; column-gap: .8rem; border-top: 1px solid var(--line); padding: .2rem 0 }
+  td, .id, .phase, .when { border: 0; padding: 0; width: auto } .when { margin-left: auto }
+  .cause { order: 1; flex-basis: 100% }
+}
 """
 
 _TONES = {
@@ -91,18 +99,19 @@ def _app(app: SeenApp, now: float, base_url: str) -> str:
     rows = "".join(_deployment(item, now) for item in app.deployments)
     return (
         f'<article id="{escape(app.id)}"><div class="top"><h2>{escape(app.name)}</h2>{_badge(app.status)}{live}</div>'
-        "<table><thead><tr><th>Deployment</th><th>Phase</th><th>Cause</th><th>When</th></tr></thead>"
+        '<table><thead><tr><th class="id">Deployment</th><th class="phase">Phase</th><th>Cause</th>'
+        '<th class="when">When</th></tr></thead>'
         f"<tbody>{rows}</tbody></table></article>"
     )
 
 
 def _deployment(item: SeenDeployment, now: float) -> str:
-    roles = "".join(f" {_badge(role)}" for role in item.roles if role in ("active", "pinned"))
+    roles = "".join(f" {_badge(role)}" for role in item.roles if role == "pinned")
     reason = f'<span class="reason">{escape(item.reason)}</span>' if item.reason else ""
     tone = _TONES.get(item.phase, "busy")
     return (
-        f'<tr><td><code title="{escape(item.id)}">{escape(item.id[:8])}</code>{roles}</td>'
-        f'<td class="phase {tone}">{escape(item.phase)}</td><td>{escape(item.cause)}{reason}</td>'
+        f'<tr><td class="id"><code title="{escape(item.id)}">{escape(item.id[:8])}</code>{roles}</td>'
+        f'<td class="phase {tone}">{escape(item.phase)}</td><td class="cause">{escape(item.cause)}{reason}</td>'
         f'<td class="when" title="{_moment(item.created_at)}">{_ago(now - item.created_at)}</td></tr>'
     )
 
