@@ -150,10 +150,9 @@ def _around_difference(old: str, new: str, width: int) -> tuple[str, str]:
     if same <= half // 2 and len(inert(old[:same])) <= half // 2:
         return _from(old, 0, same, half), _from(new, 0, same, half)
     rest = max(len(inert(text[same : same + half])) for text in (old, new))
-    context = max(half - 1 - rest, 4)
-    start = max(same - context, 0)
-    while len(inert(old[start:same])) > context:
-        start += 1
+    start, room = same, max(half - 1 - rest, 4)
+    while start and (room := room - len(inert(old[start - 1]))) >= 0:
+        start -= 1
     return "…" + _from(old, start, same, half - 1), "…" + _from(new, start, same, half - 1)
 
 
