@@ -23,6 +23,7 @@ from reconciler.sandbox.server import make_server
 from tests.github.runner import Step, input_variables
 from tests.github.test_outputs import read_outputs
 from tests.github.world import REPO, pull_event
+from tests.history.repository import DAY, START, Repository
 from tests.support.fake_github import FakeGitHub
 
 TOKEN = "dop_v1_stage_token"
@@ -34,13 +35,14 @@ class HurriedClock:
 
     def __init__(self, times: float = 60.0) -> None:
         self._times = times
-        self._began = (time.monotonic(), time.time())
+        self._began = time.monotonic()
 
     def monotonic(self) -> float:
-        return (time.monotonic() - self._began[0]) * self._times
+        return (time.monotonic() - self._began) * self._times
 
     def timestamp(self) -> float:
-        return self._began[1] + self.monotonic()
+        """Seconds since 1970, on the day after the commits."""
+        return START + DAY + self.monotonic()
 
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.timestamp(), UTC)
@@ -103,25 +105,25 @@ def serving() -> Iterator[Served]:
 class Stage:
     """A repository on GitHub with its apps on App Platform."""
 
-    folder: Path
+    repository: Repository
+    runner: Path
     served: Served
     run_id: int = 500
     steps: list[Step] = field(default_factory=list)
 
-    def commit(self, **specs: Tree) -> None:
+    def commit(self, author: str = "Ada Byron <ada@example.com>", **specs: Tree) -> None:
         """What the checkout holds from now on: a file for each app."""
-        folder = self.folder / "specs"
-        folder.mkdir(exist_ok=True)
         for name, spec in specs.items():
-            (folder / f"{name}.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+            self.repository.write(f"specs/{name}.yaml", yaml.safe_dump(spec, sort_keys=False))
+        self.repository.commit(0, author=author)
 
     def environ(
         self, event: str, payload: Tree | None, *, sha: str, actor: str = "ada", **given: str
     ) -> dict[str, str]:
         """What GitHub gives to the container of a step, and the files it prepared for it."""
         self.run_id += 1
-        at = self.folder / f".runner-{self.run_id}"
-        at.mkdir()
+        at = self.runner / str(self.run_id)
+        at.mkdir(parents=True)
         (at / "event.json").write_text(json.dumps(payload or {}))
         for name in ("output", "summary"):
             (at / name).touch()
@@ -139,7 +141,7 @@ class Stage:
             "GITHUB_SERVER_URL": "https://github.example",
             "GITHUB_SHA": sha,
             "GITHUB_STEP_SUMMARY": str(at / "summary"),
-            "GITHUB_WORKSPACE": str(self.folder),
+            "GITHUB_WORKSPACE": str(self.repository.root),
         }
 
     def step(

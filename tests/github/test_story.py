@@ -14,6 +14,7 @@ import pytest
 from tests.github.runner import ACTION
 from tests.github.stage import TOKEN, Served, Stage, serving
 from tests.github.world import NEW, OLD, REPO, pull_event
+from tests.history.repository import Repository
 
 MERGED, FIXED = "c" * 40, "d" * 40
 
@@ -33,10 +34,11 @@ def served() -> Iterator[Served]:
 @pytest.fixture
 def checkout(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """Specs of two apps that nobody applied yet."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "reconcile.yaml").write_text("defaults: {health: {soak: 2s, tolerance: 4s}}\n")
+    repository = Repository(tmp_path / "checkout")
+    repository.write("reconcile.yaml", "defaults: {health: {soak: 2s, tolerance: 4s}}\n")
+    monkeypatch.chdir(repository.root)
     served.reset()
-    stage = Stage(tmp_path, served)
+    stage = Stage(repository, tmp_path / "runner", served)
     stage.commit(shop=service("shop", "1"), desk=service("desk", "1"))
     yield stage
     # Whatever happens, no token leaves: the first line masks it.
@@ -81,6 +83,7 @@ def test_opened_pushed_again_merged_drifted_and_fixed_is_one_comment_one_closed_
     assert (step.exit_code, step.outputs["drift"], step.outputs["exit-code"]) == (0, "true", "2")
     assert (stage.issue()["state"], stage.issue()["title"]) == ("open", "Drift in production")
     assert "DEBUG" in stage.issue()["body"]
+    assert "changed live by deployment" in stage.issue()["body"]
     stage.step("schedule", mode="drift", environment="production")
     assert "seen 2 times in a row" in stage.issue()["body"]
 
@@ -206,12 +209,12 @@ def test_a_link_out_of_the_checkout_is_not_followed(
     checkout: Stage, tmp_path_factory: pytest.TempPathFactory, name: str, target: str
 ) -> None:
     outside = tmp_path_factory.mktemp("outside")
-    for file in (outside / "other.yaml", checkout.folder / ".git/config"):
+    for file in (outside / "other.yaml", checkout.repository.root / ".git/config"):
         file.parent.mkdir(exist_ok=True)
         file.write_text("extraheader: AUTHORIZATION\n")
     Path("policies").mkdir()
     Path(name).unlink(missing_ok=True)
-    Path(name).symlink_to(target.format(outside=outside, checkout=checkout.folder))
+    Path(name).symlink_to(target.format(outside=outside, checkout=checkout.repository.root))
     step = checkout.step("pull_request", pull_event(), token="", mode="validate")
     assert step.exit_code == 3
     assert f"{name}: error: this leads to a file outside of the checkout" in "\n".join(step.log)
@@ -230,7 +233,7 @@ def command(stage: Stage, environ: dict[str, str]) -> Any:
     done = subprocess.run(
         [sys.executable, "-m", "reconciler", *ACTION["runs"]["args"]],
         env={"PATH": "/usr/bin:/bin", **environ},
-        cwd=stage.folder,
+        cwd=stage.repository.root,
         capture_output=True,
         text=True,
         check=False,
