@@ -117,7 +117,7 @@ def _opaque(value: Any) -> Any:
 
 
 def _spelled(kind: str) -> Convert:
-    return lambda value: canonical_spelling(kind, value)
+    return lambda value: canonical_spelling(kind, value) if value else value
 
 
 def _scalar(field: Field, shape: Scalar) -> Convert | None:

@@ -6,9 +6,12 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
+import yaml
 from hypothesis import strategies as st
 
 from reconciler.config import Policy
+from reconciler.desired.model import DesiredApp
+from reconciler.documents import Document
 from reconciler.live.models import LiveApp
 from reconciler.plan.align import Secrets
 from reconciler.plan.canonical import canonical
@@ -68,3 +71,34 @@ def sent(
 def same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether two specs mean the same."""
     return canonical(one) == canonical(other)
+
+
+def desired(spec: Spec, **more: Any) -> DesiredApp:
+    """Git's app, as a file that says so."""
+    text = yaml.safe_dump(spec, sort_keys=False)
+    return DesiredApp(str(spec.get("name", "")), spec, Document("specs/app.yaml", text, 0, spec), **more)
+
+
+def service(name: str = "api", **more: Any) -> Spec:
+    """A service from an image."""
+    image = {"registry_type": "DOCKER_HUB", "registry": "library", "repository": "nginx", "tag": "1.27"}
+    return {"name": name, "image": image, **more}
+
+
+def app(name: str = "web", **more: Any) -> Spec:
+    """An app with one service; more fields, or other services, by keyword."""
+    return {"name": name, "services": [service()], **more}
+
+
+def env(key: str, value: str | None = None, **more: Any) -> Spec:
+    """An environment variable; without a value if that is None."""
+    return {"key": key, **({} if value is None else {"value": value}), **more}
+
+
+def secret(key: str, value: str | None = None) -> Spec:
+    """The same, of type SECRET."""
+    return env(key, value, type="SECRET")
+
+
+CIPHER = "EV[1:bm9uY2U=:Y2lwaGVydGV4dA==]"
+OTHER = "EV[1:b3RoZXI=:Y2lwaGVydGV4dA==]"
