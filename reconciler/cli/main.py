@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cyclopts import App, CycloptsError, Parameter
@@ -25,9 +26,21 @@ what differs, watches the deployments, and rolls back by itself when one fails. 
 would do.
 """
 
+IMPORT = """Write specs from live apps: defaults left out, ciphertext kept.
+
+Over an existing file, comments and order stay where values did not change.
+"""
+
+FMT = """Format specs: one order of fields, two spaces, comments kept, the meaning never changed."""
+
 EPILOGUE = """Exit codes: 0 converged · 1 error · 2 differences (--drift, --plan --exit-code, fmt --check) ·
 3 invalid specs · 4 failed and rolled back · 5 a person is needed · 6 stalled · 7 refused · 64 usage ·
 130 interrupted"""
+
+
+def _worth_showing(default: object) -> str | None:
+    """What help says of a default: nothing where it is nothing."""
+    return None if default in (False, (), "", None) else str(getattr(default, "value", default))
 
 
 def build() -> App:
@@ -37,12 +50,12 @@ def build() -> App:
         help=HELP,
         help_epilogue=EPILOGUE,
         version=__version__,
-        default_parameter=Parameter(negative=()),
+        default_parameter=Parameter(negative=(), show_default=_worth_showing),
     )
     app.default(online.reconcile)
     app.command(offline.validate)
-    app.command("reconciler.cli.imports:import_", name="import")
-    app.command("reconciler.cli.files:fmt", name="fmt")
+    app.command("reconciler.cli.imports:import_", name="import", help=IMPORT)
+    app.command("reconciler.cli.files:fmt", name="fmt", help=FMT)
     app.command(manual.status)
     app.command(manual.rollback)
     app.command(offline.schema)
@@ -90,12 +103,14 @@ def _say(error: ReconcileError, code: Exit) -> int:
 
 def _bug(error: Exception) -> ReconcileError:
     """What is told of an error nobody foresaw: its type and place, and never its message, which may hold a value."""
+    frames = traceback.extract_tb(error.__traceback__)
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "/reconciler/" in frame.filename.replace("\\", "/")] or frames
-    places = [f"{frame.filename.replace(chr(92), '/').rpartition('/reconciler/')[2]}:{frame.lineno}" for frame in ours]
-    where = " < ".join(reversed(places[-3:])) or "an unknown place"
+        frames += traceback.extract_tb(error.__traceback__)
+    root = Path(__file__).parents[1]
+    places = [(Path(frame.filename), frame.lineno) for frame in frames]
+    ours = [f"{file.relative_to(root)}:{line}" for file, line in places if file.is_relative_to(root)]
+    where = " < ".join(reversed(ours[-3:])) or "an unknown place"
     return ReconcileError(
         f"internal error: {type(error).__name__} at {where}",
         hint="this is a bug in reconciler, please report it with this line; what is deployed goes on by itself",
