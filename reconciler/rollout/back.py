@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from reconciler.live.models import Phase
-from reconciler.rollout.endings import blocked, ended, pin_commands, rollback_failed, rolled_back, status_command
+from reconciler.rollout.endings import blocked, ended, gone, pin_commands, rollback_failed, rolled_back, status_command
 from reconciler.rollout.health import Judgement, Verdict, judge
 from reconciler.rollout.judging import over_budget, reading
 from reconciler.rollout.model import OutcomeKind
@@ -41,6 +41,8 @@ def options(state: RolloutState) -> Step:
     """Find out where one could go back to, and whether that is still ours to decide."""
     found = state.options
     if found is None:
+        if state.tries >= TRIES and state.missing:
+            return Finish(gone(state))
         if state.tries >= TRIES:
             return Finish(rollback_failed(state, f"the earlier deployments could not be read: {state.why}"))
         return FindCandidates(pause(state.tries))
@@ -93,7 +95,7 @@ def _undo(state: RolloutState, candidate: str) -> Step:
         case Resolution.FOREIGN:
             return Finish(blocked(state))
         case Resolution.GONE:
-            return Finish(ended(state, OutcomeKind.FAILED, f"{_fault(state)}; then somebody deleted the app"))
+            return Finish(gone(state))
         case Resolution.REFUSED | Resolution.GIVE_UP:
             return Finish(rollback_failed(state, f"what became of the rollback could not be learnt: {state.undo.why}"))
         case _:
@@ -115,7 +117,9 @@ def _restore(state: RolloutState, candidate: str) -> Step:
             why = f"{_fault(state)}; somebody changed the app since, so nothing is written over it"
             return Finish(ended(state, OutcomeKind.SUPERSEDED, why, state.goal.again, status_command(state)))
         case Resolution.GONE:
-            return Finish(ended(state, OutcomeKind.FAILED, f"{_fault(state)}; then somebody deleted the app"))
+            return Finish(gone(state))
+        case Resolution.REFUSED if restore.refusal is Refusal.GONE:
+            return Finish(gone(state))
         case Resolution.REFUSED if restore.refusal is Refusal.PINNED:
             return Finish(blocked(state))
         case Resolution.REFUSED if restore.refusal is Refusal.MOVED:
@@ -138,7 +142,7 @@ def _codes(state: RolloutState) -> str:
 def way_back(state: RolloutState, back: Leg) -> Step:
     """Judge the rollback's deployment, or the restored spec's, and settle it."""
     if back.missing >= MISSING:
-        return Finish(ended(state, OutcomeKind.FAILED, "the app was deleted by somebody while it was rolled back"))
+        return Finish(gone(state))
     match back.phase:
         case Phase.UNKNOWN | Phase.PENDING_BUILD | Phase.BUILDING | Phase.PENDING_DEPLOY | Phase.DEPLOYING:
             over = over_budget(back, state.goal.rules)
@@ -160,6 +164,8 @@ def way_back(state: RolloutState, back: Leg) -> Step:
 def _taken_over(state: RolloutState, back: Leg) -> Step:
     """Somebody settled it otherwise: that is theirs to decide; only the pin must be told."""
     if state.successor is None:
+        if state.tries >= TRIES and state.missing:
+            return Finish(gone(state))
         if state.tries >= TRIES:
             return Finish(rollback_failed(state, f"deployment {back.id} was superseded, by what could not be read"))
         return FindSuccessor(back.id, pause(state.tries))
@@ -207,6 +213,8 @@ def _settle(state: RolloutState, back: Leg) -> Step:
 def _verify(state: RolloutState) -> Step:
     """The commit was sent: look until the pin is gone, send it again if it stays, say so if that does not help."""
     commit = state.commit
+    if state.tries >= TRIES and state.missing:
+        return Finish(gone(state))
     if state.tries >= TRIES:
         return Finish(rollback_failed(state, f"whether the commit took effect could not be read: {state.why}"))
     if state.pin_looks < LOOKS:

@@ -52,6 +52,12 @@ def rollback_failed(state: RolloutState, why: str) -> Outcome:
     return ended(state, OutcomeKind.ROLLBACK_FAILED, reason, *commands)
 
 
+def gone(state: RolloutState) -> Outcome:
+    """Somebody deleted the app while it was taken back: there is nothing left that could be put right."""
+    fault = f"{state.fault}; " if state.fault else ""
+    return ended(state, OutcomeKind.FAILED, f"{fault}then somebody deleted the app", status_command(state))
+
+
 def rolled_back(state: RolloutState, how: str) -> Outcome:
     """The app is healthy on what it ran before."""
     fault = f"{state.fault}; " if state.fault else ""

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from reconciler.live.models import Phase
 from reconciler.rollout.health import asked_in_vain, grade_components, passed, saw_components, saw_probe
-from reconciler.rollout.rules import TRIES, Rules
+from reconciler.rollout.rules import SENDS_BACK, TRIES, Rules
 from reconciler.rollout.state import (
     Accepted,
     Adopted,
@@ -26,6 +26,7 @@ from reconciler.rollout.state import (
     Pin,
     PinSeen,
     ProbeSeen,
+    Refusal,
     Refused,
     Role,
     RolloutState,
@@ -190,10 +191,19 @@ def _wrote(state: RolloutState, step: Step, seen: Accepted | Lost | Refused) -> 
         case CommitRollback():
             return replace(state, commit=_sent(state.commit, seen), pin=None, pin_looks=0)
         case _:
-            if isinstance(seen, Refused):
-                rejected = (*state.rejected, REJECTED)
-                return replace(state, rejected=rejected, valid=False, undo=Sending(why=seen.why))
-            return replace(state, undo=_sent(state.undo, seen), pinned=True)
+            return _undone(state, seen)
+
+
+def _undone(state: RolloutState, seen: Accepted | Lost | Refused) -> RolloutState:
+    """A rollback was sent. If somebody changed the app right before, it is decided anew; else that candidate is out."""
+    sent = _sent(state.undo, seen)
+    if not isinstance(seen, Refused):
+        return replace(state, undo=sent, pinned=True)
+    if seen.refusal in (Refusal.MOVED, Refusal.PINNED) and sent.sends < SENDS_BACK:
+        return replace(state, options=None, rejected=(), valid=False, undo=Sending(sends=sent.sends))
+    return replace(
+        state, rejected=(*state.rejected, REJECTED), valid=False, undo=Sending(sends=sent.sends, why=seen.why)
+    )
 
 
 def _sent(before: Sending, seen: Accepted | Lost | Refused) -> Sending:

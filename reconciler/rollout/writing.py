@@ -26,8 +26,7 @@ async def write(step: Write | Rollback | CommitRollback | RestoreSpec, context: 
             case Write():
                 return await _plan_write(step.task, context)
             case Rollback():
-                deployment = await context.client.roll_back(context.seen.app_id, step.deployment_id, skip_pin=False)
-                return _rolling_back(deployment, step, context)
+                return await _roll_back(step, context)
             case CommitRollback():
                 await context.client.commit_rollback(context.seen.app_id)
                 return Accepted()
@@ -70,6 +69,18 @@ def _followed(app: LiveApp, context: Context) -> Accepted:
     context.seen.saw_app(app)
     made = [app.pending_deployment, app.in_progress_deployment]
     return Accepted(next((found.id for found in made if found and found.id and found.id not in known), ""))
+
+
+async def _roll_back(step: Rollback, context: Context) -> Answer:
+    """Roll back, unless somebody changed the app since it was decided where to."""
+    seen = context.seen
+    app = await context.client.get_app(seen.app_id)
+    if pinned_id(app):
+        return Refused("somebody pinned the app meanwhile", Refusal.PINNED)
+    news = [found for found in deployments_of(app) if found.id not in seen.known | seen.made]
+    if news or not context.specs.same(app.spec, seen.base):
+        return Refused("somebody changed the app meanwhile", Refusal.MOVED)
+    return _rolling_back(await context.client.roll_back(seen.app_id, step.deployment_id, skip_pin=False), step, context)
 
 
 def _rolling_back(deployment: Deployment, step: Rollback, context: Context) -> Accepted:

@@ -308,6 +308,7 @@ def choosing() -> list[Row]:
         row("`on_failure: leave`", "end: **left**", Rules(on_failure="leave")),
         row("nothing was looked for", "FindCandidates"),
         row("looking failed three times", "end: **rollback_failed**", **TRIED),
+        row("… as the app is gone", "end: **failed**", missing=True, **TRIED),
         row("somebody pinned the app", "end: **blocked**", options=found(pin=Pin.OTHER)),
         row("somebody deployed our spec since", "Adopt followed", options=found(newer=True, newer_id="e")),
         row(
@@ -376,6 +377,7 @@ def sending_back() -> list[Row]:
         restore("… for the third time", lost(Trace.NOT_THERE, sends=3, looks=4), "end: **rollback_failed**"),
         restore("… somebody else changed the app", lost(Trace.FOREIGN), "end: **superseded**"),
         restore("… the app is gone", lost(Trace.GONE), "end: **failed**"),
+        restore("… as the app is gone", refused(Refusal.GONE), "end: **failed**"),
         restore("the spec was refused", refused(Refusal.CONTENT), "end: **rollback_failed**"),
         restore("somebody pinned the app right before", refused(Refusal.PINNED), "end: **blocked**"),
         restore("somebody changed the app right before", refused(Refusal.MOVED), "end: **superseded**"),
@@ -404,6 +406,7 @@ def back() -> list[Row]:
         row("three 404 in a row", rollback(Phase.BUILDING, missing=3), "end: **failed**, pinned"),
         row("SUPERSEDED", over, "FindSuccessor"),
         row("… by what cannot be read", over, "end: **rollback_failed**, pinned", **TRIED),
+        row("… as the app is gone", over, "end: **failed**, pinned", missing=True, **TRIED),
         row(
             "… and another rollback pins the app",
             over,
@@ -441,6 +444,7 @@ def back() -> list[Row]:
             pin_looks=4,
         ),
         row("… reading that failed three times", good, "end: **rollback_failed**, pinned", commit=sent, **TRIED),
+        row("… as the app is gone", good, "end: **failed**, pinned", commit=sent, missing=True, **TRIED),
     ]
 
 

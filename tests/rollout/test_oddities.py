@@ -217,7 +217,24 @@ def test_a_created_app_without_an_id_is_looked_for(clock: VirtualClock) -> None:
 
 def test_an_accepted_write_without_a_deployment_names_none(clock: VirtualClock) -> None:
     assert Script(clock, update_app=app(NEW)).do(steps.Write(Task.UPDATE)) == Accepted()
-    assert Script(clock, roll_back=Deployment()).do(steps.Rollback("a")) == Accepted()
+    assert Script(clock, get_app=app(), roll_back=Deployment()).do(steps.Rollback("a")) == Accepted()
+
+
+@pytest.mark.parametrize(
+    ("found", "refusal"),
+    [
+        (app(pinned_deployment=made("p")), Refusal.PINNED),
+        (app(web(tag="9")), Refusal.MOVED),
+        (app(in_progress_deployment=made("n", NEW)), Refusal.MOVED),
+        (gone(), Refusal.GONE),
+    ],
+)
+def test_nothing_is_rolled_back_once_somebody_changed_the_app(
+    clock: VirtualClock, found: Any, refusal: Refusal
+) -> None:
+    answer = Script(clock, get_app=found).do(steps.Rollback("a"))
+    assert isinstance(answer, Refused)
+    assert answer.refusal is refusal
 
 
 @pytest.mark.parametrize(

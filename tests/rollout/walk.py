@@ -146,7 +146,7 @@ def findings(step: Step, state: RolloutState, pins: bool) -> Iterator[tuple[Seen
             yield from ((seen, seen.pin is Pin.OURS) for seen in sights)
         case Rollback():
             yield from ((Accepted("r"), True), (Accepted(), True), (Lost("reset"), True), (Lost("reset"), False))
-            yield Refused("no"), pins
+            yield from ((refused, pins) for refused in REFUSALS)
         case LookUp() if step.write == "rollback":
             yield (Traced(Trace.OURS, "r") if pins else Traced(Trace.NOT_THERE)), pins
             yield Traced(Trace.STORED), pins
