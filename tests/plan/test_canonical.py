@@ -7,7 +7,7 @@ import pickle
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.appspec.shape import SPEC, Listing
@@ -71,6 +71,7 @@ def test_what_means_something_else_has_another_tree(one, other):
     assert canonical(one) != canonical(other)
 
 
+@settings(max_examples=40, deadline=None)
 @given(specs())
 def test_canonical_is_idempotent_and_leaves_its_input_alone(spec):
     before = copy.deepcopy(spec)
@@ -80,6 +81,7 @@ def test_canonical_is_idempotent_and_leaves_its_input_alone(spec):
     assert canonical(copy.deepcopy(before)) == tree
 
 
+@settings(max_examples=40, deadline=None)
 @given(specs(), st.integers(0, 2**32))
 def test_the_order_of_components_and_variables_never_matters(spec, seed):
     shuffled = _shuffled(spec, random.Random(seed))
