@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from reconciler.config import Config, Policy
 from reconciler.config_file import did_you_mean
 from reconciler.desired.model import DesiredApp
-from reconciler.errors import Conflict, LiveError, Rejected, ServerFailed, UsageError
+from reconciler.errors import Conflict, LiveError, NotFound, Rejected, ServerFailed, UsageError
 from reconciler.findings import Finding, Severity
 from reconciler.live.models import Deployment, LiveApp, Proposal
 from reconciler.plan.align import Secrets, names
 from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import Comparison, compare
 from reconciler.plan.fingerprints import Fingerprints, plaintext_secrets
-from reconciler.plan.model import Plan
+from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.plan.past import setback
 from reconciler.plan.payload import payload
 from reconciler.plan.plan import Evidence, make_plan
@@ -80,7 +80,7 @@ class Inquiry:
                     done.append(settled)
                     if settled is None:
                         others = strangers if live is None else {}
-                        tasks.append(group.create_task(self._asked(app, comparison, moved_from, others)))
+                        tasks.append(group.create_task(self._asked_while_there(app, comparison, moved_from, others)))
         except* LiveError as failed:
             raise failed.exceptions[0] from None
         answers = iter(tasks)
@@ -98,6 +98,20 @@ class Inquiry:
             return None
         plan = make_plan(app, comparison, Evidence(self.now))
         return PlannedApp(plan, comparison.policy, app, comparison.live, secrets=comparison.secrets)
+
+    async def _asked_while_there(
+        self, app: DesiredApp, comparison: Comparison, moved_from: str, strangers: Mapping[str, LiveApp]
+    ) -> PlannedApp:
+        """The plan of an app that differs; one that somebody deletes meanwhile must not end the run of the others."""
+        live = comparison.live
+        try:
+            return await self._asked(app, comparison, moved_from, strangers)
+        except NotFound:
+            if live is None:
+                raise
+        reason = "somebody deleted the app while it was planned"
+        plan = Plan(app.name, SyncStatus.ABSENT, Action.REFUSE, reason, app_id=live.id, file=app.file)
+        return PlannedApp(plan, comparison.policy, app, live, secrets=comparison.secrets)
 
     async def _asked(
         self, app: DesiredApp, comparison: Comparison, moved_from: str, strangers: Mapping[str, LiveApp]
