@@ -5,10 +5,10 @@ cd "$(dirname "$0")/.."
 lock() { # FILE ARGS…
   local out=$1
   shift
-  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+  uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
     --no-header pyproject.toml "$@" -o "$out"
 }
 lock requirements.lock --extra sandbox
 lock requirements-dev.lock --extra sandbox --group dev -c requirements.lock
-uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --group build -c requirements-dev.lock -o requirements-build.lock
