@@ -219,8 +219,8 @@ def _body(fields: dict[str, str], detection: Detection, seen: int, since: str, n
     head = marker(_FAMILY, fields)
     run = f"[this run]({detection.run_url})" if detection.run_url else "this run"
     if seen:
-        times = "once" if seen == 1 else f"{seen} times in a row"
-        told = f"App Platform is not what Git asks for: seen {times}, first {since}, last {now} by {run}."
+        times = f"seen {now}" if seen == 1 else f"seen {seen} times in a row, first {since}, last {now}"
+        told = f"App Platform is not what Git asks for: {times} by {run}."
         end = "This issue is kept up to date, and closed by itself when the drift is gone."
     else:
         told = f"No drift any more: {now}, {run}."

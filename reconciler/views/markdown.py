@@ -8,7 +8,7 @@ the whole can be read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -28,8 +28,8 @@ from reconciler.views.markup import (
     link,
     without_query,
 )
-from reconciler.views.plan_lines import Layout, note_text, origin_lines, override_label, parts_of, path_column
-from reconciler.views.rollout_lines import account
+from reconciler.views.plan_lines import INDENT, Layout, note_text, origin_lines, override_label, parts_of, path_column
+from reconciler.views.rollout_lines import course, verdict
 from reconciler.views.summary import (
     OUTCOME_WORDS,
     cost_text,
@@ -54,6 +54,7 @@ from reconciler.views.values import (
     log_line,
     name,
     padded,
+    paragraph,
     shortened,
     signed_money,
 )
@@ -277,17 +278,32 @@ def _rollout_totals(report: RolloutReport, header: str, footer: str, full: str) 
 
 
 def _record(record: RolloutRecord, detail: _Detail) -> str:
+    """One app: a line if it went well; else why not, what its log said and what to do, and folded away how it went."""
     kind = record.outcome.kind
     bill = cost_text(record.action, record.cost) if kind in (OutcomeKind.APPLIED, OutcomeKind.DELETED) else ""
     took = duration(record.seconds) if record.seconds else ""
-    facts = joined(f"{html_code(name(record.app))} {OUTCOME_WORDS[kind]}", took, bill)
+    told = _trimmed(record, detail)
+    if kind.good and not told.warnings:
+        return f"`{outcome_symbol(kind)}` {code(name(record.app))} {joined(OUTCOME_WORDS[kind], took, bill)}"
     console = [found for found in (record.failure.links if record.failure else ()) if is_console(found)]
-    told = render(account(_trimmed(record, detail), Layout(_WIDTH))).split("\n")
     body = [
-        fence(line.removeprefix(" " * 6) for line in told) if told != [""] else "",
+        _lines(f"warning: {line}" for text in told.warnings for line in paragraph(text))
+        if kind.good
+        else _lines(render(verdict(told, Layout(_WIDTH))).split("\n")),
         link("Open it in the control panel", console[0]) if console else "",
+        "" if kind.good else _course(told),
     ]
+    facts = joined(f"{html_code(name(record.app))} {OUTCOME_WORDS[kind]}", took, bill)
     return details(f"{outcome_symbol(kind)} {facts}", [part for part in body if part], opened=not kind.good)
+
+
+def _course(record: RolloutRecord) -> str:
+    told = render(course(record))
+    return details("How it went", [_lines(told.split("\n"))]) if told else ""
+
+
+def _lines(told: Iterable[str]) -> str:
+    return fence(line.removeprefix(INDENT) for line in told)
 
 
 def _trimmed(record: RolloutRecord, detail: _Detail) -> RolloutRecord:

@@ -101,6 +101,24 @@ def _good(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
 
 def account(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
     """Where the app stands, why, what failed with the last lines of its log, and the commands that help."""
+    yield from _why(record, layout)
+    yield from course(record)
+    yield from _what_next(record)
+
+
+def verdict(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
+    """The account without its `course`."""
+    yield from _why(record, layout)
+    yield from _what_next(record)
+
+
+def course(record: RolloutRecord) -> Iterator[Line]:
+    """How it came to that: the deployments, and the decisions between them."""
+    yield from _deployments(record.deployments)
+    yield from _decisions([chosen for chosen in record.decisions if chosen.reason != record.outcome.reason])
+
+
+def _why(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
     if meaning := OUTCOME_MEANINGS[record.outcome.kind]:
         yield from wrapped(meaning, INDENT, layout.width)
     why = [
@@ -111,8 +129,9 @@ def account(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
     yield from _labelled("why", why, "")
     if record.failure:
         yield from _failure(record.failure, layout)
-    yield from _deployments(record.deployments)
-    yield from _decisions([chosen for chosen in record.decisions if chosen.reason != record.outcome.reason])
+
+
+def _what_next(record: RolloutRecord) -> Iterator[Line]:
     yield from _labelled("warning", [line for text in record.warnings for line in paragraph(text)], "warning")
     yield from _labelled("app", [shortened(record.app_id, 80)] if record.app_id else [], "quiet")
     yield from _labelled("requests", [f"{record.requests:,}"] if record.requests else [], "quiet")
