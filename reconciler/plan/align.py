@@ -87,9 +87,12 @@ def align(desired: Tree, live: Tree, *, ignore: Collection[str] = (), secrets: S
         return Aligned(desired, live)
     walk = _Walk(secrets, str(live.get("name", "")), stored_in(live) if secrets.fingerprints else {})
     desired, live = hidden(desired), hidden(live)
+    paths = [segments(pointer) for pointer in ignore]
+    for path in paths:  # components first: which there are decides which rules the platform would choose
+        desired = desired if path[:1] == ("ingress",) else _ignored(SPEC, (desired, live), path, (), walk)
     desired, live = settle_ingress(desired, live)
-    for pointer in ignore:
-        desired = _ignored(SPEC, (desired, live), segments(pointer), (), walk)
+    for path in paths:
+        desired = _ignored(SPEC, (desired, live), path, (), walk) if path[:1] == ("ingress",) else desired
     desired = _record(SPEC, desired, live, (), walk)
     notes = tuple(sorted(walk.notes, key=lambda note: (note.path, note.kind)))
     return Aligned(desired, live, notes, tuple(walk.carried), frozenset(walk.rotated))

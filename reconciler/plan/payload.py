@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from reconciler.appspec.shape import SPEC, Listing, Record, Shape
 from reconciler.plan.align import Path, Secrets, align
 from reconciler.plan.canonical import canonical, key_of
 from reconciler.plan.fingerprints import plaintext_secrets, with_variable
+from reconciler.plan.routes import ROUTABLE_KINDS
 
 _ABSENT: Any = object()
+
+_OLDER_NAMES = {"http_path": "path"}
+"""Fields that have an older name for the same."""
 
 
 def payload(
@@ -30,9 +34,18 @@ def payload(
         return _marked(desired, desired, secrets, ())
     aligned = align(canonical(desired), canonical(live), ignore=ignore, secrets=secrets)
     out: Any = desired
-    for path in aligned.carried:
+    for path in _carried(aligned.carried, desired):
         out = _with(SPEC, out, path, _found(SPEC, live, path))
     return _marked(out, desired, secrets, {note.path for note in aligned.notes if note.kind == "ignored"})
+
+
+def _carried(paths: Collection[Path], desired: Mapping[str, Any]) -> Iterator[Path]:
+    """The paths, and where all of the ingress is among them, the deprecated fields that say the same as its rules."""
+    yield from paths
+    if any(path in (("ingress",), ("ingress", "rules")) for path in paths):
+        tree = canonical(desired)
+        for kind in ROUTABLE_KINDS:
+            yield from ((kind, name, field) for name in tree.get(kind, {}) for field in ("routes", "cors"))
 
 
 def _marked(
@@ -58,7 +71,7 @@ def _step(shape: Shape | None, node: Any, part: str) -> tuple[Shape | None, Any]
     """One part down, in a record by name, in a list by identity or index."""
     if isinstance(node, Mapping):
         field = shape.fields.get(part) if isinstance(shape, Record) else None
-        return (field.shape if field else None), node.get(part, _ABSENT)
+        return (field.shape if field else None), node.get(part, node.get(_OLDER_NAMES.get(part, part), _ABSENT))
     if isinstance(node, list):
         index = _index(shape, node, part)
         inner = shape.item if isinstance(shape, Listing) else None
@@ -78,13 +91,18 @@ def _with(shape: Shape | None, node: Any, path: Path, value: Any) -> Any:
     part, *rest = path
     if isinstance(node, list):
         return _with_item(shape, node, path, value)
-    node = {} if node is _ABSENT or node is None else node
     field = shape.fields.get(part) if isinstance(shape, Record) else None
     inner = field.shape if field else None
-    below = _with(inner, node.get(part, _empty(inner)), tuple(rest), value) if rest else value
-    if below is _ABSENT:
-        return {name: item for name, item in node.items() if name != part}
-    return {**node, part: below}
+    held = node.get(part)
+    if held is None and value is _ABSENT:
+        return node
+    below = _with(inner, _empty(inner) if held is None else held, tuple(rest), value) if rest else value
+    out = {name: item for name, item in node.items() if name != _OLDER_NAMES.get(part)}
+    if below is not _ABSENT:
+        out[part] = below
+    elif part in out:
+        del out[part]
+    return out
 
 
 def _with_item(shape: Shape | None, items: list[Any], path: Path, value: Any) -> list[Any]:
