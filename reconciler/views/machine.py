@@ -107,6 +107,7 @@ def json_schema(kind: Kind) -> dict[str, Any]:
         "findings": FindingsDocument,
     }
     schema = TypeAdapter(documents[kind]).json_schema(mode="serialization")
+    schema["properties"]["kind"] = {"const": kind, "title": "Kind", "type": "string"}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
