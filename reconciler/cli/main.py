@@ -14,6 +14,7 @@ from reconciler import __version__
 from reconciler.cli import manual, offline, online, sandboxed
 from reconciler.cli.console import redacted
 from reconciler.cli.exits import Exit
+from reconciler.cli.signals import ending_alike
 from reconciler.errors import Interrupted, InvalidInput, PlanMismatch, ReconcileError, UsageError
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def build() -> App:
         help_epilogue=EPILOGUE,
         version=__version__,
         default_parameter=Parameter(negative=(), show_default=_worth_showing),
+        suppress_keyboard_interrupt=False,  # what was left running is to be said
     )
     app.default(online.reconcile)
     app.command(offline.validate)
@@ -61,6 +63,7 @@ def build() -> App:
     app.command(offline.schema)
     app.command(sandboxed.build(), name="sandbox")
     app.command("reconciler.cli.actions:action", name="action", show=False)  # imported only when it is called
+    app.command("reconciler.cli.completion:install", name="--install-completion")
     return app
 
 
@@ -68,7 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is returned, see `exits.MEANINGS`."""
     gc.set_threshold(200_000, 20, 100)  # a fleet is a large live heap of a short-lived process: little is garbage
     try:
-        result = build()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        with ending_alike():
+            result = build()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         return _say(UsageError(str(error), hint="see: reconcile --help"), Exit.USAGE)
     except UsageError as error:

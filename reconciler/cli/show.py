@@ -52,7 +52,8 @@ def show_rollout(console: Console, report: RolloutReport, planned: PlanReport | 
         case _:
             from reconciler.views import text
 
-            quiet = planned is not None and not any(plan.writes or plan.follow for plan in planned.plans)
+            planned_nothing = planned is not None and not any(plan.writes or plan.follow for plan in planned.plans)
+            quiet = planned_nothing and not any(record.deployments for record in report.records)
             if not quiet or report.left_running:
                 told = text.rollout(report, color=console.color, width=console.width, verbose=console.verbose)
                 console.out("\n" + told)

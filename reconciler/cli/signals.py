@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -26,3 +27,16 @@ def on_signals(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for number in STOPPING:
             loop.remove_signal_handler(number)
+
+
+@contextmanager
+def ending_alike() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does wherever nothing better handles it: with a word, and exit 130."""
+    if threading.current_thread() is not threading.main_thread():  # only there can signals be handled
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

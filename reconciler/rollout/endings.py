@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.live.models import Phase
 from reconciler.rollout.model import Outcome, OutcomeKind
 
 if TYPE_CHECKING:
@@ -67,7 +68,9 @@ def rolled_back(state: RolloutState, how: str) -> Outcome:
 def interrupted(state: RolloutState) -> Outcome:
     """A signal stopped the run here: what goes on without us, and how to resume."""
     running = state.back or state.leg
-    if running is not None and not running.phase.terminal:
+    if running is not None and running.phase is Phase.UNKNOWN:
+        reason = f"stopped when deployment {running.id} had just begun; it goes on without us"
+    elif running is not None and not running.phase.terminal:
         reason = f"stopped while deployment {running.id} was {running.phase.value}; it goes on without us"
     elif running is not None:
         reason = f"stopped after deployment {running.id} became {running.phase.value}, before the rollout was finished"
