@@ -1,0 +1,26 @@
+"""C21: a new app that looks like one that no spec names any more."""
+
+from __future__ import annotations
+
+from reconciler.plan.canonical import canonical
+from reconciler.plan.renamed import namesake
+from tests.plan.platform import app, desired, service, stored
+from tests.plan.timeline import live_app
+
+
+def test_c21_a_renamed_spec_is_warned_of_and_the_old_app_named():
+    git = desired(app("shop"))
+    strangers = {
+        "web": live_app(stored(app("web"))),
+        "other": live_app(stored(app("other", services=[service("worker")]))),
+        "empty": live_app({}),
+    }
+    (finding,) = namesake(git, canonical(git.spec), strangers)
+    assert (finding.code, str(finding.location)) == ("renamed", "specs/app.yaml:1:7")
+    assert "web, which no spec names any more, stays" in finding.message
+    assert "`moved: {web: shop}`" in finding.hint
+
+
+def test_an_app_without_components_resembles_none():
+    git = desired({"name": "shop"})
+    assert namesake(git, canonical(git.spec), {"empty": live_app({"name": "empty"})}) == ()
