@@ -23,6 +23,7 @@ from reconciler.plan.past import setback
 from reconciler.plan.payload import payload
 from reconciler.plan.plan import Evidence, make_plan
 from reconciler.plan.renamed import namesake
+from reconciler.redaction import Redactor
 
 if TYPE_CHECKING:
     from reconciler.live.client import Client
@@ -148,11 +149,13 @@ class Inquiry:
 
 
 def _refusal(app: DesiredApp, error: Rejected | Conflict | ServerFailed) -> Finding:
-    """The platform's objection to a spec: it tells only the first of several."""
+    """The platform's objection to a spec: it tells only the first of several. Secrets go before a view escapes them."""
+    redact = Redactor(app.secrets)
+    message, advice = redact(error.message), redact(error.hint)
     if isinstance(error, ServerFailed):
         hint = "a source that cannot be reached is a common cause; try again, or check the sources"
-        return Finding(Severity.ERROR, "propose-failed", error.message, hint, app.locate(""))
-    return Finding(Severity.ERROR, "platform-refuses", error.message, error.hint, app.locate(""))
+        return Finding(Severity.ERROR, "propose-failed", message, hint, app.locate(""))
+    return Finding(Severity.ERROR, "platform-refuses", message, advice, app.locate(""))
 
 
 def rotations(rotate: Collection[str], app: str) -> frozenset[str]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 MASK = "(secret)"
 """What stands where a secret value would."""
 
+_PASSWORD = re.compile(r"://[^:/@]*:(.+)@", re.DOTALL)
+
 _SHORTEST = 4
 """Shorter values would blank out innocent text; a credential that short is no secret."""
 
@@ -33,7 +35,10 @@ class Redactor:
 
 
 def _forms(secret: str) -> set[str]:
-    """A secret as it stands and as JSON, reprs and URLs would write it; of several lines also each line."""
+    """A secret as it stands and as JSON, reprs and URLs would write it; of several lines also each line.
+
+    Of an address with a password, such as ``postgres://user:password@host``, also the password by itself.
+    """
     import json
     from urllib.parse import quote
 
@@ -46,4 +51,6 @@ def _forms(secret: str) -> set[str]:
         quote(secret, safe=""),
     }
     forms |= {line.strip() for line in secret.splitlines()}
+    if "://" in secret and (password := _PASSWORD.search(secret)):
+        forms |= _forms(password[1])
     return {form for form in forms if len(form) >= _SHORTEST}

@@ -63,7 +63,7 @@ def error_for(
     call: Call, status: int, body: bytes, *, request_id: str = "", redact: Callable[[str], str] = str
 ) -> ApiError:
     """The error of an answer whose status is not 2xx; ``request_id`` from its headers, for when the body has none."""
-    said = _said(status, body)
+    said = _said(status, body, redact)
     request_id = said.request_id or request_id
     known = ", ".join(
         part for part in (said.error_id and f"id {said.error_id}", request_id and f"request {request_id}") if part
@@ -119,20 +119,20 @@ def _hint(call: Call, status: int, message: str) -> str:
     return ""
 
 
-def _said(status: int, body: bytes) -> _Said:
-    """What an error's body says, whatever it is made of."""
+def _said(status: int, body: bytes, redact: Callable[[str], str]) -> _Said:
+    """What an error's body says, whatever it is made of. A secret goes first: once cut short it is not known again."""
     try:
         told = from_json(body)
     except ValueError:
-        return _Said(_page_text(status, body))
+        return _Said(_page_text(status, body, redact))
     if not isinstance(told, dict):
         return _Said(_phrase(status))
     message = next((told[key] for key in ("message", "error", "detail") if isinstance(told.get(key), str)), "")
-    return _Said(tidy(message) or _phrase(status), _word(told.get("id")), _word(told.get("request_id")))
+    return _Said(tidy(redact(message)) or _phrase(status), _word(told.get("id")), _word(told.get("request_id")))
 
 
-def _page_text(status: int, body: bytes) -> str:
-    text = body.decode(errors="replace").strip()
+def _page_text(status: int, body: bytes, redact: Callable[[str], str]) -> str:
+    text = redact(body.decode(errors="replace")).strip()
     if text.startswith("<"):
         title = _TITLE.search(text)
         return f"{tidy(title[1]) if title else _phrase(status)} (an HTML page, not App Platform's own answer)"
