@@ -32,6 +32,7 @@ IMPORT = """Write specs from live apps: defaults left out, ciphertext kept.
 Over an existing file, comments and order stay where values did not change.
 """
 
+COMPLETION = "Install completion for bash, zsh or fish."
 FMT = """Format specs: one order of fields, two spaces, comments kept, the meaning never changed."""
 
 EPILOGUE = """Exit codes: 0 converged · 1 error · 2 differences (--drift, --plan --exit-code, fmt --check) ·
@@ -63,7 +64,7 @@ def build() -> App:
     app.command(offline.schema)
     app.command(sandboxed.build(), name="sandbox")
     app.command("reconciler.cli.actions:action", name="action", show=False)  # imported only when it is called
-    app.command("reconciler.cli.completion:install", name="--install-completion")
+    app.command("reconciler.cli.completion:install", name="--install-completion", help=COMPLETION)
     return app
 
 
