@@ -260,3 +260,29 @@ def test_static_apps_are_counted_and_cost_from_the_fourth_on(lab: Lab) -> None:
         assert (found["app_is_static"], found["existing_static_apps"], found["app_cost"]) == (True, str(number), 0)
         lab.create(site(f"site-{number}"))
     assert lab.post("/v2/apps/propose", {"spec": site("site-4")})["app_cost"] == 3
+
+
+def test_the_cost_is_what_a_plan_estimates_and_jobs_are_not_counted(lab: Lab) -> None:
+    from reconciler.plan import cost
+    from reconciler.sandbox import catalog
+
+    assert {slug: float(usd) for slug, usd in cost._SIZES.items()} == catalog.PRICES
+    job = {"name": "job", "image": {"repository": "x"}, "instance_size_slug": "apps-d-8vcpu-32gb"}
+    for size in (None, *catalog.PRICES):
+        spec = web(databases=[{"name": "db", "engine": "PG"}], jobs=[job])
+        if size:
+            spec["services"][0] |= {"instance_size_slug": size, "instance_count": 3}
+        keyed = {kind: {item["name"]: item for item in spec[kind]} for kind in ("services", "jobs", "databases")}
+        assert catalog.monthly_cost(spec) == cost.estimate(keyed)
+
+
+CRON_MISTAKES = [
+    ({"cron": "every day"}, "jobs.tidy.schedule.cron"),
+    ({"cron": "0 3 * * *", "time_zone": "Mars/Olympus"}, "jobs.tidy.schedule.time_zone"),
+]
+
+
+@pytest.mark.parametrize(("schedule", "place"), CRON_MISTAKES, ids=[place for _, place in CRON_MISTAKES])
+def test_a_schedule_that_means_nothing_is_refused(lab: Lab, schedule: Tree, place: str) -> None:
+    job = {"name": "tidy", "kind": "SCHEDULED", "schedule": schedule, "image": {"repository": "x"}}
+    assert f'field "{place}"' in lab.refused("POST", "/v2/apps", 422, {"spec": web(jobs=[job])})["message"]

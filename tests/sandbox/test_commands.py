@@ -1,0 +1,212 @@
+"""`reconcile sandbox …`, as a person types it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from reconciler.cli import main
+from reconciler.sandbox import Sandbox, Settings, Speed
+from reconciler.sandbox.faults import DEPLOYMENT_FAULTS, REQUEST_FAULTS
+from tests.sandbox.lab import Lab, Tree, built, web
+
+
+class Shell:
+    """The command over one file, and the file as a test looks into it."""
+
+    def __init__(self, file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.file = file
+        self._capsys = capsys
+
+    def run(self, *arguments: str) -> tuple[int, str]:
+        code = main(["sandbox", *arguments, "--file", str(self.file)])
+        said = self._capsys.readouterr()
+        return code, said.out + said.err
+
+    def good(self, *arguments: str) -> str:
+        code, said = self.run(*arguments)
+        assert code == 0, said
+        return said
+
+    def lab(self) -> Lab:
+        return Lab(Settings(speed=Speed.instant()), path=self.file)
+
+    def waiting(self) -> list[Tree]:
+        box = Sandbox(self.file)
+        found = box.faults()
+        box.close()
+        return found
+
+
+@pytest.fixture
+def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shell:
+    return Shell(tmp_path / "box.db", capsys)
+
+
+def test_the_next_deployments_of_an_app_can_be_made_to_fail(shell: Shell) -> None:
+    said = shell.good("fail", "shop", "health", "--times", "2", "--component", "api")
+    assert said == "the next 2 deployments of shop will fail: health of api\n"
+    (fault,) = shell.waiting()
+    assert (fault["kind"], fault["app"], fault["component"], fault["remaining"]) == ("health", "shop", "api", 2)
+
+
+@pytest.mark.parametrize("kind", [*DEPLOYMENT_FAULTS, *REQUEST_FAULTS])
+def test_every_kind_of_fault_can_be_asked_for(shell: Shell, kind: str) -> None:
+    assert shell.good("fault", kind) == f"fault 1 is waiting: {kind}\n"
+    assert [fault["kind"] for fault in shell.waiting()] == [kind]
+
+
+def test_a_fault_is_as_it_was_asked_for_until_it_is_cleared(shell: Shell) -> None:
+    options = ["--app", "shop", "--operation", "apps_update", "--share", "0.25", "--seed", "7", "--seconds", "2.5"]
+    shell.good("fault", "latency", *options, "--times", "0")
+    (fault,) = shell.waiting()
+    expected = {"app": "shop", "operation": "apps_update", "share": 0.25, "seed": 7, "seconds": 2.5, "times": None}
+    assert {name: fault[name] for name in expected} == expected
+    listed = "1: latency app=shop operation=apps_update share=0.25 seed=7 seconds=2.5 (until cleared)\n"
+    assert shell.good("faults") == listed
+    assert shell.good("clear") == shell.good("faults") == "no faults are waiting\n"
+
+
+def test_a_push_deploys_what_deploys_on_push(shell: Shell) -> None:
+    lab = shell.lab()
+    lab.create(built("shop"))
+    lab.create(web("still"))
+    lab.close()
+    assert shell.good("push", "shop").startswith("shop deploys: ")
+    assert "nothing of it deploys on push" in shell.good("push", "still")
+
+
+def test_the_apps_are_shown_as_a_plain_table(shell: Shell) -> None:
+    assert "has no apps" in shell.good("show")
+    lab = shell.lab()
+    lab.create(web("shop"))
+    lab.box.fail("ill", "build", message="no such module")
+    lab.create(built("ill"))
+    ids = [item["id"] for name in ("shop", "ill") for item in deployments(lab, name)]
+    lab.close()
+    lines = [line.split() for line in shell.good("show").splitlines()]
+    assert lines == [
+        ["APP", "STATUS", "DEPLOYMENT", "PHASE", "CAUSE"],
+        ["shop", "running", ids[0], "ACTIVE", "initial", "deployment"],
+        ["ill", "not", "running", ids[1], "ERROR", "no", "such", "module"],
+    ]
+
+
+def deployments(lab: Lab, name: str) -> list[Tree]:
+    app = lab.get(f"/v2/apps/?name={name}")["app"]
+    found: list[Tree] = lab.get(f"/v2/apps/{app['id']}/deployments")["deployments"]
+    return found
+
+
+def test_settings_are_changed_and_shown(shell: Shell) -> None:
+    told = shell.good("set", "speed.build=30", "fills_defaults=none", "reorders_envs=false", "rate_per_minute=250")
+    assert "speed.build=30\n" in told
+    assert "fills_defaults=none\nreorders_envs=false\n" in told
+    assert "rate_per_minute=\n" in shell.good("set", "rate_per_minute=")
+    assert shell.good("set", "speed=realistic").startswith("speed.pending_build=5\nspeed.build=120\n")
+    box = Sandbox(shell.file)
+    assert (box.settings.fills_defaults, box.settings.reorders_envs, box.settings.rate_per_minute) == (
+        *("none", False),
+        None,
+    )
+    assert box.settings.speed == Speed.realistic()
+    box.close()
+    assert len(shell.good("set").splitlines()) > 25
+
+
+def test_what_is_shown_of_the_settings_can_be_set_again(shell: Shell) -> None:
+    lines = [line for line in shell.good("set").splitlines() if not line.startswith("tokens=")]
+    assert shell.good("set", *lines).splitlines() == lines
+
+
+def test_tokens_are_never_shown(shell: Shell) -> None:
+    assert "hunter2" not in shell.good("set", 'tokens={"hunter2": ["*"]}')
+    assert "tokens=(1 tokens)\n" in shell.good("set")
+
+
+def test_a_reset_forgets_the_apps(shell: Shell) -> None:
+    lab = shell.lab()
+    lab.create()
+    lab.close()
+    assert shell.good("reset") == f"the sandbox in {shell.file} is empty\n"
+    assert "has no apps" in shell.good("show")
+
+
+WRONG = [
+    (["push", "nobody"], "there is no app 'nobody'"),
+    (["set", "colour=red"], "there is no setting 'colour'"),
+    (["set", "nonsense"], "'nonsense' is not NAME=VALUE"),
+    (["set", "fills_defaults=some"], "fills_defaults is one of common, documented, none"),
+    (["set", "speed=realistic", "speed.build=3"], "both whole and in parts"),
+    (["fault", "hang", "--phase", "SLEEPING"], "phase is one of PENDING_BUILD"),
+    (["fault", "latency", "--share", "2"], "--share is from 0 to 1"),
+    (["fault", "latency", "--operation", "apps_explode"], "there is no operation 'apps_explode'"),
+    (["fault", "fire"], 'Invalid value "fire"'),
+    (["fail", "shop", "build", "--times", "0"], "--times is 1 or more"),
+    (["serve", "--token", ":app:read"], "--token takes TOKEN:SCOPE,SCOPE"),
+    (["serve", "--setting", "colour=red"], "there is no setting 'colour'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), WRONG, ids=[" ".join(arguments) for arguments, _ in WRONG])
+def test_what_does_not_fit_is_said_with_a_way_out(shell: Shell, arguments: list[str], message: str) -> None:
+    code, said = shell.run(*arguments)
+    assert code == 64
+    assert message in said
+    assert said.splitlines()[-1].startswith("  ")  # the hint
+
+
+def test_the_sandbox_is_served_as_its_options_say_and_ends_when_told(tmp_path: Path) -> None:
+    command = "import sys; from reconciler.cli import main; sys.exit(main())"
+    options = ["--port", "0", "--file", "box.db", "--speed", "instant", "--setting", "seed=5"]
+    tokens = ["--token", "reader:app:read", "--token", "root"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(
+        [sys.executable, "-c", command, "sandbox", "serve", *options, *tokens],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env=environment,
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[4]
+        with httpx.Client(base_url=url) as client:
+            reader, root = ({"authorization": f"Bearer {name}"} for name in ("reader", "root"))
+            assert client.post("/v2/apps", json={"spec": web()}, headers=reader).status_code == 403
+            app = client.post("/v2/apps", json={"spec": web()}, headers=root).json()["app"]
+            assert client.get(f"/v2/apps/{app['id']}", headers=reader).json()["app"]["live_url"].startswith(url)
+            assert client.get("/v2/apps").status_code == 401
+            assert client.get("/_sandbox/settings").json()["seed"] == 5
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) in (0, 130)
+
+
+def test_a_port_that_is_taken_is_said(shell: Shell, served_port: int) -> None:
+    code, said = shell.run("serve", "--port", str(served_port))
+    assert code == 64
+    assert f"cannot listen on 127.0.0.1:{served_port}" in said
+
+
+@pytest.fixture
+def served_port() -> int:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        yield taken.getsockname()[1]
+
+
+def test_settings_read_as_json_where_they_can() -> None:
+    from reconciler.sandbox.settings import parsed
+
+    plain = {"seed": None, "a": True, "b": 1.5, "c": "none", "d": {"x": 1}, "speed": {"build": 2, "job": 3}}
+    assert parsed(["seed=", "a=true", "b=1.5", "c=none", 'd={"x":1}', "speed.build=2", "speed.job=3"]) == plain
+    assert json.dumps(parsed(["x=1=2"])) == '{"x": "1=2"}'
