@@ -1,0 +1,47 @@
+"""docs/sandbox.md says what the code does."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli.main import build
+from reconciler.sandbox.control_http import ControlServer
+from reconciler.sandbox.faults import DEPLOYMENT_FAULTS, REQUEST_FAULTS
+from reconciler.sandbox.operations import OPERATIONS
+from reconciler.sandbox.settings import describe
+from reconciler.sandbox.tables import current
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
+
+
+def test_the_tables_are_current() -> None:
+    assert current(DOCUMENT) == DOCUMENT, "run: python -m reconciler.sandbox.tables docs/sandbox.md"
+
+
+def test_every_operation_and_setting_is_in_a_table() -> None:
+    for operation in OPERATIONS:
+        assert f"| `{operation.id}` | `{operation.method} {operation.path}` | `{operation.scope}` | served" in DOCUMENT
+    for name, default, _ in describe():
+        assert re.search(rf"\| `{re.escape(name)}` \| {re.escape(f'`{default}`') if default else ''} \|", DOCUMENT)
+
+
+def test_every_fault_and_control_is_told() -> None:
+    told = {
+        kind for line in re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", DOCUMENT, re.MULTILINE) for kind in line.split(", ")
+    }
+    assert {f"`{kind}`" for kind in DEPLOYMENT_FAULTS + REQUEST_FAULTS} <= told
+    served = {name.split("_", 2)[1:][1] for name in dir(ControlServer) if re.match(r"_(get|post|delete)_", name)}
+    assert set(re.findall(r"/_sandbox/(\w+)`", DOCUMENT)) == served
+
+
+COMMANDS = [line.partition("#")[0].strip() for line in DOCUMENT.splitlines() if line.startswith("reconcile ")]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_shown_is_one(command: str) -> None:
+    build().parse_args(shlex.split(command)[1:], exit_on_error=False, print_error=False)
+    assert len(COMMANDS) == 7
