@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -226,6 +227,35 @@ def test_links_between_the_specs_of_a_repository_are_welcome(stage: Stage) -> No
     Path("specs/shop.yaml").rename("base/shop.yaml")
     Path("specs/shop.yaml").symlink_to("../base/shop.yaml")
     assert stage.step("push", {}, mode="plan").outputs["changes"] == "0"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_that_is_cancelled_says_what_goes_on_without_it(checkout: Stage, number: signal.Signals) -> None:
+    checkout.served.box.configure(speed="realistic")
+    checkout.served.fake.add_pull(7, OLD)
+    checkout.served.fake.merge(7, MERGED)
+    environ = checkout.environ("push", {"commits": [{"id": MERGED}]}, sha=MERGED, mode="apply", app="shop")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reconciler", *ACTION["runs"]["args"]],
+        env={"PATH": "/usr/bin:/bin", **environ},
+        cwd=checkout.repository.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        log = []
+        for line in process.stdout:
+            if "following deployment" in line and not any("following deployment" in told for told in log):
+                process.send_signal(number)
+            log.append(line.rstrip("\n"))
+    step = checkout.left(environ, process.returncode, log)
+    assert (step.exit_code, step.outputs["exit-code"]) == (130, "130")
+    for told in (step.summary, checkout.comment()):
+        assert "Left running" in told
+        assert "shop" in told
+    checkout.served.box.configure(speed="demo")
 
 
 def command(stage: Stage, environ: dict[str, str]) -> Any:
