@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from reconciler.sandbox.operations import OPERATIONS
@@ -45,7 +46,7 @@ def current(document: str) -> str:
     return _MARKED.sub(lambda match: f"{match[1]}\n{made[match[2]]()}\n{match[3]}", document)
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in lines)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import httpx
@@ -38,3 +39,19 @@ def test_a_broken_connection_is_really_broken(served: Served, client: httpx.Clie
         with pytest.raises(httpx.TransportError):
             client.post("/v2/apps", json={"spec": web()})
         assert client.get("/v2/apps").json()["meta"]["total"] == total
+
+
+def test_followed_logs_and_consoles_are_web_sockets(served: Served, client: httpx.Client) -> None:
+    from websockets.sync.client import connect
+
+    app = client.post("/v2/apps", json={"spec": web()}).json()["app"]
+    found = client.get(f"/v2/apps/{app['id']}/logs?type=RUN&follow=true").json()
+    with connect(found["live_url"].replace("http", "ws", 1)) as log:
+        (line,) = log
+    assert json.loads(line)["data"].endswith("ready\n")
+    with connect(client.get(f"/v2/apps/{app['id']}/components/api/exec").json()["url"]) as console:
+        for key in "exit":
+            console.send(json.dumps({"op": "stdin", "data": key}))
+        said = [json.loads(message)["data"] for message in console]
+    assert said == ["api$ ", *"exit"]
+    assert console.close_code == 1000
