@@ -41,7 +41,7 @@ from schemathesis_world import World, full_spec
 
 FILES = ("app-platform.openapi.json", "app-platform.seed-20260323.openapi.json")
 SEED = 20260323
-EXAMPLES = 10
+EXAMPLES = 8
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -197,11 +197,7 @@ def hold_file(path: Path, world: World, examples: int, tally: Tally) -> None:
     for operation in operations:
         name = operation.definition.raw["operationId"]
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-            began = time.monotonic()
             tally.note(f"{path.name} {name} {mode.value}", hold(operation, mode, world, examples, tally))
-            took = time.monotonic() - began
-            if took > 5:
-                print(f"{name} {mode.value}: {took:.1f} s")
         tally.note(f"{path.name} {name} unauthorized", unauthorized(operation, world))
         tally.note(f"{path.name} {name} success", None if tally.succeeded[name] else "never succeeded")
     print(f"{path.name}: {len(operations)} operations, {tally.requests} requests so far")
