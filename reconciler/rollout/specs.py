@@ -34,12 +34,17 @@ class JobSpecs:
         return Comparison(self._wanted, None, self._job.policy, self._known, self._job.rendered).carries(spec)
 
     def missing(self, spec: Mapping[str, Any]) -> Sequence[str]:
-        """Human paths of what was sent and is not there, by both readings; empty while all of it is there."""
-        if self._wanted is None or self.carries(spec):
+        """Human paths of what was sent and is not there; empty while all of it is there.
+
+        The platform's own rendering does not count: it lacks just what the platform does not take (C09).
+        """
+        if self._wanted is None:
+            return ()
+        aligned = align(self._wanted, canonical(spec), ignore=self._job.policy.ignore)
+        if aligned.desired == aligned.live:
             return ()
         from reconciler.plan.diff import diff
 
-        aligned = align(self._wanted, canonical(spec), ignore=self._job.policy.ignore)
         changes = diff(aligned.live, aligned.desired)
         return [change.human_path for change in changes if change.kind is ChangeKind.ADDED and not change.sensitive]
 
