@@ -29,7 +29,7 @@ def test_a_spec_that_fails_its_health_checks_is_rolled_back_and_then_stalled(app
     assert run("sandbox", "fail", "shop", "health") == 0
     edit("shop", "value: info", "value: debug")
     assert run("--sandbox") == 4
-    told = capsys.readouterr().out
+    told = " ".join(capsys.readouterr().out.split())
     assert "back on the last good one: active, healthy and committed" in told
     assert "readiness check failed" in told
     assert run("--sandbox") == 6
