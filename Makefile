@@ -55,5 +55,11 @@ corpus: $(VENV)/dev ## real specs in ../shared/corpus: validate, create on the s
 	$(BIN)/python checks/corpus_validate.py ../shared/corpus
 	$(BIN)/python checks/corpus_sandbox.py ../shared/corpus
 
+crash-matrix: $(VENV)/dev ## die at every request of every scenario, race with others, kill -9: the next run mends it all
+	$(BIN)/python -m checks.crash_matrix
+
+chaos: $(VENV)/dev ## 200 apps while a tenth of the requests goes wrong, seed by seed
+	$(BIN)/python -m checks.chaos
+
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,156 @@
+"""Races: somebody else acts right before any request of a run, or a second run goes on beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from tests.survival.land import Land, Run, pushed, tag_of
+from tests.survival.matrix import clean_runs, plain, quiet_after, writes
+from tests.survival.people import DEEDS, THEIRS
+from tests.survival.scenarios import NEW, OLD, Scenario, by_name, secrets, violations
+
+
+@dataclass(frozen=True)
+class Raced:
+    """A run that somebody got in the way of. ``wrong`` is what does not hold."""
+
+    scenario: str
+    deed: str
+    at: int
+    request: str
+    outcome: str
+    reason: str
+    wrong: tuple[str, ...]
+
+
+def meddled(scenario: Scenario, deed: str, at: int) -> tuple[Land, Run, list[str]]:
+    """A run in which somebody acts right before request ``at``; what was there then, as versions, newest first."""
+    land = scenario.begin()
+    tap = land.tap()
+
+    async def act() -> None:
+        await land.asking(lambda client: DEEDS[deed](land, client))
+
+    tap.meddle_at, tap.meddle = at, act
+    run = land.clock.run(land.running(tap))
+    return land, run, [request for request in run.sent[at:] if writes(request)]
+
+
+def raced(scenario: Scenario, deed: str, at: int) -> Raced:
+    """One race, and what must hold right after it and after the clean runs that follow."""
+    known = _known(scenario)
+    land, run, ours = meddled(scenario, deed, at)
+    with land:
+        wrong = [f"no report: {run.error or 'died'}"] if run.report is None else []
+        record = run.report.records[0] if run.report else None
+        reason = record.outcome.reason if record else ""
+        if "a bug in reconciler" in reason:
+            wrong.append(reason)
+        request = run.sent[at] if at < len(run.sent) else "nothing any more"
+        seen = at == 0 or at >= len(run.sent) or writes(request)  # seen from the start, or not to be seen in time
+        if not seen:
+            wrong += _respected(land, deed, run, ours)
+        wrong += _afterwards(scenario, land, deed, known)
+        told = record.outcome.kind.value if record else "none"
+        return Raced(scenario.name, deed, at, request, told, reason, tuple(wrong))
+
+
+def _known(scenario: Scenario) -> dict[str, str]:
+    with scenario.begin() as land:
+        return secrets(land)
+
+
+def _respected(land: Land, deed: str, run: Run, ours: list[str]) -> list[str]:
+    """Right after the run: what somebody else did still stands, and nothing was sent against it."""
+    names = [app.name for app in land.apps()]
+    match deed:
+        case "deletes" if run.sent:
+            return ["deleted, and made again"] if "web" in names and run.kind("web") != "applied" else []
+        case "edits" | "creates":
+            theirs = "web" in names and tag_of(land.app().spec) != THEIRS
+            happened = any(tag_of(made.spec) == THEIRS for made in land.deployments()) if "web" in names else False
+            return [f"their version was written over by {ours}"] if theirs and happened else []
+        case "pins":
+            app = land.app() if "web" in names else None
+            by = app.pinned_deployment if app else None
+            made = [each for each in land.deployments() if each.is_rollback] if app else []
+            others = [each for each in made if each.user and each.user.uuid != _us(land)]
+            return ["their pin is gone"] if others and (by is None or by.id != others[0].id) else []
+        case _:
+            return []
+
+
+def _us(land: Land) -> str:
+    from reconciler.sandbox.limits import user_of
+
+    return user_of("run")["uuid"]
+
+
+def _afterwards(scenario: Scenario, land: Land, deed: str, known: dict[str, str]) -> list[str]:
+    """After clean runs: Git's version or the last good one again, unless somebody pinned the app."""
+    land.wait(120)
+    runs = clean_runs(land)
+    found = quiet_after(runs)
+    land.wait(120)
+    if any(app.pinned_deployment for app in land.apps()):
+        if runs[-1].code != 5:
+            found.append(f"pinned, and exit {runs[-1].code}")
+        return found
+    names = sorted(app.name for app in land.apps())
+    if names != ["web"]:
+        found.append(f"apps {names}")
+    serves = land.app().active_deployment
+    if serves is not None and not land.healthy() and runs[-1].code != 5:  # the first deployment of an app made anew
+        found.append("unhealthy")
+    if runs[-1].code == 0 and (serves is None or tag_of(serves.spec) != tag_of(scenario.wanted[0])):
+        found.append("exit 0 without Git's version")
+    if runs[-1].code not in (0, 4, 5, 6):
+        found.append(f"exit {runs[-1].code}")
+    secret = secrets(land)["web"]
+    if not secret.startswith("EV[") or (deed != "deletes" and secret != known.get("web", secret)):
+        found.append("the secret is another")
+    return found
+
+
+def on_push(name: str) -> Scenario:
+    """A scenario of one app, which deploys on push."""
+    found = by_name(name)
+    return replace(found, before=tuple(pushed(tag=OLD) for _ in found.before), wanted=(pushed(tag=NEW),))
+
+
+def races(scenario: Scenario) -> Iterator[Raced]:
+    """Every race of a scenario: everything that others may do, at every request."""
+    for deed in DEEDS:
+        for at in range(len(plain(scenario).sent)):
+            yield raced(scenario, deed, at)
+
+
+# ---- two at once --------------------------------------------------------------------------------------------------
+
+
+def two_at_once(scenario: Scenario, later: float) -> tuple[Run, Run, list[str]]:
+    """Two runs, the second begun ``later`` seconds after the first, on one loop; then clean ones."""
+    with scenario.begin() as land:
+        known = secrets(land)
+
+        async def second() -> Run:
+            await asyncio.sleep(later)
+            return await land.running(land.tap())
+
+        async def both() -> tuple[Run, Run]:
+            one, other = asyncio.create_task(land.running(land.tap())), asyncio.create_task(second())
+            return await one, await other
+
+        one, other = land.clock.run(both())
+        runs = clean_runs(land)
+        wrong = quiet_after(runs)
+        land.wait(120)
+        wrong += violations(scenario, land, runs[-1].code, known, plain(scenario).deployments)
+        for run in (one, other):
+            if run.report is None:
+                wrong.append(f"no report: {run.error}")
+            elif any("a bug in reconciler" in record.outcome.reason for record in run.report.records):
+                wrong.append(run.report.records[0].outcome.reason)
+        return one, other, wrong
