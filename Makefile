@@ -61,5 +61,8 @@ crash-matrix: $(VENV)/dev ## die at every request of every scenario, race with o
 chaos: $(VENV)/dev ## 200 apps while a tenth of the requests goes wrong, seed by seed
 	$(BIN)/python -m checks.chaos
 
+catalogue: $(VENV)/dev ## run the tests of the catalogue's cases and write docs/catalogue.md
+	$(BIN)/python checks/catalogue.py
+
 clean: ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,45 @@
+"""The committed table speaks of tests that there are, and of every case."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from checks import catalogue
+
+ROOT = Path(__file__).parents[2]
+ROW = re.compile(r"^\| C(\d\d) \| .* \| (.*) \| (yes|no test|\*\*no\*\*) \|$", re.MULTILINE)
+FILE = re.compile(r"\[([^]]+)\]\(\.\./([^)]+)\): ((?:`\w+`(?:, )?)+)")
+
+
+def rows() -> dict[int, tuple[str, str]]:
+    text = catalogue.TABLE.read_text(encoding="utf-8")
+    return {int(number): (tests, held) for number, tests, held in ROW.findall(text)}
+
+
+def test_every_case_is_there_and_held():
+    assert list(rows()) == list(range(1, 49))
+    assert {number for number, (_, held) in rows().items() if held != "yes"} == set()
+
+
+def test_every_test_that_it_names_exists():
+    for number, (tests, _) in rows().items():
+        named = FILE.findall(tests)
+        assert named, f"C{number:02} names no test"
+        for shown, file, names in named:
+            assert shown == file
+            source = (ROOT / file).read_text(encoding="utf-8")
+            for name in re.findall(r"`(\w+)`", names):
+                assert f"def {name}(" in source, f"{file} has no {name}"
+                assert f"{number:02}" in catalogue.NUMBER.findall(name)
+
+
+def test_a_test_belongs_to_each_case_that_its_name_has():
+    found = catalogue.by_case({"a.py::test_c07_x": True, "a.py::test_c20_c21_y": False, "a.py::test_abc12_z": True})
+    assert found == {7: {"a.py::test_c07_x": True}, 20: {"a.py::test_c20_c21_y": False},
+                     21: {"a.py::test_c20_c21_y": False}}  # fmt: skip
+    page = catalogue.table({"a.py::test_c07_x": True, "a.py::test_c20_c21_y": False})
+    assert "| [a.py](../a.py): `test_c07_x` | yes |" in page
+    assert page.count("| **no** |") == 2
+    assert page.count("| no test |") == 45
+    assert "1 of 48 held, by 2 tests." in page
