@@ -20,6 +20,7 @@ import yaml
 
 from reconciler import reconcile
 from reconciler.cli import exits
+from reconciler.config import Config
 from reconciler.errors import ReconcileError
 from reconciler.live.client import Client
 from reconciler.live.models import Deployment, LiveApp
@@ -225,8 +226,8 @@ class Land(Account):
         self.box = Sandbox(now=self.clock.timestamp, settings=settings, sleep=self.clock.sleep)
         self.config = {**CONFIG, **(config or {})}
         self._folder = tempfile.TemporaryDirectory()
-        self._desired: Desired | None = None
-        self._wishes = Wishes(())
+        self.desired = Desired((), Config(), (), frozenset())
+        self.wishes = Wishes(())
 
     def __enter__(self) -> Self:
         return self
@@ -246,8 +247,8 @@ class Land(Account):
         (root / "reconcile.yml").write_text(yaml.safe_dump(self.config))
         for spec in specs:
             (root / f"{spec['name']}.yaml").write_text(yaml.safe_dump(spec))
-        self._wishes = Wishes((root,), config=root / "reconcile.yml", **wishes)
-        self._desired = reconcile.load(self._wishes)
+        self.wishes = Wishes((root,), config=root / "reconcile.yml", **wishes)
+        self.desired = reconcile.load(self.wishes)
 
     # ---- runs
 
@@ -276,9 +277,8 @@ class Land(Account):
             return Run(tuple(tap.sent))
 
     async def _reconcile(self, tap: Tap, random: Callable[[], float], more: dict[str, Any]) -> Run:
-        assert self._desired is not None
         async with Client("run", transport=tap, base_url="http://sandbox", clock=self.clock, random=random) as client:
-            planned = await reconcile.plan(self._desired, self._wishes, client, self.clock)
+            planned = await reconcile.plan(self.desired, self.wishes, client, self.clock)
             report = await reconcile.apply(planned, client, self.clock, on_event=lambda _: None, **more)
         return Run(tuple(tap.sent), report)
 

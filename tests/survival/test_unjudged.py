@@ -1,0 +1,111 @@
+"""What a run that was cut short may not have judged is judged by the next one that applies, and by nothing else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler import reconcile
+from reconciler.config import Policy
+from reconciler.live.models import LiveApp
+from reconciler.plan.past import unjudged
+from reconciler.sandbox import Fault
+from tests.support.virtual_time import EPOCH
+from tests.survival.land import CONFIG, SETTINGS, Land, Spec, web
+
+SITE: Spec = {
+    "name": "web",
+    "static_sites": [{"name": "site", "git": {"repo_clone_url": "https://git.example.com/w.git", "branch": "main"}}],
+}
+PROBED: dict[str, Any] = {
+    "defaults": {
+        **CONFIG["defaults"],
+        "health": {"soak": "10s", "tolerance": "8s", "components": False, "probe": {"path": "/healthz"}},
+    }
+}
+
+
+def in_sync(spec: Spec, config: dict[str, Any] | None = None, age: float = 60.0) -> Land:
+    """An app that another run left in sync, active for so many seconds."""
+    land = Land(SETTINGS, config)
+    land.ask(lambda client: client.create_app(spec))
+    land.commit(spec)
+    land.wait(14)  # it has just become active
+    land.wait(age)
+    return land
+
+
+def asked(land: Land) -> list[str]:
+    """The ends of what a run asks for, and how the app ends."""
+    run = land.run()
+    return [*(request.rpartition("/")[2] for request in run.sent if request.startswith("GET /v2")), run.kind("web")]
+
+
+def test_a_healthy_app_costs_one_reading_while_it_is_young() -> None:
+    with in_sync(web()) as land:
+        assert asked(land) == ["apps", "health", "unchanged"]
+
+
+def test_an_old_one_costs_nothing() -> None:
+    with in_sync(web(), age=1800) as land:
+        assert asked(land) == ["apps", "unchanged"]
+
+
+def test_planning_never_asks() -> None:
+    with in_sync(web()) as land:
+        sent = land.ask(lambda client: reconcile.plan(land.desired, land.wishes, client, land.clock)).report.requests
+        assert sent == 1
+
+
+def test_one_within_its_soak_is_followed_to_its_end() -> None:
+    with in_sync(web(), age=1.0) as land:
+        found = asked(land)
+        assert found[-1] == "applied"
+        assert found.count("health") > 1
+
+
+def test_a_site_without_anything_to_judge_is_not_asked_for() -> None:
+    with in_sync(SITE) as land:
+        assert asked(land) == ["apps", "unchanged"]
+
+
+def test_the_probe_is_asked_as_well() -> None:
+    with in_sync(web(), PROBED) as land:
+        assert asked(land) == ["apps", "unchanged"]
+        land.box.set_health("web", "api", "UNHEALTHY")
+        assert asked(land)[-1] == "degraded"  # there was nothing before it
+
+
+def test_an_unhealthy_one_is_judged_and_taken_back() -> None:
+    with in_sync(web(tag="1.26")) as land:
+        land.box.fail("web", "health")
+        app = land.app()
+        land.ask(lambda client: client.update_app(app.id, web(tag="1.27")))
+        land.commit(web(tag="1.27"))
+        land.wait(120)
+        assert asked(land)[-1] == "rolled_back"
+        assert asked(land)[-1] == "stalled"
+
+
+def test_one_whose_health_cannot_be_read_is_followed() -> None:
+    with in_sync(web()) as land:
+        land.box.fault(Fault("server_error", operation="apps_get_health", times=6))
+        assert asked(land)[-1] == "applied"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "found"), [(-5, 0), (0, 0), (600, 600), (300 + 30 + 900, 1230), (300 + 30 + 900 + 1, None)]
+)
+def test_how_long_a_deployment_counts_as_young(seconds: int, found: int | None) -> None:
+    since = EPOCH - timedelta(seconds=seconds)
+    deployment = {"id": "d", "phase": "ACTIVE", "phase_last_updated_at": since.isoformat()}
+    app = LiveApp.model_validate({"id": "1", "active_deployment": deployment})
+    age = unjudged(app, Policy(), EPOCH)
+    assert age == (None if found is None else timedelta(seconds=found))
+
+
+def test_one_that_does_not_say_since_when_it_is_active_is_not_young() -> None:
+    assert unjudged(LiveApp(), Policy(), EPOCH) is None
+    assert unjudged(LiveApp.model_validate({"active_deployment": {"id": "d"}}), Policy(), EPOCH) is None
