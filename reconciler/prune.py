@@ -13,12 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.config import Config
 from reconciler.desired.history import SPEC_SUFFIXES, History, RemovedSpec
 from reconciler.documents import read_text
 from reconciler.errors import InvalidInput, PlanMismatch
 from reconciler.findings import Finding, Severity
-from reconciler.inquiry import PlannedApp
+from reconciler.inquiry import Inquiry, PlannedApp
 from reconciler.plan import cost
 from reconciler.plan.compare import compare, live_digest
 from reconciler.plan.model import Action, Cost, Plan, SyncStatus
@@ -64,9 +63,10 @@ class Removed:
         return cls(found)
 
     def judge(
-        self, strangers: Sequence[LiveApp], config: Config, now: datetime
+        self, strangers: Sequence[LiveApp], inquiry: Inquiry
     ) -> tuple[tuple[PlannedApp, ...], tuple[Finding, ...]]:
         """The plans to delete those of the live apps without a spec that qualify, and why others do not."""
+        config, now = inquiry.config, inquiry.now
         plans: list[PlannedApp] = []
         notes: list[Finding] = []
         for live in strangers:

@@ -128,16 +128,15 @@ async def plan(desired: Desired, wishes: Wishes, client: Client, clock: Clock) -
     check_rotations(wishes.rotate, desired.apps, desired.known)
     began, now = clock.monotonic(), clock.now()
     inquiry = Inquiry(client, desired.config, now, wishes.rotate, wishes.retry, fingerprints(desired, wishes))
-    evidence = pruning(desired, wishes)
+    removed = pruning(desired, wishes)
     fleet = {app.name: app for app in await client.list_apps()}
     apps = await inquiry.plans(desired.apps, fleet, desired.known)
     strangers = unmanaged(fleet, desired)
     notes: tuple[Finding, ...] = ()
-    if evidence is not None:
-        doomed = [fleet[name] for name in strangers if _asked_for(name, wishes)]
-        deletions, notes = evidence.judge(doomed, desired.config, now)
-        apps = (*apps, *deletions)
-        strangers = tuple(name for name in strangers if name not in {app.plan.app for app in deletions})
+    if removed is not None:
+        deletions, notes = removed.judge([fleet[name] for name in strangers if _asked_for(name, wishes)], inquiry)
+        apps += deletions
+        strangers = tuple(sorted({*strangers} - {app.plan.app for app in deletions}))
     if wishes.drift:
         from reconciler.origins import attributed
 
