@@ -14,6 +14,7 @@ from typing import Any
 from reconciler.appspec.shape import SPEC, Field, Listing, Record, Shape
 from reconciler.plan.canonical import Opaque, Tree
 from reconciler.plan.fingerprints import Fingerprints, Verdict, hidden, stored_in
+from reconciler.plan.labels import place_of
 from reconciler.plan.model import Note
 from reconciler.plan.routes import settle_ingress
 
@@ -242,14 +243,14 @@ def _ignored(shape: Shape | None, pair: tuple[Any, Any], rest: Path, path: Path,
 def _ignored_item(
     shape: Shape | None, pair: tuple[tuple[Any, ...], tuple[Any, ...]], rest: Path, path: Path, walk: _Walk
 ) -> tuple[Any, ...]:
-    """The same within an item of an ordered list, which has no name: by its index."""
+    """The same within an item of an ordered list, by label (``[/api]``) or number; which items there are is Git's."""
     ours, theirs = pair
     head, *below = rest
-    index = int(head) if head.isdigit() else len(ours)
-    if not below or index >= min(len(ours), len(theirs)):
+    index, other = place_of(ours, head), place_of(theirs, head)
+    if not below or index is None or other is None:
         return ours
     inner = shape.item if isinstance(shape, Listing) else None
-    taken = _ignored(inner, (ours[index], theirs[index]), tuple(below), (*path, head), walk)
+    taken = _ignored(inner, (ours[index], theirs[other]), tuple(below), (*path, head), walk)
     return (*ours[:index], taken, *ours[index + 1 :])
 
 

@@ -15,11 +15,12 @@ that a spec costs one dictionary look-up a field. A thousand apps are compared i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from reconciler.appspec.shape import MISSING, SPEC, Field, Listing, Record, Scalar, Shape, identity_of
 from reconciler.appspec.spelling import canonical_spelling
+from reconciler.plan.labels import place_of
 from reconciler.plan.routes import translate_routes
 from reconciler.redaction import MASK
 
@@ -81,6 +82,14 @@ def canonical(spec: Mapping[str, Any]) -> Tree:
 def key_of(listing: Listing, item: Any) -> str:
     """The key of a raw list item in the canonical tree, without the suffix that tells duplicates apart."""
     return identity_of(listing, _converter(listing.item)(item))
+
+
+def index_of(listing: Listing, items: Sequence[Any], part: str) -> int | None:
+    """Where a part of a path leads to in a raw list: by identity, or in an ordered list by label or number."""
+    if not listing.identity:
+        return place_of(tuple(map(_converter(listing.item), items)), part)
+    named = (place for place, item in enumerate(items) if isinstance(item, Mapping) and key_of(listing, item) == part)
+    return next(named, None)
 
 
 def plain(value: Any) -> Any:

@@ -20,6 +20,7 @@ from typing import Any
 
 from reconciler.appspec.shape import MISSING, SPEC, Listing, Record, Scalar, Shape
 from reconciler.plan.canonical import Opaque, Tree, plain
+from reconciler.plan.labels import labels
 from reconciler.plan.model import Change, ChangeKind
 
 Path = tuple[str, ...]
@@ -57,31 +58,6 @@ def _found(first: Tree, second: Tree) -> Iterator[Path]:
 
 
 # --- preparing -------------------------------------------------------------------------------------------------------
-
-
-def labels(items: tuple[Any, ...]) -> dict[str, Any]:
-    """The items of an ordered list by what they say, in their order; equal labels are numbered."""
-    out: dict[str, Any] = {}
-    for item in items:
-        label = wanted = _label(item)
-        number = 1
-        while label in out:
-            number += 1
-            label = f"{wanted}#{number}"
-        out[label] = item
-    return out
-
-
-def _label(item: Any) -> str:
-    """``[/api]``, ``[example.com/api]`` for ingress rules; else the item itself, short."""
-    if isinstance(item, dict) and item.keys() & {"match", "component", "redirect"}:
-        match = item.get("match", {})
-        parts = [match.get(name, {}) for name in ("authority", "path")] if isinstance(match, dict) else [{}, {}]
-        host, path = ("".join(map(str, part.values())) if isinstance(part, dict) else str(part) for part in parts)
-        return f"[{host}{path or '/'}]"
-    if isinstance(item, dict):
-        return "[" + ",".join(f"{name}={value}" for name, value in sorted(item.items())) + "]"
-    return f"[{json.dumps(item, default=repr)}]"
 
 
 @dataclass(slots=True)

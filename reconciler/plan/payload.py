@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.appspec.shape import SPEC, Listing, Record, Shape
 from reconciler.plan.align import Path, Secrets, align
-from reconciler.plan.canonical import canonical, key_of
+from reconciler.plan.canonical import canonical, index_of
 from reconciler.plan.fingerprints import plaintext_secrets, with_variable
 from reconciler.plan.routes import ROUTABLE_KINDS
 
@@ -80,10 +80,7 @@ def _step(shape: Shape | None, node: Any, part: str) -> tuple[Shape | None, Any]
 
 
 def _index(shape: Shape | None, items: list[Any], part: str) -> int | None:
-    if isinstance(shape, Listing) and shape.identity:
-        named = (place for place, item in enumerate(items) if isinstance(item, Mapping) and key_of(shape, item) == part)
-        return next(named, None)
-    return int(part) if part.isdigit() and int(part) < len(items) else None
+    return index_of(shape, items, part) if isinstance(shape, Listing) else None
 
 
 def _with(shape: Shape | None, node: Any, path: Path, value: Any) -> Any:

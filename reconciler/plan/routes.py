@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
 Tree = dict[str, Any]
 
@@ -115,20 +115,28 @@ def settle_ingress(desired: Tree, live: Tree) -> tuple[Tree, Tree]:
     implicit = ours is None or not ours.keys() - {LOOSE, CORS}
     if ours == {} or (not implicit and LOOSE not in (ours or {})):
         return desired, live
-    ours = ours or {}
+    ours = _of_components(ours or {}, routable(desired))
     reference = _rules(theirs)
     asked = implicit and (theirs is not None or CORS in ours)
     loose = [*ours.get(LOOSE, ()), *(_expected(desired, ours, reference) if asked else ())]
     rules = _merged(loose, _rules(ours), reference)
     if rules or not implicit or (theirs is not None and not any(routable(desired).values())):
-        desired = {**desired, "ingress": _with_rules(ours, rules)}
-    return desired, live
+        return {**desired, "ingress": _with_rules(ours, rules)}, live
+    return {name: value for name, value in desired.items() if name != "ingress"}, live
 
 
 def _rules(ingress: Tree | None) -> tuple[Tree, ...]:
     """The explicit rules of a canonical ingress; none where it is no list of them."""
     rules = ingress.get("rules") if ingress else None
     return rules if isinstance(rules, tuple) else ()
+
+
+def _of_components(ingress: Tree, names: Collection[str]) -> Tree:
+    """The ingress without what was translated from components that are ignored, and so left out since."""
+    loose = tuple(rule for rule in ingress.get(LOOSE, ()) if _target(rule) in names)
+    cors = {name: value for name, value in ingress.get(CORS, {}).items() if name in names}
+    rest = {name: value for name, value in ingress.items() if name not in (LOOSE, CORS)}
+    return {**rest, **{name: value for name, value in ((LOOSE, loose), (CORS, cors)) if value}}
 
 
 def _with_rules(ingress: Tree, rules: Sequence[Tree]) -> Tree:

@@ -168,6 +168,11 @@ IGNORED = {
     "a rule by its place": (
         "/ingress/rules/0/redirect/uri", app(ingress={"rules": [{"redirect": {"uri": "/a"}}]}),
         app(ingress={"rules": [{"redirect": {"uri": "/b"}}]}), ["ignored ingress/rules/0/redirect/uri"]),
+    "a rule by what it matches, wherever it stands": (
+        "/ingress/rules/[~1a]/redirect/uri",
+        app(ingress={"rules": [{"match": {"path": {"prefix": "/a"}}, "redirect": {"uri": "/x"}}]}),
+        app(ingress={"rules": [{"match": {"path": {"prefix": "/a"}}, "redirect": {"uri": "/y"}}]}),
+        ["ignored ingress/rules/[/a]/redirect/uri"]),
     "an alert, whose name has slashes": (
         "/alerts/CPU_UTILIZATION~1GREATER_THAN~180~1TEN_MINUTES/disabled",
         app(alerts=[{"rule": "CPU_UTILIZATION", "operator": "GREATER_THAN", "value": 80, "window": "TEN_MINUTES"}]),

@@ -51,7 +51,7 @@ def test_what_is_sent_carries_every_field_of_git(before, after):
     answered = stored(before)
     for path, value in _leaves(after):
         found = _at(sent(after, answered), path)
-        assert found == value or str(found).startswith("EV[")
+        assert found == value or str(found).startswith("EV[") or (value == {} and "EV[" in str(found))
 
 
 def _leaves(value, path=()):

@@ -80,6 +80,8 @@ SAME = {
     "or be routed all the same": (
         app(services=[service(internal_ports=[9000])]),
         app(services=[service(internal_ports=[9000])], **rules(rule("api")))),
+    "cors of an internal service leads nowhere": (
+        app(services=[service(internal_ports=[9000], cors=CORS)]), app(services=[service(internal_ports=[9000])])),
     "the platform's own fields are its own": (app(), app(ingress={"rules": [rule("api")], "load_balancer": "x"})),
 }  # fmt: skip
 
@@ -138,3 +140,10 @@ def test_cors_of_several_components_without_any_route_is_expected_under_their_na
     live = app(services=[API, WEB], **rules(rule("api")))
     desired = app(services=[API, service("web", cors=CORS)])
     assert changes(desired, live) == ["added ingress/rules/[/web]"]
+
+
+def test_routes_of_an_ignored_component_are_ignored_with_it():
+    live = app(services=[API])
+    desired = app(services=[API, service("web", routes=[{"path": "/web"}]), service("www", cors=CORS)])
+    aligned = align(canonical(desired), canonical(live), ignore=["/services/web", "/services/www"])
+    assert diff(aligned.live, aligned.desired) == ()

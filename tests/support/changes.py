@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from reconciler.plan.canonical import Tree, canonical
-from reconciler.plan.diff import labels
+from reconciler.plan.labels import labels
 from reconciler.plan.model import Change, ChangeKind
 from reconciler.redaction import MASK
 
