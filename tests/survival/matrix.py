@@ -60,6 +60,7 @@ def plain(scenario: Scenario) -> Plain:
     with scenario.begin() as land:
         known = secrets(land)
         run = land.run()
+        land.wait(BETWEEN)
         again = land.run()
         wrong = violations(scenario, land, again.code, known, counts(land))
         assert not wrong, (scenario.name, wrong, run.code, again.code)
