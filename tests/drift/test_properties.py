@@ -94,6 +94,8 @@ def concerns(change: tuple[str, ...], edit: Edit) -> bool:
     for at, part in enumerate(told):
         if at == 2 and part in ("routes", "cors"):
             return change[:1] == ("ingress",)
+    if told[-2:] == ("health_check", "path"):
+        told = (*told[:-1], "http_path")
     if told[-1] in IDENTITIES:
         told = told[:-2]
     length = min(len(told), len(change))
