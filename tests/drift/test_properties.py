@@ -1,4 +1,4 @@
-"""Any spec, under every switch: created it is in sync, one edited value is exactly one change, applied it is in sync."""
+"""Any spec, under every switch: created it is in sync, one edit is exactly one change, applied it is in sync."""
 
 from __future__ import annotations
 
