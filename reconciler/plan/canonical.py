@@ -295,7 +295,7 @@ def _converter(shape: Shape) -> Convert:
                 _converters[id(shape)] = _record(shape)
             case Listing():
                 _converters[id(shape)] = _list(shape)
-            case Scalar():
+            case _:
                 _converters[id(shape)] = _whole
     return _converters[id(shape)]
 

@@ -90,16 +90,13 @@ def _with(shape: Shape | None, node: Any, path: Path, value: Any) -> Any:
         return _with_item(shape, node, path, value)
     field = shape.fields.get(part) if isinstance(shape, Record) else None
     inner = field.shape if field else None
-    held = node.get(part)
+    held = node.get(part, node.get(_OLDER_NAMES.get(part, part)))
     if held is None and value is _ABSENT:
         return node
     below = _with(inner, _empty(inner) if held is None else held, tuple(rest), value) if rest else value
-    out = {name: item for name, item in node.items() if name != _OLDER_NAMES.get(part)}
-    if below is not _ABSENT:
-        out[part] = below
-    elif part in out:
-        del out[part]
-    return out
+    gone = (_OLDER_NAMES.get(part), part if below is _ABSENT else None)
+    out = {name: item for name, item in node.items() if name not in gone}
+    return out if below is _ABSENT else {**out, part: below}
 
 
 def _with_item(shape: Shape | None, items: list[Any], path: Path, value: Any) -> list[Any]:

@@ -124,6 +124,9 @@ DIFFERENT = {
         app(), app(services=[service(autoscaling={"min_instance_count": 2})]),
         ["removed services/api/autoscaling"]),
     "an unknown field": (app(brand_new=1), app(brand_new=2), ["changed brand_new"]),
+    "a region of odd form": ({"region": {"a": 1}}, {"region": {"a": 2}}, ["changed region"]),
+    "a set of odd form": ({"features": {"a": 1}}, {"features": {"a": 2}}, ["changed features/a"]),
+    "rules of odd form": ({"ingress": {"rules": {"a": 1}}}, {"ingress": {"rules": 3}}, ["changed ingress/rules"]),
     "a component of odd form": (
         {"services": {"api": 3}}, {"services": {"api": {"http_port": 1}}}, ["changed services/api"]),
     "variables of odd form": (

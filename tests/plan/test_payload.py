@@ -82,6 +82,12 @@ IGNORED = {
         "/services/api/health_check/http_path", app(services=[service(health_check={"path": "/x"})]),
         app(services=[service(health_check={"path": "/up"})]),
         app(services=[service(health_check={"http_path": "/up"})])),
+    "no value under its older name": (
+        "/services/api/health_check/http_path", app(services=[service(health_check={"path": "/x", "port": 1})]),
+        app(services=[service(health_check={"port": 2})]), app(services=[service(health_check={"port": 1})])),
+    "an ingress, of an app whose services are of odd form": (
+        "/ingress", app(ingress={}), {"ingress": {"load_balancer": "x"}, "services": 3},
+        app(ingress={"load_balancer": "x"})),
     "an alert, told apart by what it watches": (
         "/alerts/CPU_UTILIZATION~1GREATER_THAN~180~1TEN_MINUTES/disabled", app(alerts=[ALERT]),
         app(alerts=[{**ALERT, "value": 80, "disabled": True}]), app(alerts=[{**ALERT, "disabled": True}])),

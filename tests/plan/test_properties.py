@@ -23,8 +23,9 @@ def test_an_edit_is_told_exactly_and_sending_it_leaves_nothing(data, platform):
     answered = stored(spec, platform)
     for change in against(edit.spec, answered).changes:
         traffic = "cors" in edit.path and change.path[0] == "ingress"
-        shared = min(len(change.path), len(edit.path))
-        assert traffic or change.path[:shared] == edit.path[:shared]
+        wanted = edit.path[:-1] if edit.path[-1] == "type" else edit.path  # what is secret no more has a value to show
+        shared = min(len(change.path), len(wanted))
+        assert traffic or change.path[:shared] == wanted[:shared]
     assert told(against(edit.spec, stored(sent(edit.spec, answered), platform))) == {}
 
 
