@@ -103,8 +103,8 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _as_text(value: Any) -> str:
-    """A part of a tree as a text to sort by, the same however its dicts are ordered."""
+def text_of(value: Any) -> str:
+    """A part of a tree as a text to sort by, however its dicts are ordered. It holds secrets, and is never shown."""
     return json.dumps(value, sort_keys=True, default=lambda other: f"{type(other).__name__} {_hidden(other)}")
 
 
@@ -137,6 +137,15 @@ def _scalar(field: Field, shape: Scalar) -> Convert | None:
     return None if shape.type in ("string", "boolean") else _whole
 
 
+def _unknown(value: Any) -> Any:
+    """What nobody documented, without nulls, which are absent; what looks like a secret variable is one."""
+    if isinstance(value, Mapping):
+        return _environment({name: _unknown(item) for name, item in value.items() if item is not None})
+    if isinstance(value, list | tuple):
+        return type(value)(_unknown(item) for item in value if item is not None)
+    return value
+
+
 # --- lists -----------------------------------------------------------------------------------------------------------
 
 
@@ -151,7 +160,7 @@ def _list(listing: Listing) -> Convert:
 
 def _set(value: Any) -> Any:
     """A list whose order means nothing and whose items are told apart by nothing but themselves."""
-    return tuple(sorted(map(_whole, value), key=_as_text)) if isinstance(value, list | tuple) else value
+    return tuple(sorted(map(_whole, value), key=text_of)) if isinstance(value, list | tuple) else value
 
 
 def _keyed(listing: Listing, convert: Convert) -> Convert:
@@ -174,7 +183,7 @@ def _keyed(listing: Listing, convert: Convert) -> Convert:
 def _disambiguated(items: list[tuple[str, Tree]]) -> Tree:
     """Items by key; of several with one key each is kept, as ``web``, ``web#2`` …, in an order of their own."""
     out: Tree = {}
-    for key, item in sorted(items, key=lambda pair: (pair[0], _as_text(pair[1]))):
+    for key, item in sorted(items, key=lambda pair: (pair[0], text_of(pair[1]))):
         number, free = 1, key
         while free in out:
             number += 1
@@ -269,7 +278,7 @@ def _record(record: Record) -> Convert:
                 continue
             entry = table.get(name)
             if entry is None:
-                out[name] = raw
+                out[name] = _unknown(raw)
                 continue
             convert, dropped = entry
             kept = raw if convert is None else convert(raw)

@@ -13,13 +13,12 @@ What people read is decided here, too:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.appspec.shape import MISSING, SPEC, Listing, Record, Scalar, Shape
-from reconciler.plan.canonical import Opaque, Tree, plain
+from reconciler.plan.canonical import Opaque, Tree, plain, text_of
 from reconciler.plan.labels import labels
 from reconciler.plan.model import Change, ChangeKind
 
@@ -107,7 +106,7 @@ class _Prepared:
         """One number for each distinct value; values of different types never share one."""
         if value is _ABSENT:
             return None
-        key = value if isinstance(value, Opaque) else (type(value), json.dumps(value, sort_keys=True, default=repr))
+        key = value if isinstance(value, Opaque) else (type(value), text_of(value))
         return self.numbers.setdefault(key, len(self.numbers))
 
 

@@ -43,6 +43,7 @@ EQUAL = {
     "a rule for every path": (app(ingress={"rules": [{"match": {"path": {"prefix": "/"}}, "redirect": {}}]}),
                               app(ingress={"rules": [{"redirect": {}}]})),
     "a cors that says nothing": (app(services=[service(cors={})]), app()),
+    "nulls within an unknown field": (app(brand_new={"a": None, "b": [None, {"c": None}]}), app(brand_new={"b": [{}]})),
     "a set in another order": (app(features=["b", "a"]), app(features=["a", "b"])),
 }  # fmt: skip
 
@@ -151,6 +152,12 @@ def test_secrets_are_opaque_in_every_place_that_holds_one():
 def test_a_variable_that_the_platform_encrypted_is_a_secret_whatever_its_type():
     tree = canonical(app(envs=[env("A", CIPHER)]))
     assert tree["envs"]["A"]["value"].is_ciphertext
+
+
+def test_what_looks_like_a_secret_variable_in_an_unknown_field_is_one():
+    spec = app(**{"x-envs": [secret("A", "hunter2")]})
+    assert "hunter2" not in repr(canonical(spec))
+    assert canonical(spec) != canonical(app(**{"x-envs": [secret("A", "hunter3")]}))
 
 
 def test_an_opaque_value_can_be_compared_and_neither_shown_nor_serialised():

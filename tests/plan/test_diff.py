@@ -150,6 +150,13 @@ def test_a_change_of_a_secret_has_no_values(before, after, change):
     assert (found.kind.value, found.human_path, found.before, found.after) == change
 
 
+def test_a_secret_within_an_unknown_field_is_told_and_not_shown():
+    one, other = (app(brand_new=[secret("A", value)]) for value in ("hunter2", "hunter3"))
+    (found,) = diff(canonical(one), canonical(other))
+    assert found.kind is ChangeKind.CHANGED
+    assert "hunter" not in repr(found)
+
+
 def test_a_secret_within_what_goes_stands_as_secret():
     (found,) = diff(canonical(app(envs=[secret("A", "hunter2")])), canonical(app()))
     assert found.before == {"key": "A", "type": "SECRET", "value": "(secret)"}
