@@ -68,6 +68,7 @@ class Chaos:
     seed: int
     land: Land = field(init=False)
     steps: list[Step] = field(default_factory=list)
+    wanted: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.land = Land(Settings(speed=SPEED, seed=self.seed), {"guards": {"max_changes": 100}})
@@ -100,6 +101,8 @@ class Chaos:
     def _step(self, name: str, wanted: dict[str, str], failing: set[str]) -> None:
         """Git wants these versions; run until the last run has nothing left to do."""
         land = self.land
+        changed = sum(self.wanted.get(app) != tag for app, tag in wanted.items())
+        self.wanted = wanted
         land.commit(*(spec(app, tag) for app, tag in wanted.items()))
         jitter = random.Random(self.seed).random
         began, before = land.clock.monotonic(), deployments(land)
@@ -111,7 +114,7 @@ class Chaos:
             troubled += tap.troubled
         seconds = land.clock.monotonic() - began
         sent = sum(len(run.sent) for run in runs)
-        most = bound(self.apps, len(failing), len(runs))
+        most = bound(self.apps, changed, len(failing), len(runs))
         wrong = self._wrong(wanted, failing, runs, before)
         if sent > most:
             wrong.append(f"{sent} requests, more than {most}")
@@ -178,22 +181,24 @@ LOST = 6
 """Requests to find out what became of a write whose answer was lost: four looks, two of them with the history."""
 
 
-def bound(apps: int, failing: int, runs: int) -> int:
+def bound(apps: int, changed: int, failing: int, runs: int) -> int:
     """The most requests that a step may take.
 
-    - Each app is planned once and rolled out once: a look, the write, a read of its deployment every 2 s at least and
-      every 0.3 s for all in flight together (at least), five readings of its health in the soak of 10 s, a look back.
+    - Each app that changed is planned once and rolled out once: a look, the write, a read of its deployment every 2 s
+      at least and every 0.3 s for all in flight together (at least), five readings of its health in the soak of 10 s,
+      a look back.
     - Each failing one goes back once: what failed (deployment, links of a log), where to (app, history), validation,
       a look; the rollback, followed and judged like the first; commit and look.
     - Of all writes a share `SHARE` may be lost.
-    - A later run lists the apps, twice if a page changed meanwhile, looks at the health of all, as they are young, and
-      plans those that are not in sync.
+    - Each run lists the apps, twice if a page changed meanwhile, and looks at the health of those in sync, as they are
+      young; a later one also plans those that are not in sync.
     - Every request is sent again as often as trouble asks for, 1 / (1 - SHARE) times on average; a quarter more is
       for bad luck, as this is a bound and no mean.
     """
     every = max(2.0, 0.3 * min(apps, IN_FLIGHT))
     forward = 2 + LONGEST_DEPLOYMENT / every + 5 + 1
     back = 6 + forward + 2
-    once = apps * (PLAN + forward + SHARE * LOST) + failing * (back + 2 * SHARE * LOST)
-    later = (runs - 1) * (2 * -(-apps // 200) + apps + failing * PLAN)
+    listing = 2 * -(-apps // 200)
+    once = listing + apps - changed + changed * (PLAN + forward + SHARE * LOST) + failing * (back + 2 * SHARE * LOST)
+    later = (runs - 1) * (listing + apps + failing * PLAN)
     return round((once + later) / (1 - SHARE) * 1.25)
