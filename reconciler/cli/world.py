@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SANDBOX_URL = "http://sandbox"
 """What the embedded sandbox calls itself in links and live URLs."""
 
+EMBEDDED = "token-of-the-embedded-sandbox"
+"""Any token will do; this one is no word of ordinary text, out of which it would be redacted."""
+
 TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
 
 
@@ -60,7 +63,7 @@ async def connect(connection: Connection, on_wait: Callable[[float, str], None] 
     box = open_sandbox(connection.sandbox_file)
     try:
         async with Client(
-            "sandbox",
+            EMBEDDED,
             base_url=SANDBOX_URL,
             transport=in_process.transport(box.asgi),
             clock=clock,
