@@ -7,6 +7,7 @@ Every reading gets a `Grade`. The readings of all sources together (components, 
   A shorter dip is a flap: it is forgiven, but the soak begins anew;
 - anything else waits for the health budget. What is known to be short of good then (replicas missing, a probe that
   never succeeded) is unhealthy; what is merely unknown is said to be so: nobody rolls back for lack of evidence.
+  A reading that could not be repeated for a minute is no evidence any more: what it said is unknown by then.
 
 A good stretch that is under way when the budget ends may finish its soak; one that breaks then is judged at once.
 """
@@ -66,13 +67,15 @@ class Sample:
 class Evidence:
     """The readings since a deployment became active; all times in seconds since then.
 
-    ``components_at`` and ``probe_at`` are when each source was last asked, None before the first time. The stretch of
-    one grade began at ``since`` and was last confirmed at ``confirmed``.
+    ``components_at`` and ``probe_at`` are when each source was last asked, None before the first time;
+    ``silent_since`` is when the components last answered, None while they do. The stretch of one grade began at
+    ``since`` and was last confirmed at ``confirmed``.
     """
 
     age: float = 0.0
     components: Sample | None = None
     components_at: float | None = None
+    silent_since: float | None = None
     probe: Sample | None = None
     probe_at: float | None = None
     streak: int = 0
@@ -143,12 +146,19 @@ def passed(evidence: Evidence, seconds: float) -> Evidence:
 
 def saw_components(evidence: Evidence, sample: Sample) -> Evidence:
     """The components were read now."""
-    return _stretch(replace(evidence, components=sample, components_at=evidence.age))
+    return _stretch(replace(evidence, components=sample, components_at=evidence.age, silent_since=None))
 
 
 def asked_in_vain(evidence: Evidence) -> Evidence:
-    """The components were asked for now, and there was no answer: that is no evidence, but their turn is over."""
-    return replace(evidence, components_at=evidence.age)
+    """The components were asked for now, and there was no answer: their turn is over, and what they said grows old."""
+    asked = replace(evidence, components_at=evidence.age)
+    if evidence.components is None or evidence.components_at is None:
+        return asked
+    since = evidence.components_at if evidence.silent_since is None else evidence.silent_since
+    if evidence.age - since < UNCONFIRMED:
+        return replace(asked, silent_since=since)
+    unknown = Sample(Grade.UNKNOWN, "the health of the components cannot be read")
+    return _stretch(replace(asked, components=unknown, silent_since=None))
 
 
 def saw_probe(evidence: Evidence, problem: str, rules: Rules) -> Evidence:

@@ -36,7 +36,9 @@ PROBE_AT_MOST_EVERY = 1.0
 """Shortest interval of probes, in seconds."""
 
 UNCONFIRMED = 60.0
-"""Seconds beyond the health budget and the soak after which a good reading that is never repeated counts no more."""
+"""Seconds after which a reading of health that could not be repeated counts no more; for as long a good one may still
+be repeated once the health budget and the soak are over.
+"""
 
 
 def pause(tries: int) -> float:

@@ -241,3 +241,20 @@ def test_what_is_in_vain_ends_too_when_the_platform_answers_nothing_but_errors(s
     record = stage.one(job, meanwhile=(1.0, break_all))
     assert kind(record) == "timed_out"
     assert POLICY.timeouts.build <= record.seconds
+
+
+def test_an_app_last_seen_while_it_was_starting_is_not_taken_back_because_its_health_cannot_be_read(
+    stage: Stage,
+) -> None:
+    stage.deploy(web())
+
+    async def go_dark(_client: Client) -> None:
+        while not any(event.phase == "ACTIVE" for event in stage.events):
+            await stage.clock.sleep(1.0)
+        await stage.clock.sleep(5.0)
+        stage.fault("server_error", "apps_get_health", times=None, status=503)
+
+    record = stage.one(stage.job(web(tag="1.28")), meanwhile=(1.0, go_dark))
+    assert kind(record) == "timed_out", record.outcome
+    assert "its health could not be learnt within 120 s" in record.outcome.reason
+    assert stage.deployments()[0] == ("ACTIVE", "1.28")

@@ -16,6 +16,7 @@ from reconciler.rollout.health import (
     Judgement,
     Sample,
     Source,
+    Verdict,
     asked_in_vain,
     components_with_health,
     grade_components,
@@ -126,12 +127,35 @@ def test_what_is_bad_for_the_tolerance_is_unhealthy() -> None:
     assert verdict.reason == "BAD, for 20 s"
 
 
-def test_readings_in_vain_are_no_evidence_and_a_good_one_that_is_never_repeated_counts_no_more() -> None:
-    found = read(Grade.GOOD)
-    while judge(found, RULES, API).judgement is Judgement.WAITING:
+def in_vain(found: Evidence, rules: Rules = RULES) -> Evidence:
+    """What is known when the components are not answered for any more, until there is a verdict."""
+    while judge(found, rules, API).judgement is Judgement.WAITING:
         found = asked_in_vain(passed(found, 5.0))
+    return found
+
+
+@pytest.mark.parametrize("grade", list(Grade))
+def test_a_reading_that_cannot_be_repeated_is_no_evidence_by_the_end_of_the_budget(grade: Grade) -> None:
+    found = in_vain(read(grade))
     assert judge(found, RULES, API).judgement is Judgement.UNKNOWN
-    assert found.age == RULES.health + RULES.soak + UNCONFIRMED
+    assert found.age == RULES.health
+
+
+@pytest.mark.parametrize(("grade", "judgement"), [(Grade.SHORT, "unhealthy"), (Grade.GOOD, "unknown")])
+def test_a_reading_counts_for_a_minute_after_it_could_last_be_made(grade: Grade, judgement: str) -> None:
+    late = passed(Evidence(), RULES.health - 10)
+    found = in_vain(saw_components(late, Sample(grade, "web")))
+    assert judge(found, RULES, API).judgement == judgement
+    assert found.age == (RULES.health if grade is Grade.SHORT else RULES.health - 10 + UNCONFIRMED)
+
+
+def test_a_probe_that_succeeds_does_not_vouch_for_components_that_cannot_be_read() -> None:
+    rules = Rules(probe_every=5.0)
+    found = saw_probe(read(Grade.GOOD), "", rules)
+    for _ in range(12):
+        found = saw_probe(asked_in_vain(passed(found, 5.0)), "", rules)
+    assert found.grade is Grade.UNKNOWN
+    assert judge(found, rules, API) == Verdict(Judgement.WAITING, "the health of the components cannot be read")
 
 
 def test_without_components_and_probe_the_phase_is_all_there_is() -> None:
