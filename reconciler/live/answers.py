@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 PER_PAGE = 200
 """Items a page holds at most."""
 
+UNREADABLE = "the answer makes no sense"
+
 _LONGEST = 500
 """Characters of a message; a gateway's page is no message."""
 
@@ -91,6 +93,17 @@ def unusable(call: Call, what: str) -> LiveError:
         path=call.path,
         hint="look at the app before sending it again",
     )
+
+
+def mapping(answer: Any, call: Call) -> dict[str, Any]:
+    """The answer of a call, as every answer with a body is one object.
+
+    Raises:
+        LiveError: it is none.
+    """
+    if not isinstance(answer, dict):
+        raise unusable(call, UNREADABLE)
+    return answer
 
 
 def unreachable(call: Call, what: str, *, hint: str = "") -> TransportFailed:

@@ -35,7 +35,16 @@ from reconciler.live.calls import (
     read,
     write,
 )
-from reconciler.live.models import Deployment, Health, LiveApp, LogLinks, ProbeAnswer, Proposal, RollbackValidation
+from reconciler.live.models import (
+    Deployment,
+    Health,
+    LiveApp,
+    LogLinks,
+    ProbeAnswer,
+    Proposal,
+    RollbackValidation,
+    Usage,
+)
 from reconciler.live.outside import Outside
 from reconciler.live.throttle import (
     API,
@@ -66,8 +75,6 @@ LISTINGS = 3
 
 MOST_PAGES = 500
 """Pages of a listing at most, whatever its totals and links promise."""
-
-_UNREADABLE = "the answer makes no sense"
 
 
 class Client:
@@ -144,8 +151,8 @@ class Client:
         finally:
             METER.reset(before)
 
-    def metered(self, key: str) -> int:
-        """Requests counted under a key so far."""
+    def metered(self, key: str) -> Usage:
+        """What was counted under a key so far."""
         return self._throttle.metered[key]
 
     # Apps
@@ -305,16 +312,16 @@ class Client:
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> Model:
-        answer = _mapping(await self._ask(call, body, query), call)
+        answer = answers.mapping(await self._ask(call, body, query), call)
         return self._model(model, answer.get(envelope) if envelope else answer, call)
 
     async def _listed(self, call: Call, key: str) -> list[dict[str, Any]]:
-        return list(answers.items_of(_mapping(await self._ask(call), call), key))
+        return list(answers.items_of(answers.mapping(await self._ask(call), call), key))
 
     def _model(self, model: type[Model], value: Any, call: Call) -> Model:
         with contextlib.suppress(ValidationError):  # which would quote the answer
             return model.model_validate(value)
-        raise answers.unusable(call, _UNREADABLE)
+        raise answers.unusable(call, answers.UNREADABLE)
 
     async def _pages(self, call: Call, key: str, limit: int | None = None) -> list[Page]:
         """The pages of a listing: the first, then at once what its total promises, then what `next` links add."""
@@ -322,7 +329,7 @@ class Client:
 
         async def page(number: int) -> Page:
             query = {"page": str(number), "per_page": str(size)}
-            return _mapping(await self._ask(call, query=query), call)
+            return answers.mapping(await self._ask(call, query=query), call)
 
         pages = [await page(1)]
         most = MOST_PAGES if limit is None else -(-limit // size)
@@ -387,12 +394,6 @@ def _lost(call: Call, failure: httpx.RequestError) -> LiveError:
     if isinstance(failure, httpx.TransportError | httpx.DecodingError) and was_unsent(failure):
         return answers.unreachable(call, f"no connection: {said}")
     return answers.unusable(call, f"no answer: {said}")
-
-
-def _mapping(answer: Any, call: Call) -> dict[str, Any]:
-    if not isinstance(answer, dict):
-        raise answers.unusable(call, _UNREADABLE)
-    return answer
 
 
 def _target(deployment_id: str, skip_pin: bool) -> dict[str, Any]:

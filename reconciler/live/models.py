@@ -269,3 +269,11 @@ class ProbeAnswer:
     status: int | None = None
     body: str = ""
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What requests took: how many were sent, and the seconds they waited for their turn, as for the rate limit."""
+
+    requests: int = 0
+    held: float = 0.0

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter, deque
+from collections import defaultdict, deque
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +33,7 @@ from pydantic_core import from_json
 
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import UsageError
+from reconciler.live.models import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +86,7 @@ DECODED = "reconciler.decoded"
 """Response extension: the decoded JSON of a successful answer; missing where the body was empty or garbled."""
 
 METER: ContextVar[str] = ContextVar("meter", default="")
-"""Under which key the requests of the running task are counted; empty for none."""
+"""Under which key the requests of the running task, and their waits, are counted; empty for none."""
 
 _UNSENT = (
     httpx.ConnectError,
@@ -197,7 +198,7 @@ class Throttle(httpx.AsyncBaseTransport):
         on_wait: Callable[[float, str], None] | None = None,
     ) -> None:
         self.requests = 0
-        self.metered: Counter[str] = Counter()
+        self.metered: defaultdict[str, Usage] = defaultdict(Usage)
         self._inner = inner
         self._clock = clock or SystemClock()
         self._random = random
@@ -230,11 +231,13 @@ class Throttle(httpx.AsyncBaseTransport):
 
     async def _try(self, request: httpx.Request) -> tuple[float, httpx.Response | Failure]:
         """One try: wait for the budget, send, read the whole answer, learn from its headers; when it was sent, too."""
+        asked_at = self._clock.monotonic()
         async with self._lanes:
             sent_at = await self._admit()
             self.requests += 1
             if key := METER.get():
-                self.metered[key] += 1
+                usage = self.metered[key]
+                self.metered[key] = Usage(usage.requests + 1, usage.held + sent_at - asked_at)
             try:
                 async with asyncio.timeout(LONGEST_TRY):
                     response = await self._inner.handle_async_request(request)

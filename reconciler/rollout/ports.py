@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 
 from reconciler.config import Policy
 from reconciler.desired.model import DesiredApp
-from reconciler.live.models import Deployment, Health, LiveApp, LogLinks, ProbeAnswer, RollbackValidation
+from reconciler.live.models import Deployment, Health, LiveApp, LogLinks, ProbeAnswer, RollbackValidation, Usage
 from reconciler.plan.align import Secrets
 from reconciler.plan.model import Plan
 
@@ -85,8 +85,8 @@ class Platform(Protocol):
     def meter(self, key: str) -> AbstractContextManager[None]:
         """Count the requests sent inside under a key."""
 
-    def metered(self, key: str) -> int:
-        """Requests counted under a key so far."""
+    def metered(self, key: str) -> Usage:
+        """What was counted under a key so far."""
 
 
 class ManualPlatform(Protocol):

@@ -152,7 +152,7 @@ class _Run:
         self.records[name] = recorder.finish(
             outcome,
             app_id=(seen.app_id if seen else "") or job.plan.app_id,
-            requests=self.client.metered(name),
+            requests=self.client.metered(name).requests,
             live_url=seen.live_url if seen else "",
         )
 
@@ -178,17 +178,21 @@ class _Rollout:
             return Outcome(OutcomeKind.FAILED, why, (self.context.job.again,), pinned=self.state.pinned)
 
     async def _perform_all(self) -> Outcome:
-        last = self.clock.monotonic()
+        last = self._charged()
         for _ in range(MOST_STEPS):
             step = self.step = next_step(self.state)
             self.context.recorder.decided(step)
             if isinstance(step, Finish):
                 return step.outcome
             seen = await perform(step, self.state, self.context, self.clock)
-            now = self.clock.monotonic()
+            now = self._charged()
             self.state = observe(self.state, step, seen, now - last)
             last = now
         raise TypeError("a rollout without an end")
+
+    def _charged(self) -> float:
+        """Seconds that count for the budgets: no app is judged by how long our requests wait for their turn."""
+        return self.clock.monotonic() - self.context.client.metered(self.context.job.plan.app).held
 
     def interrupted(self) -> Outcome:
         """How it ends when the run is stopped now."""

@@ -248,16 +248,28 @@ def test_no_more_requests_are_under_way_than_asked_for(clock: VirtualClock) -> N
     assert clock.monotonic() == 4.0
 
 
+def test_how_long_requests_waited_for_their_turn_is_counted_by_meter(clock: VirtualClock) -> None:
+    platform = Platform(clock, error(429, retry_after="30"), ok(), seconds=1.0)
+
+    async def use(client: Client) -> tuple[float, float, float]:
+        with client.meter("web"):
+            await client.get_app("a1")
+            await asyncio.gather(client.get_app("a1"), client.get_app("a1"))
+        return client.metered("web").held, client.metered("nobody").held, clock.monotonic()
+
+    assert platform.run(use, concurrency=1) == (31.0 + 1.0, 0.0, 31.0 + 4.0)
+
+
 def test_requests_are_counted_with_repetitions_and_by_meter(clock: VirtualClock) -> None:
     platform = Platform(clock, error(503), ok())
 
-    async def use(client: Client) -> tuple[int, int, int, int]:
+    async def use(client: Client) -> tuple[int, ...]:
         with client.meter("web"):
             await client.get_app("a1")
             with client.meter("inner"):
                 await asyncio.create_task(client.get_app("a1"))
         await client.get_app("a1")
-        return client.requests, client.metered("web"), client.metered("inner"), client.metered("nobody")
+        return client.requests, *(client.metered(key).requests for key in ("web", "inner", "nobody"))
 
     assert platform.run(use) == (4, 2, 1, 0)
 

@@ -243,6 +243,20 @@ def test_what_is_in_vain_ends_too_when_the_platform_answers_nothing_but_errors(s
     assert POLICY.timeouts.build <= record.seconds
 
 
+def test_waiting_for_the_rate_limit_counts_for_no_budget(stage: Stage) -> None:
+    stage.deploy(web())
+
+    async def use_it_up(_client: Client) -> None:
+        while not any(event.phase == "ACTIVE" for event in stage.events):
+            await stage.clock.sleep(1.0)
+        await stage.clock.sleep(7.0)  # still starting, with a budget of 120 s for its health
+        stage.fault("rate_limit", "apps_get_health", seconds=600)
+
+    record = stage.one(stage.job(web(tag="1.28")), meanwhile=(1.0, use_it_up))
+    assert kind(record) == "applied", record.outcome
+    assert record.seconds > 600
+
+
 def test_an_app_last_seen_while_it_was_starting_is_not_taken_back_because_its_health_cannot_be_read(
     stage: Stage,
 ) -> None:
