@@ -23,10 +23,14 @@ SLACK = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class Setback:
-    """A deployment of the wanted spec that did not last, and what became of it: failed, canceled, rolled back."""
+    """A deployment of the wanted spec that did not last, and what became of it: failed, canceled, rolled back.
+
+    ``but`` tells what became of going back, where that did not end well either; else it is empty.
+    """
 
     deployment: Deployment
     what: str
+    but: str = ""
 
 
 def setback(deployments: Sequence[Deployment], carries: Carries, policy: Policy) -> Setback | None:
@@ -48,7 +52,7 @@ def setback(deployments: Sequence[Deployment], carries: Carries, policy: Policy)
                 newer = deployments[place - 1] if place else None
                 older = next((old for old in deployments[place + 1 :] if not carries(old.spec)), None)
                 if newer is not None and _was_undone(deployment, newer, older, policy):
-                    return Setback(deployment, "was rolled back")
+                    return _undone(deployment, newer)
                 return None
             case _:
                 return None
@@ -61,6 +65,14 @@ def _was_undone(deployment: Deployment, newer: Deployment, older: Deployment | N
     if older is None or not _within_a_rollout(deployment, newer, policy):
         return False
     return newer.spec == older.spec or canonical(newer.spec) == canonical(older.spec)
+
+
+def _undone(deployment: Deployment, newer: Deployment) -> Setback:
+    """A deployment that somebody went back from, or wanted to: what it failed with may still be what serves."""
+    if deployment.phase is not Phase.ACTIVE or newer.phase not in (Phase.ERROR, Phase.CANCELED):
+        return Setback(deployment, "was rolled back")
+    became = "failed" if newer.phase is Phase.ERROR else "was canceled"
+    return Setback(deployment, "was to be rolled back", f"which {became} (deployment {newer.id}): it still serves")
 
 
 def unfinished_rollback(

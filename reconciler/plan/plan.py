@@ -140,6 +140,7 @@ def _setback(comparison: Comparison, evidence: Evidence) -> Setback | None:
 def _stalled(plan: Plan, live: LiveApp, past: Setback, evidence: Evidence) -> Plan:
     when = ago(past.deployment.created_at, evidence.now)
     told = f"this spec {past.what} {when} (deployment {past.deployment.id})".replace("  ", " ")
+    told = f"{told}, {past.but}" if past.but else told
     if live.active_deployment is None:
         reason = f"{told}; nothing is active, and there is nothing to roll back to"
         return replace(plan, status=SyncStatus.DEGRADED, action=Action.REFUSE, reason=reason, override="--retry")

@@ -32,6 +32,10 @@ SETBACKS = {
     "active": (history((B, "ACTIVE"), (A, "SUPERSEDED")), ""),
     "active, while it is rolled back": (
         history((A, "DEPLOYING", BACK), (B, "ACTIVE"), (A, "SUPERSEDED")), "was rolled back"),
+    "active, as going back was canceled": (
+        history((A, "CANCELED"), (B, "ACTIVE"), (A, "SUPERSEDED")), "was to be rolled back"),
+    "active, as the rollback failed": (
+        history((A, "ERROR", BACK), (B, "ACTIVE"), (A, "SUPERSEDED")), "was to be rolled back"),
     "rolled back": (history((A, "ACTIVE", BACK), (B, "SUPERSEDED"), (A, "SUPERSEDED")), "was rolled back"),
     "rolled back to": (history((B, "ACTIVE", BACK), (C, "ERROR"), (B, "SUPERSEDED")), ""),
     "rolled back to, which failed": (history((B, "ERROR", BACK), (C, "ERROR")), "failed"),
@@ -56,6 +60,13 @@ def test_whether_a_spec_failed_before(deployments, what):
     assert (found.what if found else "") == what
     if found:
         assert found.deployment.spec == B
+
+
+@pytest.mark.parametrize(("phase", "became"), [("CANCELED", "was canceled"), ("ERROR", "failed")])
+def test_what_still_serves_as_going_back_did_not_end_well_is_told(phase, became):
+    found = setback(history((A, phase, BACK), (B, "ACTIVE"), (A, "SUPERSEDED")), carries, Policy())
+    assert found.but == f"which {became} (deployment d3): it still serves"
+    assert not setback(history((A, "ACTIVE", BACK), (B, "SUPERSEDED"), (A, "SUPERSEDED")), carries, Policy()).but
 
 
 def test_without_times_a_replacement_is_no_setback():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -98,3 +99,21 @@ def test_two_reconcilers_that_create_the_same_app_make_one() -> None:
     one, other, wrong = two_at_once(replace(by_name("create"), wanted=(web(tag=NEW),)), 0.0)
     assert not wrong
     assert (one.code, other.code) == (0, 0)
+
+
+def test_who_cancels_what_takes_an_app_back_is_told_by_every_later_run_what_serves() -> None:
+    scenario = by_name("health fails, restored")
+    sent = plain(scenario).sent
+    restored = max(at for at, request in enumerate(sent) if request.startswith("PUT"))
+    land, run, _ = meddled(scenario, "cancels", restored + 2)
+    with land:
+        assert (run.kind("web"), run.code) == ("rollback_failed", 5)
+        assert "was canceled by somebody" in run.record("web").outcome.reason
+        later = land.run()
+        assert (later.kind("web"), later.code) == ("stalled", 6)
+        assert re.search(
+            r"was to be rolled back .*which was canceled .*it still serves", later.record("web").outcome.reason
+        )
+        serves = land.app().active_deployment
+        assert serves is not None
+        assert tag_of(serves.spec) == NEW
