@@ -39,7 +39,8 @@ def _walk(steps: Iterable[ProgressStep]) -> Iterator[ProgressStep]:
 
 def summary(deployment_id: str, failure: Failure) -> str:
     """What failed, in a line."""
-    said = ": ".join(part for part in (failure.component, failure.code, failure.message) if part)
+    named = failure.message.startswith(f"{failure.component} ")
+    said = ": ".join(part for part in ("" if named else failure.component, failure.code, failure.message) if part)
     return f"deployment {deployment_id} failed" + (f": {said}" if said else "")
 
 

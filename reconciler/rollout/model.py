@@ -90,11 +90,12 @@ class DeploymentRecord:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A step that the policy chose; ``at`` in seconds since the rollout began."""
+    """A step that the policy chose, what it does, and why; ``at`` in seconds since the rollout began."""
 
     at: float
     step: str
-    reason: str
+    what: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import assert_never
 
 from reconciler.live.models import Deployment
 from reconciler.plan.model import Plan
@@ -18,75 +17,11 @@ from reconciler.rollout.model import (
     PhaseSpan,
     RolloutRecord,
 )
-from reconciler.rollout.state import Role
-from reconciler.rollout.step import (
-    Adopt,
-    CheckHealth,
-    CollectFailure,
-    CommitRollback,
-    FindCandidates,
-    FindSuccessor,
-    Finish,
-    Follow,
-    Look,
-    LookUp,
-    Probe,
-    ReadBack,
-    RestoreSpec,
-    Rollback,
-    Step,
-    ValidateRollback,
-    VerifyUnpinned,
-    Wait,
-    Write,
-)
+from reconciler.rollout.reasons import describe, why
+from reconciler.rollout.state import Role, RolloutState
+from reconciler.rollout.step import Finish, Step
 
 OnEvent = Callable[[Event], None]
-
-
-def describe(step: Step) -> str:  # noqa: C901, PLR0912  one line for each of the steps there are
-    """A step in words, as people read it while it happens; empty for those that only pass the time."""
-    match step:
-        case Look():
-            return "reading the app again before anything is written"
-        case Write():
-            return f"sending the {step.task.value}"
-        case LookUp():
-            return f"looking what became of the {step.write}"
-        case Adopt():
-            return f"following {_ROLES[step.role]} {step.deployment_id}"
-        case Follow() | CheckHealth() | Probe() | Wait():
-            return ""
-        case FindSuccessor():
-            return f"looking what superseded deployment {step.deployment_id}"
-        case ReadBack():
-            return "reading back what is active"
-        case CollectFailure():
-            return f"deployment {step.deployment_id} failed; reading why"
-        case FindCandidates():
-            return "looking for a deployment to go back to"
-        case ValidateRollback():
-            return f"validating a rollback to deployment {step.deployment_id}"
-        case Rollback():
-            return f"rolling back to deployment {step.deployment_id}"
-        case CommitRollback():
-            return "committing the rollback"
-        case VerifyUnpinned():
-            return "verifying that the app is not pinned any more"
-        case RestoreSpec():
-            return f"sending back the spec of deployment {step.deployment_id}"
-        case Finish():
-            return step.outcome.reason or step.outcome.kind.value
-        case _:
-            assert_never(step)
-
-
-_ROLES = {
-    Role.DEPLOY: "deployment",
-    Role.FOLLOWED: "deployment, which is not of this run but carries the same spec,",
-    Role.ROLLBACK: "the rollback's deployment",
-    Role.RESTORE: "the restored spec's deployment",
-}
 
 
 class Recorder:
@@ -115,14 +50,14 @@ class Recorder:
         """Seconds since this rollout began."""
         return round(self._now() - self._began, 3)
 
-    def decided(self, step: Step) -> None:
+    def decided(self, step: Step, state: RolloutState) -> None:
         """The policy chose a step."""
-        text = self._redact(describe(step))
-        if not text or isinstance(step, Finish):
+        what = self._redact(describe(step))
+        if not what or isinstance(step, Finish):
             return
-        if not self._decisions or self._decisions[-1].reason != text:
-            self._decisions.append(Decision(self.at, type(step).__name__, text))
-            self._tell(text)
+        if not self._decisions or self._decisions[-1].what != what:
+            self._decisions.append(Decision(self.at, type(step).__name__, what, self._redact(why(state, step))))
+            self._tell(what)
 
     def following(self, deployment_id: str, role: Role) -> None:
         """A deployment belongs to this rollout from now on."""
@@ -173,7 +108,7 @@ class Recorder:
         """The whole account."""
         self._leave()
         outcome = replace(outcome, reason=self._redact(outcome.reason))
-        self._decisions.append(Decision(self.at, "Finish", outcome.reason or outcome.kind.value))
+        self._decisions.append(Decision(self.at, "Finish", outcome.kind.value.replace("_", " "), outcome.reason))
         phase = self._shown[0]
         text = outcome.reason or outcome.kind.value
         self._on_event(Event(self._since_run(), self.plan.app, text, phase, outcome=outcome.kind))

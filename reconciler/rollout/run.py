@@ -181,7 +181,7 @@ class _Rollout:
         last = self._charged()
         for _ in range(MOST_STEPS):
             step = self.step = next_step(self.state)
-            self.context.recorder.decided(step)
+            self.context.recorder.decided(step, self.state)
             if isinstance(step, Finish):
                 return step.outcome
             seen = await perform(step, self.state, self.context, self.clock)

@@ -160,10 +160,11 @@ class DeploymentData:
 
 @dataclass(frozen=True, slots=True)
 class DecisionData:
-    """A step that was chosen, and why; at in seconds since the rollout began."""
+    """A step that was chosen, what it does, and why; at in seconds since the rollout began."""
 
     at: float
     step: str
+    what: str
     reason: str
 
 

@@ -182,7 +182,9 @@ def _app_rollout(record: RolloutRecord) -> AppRolloutData:
             DeploymentData(made.id, made.role, [PhaseData(span.phase, span.began, span.ended) for span in made.phases])
             for made in record.deployments
         ],
-        decisions=[DecisionData(decision.at, decision.step, decision.reason) for decision in record.decisions],
+        decisions=[
+            DecisionData(decision.at, decision.step, decision.what, decision.reason) for decision in record.decisions
+        ],
         warnings=list(record.warnings),
         cost=_cost(record.cost),
         live_url=record.live_url,

@@ -95,14 +95,14 @@ def _good(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
     if layout.verbose:
         yield from _labelled("why", paragraph(record.outcome.reason), "")
         yield from _deployments(record.deployments)
-        yield from _decisions(record.decisions)
+        yield from _decisions(record.decisions, layout.width)
         yield from _labelled("requests", [f"{record.requests:,}"] if record.requests else [], "")
 
 
 def account(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
     """Where the app stands, why, what failed with the last lines of its log, and the commands that help."""
     yield from _why(record, layout)
-    yield from course(record)
+    yield from course(record, layout.width)
     yield from _what_next(record)
 
 
@@ -112,10 +112,10 @@ def verdict(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
     yield from _what_next(record)
 
 
-def course(record: RolloutRecord) -> Iterator[Line]:
-    """How it came to that: the deployments, and the decisions between them."""
+def course(record: RolloutRecord, width: int = 0) -> Iterator[Line]:
+    """How it came to that: the deployments, and the decisions between them, wrapped to ``width`` unless that is 0."""
     yield from _deployments(record.deployments)
-    yield from _decisions([chosen for chosen in record.decisions if chosen.reason != record.outcome.reason])
+    yield from _decisions([chosen for chosen in record.decisions if chosen.step != "Finish"], width)
 
 
 def _why(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
@@ -174,13 +174,16 @@ def phases_text(phases: Sequence[PhaseSpan]) -> str:
     return ", ".join([*texts, *(shortened(span.phase, 40) for span in phases[-1:])])
 
 
-def _decisions(decisions: Sequence[Decision]) -> Iterator[Line]:
+def _decisions(decisions: Sequence[Decision], width: int) -> Iterator[Line]:
     steps = [shortened(decision.step, 40) for decision in decisions]
     column = max(map(cells, steps), default=0)
-    lines = [
-        f"{decision.at:6.1f}s  {padded(step, column)}  {shortened(decision.reason, 300)}".rstrip()
-        for decision, step in zip(decisions, steps, strict=True)
-    ]
+    lines: list[str] = []
+    for decision, step in zip(decisions, steps, strict=True):
+        told = shortened(": ".join(text for text in (decision.what, decision.reason) if text), 300)
+        head = f"{decision.at:6.1f}s  {padded(step, column)}  "
+        room = width - len(INDENT) - _LABELS - cells(head)
+        first, *rest = [text for ((text, _),) in wrapped(told, "", room)] if width else [told]
+        lines += [f"{head}{first}".rstrip(), *(" " * cells(head) + text for text in rest)]
     yield from _labelled("decisions", lines, "")
 
 

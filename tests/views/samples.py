@@ -160,10 +160,10 @@ ROLLED_BACK = RolloutRecord(
         DeploymentRecord(OLD, "rollback", (PhaseSpan("DEPLOYING", 185, 220), PhaseSpan("ACTIVE", 220, 243))),
     ),
     decisions=(
-        Decision(180.2, "CollectFailure", f"deployment {NEW} failed; reading why"),
-        Decision(181.0, "ValidateRollback", f"validating a rollback to deployment {OLD}"),
+        Decision(180.2, "CollectFailure", f"reading why deployment {NEW} failed", "its phase is ERROR"),
+        Decision(181.0, "ValidateRollback", f"validating a rollback to deployment {OLD}", "it still serves"),
         Decision(182.4, "Rollback", f"rolling back to deployment {OLD}"),
-        Decision(242.0, "CommitRollback", "committing the rollback"),
+        Decision(242.0, "CommitRollback", "committing the rollback", "healthy for 30 s"),
     ),
     failure=FAILURE,
     warnings=("static_site_requires_rebuild: the site is built again",),
