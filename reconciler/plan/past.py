@@ -20,6 +20,12 @@ Carries = Callable[[Mapping[str, Any]], bool]
 SLACK = timedelta(minutes=15)
 """What a rollout may take beyond its budgets: pauses, retries, a slow runner."""
 
+GOING_BACK = timedelta(minutes=5)
+"""What finding out where to go back to may take: the log of what failed, the history, validations."""
+
+NOT_OURS = frozenset({"DEPLOY_ON_PUSH", "MAINTENANCE", "AUTOSCALED", "UPDATE_DATABASE_TRUSTED_SOURCES"})
+"""Causes of deployments that no run of ours made, and so none judges."""
+
 
 @dataclass(frozen=True, slots=True)
 class Setback:
@@ -81,10 +87,10 @@ def unfinished_rollback(
     """The rollback the app is pinned to, if the evidence shows that an earlier run of ours began it (C48).
 
     The evidence: the policy commits rollbacks; the pin is a rollback; the deployment before it (and before other
-    attempts to roll back) carried the very spec Git still wants, and failed, or was replaced while a rollout would
-    still have judged it; and not two different people made the two. A pin without all of that is a person's, and is
-    never touched (C47). Where it is a person's after all, who rolled back with our token and within our time, what is
-    committed is what that person rolled back to.
+    attempts to roll back) carried the very spec Git still wants, was made as a run makes one, failed or was active, and
+    was rolled back while a run would still have judged it; and not two different people made the two. A pin without
+    all of that is a person's, and is never touched (C47). Where it is a person's after all, who rolled back with our
+    token and within our time, what is committed is what that person rolled back to (docs/decisions/008).
     """
     pinned = app.pinned_deployment
     if pinned is None or policy.on_failure != "rollback":
@@ -97,10 +103,12 @@ def unfinished_rollback(
     failed = next((older for older in deployments[place + 1 :] if not older.is_rollback), None)
     if not rollback.is_rollback or failed is None or not carries(failed.spec):
         return None
+    if failed.cause_details is not None and failed.cause_details.type in NOT_OURS:
+        return None
     if failed.user and rollback.user and failed.user.uuid != rollback.user.uuid:
         return None
-    replaced = failed.phase in (Phase.SUPERSEDED, Phase.ACTIVE) and _within_a_rollout(failed, rollback, policy)
-    return rollback if failed.phase is Phase.ERROR or replaced else None
+    judged = failed.phase in (Phase.ERROR, Phase.SUPERSEDED, Phase.ACTIVE)
+    return rollback if judged and _within_a_rollout(failed, rollback, policy) else None
 
 
 def unjudged(app: LiveApp, policy: Policy, now: datetime) -> timedelta | None:
@@ -118,12 +126,26 @@ def unjudged(app: LiveApp, policy: Policy, now: datetime) -> timedelta | None:
 
 
 def _within_a_rollout(first: Deployment, second: Deployment, policy: Policy) -> bool:
-    """Whether the second was made while a rollout of the first would still have been judging it."""
+    """Whether the second was made while a run would still have been judging the first, or going back from it.
+
+    A run judges from when the deployment failed or became active; a later one that follows what a killed run left does
+    so for as long as it is `unjudged`. Where no step tells when that was, all budgets since it was made count.
+    """
     if first.created_at is None or second.created_at is None:
         return False
-    times = policy.timeouts
-    budget = timedelta(seconds=times.build + times.deploy + times.health + policy.health.soak) + SLACK
-    return timedelta(0) <= second.created_at - first.created_at <= budget
+    times, judging = policy.timeouts, timedelta(seconds=policy.timeouts.health + policy.health.soak)
+    settled = _settled_at(first)
+    if settled is None:
+        budget = timedelta(seconds=times.build + times.deploy) + judging + SLACK
+        return timedelta(0) <= second.created_at - first.created_at <= budget
+    budget = SLACK if first.phase is Phase.ERROR else judging + SLACK + judging + GOING_BACK
+    return first.created_at <= second.created_at <= settled + budget
+
+
+def _settled_at(deployment: Deployment) -> datetime | None:
+    """When a deployment became active or failed: the last of its steps ended then. None if no step tells."""
+    steps = deployment.progress.steps if deployment.progress else ()
+    return max((step.ended_at for step in steps if step.ended_at is not None), default=None)
 
 
 def ago(moment: datetime | None, now: datetime) -> str:

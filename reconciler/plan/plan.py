@@ -11,7 +11,7 @@ from datetime import datetime
 
 from reconciler.desired.model import DesiredApp
 from reconciler.findings import Finding, Severity, has_errors
-from reconciler.live.models import Deployment, LiveApp, Proposal
+from reconciler.live.models import Deployment, LiveApp, Phase, Proposal
 from reconciler.plan import cost
 from reconciler.plan.compare import Comparison, desired_digest, live_digest
 from reconciler.plan.model import Action, Cost, Plan, SyncStatus
@@ -124,6 +124,10 @@ def _pinned(plan: Plan, live: LiveApp, comparison: Comparison, evidence: Evidenc
     assert pinned is not None
     blocked = replace(plan, status=SyncStatus.BLOCKED)
     ours = unfinished_rollback(live, evidence.deployments or (), comparison.carries, comparison.policy)
+    if ours is not None and ours.phase in (Phase.ERROR, Phase.CANCELED):
+        ended = "failed" if ours.phase is Phase.ERROR else "was canceled"
+        reason = f"pinned to a rollback that {ended} (deployment {ours.id}): a person is needed"
+        return replace(blocked, action=Action.REFUSE, reason=reason, override=f"reconcile status {plan.app}")
     if ours is not None:
         reason = "an earlier run rolled it back and was cut short: the rollback is judged and committed"
         return replace(_quiet(blocked), follow=ours.id, resume_rollback=True, reason=reason)

@@ -103,6 +103,49 @@ def test_c48_whose_rollback_it_is(deployments, ours):
     assert found == (deployments[0] if ours else None)
 
 
+def ended(deployment, minutes_ago):
+    """The same deployment with a step that ended then: it became active, or failed."""
+    when = (NOW - timedelta(minutes=minutes_ago)).isoformat()
+    steps = [{"name": "build", "ended_at": None}, {"name": "deploy", "ended_at": when}]
+    return type(deployment).model_validate(deployment.model_dump() | {"progress": {"steps": steps}})
+
+
+JUDGING = 2 * (300 + 30) / 60 + SLACK.total_seconds() / 60 + 5
+"""Minutes after a deployment became active within which a run may still go back from it."""
+
+
+@pytest.mark.parametrize(
+    ("phase", "minutes", "ours"),
+    [
+        ("ERROR", 1, True),
+        ("ERROR", 15, True),
+        ("ERROR", 15.1, False),
+        ("SUPERSEDED", 1, True),
+        ("SUPERSEDED", JUDGING, True),
+        ("SUPERSEDED", JUDGING + 0.1, False),
+        ("ACTIVE", JUDGING + 0.1, False),
+    ],
+)
+def test_c47_a_rollback_is_ours_only_while_a_run_would_still_judge_what_it_went_back_from(phase, minutes, ours):
+    """The rollback is made ten minutes ago, what it went back from had ended so many minutes before."""
+    rollback, tried, before = history((A, "ACTIVE", BACK), (B, phase, {"minutes_ago": 2000}), (A, "SUPERSEDED"))
+    deployments = [rollback, ended(tried, 10 + minutes), before]
+    live = live_app(B, active=rollback, pinned=rollback)
+    assert (unfinished_rollback(live, deployments, carries, Policy()) is not None) is ours
+    if phase == "SUPERSEDED":
+        replaced = [deployment("d9", A, "ACTIVE", minutes_ago=10), *deployments[1:]]
+        assert (setback(replaced, carries, Policy()) is not None) is ours
+
+
+@pytest.mark.parametrize("cause", ["DEPLOY_ON_PUSH", "MAINTENANCE", "AUTOSCALED", "UPDATE_DATABASE_TRUSTED_SOURCES"])
+def test_c47_a_rollback_from_what_no_run_made_is_a_persons(cause):
+    rollback, tried, before = history((A, "ACTIVE", BACK), (B, "ERROR"), (A, "SUPERSEDED"))
+    pushed = type(tried).model_validate(tried.model_dump() | {"cause_details": {"type": cause}})
+    live = live_app(B, active=rollback, pinned=rollback)
+    assert unfinished_rollback(live, [rollback, tried, before], carries, Policy()) is not None
+    assert unfinished_rollback(live, [rollback, pushed, before], carries, Policy()) is None
+
+
 @pytest.mark.parametrize("on_failure", ["pin", "leave"])
 def test_a_rollback_is_not_finished_where_the_policy_does_not_commit(on_failure):
     deployments = history((A, "ACTIVE", BACK), (B, "ERROR"))

@@ -280,6 +280,15 @@ def test_a_stalled_plan_says_when_even_if_the_platform_does_not():
     assert "this spec failed (deployment d1)" in found.reason
 
 
+@pytest.mark.parametrize(("phase", "ended"), [("ERROR", "failed"), ("CANCELED", "was canceled")])
+def test_a_rollback_of_ours_that_did_not_end_well_is_not_announced_as_one_that_will_be_committed(phase, ended):
+    past = history((OLD, phase, {"rollback": True}), (WANTED, "ERROR"), (OLD, "SUPERSEDED"))
+    found = plan(live_app(WANTED, active=active(OLD), pinned=past[0]), past)
+    assert (found.status, found.action, found.resume_rollback) == (SyncStatus.BLOCKED, Action.REFUSE, False)
+    assert found.reason == f"pinned to a rollback that {ended} (deployment d3): a person is needed"
+    assert found.override == "reconcile status web"
+
+
 def test_the_decision_does_not_depend_on_the_reading_of_time():
     live = live_app(OLD, active=active(OLD))
     comparison = compare(WANTED, live, Policy())
