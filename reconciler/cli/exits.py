@@ -82,7 +82,7 @@ def of_rollout(report: RolloutReport) -> Exit:
 
 def _of_outcome(kind: OutcomeKind) -> Exit:
     match kind:
-        case OutcomeKind.UNCHANGED | OutcomeKind.APPLIED | OutcomeKind.DELETED:
+        case OutcomeKind.UNCHANGED | OutcomeKind.APPLIED | OutcomeKind.DELETED | OutcomeKind.TAKEN_BACK:
             return Exit.OK
         case OutcomeKind.SKIPPED:  # what it was skipped for has a code of its own
             return Exit.OK

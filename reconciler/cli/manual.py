@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from reconciler.rollout.model import RolloutReport
     from reconciler.rollout.ports import Job
     from reconciler.views.status import AppStatus
+
+TARGETS = 200
+"""Deployments, newest first, among which one to go back to is looked for: a page of them."""
 
 ConfigFile = Annotated[Path | None, Parameter(help="reconcile.yaml, for timeouts and health; found when left out")]
 
@@ -87,7 +91,9 @@ async def _look(client: Client, app: LiveApp, limit: int) -> AppStatus:
 def rollback(
     app: Annotated[str, Parameter(help="name of the app")],
     *,
-    to: Annotated[str, Parameter(help="deployment to go back to; the newest good one when left out")] = "",
+    to: Annotated[
+        str, Parameter(help="deployment to go back to; the last good one of another version when left out")
+    ] = "",
     pin: Annotated[bool, Parameter(help="do not commit: leave the app pinned until --commit or --revert")] = False,
     commit: Annotated[bool, Parameter(help="keep the rollback that the app is pinned to")] = False,
     revert: Annotated[bool, Parameter(help="take back the rollback that the app is pinned to")] = False,
@@ -123,25 +129,40 @@ async def _rollback(
         if revert:
             deployment = await manual.revert(client, app)
             console.err(f"{name}: the rollback is taken back; following deployment {deployment.id}")
-            job = _job(app, policy.model_copy(update={"on_failure": "leave"}), follow=deployment.id)
+            job = _job(app, policy.model_copy(update={"on_failure": "leave"}))
+            job = replace(job, follow=deployment.id, carried=deployment.spec)
             report = await _run(client, job, console)
         else:
+            await _check_target(client, app, to)
             on_failure = "pin" if pin else "rollback"
-            job = _job(app, policy.model_copy(update={"on_failure": on_failure}), back=True, to=to)
-            report = await _run(client, job, console)
+            job = _job(app, policy.model_copy(update={"on_failure": on_failure}))
+            report = await _run(client, replace(job, roll_back=True, roll_back_to=to), console)
     show_rollout(console, report, None)
     code = exits.of_rollout(report)
-    return Exit.OK if code is Exit.ROLLED_BACK and not revert else code  # going back is what was asked for
+    return Exit.OK if pin and code is Exit.ROLLED_BACK else code  # going back is what was asked for
 
 
-def _job(app: LiveApp, policy: Policy, *, follow: str = "", back: bool = False, to: str = "") -> Job:
+async def _check_target(client: Client, app: LiveApp, to: str) -> None:
+    """Refuse a deployment that cannot be meant, before anything is asked of the platform.
+
+    Raises:
+        UsageError: the app has no such deployment, or it is what is active.
+    """
+    hint = f"reconcile status {app.name} --deployments {TARGETS}"
+    if to and app.active_deployment is not None and to == app.active_deployment.id:
+        raise UsageError(f"{app.name} is on deployment {to} already: there is nothing to go back to", hint=hint)
+    if to and to not in {found.id for found in await client.list_deployments(app.id, limit=TARGETS)}:
+        raise UsageError(f"{app.name} has no deployment {to} among its last {TARGETS}", hint=hint)
+
+
+def _job(app: LiveApp, policy: Policy) -> Job:
     from reconciler.plan.compare import live_digest
     from reconciler.plan.model import Action, Plan, SyncStatus
     from reconciler.rollout.ports import Job
 
     plan = Plan(app.name, SyncStatus.OUT_OF_SYNC, Action.REDEPLOY, app_id=app.id, live_digest=live_digest(app))
     again = f"reconcile status {app.name}"
-    return Job(plan, None, policy, follow=follow, roll_back=back, roll_back_to=to, again=again)
+    return Job(plan, None, policy, again=again)
 
 
 async def _run(client: Client, job: Job, console: Console) -> RolloutReport:

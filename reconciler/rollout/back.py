@@ -14,7 +14,7 @@ from reconciler.rollout.judging import over_budget, reading
 from reconciler.rollout.model import OutcomeKind
 from reconciler.rollout.rules import HOPS, LOOKS, MISSING, SENDS_BACK, TRIES, pause
 from reconciler.rollout.sending import Resolution, resolve
-from reconciler.rollout.state import Leg, Options, Pin, Refusal, Role, RolloutState, Sent
+from reconciler.rollout.state import Leg, Options, Pin, Refusal, Role, RolloutState, Sent, Task
 from reconciler.rollout.step import (
     Adopt,
     CommitRollback,
@@ -53,6 +53,9 @@ def options(state: RolloutState) -> Step:
     if found.newer:
         why = f"{_fault(state)}; somebody deployed since, so nothing is rolled back"
         return Finish(ended(state, OutcomeKind.SUPERSEDED, why, state.goal.again, status_command(state)))
+    if not found.candidates and state.goal.task is Task.ROLL_BACK:
+        why = "there is no earlier deployment of another version to go back to; nothing was changed"
+        return Finish(ended(state, OutcomeKind.REFUSED, why, status_command(state)))
     if not found.candidates:
         why = f"{_fault(state)}; no rollback target: no earlier deployment was ever active"
         return Finish(ended(state, OutcomeKind.DEGRADED, why, status_command(state)))
@@ -194,7 +197,8 @@ def _settle(state: RolloutState, back: Leg) -> Step:
         how = f"the last good spec was sent back, as no rollback is possible ({_codes(state)})"
         return Finish(rolled_back(state, how))
     if state.goal.rules.on_failure == "pin":
-        why = f"{_fault(state)}; rolled back by deployment {back.id}, left pinned as the policy asks"
+        whose = "was asked for" if state.goal.task is Task.ROLL_BACK else "the policy asks"
+        why = f"{_fault(state)}; rolled back by deployment {back.id}, left pinned as {whose}"
         return Finish(ended(state, OutcomeKind.PINNED, why, *pin_commands(state)))
     commit = state.commit
     if commit.status is Sent.NOT_YET:

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 from reconciler.live.models import Deployment, Phase
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from typing import Any
+
+COMPONENTS = ("services", "workers", "jobs", "static_sites", "functions")
+"""The kinds of components that have a source."""
 
 
 def candidates(
@@ -22,6 +26,31 @@ def candidates(
     good = [found for found in history if found.id and found.id not in shunned and was_active(found)]
     good.sort(key=lambda found: found.id != active_before)  # stable: the others stay newest first
     return tuple(good[:most])
+
+
+def other_versions(
+    found: Sequence[Deployment], active: Deployment, same: Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
+) -> tuple[Deployment, ...]:
+    """Those that a person can mean who wants the app back as it was: another version than what is active.
+
+    ``same`` tells whether two specs mean the same. Those of the same spec come last, as an older commit or image may be
+    behind them; left out are those that are the same for certain: the same spec and commits, and no image by its tag.
+    """
+    twins = [one for one in found if same(one.spec, active.spec)]
+    older = [one for one in twins if _by_tag(one.spec) or _commits(one) != _commits(active)]
+    return (*(one for one in found if one not in twins), *older)
+
+
+def _commits(deployment: Deployment) -> dict[str, str]:
+    """The commit each component was built from, where the platform says (``services[].source_commit_hash`` …)."""
+    extra = deployment.model_extra or {}
+    items = [item for kind in COMPONENTS for item in extra.get(kind) or () if isinstance(item, dict)]
+    return {str(item.get("name")): str(item["source_commit_hash"]) for item in items if item.get("source_commit_hash")}
+
+
+def _by_tag(spec: Mapping[str, Any]) -> bool:
+    items = [item for kind in COMPONENTS for item in spec.get(kind) or () if isinstance(item, dict)]
+    return any(isinstance(item.get("image"), dict) and not item["image"].get("digest") for item in items)
 
 
 def was_active(deployment: Deployment) -> bool:

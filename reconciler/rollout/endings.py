@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.live.models import Phase
 from reconciler.rollout.model import Outcome, OutcomeKind
+from reconciler.rollout.state import Task
 
 if TYPE_CHECKING:
     from reconciler.rollout.state import RolloutState
@@ -60,9 +61,10 @@ def gone(state: RolloutState) -> Outcome:
 
 
 def rolled_back(state: RolloutState, how: str) -> Outcome:
-    """The app is healthy on what it ran before."""
+    """The app is healthy on what it ran before, because the new version failed or because a person wanted it."""
     fault = f"{state.fault}; " if state.fault else ""
-    return ended(state, OutcomeKind.ROLLED_BACK, f"{fault}{how}", status_command(state))
+    kind = OutcomeKind.TAKEN_BACK if state.goal.task is Task.ROLL_BACK else OutcomeKind.ROLLED_BACK
+    return ended(state, kind, f"{fault}{how}", status_command(state))
 
 
 def interrupted(state: RolloutState) -> Outcome:

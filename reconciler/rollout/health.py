@@ -75,13 +75,13 @@ class Evidence:
     age: float = 0.0
     components: Sample | None = None
     components_at: float | None = None
-    silent_since: float | None = None
     probe: Sample | None = None
     probe_at: float | None = None
     streak: int = 0
     grade: Grade = Grade.UNKNOWN
     since: float = 0.0
     confirmed: float = 0.0
+    silent_since: float | None = None
 
 
 def components_with_health(spec: Mapping[str, Any]) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ class OutcomeKind(StrEnum):
     applied          the new spec is active and healthy
     deleted          the app is gone, as asked
     rolled_back      it failed; an earlier deployment is active, healthy and committed
+    taken_back       a person asked for it; an earlier deployment is active, healthy and committed
     pinned           it failed; rolled back and left pinned for a person, as the policy asks
     left             it failed; left as it is, as the policy asks
     degraded         it failed, and there was nothing to go back to
@@ -37,6 +38,7 @@ class OutcomeKind(StrEnum):
     APPLIED = "applied"
     DELETED = "deleted"
     ROLLED_BACK = "rolled_back"
+    TAKEN_BACK = "taken_back"
     PINNED = "pinned"
     LEFT = "left"
     DEGRADED = "degraded"

@@ -12,7 +12,7 @@ from reconciler.clock import Clock
 from reconciler.errors import LiveError, NotFound, Rejected
 from reconciler.live.models import Deployment, Health, LiveApp, Phase
 from reconciler.rollout import writing
-from reconciler.rollout.candidates import candidates
+from reconciler.rollout.candidates import candidates, other_versions
 from reconciler.rollout.context import Context
 from reconciler.rollout.failure import collect, summary
 from reconciler.rollout.health import components_with_health, judge, probe_problem, worst
@@ -102,7 +102,7 @@ async def _perform(step: Step, state: RolloutState, context: Context, clock: Clo
 def _adopt(step: Adopt, context: Context) -> Seen:
     seen = context.seen
     desired = context.job.desired
-    spec = seen.specs.get(step.deployment_id) or (desired.spec if desired else {})
+    spec = seen.specs.get(step.deployment_id) or (desired.spec if desired else context.job.carried)
     seen.made.add(step.deployment_id)
     context.recorder.following(step.deployment_id, step.role)
     context.adopted_at = context.now()
@@ -278,7 +278,7 @@ async def _options(state: RolloutState, context: Context) -> Seen:
     seen.base = app.spec
     pin = seen.pin_of(app)
     if state.leg is None:
-        return Options(pin, candidates=_asked_for(state.goal.follow_id, app, history))
+        return Options(pin, candidates=_asked_for(state.goal.follow_id, app, history, context))
     failed = state.leg.id
     newer = [found for found in new_ones(history, {failed}) if not _automatic(found)]
     newer = newer if any(found.id == failed for found in history) else []
@@ -293,11 +293,14 @@ async def _options(state: RolloutState, context: Context) -> Seen:
     return Options(pin, bool(newer), newer_id, tuple(each.id for each in found), serving, reverted)
 
 
-def _asked_for(target: str, app: LiveApp, history: Sequence[Deployment]) -> tuple[str, ...]:
-    """Where a person wants to go back to: the one they named, or what served before what serves now."""
+def _asked_for(target: str, app: LiveApp, history: Sequence[Deployment], context: Context) -> tuple[str, ...]:
+    """Where a person wants to go back to: the one they named, or the version that served before what serves now."""
     if target:
         return (target,)
-    found = candidates(history, failed=[app.active_deployment.id] if app.active_deployment else [])
+    active = app.active_deployment
+    found = candidates(history, failed=[active.id] if active else [])
+    if active is not None:
+        found = other_versions(found, active, context.specs.same)
     return tuple(deployment.id for deployment in found)
 
 

@@ -131,6 +131,7 @@ class Job:
     ``roll_back``        a person asks for a rollback, to the deployment ``roll_back_to``, or to the best there is
     ``secrets``          which secrets' new value is to be sent
     ``rendered``         the platform's own rendering of the spec, where it was proposed
+    ``carried``          the spec of the deployment to follow, where it is not one of Git's
     ``again``            the command that goes on where this run stops
     """
 
@@ -145,4 +146,5 @@ class Job:
     resume_rollback: bool = False
     roll_back: bool = False
     roll_back_to: str = ""
+    carried: Mapping[str, Any] = field(default_factory=dict)
     again: str = "reconcile"

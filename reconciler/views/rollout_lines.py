@@ -82,14 +82,16 @@ def record_lines(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
     if right := joined(took, bill):
         head = (*head, (" " * max(min(_EDGE, layout.width) - width_of(head) - cells(right), 2) + right, ""))
     yield head
-    if kind.good:
+    if kind.good or (kind is OutcomeKind.TAKEN_BACK and not layout.verbose):
         yield from _good(record, layout)
     else:
         yield from account(record, layout)
 
 
 def _good(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
-    if record.live_url and record.outcome.kind is OutcomeKind.APPLIED:
+    if meaning := OUTCOME_MEANINGS[record.outcome.kind]:
+        yield from wrapped(meaning, INDENT, layout.width)
+    if record.live_url and record.outcome.kind in (OutcomeKind.APPLIED, OutcomeKind.TAKEN_BACK):
         yield ((f"{INDENT}{shortened(record.live_url, 300)}", "quiet"),)
     yield from _labelled("warning", [line for text in record.warnings for line in paragraph(text)], "warning")
     if layout.verbose:

@@ -44,6 +44,7 @@ OUTCOME_WORDS = {
     OutcomeKind.APPLIED: "applied",
     OutcomeKind.DELETED: "deleted",
     OutcomeKind.ROLLED_BACK: "rolled back",
+    OutcomeKind.TAKEN_BACK: "rolled back as asked",
     OutcomeKind.PINNED: "rolled back and pinned",
     OutcomeKind.LEFT: "failed and left",
     OutcomeKind.DEGRADED: "degraded",
@@ -66,11 +67,13 @@ OUTCOME_MEANINGS = {
     OutcomeKind.DELETED: "",
     OutcomeKind.ROLLED_BACK: "The new spec failed. The app is back on the last good one: active, healthy and "
     "committed.",
-    OutcomeKind.PINNED: "The new spec failed. An earlier deployment is active and pinned: nothing deploys until "
-    "somebody commits or reverts the rollback.",
+    OutcomeKind.TAKEN_BACK: "An earlier deployment is active, healthy and committed. Git's spec is not applied again "
+    "until it changes or --retry.",
+    OutcomeKind.PINNED: "An earlier deployment is active and pinned: nothing deploys until somebody commits or "
+    "reverts the rollback.",
     OutcomeKind.LEFT: "The new spec failed and was left as it is, as the policy asks.",
     OutcomeKind.DEGRADED: "The deployment failed and there is no earlier one to go back to.",
-    OutcomeKind.ROLLBACK_FAILED: "The new spec failed, and so did going back. A person is needed.",
+    OutcomeKind.ROLLBACK_FAILED: "Going back failed. A person is needed.",
     OutcomeKind.BLOCKED: "Somebody pinned the app to a rollback. Nothing was changed.",
     OutcomeKind.STALLED: "This very spec failed before. It is not tried again until Git changes or --retry.",
     OutcomeKind.SUPERSEDED: "Another deployment took over. Run again to see where the app stands.",
@@ -87,6 +90,7 @@ SERIOUSNESS = (
     OutcomeKind.UNCHANGED,
     OutcomeKind.APPLIED,
     OutcomeKind.DELETED,
+    OutcomeKind.TAKEN_BACK,
     OutcomeKind.SKIPPED,
     OutcomeKind.SUPERSEDED,
     OutcomeKind.CANCELED,
@@ -108,6 +112,7 @@ _OUTCOME_SYMBOLS = {
     OutcomeKind.UNCHANGED: "=",
     OutcomeKind.APPLIED: "✓",
     OutcomeKind.DELETED: "✓",
+    OutcomeKind.TAKEN_BACK: "✓",
     OutcomeKind.SKIPPED: "·",
     OutcomeKind.STALLED: "!",
     OutcomeKind.REFUSED: "!",

@@ -73,6 +73,43 @@ def test_a_pin_can_be_taken_back_by_hand(applied, run, edit, capsys):
     assert "in sync" in capsys.readouterr().out
 
 
+def test_a_rollback_by_hand_goes_to_another_version_and_says_that_it_was_asked_for(applied, run, edit, capsys):
+    for old, new in (("info", "debug"), ("debug", "trace")):
+        edit("shop", f"value: {old}", f"value: {new}")
+        code = 0 if new == "debug" else 4
+        if code:
+            run("sandbox", "fail", "shop", "health")
+        assert run("--sandbox") == code
+    capsys.readouterr()
+    assert run("rollback", "shop", "--sandbox") == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "✓ shop rolled back as asked" in told
+    assert "failed" not in told
+    assert run("--plan", "--sandbox") == 0
+    assert "info → trace" in capsys.readouterr().out, "one before the version that served"
+
+
+def test_a_rollback_by_hand_to_what_cannot_be_meant_is_refused_before_anything_is_done(applied, run, capsys):
+    assert run("status", "shop", "--sandbox", "--format", "json") == 0
+    active = json.loads(capsys.readouterr().out)["apps"][0]["active"]
+    assert run("rollback", "shop", "--to", "abc", "--sandbox") == 64
+    assert "shop has no deployment abc among its last 200" in capsys.readouterr().err
+    assert run("rollback", "shop", "--to", active, "--sandbox") == 64
+    assert "already" in capsys.readouterr().err
+    assert run("rollback", "shop", "--sandbox") == 7
+    assert "no earlier deployment of another version" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_rollback_that_is_taken_back_is_judged_by_its_health(applied, run, edit, capsys):
+    edit("mailer", "2.4.1", "2.5.0")
+    assert run("--sandbox") == 0
+    assert run("rollback", "mailer", "--pin", "--sandbox") == 0
+    assert "left pinned as was asked for" in " ".join(capsys.readouterr().out.split())
+    run("sandbox", "fail", "mailer", "health")
+    assert run("rollback", "mailer", "--revert", "--sandbox") == 5
+    assert "is unhealthy" in capsys.readouterr().out
+
+
 def test_a_failure_is_left_alone_where_the_policy_says_so(applied, run, edit, checkout):
     (checkout / "reconcile.yaml").write_text("defaults: {on_failure: leave}\n")
     run("sandbox", "fail", "shop", "deploy")

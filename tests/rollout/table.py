@@ -147,6 +147,12 @@ def before() -> list[Row]:
         Row(name, "a person asks for a rollback", state(Task.ROLL_BACK), "FindCandidates"),
         Row(
             name,
+            "… and there is no other version to go back to",
+            state(Task.ROLL_BACK, options=Options()),
+            "end: **refused**",
+        ),
+        Row(
+            name,
             "the write was accepted and names its deployment",
             state(sight=SEEN, write=Sending(Sent.ACCEPTED, 1, deployment_id="d")),
             "Adopt deploy",
@@ -432,6 +438,12 @@ def back() -> list[Row]:
         row("healthy", good, "CommitRollback"),
         row("the commit was sent", good, "VerifyUnpinned", commit=sent),
         row("… not pinned any more", good, "end: **rolled_back**", commit=sent, pin=Pin.NONE, pinned=False),
+        Row(
+            name,
+            "… and a person had asked for it",
+            state(Task.ROLL_BACK, back=good, commit=sent, pin=Pin.NONE),
+            "end: **taken_back**",
+        ),
         row("… pinned to somebody's rollback", good, "end: **blocked**", commit=sent, pin=Pin.OTHER, pinned=False),
         row("… still pinned", good, "VerifyUnpinned", commit=sent, pin=Pin.OURS, pin_looks=1),
         row("… still after four looks", good, "CommitRollback", commit=sent, pin=Pin.OURS, pin_looks=4),

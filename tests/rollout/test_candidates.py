@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.live.models import Deployment, ProgressStep
-from reconciler.rollout.candidates import candidates, was_active
+from reconciler.rollout.candidates import candidates, other_versions, was_active
 from reconciler.rollout.failure import failing_step, summary
 from reconciler.rollout.model import Failure
 
@@ -55,6 +55,30 @@ def test_only_what_really_was_active_counts(phase: str, progress: Any, expected:
 def test_what_a_rollback_went_back_from_is_none() -> None:
     history = [rollback("r", of="a", phase="ACTIVE"), deployment("c"), deployment("b"), deployment("a")]
     assert ids(history) == ["r", "a"]
+
+
+def version(name: str, tag: str = "", commit: str = "", **more: Any) -> Deployment:
+    """A deployment of an image by its tag, or of a commit."""
+    source = {"image": {"repository": "web", "tag": tag} | more} if tag else {"git": {"branch": "main"}}
+    built = {"services": [{"name": "web", "source_commit_hash": commit}]} if commit else {}
+    return deployment(name, spec={"name": "web", "services": [{"name": "web", **source}]}, **built)
+
+
+@pytest.mark.parametrize(
+    ("active", "earlier", "expected"),
+    [
+        (version("c", "2"), [version("b", "2"), version("a", "1")], ["a", "b"]),
+        (version("c", "2", digest="sha256:1"), [version("b", "2", digest="sha256:1")], []),
+        (version("c", commit="22"), [version("b", commit="22"), version("a", commit="11")], ["a"]),
+        (version("c", commit="22"), [version("b")], ["b"]),
+        (version("c"), [version("b"), deployment("a", spec={"name": "web", "workers": ["odd"]})], ["a"]),
+    ],
+)
+def test_a_person_goes_back_to_another_version(
+    active: Deployment, earlier: list[Deployment], expected: list[str]
+) -> None:
+    found = other_versions(earlier, active, lambda one, other: one == other)
+    assert [one.id for one in found] == expected
 
 
 def test_without_knowing_where_a_rollback_went_only_the_one_before_it_is_left_out() -> None:

@@ -179,11 +179,11 @@ def test_a_person_can_roll_back_to_a_deployment_or_to_what_was_before(stage: Sta
     stage.deploy(web(tag="1.27"))
     stage.deploy(web(tag="1.28"))
     record = stage.one(stage.job(web(tag="1.28"), Action.NONE, roll_back=True))
-    assert kind(record) == "rolled_back"
+    assert kind(record) == "taken_back"
     assert stage.deployments()[0] == ("ACTIVE", "1.27")
     first = stage.run(_first)
     record = stage.one(stage.job(web(), Action.NONE, roll_back=True, roll_back_to=first))
-    assert kind(record) == "rolled_back"
+    assert kind(record) == "taken_back"
     assert stage.deployments()[0] == ("ACTIVE", "1.26")
 
 

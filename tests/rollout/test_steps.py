@@ -41,7 +41,7 @@ def test_what_failed_stands_in_the_reason_and_a_rollback_that_was_asked_for_says
     failed = state(leg=leg(Phase.ERROR), fault="deployment d failed: api", options=Options())
     assert reason(failed).startswith("deployment d failed: api; no rollback target")
     asked = state(Task.ROLL_BACK, options=Options())
-    assert reason(asked).startswith("a rollback was asked for; no rollback target")
+    assert reason(asked) == "there is no earlier deployment of another version to go back to; nothing was changed"
 
 
 def test_the_document_shows_the_table_and_the_diagram_as_the_code_has_them(walk: Walk) -> None:

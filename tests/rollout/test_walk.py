@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.rollout.fold import observe
 from reconciler.rollout.model import OutcomeKind
-from reconciler.rollout.state import RolloutState, Waited
+from reconciler.rollout.state import RolloutState, Task, Waited
 from reconciler.rollout.step import WRITES, CommitRollback, Finish, Rollback, Write
 from tests.rollout.walk import Walk, goals, walked
 
@@ -47,9 +47,16 @@ def test_an_outcome_that_leaves_a_pin_names_the_commands_that_settle_it(walk: Wa
 
 def test_rolled_back_is_only_said_when_the_app_was_seen_unpinned(walk: Walk) -> None:
     for (_, pins), step in walk.steps.items():
-        if isinstance(step, Finish) and step.outcome.kind is OutcomeKind.ROLLED_BACK:
+        if isinstance(step, Finish) and step.outcome.kind in (OutcomeKind.ROLLED_BACK, OutcomeKind.TAKEN_BACK):
             assert not pins
             assert not step.outcome.pinned
+
+
+def test_taken_back_is_said_where_a_person_asked_for_it_and_nowhere_else(walk: Walk) -> None:
+    ends = {(node[0].goal.task, step.outcome.kind) for node, step in walk.steps.items() if isinstance(step, Finish)}
+    back = {(task, kind) for task, kind in ends if kind in (OutcomeKind.ROLLED_BACK, OutcomeKind.TAKEN_BACK)}
+    assert {kind for task, kind in back if task is Task.ROLL_BACK} == {OutcomeKind.TAKEN_BACK}
+    assert {kind for task, kind in back if task is not Task.ROLL_BACK} == {OutcomeKind.ROLLED_BACK}
 
 
 def test_every_outcome_has_a_reason_and_every_bad_one_a_command(walk: Walk) -> None:
