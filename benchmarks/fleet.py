@@ -22,6 +22,13 @@ ROUNDS = 5
 PORT = 18080
 URL = f"http://127.0.0.1:{PORT}"
 ROOT = Path(__file__).resolve().parent.parent
+SERVE = f"""
+import sys
+from pathlib import Path
+from reconciler.sandbox.server import serve
+serve(Path(sys.argv[1]), port={PORT})
+"""
+"""The command `reconcile sandbox serve` would say that it was interrupted when it is ended."""
 
 
 @dataclass
@@ -62,8 +69,8 @@ def run(count: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         specs = Path(folder, "specs")
         specs.mkdir()
-        serve = ["sandbox", "serve", "--port", str(PORT), "--file", f"{folder}/box.db"]
-        server = subprocess.Popen([sys.executable, "-m", "reconciler", *serve], stdout=subprocess.DEVNULL, cwd=ROOT)
+        serve = [sys.executable, "-c", SERVE, f"{folder}/box.db"]
+        server = subprocess.Popen(serve, stdout=subprocess.DEVNULL, cwd=ROOT)
         try:
             wait_until_served()
             seed(specs, count)

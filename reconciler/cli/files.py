@@ -1,7 +1,5 @@
 """`reconcile fmt`: spec files in the one way they are written."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated

@@ -1,7 +1,5 @@
 """Commands that need neither a token nor a network: validate, schema."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Annotated, Literal

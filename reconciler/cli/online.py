@@ -1,7 +1,5 @@
 """`reconcile` itself: plan, drift, apply."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import replace
 from pathlib import Path
@@ -119,7 +117,7 @@ async def _apply(
 
 
 async def _roll_out(
-    planned: Planned, client: Client, teller: Teller, stop: asyncio.Event, concurrency: int, fail_fast: bool
+    planned: Planned, client: "Client", teller: Teller, stop: asyncio.Event, concurrency: int, fail_fast: bool
 ) -> RolloutReport:
     return await apply(
         planned,

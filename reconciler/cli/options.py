@@ -1,6 +1,8 @@
-"""The flags that several commands share; cyclopts turns these dataclasses into options and help."""
+"""The flags that several commands share; cyclopts turns these dataclasses into options and help.
 
-from __future__ import annotations
+Here, and where the commands are that run most often, annotations are no strings: cyclopts would compile each of them
+in every run, a quarter of the time that reading the arguments takes.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path

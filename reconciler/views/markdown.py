@@ -8,9 +8,8 @@ the whole can be read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from reconciler.findings import Finding, ranked
 from reconciler.plan.model import Action, ChangeKind, Plan, PlanReport
@@ -18,7 +17,6 @@ from reconciler.rollout.model import OutcomeKind, RolloutRecord, RolloutReport
 from reconciler.views.finding_lines import finding_lines
 from reconciler.views.lines import render
 from reconciler.views.markup import (
-    blocks,
     code,
     details,
     fence,
@@ -91,9 +89,9 @@ _DEGREES = (
 def plan(report: PlanReport, *, limit: int = COMMENT_LIMIT, header: str = "", footer: str = "", full: str = "") -> str:
     """What would be done to which app: a part for each, collapsed unless it was refused."""
     attempts = [
-        *(partial(_plan_detailed, report, detail, header, footer, full) for detail in _DEGREES),
-        partial(_plan_listed, report, header, footer, full),
-        partial(_plan_totals, report, header, footer, full),
+        *(_plan_detailed(report, detail, header, footer, full) for detail in _DEGREES),
+        _plan_listed(report, header, footer, full),
+        _plan_totals(report, header, footer, full),
     ]
     return fitted(attempts, limit)
 
@@ -112,31 +110,25 @@ def _plan_facts(report: PlanReport) -> str:
     return joined(f"**{cost}**{added}" if cost else "", count(report.requests, "request"))
 
 
-def _plan_detailed(report: PlanReport, detail: _Detail, header: str, footer: str, full: str) -> str:
-    apps = [_app(plan, detail) for plan in report.plans if not is_quiet(plan)]
-    return blocks(
-        header,
-        _plan_heading(report),
-        _plan_facts(report),
-        _abridged(full) if detail is not _DEGREES[0] else "",
-        *apps,
-        _in_sync(report.plans),
-        _unmanaged(report),
-        _finding_block(report.findings, detail.findings),
-        footer,
-    )
+def _plan_detailed(report: PlanReport, detail: _Detail, header: str, footer: str, full: str) -> Iterator[str]:
+    yield from (header, _plan_heading(report), _plan_facts(report))
+    yield _abridged(full) if detail is not _DEGREES[0] else ""
+    yield from (_app(plan, detail) for plan in report.plans if not is_quiet(plan))
+    yield from (_in_sync(report.plans), _unmanaged(report))
+    yield _finding_block(report.findings, detail.findings)
+    yield footer
 
 
-def _plan_listed(report: PlanReport, header: str, footer: str, full: str) -> str:
+def _plan_listed(report: PlanReport, header: str, footer: str, full: str) -> Iterator[str]:
+    yield from (header, _plan_heading(report), _plan_facts(report), _abridged(full))
     lines = [_plan_line(plan) for plan in report.plans if not is_quiet(plan)]
-    counts = finding_counts(report.findings) if report.findings else ""
-    listing = fence(lines, "diff") if lines else ""
-    parts = (_plan_heading(report), _plan_facts(report), _abridged(full), listing, counts)
-    return blocks(header, *parts, footer)
+    yield fence(lines, "diff") if lines else ""
+    yield finding_counts(report.findings) if report.findings else ""
+    yield footer
 
 
-def _plan_totals(report: PlanReport, header: str, footer: str, full: str) -> str:
-    return blocks(header, _plan_heading(report), _plan_facts(report), _abridged(full), footer)
+def _plan_totals(report: PlanReport, header: str, footer: str, full: str) -> Iterator[str]:
+    yield from (header, _plan_heading(report), _plan_facts(report), _abridged(full), footer)
 
 
 def _plan_line(plan: Plan) -> str:
@@ -175,9 +167,10 @@ def _app(plan: Plan, detail: _Detail) -> str:
 
 def _change_block(plan: Plan, detail: _Detail) -> str:
     """Changes and notes as a diff: GitHub colours a line by what it begins with."""
-    column = path_column(plan)
+    parts = parts_of(plan.changes)
+    column = path_column(parts, plan.notes)
     lines: list[str] = []
-    for told in (told for change in plan.changes for told in parts_of(change)):
+    for told in parts:
         if len(lines) == detail.changes:
             lines.append(f"… and more: {count(len(plan.changes), 'change')} in all")
             break
@@ -225,9 +218,9 @@ def rollout(
 ) -> str:
     """How each app ended: a part for each that changed, open where somebody should read it."""
     attempts = [
-        *(partial(_rollout_detailed, report, detail, header, footer, full) for detail in _DEGREES),
-        partial(_rollout_listed, report, header, footer, full),
-        partial(_rollout_totals, report, header, footer, full),
+        *(_rollout_detailed(report, detail, header, footer, full) for detail in _DEGREES),
+        _rollout_listed(report, header, footer, full),
+        _rollout_totals(report, header, footer, full),
     ]
     return fitted(attempts, limit)
 
@@ -251,30 +244,27 @@ def _told(report: RolloutReport) -> list[RolloutRecord]:
     ]
 
 
-def _rollout_detailed(report: RolloutReport, detail: _Detail, header: str, footer: str, full: str) -> str:
+def _rollout_detailed(report: RolloutReport, detail: _Detail, header: str, footer: str, full: str) -> Iterator[str]:
+    yield from (header, _rollout_heading(report), _rollout_facts(report))
+    yield _abridged(full) if detail is not _DEGREES[0] else ""
     running = report.left_running[: detail.findings]
-    return blocks(
-        header,
-        _rollout_heading(report),
-        _rollout_facts(report),
-        _abridged(full) if detail is not _DEGREES[0] else "",
-        f"Left running, they go on without us:\n\n{fence(running)}" if running else "",
-        *(_record(record, detail) for record in _told(report)),
-        footer,
-    )
+    yield f"Left running, they go on without us:\n\n{fence(running)}" if running else ""
+    yield from (_record(record, detail) for record in _told(report))
+    yield footer
 
 
-def _rollout_listed(report: RolloutReport, header: str, footer: str, full: str) -> str:
+def _rollout_listed(report: RolloutReport, header: str, footer: str, full: str) -> Iterator[str]:
+    yield from (header, _rollout_heading(report), _rollout_facts(report), _abridged(full))
     lines = [
         f"{outcome_symbol(record.outcome.kind)} {padded(name(record.app), 24)}  {OUTCOME_WORDS[record.outcome.kind]}"
         for record in _told(report)
     ]
-    listing = fence(lines) if lines else ""
-    return blocks(header, _rollout_heading(report), _rollout_facts(report), _abridged(full), listing, footer)
+    yield fence(lines) if lines else ""
+    yield footer
 
 
-def _rollout_totals(report: RolloutReport, header: str, footer: str, full: str) -> str:
-    return blocks(header, _rollout_heading(report), _rollout_facts(report), _abridged(full), footer)
+def _rollout_totals(report: RolloutReport, header: str, footer: str, full: str) -> Iterator[str]:
+    yield from (header, _rollout_heading(report), _rollout_facts(report), _abridged(full), footer)
 
 
 def _record(record: RolloutRecord, detail: _Detail) -> str:
@@ -332,11 +322,12 @@ def _trimmed(record: RolloutRecord, detail: _Detail) -> RolloutRecord:
 def findings(found: Sequence[Finding], *, limit: int = COMMENT_LIMIT, header: str = "", footer: str = "") -> str:
     """Findings by place; when there are too many, the errors first, then as many as fit."""
 
-    def attempt(most: int) -> str:
-        heading = f"### {finding_counts(found).capitalize()}"
-        return blocks(header, heading, _finding_block(found, most) if most else "", footer)
+    def attempt(most: int) -> Iterator[str]:
+        yield from (header, f"### {finding_counts(found).capitalize()}")
+        yield _finding_block(found, most) if most else ""
+        yield footer
 
-    return fitted([partial(attempt, most) for most in (2000, 500, 150, 50, 15, 0)], limit)
+    return fitted(map(attempt, (2000, 500, 150, 50, 15, 0)), limit)
 
 
 def _finding_block(found: Sequence[Finding], most: int) -> str:

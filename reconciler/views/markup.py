@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -18,6 +18,8 @@ from reconciler.views.values import inert, shortened
 _BACKTICKS = re.compile(r"`+")
 _ADDRESS = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._~%/?=&#+-]*)?")
 _CONSOLE = "cloud.digitalocean.com"
+_BETWEEN = "\n\n"
+"""What stands between two blocks."""
 
 
 def fence(lines: Iterable[str], language: Literal["text", "diff"] = "text") -> str:
@@ -49,7 +51,7 @@ def html_code(text: str) -> str:
 def details(summary: str, body: Iterable[str], *, opened: bool = False) -> str:
     """A collapsible part. ``summary`` is HTML of our own making, ``body`` blocks of markdown."""
     blocks = [f"<details{' open' if opened else ''}>\n<summary>{summary}</summary>", *body, "</details>"]
-    return "\n\n".join(blocks)
+    return _BETWEEN.join(blocks)
 
 
 def link(text: str, address: str) -> str:
@@ -73,20 +75,27 @@ def size(text: str) -> int:
     return len(text.encode("utf-8", "replace"))
 
 
-def fitted(attempts: Iterable[Callable[[], str]], limit: int) -> str:
-    """The first attempt of at most ``limit`` bytes; the last one, cut, if none is."""
+def fitted(attempts: Iterable[Iterable[str]], limit: int) -> str:
+    """The first attempt that takes at most ``limit`` bytes; the last one, cut, if none does.
+
+    An attempt is the parts of a page. The empty ones say nothing; the others become separate blocks. They are asked
+    for one by one, and no more of them than show that the attempt is too long: a fleet's may be many times the limit.
+    """
     text = ""
     for attempt in attempts:
-        text = attempt()
+        text = _begun(attempt, limit)
         if size(text) <= limit:
             return text
     return text.encode("utf-8", "replace")[: max(limit - 3, 0)].decode("utf-8", "ignore") + "…"
 
 
-def blocks(*parts: str) -> str:
-    """The parts that say something, as separate blocks."""
-    return "\n\n".join(_nonempty(parts))
-
-
-def _nonempty(parts: Iterable[str]) -> Iterator[str]:
-    return (part for part in parts if part)
+def _begun(parts: Iterable[str], limit: int) -> str:
+    """The parts as blocks, up to the one that passes the limit."""
+    begun: list[str] = []
+    left = limit
+    for part in filter(None, parts):
+        left -= size(part) + (len(_BETWEEN) if begun else 0)
+        begun.append(part)
+        if left < 0:
+            break
+    return _BETWEEN.join(begun)

@@ -97,11 +97,12 @@ def app_lines(plan: Plan, layout: Layout) -> Iterator[Line]:
 
 
 def _beneath(plan: Plan, layout: Layout) -> Iterator[Line]:
-    column = path_column(plan)
+    parts = parts_of(plan.changes)
+    column = path_column(parts, plan.notes)
     if plan.moved_from:
         yield ((f"{INDENT}renamed from {name(plan.moved_from)}", ""),)
     if plan.action not in (Action.CREATE, Action.DELETE) or layout.verbose:
-        yield from change_lines(plan.changes, layout.width, column)
+        yield from _change_lines(parts, layout.width, column)
     for told in origin_lines(plan):
         yield from wrapped(told, INDENT, layout.width, "notice")
     if plan.writes and plan.update_all_source_versions:
@@ -124,17 +125,16 @@ def wrapped(text: str, indent: str, width: int, tone: Tone = "") -> Iterator[Lin
         yield ((indent + line, tone),)
 
 
-def change_lines(changes: Sequence[Change], width: int, column: int, indent: str = INDENT) -> Iterator[Line]:
-    """A change a line, paths and values in two columns; ``column`` is the width of the first."""
-    for change in changes:
-        for told in parts_of(change):
-            tone = _CHANGE_TONES[told.kind]
-            text = told.text(max(width - len(indent) - column, 32))
-            if cells(told.label) < column:
-                yield ((indent + padded(told.label, column), ""), (text, tone))
-            else:
-                yield ((indent + told.label, ""),)
-                yield ((f"{indent}    ", ""), (text, tone))
+def _change_lines(parts: Sequence[Told], width: int, column: int) -> Iterator[Line]:
+    """A part a line, paths and values in two columns; ``column`` is the width of the first."""
+    for told in parts:
+        tone = _CHANGE_TONES[told.kind]
+        text = told.text(max(width - len(INDENT) - column, 32))
+        if cells(told.label) < column:
+            yield ((INDENT + padded(told.label, column), ""), (text, tone))
+        else:
+            yield ((INDENT + told.label, ""),)
+            yield ((f"{INDENT}    ", ""), (text, tone))
 
 
 def origin_lines(plan: Plan) -> Iterator[str]:
@@ -152,10 +152,9 @@ def origin_lines(plan: Plan) -> Iterator[str]:
         yield f"{', '.join(paths[:_MANY_NOTES])}{more}: {text}"
 
 
-def path_column(plan: Plan) -> int:
-    """The columns that the app's paths take, with the gap that follows them."""
-    labels = [told.label for change in plan.changes for told in parts_of(change)]
-    labels += [_label(note.path) for note in plan.notes]
+def path_column(parts: Sequence[Told], notes: Sequence[Note]) -> int:
+    """The columns that an app's paths take, with the gap that follows them."""
+    labels = [*(told.label for told in parts), *(_label(note.path) for note in notes)]
     return min(max(map(cells, labels), default=0), _PATH_COLUMN) + 3
 
 
@@ -179,9 +178,12 @@ class Told:
         return change_text(self.change, width)
 
 
-def parts_of(change: Change) -> Iterator[Told]:
-    """A change as lines: an added or removed part of a spec, then each of its values; without any secret."""
-    change = opaque(change)
+def parts_of(changes: Sequence[Change]) -> list[Told]:
+    """Changes as lines: an added or removed part of a spec, then each of its values; without any secret."""
+    return [told for change in changes for told in _parts_of(opaque(change))]
+
+
+def _parts_of(change: Change) -> Iterator[Told]:
     leaves = _values_within(change)
     if not leaves:
         yield Told(_label(change.path), change)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -26,17 +26,6 @@ workers:
       repository: desk
       tag: "1"
 """
-
-
-def run(*arguments: str, cwd: Path, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "reconciler", *arguments],
-        cwd=cwd,
-        env={"PATH": "/usr/bin:/bin", **environ},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -63,7 +52,8 @@ def test_completion_of_an_unknown_shell_says_what_to_do(tmp_path: Path, monkeypa
     assert main(["--install-completion"]) == 64
 
 
-def test_the_hooks_accept_good_specs_and_refuse_others(tmp_path: Path) -> None:
+def test_the_hooks_accept_good_specs_and_refuse_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     hooks = {hook["id"]: hook for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}
     (tmp_path / "specs").mkdir()
     file = tmp_path / "specs/desk.yaml"
@@ -78,15 +68,14 @@ def test_the_hooks_accept_good_specs_and_refuse_others(tmp_path: Path) -> None:
             command, *arguments = shlex.split(hooks[name]["entry"])
             assert command == "reconcile"
             names = ["specs/desk.yaml"] if hooks[name].get("pass_filenames", True) else ["specs"]
-            codes.append(run(*arguments, *names, cwd=tmp_path).returncode)
+            codes.append(main([*arguments, *names]))
         assert tuple(codes) == expected
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_every_flag_that_the_documents_name_is_one(document: str) -> None:
-    told = {flag for line in commands(document) for flag in re.findall(r"(?<=\s)--[a-z][a-z-]+", line)}
-    known = set()
-    for command in (
+@pytest.fixture(scope="module")
+def known() -> set[str]:
+    """Every flag that the command's help names."""
+    commands: tuple[list[str], ...] = (
         [],
         ["validate"],
         ["import"],
@@ -95,9 +84,17 @@ def test_every_flag_that_the_documents_name_is_one(document: str) -> None:
         ["status"],
         ["rollback"],
         ["--install-completion"],
-    ):
-        shown = run(*command, "--help", cwd=ROOT, COLUMNS="200").stdout
-        known |= set(re.findall(r"--[a-z][a-z-]+", shown))
+    )
+    shown = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(shown):
+        patch.setenv("COLUMNS", "200")
+        assert not any(main([*command, "--help"]) for command in commands)
+    return set(re.findall(r"--[a-z][a-z-]+", shown.getvalue()))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_flag_that_the_documents_name_is_one(document: str, known: set[str]) -> None:
+    told = {flag for line in commands(document) for flag in re.findall(r"(?<=\s)--[a-z][a-z-]+", line)}
     assert told <= known
 
 

@@ -7,15 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.rollout.stage import Stage
-from tests.rollout.walk import Walk, goals, small_bounds, walked
 from tests.support.virtual_time import VirtualClock
-
-
-@pytest.fixture(scope="session")
-def walk() -> Walk:
-    """The walk over every state, once."""
-    with small_bounds():
-        return walked(goals())
 
 
 @pytest.fixture

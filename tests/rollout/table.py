@@ -479,7 +479,11 @@ def diagram(walk: Walk) -> str:
     def short(step: Step) -> str:
         return "[*]" if isinstance(step, Finish) else type(step).__name__
 
-    pairs = {(short(step), short(walk.steps[after])) for node, step in walk.steps.items() for after in walk.edges[node]}
+    pairs = {
+        (short(step), short(walk.steps[after]))
+        for step, nexts in zip(walk.steps, walk.edges, strict=True)
+        for after in nexts
+    }
     starts = {short(walk.steps[node]) for node in walk.starts}
     lines = [f"    [*] --> {name}" for name in sorted(starts - {"[*]"})]
     lines += [f"    {one} --> {other}" for one, other in sorted(pairs) if one != other]

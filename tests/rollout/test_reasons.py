@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.live.models import Phase
 from reconciler.rollout.health import Evidence, Grade, Sample
-from reconciler.rollout.reasons import describe, why
+from reconciler.rollout.reasons import why
 from reconciler.rollout.state import (
     Options,
     Refusal,
@@ -23,7 +23,6 @@ from reconciler.rollout.step import (
     CommitRollback,
     FindCandidates,
     FindSuccessor,
-    Finish,
     Look,
     LookUp,
     ReadBack,
@@ -35,7 +34,6 @@ from reconciler.rollout.step import (
     Write,
 )
 from tests.rollout.table import LOST, goal, leg, state
-from tests.rollout.walk import Walk
 
 BAD = Evidence(20, Sample(Grade.BAD, "api is unhealthy", "api"), 20, grade=Grade.BAD, confirmed=20)
 GOOD = Evidence(40, Sample(Grade.GOOD, "fine"), 40, Sample(Grade.GOOD), 40, grade=Grade.GOOD, confirmed=40)
@@ -107,11 +105,3 @@ CASES: dict[str, tuple[RolloutState, Step, str]] = {
 @pytest.mark.parametrize(("known", "step", "reason"), CASES.values(), ids=CASES)
 def test_the_account_tells_why(known: RolloutState, step: Step, reason: str) -> None:
     assert why(known, step) == reason
-
-
-def test_whatever_is_decided_has_words_and_a_reason_and_what_passes_the_time_has_neither(walk: Walk) -> None:
-    for (known, _), step in walk.steps.items():
-        if isinstance(step, Finish):
-            assert not why(known, step)
-        else:
-            assert bool(why(known, step)) == bool(describe(step)), (step, known)

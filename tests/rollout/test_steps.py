@@ -1,4 +1,4 @@
-"""The policy as a decision table, and the document that shows it."""
+"""The policy as a decision table."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from reconciler.live.models import Phase
 from reconciler.rollout.state import Options, RolloutState, Successor, Task, Trace
 from reconciler.rollout.step import Finish
 from reconciler.rollout.steps import next_step
-from tests.rollout.table import DOCUMENT, LOST, ROWS, SEEN, Row, document, leg, lost, state, told
-from tests.rollout.walk import Walk
+from tests.rollout.table import LOST, ROWS, SEEN, Row, leg, lost, state, told
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.section}: {row.when}")
@@ -42,8 +41,3 @@ def test_what_failed_stands_in_the_reason_and_a_rollback_that_was_asked_for_says
     assert reason(failed).startswith("deployment d failed: api; no rollback target")
     asked = state(Task.ROLL_BACK, options=Options())
     assert reason(asked) == "there is no earlier deployment of another version to go back to; nothing was changed"
-
-
-def test_the_document_shows_the_table_and_the_diagram_as_the_code_has_them(walk: Walk) -> None:
-    text = DOCUMENT.read_text(encoding="utf-8")
-    assert document(text, walk) == text, "run: python -m tests.rollout.table"

@@ -6,38 +6,47 @@ import pytest
 
 from reconciler.rollout.fold import observe
 from reconciler.rollout.model import OutcomeKind
+from reconciler.rollout.reasons import describe, why
 from reconciler.rollout.state import RolloutState, Task, Waited
 from reconciler.rollout.step import WRITES, CommitRollback, Finish, Rollback, Write
-from tests.rollout.walk import Walk, goals, walked
+from tests.rollout.table import DOCUMENT, document
+from tests.rollout.walk import Walk, goals, small_bounds, walked
+
+
+@pytest.fixture(scope="module")
+def walk() -> Walk:
+    """The walk over every state, once: no other file needs it, so that no other process walks again."""
+    with small_bounds():
+        return walked(goals())
 
 
 def test_the_walk_reaches_tens_of_thousands_of_states_and_every_kind_of_step(walk: Walk) -> None:
     assert len(walk.steps) > 10_000
-    assert len({type(step) for step in walk.steps.values()}) == 18
+    assert len({type(step) for step in walk.steps}) == 18
 
 
 def test_every_path_ends_in_an_outcome_within_a_bounded_number_of_steps(walk: Walk) -> None:
     longest = walk.longest()  # raises if any state can be reached again from itself
-    assert max(longest.values()) < 150
-    ends = [node for node, nexts in walk.edges.items() if not nexts]
+    assert max(longest) < 150
+    ends = [step for step, nexts in zip(walk.steps, walk.edges, strict=True) if not nexts]
     assert ends
-    assert all(isinstance(walk.steps[node], Finish) for node in ends)
+    assert all(isinstance(step, Finish) for step in ends)
 
 
 def test_nothing_follows_a_finish(walk: Walk) -> None:
-    for node, step in walk.steps.items():
+    for step, nexts in zip(walk.steps, walk.edges, strict=True):
         if isinstance(step, Finish):
-            assert not walk.edges[node]
+            assert not nexts
 
 
 def test_no_app_is_left_pinned_unless_the_outcome_says_so(walk: Walk) -> None:
-    for (state, pins), step in walk.steps.items():
+    for (state, pins), step in zip(walk.nodes, walk.steps, strict=True):
         if isinstance(step, Finish) and pins:
             assert step.outcome.pinned, (step, state)
 
 
 def test_an_outcome_that_leaves_a_pin_names_the_commands_that_settle_it(walk: Walk) -> None:
-    pinned = {step for step in walk.steps.values() if isinstance(step, Finish) and step.outcome.pinned}
+    pinned = {step for step in walk.steps if isinstance(step, Finish) and step.outcome.pinned}
     assert {step.outcome.kind for step in pinned} >= {OutcomeKind.ROLLBACK_FAILED, OutcomeKind.PINNED}
     for step in pinned:
         if step.outcome.kind is not OutcomeKind.FAILED:  # somebody deleted the app
@@ -46,21 +55,30 @@ def test_an_outcome_that_leaves_a_pin_names_the_commands_that_settle_it(walk: Wa
 
 
 def test_rolled_back_is_only_said_when_the_app_was_seen_unpinned(walk: Walk) -> None:
-    for (_, pins), step in walk.steps.items():
+    for (_, pins), step in zip(walk.nodes, walk.steps, strict=True):
         if isinstance(step, Finish) and step.outcome.kind in (OutcomeKind.ROLLED_BACK, OutcomeKind.TAKEN_BACK):
             assert not pins
             assert not step.outcome.pinned
 
 
 def test_taken_back_is_said_where_a_person_asked_for_it_and_nowhere_else(walk: Walk) -> None:
-    ends = {(node[0].goal.task, step.outcome.kind) for node, step in walk.steps.items() if isinstance(step, Finish)}
+    found = zip(walk.nodes, walk.steps, strict=True)
+    ends = {(known.goal.task, step.outcome.kind) for (known, _), step in found if isinstance(step, Finish)}
     back = {(task, kind) for task, kind in ends if kind in (OutcomeKind.ROLLED_BACK, OutcomeKind.TAKEN_BACK)}
     assert {kind for task, kind in back if task is Task.ROLL_BACK} == {OutcomeKind.TAKEN_BACK}
     assert {kind for task, kind in back if task is not Task.ROLL_BACK} == {OutcomeKind.ROLLED_BACK}
 
 
+def test_whatever_is_decided_has_words_and_a_reason_and_what_passes_the_time_has_neither(walk: Walk) -> None:
+    for (known, _), step in zip(walk.nodes, walk.steps, strict=True):
+        if isinstance(step, Finish):
+            assert not why(known, step)
+        else:
+            assert bool(why(known, step)) == bool(describe(step)), (step, known)
+
+
 def test_every_outcome_has_a_reason_and_every_bad_one_a_command(walk: Walk) -> None:
-    for step in walk.steps.values():
+    for step in walk.steps:
         if isinstance(step, Finish) and step.outcome.kind is not OutcomeKind.UNCHANGED:
             outcome = step.outcome
             assert outcome.reason
@@ -70,7 +88,7 @@ def test_every_outcome_has_a_reason_and_every_bad_one_a_command(walk: Walk) -> N
 
 
 def test_a_policy_that_leaves_never_goes_back_and_one_that_pins_never_commits(walk: Walk) -> None:
-    for (state, _), step in walk.steps.items():
+    for (state, _), step in zip(walk.nodes, walk.steps, strict=True):
         rules, task = state.goal.rules, state.goal.task.value
         if rules.on_failure == "leave" and task not in ("roll_back", "resume"):
             assert not isinstance(step, Rollback)
@@ -79,25 +97,25 @@ def test_a_policy_that_leaves_never_goes_back_and_one_that_pins_never_commits(wa
 
 
 def test_c46_the_plans_write_is_sent_at_most_twice_and_again_only_after_looking(walk: Walk) -> None:
-    sends = [state.write for (state, _), step in walk.steps.items() if isinstance(step, Write)]
+    sends = [state.write for (state, _), step in zip(walk.nodes, walk.steps, strict=True) if isinstance(step, Write)]
     assert {write.sends for write in sends} == {0, 1}
     assert all(write.looks >= 2 for write in sends if write.sends == 1)
 
 
 def test_every_step_that_writes_is_one_of_four(walk: Walk) -> None:
-    writing = {type(step).__name__ for step in walk.steps.values() if isinstance(step, WRITES)}
+    writing = {type(step).__name__ for step in walk.steps if isinstance(step, WRITES)}
     assert writing == {"Write", "Rollback", "CommitRollback", "RestoreSpec"}
 
 
 def test_with_the_real_bounds_a_resumed_rollback_still_ends() -> None:
     found = [goal for goal in goals() if goal.task == "resume" and goal.rules.on_failure == "rollback"]
     walk = walked(found)
-    assert max(walk.longest().values()) < 100
+    assert max(walk.longest()) < 100
 
 
 def test_a_finding_that_a_step_cannot_make_is_a_bug(walk: Walk) -> None:
-    kinds = {type(step): step for step in walk.steps.values() if not isinstance(step, Finish)}
-    states = {type(step): state for (state, _), step in walk.steps.items()}
+    kinds = {type(step): step for step in walk.steps if not isinstance(step, Finish)}
+    states = {type(step): state for (state, _), step in zip(walk.nodes, walk.steps, strict=True)}
     for kind, step in kinds.items():
         if kind.__name__ != "Wait":
             with pytest.raises(TypeError, match=kind.__name__):
@@ -105,6 +123,11 @@ def test_a_finding_that_a_step_cannot_make_is_a_bug(walk: Walk) -> None:
 
 
 def test_following_without_a_deployment_is_a_bug(walk: Walk) -> None:
-    follow = next(step for step in walk.steps.values() if type(step).__name__ == "Follow")
+    follow = next(step for step in walk.steps if type(step).__name__ == "Follow")
     with pytest.raises(TypeError, match="without a deployment"):
         observe(RolloutState(goals()[0]), follow, Waited())
+
+
+def test_the_document_shows_the_table_and_the_diagram_as_the_code_has_them(walk: Walk) -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert document(text, walk) == text, "run: python -m tests.rollout.table"

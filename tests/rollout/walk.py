@@ -9,11 +9,12 @@ what it looks at does.
 
 from __future__ import annotations
 
+import gc
 import sys
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from operator import attrgetter
 from unittest import mock
 
 from reconciler.live.models import Health, Phase
@@ -169,50 +170,63 @@ def findings(step: Step, state: RolloutState, pins: bool) -> Iterator[tuple[Seen
 
 @dataclass
 class Walk:
-    """What a walk saw: each state with the ghost, the step it leads to, and where each finding goes."""
+    """What a walk saw. A node is a state with the ghost; nodes go by their numbers, as states are costly to compare.
 
-    steps: dict[tuple[RolloutState, bool], Step] = field(default_factory=dict)
-    edges: dict[tuple[RolloutState, bool], list[tuple[RolloutState, bool]]] = field(default_factory=dict)
-    starts: list[tuple[RolloutState, bool]] = field(default_factory=list)
+    ``nodes``   each node; ``steps`` the step it leads to; ``edges`` where each finding goes
+    ``starts``  where each goal begins
+    """
+
+    nodes: list[tuple[RolloutState, bool]] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    edges: list[list[int]] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
 
     def from_goal(self, goal: Goal) -> None:
-        start = (RolloutState(goal), False)
-        self.starts.append(start)
-        waiting = deque([start])
-        while waiting:
-            node = waiting.popleft()
-            if node in self.steps:
-                continue
-            state, pins = node
-            step = self.steps[node] = next_step(state)
-            nexts: list[tuple[RolloutState, bool]] = []
-            self.edges[node] = nexts
-            if isinstance(step, Finish):
-                continue
-            for seen, pins_after in findings(step, state, pins):
-                after = (observe(state, step, seen, TICK), pins_after)
-                nexts.append(after)
-                waiting.append(after)
+        number = len(self.nodes)
+        self.starts.append(number)
+        self.nodes.append((RolloutState(goal), False))
+        numbers = {_facts(*self.nodes[number]): number}
+        while number < len(self.nodes):
+            state, pins = self.nodes[number]
+            step = next_step(state)
+            self.steps.append(step)
+            self.edges.append([])
+            for seen, pins_after in () if isinstance(step, Finish) else findings(step, state, pins):
+                after = observe(state, step, seen, TICK)
+                assert after.goal is goal
+                known = numbers.setdefault(_facts(after, pins_after), len(self.nodes))
+                if known == len(self.nodes):
+                    self.nodes.append((after, pins_after))
+                self.edges[number].append(known)
+            number += 1
 
-    def longest(self) -> dict[tuple[RolloutState, bool], int]:
-        """The greatest number of steps from each state to its Finish; raises if there is a circle."""
-        longest: dict[tuple[RolloutState, bool], int] = {}
-        on_path: set[tuple[RolloutState, bool]] = set()
-        for root in self.steps:
-            stack = [(root, iter(self.edges[root]))]
+    def longest(self) -> list[int]:
+        """The greatest number of steps from each node to its Finish; raises if there is a circle."""
+        longest = [0] * len(self.nodes)
+        on_path: set[int] = set()
+        for root in range(len(self.nodes)):
+            stack = [] if longest[root] else [(root, iter(self.edges[root]))]
             while stack:
                 node, rest = stack[-1]
                 on_path.add(node)
-                fresh = next((n for n in rest if n not in longest), None)
+                fresh = next((n for n in rest if not longest[n]), None)
                 if fresh is None:
                     longest[node] = 1 + max((longest[n] for n in self.edges[node]), default=0)
                     on_path.discard(node)
                     stack.pop()
                 elif fresh in on_path:
-                    raise AssertionError(f"a circle at {self.steps[fresh]}: {fresh[0]}")
+                    raise AssertionError(f"a circle at {self.steps[fresh]}: {self.nodes[fresh][0]}")
                 else:
                     stack.append((fresh, iter(self.edges[fresh])))
         return longest
+
+
+_all_but_goal = attrgetter(*(found.name for found in fields(RolloutState) if found.name != "goal"))
+
+
+def _facts(state: RolloutState, pins: bool) -> Hashable:
+    """What tells a node from the others of its goal."""
+    return _all_but_goal(state), pins
 
 
 def goals() -> list[Goal]:
@@ -244,8 +258,12 @@ def small_bounds() -> Iterator[None]:
 
 def walked(found: list[Goal]) -> Walk:
     walk = Walk()
-    for goal in found:
-        walk.from_goal(goal)
+    gc.disable()  # nothing becomes garbage here; to look for it among a million objects takes as long as the walk
+    try:
+        for goal in found:
+            walk.from_goal(goal)
+    finally:
+        gc.enable()
     return walk
 
 
@@ -253,8 +271,8 @@ def main() -> None:
     """The walk with the real bounds, a line a goal: `python -m tests.rollout.walk`, some minutes."""
     for goal in goals():
         walk = walked([goal])
-        line = f"{goal.task:10} {goal.rules.on_failure:9} {len(walk.steps):7} states"
-        sys.stdout.write(f"{line}, at most {max(walk.longest().values())} steps\n")
+        line = f"{goal.task:10} {goal.rules.on_failure:9} {len(walk.nodes):7} states"
+        sys.stdout.write(f"{line}, at most {max(walk.longest())} steps\n")
 
 
 if __name__ == "__main__":

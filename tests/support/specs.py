@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, get_args
 
 from hypothesis import strategies as st
@@ -67,31 +68,41 @@ def specs(*, secrets: bool = True) -> st.SearchStrategy[Spec]:
     return _part(AppSpec, 0).map(lambda spec: _mended(spec, secrets=secrets))
 
 
-@st.composite
-def _part(draw: st.DrawFn, model: type[Part], depth: int) -> Spec:
-    shape = record(model)
-    optional = [name for name, field in shape.fields.items() if not field.required]
-    chosen = {name for name in optional if draw(st.integers(0, 3)) > (0 if name in _LIKELY else 2 if depth > 4 else 1)}
-    return {
-        name: draw(_value(model, name, depth + 1))
-        for name, field in shape.fields.items()
-        if field.required or name in chosen
+@cache
+def _part(model: type[Part], depth: int) -> st.SearchStrategy[Spec]:
+    """A part with its required fields and any of the others. Made once: making strategies costs more than drawing."""
+    fields = record(model).fields
+    values = {name: _value(model, name, depth + 1) for name in fields}
+    rarity = {
+        name: 0 if name in _LIKELY else 2 if depth > 4 else 1 for name, field in fields.items() if not field.required
     }
+    return _chosen(values, rarity)
 
 
+@st.composite
+def _chosen(draw: st.DrawFn, values: dict[str, st.SearchStrategy[Any]], rarity: dict[str, int]) -> Spec:
+    """Every value; those with a rarity of 0, 1 and 2 three times, twice and once out of four. One draw throws all."""
+    dice = dict(zip(rarity, draw(st.binary(min_size=len(rarity), max_size=len(rarity))), strict=True))
+    return {name: draw(value) for name, value in values.items() if dice.get(name, 255) // 64 > rarity.get(name, 0)}
+
+
+@cache
 def _value(model: type[Part], name: str, depth: int) -> st.SearchStrategy[Any]:
     field, info = record(model).fields[name], model.model_fields[name]
     match field.shape:
         case Scalar():
             return _scalar(field, info)
         case Listing() as listing:
-            item = (
-                _part(_model_in(info.annotation), depth) if isinstance(listing.item, Record) else _items(listing.item)
-            )
-            key = (lambda value: identity_of(listing, value)) if listing.identity else None
-            return st.integers(0, 2).flatmap(lambda size: st.lists(item, min_size=size, max_size=2, unique_by=key))
+            return _listing(listing, info, depth)
         case Record():
             return _part(_model_in(info.annotation), depth)
+
+
+def _listing(listing: Listing, info: FieldInfo, depth: int) -> st.SearchStrategy[list[Any]]:
+    item = _part(_model_in(info.annotation), depth) if isinstance(listing.item, Record) else _items(listing.item)
+    key = (lambda value: identity_of(listing, value)) if listing.identity else None
+    of_size = [st.lists(item, min_size=size, max_size=2, unique_by=key) for size in range(3)]
+    return st.integers(0, 2).flatmap(of_size.__getitem__)
 
 
 def _items(shape: Shape) -> st.SearchStrategy[Any]:

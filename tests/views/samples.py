@@ -260,7 +260,20 @@ FRAGMENTS = (
     "    code",
 )
 
-_noise = st.lists(st.one_of(st.sampled_from(FRAGMENTS), st.text(max_size=8)), max_size=5).map("".join)
+_SIGNS = {chr(0xE000 + number): fragment for number, fragment in enumerate(FRAGMENTS)}
+_GAPS = [chr(0xF000 + number) for number in range(len(FRAGMENTS))]
+"""Each sign stands for a fragment, each gap for some wild text: one draw of a text makes many of them."""
+
+
+def _spelled(signs: str, wild: str) -> str:
+    """What the signs stand for; the gaps share the wild text."""
+    gaps = sum(sign in _GAPS for sign in signs)
+    share = -(-len(wild) // max(gaps, 1))
+    pieces = iter([wild[number * share :][:share] for number in range(gaps)])
+    return "".join(next(pieces) if sign in _GAPS else _SIGNS[sign] for sign in signs)
+
+
+_noise = st.builds(_spelled, st.text([*_SIGNS, *_GAPS], max_size=5), st.text(max_size=40))
 hostile = st.one_of(
     st.tuples(_noise, _noise).map(lambda pair: pair[0] + MARK + pair[1]),
     st.sampled_from(FRAGMENTS),

@@ -1,5 +1,7 @@
 """The pieces of markdown that everything foreign stands in."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -60,11 +62,25 @@ def test_a_signature_in_a_link_is_not_repeated():
     assert markup.without_query("https://logs.example.com/a.log") == "https://logs.example.com/a.log"
 
 
-def test_the_first_text_that_fits_is_taken():
-    assert markup.fitted([lambda: "äöü" * 9, lambda: "äöü", lambda: "-"], 6) == "äöü"
+def test_the_first_attempt_that_fits_is_taken():
+    assert markup.fitted([["äöü" * 9], ["äöü"], ["-"]], 6) == "äöü"
 
 
-def test_when_nothing_fits_the_last_text_is_cut_between_characters():
-    cut = markup.fitted([lambda: "ä" * 40], 10)
+def test_parts_are_blocks_and_what_stands_between_them_counts():
+    attempts = (["aa", "", "bb"], ["c"])
+    assert markup.fitted(attempts, 6) == "aa\n\nbb"
+    assert markup.fitted(attempts, 5) == "c"
+
+
+def test_when_nothing_fits_the_last_attempt_is_cut_between_characters():
+    cut = markup.fitted([["ä" * 40]], 10)
     assert cut == "äää…"
     assert len(cut.encode()) <= 10
+    assert markup.fitted([["ä", "ä", "ä"]], 8) == "ä\n\n…"
+
+
+def test_no_more_of_an_attempt_is_made_than_shows_that_it_is_too_long():
+    made = itertools.count()
+    endless = (f"app {number}" for number in made)
+    assert markup.fitted([endless, ["many apps"]], 50) == "many apps"
+    assert next(made) < 10
