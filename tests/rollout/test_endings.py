@@ -1,0 +1,134 @@
+"""How each end is told: what happened, and the commands that a person needs next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from reconciler.live.models import Phase
+from reconciler.rollout import endings
+from reconciler.rollout.model import Outcome, OutcomeKind
+from reconciler.rollout.state import Goal, Leg, Role, RolloutState, Sending, Task
+
+AGAIN, STATUS, ROLLBACK = "reconcile specs/web.yaml", "reconcile status web", "reconcile rollback web"
+SETTLE = (f"{ROLLBACK} --commit", f"{ROLLBACK} --revert", STATUS)
+
+
+def state(**facts: Any) -> RolloutState:
+    return RolloutState(Goal(Task.UPDATE, "web", again=AGAIN), **facts)
+
+
+FAULT = {"fault": "deployment d failed"}
+
+
+@pytest.mark.parametrize(
+    ("ending", "expected"),
+    [
+        (
+            (endings.blocked, state()),
+            Outcome(
+                OutcomeKind.BLOCKED,
+                "the app is pinned to a rollback that this run did not make; nothing is deployed until that is settled",
+                SETTLE,
+            ),
+        ),
+        (
+            (endings.blocked, state(pinned=True, **FAULT)),
+            Outcome(
+                OutcomeKind.BLOCKED,
+                "deployment d failed; the app is pinned to a rollback; nothing is deployed until that is settled",
+                SETTLE,
+                pinned=True,
+            ),
+        ),
+        (
+            (endings.timed_out, state(), "d", "the build took more than 3600 s"),
+            Outcome(
+                OutcomeKind.TIMED_OUT,
+                "the build took more than 3600 s; deployment d goes on without us, and the next run follows it",
+                (AGAIN, STATUS),
+            ),
+        ),
+        (
+            (endings.rollback_failed, state(), "502"),
+            Outcome(OutcomeKind.ROLLBACK_FAILED, "going back failed, too: 502", (ROLLBACK, STATUS)),
+        ),
+        (
+            (endings.rollback_failed, state(pinned=True, **FAULT), "502"),
+            Outcome(
+                OutcomeKind.ROLLBACK_FAILED,
+                "deployment d failed; going back failed, too: 502. The app is left pinned to the rollback",
+                SETTLE,
+                pinned=True,
+            ),
+        ),
+        (
+            (endings.gone, state()),
+            Outcome(OutcomeKind.FAILED, "then somebody deleted the app", (STATUS,)),
+        ),
+        (
+            (endings.gone, state(pinned=True, **FAULT)),
+            Outcome(OutcomeKind.FAILED, "deployment d failed; then somebody deleted the app", (STATUS,), pinned=True),
+        ),
+        (
+            (endings.rolled_back, state(), "back to c"),
+            Outcome(OutcomeKind.ROLLED_BACK, "back to c", (STATUS,)),
+        ),
+        (
+            (endings.rolled_back, state(**FAULT), "back to c"),
+            Outcome(OutcomeKind.ROLLED_BACK, "deployment d failed; back to c", (STATUS,)),
+        ),
+    ],
+)
+def test_an_end_says_what_happened_and_what_to_do(
+    ending: tuple[Callable[..., Outcome], Any], expected: Outcome
+) -> None:
+    end, *what = ending
+    assert end(*what) == expected
+
+
+def deployment(name: str, phase: Phase, role: Role = Role.DEPLOY) -> Leg:
+    return Leg(role, name, phase=phase)
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({}, "stopped before anything was sent"),
+        (
+            {"write": Sending(sends=1)},
+            "stopped while the update was being sent; whether it took effect is not known",
+        ),
+        (
+            {"leg": deployment("d", Phase.UNKNOWN)},
+            "stopped when deployment d had just begun; it goes on without us",
+        ),
+        (
+            {"leg": deployment("d", Phase.BUILDING), "write": Sending(sends=1)},
+            "stopped while deployment d was BUILDING; it goes on without us",
+        ),
+        (
+            {"leg": deployment("d", Phase.ACTIVE)},
+            "stopped after deployment d became ACTIVE, before the rollout was finished",
+        ),
+        (
+            {"leg": deployment("d", Phase.ERROR), "back": deployment("r", Phase.DEPLOYING, Role.ROLLBACK)},
+            "stopped while deployment r was DEPLOYING; it goes on without us",
+        ),
+    ],
+)
+def test_an_interruption_says_how_far_it_was(facts: Any, reason: str) -> None:
+    expected = Outcome(OutcomeKind.INTERRUPTED, reason, (AGAIN, STATUS))
+    assert endings.interrupted(state(**facts)) == expected
+
+
+def test_an_interruption_that_leaves_a_pin_says_so_and_how_to_settle_it() -> None:
+    found = endings.interrupted(state(pinned=True, back=deployment("r", Phase.ACTIVE, Role.ROLLBACK)))
+    assert found.reason == (
+        "stopped after deployment r became ACTIVE, before the rollout was finished; "
+        "the app is pinned to our rollback until that is committed, which the next run does"
+    )
+    assert found.commands == (AGAIN, *SETTLE)
+    assert found.pinned
