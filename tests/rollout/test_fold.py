@@ -100,6 +100,8 @@ def state(**facts: Any) -> RolloutState:
         ),
         ({}, FindCandidates(), Options(newer=True), {"options": Options(newer=True)}),
         ({"pin_looks": 1}, VerifyUnpinned(), PinSeen(Pin.NONE), {"pin": Pin.NONE, "pin_looks": 2}),
+        ({"pinned": True}, VerifyUnpinned(), PinSeen(Pin.NONE), {"pin": Pin.NONE, "pin_looks": 1}),
+        ({"pinned": True}, VerifyUnpinned(), PinSeen(Pin.OTHER), {"pin": Pin.OTHER, "pin_looks": 1}),
         (
             {"pinned": True},
             VerifyUnpinned(),
@@ -132,6 +134,8 @@ def test_a_candidate_whose_validation_fails_three_times_is_out() -> None:
     second = observe(first, ValidateRollback("c"), Failed("502"))
     assert (first.tries, second.tries, second.rejected) == (1, 2, ())
     assert observe(second, ValidateRollback("c"), Failed("502")) == state(rejected=("unverifiable",))
+    other = replace(second, rejected=("x",))
+    assert observe(other, ValidateRollback("c"), Failed("502")) == state(rejected=("x", "unverifiable"))
     assert observe(state(tries=2), Look(), Failed("502")).rejected == ()
 
 
@@ -172,6 +176,10 @@ def test_time_is_charged_to_the_phase_that_was_last_seen() -> None:
     assert follow(building, Follow("d"), Failed("502"), 3) == replace(building, build=8)
     assert follow(DEPLOYING, Follow("d"), Failed("502"), 3) == replace(DEPLOYING, deploy=10)
     assert follow(ACTIVE, Wait(3, ""), Waited(), 3) == replace(ACTIVE, evidence=Evidence(age=3))
+
+
+def test_no_time_goes_by_unless_it_is_told() -> None:
+    assert observe(state(leg=DEPLOYING), Follow("d"), Failed("502")) == state(leg=DEPLOYING)
 
 
 def test_a_phase_is_remembered_and_ends_the_row_of_404() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.config import HealthPolicy, Policy, Probe
+from reconciler.config import HealthPolicy, Policy, Probe, Timeouts
 from reconciler.live.models import Health
 from reconciler.rollout.health import (
     Due,
@@ -228,12 +228,21 @@ def test_the_probe_alone_is_read_at_its_own_interval() -> None:
 
 
 def test_rules_are_the_policys_numbers() -> None:
-    policy = Policy(health=HealthPolicy(soak=40, tolerance=9, unknown="wait", probe=Probe(interval=0.1, count=4)))
+    policy = Policy(
+        timeouts=Timeouts(build=1, deploy=2, health=3),
+        health=HealthPolicy(soak=40, tolerance=9, unknown="wait", components=False, probe=Probe(interval=0.1, count=4)),
+        on_failure="pin",
+    )
     rules = Rules.of(policy)
-    assert (rules.build, rules.deploy, rules.health, rules.soak, rules.tolerance) == (3600, 1200, 300, 40, 9)
-    assert (rules.probe_every, rules.probe_count, rules.unknown_is_healthy) == (1.0, 4, False)
-    assert rules.going_back().soak == 15
-    assert Rules.of(Policy()).probe_every == 0
+    assert rules == Rules(1, 2, 3, 40, 9, False, False, 1.0, 4, "pin")
+    assert rules.going_back() == replace(rules, soak=15)
+    assert replace(rules, soak=9).going_back().soak == 9
+
+
+def test_rules_that_nobody_chose_are_those_of_a_policy_that_chooses_nothing() -> None:
+    plain = Rules(3600, 1200, 300, 30, 20, True, True, 0, 1, "rollback")
+    assert Rules.of(Policy()) == plain
+    assert Rules() == plain
 
 
 @given(st.lists(st.sampled_from(list(Grade)), max_size=200))
