@@ -177,7 +177,9 @@ def test_of_both_sources_the_worse_counts_and_is_told() -> None:
 
 def test_a_probe_is_enough_only_where_no_component_counts() -> None:
     found = saw_probe(passed(saw_probe(Evidence(), "", BOTH), 30), "", BOTH)
-    assert judge(found, replace(BOTH, judge_components=False), API).judgement is Judgement.HEALTHY
+    alone = replace(BOTH, judge_components=False)
+    assert judge(Evidence(), alone, API).judgement is Judgement.WAITING
+    assert judge(found, alone, API).judgement is Judgement.HEALTHY
     assert judge(found, BOTH, ()).judgement is Judgement.HEALTHY
     assert judge(found, BOTH, API).judgement is Judgement.WAITING
     assert judge(passed(found, 900), BOTH, API).judgement is Judgement.UNKNOWN
