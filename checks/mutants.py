@@ -3,9 +3,9 @@
     python -m checks.mutants [MODULE …] [--only TEXT] [--quick] [--show]
 
 checks/mutators.py makes the mutants of the pure modules of `reconciler/rollout`. One pytest session collects the tests;
-for each mutant a process is forked from it, takes on the changed code, and runs them until one fails: first those of
-tables and single functions, then the walk over all states, then whole rollouts on the sandbox. A mutant on which a
-test takes many times as long as it should is caught as well. Those that no test can catch stand in
+for each mutant a process is forked from it, takes on the changed code, and runs them until one fails: those of tables
+and single functions, for what is left the walk over all states, then whole rollouts on the sandbox. A mutant on which
+a test takes many times as long as it should is caught as well. Those that no test can catch stand in
 checks/equivalent_mutants.py, each with its reason.
 
 Prints a table, module by module, and each survivor; exit 1 if one is not explained, or an explanation is out of date.
@@ -66,7 +66,7 @@ TIMES, GRACE = 4, 5.0
 """A test may take so many times the CPU seconds that it takes without a mutant, and so many more."""
 
 SLOW = 0.1
-"""CPU seconds from which on a test is run after the others of its tier."""
+"""CPU seconds from which on a test is run after the quicker ones."""
 
 app = App(result_action="return_value")
 
@@ -147,27 +147,39 @@ class Hunt:
             self._tell(self._tier, self._test)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        """See that all is well without a mutant, then hunt."""
-        self._items = sorted(session.items, key=lambda item: list(TIERS).index(tier_of(item)))
-        if self.quick:
-            self._items = [item for item in self._items if tier_of(item) == next(iter(TIERS))]
+        """Hunt with the tests of each tier what the tiers before it left."""
         gc.freeze()
+        left = list(self.prey)
+        for tier in list(TIERS)[: 1 if self.quick else None]:
+            if left and not self.broken:
+                left = self._hunt([item for item in session.items if tier_of(item) == tier], left)
+        self.verdicts += [Verdict(module, mutant, "", "") for module, mutant in left]
+        return True
+
+    def _hunt(self, items: list[pytest.Item], prey: Sequence[tuple[str, Mutant]]) -> list[tuple[str, Mutant]]:
+        """See that all is well without a mutant, then run the tests for each; what is left is returned."""
+        self._items, self._seconds = items, {}
         self._fork(None)
         _, plain = self._next()
         self.broken, self._seconds = plain["test"], plain["seconds"]
-        for number in range(0 if self.broken else len(self.prey) + PROCESSES):
-            if number >= PROCESSES and self._running:
-                self._judge()
-            if number < len(self.prey):
-                self._fork(self.prey[number])
-        return True
+        left = []
+        for number in range(0 if self.broken else len(prey) + PROCESSES):
+            if number >= PROCESSES and self._running and (survivor := self._judge()):
+                left.append(survivor)
+            if number < len(prey):
+                self._fork(prey[number])
+        return left
 
-    def _judge(self) -> None:
+    def _judge(self) -> tuple[str, Mutant] | None:
+        """Wait for the next process to end; the mutant that survived, if it did."""
         hunted, told = self._next()
+        if hunted and not told["tier"]:
+            return hunted
         if hunted:
             self.verdicts.append(Verdict(*hunted, told["tier"], told["test"]))
             if self.show:
-                print(f"{told['tier'] or 'SURVIVED'}: {self.verdicts[-1].key}  [{told['test']}]", flush=True)
+                print(f"{told['tier']}: {self.verdicts[-1].key}  [{told['test']}]", flush=True)
+        return None
 
     def _fork(self, hunted: tuple[str, Mutant] | None) -> None:
         reading, writing = os.pipe()
@@ -206,11 +218,10 @@ class Hunt:
         self._tell("", "")
 
     def _in_order(self, module: str) -> list[pytest.Item]:
-        """Of each tier quick tests first, and of these the module's own."""
+        """Quick tests first, and of these the module's own."""
 
-        def rank(item: pytest.Item) -> tuple[int, bool, bool]:
-            slow = self._seconds[item.nodeid] > SLOW
-            return list(TIERS).index(tier_of(item)), slow, item.path.stem != f"test_{module}"
+        def rank(item: pytest.Item) -> tuple[bool, bool]:
+            return self._seconds[item.nodeid] > SLOW, item.path.stem != f"test_{module}"
 
         return sorted(self._items, key=rank)
 

@@ -224,16 +224,17 @@ def next_reading(evidence: Evidence, rules: Rules, expected: tuple[str, ...]) ->
     waits: list[float] = []
     if rules.judge_components and expected:
         wait = _due_in(evidence.components_at, evidence.age, HEALTH_EVERY)
-        if wait <= 0:
+        if not wait:
             return Due(Source.COMPONENTS)
         waits.append(wait)
     if rules.probe_every > 0:
         wait = _due_in(evidence.probe_at, evidence.age, rules.probe_every)
-        if wait <= 0:
+        if not wait:
             return Due(Source.PROBE)
         waits.append(wait)
     return Due(Source.NONE, max(0.1, min(waits)))
 
 
 def _due_in(last: float | None, age: float, every: float) -> float:
-    return 0.0 if last is None else last + every - age
+    """Seconds until a source is read again; 0 when it is due."""
+    return 0.0 if last is None else max(0.0, last + every - age)

@@ -41,10 +41,10 @@ def test_the_table_counts_module_by_module_and_all(monkeypatch: pytest.MonkeyPat
     assert every.split() == ["all", "2", "1", "0", "0", "0", "0", "1", "0"]
 
 
-@pytest.mark.parametrize("module", sorted({key.partition(".")[0] for key in EQUIVALENT}))
-def test_what_is_explained_is_a_mutant_and_has_a_reason(module: str) -> None:
-    home = importlib.import_module(f"reconciler.rollout.{module}")
-    source = Path(str(home.__file__)).read_text(encoding="utf-8")
-    keys = {f"{module}.{found.key}" for found in mutants(source, vars(home))}
-    assert {key for key in EQUIVALENT if key.startswith(f"{module}.")} <= keys
+def test_what_is_explained_is_a_mutant_and_has_a_reason() -> None:
     assert all(EQUIVALENT.values())
+    for module in {key.partition(".")[0] for key in EQUIVALENT}:
+        home = importlib.import_module(f"reconciler.rollout.{module}")
+        source = Path(str(home.__file__)).read_text(encoding="utf-8")
+        keys = {f"{module}.{found.key}" for found in mutants(source, vars(home))}
+        assert {key for key in EQUIVALENT if key.startswith(f"{module}.")} <= keys
