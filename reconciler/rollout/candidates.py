@@ -79,5 +79,5 @@ def _left_behind(history: Sequence[Deployment]) -> set[str]:
             continue
         target = positions.get(deployment.cloned_from)
         end = target if target is not None and target > position else position + 2
-        found |= {between.id for between in history[position + 1 : end] if not between.is_rollback}
+        found |= {between.id for between in history[position:end] if not between.is_rollback}
     return found

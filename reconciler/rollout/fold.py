@@ -128,7 +128,6 @@ def _watched(state: RolloutState, step: Step, seen: Seen, seconds: float) -> Leg
     leg = state.back or state.leg
     if leg is None:
         raise TypeError(f"{type(step).__name__} without a deployment")
-    rules = state.goal.rules if state.back is None else state.goal.rules.going_back()
     leg = _charged(leg, seconds)
     match step, seen:
         case Follow(), PhaseSeen():
@@ -139,7 +138,7 @@ def _watched(state: RolloutState, step: Step, seen: Seen, seconds: float) -> Leg
         case Wait(), Waited():
             return leg
         case _:
-            return _with_reading(leg, step, seen, rules)
+            return _with_reading(leg, step, seen, state.goal.rules)
 
 
 def _with_reading(leg: Leg, step: Step, seen: Seen, rules: Rules) -> Leg:

@@ -134,7 +134,7 @@ def probe_problem(probe: Probe, *, status: int, body: str, error: str = "") -> s
     accepted = [probe.status] if isinstance(probe.status, int) else probe.status
     if status not in accepted:
         return f"{probe.method} {probe.path} answered {status}, not {' or '.join(map(str, accepted))}"
-    if probe.body and probe.method != "HEAD" and not re.search(probe.body, body):
+    if probe.method != "HEAD" and not re.search(probe.body, body):
         return f"{probe.method} {probe.path}: the body does not match {probe.body!r}"
     return ""
 
@@ -233,15 +233,18 @@ def next_reading(evidence: Evidence, rules: Rules, expected: tuple[str, ...]) ->
     """Which source to ask now, or how long to wait: components every 5 s, the probe at its own interval."""
     waits: list[float] = []
     if rules.judge_components and expected:
-        waits.append(_due_in(evidence.components_at, evidence.age, HEALTH_EVERY))
-        if waits[-1] <= 0:
+        wait = _due_in(evidence.components_at, evidence.age, HEALTH_EVERY)
+        if not wait:
             return Due(Source.COMPONENTS)
+        waits.append(wait)
     if rules.probe_every > 0:
-        waits.append(_due_in(evidence.probe_at, evidence.age, rules.probe_every))
-        if waits[-1] <= 0:
+        wait = _due_in(evidence.probe_at, evidence.age, rules.probe_every)
+        if not wait:
             return Due(Source.PROBE)
+        waits.append(wait)
     return Due(Source.NONE, max(0.1, min(waits)))
 
 
 def _due_in(last: float | None, age: float, every: float) -> float:
-    return 0.0 if last is None else last + every - age
+    """Seconds until a source is read again; 0 when it is due."""
+    return 0.0 if last is None else max(0.0, last + every - age)

@@ -46,12 +46,6 @@ from reconciler.rollout.step import (
     Write,
 )
 
-REVISION_LIMIT = "exceeded_revision_limit"
-"""The code of a rollback that reaches too far back for the app's tier: no older candidate can be valid."""
-
-APP_PINNED = "app_pinned"
-"""The code of a rollback that is refused because the app is pinned already."""
-
 
 def next_step(state: RolloutState) -> Step:
     """What to do next, given everything that is known; total and pure."""

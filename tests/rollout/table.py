@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.live.models import Phase
-from reconciler.rollout import rules as rules_module
 from reconciler.rollout.health import Evidence, Grade, Sample
 from reconciler.rollout.model import OutcomeKind
 from reconciler.rollout.rules import Rules
@@ -88,8 +87,8 @@ def evidence(grade: Grade, *, age: float = 0.0, stretch: float = 0.0, fresh: boo
 
 LOST = Sending(Sent.LOST, 1, why="reset")
 SEEN = Sight()
-MOST_LOOKS = rules_module.LOOKS
-TRIED = {"tries": rules_module.TRIES, "why": "GET /v2/apps/1: 502"}
+MOST_LOOKS = 4
+TRIED = {"tries": 3, "why": "GET /v2/apps/1: 502"}
 SOAKED = evidence(Grade.GOOD, age=60, stretch=30)
 SICK = evidence(Grade.BAD, age=60, stretch=20)
 
@@ -254,7 +253,7 @@ def following() -> list[Row]:
             over,
             "end: **superseded**",
             successor=Successor(deployment_id="e"),
-            hops=rules_module.HOPS,
+            hops=5,
         ),
         row("… by something else", over, "end: **superseded**", successor=Successor()),
         row("… by somebody's rollback", over, "end: **blocked**", successor=Successor(Pin.OTHER)),
@@ -321,7 +320,7 @@ def choosing() -> list[Row]:
             "… for the sixth time",
             "end: **superseded**",
             options=found(newer=True, newer_id="e"),
-            hops=rules_module.HOPS,
+            hops=5,
         ),
         row("somebody deployed something else since", "end: **superseded**", options=found(newer=True)),
         row("nothing was ever active", "end: **degraded**", options=found(candidates=())),

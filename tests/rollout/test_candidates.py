@@ -30,7 +30,12 @@ def test_newest_first_but_the_one_active_before_leads() -> None:
     assert ids(history, failed=["e"], active_before="b") == ["b", "c", "a"]
 
 
+def test_what_never_was_active_or_has_no_name_is_none() -> None:
+    assert ids([deployment("e", "ERROR"), deployment("c", "CANCELED"), deployment(""), deployment("a")]) == ["a"]
+
+
 def test_no_more_than_asked_for() -> None:
+    assert len(ids([deployment(str(number)) for number in range(30)])) == 10
     assert ids([deployment(str(number)) for number in range(30)], most=3) == ["0", "1", "2"]
 
 
@@ -39,7 +44,9 @@ def test_no_more_than_asked_for() -> None:
     [
         ("ACTIVE", None, True),
         ("SUPERSEDED", None, True),
+        ("ACTIVE", {"total_steps": 6, "success_steps": 2}, True),
         ("SUPERSEDED", {}, True),
+        ("SUPERSEDED", {"success_steps": 3}, True),
         ("SUPERSEDED", {"total_steps": 6, "success_steps": 6}, True),
         ("SUPERSEDED", {"total_steps": 6, "success_steps": 2}, False),
         ("SUPERSEDED", {"total_steps": 6, "success_steps": 6, "error_steps": 1}, False),
@@ -84,7 +91,14 @@ def test_a_person_goes_back_to_another_version(
 def test_without_knowing_where_a_rollback_went_only_the_one_before_it_is_left_out() -> None:
     history = [rollback("r", phase="ACTIVE"), deployment("c"), deployment("b"), deployment("a")]
     assert ids(history) == ["r", "b", "a"]
-    assert ids([rollback("r", of="gone"), deployment("c"), deployment("b")]) == ["r", "b"]
+    for odd in ("gone", "r"):
+        assert ids([rollback("r", of=odd), deployment("c"), deployment("b")]) == ["r", "b"]
+    assert ids([deployment("c"), rollback("r", of="c"), deployment("b"), deployment("a")]) == ["c", "r", "a"]
+
+
+def test_an_earlier_rollback_is_good_even_if_a_later_one_went_further_back() -> None:
+    history = [rollback("r2", of="a"), deployment("d"), rollback("r1", of="a"), deployment("c"), deployment("a")]
+    assert ids(history) == ["r2", "r1", "a"]
 
 
 def step(name: str, status: str = "ERROR", component: str = "", code: str = "", steps: Any = ()) -> dict[str, Any]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.config import HealthPolicy, Policy, Probe
+from reconciler.config import HealthPolicy, Policy, Probe, Timeouts
 from reconciler.live.models import Health
 from reconciler.rollout.health import (
+    Due,
     Evidence,
     Grade,
     Judgement,
@@ -26,6 +28,7 @@ from reconciler.rollout.health import (
     probe_problem,
     saw_components,
     saw_probe,
+    worst,
 )
 from reconciler.rollout.rules import UNCONFIRMED, Rules
 
@@ -45,6 +48,9 @@ def health(**component: Any) -> Health:
         (health(state="HEALTHY"), RULES, Grade.GOOD),
         (health(state="HEALTHY", replicas_ready=1, replicas_desired=2), RULES, Grade.SHORT),
         (health(state="HEALTHY", replicas_ready=0, replicas_desired=0), RULES, Grade.GOOD),
+        (health(state="HEALTHY", replicas_ready=0), RULES, Grade.GOOD),
+        (health(state="HEALTHY", replicas_desired=2), RULES, Grade.GOOD),
+        (health(state="HEALTHY"), WAIT, Grade.GOOD),
         (health(state="UNHEALTHY", replicas_ready=2, replicas_desired=2), RULES, Grade.BAD),
         (health(state="UNKNOWN"), RULES, Grade.GOOD),
         (health(state="UNKNOWN"), WAIT, Grade.UNKNOWN),
@@ -65,6 +71,11 @@ def test_of_several_components_the_worst_counts_and_is_named() -> None:
     )
     sample = grade_components(found, ("api", "jobs"), RULES)
     assert sample == Sample(Grade.BAD, "jobs is unhealthy", "jobs")
+
+
+def test_where_no_component_counts_all_is_good() -> None:
+    found = health(state="UNHEALTHY")
+    assert grade_components(found, (), RULES) == Sample(Grade.GOOD, "nothing to judge")
 
 
 def test_services_and_workers_have_health_other_components_have_none() -> None:
@@ -97,11 +108,11 @@ def test_a_probe_counts_successes_in_a_row_and_is_bad_only_after_it_had_succeede
     rules = Rules(probe_every=5, probe_count=2)
     found = Evidence()
     grades = []
-    for problem in ("503", "", "503", "", "", "503", "", ""):
+    for problem in ("503", "", "503", "", "", "503", "503", "", ""):
         found = saw_probe(passed(found, 5), problem, rules)
         assert found.probe is not None
         grades.append(found.probe.grade.name)
-    assert grades == ["SHORT", "SHORT", "SHORT", "SHORT", "GOOD", "BAD", "SHORT", "GOOD"]
+    assert grades == ["SHORT", "SHORT", "SHORT", "SHORT", "GOOD", "BAD", "BAD", "SHORT", "GOOD"]
 
 
 def read(*grades: Grade, every: float = 5.0) -> Evidence:
@@ -171,6 +182,69 @@ def test_both_sources_must_have_been_read() -> None:
     assert next_reading(half, rules, API).source is Source.PROBE
 
 
+BOTH = Rules(probe_every=1)
+
+
+def test_a_probe_that_is_sent_every_second_is_waited_for() -> None:
+    assert judge(read(*[Grade.GOOD] * 9), BOTH, API).judgement is Judgement.WAITING
+    assert next_reading(read(Grade.GOOD), BOTH, API).source is Source.PROBE
+
+
+def test_of_both_sources_the_worse_counts_and_is_told() -> None:
+    good = read(*[Grade.GOOD] * 9)
+    found = saw_probe(saw_probe(good, "", BOTH), "503", BOTH)
+    assert found.grade is Grade.BAD
+    assert judge(found, BOTH, API) == Verdict(Judgement.WAITING, "503")
+    assert judge(passed(saw_components(found, Sample(Grade.SHORT, "1 of 2")), 1), BOTH, API).reason == "503"
+
+
+def test_a_probe_is_enough_only_where_no_component_counts() -> None:
+    found = saw_probe(passed(saw_probe(Evidence(), "", BOTH), 30), "", BOTH)
+    alone = replace(BOTH, judge_components=False)
+    assert judge(Evidence(), alone, API).judgement is Judgement.WAITING
+    assert judge(found, alone, API).judgement is Judgement.HEALTHY
+    assert judge(found, BOTH, ()).judgement is Judgement.HEALTHY
+    assert judge(found, BOTH, API).judgement is Judgement.WAITING
+    assert judge(passed(found, 900), BOTH, API).judgement is Judgement.UNKNOWN
+
+
+def test_the_budget_ends_when_it_is_spent_and_not_before() -> None:
+    for found in (Evidence(), read(Grade.SHORT)):
+        assert judge(replace(found, age=299.5), RULES, API).judgement is Judgement.WAITING
+    assert judge(Evidence(age=300), RULES, API).judgement is Judgement.UNKNOWN
+    assert judge(replace(read(Grade.SHORT), age=300), RULES, API).judgement is Judgement.UNHEALTHY
+
+
+def test_while_nothing_was_read_that_is_what_is_told() -> None:
+    assert worst(Evidence()) == Sample(Grade.UNKNOWN, "nothing is known yet")
+    assert judge(Evidence(), RULES, API) == Verdict(Judgement.WAITING, "nothing is known yet")
+
+
+@pytest.mark.parametrize(
+    ("components_at", "probe_at", "due"),
+    [
+        (None, None, Due(Source.COMPONENTS, 0)),
+        (5, None, Due(Source.COMPONENTS, 0)),
+        (6, None, Due(Source.PROBE, 0)),
+        (6, 3, Due(Source.PROBE, 0)),
+        (6, 4, Due(Source.NONE, 1)),
+        (9, 4, Due(Source.NONE, 1)),
+        (8, 9.5, Due(Source.NONE, 3)),
+        (5.5, 9, Due(Source.NONE, 0.5)),
+        (5.05, 9, Due(Source.NONE, 0.1)),
+    ],
+)
+def test_each_source_is_read_when_it_is_due_and_the_first_is_waited_for(
+    components_at: float | None, probe_at: float | None, due: Due
+) -> None:
+    rules = Rules(probe_every=7)
+    assert next_reading(Evidence(10, components_at=components_at, probe_at=probe_at), rules, API) == due
+
+
+def test_components_without_health_are_not_asked_for() -> None:
+    assert next_reading(Evidence(), BOTH, ()) == Due(Source.PROBE, 0)
+
+
 def test_the_probe_alone_is_read_at_its_own_interval() -> None:
     rules = Rules(probe_every=7, judge_components=False)
     found = saw_probe(Evidence(), "", rules)
@@ -179,12 +253,21 @@ def test_the_probe_alone_is_read_at_its_own_interval() -> None:
 
 
 def test_rules_are_the_policys_numbers() -> None:
-    policy = Policy(health=HealthPolicy(soak=40, tolerance=9, unknown="wait", probe=Probe(interval=0.1, count=4)))
+    policy = Policy(
+        timeouts=Timeouts(build=1, deploy=2, health=3),
+        health=HealthPolicy(soak=40, tolerance=9, unknown="wait", components=False, probe=Probe(interval=0.1, count=4)),
+        on_failure="pin",
+    )
     rules = Rules.of(policy)
-    assert (rules.build, rules.deploy, rules.health, rules.soak, rules.tolerance) == (3600, 1200, 300, 40, 9)
-    assert (rules.probe_every, rules.probe_count, rules.unknown_is_healthy) == (1.0, 4, False)
-    assert rules.going_back().soak == 15
-    assert Rules.of(Policy()).probe_every == 0
+    assert rules == Rules(1, 2, 3, 40, 9, False, False, 1.0, 4, "pin")
+    assert rules.going_back() == replace(rules, soak=15)
+    assert replace(rules, soak=9).going_back().soak == 9
+
+
+def test_rules_that_nobody_chose_are_those_of_a_policy_that_chooses_nothing() -> None:
+    plain = Rules(3600, 1200, 300, 30, 20, True, True, 0, 1, "rollback")
+    assert Rules.of(Policy()) == plain
+    assert Rules() == plain
 
 
 @given(st.lists(st.sampled_from(list(Grade)), max_size=200))

@@ -1,0 +1,305 @@
+"""Change the policy of rollouts, one small change at a time, and see that a test fails for each.
+
+    python -m checks.mutants [MODULE …] [--only TEXT] [--quick] [--show]
+
+checks/mutators.py makes the mutants of the pure modules of `reconciler/rollout`. One pytest session collects the tests;
+for each mutant a process is forked from it, takes on the changed code, and runs them until one fails: those of tables
+and single functions, for what is left the walk over all states, then whole rollouts on the sandbox. A mutant on which
+a test takes many times as long as it should is caught as well. Those that no test can catch stand in
+checks/equivalent_mutants.py, each with its reason.
+
+Prints a table, module by module, and each survivor; exit 1 if one is not explained, or an explanation is out of date.
+`--only` takes the mutants whose name has that text in it, `--quick` runs the first tests only, `--show` tells what
+caught each.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from cyclopts import App
+
+from checks.equivalent_mutants import EQUIVALENT
+from checks.mutators import Mutant, mutants
+
+TESTS = Path(__file__).parents[1] / "tests" / "rollout"
+
+MODULES = (
+    "steps",
+    "back",
+    "sending",
+    "judging",
+    "health",
+    "fold",
+    "endings",
+    "rules",
+    "candidates",
+    "sightings",
+    "order",
+    "manual",
+)
+"""The pure modules of `reconciler.rollout`, and the one that is as good as pure."""
+
+TIERS = {
+    "tables": ("steps", "reasons", "health", "candidates", "fold", "endings", "sightings", "order", "manual"),
+    "walk": ("walk",),
+    "rollouts": ("oddities", "going_back", "deploying", "races", "many"),
+}
+"""The files of tests, the cheapest first; what wants the walk counts as walk."""
+
+PROCESSES = os.cpu_count() or 1
+MEMORY = 4 << 30
+TIMES, GRACE = 4, 5.0
+"""A test may take so many times the CPU seconds that it takes without a mutant, and so many more."""
+
+SLOW = 0.1
+"""CPU seconds from which on a test is run after the quicker ones."""
+
+app = App(result_action="return_value")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Which test caught a mutant, and that test's tier; both empty for a survivor."""
+
+    module: str
+    mutant: Mutant
+    tier: str
+    test: str
+
+    @property
+    def key(self) -> str:
+        """The mutant's name in the list of equivalent ones."""
+        return f"{self.module}.{self.mutant.key}"
+
+
+# ---- taking on a mutant -------------------------------------------------------------------------------------------
+
+
+def take_on(module: str, mutant: Mutant) -> None:
+    """Change this process's code into a mutant's, for good."""
+    found: Any = importlib.import_module(f"reconciler.rollout.{module}")
+    if mutant.place == mutant.name:
+        for name, importer in list(sys.modules.items()):
+            if name.startswith(("reconciler.rollout", "tests.rollout")) and mutant.name in vars(importer):
+                setattr(importer, mutant.name, mutant.value)
+        return
+    for name in mutant.place.split("."):
+        found = vars(found)[name]
+    function = found.__init__ if isinstance(found, type) else getattr(found, "__func__", found)
+    if mutant.code is not None:
+        function.__code__ = mutant.code
+    elif mutant.name in (function.__kwdefaults__ or ()):
+        function.__kwdefaults__[mutant.name] = mutant.value
+    else:
+        code, defaults = function.__code__, list(function.__defaults__)
+        defaults[code.co_varnames.index(mutant.name) - code.co_argcount] = mutant.value
+        function.__defaults__ = tuple(defaults)
+
+
+# ---- running the tests --------------------------------------------------------------------------------------------
+
+
+def tier_of(item: pytest.Item) -> str:
+    """The tier of a test."""
+    if "walk" in getattr(item, "fixturenames", ()):
+        return "walk"
+    name = item.path.stem.removeprefix("test_")
+    return next(tier for tier, names in TIERS.items() if name in names)
+
+
+@dataclass
+class Hunt:
+    """A pytest plugin: instead of running the tests once, runs them for every mutant, each in a process of its own.
+
+    ``broken`` is a test that fails without a mutant; nothing is hunted then.
+    """
+
+    prey: Sequence[tuple[str, Mutant]]
+    quick: bool = False
+    show: bool = False
+    verdicts: list[Verdict] = field(default_factory=list)
+    broken: str = ""
+    _items: list[pytest.Item] = field(default_factory=list)
+    _seconds: dict[str, float] = field(default_factory=dict)
+    _tier: str = ""
+    _test: str = ""
+    _writing: int = -1
+    _running: dict[int, tuple[int, tuple[str, Mutant] | None]] = field(default_factory=dict)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:
+        """A test was set up, run or taken down; what went wrong need not be shown, which takes long."""
+        if call.excinfo is not None:
+            self._tell(self._tier, self._test)
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Hunt with the tests of each tier what the tiers before it left."""
+        gc.freeze()
+        left = list(self.prey)
+        for tier in list(TIERS)[: 1 if self.quick else None]:
+            if left and not self.broken:
+                left = self._hunt([item for item in session.items if tier_of(item) == tier], left)
+        self.verdicts += [Verdict(module, mutant, "", "") for module, mutant in left]
+        return True
+
+    def _hunt(self, items: list[pytest.Item], prey: Sequence[tuple[str, Mutant]]) -> list[tuple[str, Mutant]]:
+        """See that all is well without a mutant, then run the tests for each; what is left is returned."""
+        self._items, self._seconds = items, {}
+        self._fork(None)
+        _, plain = self._next()
+        self.broken, self._seconds = plain["test"], plain["seconds"]
+        left = []
+        for number in range(0 if self.broken else len(prey) + PROCESSES):
+            if number >= PROCESSES and self._running and (survivor := self._judge()):
+                left.append(survivor)
+            if number < len(prey):
+                self._fork(prey[number])
+        return left
+
+    def _judge(self) -> tuple[str, Mutant] | None:
+        """Wait for the next process to end; the mutant that survived, if it did."""
+        hunted, told = self._next()
+        if hunted and not told["tier"]:
+            return hunted
+        if hunted:
+            self.verdicts.append(Verdict(*hunted, told["tier"], told["test"]))
+            if self.show:
+                print(f"{told['tier']}: {self.verdicts[-1].key}  [{told['test']}]", flush=True)
+        return None
+
+    def _fork(self, hunted: tuple[str, Mutant] | None) -> None:
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(reading)
+            self._run(hunted, writing)
+        os.close(writing)
+        self._running[pid] = (reading, hunted)
+
+    def _next(self) -> tuple[tuple[str, Mutant] | None, dict[str, Any]]:
+        """The next process to end: what it hunted, what it told."""
+        pid, _ = os.wait()
+        reading, hunted = self._running.pop(pid)
+        with os.fdopen(reading, "rb") as pipe:
+            told = pipe.read()
+        return hunted, json.loads(told) if told else {"tier": "died", "test": "", "seconds": {}}
+
+    def _run(self, hunted: tuple[str, Mutant] | None, writing: int) -> NoReturn:
+        """In a process of its own: run the tests until one fails."""
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        self._writing = writing
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        if hunted:
+            take_on(*hunted)
+        items = self._in_order(hunted[0]) if hunted else self._items
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            self._tier, self._test = tier_of(item), item.nodeid
+            began = time.process_time()
+            if hunted:
+                _limit(TIMES * self._seconds[item.nodeid] + GRACE, lambda *_: self._tell("time", self._test))
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            self._seconds[item.nodeid] = time.process_time() - began
+        self._tell("", "")
+
+    def _in_order(self, module: str) -> list[pytest.Item]:
+        """Quick tests first, and of these the module's own."""
+
+        def rank(item: pytest.Item) -> tuple[bool, bool]:
+            return self._seconds[item.nodeid] > SLOW, item.path.stem != f"test_{module}"
+
+        return sorted(self._items, key=rank)
+
+    def _tell(self, tier: str, test: str) -> NoReturn:
+        """Tell the process that forked this one, and end."""
+        told = {"tier": tier, "test": test, "seconds": self._seconds}
+        os.write(self._writing, json.dumps(told).encode())
+        os._exit(0)
+
+
+def _limit(seconds: float, late: Any) -> None:
+    """Call ``late`` after so many seconds of CPU, or ten times as many of idleness."""
+    signal.signal(signal.SIGPROF, late)
+    signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 10 * seconds)
+
+
+# ---- telling ------------------------------------------------------------------------------------------------------
+
+
+def table(verdicts: Sequence[Verdict]) -> str:
+    """Module by module: mutants, those caught and by what, those explained, survivors."""
+    ways = [*TIERS, "time", "died"]
+    lines = [f"{'module':12} {'mutants':>7} " + " ".join(f"{way:>8}" for way in ways) + " equivalent survived"]
+    for module in [*MODULES, ""]:
+        found = [verdict for verdict in verdicts if module in (verdict.module, "")]
+        if not found:
+            continue
+        told = Counter(verdict.tier for verdict in found)
+        explained = sum(1 for verdict in found if not verdict.tier and verdict.key in EQUIVALENT)
+        counts = " ".join(f"{told[way]:8}" for way in ways)
+        lines.append(f"{module or 'all':12} {len(found):7} {counts} {explained:10} {told[''] - explained:8}")
+    return "\n".join(lines)
+
+
+def wrongs(verdicts: Sequence[Verdict], *, everything: bool) -> list[str]:
+    """Survivors without a reason, and reasons that are out of date (of mutants that are gone, if all were hunted)."""
+    found = [
+        f"SURVIVED reconciler/rollout/{verdict.module}.py:{verdict.mutant.line} {verdict.key}"
+        for verdict in verdicts
+        if not verdict.tier and verdict.key not in EQUIVALENT
+    ]
+    found += [
+        f"OUT OF DATE {verdict.key}: caught by {verdict.test}"
+        for verdict in verdicts
+        if verdict.tier and verdict.key in EQUIVALENT
+    ]
+    if everything:
+        keys = {verdict.key for verdict in verdicts}
+        found += [f"OUT OF DATE {key}: there is no such mutant" for key in EQUIVALENT if key not in keys]
+    return found
+
+
+@app.default
+def main(*module: str, only: str = "", quick: bool = False, show: bool = False) -> int:
+    """Hunt the mutants of all modules, or of some."""
+    began = time.monotonic()
+    prey: list[tuple[str, Mutant]] = []
+    for name in module or MODULES:
+        home = importlib.import_module(f"reconciler.rollout.{name}")
+        source = Path(str(home.__file__)).read_text(encoding="utf-8")
+        found = [(name, mutant) for mutant in mutants(source, vars(home))]
+        prey += [each for each in found if only in f"{name}.{each[1].key}"]
+    hunt = Hunt(prey, quick, show)
+    files = [str(path) for names in TIERS.values() for name in names if (path := TESTS / f"test_{name}.py").exists()]
+    options = ["-o", "addopts=--import-mode=importlib", "-p", "no:cacheprovider", "-p", "no:terminal", "-s"]
+    pytest.main([*options, *files], plugins=[hunt])
+    if hunt.broken or not hunt.verdicts:
+        print(f"without any mutant this fails: {hunt.broken or 'collecting the tests'}")
+        return 1
+    order = {id(mutant): number for number, (_, mutant) in enumerate(prey)}
+    verdicts = sorted(hunt.verdicts, key=lambda verdict: order[id(verdict.mutant)])
+    bad = wrongs(verdicts, everything=not module and not only)
+    print(table(verdicts))
+    print("\n".join(bad) or "every mutant is caught or explained", f"({time.monotonic() - began:.0f} s)")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(app())
