@@ -5,8 +5,16 @@ from __future__ import annotations
 import pytest
 
 from reconciler.plan.align import Secrets
-from reconciler.plan.canonical import canonical
-from reconciler.plan.fingerprints import VARIABLE, Fingerprints, hidden, with_variable, without_variable
+from reconciler.plan.canonical import Opaque, canonical
+from reconciler.plan.fingerprints import (
+    VARIABLE,
+    Fingerprints,
+    Verdict,
+    hidden,
+    stored_in,
+    with_variable,
+    without_variable,
+)
 from reconciler.plan.payload import payload
 from tests.plan.platform import app, env, secret
 
@@ -54,3 +62,11 @@ def test_fingerprints_stand_once_and_behind_the_apps_own_variables():
     sent = payload(app(envs=[OURS, secret("A", "hunter2")]), None, secrets=SECRETS)
     assert [item["key"] for item in sent["envs"]] == ["A", VARIABLE]
     assert sent["envs"][1]["value"] not in ("", OURS["value"])
+
+
+@pytest.mark.parametrize("scrawl", ["", "abcd", "caf\u00e9", "\ud800"])
+def test_a_fingerprint_that_somebody_wrote_over_counts_as_changed(scrawl):
+    prints, path = Fingerprints("correct horse battery staple"), ("envs", "A", "value")
+    tag = prints.text("web", {path: Opaque("hunter2")}).partition("=")[0]
+    tree = canonical(app(envs=[env(VARIABLE, f"{tag}={scrawl}")]))
+    assert prints.verdict("web", path, Opaque("hunter2"), stored_in(tree)) is Verdict.CHANGED
