@@ -173,8 +173,10 @@ class _Case:
             return setter
         oldest = self._deployments[-1]
         edited = (oldest if brought is None else self._deployments[brought]).created_at
-        if edited is None or _utc(setter.when) > _utc(edited):
-            return setter if edited is not None else None
+        if edited is None:
+            return None
+        if _utc(setter.when) > _utc(edited):
+            return setter
         if brought is None or self._was_live(path, brought, setter.when):
             return None
         read_back = not oldest.previous_deployment_id or (

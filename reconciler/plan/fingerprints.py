@@ -75,7 +75,9 @@ class Fingerprints:
         mark = stored.get(self._tag(path))
         if mark is None:
             return Verdict.UNKNOWN
-        return Verdict.SAME if hmac.compare_digest(mark, self._mark(app, path, value)) else Verdict.CHANGED
+        # As bytes: texts beyond ASCII, which somebody may have written there, are refused by compare_digest.
+        kept, own = mark.encode("utf-8", "surrogatepass"), self._mark(app, path, value).encode()
+        return Verdict.SAME if hmac.compare_digest(kept, own) else Verdict.CHANGED
 
     def text(self, app: str, secrets: Mapping[Path, Opaque]) -> str:
         """The variable's value for an app's plaintext secrets; empty where there is none."""

@@ -178,6 +178,15 @@ def test_an_older_value_that_came_back_after_it_was_replaced_live_is_no_git_ahea
     assert change.text.startswith(f"set back to what Git had before {moved[:7]} by the rollback, deployment {back}")
 
 
+def test_an_older_value_is_git_ahead_where_the_one_that_replaced_it_was_never_live(story: Story) -> None:
+    story.commit(0, spec("1.0"))
+    moved = story.commit(2, spec("1.1"))
+    story.deploy(3, spec("hotfix"))
+    story.deploy(4, spec("1.0"))
+    (change,) = story.told().changes
+    assert (change.kind, change.commit) == ("git_ahead", moved)
+
+
 def test_git_that_went_back_to_an_older_value_is_ahead(story: Story) -> None:
     story.apply(0, spec("1.0"))
     story.apply(2, spec("1.1"))
@@ -249,6 +258,46 @@ def test_without_the_deployment_that_brought_it_a_live_edit_is_still_one(story: 
     (change,) = story.told().changes
     assert (change.kind, change.deployment_id, change.user) == ("live_edit", "", "")
     assert "not among those that were read" in change.text
+
+
+def test_a_deployment_that_says_neither_when_nor_who_is_told_by_its_id_alone(story: Story) -> None:
+    story.apply(0, spec("1.0"))
+    edit = story.deploy(4, spec("hotfix"), digitalocean_user_action=None)
+    story.deployments[0] = story.deployments[0].model_copy(update={"created_at": None})
+    told = story.told()
+    (change,) = told.changes
+    assert (change.kind, change.when, change.user) == ("live_edit", None, "")
+    assert change.text == f"changed live by deployment {edit}"
+    assert told.text == "changed live: applying would undo it"
+
+
+def test_git_is_not_said_to_have_moved_where_nobody_knows_when_live_was_changed(story: Story) -> None:
+    story.apply(0, spec("1.0"))
+    edit = story.deploy(4, spec("hotfix"))
+    story.deployments[0] = story.deployments[0].model_copy(update={"created_at": None})
+    story.commit(6, spec("1.1"))
+    (change,) = story.told().changes
+    assert (change.kind, change.commit, change.deployment_id) == ("live_edit", "", edit)
+
+
+def test_git_that_moved_after_a_live_edit_whose_deployment_was_not_read_is_both(story: Story) -> None:
+    story.apply(0, spec("1.0"))
+    story.deploy(4, spec("hotfix"))
+    story.deploy(5, spec("hotfix"))
+    del story.deployments[1:]
+    moved = story.commit(6, spec("1.1"))
+    (change,) = story.told().changes
+    assert (change.kind, change.commit, change.deployment_id) == ("both", moved, "")
+
+
+def test_an_app_that_was_taken_out_of_git_and_put_back_has_its_values_from_then_on(story: Story) -> None:
+    story.commit(0, spec("0.9"))
+    story.repository.write("specs/web.yaml", yaml.safe_dump({"name": "other"}))
+    story.repository.commit(1)
+    story.commit(2, spec("1.0"))
+    edit = story.deploy(4, spec("hotfix"))
+    (change,) = story.told().changes
+    assert (change.kind, change.commit, change.deployment_id) == ("live_edit", "", edit)
 
 
 def test_spelling_defaults_and_order_in_old_versions_do_not_matter(story: Story) -> None:

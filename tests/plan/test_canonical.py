@@ -51,6 +51,7 @@ DIFFERENT = {
     "an empty ingress and none": (app(ingress={}), app()),
     "an empty liveness check and none": (app(services=[service(liveness_health_check={})]), app()),
     "empty autoscaling and none": (app(services=[service(autoscaling={})]), app()),
+    "maintenance without archive and none": (app(maintenance={"enabled": True}), app()),
     "texts that look like numbers": (app(envs=[env("A", "1.0")]), app(envs=[env("A", "1")])),
     "the order of rules": (
         app(ingress={"rules": [{"redirect": {"uri": "/a"}}, {"redirect": {"uri": "/b"}}]}),

@@ -1,80 +1,116 @@
-"""What a person asks of a pinned app: keep the rollback, or take it back."""
+"""A person settles a pin: keeps the rollback, or takes it back."""
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from functools import partial
 
 import pytest
 
-from reconciler.errors import ApiError, UsageError
-from reconciler.live.models import Deployment, LiveApp
+from reconciler.errors import LiveError, UsageError
+from reconciler.live.client import Client
+from reconciler.live.models import LiveApp
 from reconciler.rollout import manual
+from tests.rollout.stage import Stage, web
+from tests.rollout.test_going_back import POLICY, unpinned
 from tests.support.virtual_time import VirtualClock
 
-PINNED = LiveApp.model_validate({"id": "1", "spec": {"name": "web"}, "pinned_deployment": {"id": "r"}})
-FREE = LiveApp.model_validate({"id": "1", "spec": {"name": "web"}})
-LOST = ApiError("POST /v2/apps/1/rollback/commit: 502", method="POST", path="/v2/apps/1/rollback/commit", status=502)
+
+@pytest.fixture
+def pinned(stage: Stage) -> Stage:
+    """An account whose app failed with 1.28 and is pinned to a rollback to 1.27."""
+    stage.deploy(web())
+    stage.box.fail("web", "deploy")
+    record = stage.one(stage.job(web(tag="1.28"), policy=POLICY["pin"]))
+    assert record.outcome.kind == "pinned"
+    return stage
 
 
-class Platform:
-    """An app whose pin goes after so many looks; the commit may fail."""
+def found(stage: Stage) -> LiveApp:
+    app = stage.app()
+    assert app is not None
+    return app
 
-    def __init__(self, looks: int, error: Exception | None = None) -> None:
-        self.looks = looks
-        self.error = error
-        self.seen = 0
-        self.asked: list[str] = []
 
-    async def get_app(self, app_id: str) -> LiveApp:
-        self.seen += 1
-        return PINNED if self.seen < self.looks else FREE
+def commit(stage: Stage) -> bool:
+    app = found(stage)
+    return stage.run(lambda client: manual.commit(client, app, stage.clock))
+
+
+def test_a_rollback_is_kept_by_committing_it(pinned: Stage) -> None:
+    began = pinned.clock.monotonic()
+    assert commit(pinned)
+    assert unpinned(pinned)
+    assert found(pinned).spec["services"][0]["image"]["tag"] == "1.27"
+    assert pinned.clock.monotonic() == began, "what is seen at once is not waited for"
+
+
+def test_a_rollback_is_taken_back_and_the_deployment_to_follow_is_told(pinned: Stage) -> None:
+    app = found(pinned)
+    deployment = pinned.run(lambda client: manual.revert(client, app))
+    assert deployment.spec["services"][0]["image"]["tag"] == "1.28"
+    assert unpinned(pinned)
+    newest = pinned.run(lambda client: client.list_deployments(app.id))[0]
+    assert newest.id == deployment.id
+
+
+def test_an_app_that_is_not_pinned_has_nothing_to_settle_and_is_asked_nothing(stage: Stage) -> None:
+    stage.deploy(web())
+    app = found(stage)
+
+    async def both(client: Client) -> int:
+        before = client.requests
+        with pytest.raises(UsageError, match="web is not pinned to a rollback"):
+            await manual.commit(client, app, stage.clock)
+        with pytest.raises(UsageError, match="web is not pinned to a rollback"):
+            await manual.revert(client, app)
+        return client.requests - before
+
+    assert stage.run(both) == 0
+
+
+def test_a_commit_whose_answer_is_lost_is_done_when_the_pin_is_gone(pinned: Stage) -> None:
+    pinned.fault("reset_after", "apps_commit_rollback")
+    assert commit(pinned)
+    assert unpinned(pinned)
+
+
+def test_a_commit_that_was_lost_on_the_way_is_an_error_while_the_pin_stays(pinned: Stage) -> None:
+    pinned.fault("gateway_timeout", "apps_commit_rollback")
+    with pytest.raises(LiveError):
+        commit(pinned)
+    assert not unpinned(pinned)
+
+
+class Hesitant:
+    """The platform, which accepts a commit at once and unpins the app some seconds later."""
+
+    def __init__(self, client: Client, clock: VirtualClock, seconds: float) -> None:
+        self.revert_rollback = client.revert_rollback
+        self.get_app = client.get_app
+        self._commit = client.commit_rollback
+        self._clock = clock
+        self._seconds = seconds
+        self.later: asyncio.Task[None] | None = None
 
     async def commit_rollback(self, app_id: str) -> None:
-        self.asked.append(f"commit {app_id}")
-        if self.error:
-            raise self.error
+        async def later() -> None:
+            await self._clock.sleep(self._seconds)
+            await self._commit(app_id)
 
-    async def revert_rollback(self, app_id: str) -> Deployment:
-        self.asked.append(f"revert {app_id}")
-        return Deployment.model_validate({"id": "d"})
+        self.later = asyncio.create_task(later())
 
 
-def commit(platform: Any, clock: VirtualClock, app: LiveApp = PINNED) -> bool:
-    return clock.run(manual.commit(platform, app, clock))
+async def slowly(client: Client, stage: Stage, app: LiveApp, seconds: float) -> bool:
+    platform = Hesitant(client, stage.clock, seconds)
+    gone = await manual.commit(platform, app, stage.clock)
+    assert platform.later is not None
+    platform.later.cancel()
+    return gone
 
 
-@pytest.mark.parametrize(("looks", "seconds"), [(1, 0), (2, 2), (5, 8)])
-def test_a_commit_waits_for_the_pin_to_go(looks: int, seconds: float, clock: VirtualClock) -> None:
-    platform = Platform(looks)
-    assert commit(platform, clock)
-    assert (platform.asked, platform.seen, clock.monotonic()) == (["commit 1"], looks, seconds)
-
-
-def test_a_pin_that_stays_for_five_looks_is_told(clock: VirtualClock) -> None:
-    platform = Platform(9)
-    assert not commit(platform, clock)
-    assert (platform.seen, clock.monotonic()) == (5, 8)
-
-
-def test_a_commit_whose_answer_was_lost_is_looked_for_once(clock: VirtualClock) -> None:
-    assert commit(Platform(1, LOST), clock)
-    platform = Platform(2, LOST)
-    with pytest.raises(ApiError, match="502"):
-        commit(platform, clock)
-    assert platform.seen == 1
-
-
-def test_a_rollback_is_taken_back_by_a_deployment_to_follow(clock: VirtualClock) -> None:
-    platform: Any = Platform(1)
-    assert clock.run(manual.revert(platform, PINNED)).id == "d"
-    assert platform.asked == ["revert 1"]
-
-
-def test_of_an_app_that_is_not_pinned_nothing_is_asked(clock: VirtualClock) -> None:
-    platform: Any = Platform(1)
-    with pytest.raises(UsageError, match="web is not pinned to a rollback") as refused:
-        commit(platform, clock, FREE)
-    assert refused.value.hint == "reconcile status web"
-    with pytest.raises(UsageError, match="nothing to commit or revert"):
-        clock.run(manual.revert(platform, FREE))
-    assert platform.asked == []
+@pytest.mark.parametrize(("seconds", "seen"), [(3.0, True), (7.0, True), (9.0, False)])
+def test_the_pin_is_looked_for_five_times_two_seconds_apart(pinned: Stage, seconds: float, seen: bool) -> None:
+    app = found(pinned)
+    assert pinned.run(partial(slowly, stage=pinned, app=app, seconds=seconds)) is seen
+    assert unpinned(pinned) is seen
