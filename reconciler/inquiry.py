@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 HISTORY = 20
 """How many deployments of an app are read: far more than a spec is ever tried."""
 
+WHOLE_HISTORY = 200
+"""How many are read before a spec is sent that none of those shows: it may have failed long before."""
+
 
 @dataclass(frozen=True)
 class PlannedApp:
@@ -120,7 +123,7 @@ class Inquiry:
         live = comparison.live
         deployments: list[Deployment] | None = None
         if live is not None:
-            deployments = await self.client.list_deployments(live.id, limit=HISTORY)
+            deployments = await self._history(live, comparison)
         proposal, findings = await self._proposal(app, comparison, deployments or ())
         if live is None:
             findings = (*findings, *namesake(app, comparison.wanted, strangers))
@@ -129,6 +132,14 @@ class Inquiry:
         rendered = proposal.spec if proposal else None
         read = tuple(deployments or ())
         return PlannedApp(plan, comparison.policy, app, live, rendered, comparison.secrets, read)
+
+    async def _history(self, live: LiveApp, comparison: Comparison) -> list[Deployment]:
+        """The app's deployments, newest first: more where the wanted spec may have failed before those of one page."""
+        found = await self.client.list_deployments(live.id, limit=HISTORY)
+        tried = any(comparison.carries(deployment.spec) for deployment in found)
+        if tried or len(found) < HISTORY or live.pinned_deployment or self.retry:
+            return found
+        return await self.client.list_deployments(live.id, limit=WHOLE_HISTORY)
 
     async def _proposal(
         self, app: DesiredApp, comparison: Comparison, deployments: Sequence[Deployment]
