@@ -44,6 +44,7 @@ class SyncStatus(StrEnum):
     blocked       somebody pinned the app to a rollback
     stalled       this very spec failed before, and was rolled back or left
     degraded      the spec agrees, but nothing is active: there is nothing to roll back to
+    unknown       the platform could not be asked about it
     """
 
     ABSENT = "absent"
@@ -53,6 +54,7 @@ class SyncStatus(StrEnum):
     BLOCKED = "blocked"
     STALLED = "stalled"
     DEGRADED = "degraded"
+    UNKNOWN = "unknown"
 
 
 class ChangeKind(StrEnum):

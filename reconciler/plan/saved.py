@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reconciler.errors import PlanMismatch
-from reconciler.plan.model import Plan
+from reconciler.plan.model import Plan, SyncStatus
 
 
 class SavedApp(BaseModel):
@@ -90,6 +90,9 @@ def _doing(plan: Plan) -> Iterator[str]:
 
 
 def _difference(before: SavedApp, now: SavedApp) -> str:
+    if SyncStatus.UNKNOWN in (before.status, now.status):
+        when = "is" if now.status == SyncStatus.UNKNOWN else "was"
+        return f"{when} unknown: App Platform could not be asked about it"
     if before.desired_digest != now.desired_digest:
         return "the spec in Git is another one"
     if before.live_digest != now.live_digest:

@@ -18,6 +18,7 @@ _STATUS_WORDS = {
     SyncStatus.DEGRADED: "degraded",
     SyncStatus.ABSENT: "absent",
     SyncStatus.OUT_OF_SYNC: "out of sync",
+    SyncStatus.UNKNOWN: "unknown",
 }
 
 _TALLY_ORDER = (
@@ -34,9 +35,16 @@ _TALLY_ORDER = (
     "rollback to finish",
     "blocked",
     "refused",
+    "unknown",
 )
 
-_TELLING = (SyncStatus.PROGRESSING, SyncStatus.BLOCKED, SyncStatus.STALLED, SyncStatus.DEGRADED)
+_TELLING = (
+    SyncStatus.PROGRESSING,
+    SyncStatus.BLOCKED,
+    SyncStatus.STALLED,
+    SyncStatus.DEGRADED,
+    SyncStatus.UNKNOWN,
+)
 """Statuses that need their reason beside them."""
 
 OUTCOME_WORDS = {
