@@ -162,7 +162,7 @@ def _why_update(plan: Plan, comparison: Comparison) -> str:
 def _cost(comparison: Comparison, evidence: Evidence) -> Cost:
     proposed = evidence.proposal.app_cost if evidence.proposal else None
     live = comparison.live_tree if comparison.live else None
-    return cost.compared(live, comparison.wanted, proposed)
+    return cost.compared(live, comparison.aligned.desired, proposed)
 
 
 def _name_findings(desired: DesiredApp, live: LiveApp | None, evidence: Evidence) -> tuple[Finding, ...]:
