@@ -88,7 +88,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something a plan leaves as it is, and why: a kept secret, an ignored path. ``kind``: kept | ignored | rotated."""
+    """Something a plan does not tell as a change, and why: a kept secret, an ignored path.
+
+    ``kind``: kept | rotated | sent (all of a secret), ignored, unnamed (live has it, and Git does not name it).
+    """
 
     path: tuple[str, ...]
     kind: str

@@ -16,7 +16,7 @@ from reconciler.plan import cost
 from reconciler.plan.compare import Comparison, desired_digest, live_digest
 from reconciler.plan.model import Action, Cost, Plan, SyncStatus
 from reconciler.plan.past import Setback, ago, setback, unfinished_rollback
-from reconciler.plan.telling import inconspicuous, left_out, valueless
+from reconciler.plan.telling import inconspicuous, left_out, unnamed, valueless
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,8 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
     decided = _decide(plan, comparison, evidence)
     if decided.writes and has_errors(decided.findings):
         return replace(decided, action=Action.REFUSE, reason="the platform refuses this spec")
+    if decided.action is Action.UPDATE:
+        return replace(decided, notes=(*decided.notes, *unnamed(comparison.wanted, comparison.aligned)))
     return decided
 
 

@@ -27,6 +27,9 @@ _MANY_NOTES = 3
 _NAMING = ("name", "key", "domain", "rule")
 """Fields that stand in the path already when their item is told apart by them."""
 
+_OF_SECRETS = ("kept", "rotated", "sent")
+"""The kinds of notes that speak of a secret."""
+
 ACTION_TONES: dict[Action, Tone] = {
     Action.CREATE: "good",
     Action.UPDATE: "change",
@@ -244,6 +247,6 @@ def _note_lines(notes: Sequence[Note], layout: Layout, column: int) -> Iterator[
 
 def note_text(note: Note) -> str:
     """``(secret) kept: ciphertext cannot be compared``."""
-    what = note.kind if note.kind == "ignored" else f"{MASK} {note.kind}"
+    what = f"{MASK} {note.kind}" if note.kind in _OF_SECRETS else note.kind
     text = note.text.removeprefix(f"{note.kind}: ")
     return shortened(f"{what}: {text}" if text else what, 300)
