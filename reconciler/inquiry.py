@@ -79,14 +79,14 @@ class Inquiry:
         Raises:
             LiveError: the platform could not be asked about any app.
         """
-        former = {new: old for old, new in self.config.moved.items() if old in fleet and new not in fleet}
         strangers = {name: app for name, app in fleet.items() if name not in known}
         tasks: list[asyncio.Task[PlannedApp]] = []
         done: list[PlannedApp | None] = []
         try:
             async with asyncio.TaskGroup() as group:
                 for app in apps:
-                    moved_from = former.get(app.name, "")
+                    former = () if app.name in fleet else self.config.former_names(app.name)
+                    moved_from = next((name for name in former if name in fleet), "")
                     live = fleet.get(moved_from or app.name)
                     comparison = self._compare(app, live)
                     settled = self._settled(app, comparison, moved_from)
