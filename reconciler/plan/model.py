@@ -151,7 +151,7 @@ class Plan:
     """What would be done to one app, and why.
 
     ``desired_digest`` and ``live_digest`` are hex SHA-256 of the canonical forms without any secret: equal digests
-    mean that the plan still speaks of the same Git and the same App Platform.
+    mean that the plan still speaks of the same Git and the same App Platform. An app in sync has the first alone.
     """
 
     app: str

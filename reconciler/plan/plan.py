@@ -50,6 +50,7 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
             file=desired.file,
             notes=comparison.aligned.notes,
             cost=cost.unchanged(comparison.live_tree),
+            desired_digest=desired_digest(comparison.wanted),
         )
     plan = Plan(
         desired.name,
