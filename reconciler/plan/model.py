@@ -86,11 +86,16 @@ class Change:
         return "/".join(self.path)
 
 
+UNJUDGED = "unjudged"
+"""The kind of the note that an app is active for so short a time that nobody may have judged its health."""
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
     """Something a plan does not tell as a change, and why: a kept secret, an ignored path.
 
-    ``kind``: kept | rotated | sent (all of a secret), ignored, unnamed (live has it, and Git does not name it).
+    ``kind``: kept | rotated | sent (all of a secret), ignored, unnamed (live has it, and Git does not name it),
+    unjudged (of the whole app, without a path: nobody may have judged its health yet).
     """
 
     path: tuple[str, ...]

@@ -5,7 +5,7 @@ Three specs are compared: Git's, the app's, and that of its active deployment. I
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,9 +13,10 @@ from reconciler.desired.model import DesiredApp
 from reconciler.findings import Finding, Severity, has_errors
 from reconciler.live.models import Deployment, LiveApp, Proposal
 from reconciler.plan import cost
+from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import Comparison, desired_digest, live_digest
-from reconciler.plan.model import Action, Cost, Plan, SyncStatus
-from reconciler.plan.past import Setback, ago, setback, unfinished_rollback
+from reconciler.plan.model import UNJUDGED, Action, Cost, Note, Plan, SyncStatus
+from reconciler.plan.past import Setback, ago, setback, unfinished_rollback, unjudged
 from reconciler.plan.telling import inconspicuous, left_out, unnamed, valueless
 
 
@@ -48,7 +49,7 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
             Action.NONE,
             app_id=live.id,
             file=desired.file,
-            notes=comparison.aligned.notes,
+            notes=(*comparison.aligned.notes, *_young(live, comparison, evidence.now)),
             cost=cost.unchanged(comparison.live_tree),
             desired_digest=desired_digest(comparison.wanted),
         )
@@ -76,8 +77,16 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
     if decided.writes and has_errors(decided.findings):
         return replace(decided, action=Action.REFUSE, reason="the platform refuses this spec")
     if decided.action is Action.UPDATE:
-        return replace(decided, notes=(*decided.notes, *unnamed(comparison.wanted, comparison.aligned)))
+        rendered = canonical(comparison.rendered) if comparison.rendered else {}
+        return replace(decided, notes=(*decided.notes, *unnamed(comparison.wanted, comparison.aligned, rendered)))
     return decided
+
+
+def _young(live: LiveApp, comparison: Comparison, now: datetime) -> Iterator[Note]:
+    """That an apply would look at an app in sync once more: a run that was cut short may not have judged it."""
+    if live.active_deployment is not None and unjudged(live, comparison.policy, now) is not None:
+        when = ago(live.active_deployment.phase_last_updated_at, now)
+        yield Note((), UNJUDGED, f"active {when}, perhaps not judged yet: an apply looks at its health")
 
 
 def _decide(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan:

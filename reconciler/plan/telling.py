@@ -69,12 +69,16 @@ _SET_BY_PEOPLE = (
 """What the platform may choose and people set as well."""
 
 
-def unnamed(wanted: Tree, aligned: Aligned) -> Iterator[Note]:
-    """What live has and Git does not name, though people may have set it: an update sends the spec without it."""
+def unnamed(wanted: Tree, aligned: Aligned, rendered: Tree) -> Iterator[Note]:
+    """What live has and Git does not name, though people may have set it: an update sends the spec without it.
+
+    Not what the platform's own rendering of Git's spec has as well: that is its choice.
+    """
     for path in _SET_BY_PEOPLE:
         for place in _places(aligned.live, path):
             ignored = any(place[: len(carried)] == carried for carried in aligned.carried)
-            if not ignored and _at(aligned.desired, place) is not None and _at(wanted, place) is None:
+            kept = _at(aligned.desired, place)
+            if not ignored and kept is not None and _at(wanted, place) is None and _at(rendered, place) != kept:
                 yield Note(place, "unnamed", UNNAMED)
 
 

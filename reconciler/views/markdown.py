@@ -44,6 +44,7 @@ from reconciler.views.summary import (
     telling_reason,
     total_cost,
     total_delta,
+    unjudged,
     worst_last,
 )
 from reconciler.views.values import (
@@ -121,6 +122,7 @@ def _plan_detailed(report: PlanReport, detail: _Detail, header: str, footer: str
         _abridged(full) if detail is not _DEGREES[0] else "",
         *apps,
         _in_sync(report.plans),
+        _unjudged(report.plans),
         _unmanaged(report),
         _finding_block(report.findings, detail.findings),
         footer,
@@ -207,6 +209,11 @@ def _in_sync(plans: Sequence[Plan]) -> str:
     if not quiet or len(quiet) == len(plans) > _NAMES_TOLD:
         return ""
     return f"In sync: {_names([plan.app for plan in quiet])}"
+
+
+def _unjudged(plans: Sequence[Plan]) -> str:
+    young, told = unjudged(plans)
+    return f"{told}: {_names(young)}" if young else ""
 
 
 def _unmanaged(report: PlanReport) -> str:

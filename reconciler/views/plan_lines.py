@@ -12,7 +12,7 @@ from reconciler.redaction import MASK
 from reconciler.views.finding_lines import finding_lines
 from reconciler.views.lines import Line, Tone, width_of
 from reconciler.views.opaque import opaque
-from reconciler.views.summary import is_quiet, plan_cost, plan_word, telling_reason
+from reconciler.views.summary import is_quiet, plan_cost, plan_word, telling_reason, unjudged
 from reconciler.views.values import cells, change_text, count, inert, name, padded, shortened
 
 INDENT = " " * 6
@@ -67,14 +67,21 @@ def plan_lines(report: PlanReport, *, width: int, verbose: bool) -> Iterator[Lin
         yield from app_lines(plan, layout)
     if collapse:
         yield (("  = ", "quiet"), (f"{count(len(quiet), 'app')} in sync", "quiet"))
-    if report.unmanaged:
-        shown = ", ".join(name(app) for app in report.unmanaged[:MANY_QUIET])
-        more = ", …" if len(report.unmanaged) > MANY_QUIET else ""
+    young, told = unjudged(report.plans)
+    if young:
         yield ()
-        yield ((f"  {count(len(report.unmanaged), 'live app')} not in Git, left alone: {shown}{more}", "quiet"),)
+        yield ((f"  {told}: {_listed(young)}", "quiet"),)
+    if report.unmanaged:
+        yield ()
+        told = f"{count(len(report.unmanaged), 'live app')} not in Git, left alone"
+        yield ((f"  {told}: {_listed(report.unmanaged)}", "quiet"),)
     if report.findings:
         yield ()
         yield from finding_lines(report.findings, indent="  ")
+
+
+def _listed(apps: Sequence[str]) -> str:
+    return ", ".join(map(name, apps[:MANY_QUIET])) + (", …" if len(apps) > MANY_QUIET else "")
 
 
 def app_lines(plan: Plan, layout: Layout) -> Iterator[Line]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.config import Policy
+from reconciler.live.models import Proposal
 from reconciler.plan.model import Action, Plan, PlanReport, SyncStatus
 from reconciler.views import text
 from reconciler.views.plan_lines import note_text
@@ -69,3 +70,10 @@ def test_people_read_what_may_go():
     (note,) = found.notes
     assert note_text(note) == "unnamed: live has it and Git does not name it: the update may take it away"
     assert "the update may take it away" in text.plan(PlanReport((found,)))
+
+
+@pytest.mark.parametrize(("git", "there", "paths"), FIELDS.values(), ids=FIELDS)
+def test_what_the_platform_would_choose_again_is_not_taken_away(git, there, paths):
+    rendering = app(services=[service(http_port=1000)], **{**git, **there})
+    assert told(between(git, there, proposal=Proposal(spec=rendering))) == []
+    assert told(between(git, there, proposal=Proposal(spec=app(services=[service(http_port=1000)], **git)))) == paths
