@@ -208,9 +208,23 @@ class Config(_Section):
         base = self.defaults.model_dump(exclude_unset=True)
         return {name: Policy.model_validate(_merged(base, own)) for name, own in self.apps.items()}
 
+    def former_names(self, app: str) -> list[str]:
+        """What an app was called before by ``moved``, the last name first."""
+        before = {new: old for old, new in self.moved.items()}
+        names = [app]
+        while (old := before.get(names[-1])) and old not in names:
+            names.append(old)
+        return names[1:]
+
     def policy(self, app: str) -> Policy:
-        """The policy of an app: the defaults, overridden by what stands under its name."""
-        return self._policies.get(app, self.defaults)
+        """The policy of an app: the defaults, overridden by what stands under its name.
+
+        A default that every app waits for some app means every app but that one itself.
+        """
+        policy = self._policies.get(app, self.defaults)
+        if app not in policy.depends_on or "depends_on" in self.apps.get(app, {}):
+            return policy
+        return policy.model_copy(update={"depends_on": [other for other in policy.depends_on if other != app]})
 
 
 def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -111,13 +111,11 @@ def check_names(file: ConfigFile, known: Collection[str]) -> tuple[Finding, ...]
     """
     config = file.config
     findings = [_stranger(file, name, f"/apps/{name}", known) for name in config.apps if name not in known]
-    findings += [_stranger(file, new, f"/moved/{old}", known) for old, new in config.moved.items() if new not in known]
+    findings += _moves(file, known)
     graph: dict[str, list[str]] = {}
     for name in dict.fromkeys([*config.apps, *known]):
-        own = "depends_on" in config.apps.get(name, {})
-        # the default `depends_on: [base]` means every app but base itself
-        graph[name] = [other for other in config.policy(name).depends_on if own or other != name]
-        if own:
+        graph[name] = config.policy(name).depends_on
+        if "depends_on" in config.apps.get(name, {}):
             findings += [
                 _stranger(file, other, f"/apps/{name}/depends_on/{index}", known)
                 for index, other in enumerate(graph[name])
@@ -129,6 +127,26 @@ def check_names(file: ConfigFile, known: Collection[str]) -> tuple[Finding, ...]
         if other not in known
     ]
     return (*findings, *_cycle(file, graph))
+
+
+def _moves(file: ConfigFile, known: Collection[str]) -> Iterator[Finding]:
+    """What is wrong with the former names of apps: each app has one, and two specs never speak of one app."""
+    moved = file.config.moved
+    for old, new in moved.items():
+        others = [other for other, name in moved.items() if name == new and other != old]
+        both = [name for name in (old, *file.config.former_names(old)) if new in known and name in known]
+        if old == new or new in file.config.former_names(old):
+            why, hint = f"moved leads from {old} back to itself", "remove one of these from moved"
+        elif others:
+            why, hint = f"{old} and {', '.join(others)} cannot both have become {new}", "an app has one former name"
+        elif both:
+            why = f"moved says that {both[0]} became {new}, and there is a spec of both"
+            hint = "remove it from moved once the app is renamed, or remove the spec of the old name"
+        else:
+            if new not in known and new not in moved:
+                yield _stranger(file, new, f"/moved/{old}", known)
+            continue
+        yield Finding(Severity.ERROR, "moved-names", why, hint, file.locate(f"/moved/{old}"))
 
 
 def _cycle(file: ConfigFile, graph: Mapping[str, Sequence[str]]) -> Iterator[Finding]:

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any
 from reconciler.config import Config, Policy
 from reconciler.config_file import did_you_mean
 from reconciler.desired.model import DesiredApp
-from reconciler.errors import Conflict, LiveError, NotFound, Rejected, ServerFailed, UsageError
+from reconciler.errors import (
+    Conflict,
+    LiveError,
+    NotFound,
+    RateLimited,
+    Rejected,
+    ServerFailed,
+    Unauthorized,
+    UsageError,
+)
 from reconciler.findings import Finding, Severity
 from reconciler.live.models import Deployment, LiveApp, Proposal
 from reconciler.plan.align import Secrets, names
@@ -30,6 +39,9 @@ if TYPE_CHECKING:
 
 HISTORY = 20
 """How many deployments of an app are read: far more than a spec is ever tried."""
+
+WHOLE_HISTORY = 200
+"""How many are read before a spec is sent that none of those shows: it may have failed long before."""
 
 
 @dataclass(frozen=True)
@@ -65,23 +77,23 @@ class Inquiry:
         """The plans of all apps, in their order; those that differ are asked about at once.
 
         Raises:
-            LiveError: the platform could not be asked.
+            LiveError: the platform could not be asked about any app.
         """
-        former = {new: old for old, new in self.config.moved.items() if old in fleet and new not in fleet}
         strangers = {name: app for name, app in fleet.items() if name not in known}
         tasks: list[asyncio.Task[PlannedApp]] = []
         done: list[PlannedApp | None] = []
         try:
             async with asyncio.TaskGroup() as group:
                 for app in apps:
-                    moved_from = former.get(app.name, "")
+                    former = () if app.name in fleet else self.config.former_names(app.name)
+                    moved_from = next((name for name in former if name in fleet), "")
                     live = fleet.get(moved_from or app.name)
                     comparison = self._compare(app, live)
                     settled = self._settled(app, comparison, moved_from)
                     done.append(settled)
                     if settled is None:
                         others = strangers if live is None else {}
-                        tasks.append(group.create_task(self._asked_while_there(app, comparison, moved_from, others)))
+                        tasks.append(group.create_task(self._answered(app, comparison, moved_from, others)))
         except* LiveError as failed:
             raise failed.exceptions[0] from None
         answers = iter(tasks)
@@ -100,18 +112,26 @@ class Inquiry:
         plan = make_plan(app, comparison, Evidence(self.now))
         return PlannedApp(plan, comparison.policy, app, comparison.live, secrets=comparison.secrets)
 
-    async def _asked_while_there(
+    async def _answered(
         self, app: DesiredApp, comparison: Comparison, moved_from: str, strangers: Mapping[str, LiveApp]
     ) -> PlannedApp:
-        """The plan of an app that differs; one that somebody deletes meanwhile must not end the run of the others."""
+        """The plan of an app that differs; what fails for one app must not end the run of the others.
+
+        Raises:
+            Unauthorized: the token does not do, for any app.
+            RateLimited: the token's budget is spent, for every app.
+        """
         live = comparison.live
         try:
             return await self._asked(app, comparison, moved_from, strangers)
-        except NotFound:
-            if live is None:
-                raise
-        reason = "somebody deleted the app while it was planned"
-        plan = Plan(app.name, SyncStatus.ABSENT, Action.REFUSE, reason, app_id=live.id, file=app.file)
+        except (Unauthorized, RateLimited):
+            raise
+        except LiveError as error:
+            status, reason = SyncStatus.UNKNOWN, Redactor(app.secrets)(error.message)
+            if isinstance(error, NotFound) and live is not None:
+                status, reason = SyncStatus.ABSENT, "somebody deleted the app while it was planned"
+        app_id = live.id if live else ""
+        plan = Plan(app.name, status, Action.REFUSE, reason, app_id=app_id, file=app.file, moved_from=moved_from)
         return PlannedApp(plan, comparison.policy, app, live, secrets=comparison.secrets)
 
     async def _asked(
@@ -120,7 +140,7 @@ class Inquiry:
         live = comparison.live
         deployments: list[Deployment] | None = None
         if live is not None:
-            deployments = await self.client.list_deployments(live.id, limit=HISTORY)
+            deployments = await self._history(live, comparison)
         proposal, findings = await self._proposal(app, comparison, deployments or ())
         if live is None:
             findings = (*findings, *namesake(app, comparison.wanted, strangers))
@@ -129,6 +149,14 @@ class Inquiry:
         rendered = proposal.spec if proposal else None
         read = tuple(deployments or ())
         return PlannedApp(plan, comparison.policy, app, live, rendered, comparison.secrets, read)
+
+    async def _history(self, live: LiveApp, comparison: Comparison) -> list[Deployment]:
+        """The app's deployments, newest first: more where the wanted spec may have failed before those of one page."""
+        found = await self.client.list_deployments(live.id, limit=HISTORY)
+        tried = any(comparison.carries(deployment.spec) for deployment in found)
+        if tried or len(found) < HISTORY or live.pinned_deployment or self.retry:
+            return found
+        return await self.client.list_deployments(live.id, limit=WHOLE_HISTORY)
 
     async def _proposal(
         self, app: DesiredApp, comparison: Comparison, deployments: Sequence[Deployment]

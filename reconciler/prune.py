@@ -7,16 +7,18 @@ the live spec is one that stood there. Everything else is left alone; a history 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.desired.history import SPEC_SUFFIXES, History, RemovedSpec
-from reconciler.documents import read_text
+from reconciler.documents import parse, read_text
 from reconciler.errors import InvalidInput, PlanMismatch
-from reconciler.findings import Finding, Severity
+from reconciler.findings import Finding, Location, Severity, has_errors
 from reconciler.inquiry import Inquiry, PlannedApp
 from reconciler.plan import cost
 from reconciler.plan.compare import compare, live_digest
@@ -31,15 +33,22 @@ Read = Callable[[str, str], Sequence[tuple[str, Mapping[str, Any]]]]
 MOST_COMMITS = 50_000
 """Commits that are read at most; in a longer history nothing is pruned."""
 
+_VARIABLE_NAME = re.compile(r"""\bname["']?[ \t]*:[^\n]*\$\{""")
+"""A name that a variable brings: it may be any."""
+
 _NOT_WALKED = ("node_modules", "vendor")
 """Folders of other people's files."""
 
 
 @dataclass(frozen=True)
 class Removed:
-    """The specs that Git had and has no more, by app name."""
+    """The specs that Git had and has no more, by app name.
+
+    ``unread``: files, by app name, that nobody can read as specs and that may hold the app's.
+    """
 
     specs: Mapping[str, RemovedSpec]
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, paths: Sequence[Path], known: Collection[str], read: Read) -> Removed:
@@ -51,6 +60,7 @@ class Removed:
             PlanMismatch: the history has gaps, so that nobody can say what was there.
         """
         found: dict[str, RemovedSpec] = {}
+        unread: dict[str, str] = {}
         for path in paths:
             with _opened(path) as history:
                 removed = history.removed_specs(path, known, read=read, limit=MOST_COMMITS)
@@ -58,9 +68,11 @@ class Removed:
                     raise _refusal(removed.gap)
                 gone = {spec.name: spec for spec in removed.specs}
                 if gone:
-                    still = set(_standing(history, gone, read))
+                    standing = set(_standing(history, frozenset(gone), read))
+                    still = {name for name, file in standing if not file}
                     found |= {name: spec for name, spec in gone.items() if name not in still}
-        return cls(found)
+                    unread |= {name: file for name, file in sorted(standing) if file}
+        return cls(found, unread)
 
     def judge(
         self, strangers: Sequence[LiveApp], inquiry: Inquiry
@@ -74,7 +86,9 @@ class Removed:
             if spec is None:
                 continue
             policy = config.policy(live.name)
-            if any(compare(version.spec, live, policy).spec_agrees for version in spec.versions):
+            if file := self.unread.get(live.name):
+                notes.append(_perhaps_described(live, file))
+            elif any(compare(version.spec, live, policy).spec_agrees for version in spec.versions):
                 plans.append(PlannedApp(_deletion(live, spec, now), policy, live=live))
             else:
                 notes.append(_changed_since(live, spec))
@@ -95,24 +109,51 @@ def _refusal(why: str) -> PlanMismatch:
     )
 
 
-def _standing(history: History, names: Collection[str], read: Read) -> Iterator[str]:
-    """Which of the apps some file of the repository still holds: in the last commit, or as the files stand now."""
+def _standing(history: History, names: frozenset[str], read: Read) -> Iterator[tuple[str, str]]:
+    """Which of the apps some file of the repository still holds: in the last commit, or as the files stand now.
+
+    Beside the name stands the file, if nobody can read it and it may hold the app; else nothing.
+    """
     for file, text in history.texts():
         yield from _named(text, file, names, read)
     for root, folders, files in os.walk(history.root):
         folders[:] = [name for name in folders if name != ".git" and name not in _NOT_WALKED]
         for path in (Path(root, name) for name in files if name.endswith(SPEC_SUFFIXES)):
+            file = str(path.relative_to(history.root))
             try:
-                text = read_text(path, str(path))
-            except InvalidInput:  # not text that anybody could read a spec from
-                continue
-            yield from _named(text, str(path), names, read)
+                text = read_text(path, file)
+            except InvalidInput:
+                yield from ((name, file) for name in names if _may_hold(path, name))
+            else:
+                yield from _named(text, file, names, read)
 
 
-def _named(text: str, file: str, names: Collection[str], read: Read) -> Iterator[str]:
-    """The apps that a text holds; one that could hold none of them is not taken apart."""
-    if "${" in text or any(name in text for name in names):
-        yield from (name for name, _ in read(text, file) if name in names)
+def _named(text: str, file: str, names: frozenset[str], read: Read) -> Iterator[tuple[str, str]]:
+    """The apps that a text holds, or may hold; one that could hold none of them is not taken apart."""
+    mentioned = {name for name in names if _mentions(text, name)}
+    if not mentioned and "${" not in text:
+        return
+    held = {name for name, _ in read(text, file)}.intersection(names)
+    yield from ((name, "") for name in held)
+    doubtful = (names if _VARIABLE_NAME.search(text) else mentioned) - held
+    if doubtful and has_errors(parse(text, file)[1]):
+        yield from ((name, file) for name in doubtful)
+
+
+def _mentions(text: str, name: str) -> bool:
+    """Whether a name stands in a text, and not as a part of a longer one."""
+    return name in text and re.search(rf"(?<![a-z0-9-]){re.escape(name)}(?![a-z0-9-])", text) is not None
+
+
+def _may_hold(path: Path, name: str) -> bool:
+    """Whether a file that is no text, or too long a one, holds a name; one that cannot be opened may hold any."""
+    try:
+        with path.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as raw:
+            return any(raw.find(name.encode(encoding)) >= 0 for encoding in ("utf-8", "utf-16-le", "utf-16-be"))
+    except FileNotFoundError:  # a link that leads nowhere
+        return False
+    except OSError:
+        return True
 
 
 def _deletion(live: LiveApp, spec: RemovedSpec, now: datetime) -> Plan:
@@ -140,6 +181,16 @@ def _saved(live: LiveApp) -> Cost:
 
     before = cost.unchanged(canonical(live.spec))
     return Cost(before.before, 0.0, before.estimated)
+
+
+def _perhaps_described(live: LiveApp, file: str) -> Finding:
+    return Finding(
+        Severity.WARNING,
+        "not-pruned",
+        f"the spec of {live.name} was removed from Git, but {file} mentions it and cannot be read: it is left alone",
+        f"mend {file}, or take {live.name} out of it",
+        Location(file),
+    )
 
 
 def _changed_since(live: LiveApp, spec: RemovedSpec) -> Finding:

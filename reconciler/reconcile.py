@@ -211,8 +211,8 @@ def job(app: PlannedApp, planned: Planned) -> Job:
 
 def unmanaged(fleet: Mapping[str, LiveApp], desired: Desired) -> tuple[str, ...]:
     """Apps that are live and in no spec, nor the former name of one that is; they are told, and never touched."""
-    moved = {old for old, new in desired.config.moved.items() if new in desired.known and new not in fleet}
-    return tuple(sorted(fleet.keys() - desired.known - moved))
+    moved = (desired.config.former_names(name) for name in desired.known - fleet.keys())
+    return tuple(sorted((fleet.keys() - desired.known).difference(*moved)))
 
 
 def fingerprints(desired: Desired, wishes: Wishes) -> Fingerprints | None:

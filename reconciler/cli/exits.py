@@ -64,6 +64,8 @@ def most_serious(codes: Iterable[Exit]) -> Exit:
 
 def of_plan(report: PlanReport, *, differences_matter: bool) -> Exit:
     """What a plan or a drift run ends with. Differences count only where the caller asked for them."""
+    if any(plan.status is SyncStatus.UNKNOWN for plan in report.plans):
+        return Exit.ERROR
     if has_errors(report.findings) or any(has_errors(plan.findings) for plan in report.plans):
         return Exit.INVALID
     if differences_matter and any(_differs(plan) for plan in report.plans):

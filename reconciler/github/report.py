@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 _MOST_APPS = 1000
 
-_NO_DRIFT = frozenset({SyncStatus.IN_SYNC, SyncStatus.PROGRESSING})
-"""A deployment under way is no drift: where it leads is not known yet."""
-
 _BROKEN_OFF = frozenset({1, 64, 130})
 """Exit codes of runs that did not see everything they should have seen."""
+
+_UNSETTLED = frozenset({SyncStatus.PROGRESSING, SyncStatus.UNKNOWN})
+"""Neither drift nor none: where a deployment leads is not known yet, or nobody could ask."""
 
 _GONE_BACK = frozenset({OutcomeKind.ROLLED_BACK, OutcomeKind.PINNED})
 _UNTOUCHED = frozenset({OutcomeKind.UNCHANGED, OutcomeKind.REFUSED, OutcomeKind.SKIPPED, OutcomeKind.STALLED})
@@ -50,13 +50,24 @@ class Result:
     plan_file: str = ""
 
     @property
+    def broken_off(self) -> bool:
+        """Whether the run did not see everything it should have seen."""
+        return self.exit_code in _BROKEN_OFF
+
+    @property
+    def unknown(self) -> bool:
+        """Whether App Platform could not be asked about some of the apps, and was asked about the others."""
+        plans = self.plan.plans if self.plan else ()
+        return any(plan.status is SyncStatus.UNKNOWN for plan in plans)
+
+    @property
     def worth_telling(self) -> bool:
         """Whether it is worth a comment of its own: more than that nothing differs, or that nobody could look."""
         planned = self.plan is not None and any(plan.action is not Action.NONE for plan in self.plan.plans)
         done = self.rollout is not None and any(
             record.outcome.kind is not OutcomeKind.UNCHANGED for record in self.rollout.records
         )
-        if self.rollout is None and self.exit_code in _BROKEN_OFF:
+        if self.rollout is None and self.broken_off and not self.unknown:
             return False
         found = self.findings or (self.plan is not None and self.plan.findings)
         return bool(planned or done or found or self.exit_code)
@@ -91,10 +102,10 @@ def output_values(result: Result) -> dict[str, str]:
 
 def drifting(result: Result) -> tuple[Plan, ...] | None:
     """The plans of apps that are not what Git asks for; None when nobody knows: not looked at, or still deploying."""
-    if result.plan is None or result.exit_code in _BROKEN_OFF or has_errors(result.plan.findings):
+    if result.plan is None or (result.broken_off and not result.unknown) or has_errors(result.plan.findings):
         return None
-    drifted = tuple(plan for plan in result.plan.plans if plan.status not in _NO_DRIFT)
-    unsettled = any(plan.status is SyncStatus.PROGRESSING for plan in result.plan.plans)
+    drifted = tuple(plan for plan in result.plan.plans if plan.status not in (SyncStatus.IN_SYNC, *_UNSETTLED))
+    unsettled = any(plan.status in _UNSETTLED for plan in result.plan.plans)
     return None if unsettled and not drifted else drifted
 
 

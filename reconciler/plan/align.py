@@ -27,6 +27,7 @@ UNCHANGED = "its fingerprint is that of the value sent last"
 CHANGED = "its fingerprint is not that of the value sent last"
 UNMARKED = "no fingerprint of it is kept yet: from now on changes are noticed"
 
+_SCALING = ("autoscaling", "instance_count")
 _ABSENT: Any = object()
 
 
@@ -87,10 +88,12 @@ def align(desired: Tree, live: Tree, *, ignore: Collection[str] = (), secrets: S
     if desired == live:
         return Aligned(desired, live)
     walk = _Walk(secrets, str(live.get("name", "")), stored_in(live) if secrets.fingerprints else {})
-    desired, live = hidden(desired), hidden(live)
+    git, live = hidden(desired), hidden(live)
+    desired = git
     paths = [segments(pointer) for pointer in ignore]
     for path in paths:  # components first: which there are decides which rules the platform would choose
         desired = desired if path[:1] == ("ingress",) else _ignored(SPEC, (desired, live), path, (), walk)
+    desired = _scaled_in_one_way(git, desired, live, walk)
     desired, live = settle_ingress(desired, live)
     for path in paths:
         desired = _ignored(SPEC, (desired, live), path, (), walk) if path[:1] == ("ingress",) else desired
@@ -252,6 +255,31 @@ def _ignored_item(
     inner = shape.item if isinstance(shape, Listing) else None
     taken = _ignored(inner, (ours[index], theirs[other]), tuple(below), (*path, head), walk)
     return (*ours[:index], taken, *ours[index + 1 :])
+
+
+def scaled_with(paths: Collection[Path]) -> list[Path]:
+    """The components of which a count or the autoscaling is among the paths: both in one are no valid spec."""
+    return list(dict.fromkeys(path[:2] for path in paths if len(path) > 2 and path[2] in _SCALING))
+
+
+def _scaled_in_one_way(git: Tree, desired: Tree, live: Tree, walk: _Walk) -> Tree:
+    """The desired tree in which what is ignored leaves no count beside autoscaling, and none where live counts."""
+    for kind, name in scaled_with(walk.carried):
+        component, path = desired.get(kind, {}).get(name), (kind, name, "instance_count")
+        if component is None:  # ignored as a whole, and live has none
+            continue
+        theirs = live[kind][name].get("instance_count")
+        if "autoscaling" in component:
+            told = {key: value for key, value in component.items() if key != "instance_count"}
+            walk.carried = [one for one in walk.carried if one != path]
+            walk.notes = [note for note in walk.notes if note.path != path]
+        elif "autoscaling" in git[kind][name] and theirs is not None and path not in walk.carried:
+            told = {**component, "instance_count": theirs}
+            walk.carried.append(path)
+        else:
+            continue
+        desired = {**desired, kind: {**desired[kind], name: told}}
+    return desired
 
 
 def _below(shape: Shape | None, key: str) -> tuple[Shape | None, bool]:

@@ -13,6 +13,7 @@ from reconciler.config import Policy
 from reconciler.live.models import LiveApp
 from reconciler.plan.align import Aligned, Secrets, align
 from reconciler.plan.canonical import Opaque, Tree, canonical, plain
+from reconciler.plan.guard import is_dangerous, takes_away
 from reconciler.plan.model import Change
 
 
@@ -80,6 +81,8 @@ class Comparison:
         """The changes that also stand when the platform's own rendering of the spec is compared with live.
 
         A change of a secret always stands: what the platform renders of a secret is new ciphertext, or the plaintext.
+        So does what takes a part of the app away, and, where anything is sent at all, whatever a guard judges: no guard
+        may be opened by what a rendering shows, as it is Git's spec that is sent.
         """
         if self.rendered is None or self.live is None or not self.changes:
             return self.changes
@@ -87,8 +90,14 @@ class Comparison:
 
         theirs = align(canonical(self.rendered), self.live_tree, ignore=self.policy.ignore)
         seen = [change.path for change in diff(theirs.live, theirs.desired)]
+        standing = [
+            change.sensitive or takes_away(change) or any(_related(change.path, path) for path in seen)
+            for change in self.changes
+        ]
         return tuple(
-            change for change in self.changes if change.sensitive or any(_related(change.path, path) for path in seen)
+            change
+            for change, stands in zip(self.changes, standing, strict=True)
+            if stands or (any(standing) and is_dangerous(change))
         )
 
 

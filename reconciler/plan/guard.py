@@ -81,18 +81,29 @@ def _dangers(plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.action is Action.DELETE:
         yield f"delete={plan.app}", "deletes the app"
     for change in plan.changes:
-        yield from _danger(plan, change)
+        yield from _danger(plan.app, change)
 
 
-def _danger(plan: Plan, change: Change) -> Iterator[tuple[str, str]]:
+def is_dangerous(change: Change) -> bool:
+    """Whether a change would have to be allowed."""
+    return any(_danger("", change))
+
+
+def takes_away(change: Change) -> bool:
+    """Whether a change removes a component, a database or a domain."""
+    head = change.path[0] if change.path else ""
+    return head in (*COMPONENT_KINDS, "domains") and change.kind is ChangeKind.REMOVED and len(change.path) == 2
+
+
+def _danger(app: str, change: Change) -> Iterator[tuple[str, str]]:
     head = change.path[0] if change.path else ""
     if head == "region":
-        yield f"region={plan.app}", f"moves the app from {change.before or 'its region'} to {change.after or 'another'}"
+        yield f"region={app}", f"moves the app from {change.before or 'its region'} to {change.after or 'another'}"
     elif head == "databases" and len(change.path) == 3 and change.path[2] in _WHICH_DATABASE:
         name, field = change.path[1:]
-        yield f"replace={plan.app}/{name}", f"puts another database behind {name} ({field})"
+        yield f"replace={app}/{name}", f"puts another database behind {name} ({field})"
     elif change.path == ("maintenance", "archive") and change.after is True:
-        yield f"archive={plan.app}", "archives the app: its last instances stop"
-    elif head in (*COMPONENT_KINDS, "domains") and change.kind is ChangeKind.REMOVED and len(change.path) == 2:
+        yield f"archive={app}", "archives the app: its last instances stop"
+    elif takes_away(change):
         name = change.path[1]
-        yield f"remove={plan.app}/{name}", f"removes {_NOUNS[head]} {name}"
+        yield f"remove={app}/{name}", f"removes {_NOUNS[head]} {name}"

@@ -44,6 +44,7 @@ class SyncStatus(StrEnum):
     blocked       somebody pinned the app to a rollback
     stalled       this very spec failed before, and was rolled back or left
     degraded      the spec agrees, but nothing is active: there is nothing to roll back to
+    unknown       the platform could not be asked about it
     """
 
     ABSENT = "absent"
@@ -53,6 +54,7 @@ class SyncStatus(StrEnum):
     BLOCKED = "blocked"
     STALLED = "stalled"
     DEGRADED = "degraded"
+    UNKNOWN = "unknown"
 
 
 class ChangeKind(StrEnum):
@@ -84,9 +86,17 @@ class Change:
         return "/".join(self.path)
 
 
+UNJUDGED = "unjudged"
+"""The kind of the note that an app is active for so short a time that nobody may have judged its health."""
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something a plan leaves as it is, and why: a kept secret, an ignored path. ``kind``: kept | ignored | rotated."""
+    """Something a plan does not tell as a change, and why: a kept secret, an ignored path.
+
+    ``kind``: kept | rotated | sent (all of a secret), ignored, unnamed (live has it, and Git does not name it),
+    unjudged (of the whole app, without a path: nobody may have judged its health yet).
+    """
 
     path: tuple[str, ...]
     kind: str
@@ -146,7 +156,7 @@ class Plan:
     """What would be done to one app, and why.
 
     ``desired_digest`` and ``live_digest`` are hex SHA-256 of the canonical forms without any secret: equal digests
-    mean that the plan still speaks of the same Git and the same App Platform.
+    mean that the plan still speaks of the same Git and the same App Platform. An app in sync has the first alone.
     """
 
     app: str

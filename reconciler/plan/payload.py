@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from reconciler.appspec.shape import SPEC, Listing, Record, Shape
-from reconciler.plan.align import Path, Secrets, align
+from reconciler.plan.align import Path, Secrets, align, scaled_with
 from reconciler.plan.canonical import canonical, index_of
 from reconciler.plan.fingerprints import plaintext_secrets, with_variable
 from reconciler.plan.routes import ROUTABLE_KINDS
@@ -36,6 +36,9 @@ def payload(
     out: Any = desired
     for path in _carried(aligned.carried, desired):
         out = _with(SPEC, out, path, _found(SPEC, live, path))
+    for component in scaled_with(aligned.carried):
+        if _found(SPEC, out, (*component, "autoscaling")) not in (_ABSENT, None):
+            out = _with(SPEC, out, (*component, "instance_count"), _ABSENT)
     return _marked(out, desired, secrets, {note.path for note in aligned.notes if note.kind == "ignored"})
 
 

@@ -5,7 +5,7 @@ Three specs are compared: Git's, the app's, and that of its active deployment. I
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -13,10 +13,11 @@ from reconciler.desired.model import DesiredApp
 from reconciler.findings import Finding, Severity, has_errors
 from reconciler.live.models import Deployment, LiveApp, Phase, Proposal
 from reconciler.plan import cost
+from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import Comparison, desired_digest, live_digest
-from reconciler.plan.model import Action, Cost, Plan, SyncStatus
-from reconciler.plan.past import Setback, ago, setback, unfinished_rollback
-from reconciler.plan.telling import inconspicuous, left_out, valueless
+from reconciler.plan.model import UNJUDGED, Action, Cost, Note, Plan, SyncStatus
+from reconciler.plan.past import Setback, ago, setback, unfinished_rollback, unjudged
+from reconciler.plan.telling import inconspicuous, left_out, unnamed, valueless
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,9 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
             Action.NONE,
             app_id=live.id,
             file=desired.file,
-            notes=comparison.aligned.notes,
+            notes=(*comparison.aligned.notes, *_young(live, comparison, evidence.now)),
             cost=cost.unchanged(comparison.live_tree),
+            desired_digest=desired_digest(comparison.wanted),
         )
     plan = Plan(
         desired.name,
@@ -74,7 +76,17 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
     decided = _decide(plan, comparison, evidence)
     if decided.writes and has_errors(decided.findings):
         return replace(decided, action=Action.REFUSE, reason="the platform refuses this spec")
+    if decided.action is Action.UPDATE:
+        rendered = canonical(comparison.rendered) if comparison.rendered else {}
+        return replace(decided, notes=(*decided.notes, *unnamed(comparison.wanted, comparison.aligned, rendered)))
     return decided
+
+
+def _young(live: LiveApp, comparison: Comparison, now: datetime) -> Iterator[Note]:
+    """That an apply would look at an app in sync once more: a run that was cut short may not have judged it."""
+    if live.active_deployment is not None and unjudged(live, comparison.policy, now) is not None:
+        when = ago(live.active_deployment.phase_last_updated_at, now)
+        yield Note((), UNJUDGED, f"active {when}, perhaps not judged yet: an apply looks at its health")
 
 
 def _decide(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan:
@@ -166,7 +178,7 @@ def _why_update(plan: Plan, comparison: Comparison) -> str:
 def _cost(comparison: Comparison, evidence: Evidence) -> Cost:
     proposed = evidence.proposal.app_cost if evidence.proposal else None
     live = comparison.live_tree if comparison.live else None
-    return cost.compared(live, comparison.wanted, proposed)
+    return cost.compared(live, comparison.aligned.desired, proposed)
 
 
 def _name_findings(desired: DesiredApp, live: LiveApp | None, evidence: Evidence) -> tuple[Finding, ...]:

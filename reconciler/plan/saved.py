@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from reconciler.errors import PlanMismatch
-from reconciler.plan.model import Plan
+from reconciler.plan.model import UNJUDGED, Plan, SyncStatus
 
 
 class SavedApp(BaseModel):
@@ -85,11 +85,19 @@ def _doing(plan: Plan) -> Iterator[str]:
         yield "updates all source versions"
     for change in plan.changes:
         yield f"{change.kind.value} {change.human_path}"
-    for note in plan.notes:
+    for note in (note for note in plan.notes if note.kind != UNJUDGED):  # it passes with time
         yield f"{note.kind} {'/'.join(note.path)}"
 
 
 def _difference(before: SavedApp, now: SavedApp) -> str:
+    if SyncStatus.UNKNOWN in (before.status, now.status):
+        when = "is" if now.status == SyncStatus.UNKNOWN else "was"
+        return f"{when} unknown: App Platform could not be asked about it"
+    if now.status == SyncStatus.IN_SYNC:  # nothing is to be done: it never was, or what was saved was applied already
+        reached = before.status == SyncStatus.IN_SYNC or before.desired_digest == now.desired_digest
+        return "" if reached else "the spec in Git is another one"
+    if before.status == SyncStatus.IN_SYNC and before.desired_digest == now.desired_digest:
+        return "the app was changed on App Platform"
     if before.desired_digest != now.desired_digest:
         return "the spec in Git is another one"
     if before.live_digest != now.live_digest:

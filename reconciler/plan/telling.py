@@ -9,9 +9,12 @@ from typing import Any
 from reconciler.appspec.models import COMPONENT_KINDS
 from reconciler.desired.model import DesiredApp
 from reconciler.findings import Finding, Severity
+from reconciler.plan.align import Aligned
 from reconciler.plan.canonical import Tree
-from reconciler.plan.model import Change, ChangeKind
+from reconciler.plan.model import Change, ChangeKind, Note
 from reconciler.redaction import Redactor
+
+UNNAMED = "live has it and Git does not name it: the update may take it away"
 
 
 def inconspicuous(changes: tuple[Change, ...], secrets: Collection[str]) -> tuple[Change, ...]:
@@ -54,6 +57,47 @@ def left_out(changes: tuple[Change, ...], surviving: tuple[Change, ...]) -> Iter
         else:
             message = f"{change.human_path} is written differently and means the same to App Platform"
             yield Finding(Severity.NOTICE, "same-to-platform", message, "write it as `reconcile import` shows it")
+
+
+_SET_BY_PEOPLE = (
+    ("vpc",),
+    ("features",),
+    ("ingress", "load_balancer"),
+    ("ingress", "load_balancer_size"),
+    *(("domains", "*", field) for field in ("type", "minimum_tls_version", "certificate")),
+)
+"""What the platform may choose and people set as well."""
+
+
+def unnamed(wanted: Tree, aligned: Aligned, rendered: Tree) -> Iterator[Note]:
+    """What live has and Git does not name, though people may have set it: an update sends the spec without it.
+
+    Not what the platform's own rendering of Git's spec has as well: that is its choice.
+    """
+    for path in _SET_BY_PEOPLE:
+        for place in _places(aligned.live, path):
+            ignored = any(place[: len(carried)] == carried for carried in aligned.carried)
+            kept = _at(aligned.desired, place)
+            if not ignored and kept is not None and _at(wanted, place) is None and _at(rendered, place) != kept:
+                yield Note(place, "unnamed", UNNAMED)
+
+
+def _places(tree: Tree, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The paths in a tree that a pattern means."""
+    if "*" not in path:
+        yield from [path] if _at(tree, path) is not None else []
+        return
+    head, _, field = path
+    items = tree.get(head)
+    for name in items if isinstance(items, Mapping) else ():
+        yield from _places(tree, (head, name, field))
+
+
+def _at(tree: Tree, path: tuple[str, ...]) -> Any:
+    node: Any = tree
+    for part in path:
+        node = node.get(part) if isinstance(node, Mapping) else None
+    return node
 
 
 def valueless(app: DesiredApp, tree: Tree) -> Iterator[Finding]:

@@ -238,6 +238,7 @@ _REFUSED = {
     SyncStatus.BLOCKED: OutcomeKind.BLOCKED,
     SyncStatus.STALLED: OutcomeKind.STALLED,
     SyncStatus.DEGRADED: OutcomeKind.DEGRADED,
+    SyncStatus.UNKNOWN: OutcomeKind.FAILED,
 }
 
 

@@ -61,7 +61,7 @@ class ChangeData:
 
 @dataclass(frozen=True, slots=True)
 class NoteData:
-    """Something left as it is, and why: kept, ignored, rotated."""
+    """Something that is told as no change, and why: kept, rotated, sent, ignored, unnamed, unjudged."""
 
     path: str
     parts: list[str]

@@ -42,6 +42,7 @@ from reconciler.views.summary import (
     telling_reason,
     total_cost,
     total_delta,
+    unjudged,
     worst_last,
 )
 from reconciler.views.values import (
@@ -114,7 +115,7 @@ def _plan_detailed(report: PlanReport, detail: _Detail, header: str, footer: str
     yield from (header, _plan_heading(report), _plan_facts(report))
     yield _abridged(full) if detail is not _DEGREES[0] else ""
     yield from (_app(plan, detail) for plan in report.plans if not is_quiet(plan))
-    yield from (_in_sync(report.plans), _unmanaged(report))
+    yield from (_in_sync(report.plans), _unjudged(report.plans), _unmanaged(report))
     yield _finding_block(report.findings, detail.findings)
     yield footer
 
@@ -200,6 +201,11 @@ def _in_sync(plans: Sequence[Plan]) -> str:
     if not quiet or len(quiet) == len(plans) > _NAMES_TOLD:
         return ""
     return f"In sync: {_names([plan.app for plan in quiet])}"
+
+
+def _unjudged(plans: Sequence[Plan]) -> str:
+    young, told = unjudged(plans)
+    return f"{told}: {_names(young)}" if young else ""
 
 
 def _unmanaged(report: PlanReport) -> str:

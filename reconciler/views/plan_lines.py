@@ -12,7 +12,7 @@ from reconciler.redaction import MASK
 from reconciler.views.finding_lines import finding_lines
 from reconciler.views.lines import Line, Tone, width_of
 from reconciler.views.opaque import opaque
-from reconciler.views.summary import is_quiet, plan_cost, plan_word, telling_reason
+from reconciler.views.summary import is_quiet, plan_cost, plan_word, telling_reason, unjudged
 from reconciler.views.values import cells, change_text, count, inert, name, padded, shortened
 
 INDENT = " " * 6
@@ -26,6 +26,9 @@ _NAME_COLUMN = 32
 _MANY_NOTES = 3
 _NAMING = ("name", "key", "domain", "rule")
 """Fields that stand in the path already when their item is told apart by them."""
+
+_OF_SECRETS = ("kept", "rotated", "sent")
+"""The kinds of notes that speak of a secret."""
 
 ACTION_TONES: dict[Action, Tone] = {
     Action.CREATE: "good",
@@ -64,14 +67,21 @@ def plan_lines(report: PlanReport, *, width: int, verbose: bool) -> Iterator[Lin
         yield from app_lines(plan, layout)
     if collapse:
         yield (("  = ", "quiet"), (f"{count(len(quiet), 'app')} in sync", "quiet"))
-    if report.unmanaged:
-        shown = ", ".join(name(app) for app in report.unmanaged[:MANY_QUIET])
-        more = ", …" if len(report.unmanaged) > MANY_QUIET else ""
+    young, told = unjudged(report.plans)
+    if young:
         yield ()
-        yield ((f"  {count(len(report.unmanaged), 'live app')} not in Git, left alone: {shown}{more}", "quiet"),)
+        yield ((f"  {told}: {_listed(young)}", "quiet"),)
+    if report.unmanaged:
+        yield ()
+        told = f"{count(len(report.unmanaged), 'live app')} not in Git, left alone"
+        yield ((f"  {told}: {_listed(report.unmanaged)}", "quiet"),)
     if report.findings:
         yield ()
         yield from finding_lines(report.findings, indent="  ")
+
+
+def _listed(apps: Sequence[str]) -> str:
+    return ", ".join(map(name, apps[:MANY_QUIET])) + (", …" if len(apps) > MANY_QUIET else "")
 
 
 def app_lines(plan: Plan, layout: Layout) -> Iterator[Line]:
@@ -246,6 +256,6 @@ def _note_lines(notes: Sequence[Note], layout: Layout, column: int) -> Iterator[
 
 def note_text(note: Note) -> str:
     """``(secret) kept: ciphertext cannot be compared``."""
-    what = note.kind if note.kind == "ignored" else f"{MASK} {note.kind}"
+    what = f"{MASK} {note.kind}" if note.kind in _OF_SECRETS else note.kind
     text = note.text.removeprefix(f"{note.kind}: ")
     return shortened(f"{what}: {text}" if text else what, 300)

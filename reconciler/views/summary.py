@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from reconciler.findings import Finding, Severity
-from reconciler.plan.model import Action, Cost, Plan, PlanReport, SyncStatus
+from reconciler.plan.model import UNJUDGED, Action, Cost, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import OutcomeKind, RolloutRecord, RolloutReport
 from reconciler.views.values import count, duration, money, signed_money
 
@@ -18,6 +18,7 @@ _STATUS_WORDS = {
     SyncStatus.DEGRADED: "degraded",
     SyncStatus.ABSENT: "absent",
     SyncStatus.OUT_OF_SYNC: "out of sync",
+    SyncStatus.UNKNOWN: "unknown",
 }
 
 _TALLY_ORDER = (
@@ -34,9 +35,16 @@ _TALLY_ORDER = (
     "rollback to finish",
     "blocked",
     "refused",
+    "unknown",
 )
 
-_TELLING = (SyncStatus.PROGRESSING, SyncStatus.BLOCKED, SyncStatus.STALLED, SyncStatus.DEGRADED)
+_TELLING = (
+    SyncStatus.PROGRESSING,
+    SyncStatus.BLOCKED,
+    SyncStatus.STALLED,
+    SyncStatus.DEGRADED,
+    SyncStatus.UNKNOWN,
+)
 """Statuses that need their reason beside them."""
 
 OUTCOME_WORDS = {
@@ -150,6 +158,14 @@ def telling_reason(plan: Plan) -> str:
 def is_quiet(plan: Plan) -> bool:
     """Whether there is nothing to say of the app but that it is in sync."""
     return plan.action is Action.NONE and plan.status is SyncStatus.IN_SYNC and not plan.findings
+
+
+def unjudged(plans: Iterable[Plan]) -> tuple[list[str], str]:
+    """The apps in sync whose health nobody may have judged yet, and a sentence that ends before their names."""
+    apps = [plan.app for plan in plans if is_quiet(plan) and any(note.kind == UNJUDGED for note in plan.notes)]
+    one = len(apps) == 1
+    looks = f"an apply looks at {'its' if one else 'their'} health"
+    return apps, f"{count(len(apps), 'app')} became active lately and may not be judged yet, {looks}"
 
 
 def plan_counts(plans: Iterable[Plan]) -> str:

@@ -39,3 +39,11 @@ def test_a_variable_may_be_a_name_alone():
 def test_a_probes_pattern_is_checked_when_the_config_is_read():
     with pytest.raises(ValidationError, match="is not a regular expression"):
         Probe(body="(")
+
+
+def test_a_default_of_depends_on_lets_no_app_wait_for_itself():
+    config = Config.model_validate({"defaults": {"depends_on": ["base"]}, "apps": {"base": {"on_failure": "pin"}}})
+    assert config.policy("base").depends_on == []
+    assert config.policy("web").depends_on == ["base"]
+    own = Config.model_validate({"apps": {"base": {"depends_on": ["base"]}}})
+    assert own.policy("base").depends_on == ["base"], "that is a mistake, which is told"

@@ -125,6 +125,28 @@ def test_what_all_wait_for_need_not_wait_for_itself():
     assert names("apps: {base: {depends_on: [base]}}\n", ["base"])[0][0] == "dependency-cycle"
 
 
+@pytest.mark.parametrize(
+    ("moved", "known", "told"),
+    [
+        ("{web: shop}", ["web", "shop"], "moved says that web became shop, and there is a spec of both"),
+        ("{a: b, b: c}", ["a", "c"], "moved says that a became c, and there is a spec of both"),
+        ("{web: web}", ["web"], "moved leads from web back to itself"),
+        ("{a: b, b: a}", ["b"], "moved leads from a back to itself"),
+        ("{a: c, b: c}", ["c"], "a and b cannot both have become c"),
+    ],
+)
+def test_former_names_that_no_app_can_have_had_are_errors(moved, known, told):
+    write(f"moved: {moved}\n")
+    first, *_ = check_names(read_config(None), known)
+    assert (first.code, first.message, first.is_error) == ("moved-names", told, True)
+    assert str(first.location).startswith("reconcile.yaml:1:")
+
+
+def test_an_app_that_was_renamed_twice_has_two_former_names():
+    assert names("moved: {a: b, b: c}\n", ["c"]) == []
+    assert read_config(None).config.former_names("c") == ["b", "a"]
+
+
 def test_names_can_be_checked_without_a_file():
     assert check_names(ConfigFile(Config()), ["web"]) == ()
 

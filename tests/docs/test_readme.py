@@ -68,10 +68,11 @@ def test_the_two_plans_in_the_readme_are_what_the_program_prints(tmp_path, monke
     shutil.copytree(ROOT / "specs", tmp_path / "specs")
     (tmp_path / "reconcile.yaml").write_text("defaults: {health: {soak: 0s}}\n")
     monkeypatch.chdir(tmp_path)
-    warp(monkeypatch)
+    clock = warp(monkeypatch)
     assert main(["--plan", "--sandbox"]) == 0
     assert capsys.readouterr().out.rstrip() == first
     assert main(["--sandbox"]) == 0
+    clock.ahead += 86400
     spec = tmp_path / "specs/shop.yaml"
     spec.write_text(spec.read_text().replace("value: info", "value: debug"))
     capsys.readouterr()

@@ -272,3 +272,16 @@ def test_the_commands_are_listed_in_the_help(run, capsys):
     told = capsys.readouterr().out
     assert " import " in told
     assert " fmt " in told
+
+
+def test_c18_a_saved_plan_may_be_applied_twice_and_no_other_may(applied, run, checkout, capsys):
+    spec = checkout / "specs" / "web.yaml"
+    spec.write_text(spec.read_text().replace("1.27", "1.28"))
+    assert run("--plan", "--save", "plan.json", "--sandbox") == 0
+    assert run("--expect", "plan.json", "--sandbox") == 0
+    assert "1 applied" in capsys.readouterr().out
+    assert run("--expect", "plan.json", "--sandbox") == 0
+    assert "1 in sync" in capsys.readouterr().out
+    spec.write_text(spec.read_text().replace("1.28", "1.29"))
+    assert run("--expect", "plan.json", "--sandbox") == 7
+    assert "web: the spec in Git is another one" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.documents import MAX_BYTES
 from reconciler.errors import PlanMismatch
 from reconciler.plan.model import Action
 from tests.drift.world import World, service, web
@@ -163,3 +164,50 @@ def test_an_old_name_that_is_taken_again_is_an_app_of_its_own(world: World):
     world.apply()
     world.create(web("web"))
     assert world.plan(unmanaged=True).unmanaged == ("web",)
+
+
+MISTAKES = {
+    "a tab": "name: old\nservices:\n\t- x\n",
+    "a line of a template": "{{- if .x }}\nname: old\n{{ end }}\n",
+    "an open bracket": "a: [\nname: old\n",
+    "a name that a variable brings": "a: [\nname: ${WHICH}\n",
+}
+
+
+@pytest.mark.parametrize("committed", [True, False])
+@pytest.mark.parametrize("text", MISTAKES.values(), ids=MISTAKES)
+def test_a_spec_that_moved_into_a_file_that_cannot_be_parsed_may_still_stand_there(
+    pruned: World, text: str, committed: bool
+):
+    pruned.repository.write("elsewhere/web.yaml", text)
+    if committed:
+        pruned.commit(3)
+        (pruned.root / "elsewhere" / "web.yaml").unlink()
+    report = pruned.plan(prune=True, allow=frozenset({"delete=old"}), unmanaged=True)
+    assert [plan.app for plan in report.plans] == ["web"]
+    (finding,) = report.findings
+    assert (finding.code, str(finding.location)) == ("not-pruned", "elsewhere/web.yaml")
+    assert "elsewhere/web.yaml mentions it and cannot be read" in finding.message
+    assert report.unmanaged == ("old",)
+
+
+def test_a_name_written_twice_is_a_mistake_and_still_the_name(pruned: World):
+    pruned.repository.write("elsewhere/web.yaml", "name: old\nname: old\n")
+    assert delete(pruned) == []
+
+
+@pytest.mark.parametrize("raw", [
+    "name: old # \xe9\n".encode("latin-1"), "name: old\n".encode("utf-16"), b"name: old\n#" + b"x" * MAX_BYTES,
+], ids=["latin-1", "utf-16", "too large"])  # fmt: skip
+def test_a_file_that_is_no_text_of_ours_and_holds_the_name_keeps_the_app(pruned: World, raw: bytes):
+    (pruned.root / "elsewhere.yaml").write_bytes(raw)
+    report = pruned.plan(prune=True, allow=frozenset({"delete=old"}))
+    assert [plan.app for plan in report.plans] == ["web"]
+    assert [str(finding.location) for finding in report.findings] == ["elsewhere.yaml"]
+
+
+def test_files_that_cannot_be_read_and_do_not_mention_the_app_keep_nothing(pruned: World):
+    pruned.repository.write("chart/templates/web.yaml", "{{- if .x }}\nname: older-gold\nenv: ${HOME}\n")
+    (pruned.root / "picture.yaml").write_bytes(b"\xff\xd8\xff")
+    (pruned.root / "nowhere.yaml").symlink_to("nothing.yaml")
+    assert delete(pruned) == ["old"]

@@ -257,3 +257,41 @@ def test_what_the_platform_chooses_is_no_drift_under_any_setting(tmp_path):
         assert world.outcome() == "applied"
         assert world.one().status is SyncStatus.IN_SYNC
         world.close()
+
+
+# --- names -----------------------------------------------------------------------------------------------------------
+
+
+def test_an_app_that_was_renamed_twice_is_found_by_its_first_name(applied: World):
+    before = applied.live("web")
+    (applied.specs / "web.yaml").unlink()
+    applied.configure({**SOAK, "moved": {"web": "shop", "shop": "store"}})
+    applied.write(web("store", instance_count=1))
+    plan = applied.one("store", unmanaged=True)
+    assert (plan.action, plan.app_id, plan.moved_from) == (Action.UPDATE, before.id, "web")
+    assert applied.plan(unmanaged=True).unmanaged == ()
+    assert applied.outcome("store") == "applied"
+    assert applied.names() == ["store"]
+
+
+def test_two_specs_never_write_to_one_app(applied: World):
+    applied.configure({**SOAK, "moved": {"web": "shop"}})
+    applied.write(web("shop"))
+    with pytest.raises(InvalidInput) as refused:
+        applied.plan()
+    assert [finding.code for finding in refused.value.findings if finding.is_error] == ["moved-names"]
+
+
+def test_what_every_app_waits_for_by_default_does_not_wait_for_itself(world: World):
+    world.configure(configured(depends_on=["web"]))
+    world.commit(0, web(), web("shop"))
+    assert [record.outcome.kind.value for record in world.apply().records] == ["applied", "applied"]
+
+
+def test_a_circle_of_defaults_is_told_before_anything_is_asked(world: World):
+    world.configure(configured(depends_on=["web", "shop"]))
+    world.commit(0, web(), web("shop"))
+    with pytest.raises(InvalidInput) as refused:
+        world.plan()
+    assert [finding.code for finding in refused.value.findings] == ["dependency-cycle"]
+    assert world.tap.sent == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reconciler.config import Guards
@@ -10,7 +12,7 @@ from reconciler.plan.canonical import canonical
 from reconciler.plan.diff import diff
 from reconciler.plan.guard import check_allowed, guarded
 from reconciler.plan.model import Action, Change, ChangeKind, Plan, SyncStatus
-from tests.plan.platform import app, service
+from tests.plan.platform import against, app, sent, service
 
 
 def plan(name="web", action=Action.UPDATE, changes=()):
@@ -151,3 +153,32 @@ def test_what_is_refused_for_itself_changes_nothing():
 def test_a_permission_that_permits_nothing_is_an_error(entry):
     with pytest.raises(UsageError, match="allows nothing"):
         check_allowed(["region=web", entry])
+
+
+# --- what the platform's rendering cannot hide ------------------------------------------------------------------------
+
+ELSE = service(run_command="serve")
+
+
+def rendered(live, git, rendering):
+    """The plan of an update, whatever the platform says the spec would become."""
+    return plan(changes=replace(against(git, live), rendered=rendering).surviving)
+
+
+@pytest.mark.parametrize(("live", "git", "need", "why"), DANGERS.values(), ids=DANGERS)
+def test_no_guard_depends_on_what_the_platform_renders(live, git, need, why):
+    git = {**git, "services": [ELSE]}
+    told = rendered(live, git, {**live, "services": [ELSE]})
+    assert judged(told).action is Action.REFUSE
+    assert need in judged(told).override
+    assert judged(told, need).action is Action.UPDATE
+
+
+def test_a_database_that_is_not_sent_is_told_even_if_the_rendering_still_shows_it():
+    live, git = app(databases=[PG]), app()
+    assert "databases" not in sent(git, live)
+    assert [change.human_path for change in rendered(live, git, live).changes] == ["databases/db"]
+
+
+def test_another_spelling_of_a_region_alone_is_no_change_while_nothing_is_sent():
+    assert rendered(app(region="ams"), app(region="ams3"), app(region="ams")).changes == ()

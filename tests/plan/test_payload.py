@@ -141,3 +141,46 @@ def test_whatever_is_ignored_is_not_touched(data):
     assert path not in left
     assert left == {change.path for change in compared.changes}
     assert live(answered).spec == answered
+
+
+# --- a count or autoscaling that is ignored ---------------------------------------------------------------------------
+
+AUTO = {"min_instance_count": 1, "max_instance_count": 3}
+COUNTED, SCALED = "/services/*/instance_count", "/services/*/autoscaling"
+SCALING = {
+    "Git autoscales, live counts, the count is ignored": (
+        [COUNTED], {"autoscaling": AUTO}, {"instance_count": 3}, {"autoscaling": AUTO}, ["services/api/autoscaling"]),
+    "Git counts, live autoscales, autoscaling is ignored": (
+        [SCALED], {"instance_count": 2}, {"autoscaling": AUTO}, {"autoscaling": AUTO}, []),
+    "the same, and live tells a count beside it": (
+        [SCALED], {"instance_count": 2}, {"autoscaling": AUTO, "instance_count": 3}, {"autoscaling": AUTO}, []),
+    "Git autoscales, live counts, autoscaling is ignored": (
+        [SCALED], {"autoscaling": AUTO}, {"instance_count": 5}, {"instance_count": 5}, []),
+    "Git counts, live autoscales, both are ignored": (
+        [SCALED, COUNTED], {"instance_count": 2}, {"autoscaling": AUTO}, {"autoscaling": AUTO}, []),
+    "Git autoscales, live counts, both are ignored": (
+        [COUNTED, SCALED], {"autoscaling": AUTO}, {"instance_count": 5}, {"instance_count": 5}, []),
+    "both autoscale, the least is ignored": (
+        [SCALED + "/min_instance_count"], {"autoscaling": AUTO}, {"autoscaling": {**AUTO, "min_instance_count": 2}},
+        {"autoscaling": {**AUTO, "min_instance_count": 2}}, []),
+    "both count, the count is ignored": (
+        [COUNTED], {"instance_count": 2}, {"instance_count": 5}, {"instance_count": 5}, []),
+    "both count, autoscaling is ignored": (
+        [SCALED], {"instance_count": 2}, {"instance_count": 5}, {"instance_count": 2}, ["services/api/instance_count"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("ignore", "git", "answered", "scaling", "changes"), SCALING.values(), ids=SCALING)
+def test_what_is_ignored_leaves_one_way_of_scaling(ignore, git, answered, scaling, changes):
+    policy = Policy(ignore=ignore)
+    spec, there = app(services=[service(**git)]), app(services=[service(**answered)])
+    assert sent(spec, there, policy)["services"] == [service(**scaling)]
+    assert list(told(against(spec, there, policy))) == changes
+
+
+def test_a_component_that_is_ignored_in_part_and_as_a_whole_is_lives():
+    policy = Policy(ignore=[COUNTED, "/services/more"])
+    spec = app(services=[service(instance_count=2), service("more", instance_count=2)])
+    assert sent(spec, app(services=[service(instance_count=5)]), policy) == app(services=[service(instance_count=5)])
+    both = app(services=[service(instance_count=5), service("more", instance_count=5)])
+    assert sent(spec, both, policy) == both

@@ -296,3 +296,14 @@ def test_the_decision_does_not_depend_on_the_reading_of_time():
     assert make_plan(desired(WANTED), comparison, evidence) == make_plan(
         desired(WANTED), comparison, replace(evidence, now=NOW.replace(year=2027))
     )
+
+
+def test_the_cost_is_that_of_what_is_sent_and_not_of_a_count_that_is_ignored():
+    policy = Policy(ignore=["/services/*/instance_count"])
+    git, now = (
+        app(services=[service(instance_count=count, envs=[env("A", value)])]) for count, value in ((1, "2"), (5, "1"))
+    )
+    for proposal, amount in ((Proposal(app_cost=25.0), 25.0), (None, 25)):
+        found = plan(live_app(now, active=active(now)), [], git, policy=policy, proposal=proposal)
+        assert found.action is Action.UPDATE
+        assert (found.cost.before, found.cost.after, found.cost.delta) == (amount, amount, 0)

@@ -13,7 +13,8 @@ from reconciler.plan.saved import dump, load, mismatches
 
 CHANGE = Change(("services", "api", "http_port"), ChangeKind.CHANGED, 1, 2)
 WEB = Plan("web", SyncStatus.OUT_OF_SYNC, Action.UPDATE, changes=(CHANGE,), desired_digest="d1", live_digest="l1")
-SITE = Plan("site", SyncStatus.IN_SYNC, Action.NONE)
+SITE = Plan("site", SyncStatus.IN_SYNC, Action.NONE, desired_digest="s1")
+DONE = Plan("web", SyncStatus.IN_SYNC, Action.NONE, desired_digest="d1")
 
 
 def saved(*plans):
@@ -24,6 +25,16 @@ def test_a_plan_that_still_holds_has_no_mismatch():
     assert mismatches(saved(WEB, SITE), [SITE, WEB]) == []
 
 
+def test_a_plan_that_was_applied_already_holds_and_does_nothing():
+    assert mismatches(saved(WEB, SITE), [DONE, SITE]) == []
+    assert mismatches(saved(replace(WEB, status=SyncStatus.ABSENT, action=Action.CREATE), SITE), [DONE, SITE]) == []
+
+
+def test_an_app_that_needs_nothing_in_either_plan_is_no_mismatch():
+    assert mismatches(saved(WEB, SITE), [WEB, replace(SITE, desired_digest="s2")]) == []
+    assert mismatches(saved(WEB, replace(SITE, desired_digest="")), [WEB, SITE]) == []
+
+
 NOTE = Note(("envs", "KEY", "value"), "rotated", "the new value is sent")
 POLICY = "the policy is another one, so that other changes would be made"
 MISMATCHES = {
@@ -31,6 +42,16 @@ MISMATCHES = {
     "an app less": ([WEB], ["site: is in the saved plan alone"]),
     "Git changed": ([replace(WEB, desired_digest="d2"), SITE], ["web: the spec in Git is another one"]),
     "the app changed": ([replace(WEB, live_digest="l2"), SITE], ["web: the app was changed on App Platform"]),
+    "an app in sync was changed live": (
+        [WEB, replace(SITE, status=SyncStatus.OUT_OF_SYNC, action=Action.UPDATE, live_digest="l2")],
+        ["site: the app was changed on App Platform"]),
+    "an app in sync has another spec": (
+        [WEB, replace(SITE, status=SyncStatus.OUT_OF_SYNC, action=Action.UPDATE, desired_digest="s2")],
+        ["site: the spec in Git is another one"]),
+    "another spec was applied": ([replace(DONE, desired_digest="d2"), SITE], ["web: the spec in Git is another one"]),
+    "it failed": (
+        [replace(WEB, status=SyncStatus.STALLED, action=Action.REFUSE), SITE],
+        ["web: was update (out_of_sync), is refuse (stalled)"]),
     "another action": (
         [replace(WEB, action=Action.REFUSE), SITE], ["web: was update (out_of_sync), is refuse (out_of_sync)"]),
     "another status": (
