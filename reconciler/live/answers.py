@@ -26,9 +26,8 @@ from reconciler.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from reconciler.appspec.shape import Shape
     from reconciler.live.calls import Call
 
 PER_PAGE = 200
@@ -206,24 +205,6 @@ def without_past_progress(app: dict[str, Any]) -> dict[str, Any]:
 
 def secrets_in(spec: Mapping[str, Any]) -> frozenset[str]:
     """The plaintext of every secret in an app spec, so that an error quoting the request does not show it."""
-    from reconciler.appspec.shape import SPEC  # only errors need it
+    from reconciler.appspec.secrets import secrets  # only errors need it
 
-    return frozenset(_secrets(spec, SPEC))
-
-
-def _secrets(value: Any, shape: Shape) -> Iterator[str]:
-    from reconciler.appspec.shape import Listing, Record
-
-    match shape:
-        case Listing() if isinstance(value, list):
-            for item in value:
-                yield from _secrets(item, shape.item)
-        case Record() if isinstance(value, dict):
-            for name, field in shape.fields.items():
-                held = value.get(name)
-                if field.secret or (field.secret_when_typed and value.get("type") == "SECRET"):
-                    yield from [str(held)] if isinstance(held, str | int | float) else []
-                else:
-                    yield from _secrets(held, field.shape)
-        case _:
-            return
+    return frozenset(str(value) for _, value in secrets(spec))

@@ -145,10 +145,20 @@ SPEC = {
         "not a mapping",
     ],
 }
+UNKNOWN = {
+    "name": "web",
+    "agents": [
+        {
+            "image": {"registry_credentials": "ada:hunter2-registry"},
+            "envs": [{"key": "K", "type": "SECRET", "value": "hunter2-agent"}],
+        }
+    ],
+}
+"""A kind of component that no model knows."""
 
 
 def test_the_secrets_of_a_spec_are_found() -> None:
-    assert secrets_in(SPEC) == {"hunter2-top", SECRET, "user:hunter2-registry", "hunter2-logtail"}
+    assert secrets_in(SPEC) == {"hunter2-top", SECRET, "user:hunter2-registry", "hunter2-logtail", "x"}
 
 
 @pytest.mark.parametrize(
@@ -188,6 +198,13 @@ def test_c05_no_error_holds_a_secret_wherever_one_looks(
         assert secret not in shown
     assert problem.__cause__ is None
     assert problem.__context__ is None
+
+
+def test_an_answer_that_quotes_the_request_shows_no_secret_of_a_part_that_no_model_knows(clock: VirtualClock) -> None:
+    quoting = Platform(clock, lambda request: httpx.Response(400, json={"message": f"bad {request.content.decode()}"}))
+    with pytest.raises(ApiError, match="agents") as caught:
+        quoting.run(lambda client: client.create_app(UNKNOWN))
+    assert "hunter2" not in caught.value.message
 
 
 def test_c05_the_client_does_not_show_its_token() -> None:
