@@ -188,8 +188,24 @@ def total_of(page: Mapping[str, Any]) -> int:
     return total if isinstance(total, int) and total > 0 else 0
 
 
+def apps_of(page: Mapping[str, Any], call: Call) -> Sequence[dict[str, Any]]:
+    """The apps of a page; an empty account has no list at all.
+
+    Raises:
+        LiveError: it is no page of apps. To read it as an empty account would mean to create every app once more.
+    """
+    items = page.get("apps")
+    if items is None and isinstance(page.get("meta"), dict):
+        return []
+    if not isinstance(items, list):
+        raise unusable(call, "the answer has no list of apps")
+    if not all(isinstance(item, dict) and item.get("id") for item in items):
+        raise unusable(call, "the answer has an app without an id")
+    return items
+
+
 def items_of(page: Mapping[str, Any], key: str) -> Sequence[dict[str, Any]]:
-    """The items of a page; an empty account has no list at all."""
+    """The items of a page; of nothing there is no list at all."""
     items = page.get(key)
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
