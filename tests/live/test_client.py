@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -338,6 +339,25 @@ def test_c15_unknown_phases_and_states_read_as_unknown(clock: VirtualClock) -> N
     assert deployment.phase is Phase.UNKNOWN
     assert not deployment.phase.terminal
     assert [component.state for component in health.components] == [ComponentState.UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ("2026-03-01T12:00:00Z", datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        ("2026-03-01T12:00:00", datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        ("0001-01-01T00:00:00Z", None),
+        ("soon", None),
+        (None, None),
+    ],
+)
+def test_a_time_without_a_zone_is_utc_and_the_year_1_is_none(written: Any, moment: datetime | None) -> None:
+    assert LiveApp.model_validate({"updated_at": written}).updated_at == moment
+
+
+@pytest.mark.parametrize("odd", ["nan", "inf", float("nan"), [1], "much"])
+def test_a_cost_that_is_no_finite_number_is_not_known(odd: Any) -> None:
+    assert Proposal.model_validate({"app_cost": odd}).app_cost is None
 
 
 # Edges

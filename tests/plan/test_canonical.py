@@ -207,3 +207,9 @@ def test_a_key_is_that_of_the_canonical_item():
 def test_two_secrets_of_one_name_keep_their_places():
     tree = canonical(app(envs=[secret("A", "x"), secret("A", "y")]))
     assert set(tree["envs"]) == {"A", "A#2"}
+
+
+def test_a_number_that_no_float_can_hold_tells_an_alert_apart():
+    alerts = [{"rule": "CPU_UTILIZATION", "operator": "GREATER_THAN", "value": value} for value in (80, 10**400)]
+    tree = canonical(app(services=[service(alerts=alerts)]))
+    assert len(tree["services"]["api"]["alerts"]) == 2
