@@ -122,3 +122,8 @@ def test_the_secrets_of_a_part_that_no_model_knows_are_known_by_the_app():
     write("specs", {"web.yaml": SPEC.format(name="web") + agents})
     (app,) = loaded(["specs"]).apps
     assert app.secrets == {"ada:hunter2", "hunter3"}
+
+
+def test_a_folder_with_nothing_but_empty_files_holds_no_spec():
+    write("specs", {"a.yaml": "", "b.yaml": "# later\n"})
+    assert [finding.code for finding in loaded(["specs"]).findings] == ["empty-document", "empty-document", "no-specs"]
