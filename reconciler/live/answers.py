@@ -24,6 +24,7 @@ from reconciler.errors import (
     TransportFailed,
     Unauthorized,
 )
+from reconciler.live.calls import APPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 PER_PAGE = 200
 """Items a page holds at most."""
+
+_STATUS_PAGE = "https://status.digitalocean.com"
 
 UNREADABLE = "the answer makes no sense"
 
@@ -69,7 +72,7 @@ def error_for(
     known = ", ".join(
         part for part in (said.error_id and f"id {said.error_id}", request_id and f"request {request_id}") if part
     )
-    message = f"{call}: {status} {said.message}" + (f" ({known})" if known else "")
+    message = f"{call}: {status} {said.message.removeprefix(f'{status} ')}" + (f" ({known})" if known else "")
     kind = ServerFailed if status >= 500 else _KINDS.get(status, ApiError)
     return kind(
         redact(message),
@@ -94,6 +97,14 @@ def unusable(call: Call, what: str) -> LiveError:
     )
 
 
+def elsewhere(problem: LiveError, host: str) -> str:
+    """The hint of an error where the address is not the vendor's, so that App Platform may not be there at all."""
+    lost = isinstance(problem, TransportFailed | ServerFailed) and _STATUS_PAGE in problem.hint
+    if lost or (isinstance(problem, NotFound) and problem.path == APPS):
+        return f"look whether App Platform is at {host}, as --api-url or DIGITALOCEAN_API_URL says, and run it again"
+    return problem.hint
+
+
 def mapping(answer: Any, call: Call) -> dict[str, Any]:
     """The answer of a call, as every answer with a body is one object.
 
@@ -111,7 +122,7 @@ def unreachable(call: Call, what: str, *, hint: str = "") -> TransportFailed:
         f"{call}: {what}",
         method=call.method,
         path=call.path,
-        hint=hint or "check the connection and https://status.digitalocean.com, then run it again",
+        hint=hint or f"check the connection and {_STATUS_PAGE}, then run it again",
     )
 
 
@@ -127,7 +138,7 @@ def _hint(call: Call, status: int, message: str) -> str:
     if status >= 500 and not call.changes_nothing:
         return "it may have taken effect all the same: look at the app before sending it again"
     if status >= 500:
-        return "App Platform is in trouble; see https://status.digitalocean.com and run it again later"
+        return f"App Platform is in trouble; see {_STATUS_PAGE} and run it again later"
     return ""
 
 

@@ -101,6 +101,7 @@ class Client:
         base = address(base_url)
         token = checked_token(token)
         self._redact = Redactor([token])
+        self._host = base.netloc.decode()
         self._outside = Outside(transport)
         self._throttle = Throttle(
             transport or direct(base, concurrency),
@@ -338,11 +339,13 @@ class Client:
         try:
             response = await self._http.send(request)
         except httpx.RequestError as failure:
-            problem = _lost(call, failure)
+            problem = _lost(call, failure, self._host)
         else:
             if response.is_success and DECODED in response.extensions:
                 return response.extensions[DECODED]
             problem = self._problem(call, response, body)
+        if self._host != httpx.URL(API).netloc.decode():
+            problem.hint = answers.elsewhere(problem, self._host)
         raise problem  # out here it does not chain the failure, whose request holds the token
 
     def _problem(self, call: Call, response: httpx.Response, body: Mapping[str, Any] | None) -> LiveError:
@@ -359,18 +362,18 @@ class Client:
         )
 
 
-def _lost(call: Call, failure: httpx.RequestError) -> LiveError:
+def _lost(call: Call, failure: httpx.RequestError, host: str) -> LiveError:
     """The error of a failure of the connection; its text is left out where it could quote what was sent."""
     said = answers.tidy(str(failure)) or type(failure).__name__
     if isinstance(failure, httpx.LocalProtocolError):
         said = "the request cannot be sent as it is"
     if "CERTIFICATE_VERIFY_FAILED" in said:
         return answers.unreachable(
-            call, f"no trusted connection: {said}", hint="SSL_CERT_FILE names the certificates to trust"
+            call, f"no trusted connection to {host}: {said}", hint="SSL_CERT_FILE names the certificates to trust"
         )
     if isinstance(failure, httpx.TransportError | httpx.DecodingError) and was_unsent(failure):
-        return answers.unreachable(call, f"no connection: {said}")
-    return answers.unusable(call, f"no answer: {said}")
+        return answers.unreachable(call, f"no connection to {host}: {said}")
+    return answers.unusable(call, f"no answer from {host}: {said}")
 
 
 def _target(deployment_id: str, skip_pin: bool) -> dict[str, Any]:

@@ -67,6 +67,7 @@ def whole(pages: Sequence[Page], apps: Mapping[str, App], seen: Mapping[str, App
 def incomplete(call: Call, pages: Sequence[Page], seen: int) -> LiveError:
     """The error of a listing that never was whole."""
     told = max(map(answers.total_of, pages))
-    what = f"the list of apps never was complete: {told} are told of, {seen} could be seen"
+    counted = f"{told} are told of, {seen} could be seen" if seen < told else "their number changes with each page"
+    what = f"the list of apps never was complete: {counted}"
     hint = "the account changes while it is read; run it again in a quieter moment"
     return answers.unreachable(call, what, hint=hint)
