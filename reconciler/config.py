@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -22,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+_LONGEST = 366 * 86400
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 
@@ -32,21 +34,48 @@ def parse_duration(value: object) -> float:
     Raises:
         ValueError: the text is no duration.
     """
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LONGEST:
         return float(value)
+    if value is None:
+        raise ValueError("a duration is missing; write 90s, 5m or 1h30m")
     parts = _DURATION.findall(value) if isinstance(value, str) else []
     if not parts or "".join(number + unit for number, unit in parts) != value:
         raise ValueError(f"{value!r} is not a duration; write 90s, 5m or 1h30m")
     return float(sum(float(number) * _UNITS[unit] for number, unit in parts))
 
 
-Duration = Annotated[
-    float,
-    BeforeValidator(parse_duration),
-    Field(ge=0),
-    PlainSerializer(lambda seconds: f"{seconds:g}s", return_type=str),
-    WithJsonSchema({"type": ["string", "number"], "description": "a duration such as 90s, 5m or 1h30m"}),
+def _bearable(seconds: float) -> float:
+    if not 0 <= seconds <= _LONGEST:
+        raise ValueError("a duration must be between 0s and 366d")
+    return seconds
+
+
+def _some(seconds: float) -> float:
+    if not seconds:
+        raise ValueError("nothing is done in no time; write 90s, 5m or 1h30m")
+    return seconds
+
+
+_AS_TEXT = PlainSerializer(lambda seconds: f"{seconds:g}s", return_type=str)
+_AS_SCHEMA = WithJsonSchema({"type": ["string", "number"], "description": "a duration such as 90s, 5m or 1h30m"})
+
+Duration = Annotated[float, BeforeValidator(parse_duration), AfterValidator(_bearable), _AS_TEXT, _AS_SCHEMA]
+"""Seconds, from 0 to 366 days."""
+
+Timeout = Annotated[
+    float, BeforeValidator(parse_duration), AfterValidator(_bearable), AfterValidator(_some), _AS_TEXT, _AS_SCHEMA
 ]
+"""The same, and more than none."""
+
+
+def _pointer(value: str) -> str:
+    """An ignored path that does not begin at the spec would match nothing, without a word."""
+    if not value.startswith("/"):
+        raise ValueError(f"{value!r} is no JSON pointer; write /{value}")
+    return value
+
+
+Pointer = Annotated[str, AfterValidator(_pointer)]
 
 
 class _Section(BaseModel):
@@ -56,9 +85,9 @@ class _Section(BaseModel):
 class Timeouts(_Section):
     """How long each part of a rollout may take."""
 
-    build: Duration = 3600.0
-    deploy: Duration = 1200.0
-    health: Duration = 300.0
+    build: Timeout = 3600.0
+    deploy: Timeout = 1200.0
+    health: Timeout = 300.0
 
 
 class Probe(_Section):
@@ -71,8 +100,23 @@ class Probe(_Section):
     headers: dict[str, str] = {}
     count: int = Field(default=1, ge=1, description="successes in a row that are needed")
     interval: Duration = 2.0
-    timeout: Duration = 10.0
+    timeout: Timeout = 10.0
     verify_tls: bool = True
+
+    @field_validator("status")
+    @classmethod
+    def _is_a_status(cls, value: int | list[int]) -> int | list[int]:
+        for status in value if isinstance(value, list) else [value]:
+            if not 100 <= status <= 599:
+                raise ValueError(f"{status} is no status of an HTTP answer; write one from 100 to 599, such as 200")
+        return value
+
+    @field_validator("path")
+    @classmethod
+    def _is_a_path(cls, value: str) -> str:
+        if not value.startswith("/"):
+            raise ValueError(f"{value!r} is no path of the app's address; write /{value}")
+        return value
 
     @field_validator("body")
     @classmethod
@@ -109,7 +153,9 @@ class Policy(_Section):
     on_failure: Literal["rollback", "pin", "leave"] = Field(
         default="rollback", description="rollback (and commit), pin (leave pinned for a person), leave"
     )
-    ignore: list[str] = Field(default=[], description="JSON pointers by identity, such as /services/web/instance_count")
+    ignore: list[Pointer] = Field(
+        default=[], description="JSON pointers by identity, such as /services/web/instance_count"
+    )
     secrets: Literal["keep", "fingerprint"] = Field(
         default="keep", description="fingerprint: notice a changed secret by a keyed fingerprint"
     )
@@ -157,6 +203,9 @@ class Freeze(_Section):
         """A window that can never open, or never close, would be found out at the worst time."""
         if bool(self.cron) == bool(self.start or self.end):
             raise ValueError("a freeze window has either cron and duration, or start and end")
+        if bool(self.start) != bool(self.end):
+            has, lacks = ("start", "end") if self.start else ("end", "start")
+            raise ValueError(f"a freeze window with {has} needs {lacks}, too; add `{lacks}: 2026-12-24T18:00`")
         try:
             zone = ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
@@ -171,7 +220,7 @@ class Freeze(_Section):
         from cronsim import CronSim, CronSimError
 
         if not self.duration:
-            raise ValueError("a window with cron needs a duration")
+            raise ValueError("a window with cron needs a duration; add `duration: 8h`")
         try:
             CronSim(self.cron, datetime(2026, 1, 1, tzinfo=UTC))
         except CronSimError as error:
@@ -191,6 +240,10 @@ class Freeze(_Section):
         return self._moment(self.start, zone), self._moment(self.end, zone)
 
 
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_AN_ID = "4b7c2f0e-93a5-4f7e-8a55-1d1f0e6c2b11"
+
+
 class Config(_Section):
     """The whole file; every field may be left out."""
 
@@ -202,6 +255,21 @@ class Config(_Section):
     guards: Guards = Guards()
     freeze: list[Freeze] = []
     policies: str = Field(default="policies", description="folder of JSON Schemas that specs must satisfy")
+
+    @field_validator("project")
+    @classmethod
+    def _is_an_id(cls, value: str) -> str:
+        if value and not _UUID.fullmatch(value):
+            raise ValueError(f"{value!r} is not the id of a project; `doctl projects list` shows ids, such as {_AN_ID}")
+        return value
+
+    @field_validator("variables")
+    @classmethod
+    def _declared_once(cls, value: list[Variable]) -> list[Variable]:
+        names = [variable.name for variable in value]
+        if twice := next((name for name in names if names.count(name) > 1), ""):
+            raise ValueError(f"{twice} is declared twice; keep one of the two")
+        return value
 
     @cached_property
     def _policies(self) -> dict[str, Policy]:

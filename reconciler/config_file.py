@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -11,6 +12,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from reconciler.appspec.shape import SPEC
 from reconciler.config import Config, Policy
 from reconciler.documents import Document, parse, read_text
 from reconciler.errors import InvalidInput
@@ -26,6 +28,8 @@ class ConfigFile:
 
     config: Config
     document: Document | None = None
+    warnings: tuple[Finding, ...] = ()
+    """What is probably not meant; errors are raised."""
 
     def locate(self, pointer: str) -> Location | None:
         """Where a JSON pointer stands in the file."""
@@ -65,9 +69,10 @@ def read_config(path: Path | None, specs: Sequence[Path | str] = ()) -> ConfigFi
         if not has_errors(findings):
             config = Config.model_validate(document.data)
             findings += _unmergeable(config, document)
+            findings += _without_effect(config, document)
     if has_errors(findings):
         raise InvalidInput(findings, f"the configuration {file} cannot be used")
-    return ConfigFile(config, document)
+    return ConfigFile(config, document, tuple(findings))
 
 
 def find_config(specs: Sequence[Path | str]) -> Path | None:
@@ -164,6 +169,35 @@ def _stranger(file: ConfigFile, name: str, pointer: str, known: Collection[str])
     return Finding(Severity.WARNING, "unknown-app", message, did_you_mean(name, known), file.locate(pointer))
 
 
+def in_words(name: str, value: Any, problem: Mapping[str, Any]) -> tuple[str, str]:
+    """What pydantic says of the value that is called so, as people say it, and how to mend it."""
+    context = problem.get("ctx", {})
+    match problem["type"]:
+        case "value_error":
+            message, _, hint = str(problem["msg"]).removeprefix("Value error, ").partition("; ")
+            return f"{name}: {message}", hint
+        case "string_pattern_mismatch":
+            return f"{name}: {value!r} is no name", "a name has letters, digits and underscores, such as IMAGE_TAG"
+        case "literal_error":
+            choices = str(context.get("expected", ""))
+            return f"{name} must be {choices}", did_you_mean(str(value), re.findall(r"'([^']+)'", choices))
+        case "greater_than_equal" | "less_than_equal":
+            bound = f"at least {context['ge']}" if "ge" in context else f"at most {context.get('le')}"
+            return f"{name} must be {bound}", ""
+        case kind:
+            expected, hint = next((told for begin, told in _EXPECTED.items() if kind.startswith(begin)), ("", ""))
+            return f"{name} must be {expected}" if expected else f"{name}: {problem['msg']}", hint
+
+
+_EXPECTED = {
+    "list_": ("a list", "begin each item with `- `"),
+    "int_": ("a whole number", "write digits, without quotes, such as 30"),
+    "bool_": ("true or false", "write it without quotes"),
+    "dict_": ("a mapping", "write its fields below it, indented, each as `name: value`"),
+    "model_": ("a mapping", "write its fields below it, indented, each as `name: value`"),
+}
+
+
 def did_you_mean(name: str, known: Collection[str]) -> str:
     """A hint with the name that was probably meant; the empty text if none is near."""
     near = difflib.get_close_matches(name, list(known), 1, 0.6)
@@ -217,24 +251,40 @@ def _told(
     place: tuple[str | int, ...],
     problem: Mapping[str, Any],
 ) -> Finding:
-    pointer = "".join("/" + str(token).replace("~", "~0").replace("/", "~1") for token in place)
-    name = str(place[-1]) if place else "the configuration"
+    pointer = "".join(f"/{_escaped(token)}" for token in place)
+    name = _called(place)
     match problem["type"]:
         case "extra_forbidden":
+            name = str(place[-1])
             fields = _fields(model, place[len(prefix) : -1])
             hint = did_you_mean(name, fields) or f"known here: {', '.join(fields)}"
             location = document.locate(pointer, key=True)
             return Finding(Severity.ERROR, "unknown-key", f"unknown key {name!r}", hint, location)
         case "missing":
-            message = f"{name!r} is missing"
-            return Finding(Severity.ERROR, "missing-key", message, f"add `{name}: …`", document.locate(pointer))
+            message, hint = f"{str(place[-1])!r} is missing", f"add `{place[-1]}: …`"
+            return Finding(Severity.ERROR, "missing-key", message, hint, document.locate(pointer))
         case "string_type":
             message, hint = f"{name} must be text", "put it in quotes"
         case _:
-            words = str(problem["msg"]).removeprefix("Value error, ")
-            words = words.replace("Input should be", "must be").replace("a valid dictionary", "a mapping")
-            message, hint = f"{name}: {words}", ""
+            message, hint = in_words(name, _at(document.data, place), problem)
     return Finding(Severity.ERROR, "config-value", message, hint, document.locate(pointer))
+
+
+def _called(place: tuple[str | int, ...]) -> str:
+    """How people call a place: by its field, and an item of a list by its number, counted from 1."""
+    if not place:
+        return "the configuration"
+    if isinstance(place[-1], int):
+        return f"{_called(place[:-1])}, number {place[-1] + 1}"
+    return str(place[-1])
+
+
+def _at(data: Any, place: tuple[str | int, ...]) -> Any:
+    """What stands at a place; None where nothing does."""
+    for token in place:
+        found = isinstance(data, dict) and token in data
+        data = data[token] if found or (isinstance(data, list) and isinstance(token, int)) else None
+    return data
 
 
 def _fields(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
@@ -251,6 +301,27 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for argument in get_args(annotation):
         yield from _models(argument)
+
+
+def _without_effect(config: Config, document: Document) -> Iterator[Finding]:
+    """What is written and can do nothing: policies from a folder that is missing, ignored paths that lead nowhere."""
+    if "policies" in config.model_fields_set and not Path(config.policies).is_dir():
+        message = f"there is no folder {config.policies}, so no policy would hold"
+        hint = "check the path, which counts from where the command is run; or remove it"
+        yield Finding(Severity.ERROR, "no-such-path", message, hint, document.locate("/policies"))
+    ignored = {"/defaults/ignore": config.defaults.ignore}
+    ignored |= {f"/apps/{_escaped(name)}/ignore": own.get("ignore") or [] for name, own in config.apps.items()}
+    for at, pointers in ignored.items():
+        for number, pointer in enumerate(pointers):
+            field = pointer.split("/")[1]
+            if field != "*" and field not in SPEC.fields:
+                message = f"{pointer} ignores nothing that is known: a spec has no field {field!r}"
+                hint = did_you_mean(field, SPEC.fields) or "it begins at the spec, such as /services/web/instance_count"
+                yield Finding(Severity.WARNING, "unknown-path", message, hint, document.locate(f"{at}/{number}"))
+
+
+def _escaped(token: str | int) -> str:
+    return str(token).replace("~", "~0").replace("/", "~1")
 
 
 def _unmergeable(config: Config, document: Document) -> Iterator[Finding]:

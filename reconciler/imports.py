@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.config import Config
 from reconciler.config_file import read_config
 from reconciler.desired.export import export_spec, rewrite
-from reconciler.desired.load import load
+from reconciler.desired.load import CONFIG_NAMES, load
 from reconciler.desired.merge import merge_spec
 from reconciler.desired.model import DesiredApp
 from reconciler.errors import InvalidInput
@@ -68,7 +68,8 @@ class Importer:
         spec = without_variable({**live.spec, "name": name})
         if name in self.files:
             return self._merge(self.files[name], name, spec)
-        file = self.folder / f"{name}.yaml"
+        called = f"{name}.yaml"
+        file = self.folder / (f"{name}-app.yaml" if called in CONFIG_NAMES else called)
         if file.exists():
             message = f"{file} is there already and holds no app {name}"
             hint = "move it, or import into another folder: --into"

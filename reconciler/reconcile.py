@@ -85,6 +85,7 @@ def check(wishes: Wishes) -> Desired:
     findings = (*loaded.findings, *findings, *check_names(file, known))
     apps = tuple(app for app in loaded.apps if _asked_for(app.name, wishes))
     findings = (*findings, *validate_all(apps, strict=wishes.strict, policies=policies))
+    findings = (*file.warnings, *findings)
     keys = frozenset(filter(None, [wishes.environ.get(KEY_VARIABLE)]))
     return Desired(apps, config, tuple(ranked(list(findings))), known, keys)
 

@@ -91,6 +91,10 @@ class Record:
 Shape = Scalar | Listing | Record
 
 
+_EXACT = 10**15
+"""Numbers from here on are written as they stand: the largest ones no float can hold."""
+
+
 def identity_of(listing: Listing, item: Mapping[str, Any]) -> str:
     """What tells an item apart in its list: ``web``, ``PORT``, ``CPU_UTILIZATION/GREATER_THAN/80``.
 
@@ -103,7 +107,8 @@ def identity_of(listing: Listing, item: Mapping[str, Any]) -> str:
         if value is None:
             default = listing.item.fields[name].default
             value = "" if default is MISSING else default
-        parts.append(f"{value:g}" if isinstance(value, float | int) and not isinstance(value, bool) else str(value))
+        number = isinstance(value, float | int) and not isinstance(value, bool) and abs(value) < _EXACT
+        parts.append(f"{value:g}" if number else str(value))
     return "/".join(parts)
 
 

@@ -7,7 +7,7 @@ A value is shown only where the field cannot hold a secret.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
 
 from reconciler.appspec.shape import SPEC, Field, Listing, Record, Scalar, Shape
@@ -80,15 +80,23 @@ _TYPE_HINTS = {
 
 def _unknown(scene: Scene, fault: Fault, at: str) -> Finding:
     record, name = _record(fault.path), str(fault.wanted)
-    free = [known for known in record.fields if known not in fault.value]
     hint = (
-        did_you_mean(_MEANT.get(name, name), free, cutoff=0.8)
+        _meant(_MEANT.get(name, name), record, fault.value, cutoff=0.8)
         or _elsewhere(name)
-        or did_you_mean(name, free, "it is sent as it stands")
+        or _meant(name, record, fault.value)
+        or "it is sent as it stands"
     )
     severity = Severity.ERROR if scene.strict else Severity.WARNING
     location = scene.at(f"{at}/{escaped(name)}", key=True)
     return Finding(severity, "unknown-field", f"unknown field {name!r} in {_article(record)}", hint, location)
+
+
+def _meant(name: str, record: Record, present: Collection[str], *, cutoff: float = 0.6) -> str:
+    """The field that was probably meant, also if it is there already: a farther one would not be what was meant."""
+    near = nearest(name, record.fields, cutoff=cutoff)
+    if near in present:
+        return f"did you mean {near}, which stands here already?"
+    return f"did you mean {near}?" if near else ""
 
 
 # what people write for a field that is spelled quite differently

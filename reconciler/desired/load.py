@@ -65,7 +65,7 @@ def load(
         for document in documents:
             apps += _apps_of(document, values, findings, strict=strict)
     findings += _namesakes(apps)
-    if not files and not any(finding.is_error for finding in findings):
+    if not apps and not any(finding.is_error for finding in findings):
         findings.append(_none_found(paths))
     return Loaded(tuple(apps), tuple(findings))
 

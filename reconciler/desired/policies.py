@@ -109,16 +109,15 @@ def _policy(document: Document, others: Iterable[Document]) -> tuple[Policy | No
     schema: dict[str, Any] = document.data
     stem = Path(document.file).stem
     code = f"policy:{stem}"
-    findings = list(_wrong_marks(document, code))
+    if findings := list(_wrong_marks(document, code)):
+        return None, findings
     kind = validator_for(schema, default=Draft202012Validator)
     try:
         kind.check_schema(schema)
     except SchemaError as error:
         pointer = _pointer(error.absolute_path)
         message = f"not a valid JSON Schema: {error.message}"
-        findings.append(Finding(Severity.ERROR, code, message, "", document.locate(pointer)))
-    if findings:
-        return None, findings
+        return None, [Finding(Severity.ERROR, code, message, "", document.locate(pointer))]
     patterns = schema.get("x-apps", "*")
     policy = Policy(
         code=code,
@@ -146,7 +145,7 @@ def _wrong_marks(document: Document, code: str) -> Iterable[Finding]:
         yield wrong("x-apps", "must be an app name pattern such as prod-*, or a list of them")
     if schema.get("x-severity", "error") not in tuple(Severity):
         yield wrong("x-severity", f"must be one of {', '.join(Severity)}")
-    for name in ("x-message", "x-hint", "title", "description"):
+    for name in ("$schema", "x-message", "x-hint", "title", "description"):
         if not isinstance(schema.get(name, ""), str):
             yield wrong(name, "must be text")
 
@@ -159,6 +158,7 @@ def _registry(documents: Iterable[Document]) -> Any:
     return Registry().with_resources(
         (Path(document.file).name, Resource.from_contents(document.data, default_specification=DRAFT202012))
         for document in documents
+        if isinstance(document.data.get("$schema", ""), str)
     )
 
 

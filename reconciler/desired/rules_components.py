@@ -141,6 +141,19 @@ def placeholders(scene: Scene) -> Iterator[Finding]:
         yield scene.notice("not-substituted", message, hint, first, *more)
 
 
+def log_headers(scene: Scene) -> Iterator[Finding]:
+    """Headers of a log destination are told apart by their keys: the secrets of two of one key would be mixed up."""
+    for component in scene.components:
+        for at, destination in records(component.data, "log_destinations", component.pointer):
+            first: dict[str, str] = {}
+            for place, header in records(destination, "headers", at):
+                key = text(header, "key")
+                there = first.setdefault(key, place)
+                if key and there != place:
+                    message = f"{component.called} sends its logs with two headers {key!r}"
+                    yield scene.error("duplicate-header", message, "keep one of them", f"{place}/key", f"{there}/key")
+
+
 def plaintext(scene: Scene) -> Iterator[Finding]:
     """A credential in Git is no secret any more."""
     for pointer, _ in plaintext_secrets(scene.spec):
@@ -153,5 +166,15 @@ def plaintext(scene: Scene) -> Iterator[Finding]:
             yield scene.warning("plaintext-secret", message, hint, pointer)
 
 
-RULES: tuple[Rule, ...] = (scaling, documents, databases, schedules, alert_levels, bindables, placeholders, plaintext)
+RULES: tuple[Rule, ...] = (
+    scaling,
+    documents,
+    databases,
+    schedules,
+    alert_levels,
+    bindables,
+    placeholders,
+    log_headers,
+    plaintext,
+)
 """The rules of this module."""

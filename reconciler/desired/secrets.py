@@ -6,12 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.appspec.shape import SPEC
-from reconciler.desired.trees import hits, pruned
+from reconciler.appspec.secrets import secrets
 
 _CIPHERTEXT = re.compile(r"\s*EV\[")
 _REFERENCE = re.compile(r"\$\{[^{}]*\}")
-_TREE = pruned(SPEC, lambda field: field.secret or field.secret_when_typed)
 
 
 def plaintext_secrets(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -20,10 +18,9 @@ def plaintext_secrets(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     Neither ciphertext (``EV[…]``) nor a value that only refers to bindable variables (``${db.PASSWORD}``) is one.
     An environment variable counts as soon as its type is anything but GENERAL: a misspelt SECRET is one, too.
     """
-    for pointer, field, value, owner in hits(spec, _TREE):
-        secret = field.secret or owner.get("type") not in (None, "GENERAL")
-        if secret and isinstance(value, str) and is_plaintext(value):
-            yield pointer, value
+    for pointer, value in secrets(spec):
+        if is_plaintext(written := str(value)):
+            yield pointer, written
 
 
 def is_plaintext(value: str) -> bool:

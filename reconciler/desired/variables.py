@@ -25,14 +25,17 @@ class Variables:
     def __init__(self, declared: Sequence[Variable], environ: Mapping[str, str], given: Mapping[str, str]) -> None:
         self.names = [variable.name for variable in declared]
         self.values: dict[str, str] = {}
+        garbled: list[str] = []
         for variable in declared:
             value = given.get(variable.name, environ.get(variable.name, variable.default))
             if value is not None:
-                self.values[variable.name] = value
+                self.values[variable.name] = value.encode(errors="replace").decode()
+                garbled += [variable.name] if self.values[variable.name] != value else []
         self.secrets = frozenset(self.values[one.name] for one in declared if one.secret and self.values.get(one.name))
         alternatives = "|".join(map(re.escape, self.names))
         self.pattern = re.compile(rf"\$\{{({alternatives})\}}") if alternatives else None
         self.findings = [_undeclared(name, self.names) for name in given if name not in self.names]
+        self.findings += map(_garbled, garbled)
 
 
 @dataclass(slots=True)
@@ -105,6 +108,12 @@ class _Substituting:
             severity, code, message = Severity.ERROR, "unset-variable", f"the variable {name} is not set"
             hint = f"set {name} in the environment, pass --var {name}=…, or give it a default in reconcile.yaml"
         self.result.findings.append(Finding(severity, code, message, hint, location))
+
+
+def _garbled(name: str) -> Finding:
+    message = f"the value of the variable {name} is not UTF-8, and no spec can hold it"
+    hint = "look where it is set: it was saved in another encoding, or it is no text; base64 can carry that"
+    return Finding(Severity.ERROR, "garbled-variable", message, hint)
 
 
 def _undeclared(name: str, declared: Sequence[str]) -> Finding:

@@ -19,7 +19,8 @@ MAYBE_NOT_TEXT = frozenset("+-.0123456789~nNtTfFyYoO")
 
 _RESOLVER = Resolver()
 _CONSTRUCTOR = SafeConstructor()
-_EXPONENT = re.compile(r"[-+]?(?:0|[1-9][0-9]*)[eE][-+]?[0-9]+")
+_EXPONENT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)[eE][-+]?[0-9]+")
+"""A number with an exponent, as JSON, YAML 1.2 and the vendor's own reader have it; YAML 1.1 takes most for text."""
 
 
 def resolve_plain(text: str) -> Any:

@@ -24,15 +24,17 @@ from reconciler.errors import (
     TransportFailed,
     Unauthorized,
 )
+from reconciler.live.calls import APPS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from reconciler.appspec.shape import Shape
     from reconciler.live.calls import Call
 
 PER_PAGE = 200
 """Items a page holds at most."""
+
+_STATUS_PAGE = "https://status.digitalocean.com"
 
 UNREADABLE = "the answer makes no sense"
 
@@ -70,7 +72,7 @@ def error_for(
     known = ", ".join(
         part for part in (said.error_id and f"id {said.error_id}", request_id and f"request {request_id}") if part
     )
-    message = f"{call}: {status} {said.message}" + (f" ({known})" if known else "")
+    message = f"{call}: {status} {said.message.removeprefix(f'{status} ')}" + (f" ({known})" if known else "")
     kind = ServerFailed if status >= 500 else _KINDS.get(status, ApiError)
     return kind(
         redact(message),
@@ -95,6 +97,14 @@ def unusable(call: Call, what: str) -> LiveError:
     )
 
 
+def elsewhere(problem: LiveError, host: str) -> str:
+    """The hint of an error where the address is not the vendor's, so that App Platform may not be there at all."""
+    lost = isinstance(problem, TransportFailed | ServerFailed) and _STATUS_PAGE in problem.hint
+    if lost or (isinstance(problem, NotFound) and problem.path == APPS):
+        return f"look whether App Platform is at {host}, as --api-url or DIGITALOCEAN_API_URL says, and run it again"
+    return problem.hint
+
+
 def mapping(answer: Any, call: Call) -> dict[str, Any]:
     """The answer of a call, as every answer with a body is one object.
 
@@ -112,7 +122,7 @@ def unreachable(call: Call, what: str, *, hint: str = "") -> TransportFailed:
         f"{call}: {what}",
         method=call.method,
         path=call.path,
-        hint=hint or "check the connection and https://status.digitalocean.com, then run it again",
+        hint=hint or f"check the connection and {_STATUS_PAGE}, then run it again",
     )
 
 
@@ -128,7 +138,7 @@ def _hint(call: Call, status: int, message: str) -> str:
     if status >= 500 and not call.changes_nothing:
         return "it may have taken effect all the same: look at the app before sending it again"
     if status >= 500:
-        return "App Platform is in trouble; see https://status.digitalocean.com and run it again later"
+        return f"App Platform is in trouble; see {_STATUS_PAGE} and run it again later"
     return ""
 
 
@@ -189,8 +199,24 @@ def total_of(page: Mapping[str, Any]) -> int:
     return total if isinstance(total, int) and total > 0 else 0
 
 
+def apps_of(page: Mapping[str, Any], call: Call) -> Sequence[dict[str, Any]]:
+    """The apps of a page; an empty account has no list at all.
+
+    Raises:
+        LiveError: it is no page of apps. To read it as an empty account would mean to create every app once more.
+    """
+    items = page.get("apps")
+    if items is None and isinstance(page.get("meta"), dict):
+        return []
+    if not isinstance(items, list):
+        raise unusable(call, "the answer has no list of apps")
+    if not all(isinstance(item, dict) and item.get("id") for item in items):
+        raise unusable(call, "the answer has an app without an id")
+    return items
+
+
 def items_of(page: Mapping[str, Any], key: str) -> Sequence[dict[str, Any]]:
-    """The items of a page; an empty account has no list at all."""
+    """The items of a page; of nothing there is no list at all."""
     items = page.get(key)
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
@@ -206,24 +232,6 @@ def without_past_progress(app: dict[str, Any]) -> dict[str, Any]:
 
 def secrets_in(spec: Mapping[str, Any]) -> frozenset[str]:
     """The plaintext of every secret in an app spec, so that an error quoting the request does not show it."""
-    from reconciler.appspec.shape import SPEC  # only errors need it
+    from reconciler.appspec.secrets import secrets  # only errors need it
 
-    return frozenset(_secrets(spec, SPEC))
-
-
-def _secrets(value: Any, shape: Shape) -> Iterator[str]:
-    from reconciler.appspec.shape import Listing, Record
-
-    match shape:
-        case Listing() if isinstance(value, list):
-            for item in value:
-                yield from _secrets(item, shape.item)
-        case Record() if isinstance(value, dict):
-            for name, field in shape.fields.items():
-                held = value.get(name)
-                if field.secret or (field.secret_when_typed and value.get("type") == "SECRET"):
-                    yield from [str(held)] if isinstance(held, str | int | float) else []
-                else:
-                    yield from _secrets(held, field.shape)
-        case _:
-            return
+    return frozenset(str(value) for _, value in secrets(spec))

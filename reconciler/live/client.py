@@ -8,7 +8,6 @@ Source of operations, scopes and envelopes: the vendor's OpenAPI description of 
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from random import random as system_random
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
@@ -35,6 +34,7 @@ from reconciler.live.calls import (
     read,
     write,
 )
+from reconciler.live.listing import LISTINGS, MOST_PAGES, Page, incomplete, read_pages, whole
 from reconciler.live.models import (
     Deployment,
     Health,
@@ -61,20 +61,13 @@ from reconciler.live.throttle import (
 from reconciler.redaction import Redactor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
 
     from reconciler.clock import Clock
 
 Model = TypeVar("Model", bound=BaseModel)
-Page = dict[str, Any]
 LogType = Literal["BUILD", "DEPLOY", "RUN", "RUN_RESTARTED", "AUTOSCALE_EVENT"]
-
-LISTINGS = 3
-"""How often the apps are listed in all while the account keeps changing under the listing."""
-
-MOST_PAGES = 500
-"""Pages of a listing at most, whatever its totals and links promise."""
 
 
 class Client:
@@ -108,6 +101,7 @@ class Client:
         base = address(base_url)
         token = checked_token(token)
         self._redact = Redactor([token])
+        self._host = base.netloc.decode()
         self._outside = Outside(transport)
         self._throttle = Throttle(
             transport or direct(base, concurrency),
@@ -160,21 +154,23 @@ class Client:
     async def list_apps(self) -> list[LiveApp]:
         """Every app of the account, 200 a page: ceil(N / 200) requests, one for none.
 
-        An app that moves to another page meanwhile counts once. An account that changes during the listing is
-        listed again, as an app could have slipped between two pages. The progress of what is active or pinned is left
-        out: it is over, and reading it would take longer than all the rest.
+        An app that moves to another page meanwhile counts once. While fewer apps are seen than there are, as one
+        slipped between two pages, they are listed again. The progress of what is active or pinned is left out: it is
+        over, and reading it would take longer than all the rest.
         """
-        apps: dict[str, LiveApp] = {}
+        call, seen, pages = read(APPS), dict[str, LiveApp](), list[Page]()
         for _ in range(LISTINGS):
-            pages = await self._pages(read(APPS), "apps")
-            apps = {}
-            for page in pages:
-                for item in answers.items_of(page, "apps"):
-                    app = self._model(LiveApp, answers.without_past_progress(item), read(APPS))
-                    apps.setdefault(app.id, app)
-            if len({answers.total_of(page) for page in pages}) == 1:
+            pages = await self._pages(call, "apps")
+            apps: dict[str, LiveApp] = {}
+            for item in (item for page in pages for item in answers.apps_of(page, call)):
+                app = self._model(LiveApp, answers.without_past_progress(item), call)
+                apps.setdefault(app.id, app)
+            seen |= apps
+            if (found := whole(pages, apps, seen)) is not None:
+                return list(found.values())
+            if len(pages) >= MOST_PAGES:
                 break
-        return list(apps.values())
+        raise incomplete(call, pages, len(seen))
 
     async def find_app(self, name: str) -> LiveApp | None:
         """The app of that name, by listing and matching: the API's own filter by name is unreliable."""
@@ -324,19 +320,14 @@ class Client:
         raise answers.unusable(call, answers.UNREADABLE)
 
     async def _pages(self, call: Call, key: str, limit: int | None = None) -> list[Page]:
-        """The pages of a listing: the first, then at once what its total promises, then what `next` links add."""
+        """The pages of a listing; with a ``limit`` no more of them than hold as many items."""
         size = min(limit or PER_PAGE, PER_PAGE)
 
         async def page(number: int) -> Page:
             query = {"page": str(number), "per_page": str(size)}
             return answers.mapping(await self._ask(call, query=query), call)
 
-        pages = [await page(1)]
-        most = MOST_PAGES if limit is None else -(-limit // size)
-        pages += await _together(page, range(2, min(-(-answers.total_of(pages[0]) // size), most) + 1))
-        while answers.has_next(pages[-1]) and answers.items_of(pages[-1], key) and len(pages) < most:
-            pages.append(await page(len(pages) + 1))
-        return pages
+        return await read_pages(page, key, size, MOST_PAGES if limit is None else -(-limit // size))
 
     async def _ask(
         self, call: Call, body: Mapping[str, Any] | None = None, query: Mapping[str, str] | None = None
@@ -348,11 +339,13 @@ class Client:
         try:
             response = await self._http.send(request)
         except httpx.RequestError as failure:
-            problem = _lost(call, failure)
+            problem = _lost(call, failure, self._host)
         else:
             if response.is_success and DECODED in response.extensions:
                 return response.extensions[DECODED]
             problem = self._problem(call, response, body)
+        if self._host != httpx.URL(API).netloc.decode():
+            problem.hint = answers.elsewhere(problem, self._host)
         raise problem  # out here it does not chain the failure, whose request holds the token
 
     def _problem(self, call: Call, response: httpx.Response, body: Mapping[str, Any] | None) -> LiveError:
@@ -369,31 +362,18 @@ class Client:
         )
 
 
-async def _together(page: Callable[[int], Coroutine[Any, Any, Page]], numbers: range) -> list[Page]:
-    """The pages of those numbers, fetched at once; the first error is raised as it is, not in a group."""
-    tasks: list[asyncio.Task[Page]] = []
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks += [group.create_task(page(number)) for number in numbers]
-    except ExceptionGroup as failed:
-        problem = failed.exceptions[0]
-    else:
-        return [task.result() for task in tasks]
-    raise problem
-
-
-def _lost(call: Call, failure: httpx.RequestError) -> LiveError:
+def _lost(call: Call, failure: httpx.RequestError, host: str) -> LiveError:
     """The error of a failure of the connection; its text is left out where it could quote what was sent."""
     said = answers.tidy(str(failure)) or type(failure).__name__
     if isinstance(failure, httpx.LocalProtocolError):
         said = "the request cannot be sent as it is"
     if "CERTIFICATE_VERIFY_FAILED" in said:
         return answers.unreachable(
-            call, f"no trusted connection: {said}", hint="SSL_CERT_FILE names the certificates to trust"
+            call, f"no trusted connection to {host}: {said}", hint="SSL_CERT_FILE names the certificates to trust"
         )
     if isinstance(failure, httpx.TransportError | httpx.DecodingError) and was_unsent(failure):
-        return answers.unreachable(call, f"no connection: {said}")
-    return answers.unusable(call, f"no answer: {said}")
+        return answers.unreachable(call, f"no connection to {host}: {said}")
+    return answers.unusable(call, f"no answer from {host}: {said}")
 
 
 def _target(deployment_id: str, skip_pin: bool) -> dict[str, Any]:

@@ -7,11 +7,19 @@ Source: the vendor's OpenAPI description and Go client.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 
 class Phase(StrEnum):
@@ -65,6 +73,11 @@ def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         return None
 
 
+def _moment(value: datetime) -> datetime | None:
+    """A time without a zone is UTC; the first moment of the year 1 is how Go writes that there is none."""
+    return None if value.year == 1 else value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
 def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
@@ -78,9 +91,9 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 Text = Annotated[str, BeforeValidator(_text)]
-Moment = Annotated[datetime | None, WrapValidator(_or_none)]
+Moment = Annotated[Annotated[datetime, AfterValidator(_moment)] | None, WrapValidator(_or_none)]
 Count = Annotated[int | None, WrapValidator(_or_none)]
-Ratio = Annotated[float | None, WrapValidator(_or_none)]
+Ratio = Annotated[Annotated[float, Field(allow_inf_nan=False)] | None, WrapValidator(_or_none)]
 Tree = Annotated[dict[str, Any], BeforeValidator(_mapping)]
 
 

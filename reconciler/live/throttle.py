@@ -21,8 +21,6 @@ import contextlib
 from collections import defaultdict, deque
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from enum import Enum
 from random import random as system_random
 from typing import TYPE_CHECKING, Any
@@ -33,6 +31,7 @@ from pydantic_core import from_json
 
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import UsageError
+from reconciler.live.budget import LONGEST_PAUSE, Budget
 from reconciler.live.models import Usage
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ TRIES = 6
 """How often a failing read is sent in all; likewise anything whose connection was never established."""
 
 PATIENCE = 90.0
-"""Seconds after the first try beyond which nothing that failed is repeated."""
+"""Seconds of failing, pauses included, beyond which nothing that failed is repeated."""
 
 FIRST_BACKOFF = 0.5
 """Seconds; doubled with each try up to `LONGEST_BACKOFF`, and jittered to between half and all of it."""
@@ -63,9 +62,6 @@ LONGEST_BACKOFF = 20.0
 
 LIMITED_TRIES = 8
 """How often a request is sent in all when every answer is 429."""
-
-LONGEST_PAUSE = 3600.0
-"""Seconds; the platform's longest window is an hour. No header makes anybody wait longer, nor all 429s together."""
 
 DEFAULT_PAUSE = 5.0
 """Seconds to pause after a 429 that does not say for how long; doubled with each try up to a minute."""
@@ -102,6 +98,17 @@ _HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 Failure = httpx.TransportError | httpx.DecodingError
 
 
+@dataclass(slots=True)
+class _Tries:
+    """What a request went through so far. Waiting for the budget takes nothing from the patience with failures."""
+
+    limited: int = 0
+    limited_since: float = 0.0
+    failed: int = 0
+    failing: float = 0.0
+    """Seconds that failed tries, and the pauses after them, took."""
+
+
 class Verdict(Enum):
     """What became of one try."""
 
@@ -128,58 +135,6 @@ def judge(result: httpx.Response | Failure) -> Verdict:
     return Verdict.UNSENT if was_unsent(result) else Verdict.UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What an answer's headers say of the rate limit; None for what they do not say. Times in seconds from now."""
-
-    limit: int | None = None
-    remaining: int | None = None
-    resets_in: float | None = None
-    retry_after: float | None = None
-
-    @classmethod
-    def read(cls, headers: httpx.Headers, now: datetime) -> Budget:
-        """The budget of an answer's headers; whatever does not read counts as not said.
-
-        The reset is measured against the answer's own ``date`` where it has one: the two clocks may differ.
-        """
-        limit, remaining = _number(headers.get("ratelimit-limit")), _number(headers.get("ratelimit-remaining"))
-        reset, retry = _number(headers.get("ratelimit-reset")), headers.get("retry-after")
-        served = _moment(headers.get("date")) or now
-        wait = _number(retry)
-        if wait is None and (at := _moment(retry)):
-            wait = (at - served).total_seconds()
-        return cls(
-            limit=None if limit is None else int(limit),
-            remaining=None if remaining is None else int(remaining),
-            resets_in=None if reset is None else _bounded(reset - served.timestamp()),
-            retry_after=None if wait is None else _bounded(wait),
-        )
-
-    @property
-    def used_up(self) -> float:
-        """Seconds until a request may be sent again, 0 if one may be sent now."""
-        return (self.resets_in or 0.0) if self.remaining is not None and self.remaining <= 0 else 0.0
-
-
-def _number(text: str | None) -> float | None:
-    """A header's number; digits only, as ``nan`` and ``1e999`` would be floats as well."""
-    return float(text) if text and len(text) < 16 and text.replace(".", "", 1).isdecimal() else None
-
-
-def _moment(text: str | None) -> datetime | None:
-    if not text:
-        return None
-    with contextlib.suppress(ValueError, OverflowError):
-        moment = parsedate_to_datetime(text)
-        return moment if moment.tzinfo else None
-    return None
-
-
-def _bounded(seconds: float) -> float:
-    return min(max(seconds, 0.0), LONGEST_PAUSE)
-
-
 class Throttle(httpx.AsyncBaseTransport):
     """Sends every request of one token through another transport, within the budget, repeating what may be repeated.
 
@@ -203,7 +158,7 @@ class Throttle(httpx.AsyncBaseTransport):
         self._clock = clock or SystemClock()
         self._random = random
         self._on_wait = on_wait
-        self._per_minute = per_minute
+        self._per_minute = self._allowed = per_minute
         self._sent: deque[float] = deque()
         self._resume_at = 0.0
         self._gate = asyncio.Lock()
@@ -211,13 +166,10 @@ class Throttle(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """See `httpx.AsyncBaseTransport`."""
-        began: float | None = None
-        tries = 0
+        tries = _Tries()
         while True:
             sent_at, result = await self._try(request)
-            began = sent_at if began is None else began
-            tries += 1
-            pause = self._pause_before_next(request, result, tries, self._clock.monotonic() - began)
+            pause = self._pause_before_next(request, result, tries, sent_at)
             if pause is None:
                 break
             await self._clock.sleep(pause)
@@ -250,7 +202,8 @@ class Throttle(httpx.AsyncBaseTransport):
             except ConnectionError as failure:  # what an ASGI app in process breaks a connection with
                 return sent_at, httpx.ReadError(str(failure), request=request)
         _decode(request, response)
-        self._learn(Budget.read(response.headers, self._clock.now()))
+        if not response.is_server_error:  # a gateway's limits are not the token's
+            self._learn(Budget.read(response.headers, self._clock.now()))
         return sent_at, response
 
     async def _admit(self) -> float:
@@ -274,8 +227,8 @@ class Throttle(httpx.AsyncBaseTransport):
         while self._sent and self._sent[0] <= now - 60.0 + _TICK:
             self._sent.popleft()
         wait = self._resume_at - now
-        if len(self._sent) >= self._per_minute * FREE_SHARE:
-            left = self._per_minute - len(self._sent)
+        if len(self._sent) >= self._allowed * FREE_SHARE:
+            left = self._allowed - len(self._sent)
             expires = self._sent[0] + 60.0
             paced = expires if left <= 0 else self._sent[-1] + (expires - self._sent[-1]) / (left + 1)
             wait = max(wait, paced - now)
@@ -283,7 +236,7 @@ class Throttle(httpx.AsyncBaseTransport):
 
     def _learn(self, budget: Budget) -> None:
         if budget.limit:
-            self._per_minute = min(self._per_minute, budget.limit)
+            self._allowed = min(self._per_minute, budget.limit)
         self._hold(budget.used_up)
 
     def _hold(self, seconds: float) -> None:
@@ -291,37 +244,42 @@ class Throttle(httpx.AsyncBaseTransport):
         self._resume_at = max(self._resume_at, self._clock.monotonic() + seconds)
 
     def _pause_before_next(
-        self, request: httpx.Request, result: httpx.Response | Failure, tries: int, elapsed: float
+        self, request: httpx.Request, result: httpx.Response | Failure, tries: _Tries, sent_at: float
     ) -> float | None:
-        """Seconds to wait before the next try, or None if there is none."""
+        """Seconds to wait before the next try, or None if there is none; counts this one."""
         verdict = judge(result)
         match verdict:
             case Verdict.FINAL:
                 return None
             case Verdict.LIMITED:
                 assert isinstance(result, httpx.Response)
-                return self._after_limit(result, tries, elapsed)
+                return self._after_limit(result, tries, sent_at)
             case Verdict.UNKNOWN if not _changes_nothing(request):
                 return None
             case Verdict.UNSENT | Verdict.UNKNOWN:
-                return self._after_failure(result, tries, elapsed)
+                return self._after_failure(result, tries, sent_at)
 
-    def _after_limit(self, answer: httpx.Response, tries: int, elapsed: float) -> float | None:
+    def _after_limit(self, answer: httpx.Response, tries: _Tries, sent_at: float) -> float | None:
         """Make everybody wait for the budget; the request itself then queues again, without a wait of its own."""
+        tries.limited_since = tries.limited_since if tries.limited else sent_at
+        tries.limited += 1
+        elapsed = self._clock.monotonic() - tries.limited_since
         budget = Budget.read(answer.headers, self._clock.now())
-        pause = budget.retry_after or budget.used_up or min(DEFAULT_PAUSE * 2.0 ** (tries - 1), 60.0)
+        pause = budget.retry_after or budget.used_up or min(DEFAULT_PAUSE * 2.0 ** (tries.limited - 1), 60.0)
         self._hold(pause + self._random())  # jitter: others may share the token
-        if tries >= LIMITED_TRIES or elapsed + pause > LONGEST_PAUSE:
+        if tries.limited >= LIMITED_TRIES or elapsed + pause > LONGEST_PAUSE:
             return None
         return 0.0
 
-    def _after_failure(self, result: httpx.Response | Failure, tries: int, elapsed: float) -> float | None:
-        pause = min(FIRST_BACKOFF * 2.0 ** (tries - 1), LONGEST_BACKOFF) * (0.5 + 0.5 * self._random())
+    def _after_failure(self, result: httpx.Response | Failure, tries: _Tries, sent_at: float) -> float | None:
+        pause = min(FIRST_BACKOFF * 2.0**tries.failed, LONGEST_BACKOFF) * (0.5 + 0.5 * self._random())
+        tries.failed += 1
         why = "the connection failed"
         if isinstance(result, httpx.Response):
-            why = f"App Platform answered {result.status_code}"
+            why = f"App Platform answered {result.status_code}{', which is not JSON' if result.is_success else ''}"
             pause = max(pause, Budget.read(result.headers, self._clock.now()).retry_after or 0.0)
-        if tries >= TRIES or elapsed + pause > PATIENCE:
+        tries.failing += self._clock.monotonic() - sent_at + pause
+        if tries.failed >= TRIES or tries.failing > PATIENCE:
             return None
         self._tell(pause, why)
         return pause
@@ -339,6 +297,8 @@ def address(base_url: str) -> httpx.URL:
     """
     with contextlib.suppress(httpx.InvalidURL):
         url = httpx.URL(base_url)
+        if url.path.rstrip("/").endswith("/v2"):
+            raise UsageError("the API's address ends with /v2", hint=f"leave that out: {API}, not {API}/v2")
         if url.scheme in ("http", "https") and url.host and not url.userinfo:
             return url
     raise UsageError("the API's address is no http(s) URL", hint=f"such as {API}; credentials do not belong in it")
@@ -384,5 +344,5 @@ def _decode(request: httpx.Request, response: httpx.Response) -> None:
             response.extensions[DECODED] = None
         return
     with contextlib.suppress(ValueError):
-        decoded: Any = from_json(body)
+        decoded: Any = from_json(body, allow_inf_nan=False)
         response.extensions[DECODED] = decoded

@@ -18,6 +18,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from reconciler.appspec.secrets import CIPHERTEXT, is_named_so, is_typed_so
 from reconciler.appspec.shape import MISSING, SPEC, Field, Listing, Record, Scalar, Shape, identity_of
 from reconciler.appspec.spelling import canonical_spelling
 from reconciler.plan.labels import place_of
@@ -28,9 +29,6 @@ Tree = dict[str, Any]
 """A canonical spec or a part of one: dicts by field or by identity, tuples, scalars, `Opaque`."""
 
 Convert = Callable[[Any], Any]
-
-CIPHERTEXT = "EV["
-"""How the ciphertext of a secret begins: ``EV[1:nonce:cipher]``."""
 
 _NUMBER_SIGN = "#"
 
@@ -122,7 +120,10 @@ def _whole(value: Any) -> Any:
 
 
 def _opaque(value: Any) -> Any:
-    return Opaque(value) if isinstance(value, str) and value else value
+    """A secret, whatever it is made of: of a part that no model knows that may be a number or a mapping."""
+    if isinstance(value, str):
+        return Opaque(value) if value else value
+    return value if value is None or isinstance(value, bool | Opaque) else Opaque(text_of(value))
 
 
 def _spelled(kind: str) -> Convert:
@@ -137,13 +138,18 @@ def _scalar(field: Field, shape: Scalar) -> Convert | None:
     return None if shape.type in ("string", "boolean") else _whole
 
 
-def _unknown(value: Any) -> Any:
-    """What nobody documented, without nulls, which are absent; what looks like a secret variable is one."""
+def _unknown(value: Any, parent: str = "") -> Any:
+    """What nobody documented, without nulls, which are absent; what is called like a secret is one."""
     if isinstance(value, Mapping):
-        return _environment({name: _unknown(item) for name, item in value.items() if item is not None})
+        return {name: _unnamed(name, item, value, parent) for name, item in value.items() if item is not None}
     if isinstance(value, list | tuple):
-        return type(value)(_unknown(item) for item in value if item is not None)
-    return value
+        return type(value)(_unknown(item, parent) for item in value if item is not None)
+    return Opaque(value) if isinstance(value, str) and value.startswith(CIPHERTEXT) else value
+
+
+def _unnamed(name: str, value: Any, owner: Mapping[str, Any], parent: str = "") -> Any:
+    """A field that no model knows; ``parent`` is the field that its owner stands in."""
+    return _opaque(value) if is_named_so(name, owner, parent) else _unknown(value, name)
 
 
 # --- lists -----------------------------------------------------------------------------------------------------------
@@ -170,7 +176,7 @@ def _keyed(listing: Listing, convert: Convert) -> Convert:
         if isinstance(value, Mapping):
             return {key: convert(item) for key, item in value.items()}
         if not isinstance(value, list | tuple) or not all(isinstance(item, Mapping) for item in value):
-            return value
+            return _unknown(value)
         items = [convert(item) for item in value]
         keys = [item.get(single) for item in items] if single else []
         if keys and all(type(key) is str for key in keys) and len(set(keys)) == len(keys):
@@ -198,8 +204,8 @@ def _disambiguated(items: list[tuple[str, Tree]]) -> Tree:
 def _environment(out: Tree) -> Tree:
     """A variable's value is secret if its type says so, or if the platform encrypted it."""
     value = out.get("value")
-    if isinstance(value, str) and (out.get("type") == "SECRET" or value.startswith(CIPHERTEXT)):
-        out["value"] = Opaque(value)
+    if is_typed_so(out) or (isinstance(value, str) and value.startswith(CIPHERTEXT)):
+        out |= {"value": _opaque(value)} if "value" in out else {}
     return out
 
 
@@ -271,14 +277,14 @@ def _record(record: Record) -> Convert:
 
     def run(value: Any) -> Any:
         if not isinstance(value, Mapping):
-            return value
+            return _unknown(value)
         out: Tree = {}
         for name, raw in value.items():
             if raw is None:
                 continue
             entry = table.get(name)
             if entry is None:
-                out[name] = _unknown(raw)
+                out[name] = _unnamed(name, raw, value)
                 continue
             convert, dropped = entry
             kept = raw if convert is None else convert(raw)

@@ -39,10 +39,11 @@ _SIZES = {
 }
 _DEFAULT_SIZE = "apps-s-1vcpu-0.5gb"
 _DEV_DATABASE = 7.0
+_MOST_INSTANCES = 1_000_000
 
 
 def estimate(tree: Tree) -> float | None:
-    """USD a month of a canonical spec; None if it has a size without a known price.
+    """USD a month of a canonical spec; None if it has a size without a known price, or a count that is none.
 
     Services and workers count with their instances (under autoscaling the fewest); jobs run too shortly to be
     estimated, static sites and functions have an allowance.
@@ -50,10 +51,11 @@ def estimate(tree: Tree) -> float | None:
     total = 0.0
     for kind in ("services", "workers"):
         for component in _items(tree, kind):
-            price = _SIZES.get(component.get("instance_size_slug", _DEFAULT_SIZE))
-            if price is None:
+            price = _SIZES.get(str(component.get("instance_size_slug", _DEFAULT_SIZE)))
+            count = _instances(component)
+            if price is None or count is None:
                 return None
-            total += price * _instances(component)
+            total += price * count
     return total + sum(_DEV_DATABASE for database in _items(tree, "databases") if not database.get("production"))
 
 
@@ -85,9 +87,11 @@ def _items(tree: Tree, kind: str) -> list[dict[str, Any]]:
     return [item for item in found.values() if isinstance(item, dict)] if isinstance(found, dict) else []
 
 
-def _instances(component: dict[str, Any]) -> int:
+def _instances(component: dict[str, Any]) -> int | None:
+    """The instances of a component; None where what stands there is no number of them."""
     autoscaling = component.get("autoscaling")
     if isinstance(autoscaling, dict):
-        return int(autoscaling.get("min_instance_count", 1))
-    count = component.get("instance_count", 1)
-    return count if isinstance(count, int) else 1
+        count = autoscaling.get("min_instance_count", 1)
+    else:
+        count = component.get("instance_count", 1)
+    return count if isinstance(count, int) and 0 <= count <= _MOST_INSTANCES else None

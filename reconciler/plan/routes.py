@@ -36,6 +36,7 @@ def translate_routes(spec: Tree) -> Tree:
     for kind in ROUTABLE_KINDS:
         for name, component in _components(spec, kind):
             routes, policy = component.pop("routes", ()), component.pop("cors", None)
+            routes = routes if isinstance(routes, tuple) else ()
             loose += [_rule(name, route, policy) for route in routes if isinstance(route, dict)]
             if policy is not None and not routes:
                 if "ingress" not in spec:

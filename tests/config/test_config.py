@@ -11,7 +11,7 @@ def test_durations_are_read_as_people_write_them(text, seconds):
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "soon", "5 minutes", "5m later", True, None, "-5m"])
+@pytest.mark.parametrize("text", ["", "soon", "5 minutes", "5m later", True, None, "-5m", 10**400])
 def test_what_is_no_duration_is_refused_with_an_example(text):
     with pytest.raises(ValueError, match="write 90s, 5m or 1h30m"):
         parse_duration(text)

@@ -32,13 +32,13 @@ def test_without_a_file_the_defaults_hold():
 
 
 def test_the_file_beside_the_specs_wins_over_that_of_the_working_directory():
-    write("project: here\n")
-    write("project: beside\n", "specs/reconcile.yml")
+    write("freeze: [{cron: 0 1 * * *, duration: 1h, reason: here}]\n")
+    write("freeze: [{cron: 0 1 * * *, duration: 1h, reason: beside}]\n", "specs/reconcile.yml")
     write("name: web\n", "specs/a.yaml")
-    assert load_config(None, ["specs"]).project == "beside"
-    assert load_config(None, ["specs/a.yaml"]).project == "beside"
-    assert load_config(None, ["elsewhere"]).project == "here"
-    assert load_config(Path("reconcile.yaml"), ["specs"]).project == "here"
+    assert load_config(None, ["specs"]).freeze[0].reason == "beside"
+    assert load_config(None, ["specs/a.yaml"]).freeze[0].reason == "beside"
+    assert load_config(None, ["elsewhere"]).freeze[0].reason == "here"
+    assert load_config(Path("reconcile.yaml"), ["specs"]).freeze[0].reason == "here"
 
 
 def test_two_files_beside_different_specs_are_refused():
@@ -68,6 +68,10 @@ def test_policies_of_apps_override_the_defaults():
     assert (policy.on_failure, policy.depends_on) == ("pin", ["api"])
 
 
+FIELDS = "write its fields below it, indented, each as `name: value`"
+DIGITS = "write digits, without quotes, such as 30"
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -78,17 +82,65 @@ def test_policies_of_apps_override_the_defaults():
         ("variables: [A, {name: B, defalt: x}]\n", ("unknown-key", 1, 26, "did you mean default?")),
         ("variables: [{default: x}]\n", ("missing-key", 1, 13, "add `name: …`")),
         ("variables: [{name: A, default: 1.4}]\n", ("config-value", 1, 32, "put it in quotes")),
-        ("defaults: {timeouts: {build: soon}}\n", ("config-value", 1, 30, "")),
-        ("defaults: {on_failure: rolback}\n", ("config-value", 1, 24, "")),
-        ("apps: {web: 3}\n", ("config-value", 1, 13, "")),
-        ("apps: {web: {health: {probe: {status: x}}}}\n", ("config-value", 1, 39, "")),
-        ("- 1\n", ("config-value", 1, 1, "")),
+        ("defaults: {timeouts: {build: soon}}\n", ("config-value", 1, 30, "write 90s, 5m or 1h30m")),
+        ("defaults: {on_failure: rolback}\n", ("config-value", 1, 24, "did you mean rollback?")),
+        ("apps: {web: 3}\n", ("config-value", 1, 13, FIELDS)),
+        ("apps: {web: {health: {probe: {status: x}}}}\n", ("config-value", 1, 39, DIGITS)),
+        ("- 1\n", ("config-value", 1, 1, FIELDS)),
         ("project: a\nproject: b\n", ("duplicate-key", 2, 1, "keep one of the two: a reader takes only one")),
         ("---\n{}\n---\n{}\n", ("several-documents", 4, 1, "keep one document: remove the `---` between them")),
     ],
 )
 def test_a_mistake_is_told_at_its_place(text, problem):
     assert problems(text) == [problem]
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("variables: [1A]\n", "variables, number 1: '1A' is no name",
+         "a name has letters, digits and underscores, such as IMAGE_TAG"),
+        ("variables: A\n", "variables must be a list", "begin each item with `- `"),
+        ("variables: [A, A]\n", "variables: A is declared twice", "keep one of the two"),
+        ("- 1\n", "the configuration must be a mapping", FIELDS),
+        ("guards: {max_changes: many}\n", "max_changes must be a whole number", DIGITS),
+        ("guards: {max_changes: 101}\n", "max_changes must be at most 100", ""),
+        ("defaults: {health: {components: maybe}}\n", "components must be true or false", "write it without quotes"),
+        ("defaults: {timeouts: {deploy: }}\n", "deploy: a duration is missing", "write 90s, 5m or 1h30m"),
+        ("defaults: {timeouts: {build: 0s}}\n", "build: nothing is done in no time", "write 90s, 5m or 1h30m"),
+        ("defaults: {timeouts: {build: 9999999999d}}\n", "build: a duration must be between 0s and 366d", ""),
+        ("defaults: {health: {probe: {path: healthz}}}\n", "path: 'healthz' is no path of the app's address",
+         "write /healthz"),
+        ("defaults: {health: {probe: {status: 99}}}\n", "status: 99 is no status of an HTTP answer",
+         "write one from 100 to 599, such as 200"),
+        ("defaults: {health: {probe: {status: [200, 600]}}}\n", "status: 600 is no status of an HTTP answer",
+         "write one from 100 to 599, such as 200"),
+        ("defaults: {ignore: [/region, services/web]}\n", "ignore, number 2: 'services/web' is no JSON pointer",
+         "write /services/web"),
+        ("apps: {web: {ignore: [region]}}\n", "ignore, number 1: 'region' is no JSON pointer", "write /region"),
+        ("project: shop\n", "project: 'shop' is not the id of a project",
+         "`doctl projects list` shows ids, such as 4b7c2f0e-93a5-4f7e-8a55-1d1f0e6c2b11"),
+        ("freeze: [{start: 2026-12-24}]\n", "freeze, number 1: a freeze window with start needs end, too",
+         "add `end: 2026-12-24T18:00`"),
+        ("freeze: [{cron: 0 0 30 2 *, duration: 1h}]\n",
+         "freeze, number 1: cron '0 0 30 2 *' is not a cron expression: Bad day-of-month", ""),
+        ("policies: polices\n", "there is no folder polices, so no policy would hold",
+         "check the path, which counts from where the command is run; or remove it"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_in_plain_words_with_what_is_expected(text, message, hint):
+    write(text)
+    with pytest.raises(InvalidInput) as caught:
+        load_config(None)
+    assert [(one.message, one.hint) for one in caught.value.findings] == [(message, hint)]
+
+
+def test_an_ignored_path_whose_field_nobody_knows_is_a_warning():
+    write("defaults: {ignore: [/region, /sevices/web/instance_count, /*/web]}\napps: {web: {ignore: [/zzz]}}\n")
+    assert [(one.code, str(one.location), one.hint, one.is_error) for one in read_config(None).warnings] == [
+        ("unknown-path", "reconcile.yaml:1:30", "did you mean services?", False),
+        ("unknown-path", "reconcile.yaml:2:23", "it begins at the spec, such as /services/web/instance_count", False),
+    ]
 
 
 def test_all_mistakes_are_told_at_once():

@@ -113,3 +113,17 @@ def test_a_thousand_documents_in_one_file_are_a_thousand_apps():
     result = loaded(["a.yaml"])
     assert len(result.apps) == 1000
     assert str(result.apps[999].locate("/name")) == "a.yaml:4996:7"
+
+
+def test_the_secrets_of_a_part_that_no_model_knows_are_known_by_the_app():
+    agents = (
+        "agents:\n- image: {registry_credentials: 'ada:hunter2'}\n  envs: [{key: K, type: SECRET, value: hunter3}]\n"
+    )
+    write("specs", {"web.yaml": SPEC.format(name="web") + agents})
+    (app,) = loaded(["specs"]).apps
+    assert app.secrets == {"ada:hunter2", "hunter3"}
+
+
+def test_a_folder_with_nothing_but_empty_files_holds_no_spec():
+    write("specs", {"a.yaml": "", "b.yaml": "# later\n"})
+    assert [finding.code for finding in loaded(["specs"]).findings] == ["empty-document", "empty-document", "no-specs"]

@@ -190,6 +190,11 @@ def test_a_mistake_is_told_at_its_place(lines, finding):
     [
         ("name: web\nregion: NYC\n", "unknown-value", "did you mean nyc?"),
         ("name: web\nservces: []\n", "unknown-field", "did you mean services?"),
+        (
+            "name: web\nservices: []\nservces: []\n",
+            "unknown-field",
+            "did you mean services, which stands here already?",
+        ),
         ("name: web\nservices: [{name: a, environment-slug: x}]\n", "unknown-field", "did you mean environment_slug?"),
         ("name: web\nservices: [{name: a, environments: x}]\n", "unknown-field", "did you mean envs?"),
         (
@@ -362,3 +367,14 @@ def test_a_clean_validation_imports_neither_jsonschema_nor_the_network():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_two_headers_of_one_key_are_an_error_at_both_places():
+    headers = '[{key: A, value: "${x.A}"}, {key: B, value: "${x.B}"}, {key: A, value: "${x.C}"}]'
+    text = (
+        f"name: web\nservices:\n- name: api\n  {IMAGE}\n  log_destinations:\n  - name: tail\n    headers: {headers}\n"
+    )
+    (finding,) = (one for one in validate(app_of(text)) if one.code == "duplicate-header")
+    assert finding.is_error
+    assert finding.location.pointer == "/services/0/log_destinations/0/headers/2/key"
+    assert [one.pointer for one in finding.related] == ["/services/0/log_destinations/0/headers/0/key"]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from reconciler.appspec.shape import SPEC
 from reconciler.documents import MAX_BYTES, MAX_DEPTH, parse, read_text, resolve_plain
 from reconciler.errors import InvalidInput
+from tests.support.yaml_text import dump
 
 
 def one(text, **options):
@@ -72,6 +73,16 @@ def test_plain_scalars_are_those_of_pyyaml_but_for_dates_exponents_and_what_json
         assert type(ours) is type(theirs)
     else:
         assert ours == text or isinstance(ours, float)
+
+
+@pytest.mark.parametrize("text", ["1e3", "1.5e1", "-2.5E-1", "+.5e2", "1.e3", "01e3"])
+def test_a_number_with_an_exponent_is_one_as_json_and_yaml_1_2_have_it(text):
+    assert resolve_plain(text) == float(text)
+
+
+@pytest.mark.parametrize("text", ["e3", ".e3", "1e", "1e3_", "1_0e3", "1e400", "0x1e3g", "--1e3"])
+def test_what_only_looks_like_an_exponent_is_text(text):
+    assert resolve_plain(text) == text
 
 
 def test_the_wrapper_of_deploy_templates_shifts_the_shape():
@@ -262,16 +273,18 @@ TREES = st.recursive(
 
 @given(TREES)
 def test_what_pyyaml_writes_is_read_back(tree):
-    data, findings = one(yaml.safe_dump(tree))
+    data, findings = one(dump(tree))
     assert data == tree
     assert findings == []
 
 
 def test_json_is_read_with_its_exponents_and_surrogate_pairs(tmp_path: Path):
     file = tmp_path / "a.json"
-    file.write_text('{\n\t"a": "\\ud83d\\ude00 \\\\ud83d", "b": 1E3, "c": "a\\/b"\n}', encoding="utf-8")
+    file.write_text(
+        '{\n\t"a": "\\ud83d\\ude00 \\\\ud83d", "b": [1E3, 1.5e1, -2.5E-1], "c": "a\\/b"\n}', encoding="utf-8"
+    )
     (document,), findings = parse(read_text(file, str(file)), str(file))
-    assert document.data == {"a": "\U0001f600 \\ud83d", "b": 1000.0, "c": "a/b"}
+    assert document.data == {"a": "\U0001f600 \\ud83d", "b": [1000.0, 15.0, -0.25], "c": "a/b"}
     assert findings == []
 
 

@@ -143,7 +143,13 @@ def test_c20_c21_a_rename_that_is_told_keeps_the_app_its_id_and_its_project(worl
     world.apply()
     before = world.live("web")
     (world.specs / "web.yaml").unlink()
-    world.configure({"moved": {"web": "site"}, "project": "0000", "defaults": {"health": {"soak": "0s"}}})
+    world.configure(
+        {
+            "moved": {"web": "site"},
+            "project": "00000000-0000-4000-8000-000000000000",
+            "defaults": {"health": {"soak": "0s"}},
+        }
+    )
     world.commit(1, web("site"))
     plan = world.one("site", prune=True)
     assert (plan.action, plan.app_id, plan.moved_from) == (Action.UPDATE, before.id, "web")

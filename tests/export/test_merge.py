@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from reconciler.desired.export import export_spec, rewrite
 from reconciler.desired.merge import merge_spec
 from tests.export.specs import specs
 from tests.export.support import app, apps, differing, loaded, paths
+from tests.support.yaml_text import dump
 
 TEXT = """\
 # The shop.
@@ -319,7 +319,7 @@ def test_a_byte_order_mark_stays(tmp_path: Path, mark: bytes) -> None:
 def test_whatever_stands_and_whatever_is_live_they_agree_afterwards(
     have: dict, want: dict, flow: bool | None, own: bool
 ) -> None:
-    text = export_spec(have) if own else yaml.safe_dump(have, default_flow_style=flow, sort_keys=False)
+    text = export_spec(have) if own else dump(have, default_flow_style=flow, sort_keys=False)
     want = {**want, "name": have["name"]}
     out = merge_spec(app(text), want, differing(want))
     assert paths(app(out).spec, want) == []
@@ -328,5 +328,13 @@ def test_whatever_stands_and_whatever_is_live_they_agree_afterwards(
 @settings(max_examples=100, deadline=None)
 @given(specs, st.sampled_from([None, False, True]), st.integers(2, 4))
 def test_whatever_stands_comes_back_if_live_agrees(have: dict, flow: bool | None, indent: int) -> None:
-    text = yaml.safe_dump(have, default_flow_style=flow, indent=indent, sort_keys=False)
+    text = dump(have, default_flow_style=flow, indent=indent, sort_keys=False)
     assert merge_spec(app(text), have, differing(have)) == text
+
+
+def test_a_text_that_looks_like_a_number_to_some_reader_stays_what_it_is() -> None:
+    have = {"name": "web", "x-unknown": "1e3", "x-other": "1.5e1"}
+    text = dump(have, sort_keys=False)
+    assert text == 'name: web\nx-unknown: "1e3"\nx-other: "1.5e1"\n'
+    assert merge_spec(app(text), have, differing(have)) == text
+    assert app(export_spec(have)).spec == have

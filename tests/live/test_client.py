@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -14,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import AnswerLost, LiveError, NotFound, TransportFailed, UsageError
-from reconciler.live.client import MOST_PAGES, Client
+from reconciler.live.client import Client
+from reconciler.live.listing import MOST_PAGES
 from reconciler.live.models import ComponentState, Deployment, Health, LiveApp, Phase, Proposal, RollbackValidation
 from tests.live.fakes import APP, DEPLOYMENT, TOKEN, Platform, error, ok
 from tests.support.virtual_time import VirtualClock
@@ -175,7 +177,9 @@ def test_listing_follows_next_links_beyond_a_wrong_or_missing_total(clock: Virtu
 def test_an_app_on_two_pages_counts_once(clock: VirtualClock) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         ids = ["a", "b"] if request.url.params["page"] == "1" else ["b", "c"]
-        return ok({"apps": [{"id": name, "spec": {"name": name}} for name in ids], "meta": {"total": 201}})
+        links = {"pages": {"next": "http://next"}} if ids[0] == "a" else {}
+        apps = [{"id": name, "spec": {"name": name}} for name in ids]
+        return ok({"apps": apps, "links": links, "meta": {"total": 3}})
 
     assert [app.id for app in Platform(clock, answer).run(lambda client: client.list_apps())] == ["a", "b", "c"]
 
@@ -187,14 +191,61 @@ def test_an_account_that_changes_meanwhile_is_listed_again(clock: VirtualClock) 
     assert platform.seen.count("GET /v2/apps?page=1&per_page=200") == 2
 
 
-def test_an_account_that_never_stops_changing_is_listed_all_the_same(clock: VirtualClock) -> None:
+@pytest.mark.parametrize("moves", [1, 2])
+def test_an_app_that_moves_to_the_front_between_two_pages_hides_no_other(clock: VirtualClock, moves: int) -> None:
+    order = list(range(250))
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        page = int(request.url.params["page"])
+        apps = [{"id": f"id{number}"} for number in order[200 * (page - 1) : 200 * page]]
+        if len(platform.requests) < 2 * moves and page == 1:
+            order.insert(0, order.pop(230))
+        return ok({"apps": apps, "meta": {"total": 250}})
+
+    platform = Platform(clock, answer)
+    apps = platform.run(lambda client: client.list_apps())
+    assert {app.id for app in apps} == {f"id{number}" for number in range(250)}
+    assert len(apps) == 250
+    assert len(platform.requests) == 4
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"apps": None, "meta": {"total": 5}},
+        {"apps": [], "meta": {"total": 5}},
+        {"apps": {"a": 1}, "meta": {"total": 1}},
+        {"apps": ["x", "y"], "meta": {"total": 2}},
+        {"apps": [{"spec": {"name": "web"}}, {"spec": {"name": "api"}}], "meta": {"total": 2}},
+        {"apps": [{"id": "", "spec": {"name": "web"}}], "meta": {"total": 1}},
+        {"apps": None},
+        {"message": "maintenance"},
+        {},
+    ],
+    ids=str,
+)
+def test_an_answer_without_the_apps_it_speaks_of_is_no_empty_account(clock: VirtualClock, body: Any) -> None:
+    with pytest.raises(TransportFailed, match=r"an app |of apps"):
+        Platform(clock, ok(body)).run(lambda client: client.list_apps())
+
+
+@pytest.mark.parametrize("body", [{"apps": []}, {"meta": {"total": 0}}, {"apps": None, "meta": {}}], ids=str)
+def test_an_empty_account_has_no_list_or_an_empty_one(clock: VirtualClock, body: Any) -> None:
+    platform = Platform(clock, ok(body))
+    assert platform.run(lambda client: client.list_apps()) == []
+    assert len(platform.requests) == 1
+
+
+def test_an_account_that_never_stops_changing_is_not_taken_for_what_was_seen_of_it(clock: VirtualClock) -> None:
     counts = iter(range(250, 300))
 
     def answer(request: httpx.Request) -> httpx.Response:
         return page_of(next(counts))(request)
 
     platform = Platform(clock, answer)
-    platform.run(lambda client: client.list_apps())
+    with pytest.raises(TransportFailed, match="never was complete: their number changes") as caught:
+        platform.run(lambda client: client.list_apps())
+    assert "run it again" in caught.value.hint
     assert len(platform.requests) == 6
 
 
@@ -211,7 +262,8 @@ def test_an_endless_next_link_ends(clock: VirtualClock) -> None:
 def test_a_listing_ends_whatever_it_promises(clock: VirtualClock) -> None:
     forever = {"apps": [APP], "links": {"pages": {"next": "http://again"}}, "meta": {"total": 10**12}}
     platform = Platform(clock, ok(forever))
-    assert len(platform.run(lambda client: client.list_apps())) == 1
+    with pytest.raises(TransportFailed, match="never was complete"):
+        platform.run(lambda client: client.list_apps())
     assert len(platform.requests) == MOST_PAGES
 
 
@@ -287,6 +339,25 @@ def test_c15_unknown_phases_and_states_read_as_unknown(clock: VirtualClock) -> N
     assert deployment.phase is Phase.UNKNOWN
     assert not deployment.phase.terminal
     assert [component.state for component in health.components] == [ComponentState.UNKNOWN]
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ("2026-03-01T12:00:00Z", datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        ("2026-03-01T12:00:00", datetime(2026, 3, 1, 12, tzinfo=UTC)),
+        ("0001-01-01T00:00:00Z", None),
+        ("soon", None),
+        (None, None),
+    ],
+)
+def test_a_time_without_a_zone_is_utc_and_the_year_1_is_none(written: Any, moment: datetime | None) -> None:
+    assert LiveApp.model_validate({"updated_at": written}).updated_at == moment
+
+
+@pytest.mark.parametrize("odd", ["nan", "inf", float("nan"), [1], "much"])
+def test_a_cost_that_is_no_finite_number_is_not_known(odd: Any) -> None:
+    assert Proposal.model_validate({"app_cost": odd}).app_cost is None
 
 
 # Edges

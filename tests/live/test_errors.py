@@ -18,6 +18,7 @@ from reconciler.errors import (
     Rejected,
     ServerFailed,
     Unauthorized,
+    UsageError,
 )
 from reconciler.live.answers import secrets_in
 from reconciler.live.client import Client
@@ -58,7 +59,7 @@ def test_c39_an_error_carries_all_that_helps(clock: VirtualClock, status: int, k
     [
         (
             html(504, "504 Gateway\n Time-out"),
-            "PUT /v2/apps/a1: 504 504 Gateway Time-out (an HTML page, not App Platform's own answer)",
+            "PUT /v2/apps/a1: 504 Gateway Time-out (an HTML page, not App Platform's own answer)",
         ),
         (
             httpx.Response(502, content=b"<html><body>bad"),
@@ -82,6 +83,35 @@ def test_c39_answers_that_are_not_the_platforms_own_are_told(
     with pytest.raises(ApiError) as caught:
         Platform(clock, answer).run(lambda client: client.update_app("a1", {}))
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "answer", [httpx.ConnectError("refused"), httpx.ReadTimeout("slow"), httpx.Response(200, html="<p>"), error(404)]
+)
+@pytest.mark.parametrize(
+    ("url", "host", "said"),
+    [
+        ("https://api.digitalocean.com", "api.digitalocean.com", "status.digitalocean.com"),
+        ("http://localhost:8123/box", "localhost:8123", "DIGITALOCEAN_API_URL"),
+    ],
+)
+def test_an_error_of_another_address_than_the_vendors_sends_nobody_to_the_vendor(
+    clock: VirtualClock, answer: Any, url: str, host: str, said: str
+) -> None:
+    with pytest.raises(LiveError) as caught:
+        Platform(clock, answer).run(lambda client: client.list_apps(), base_url=url)
+    if isinstance(answer, httpx.RequestError):
+        assert f" {host}: " in caught.value.message
+    if isinstance(caught.value, NotFound) and "localhost" not in url:
+        assert caught.value.hint == ""
+    else:
+        assert said in caught.value.hint
+
+
+def test_an_address_with_the_version_in_its_path_is_refused_with_the_right_one() -> None:
+    with pytest.raises(UsageError, match="ends with /v2") as caught:
+        Client(TOKEN, base_url="https://api.digitalocean.com/v2/")
+    assert "https://api.digitalocean.com, not" in caught.value.hint
 
 
 def test_a_page_of_text_is_cut(clock: VirtualClock) -> None:
@@ -145,10 +175,20 @@ SPEC = {
         "not a mapping",
     ],
 }
+UNKNOWN = {
+    "name": "web",
+    "agents": [
+        {
+            "image": {"registry_credentials": "ada:hunter2-registry"},
+            "envs": [{"key": "K", "type": "SECRET", "value": "hunter2-agent"}],
+        }
+    ],
+}
+"""A kind of component that no model knows."""
 
 
 def test_the_secrets_of_a_spec_are_found() -> None:
-    assert secrets_in(SPEC) == {"hunter2-top", SECRET, "user:hunter2-registry", "hunter2-logtail"}
+    assert secrets_in(SPEC) == {"hunter2-top", SECRET, "user:hunter2-registry", "hunter2-logtail", "x"}
 
 
 @pytest.mark.parametrize(
@@ -188,6 +228,13 @@ def test_c05_no_error_holds_a_secret_wherever_one_looks(
         assert secret not in shown
     assert problem.__cause__ is None
     assert problem.__context__ is None
+
+
+def test_an_answer_that_quotes_the_request_shows_no_secret_of_a_part_that_no_model_knows(clock: VirtualClock) -> None:
+    quoting = Platform(clock, lambda request: httpx.Response(400, json={"message": f"bad {request.content.decode()}"}))
+    with pytest.raises(ApiError, match="agents") as caught:
+        quoting.run(lambda client: client.create_app(UNKNOWN))
+    assert "hunter2" not in caught.value.message
 
 
 def test_c05_the_client_does_not_show_its_token() -> None:

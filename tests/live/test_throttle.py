@@ -16,16 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import AnswerLost, ApiError, LiveError, RateLimited, ServerFailed, TransportFailed
+from reconciler.live.budget import LONGEST_PAUSE, Budget
 from reconciler.live.client import Client
-from reconciler.live.throttle import (
-    LIMITED_TRIES,
-    LONGEST_PAUSE,
-    LONGEST_TRY,
-    PATIENCE,
-    PER_MINUTE,
-    TRIES,
-    Budget,
-)
+from reconciler.live.throttle import LIMITED_TRIES, LONGEST_TRY, PATIENCE, PER_MINUTE, TRIES
 from tests.live.fakes import APP, DEPLOYMENT, Platform, cut_short, error, html, ok
 from tests.support.virtual_time import EPOCH, VirtualClock
 
@@ -198,6 +191,61 @@ def test_a_429_makes_everybody_wait(clock: VirtualClock) -> None:
 
     platform.run(use)
     assert platform.times == [0.0, 31.0, 31.0, 31.0]
+
+
+def test_a_wait_for_the_rate_limit_takes_no_patience_from_a_failure(clock: VirtualClock) -> None:
+    platform = Platform(clock, html(502, "Bad Gateway"), error(429, retry_after="600"), html(502, "Bad Gateway"), ok())
+    assert platform.run(lambda client: client.get_app("a1")).id == "a1"
+    assert platform.times == [0.0, 0.5, 601.5, 602.5]
+
+
+def test_many_429s_leave_a_failure_all_its_tries(clock: VirtualClock) -> None:
+    limited, failed = [error(429, retry_after="1")] * (LIMITED_TRIES - 1), [html(502, "Bad Gateway")] * (TRIES - 1)
+    platform = Platform(clock, *limited, *failed, ok())
+    assert platform.run(lambda client: client.get_app("a1")).id == "a1"
+
+
+def test_limits_and_failures_in_turns_come_to_an_end(clock: VirtualClock) -> None:
+    platform = Platform(clock, *[error(429, retry_after="1"), html(502, "Bad Gateway")] * 20)
+    with pytest.raises(ApiError):
+        platform.run(lambda client: client.get_app("a1"))
+    assert len(platform.requests) <= LIMITED_TRIES + TRIES
+
+
+def test_the_limit_that_a_gateway_tells_with_its_own_error_is_not_the_tokens(clock: VirtualClock) -> None:
+    platform = Platform(clock, httpx.Response(502, html="no", headers={"ratelimit-limit": "10"}), ok())
+
+    async def use(client: Client) -> float:
+        for _ in range(100):
+            await client.get_app("a1")
+        return clock.monotonic()
+
+    assert platform.run(use) < 1.0
+
+
+def test_a_lower_limit_that_is_told_holds_until_a_higher_one_is(clock: VirtualClock) -> None:
+    platform = Platform(clock, *[ok(ratelimit_limit="10")] * 9, ok(ratelimit_limit="5000"))
+
+    async def use(client: Client) -> None:
+        for _ in range(100):
+            await client.get_app("a1")
+
+    platform.run(use)
+    assert platform.times[8] > 10.0
+    assert platform.times[99] == platform.times[10]
+
+
+def test_a_wait_after_a_page_that_is_no_answer_says_so(clock: VirtualClock) -> None:
+    told: list[str] = []
+    platform = Platform(clock, *[httpx.Response(200, html="<html>")] * 3, ok())
+    platform.run(lambda client: client.get_app("a1"), on_wait=lambda _, why: told.append(why))
+    assert told == ["App Platform answered 200, which is not JSON"]
+
+
+@pytest.mark.parametrize("body", [b'{"app_cost": NaN}', b'{"app_cost": Infinity}'])
+def test_an_answer_with_what_is_no_number_in_json_is_no_answer(clock: VirtualClock, body: bytes) -> None:
+    with pytest.raises(TransportFailed, match="not JSON"):
+        Platform(clock, httpx.Response(200, content=body)).run(lambda client: client.propose({"name": "web"}))
 
 
 def test_a_used_up_budget_is_waited_for_before_the_429(clock: VirtualClock) -> None:

@@ -161,6 +161,31 @@ def test_what_looks_like_a_secret_variable_in_an_unknown_field_is_one():
     assert canonical(spec) != canonical(app(**{"x-envs": [secret("A", "hunter3")]}))
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"agents": [{"image": {"registry_credentials": "ada:hunter2"}}]},
+        {"agents": [{"github_token": "hunter2", "password": {"plain": ["hunter2"]}}]},
+        {"agents": {"a": {"log_destinations": [{"headers": [{"key": "K", "value": "hunter2"}]}]}}},
+        {"agents": [{"envs": [{"key": "K", "type": "secret", "value": "hunter2"}]}]},
+        {"services": ["odd", {"name": "a", "image": {"registry_credentials": "hunter2"}}]},
+        {"services": [{"name": "a", "api-key": "hunter2"}], "ingress": [{"password": "hunter2"}]},
+        {"envs": [{"key": "K", "type": "SECRET_V2", "value": "hunter2"}]},
+    ],
+    ids=str,
+)
+def test_a_secret_is_opaque_where_no_model_knows_its_place(part):
+    tree = canonical(app(**part))
+    assert "hunter2" not in repr(tree)
+    assert "hunter2" not in str(plain(tree))
+    assert canonical(tree) == tree
+
+
+def test_a_value_beside_no_type_or_a_general_one_is_shown_wherever_it_stands():
+    shown = [{"key": "A", "value": "one"}, {"key": "B", "type": "GENERAL", "value": "two"}]
+    assert canonical(app(agents=[{"envs": shown}]))["agents"] == [{"envs": shown}]
+
+
 def test_an_opaque_value_can_be_compared_and_neither_shown_nor_serialised():
     value = Opaque("hunter2")
     assert value == Opaque("hunter2") != Opaque("hunter3")
@@ -183,3 +208,9 @@ def test_a_key_is_that_of_the_canonical_item():
 def test_two_secrets_of_one_name_keep_their_places():
     tree = canonical(app(envs=[secret("A", "x"), secret("A", "y")]))
     assert set(tree["envs"]) == {"A", "A#2"}
+
+
+def test_a_number_that_no_float_can_hold_tells_an_alert_apart():
+    alerts = [{"rule": "CPU_UTILIZATION", "operator": "GREATER_THAN", "value": value} for value in (80, 10**400)]
+    tree = canonical(app(services=[service(alerts=alerts)]))
+    assert len(tree["services"]["api"]["alerts"]) == 2

@@ -15,6 +15,11 @@ PRICES = {
     "the fewest under autoscaling": (
         app(services=[service(autoscaling={"min_instance_count": 2, "max_instance_count": 9})]), 10.0),
     "autoscaling that does not say": (app(services=[service(autoscaling={})]), 5.0),
+    "nothing for a size that is no text": (app(services=[service(instance_size_slug=["x"])]), None),
+    "nothing for a count that is none": (app(services=[service(instance_count="many")]), None),
+    "nothing for a count that nobody can have": (app(services=[service(instance_count=10**400)]), None),
+    "nothing for a least count that is none": (
+        app(services=[service(autoscaling={"min_instance_count": "abc"})]), None),
     "legacy sizes": (app(services=[service(instance_size_slug="basic-xs")]), 10.0),
     "workers, too": (app(workers=[{"name": "job", "instance_size_slug": "professional-xs"}]), 17.0),
     "not jobs, sites and functions": (
@@ -32,7 +37,7 @@ def test_list_prices(spec, price):
 
 
 def test_odd_forms_do_not_stop_a_plan():
-    assert estimate({"services": {"api": {"instance_count": "two", "autoscaling": 3}, "x": 3}, "workers": 7}) == 5.0
+    assert estimate({"services": {"api": {"instance_count": 1, "autoscaling": 3}, "x": 3}, "workers": 7}) == 5.0
 
 
 SMALL, LARGE, ODD = (

@@ -147,3 +147,8 @@ def test_routes_of_an_ignored_component_are_ignored_with_it():
     desired = app(services=[API, service("web", routes=[{"path": "/web"}]), service("www", cors=CORS)])
     aligned = align(canonical(desired), canonical(live), ignore=["/services/web", "/services/www"])
     assert diff(aligned.live, aligned.desired) == ()
+
+
+@pytest.mark.parametrize("odd", [80, "/", {"path": "/"}, True])
+def test_routes_that_are_no_list_of_them_lead_nowhere(odd):
+    assert canonical(app(services=[service(routes=odd)])) == canonical(app(services=[service()]))

@@ -1,0 +1,94 @@
+"""Where secrets stand in a spec: in the fields that are marked so, and wherever else something is called like one.
+
+The models lag behind the platform. In a part that none of them knows (a new kind of component, a new field) a secret is
+told by its name: it is called like a field that is secret wherever the models have it, or it is the ``value`` beside a
+``type`` that is not GENERAL, as with environment variables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from reconciler.appspec.shape import SPEC, Field, Listing, Record, Shape
+
+CIPHERTEXT = "EV["
+"""How the ciphertext of a secret begins: ``EV[1:nonce:cipher]``."""
+
+_ALSO = frozenset({"secret", "private_key", "access_key", "credentials"})
+"""Further words for a secret, which no documented field is called by."""
+
+
+def secrets(
+    node: Any, shape: Shape | None = SPEC, pointer: str = "", *, parent: str = ""
+) -> Iterator[tuple[str, str | int | float]]:
+    """Pointer and value of every secret in a spec or a part of one, ciphertexts too.
+
+    ``shape`` is None in a part that no model knows, ``parent`` the name of the field that the node stands in. Whatever
+    stands in a secret, keys too, is told as a value of that secret.
+    """
+    if isinstance(node, list | tuple):
+        item = shape.item if isinstance(shape, Listing) else shape
+        for index, value in enumerate(node):
+            if isinstance(value, dict | list | tuple):
+                yield from secrets(value, item, f"{pointer}/{index}", parent=parent)
+    elif isinstance(node, dict):  # a check for Mapping takes ten times as long
+        record = shape.item if isinstance(shape, Listing) else shape
+        fields = record.fields if isinstance(record, Record) else {}
+        for name, value in node.items():
+            field = fields.get(name)
+            if is_marked(field, node) if field else is_named_so(name, node, parent):
+                at = f"{pointer}/{_escaped(name)}"
+                yield from ((at, scalar) for scalar in _scalars(value))
+            elif isinstance(value, dict | list | tuple):
+                below = field.shape if field else None
+                yield from secrets(value, below, f"{pointer}/{_escaped(name)}", parent=name)
+
+
+def is_marked(field: Field, owner: Mapping[str, Any]) -> bool:
+    """Whether a field that the models know is a secret in its owner."""
+    return field.secret or (field.secret_when_typed and is_typed_so(owner))
+
+
+def is_named_so(name: Any, owner: Mapping[str, Any], parent: str = "") -> bool:
+    """Whether a field that no model knows is a secret; ``parent`` is the field that its owner stands in."""
+    if name == "value" and is_typed_so(owner):
+        return True
+    called = str(name).lower().replace("-", "_")
+    return (parent, called) in _PLACES or called in _NAMES or called.endswith(_ENDINGS)
+
+
+def is_typed_so(owner: Mapping[str, Any]) -> bool:
+    """Whether a value's ``type`` says that it is a secret: a misspelt SECRET, and a type still to come, do as well."""
+    return owner.get("type") not in (None, "", "GENERAL")
+
+
+def _scalars(value: Any) -> Iterator[str | int | float]:
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield str(name)
+            yield from _scalars(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _scalars(item)
+    elif isinstance(value, str | int | float) and not isinstance(value, bool):
+        yield value
+
+
+def _escaped(name: Any) -> str:
+    return str(name).replace("~", "~0").replace("/", "~1")
+
+
+def _fields(shape: Shape, parent: str) -> Iterator[tuple[str, Field]]:
+    """Every field below a shape, with the name of the field that its record stands in."""
+    shape = shape.item if isinstance(shape, Listing) else shape
+    if isinstance(shape, Record):
+        for name, field in shape.fields.items():
+            yield parent, field
+            yield from _fields(field.shape, name)
+
+
+_KNOWN = tuple(_fields(SPEC, ""))
+_PLACES = frozenset((parent, field.name) for parent, field in _KNOWN if field.secret)
+_NAMES = ({name for _, name in _PLACES} - {field.name for _, field in _KNOWN if not field.secret}) | _ALSO
+_ENDINGS = tuple(f"_{name}" for name in sorted(_NAMES))

@@ -1,0 +1,64 @@
+"""What the headers of an answer say of the token's rate limit. Pure."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+LONGEST_PAUSE = 3600.0
+"""Seconds; the platform's longest window is an hour. No header makes anybody wait longer, nor all 429s together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What an answer's headers say of the rate limit; None for what they do not say. Times in seconds from now."""
+
+    limit: int | None = None
+    remaining: int | None = None
+    resets_in: float | None = None
+    retry_after: float | None = None
+
+    @classmethod
+    def read(cls, headers: Mapping[str, str], now: datetime) -> Budget:
+        """The budget of an answer's headers; whatever does not read counts as not said.
+
+        The reset is measured against the answer's own ``date`` where it has one: the two clocks may differ.
+        """
+        limit, remaining = _number(headers.get("ratelimit-limit")), _number(headers.get("ratelimit-remaining"))
+        reset, retry = _number(headers.get("ratelimit-reset")), headers.get("retry-after")
+        served = _moment(headers.get("date")) or now
+        wait = _number(retry)
+        if wait is None and (at := _moment(retry)):
+            wait = (at - served).total_seconds()
+        return cls(
+            limit=None if limit is None else int(limit),
+            remaining=None if remaining is None else int(remaining),
+            resets_in=None if reset is None else _bounded(reset - served.timestamp()),
+            retry_after=None if wait is None else _bounded(wait),
+        )
+
+    @property
+    def used_up(self) -> float:
+        """Seconds until a request may be sent again, 0 if one may be sent now."""
+        return (self.resets_in or 0.0) if self.remaining is not None and self.remaining <= 0 else 0.0
+
+
+def _number(text: str | None) -> float | None:
+    """A header's number; digits only, as ``nan`` and ``1e999`` would be floats as well."""
+    return float(text) if text and len(text) < 16 and text.replace(".", "", 1).isdecimal() else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    with contextlib.suppress(ValueError, OverflowError):
+        moment = parsedate_to_datetime(text)
+        return moment if moment.tzinfo else None
+    return None
+
+
+def _bounded(seconds: float) -> float:
+    return min(max(seconds, 0.0), LONGEST_PAUSE)

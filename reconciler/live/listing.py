@@ -1,0 +1,73 @@
+"""Listings of several pages, and whether everything was seen.
+
+The platform orders apps by their last update. One that is deployed while pages are read moves to the front, and what
+it pushes over a page's border can be missed without a word: only counting tells.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, TypeVar
+
+from reconciler.errors import LiveError
+from reconciler.live import answers
+from reconciler.live.calls import Call
+
+Page = dict[str, Any]
+App = TypeVar("App")
+
+LISTINGS = 3
+"""How often the apps are listed in all while the account keeps changing under the listing."""
+
+MOST_PAGES = 500
+"""Pages of a listing at most, whatever its totals and links promise."""
+
+
+async def read_pages(page: Callable[[int], Coroutine[Any, Any, Page]], key: str, size: int, most: int) -> list[Page]:
+    """The pages of a listing: the first, then at once what its total promises, then what `next` links add.
+
+    ``page`` fetches one by its number, ``size`` is how many items one holds, ``most`` how many pages are read.
+    """
+    pages = [await page(1)]
+    pages += await _together(page, range(2, min(-(-answers.total_of(pages[0]) // size), most) + 1))
+    while answers.has_next(pages[-1]) and answers.items_of(pages[-1], key) and len(pages) < most:
+        pages.append(await page(len(pages) + 1))
+    return pages
+
+
+async def _together(page: Callable[[int], Coroutine[Any, Any, Page]], numbers: range) -> list[Page]:
+    """The pages of those numbers, fetched at once; the first error is raised as it is, not in a group."""
+    tasks: list[asyncio.Task[Page]] = []
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks += [group.create_task(page(number)) for number in numbers]
+    except ExceptionGroup as failed:
+        problem = failed.exceptions[0]
+    else:
+        return [task.result() for task in tasks]
+    raise problem
+
+
+def whole(pages: Sequence[Page], apps: Mapping[str, App], seen: Mapping[str, App]) -> Mapping[str, App] | None:
+    """All apps of the account by id, if that is certain; None if some may be missing.
+
+    ``apps`` are those of these pages, ``seen`` also those that earlier listings of the same run showed: as many as the
+    pages tell of are all there are.
+    """
+    totals = {answers.total_of(page) for page in pages}
+    if len(totals) > 1 or len(pages) >= MOST_PAGES:
+        return None
+    (total,) = totals
+    if len(apps) >= total:
+        return apps
+    return seen if len(seen) == total else None
+
+
+def incomplete(call: Call, pages: Sequence[Page], seen: int) -> LiveError:
+    """The error of a listing that never was whole."""
+    told = max(map(answers.total_of, pages))
+    counted = f"{told} are told of, {seen} could be seen" if seen < told else "their number changes with each page"
+    what = f"the list of apps never was complete: {counted}"
+    hint = "the account changes while it is read; run it again in a quieter moment"
+    return answers.unreachable(call, what, hint=hint)
