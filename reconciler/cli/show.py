@@ -88,7 +88,7 @@ class Teller:
         """Tell one event."""
         if self._progress is not None:
             self._progress(event)
-        elif self._console.format in ("text", "github"):
+        elif self._console.format in ("text", "github") and not event.passing:
             from reconciler.views import text
 
             self._console.err(text.event(event, names=self._names, color=self._console.color))
