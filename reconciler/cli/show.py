@@ -33,8 +33,6 @@ def show_plan(console: Console, report: PlanReport, *, drift: bool = False) -> N
         case _:
             from reconciler.views import text
 
-            if report.findings:
-                console.err(text.findings(report.findings, color=console.color) + "\n")
             console.out(text.plan(report, color=console.color, width=console.width, verbose=console.verbose))
 
 

@@ -33,12 +33,12 @@ def told_once(plans: Sequence[Plan]) -> tuple[tuple[Plan, ...], tuple[Finding, .
         replace(plan, findings=tuple(finding for finding in plan.findings if finding.code != _CODE)) for plan in plans
     )
     apps = len({plan.app for plan in alike})
-    who = "1 new app has" if apps == 1 else f"{apps} new apps have"
+    who = "1 new app looks" if apps == 1 else f"{apps} new apps look"
     told = Finding(
         Severity.WARNING,
         _CODE,
-        f"{who} the very components of live apps that no spec names any more ({len(alike)} pairs): was one renamed?",
-        "to keep an app, write `moved: {OLD: NEW}` in reconcile.yaml; --unmanaged names the live ones",
+        f"{who} like live apps outside Git: was one renamed?",
+        "to keep it, write `moved: {OLD: NEW}` in reconcile.yaml; --unmanaged names all",
     )
     return rest, (told,)
 

@@ -44,5 +44,4 @@ def test_a_few_likely_renames_are_told_one_by_one():
 def test_many_likely_renames_are_one_warning_that_counts():
     plans, (finding,) = told_once(resembling(12, 2))
     assert [plan.findings for plan in plans] == [()] * 12
-    assert "12 new apps have" in finding.message
-    assert "(24 pairs)" in finding.message
+    assert finding.message.startswith("12 new apps look like live apps outside Git")
