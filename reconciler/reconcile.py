@@ -17,6 +17,7 @@ from reconciler.inquiry import Inquiry, PlannedApp, check_rotations
 from reconciler.plan.fingerprints import KEY_VARIABLE, Fingerprints
 from reconciler.plan.guard import check_allowed, guarded
 from reconciler.plan.model import Plan, PlanReport, SyncStatus
+from reconciler.plan.renamed import told_once
 from reconciler.rollout.model import Outcome, OutcomeKind, RolloutRecord, RolloutReport
 from reconciler.rollout.ports import Job
 from reconciler.unjudged import judged_on
@@ -143,10 +144,11 @@ async def plan(desired: Desired, wishes: Wishes, client: Client, clock: Clock) -
 
         apps = attributed(apps, _reader(desired, wishes), now)
     everyone = len(fleet.keys() | desired.known)
-    guarded_plans = guarded([app.plan for app in apps], desired.config.guards, fleet=everyone, allowed=wishes.allow)
+    plans, renames = told_once([app.plan for app in apps])
+    guarded_plans = guarded(plans, desired.config.guards, fleet=everyone, allowed=wishes.allow)
     report = PlanReport(
         guarded_plans,
-        (*desired.findings, *notes),
+        (*desired.findings, *notes, *renames),
         requests=client.requests,
         seconds=clock.monotonic() - began,
         unmanaged=strangers if wishes.unmanaged else (),

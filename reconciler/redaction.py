@@ -21,6 +21,12 @@ _SHORTEST = 4
 """Shorter values would blank out innocent text; a credential that short is no secret."""
 
 
+def without_query(address: str) -> str:
+    """An address without what may be a credential: links to stored logs carry their signature in the query."""
+    bare, mark, _ = address.partition("?")
+    return f"{bare}?…" if mark else bare
+
+
 class Redactor:
     """Replaces every known secret value in a text by `MASK`."""
 

@@ -164,7 +164,12 @@ class Performance:
 
     def _teller(self, planned: Planned, redact: Redactor) -> Callable[[Event], None]:
         names = max((len(app.plan.app) for app in planned.apps), default=0)
-        return lambda event: self.out(redact(text.event(event, names=names)))
+
+        def tell(event: Event) -> None:
+            if not event.passing:
+                self.out(redact(text.event(event, names=names)))
+
+        return tell
 
     @asynccontextmanager
     async def _platform(self, inputs: Inputs) -> AsyncIterator[Client]:

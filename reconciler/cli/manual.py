@@ -57,7 +57,9 @@ async def _status(apps: tuple[str, ...], deployments: int, connection: Connectio
     if console.format == "json":
         console.out(view.machine(found))
     else:
-        console.out(view.status(found, now=SystemClock().now(), color=console.color) or "there are no apps")
+        console.out(
+            view.status(found, now=SystemClock().now(), color=console.color, width=console.width) or "there are no apps"
+        )
     return Exit.PERSON_NEEDED if any(app.pinned_deployment for app in chosen) else Exit.OK
 
 

@@ -33,8 +33,6 @@ def show_plan(console: Console, report: PlanReport, *, drift: bool = False) -> N
         case _:
             from reconciler.views import text
 
-            if report.findings:
-                console.err(text.findings(report.findings, color=console.color) + "\n")
             console.out(text.plan(report, color=console.color, width=console.width, verbose=console.verbose))
 
 
@@ -88,7 +86,7 @@ class Teller:
         """Tell one event."""
         if self._progress is not None:
             self._progress(event)
-        elif self._console.format in ("text", "github"):
+        elif self._console.format in ("text", "github") and not event.passing:
             from reconciler.views import text
 
             self._console.err(text.event(event, names=self._names, color=self._console.color))

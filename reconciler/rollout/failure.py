@@ -38,10 +38,10 @@ def _walk(steps: Iterable[ProgressStep]) -> Iterator[ProgressStep]:
 
 
 def summary(deployment_id: str, failure: Failure) -> str:
-    """What failed, in a line."""
+    """What failed, in a line that may go on: it ends in no full stop."""
     named = failure.message.startswith(f"{failure.component} ")
     said = ": ".join(part for part in ("" if named else failure.component, failure.code, failure.message) if part)
-    return f"deployment {deployment_id} failed" + (f": {said}" if said else "")
+    return f"deployment {deployment_id} failed" + (f": {said.removesuffix('.')}" if said else "")
 
 
 async def collect(

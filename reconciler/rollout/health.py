@@ -201,10 +201,19 @@ def judge(evidence: Evidence, rules: Rules, expected: tuple[str, ...]) -> Verdic
         return Verdict(Judgement.UNHEALTHY, f"{worst(evidence).reason}, for {stretch:.0f} s")
     budget = rules.health + (rules.soak + UNCONFIRMED if grade is Grade.GOOD else 0.0)
     if evidence.age < budget:
-        return Verdict(Judgement.WAITING, worst(evidence).reason)
+        return Verdict(Judgement.WAITING, _so_far(evidence, grade, rules))
     if grade in (Grade.SHORT, Grade.BAD):
         return Verdict(Judgement.UNHEALTHY, f"{worst(evidence).reason} after {rules.health:g} s")
     return Verdict(Judgement.UNKNOWN, f"its health could not be learnt within {rules.health:g} s")
+
+
+def _so_far(evidence: Evidence, grade: Grade, rules: Rules) -> str:
+    """What is seen now, and since when where that decides."""
+    stretch = evidence.confirmed - evidence.since
+    if grade is Grade.GOOD:
+        return f"healthy for {stretch:.0f} of {rules.soak:g} s"
+    reason = worst(evidence).reason
+    return f"{reason}, for {stretch:.0f} of {rules.tolerance:g} s" if grade is Grade.BAD else reason
 
 
 def worst(evidence: Evidence) -> Sample:

@@ -134,7 +134,8 @@ class RolloutRecord:
 class Event:
     """Something that just happened, for live progress. ``at`` in seconds since the run began.
 
-    ``done`` and ``total`` count the steps of the deployment under way; 0 when there is none.
+    ``done`` and ``total`` count the steps of the deployment under way; 0 when there is none. What is ``passing`` is for
+    progress that is drawn in place, and no line of a log.
     """
 
     at: float
@@ -144,6 +145,7 @@ class Event:
     done: int = 0
     total: int = 0
     outcome: OutcomeKind | None = None
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)

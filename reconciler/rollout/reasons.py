@@ -42,7 +42,7 @@ def describe(step: Step) -> str:  # noqa: C901, PLR0912  one line for each of th
         case LookUp():
             return f"looking what became of the {step.write}"
         case Adopt():
-            return f"following {_ROLES[step.role]} {step.deployment_id}"
+            return f"following {_ROLES[step.role].format(step.deployment_id)}"
         case Follow() | CheckHealth() | Probe() | Wait():
             return ""
         case FindSuccessor():
@@ -70,10 +70,10 @@ def describe(step: Step) -> str:  # noqa: C901, PLR0912  one line for each of th
 
 
 _ROLES = {
-    Role.DEPLOY: "deployment",
-    Role.FOLLOWED: "deployment, which is not of this run but carries the same spec,",
-    Role.ROLLBACK: "the rollback's deployment",
-    Role.RESTORE: "the restored spec's deployment",
+    Role.DEPLOY: "deployment {}",
+    Role.FOLLOWED: "deployment {}, which is not of this run but carries the same spec",
+    Role.ROLLBACK: "the rollback's deployment {}",
+    Role.RESTORE: "the restored spec's deployment {}",
 }
 
 

@@ -19,7 +19,7 @@ from reconciler.rollout.model import (
 )
 from reconciler.rollout.reasons import describe, why
 from reconciler.rollout.state import Role, RolloutState
-from reconciler.rollout.step import Finish, Step
+from reconciler.rollout.step import Finish, Step, Wait
 
 OnEvent = Callable[[Event], None]
 
@@ -52,6 +52,8 @@ class Recorder:
 
     def decided(self, step: Step, state: RolloutState) -> None:
         """The policy chose a step."""
+        if isinstance(step, Wait):
+            self._tell(self._redact(step.why), passing=True)
         what = self._redact(describe(step))
         if not what or isinstance(step, Finish):
             return
@@ -127,9 +129,9 @@ class Recorder:
             live_url=live_url,
         )
 
-    def _tell(self, text: str) -> None:
+    def _tell(self, text: str, *, passing: bool = False) -> None:
         phase, done, total = self._shown
-        self._on_event(Event(self._since_run(), self.plan.app, text, phase, done, total))
+        self._on_event(Event(self._since_run(), self.plan.app, text, phase, done, total, passing=passing))
 
     def _since_run(self) -> float:
         return round(self._now() - self._run_began, 3)

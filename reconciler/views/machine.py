@@ -21,6 +21,7 @@ from reconciler.plan.model import (
     Plan,
     PlanReport,
 )
+from reconciler.redaction import without_query
 from reconciler.rollout.model import Failure, OutcomeKind, RolloutRecord, RolloutReport
 from reconciler.views.documents import (
     ActionWord,
@@ -200,7 +201,7 @@ def _failure(failure: Failure) -> FailureData:
         code=failure.code,
         message=failure.message,
         log_lines=list(failure.log_lines),
-        links=list(failure.links),
+        links=[without_query(link) for link in failure.links],
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from reconciler.findings import Finding, ranked
 from reconciler.plan.model import Action, ChangeKind, Plan, PlanReport
+from reconciler.redaction import without_query
 from reconciler.rollout.model import OutcomeKind, RolloutRecord, RolloutReport
 from reconciler.views.finding_lines import finding_lines
 from reconciler.views.lines import render
@@ -24,9 +25,17 @@ from reconciler.views.markup import (
     html_code,
     is_console,
     link,
-    without_query,
 )
-from reconciler.views.plan_lines import INDENT, Layout, note_text, origin_lines, override_label, parts_of, path_column
+from reconciler.views.plan_lines import (
+    INDENT,
+    Layout,
+    note_text,
+    origin_lines,
+    override_label,
+    parts_of,
+    path_column,
+    telling_notes,
+)
 from reconciler.views.rollout_lines import course, verdict
 from reconciler.views.summary import (
     OUTCOME_WORDS,
@@ -40,6 +49,7 @@ from reconciler.views.summary import (
     plan_counts,
     plan_word,
     telling_reason,
+    took_text,
     total_cost,
     total_delta,
     unjudged,
@@ -150,7 +160,7 @@ def _app(plan: Plan, detail: _Detail) -> str:
     reason = telling_reason(plan)
     body = [
         code(reason, 1000) if reason else "",
-        f"{override_label(plan).capitalize()}: {code(plan.override)}" if plan.override else "",
+        f"{override_label(plan.override).capitalize()}: {code(plan.override)}" if plan.override else "",
         f"Renamed from {code(plan.moved_from)}." if plan.moved_from else "",
         "Every source is taken at its newest commit or image."
         if plan.writes and plan.update_all_source_versions
@@ -179,7 +189,7 @@ def _change_block(plan: Plan, detail: _Detail) -> str:
         if told.kind in (ChangeKind.ADDED, ChangeKind.REMOVED):
             text = text.removeprefix(f"{sign} ")
         lines.append(f"{sign} {_columns(shortened(told.label, detail.values), column, text)}")
-    for note in plan.notes[: detail.changes]:
+    for note in telling_notes(plan)[: detail.changes]:
         path = shortened("/".join(note.path), detail.values)
         lines.append(f"  {_columns(path, column, note_text(note))}")
     return fence(lines, "diff") if lines else ""
@@ -277,7 +287,7 @@ def _record(record: RolloutRecord, detail: _Detail) -> str:
     """One app: a line if it went well; else why not, what its log said and what to do, and folded away how it went."""
     kind = record.outcome.kind
     bill = cost_text(record.action, record.cost) if kind in (OutcomeKind.APPLIED, OutcomeKind.DELETED) else ""
-    took = duration(record.seconds) if record.seconds else ""
+    took = took_text(record)
     told = _trimmed(record, detail)
     if kind.good and not told.warnings:
         return f"`{outcome_symbol(kind)}` {code(name(record.app))} {joined(OUTCOME_WORDS[kind], took, bill)}"

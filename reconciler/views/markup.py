@@ -64,12 +64,6 @@ def is_console(address: str) -> bool:
     return _ADDRESS.fullmatch(address) is not None and urlsplit(address).hostname == _CONSOLE
 
 
-def without_query(address: str) -> str:
-    """An address without what may be a credential: links to stored logs carry their signature in the query."""
-    bare, mark, _ = address.partition("?")
-    return f"{bare}?…" if mark else bare
-
-
 def size(text: str) -> int:
     """Bytes of UTF-8. GitHub's limits are told in characters and partly counted in bytes; bytes satisfy both."""
     return len(text.encode("utf-8", "replace"))

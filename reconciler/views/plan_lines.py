@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -63,10 +64,15 @@ def plan_lines(report: PlanReport, *, width: int, verbose: bool) -> Iterator[Lin
     plans = [plan for plan in report.plans if not (collapse and is_quiet(plan))]
     names = max((cells(name(plan.app)) for plan in plans), default=0)
     layout = Layout(width, min(names, _NAME_COLUMN), verbose)
+    shared = _shared_refusals(plans)
     for plan in plans:
-        yield from app_lines(plan, layout)
+        yield from app_lines(replace(plan, reason="", override="") if _refusal(plan) in shared else plan, layout)
     if collapse:
         yield (("  = ", "quiet"), (f"{count(len(quiet), 'app')} in sync", "quiet"))
+    for (reason, override), apps in shared.items():
+        yield ()
+        yield from wrapped(f"{apps} apps refused: {reason}", "  ", width, "error")
+        yield ((f"{INDENT}{override_label(override)}: ", "quiet"), (shortened(override, 200), "strong"))
     young, told = unjudged(report.plans)
     if young:
         yield ()
@@ -82,6 +88,17 @@ def plan_lines(report: PlanReport, *, width: int, verbose: bool) -> Iterator[Lin
 
 def _listed(apps: Sequence[str]) -> str:
     return ", ".join(map(name, apps[:MANY_QUIET])) + (", …" if len(apps) > MANY_QUIET else "")
+
+
+def _refusal(plan: Plan) -> tuple[str, str]:
+    """Why a plan was refused, and what allows it."""
+    return plan.reason, plan.override
+
+
+def _shared_refusals(plans: Sequence[Plan]) -> dict[tuple[str, str], int]:
+    """Refusals that several apps share, with how many do: what is said of all is said once."""
+    tally = Counter(_refusal(plan) for plan in plans if plan_word(plan) == "refused" and plan.override)
+    return {refusal: apps for refusal, apps in tally.items() if apps > 1}
 
 
 def app_lines(plan: Plan, layout: Layout) -> Iterator[Line]:
@@ -118,15 +135,15 @@ def _beneath(plan: Plan, layout: Layout) -> Iterator[Line]:
     if plan.writes and plan.update_all_source_versions:
         yield ((f"{INDENT}every source is taken at its newest commit or image", ""),)
     if not is_quiet(plan) or layout.verbose:
-        yield from _note_lines(plan.notes, layout, column)
+        yield from _note_lines(telling_notes(plan), layout, column)
     yield from finding_lines(plan.findings, indent=INDENT)
     if plan.override:
-        yield ((f"{INDENT}{override_label(plan)}: ", "quiet"), (shortened(plan.override, 200), "strong"))
+        yield ((f"{INDENT}{override_label(plan.override)}: ", "quiet"), (shortened(plan.override, 200), "strong"))
 
 
-def override_label(plan: Plan) -> str:
+def override_label(override: str) -> str:
     """What to do with a plan's override: a flag allows what was refused, a command shows more."""
-    return "to allow it" if plan.override.startswith("-") else "see"
+    return "to allow it" if override.startswith("-") else "see"
 
 
 def wrapped(text: str, indent: str, width: int, tone: Tone = "") -> Iterator[Line]:
@@ -252,6 +269,12 @@ def _note_lines(notes: Sequence[Note], layout: Layout, column: int) -> Iterator[
         for note in group:
             path = _label(note.path)
             yield ((f"{INDENT}{padded(path, column)}{'' if cells(path) < column else '  '}{text}", "quiet"),)
+
+
+def telling_notes(plan: Plan) -> list[Note]:
+    """The notes, without those of a rotated secret that stands among the changes already."""
+    changed = {change.path for change in plan.changes}
+    return [note for note in plan.notes if not (note.kind == "rotated" and note.path in changed)]
 
 
 def note_text(note: Note) -> str:

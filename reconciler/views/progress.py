@@ -6,24 +6,29 @@ console and the time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from reconciler.rollout.model import Event, OutcomeKind
-from reconciler.views.lines import LOOKS, Tone
+from reconciler.views.lines import LOOKS, Line, Tone, width_of
 from reconciler.views.rollout_lines import outcome_tone
 from reconciler.views.summary import OUTCOME_WORDS, outcome_symbol
-from reconciler.views.values import count, duration, name, shortened
+from reconciler.views.values import cells, count, cropped, duration, name, padded, shortened
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.live import Live
-    from rich.table import Table
+    from rich.text import Text
 
 _BAR = 12
-_TEXT_WIDTH = 60
+_BAR_COLUMN = _BAR + len(" 12/12")
+_BAR_FROM = 100
+"""On a narrower terminal the text, which says the steps as well, needs the columns more than the bar."""
+
+_PHASE_COLUMN = len("pending deploy")
+_ELAPSED_COLUMN = len("59m 59s")
 _RUNNING = "▸"
 
 
@@ -43,7 +48,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the table, ready to show: every text is inert."""
+    """What one line of the table shows; `table` makes it fit."""
 
     symbol: str
     app: str
@@ -85,13 +90,14 @@ def rows(found: Iterable[Track], now: float) -> list[Row]:
 def _row(track: Track, now: float) -> Row:
     outcome = track.outcome
     until = now if track.ended is None else track.ended
+    phase = OUTCOME_WORDS[outcome] if outcome else shortened(track.phase, 24).lower().replace("_", " ")
     return Row(
         symbol=outcome_symbol(outcome) if outcome else _RUNNING,
         app=name(track.app),
-        phase=OUTCOME_WORDS[outcome] if outcome else shortened(track.phase, 24).lower().replace("_", " "),
+        phase=phase,
         bar="" if outcome else bar(track.done, track.total),
-        elapsed=duration(until - track.began),
-        text=shortened(track.text, _TEXT_WIDTH),
+        elapsed="" if outcome is OutcomeKind.SKIPPED else duration(until - track.began),
+        text="" if track.text == phase else track.text.removeprefix(f"{phase}, "),
         tone=outcome_tone(outcome) if outcome else "change",
         running=outcome is None,
     )
@@ -116,6 +122,29 @@ def visible(shown: list[Row], height: int) -> tuple[list[Row], str]:
     running = sum(row.running for row in hidden)
     more = f", {running:,} of them running" if running else ""
     return [shown[index] for index in sorted(chosen)], f"and {count(len(hidden), 'more app')}{more}"
+
+
+def table(shown: Sequence[Row], width: int) -> list[Line]:
+    """The rows as lines of at most ``width`` columns, one beneath the other.
+
+    What tells the apps apart (name, phase, time) is whole and stays in its column while phases come and go; the text
+    gets what is left, and the bar its place where that is enough.
+    """
+    names = max((cells(row.app) for row in shown), default=0)
+    phases = max((cells(row.phase) for row in shown), default=0)
+    return [_line(row, names, max(phases, _PHASE_COLUMN), width) for row in shown]
+
+
+def _line(row: Row, names: int, phases: int, width: int) -> Line:
+    drawn: Line = ((f"  {padded(row.bar, _BAR_COLUMN)}", row.tone),) if width >= _BAR_FROM else ()
+    head: Line = (
+        (f"  {row.symbol}  ", row.tone),
+        (padded(row.app, names), "strong"),
+        (f"  {padded(row.phase, phases)}", row.tone),
+        *drawn,
+        (f"  {row.elapsed.rjust(_ELAPSED_COLUMN)}  ", "quiet"),
+    )
+    return (*head, (cropped(row.text, width - width_of(head)), "quiet"))
 
 
 class Progress:
@@ -147,26 +176,14 @@ class Progress:
         """Take an event in; the table shows it at its next refresh."""
         self._tracks[event.app] = followed(self._tracks.get(event.app), event)
 
-    def _table(self) -> Table:
-        from rich.table import Table
+    def _table(self) -> Text:
         from rich.text import Text
 
-        shown, more = visible(rows(list(self._tracks.values()), self._now()), max(self._console.height - 2, 1))
-        table = Table.grid(padding=(0, 2, 0, 0))
-        for _ in range(4):
-            table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True, justify="right")
-        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-        for row in shown:
-            look = LOOKS.get(row.tone, "")
-            table.add_row(
-                Text(f"  {row.symbol}", style=look),
-                Text(row.app, style="bold"),
-                Text(row.phase, style=look),
-                Text(row.bar, style=look),
-                Text(row.elapsed, style="dim"),
-                Text(row.text, style="dim"),
-            )
+        shown, more = visible(rows(self._tracks.values(), self._now()), max(self._console.height - 2, 1))
+        lines = table(shown, self._console.width)
         if more:
-            table.add_row("", Text(more, style="dim"))
-        return table
+            lines.append(((f"  {more}", "quiet"),))
+        spans = (Text.assemble(*((text, LOOKS.get(tone, "")) for text, tone in line)) for line in lines)
+        whole = Text("\n", no_wrap=True, overflow="crop").join(spans)
+        whole.no_wrap, whole.overflow = True, "crop"
+        return whole

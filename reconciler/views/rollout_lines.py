@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
+from reconciler.redaction import without_query
 from reconciler.rollout.model import (
     Decision,
     DeploymentRecord,
@@ -22,6 +23,7 @@ from reconciler.views.summary import (
     cost_text,
     joined,
     outcome_symbol,
+    took_text,
     worst_last,
 )
 from reconciler.views.values import cells, count, duration, inert, log_line, name, padded, paragraph, shortened
@@ -77,7 +79,7 @@ def record_lines(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
         (padded(name(record.app), layout.names), "strong" if tone != "quiet" else ""),
         (f"  {OUTCOME_WORDS[kind]}", tone),
     )
-    took = duration(record.seconds) if record.seconds else ""
+    took = took_text(record)
     bill = cost_text(record.action, record.cost) if kind in (OutcomeKind.APPLIED, OutcomeKind.DELETED) else ""
     if right := joined(took, bill):
         head = (*head, (" " * max(min(_EDGE, layout.width) - width_of(head) - cells(right), 2) + right, ""))
@@ -93,48 +95,52 @@ def _good(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
         yield from wrapped(meaning, INDENT, layout.width)
     if record.live_url and record.outcome.kind in (OutcomeKind.APPLIED, OutcomeKind.TAKEN_BACK):
         yield ((f"{INDENT}{shortened(record.live_url, 300)}", "quiet"),)
-    yield from _labelled("warning", [line for text in record.warnings for line in paragraph(text)], "warning")
+    yield from _labelled("warning", _paragraphs(record.warnings, layout), "warning")
     if layout.verbose:
         yield from _labelled("why", paragraph(record.outcome.reason), "")
-        yield from _deployments(record.deployments)
+        yield from _deployments(record.deployments, layout.width)
         yield from _decisions(record.decisions, layout.width)
         yield from _labelled("requests", [f"{record.requests:,}"] if record.requests else [], "")
 
 
 def account(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
-    """Where the app stands, why, what failed with the last lines of its log, and the commands that help."""
+    """Where the app stands, why, what failed with the last lines of its log, and the commands that help.
+
+    The decisions were told while they were made: again only where everything is wanted.
+    """
     yield from _why(record, layout)
-    yield from course(record, layout.width)
-    yield from _what_next(record)
+    yield from course(record, layout.width) if layout.verbose else _deployments(record.deployments, layout.width)
+    yield from _what_next(record, layout)
 
 
 def verdict(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
     """The account without its `course`."""
     yield from _why(record, layout)
-    yield from _what_next(record)
+    yield from _what_next(record, layout)
 
 
 def course(record: RolloutRecord, width: int = 0) -> Iterator[Line]:
     """How it came to that: the deployments, and the decisions between them, wrapped to ``width`` unless that is 0."""
-    yield from _deployments(record.deployments)
+    yield from _deployments(record.deployments, width)
     yield from _decisions([chosen for chosen in record.decisions if chosen.step != "Finish"], width)
 
 
 def _why(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
     if meaning := OUTCOME_MEANINGS[record.outcome.kind]:
         yield from wrapped(meaning, INDENT, layout.width)
-    why = [
-        text
-        for line in paragraph(record.outcome.reason)
-        for ((text, _),) in wrapped(line, "", layout.width - _LABELS - len(INDENT))
-    ]
-    yield from _labelled("why", why, "")
+    yield from _labelled("why", _paragraphs([record.outcome.reason], layout), "")
     if record.failure:
         yield from _failure(record.failure, layout)
 
 
-def _what_next(record: RolloutRecord) -> Iterator[Line]:
-    yield from _labelled("warning", [line for text in record.warnings for line in paragraph(text)], "warning")
+def _paragraphs(texts: Iterable[str], layout: Layout) -> list[str]:
+    """The lines of the texts, each wrapped to what a label leaves of the width."""
+    room = layout.width - _LABELS - len(INDENT)
+    return [told for text in texts for line in paragraph(text) for ((told, _),) in wrapped(line, "", room)]
+
+
+def _what_next(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
+    yield from _labelled("warning", _paragraphs(record.warnings, layout), "warning")
     yield from _labelled("app", [shortened(record.app_id, 80)] if record.app_id else [], "quiet")
     yield from _labelled("requests", [f"{record.requests:,}"] if record.requests else [], "quiet")
     yield from _labelled("run", [inert(command) for command in record.outcome.commands], "strong")
@@ -150,7 +156,7 @@ def _failure(failure: Failure, layout: Layout) -> Iterator[Line]:
         if part
     )
     code = shortened(failure.code, 120)
-    message = paragraph(failure.message)
+    message = _paragraphs([failure.message], layout)
     if len(message) > _MANY_MESSAGE_LINES and not layout.verbose:
         cut = len(message) - _MANY_MESSAGE_LINES
         message = [*message[:_MANY_MESSAGE_LINES], f"… ({count(cut, 'more line')})"]
@@ -158,16 +164,25 @@ def _failure(failure: Failure, layout: Layout) -> Iterator[Line]:
     yield from _labelled("failed", [*([first] if first else []), *message], "")
     lines = failure.log_lines if layout.verbose else failure.log_lines[-_MANY_LOG_LINES:]
     yield from _labelled("log", [f"│ {log_line(line)}" for line in lines], "")
-    yield from _labelled("more", [inert(link) for link in failure.links], "quiet")
+    if failure.links:
+        yield ((f"{INDENT}more", "quiet"),)
+    for link in failure.links:
+        yield ((INDENT + inert(without_query(link)), "quiet"),)
 
 
-def _deployments(deployments: Sequence[DeploymentRecord]) -> Iterator[Line]:
+def _deployments(deployments: Sequence[DeploymentRecord], width: int) -> Iterator[Line]:
+    """Role, id and phases of each; the phases stand beneath where they do not fit beside."""
     roles = max((cells(inert(made.role)) for made in deployments), default=0)
-    lines = [
-        f"{padded(inert(made.role), roles)}  {shortened(made.id, 80)}  {phases_text(made.phases)}".rstrip()
-        for made in deployments
-    ]
-    yield from _labelled("deployment" if len(lines) == 1 else "deployments", lines, "")
+    room = width - len(INDENT) - _LABELS
+    lines: list[str] = []
+    for made in deployments:
+        head = f"{padded(inert(made.role), roles)}  {shortened(made.id, 80)}"
+        phases = phases_text(made.phases)
+        if not width or cells(head) + cells(phases) + 2 <= room:
+            lines.append(f"{head}  {phases}".rstrip())
+        else:
+            lines += [head, *(text for ((text, _),) in wrapped(phases, " " * (roles + 2), room))]
+    yield from _labelled("deployment" if len(deployments) == 1 else "deployments", lines, "")
 
 
 def phases_text(phases: Sequence[PhaseSpan]) -> str:

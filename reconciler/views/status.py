@@ -10,7 +10,7 @@ from datetime import datetime
 from reconciler.live.models import ComponentState, Deployment, Health, LiveApp, Phase
 from reconciler.plan.past import ago
 from reconciler.views.lines import Line, Tone, render
-from reconciler.views.values import name, padded, shortened
+from reconciler.views.values import cells, name, padded, shortened
 
 _CAUSES = {
     "MANUAL": "by hand or API",
@@ -41,11 +41,11 @@ class AppStatus:
     health: Health | None = None
 
 
-def status(found: Sequence[AppStatus], *, now: datetime, color: bool = False) -> str:
-    """A table for each app."""
+def status(found: Sequence[AppStatus], *, now: datetime, color: bool = False, width: int = 120) -> str:
+    """A table for each app; why and who stand beneath what and when where a row does not fit into ``width`` columns."""
     lines: list[Line] = []
     for one in found:
-        lines += [*([()] if lines else []), *_app(one, now)]
+        lines += [*([()] if lines else []), *_app(one, now, width)]
     return render(lines, color=color)
 
 
@@ -71,7 +71,7 @@ def who(deployment: Deployment) -> str:
     return (user.full_name or user.email or user.uuid) if user else ""
 
 
-def _app(one: AppStatus, now: datetime) -> Iterator[Line]:
+def _app(one: AppStatus, now: datetime, width: int) -> Iterator[Line]:
     app = one.app
     yield ((name(app.name), "strong"), ("  " + _standing(one), _standing_tone(one)))
     if app.live_url:
@@ -91,20 +91,25 @@ def _app(one: AppStatus, now: datetime) -> Iterator[Line]:
                 (f"{component.state.value.lower():9}", tone),
                 (f"  {ready if known else ''}", "quiet"),
             )
-    yield from _table(one, now)
+    yield from _table(one, now, width)
 
 
-def _table(one: AppStatus, now: datetime) -> Iterator[Line]:
+def _table(one: AppStatus, now: datetime, width: int) -> Iterator[Line]:
     rows = [_cells(deployment, one.app, now) for deployment in one.deployments]
-    widths = [max(len(row[column]) for row in rows) for column in range(5)] if rows else []
+    widths = [max(cells(row[column]) for row in rows) for column in range(5)] if rows else []
+    longest = max((len(deployment.id) for deployment in one.deployments), default=0)
+    fits = len("    ") + longest + sum(widths) + len("  ") * len(widths) <= width
     for row, deployment in zip(rows, one.deployments, strict=True):
         mark, phase, when, why, by = (padded(text, width) for text, width in zip(row, widths, strict=True))
         tone = _TONES.get(deployment.phase, "")
-        yield (
-            (f"    {mark} {deployment.id}  ", "quiet"),
-            (phase, tone),
-            (f"  {when}  {why}  {by}".rstrip(), ""),
-        )
+        head: Line = ((f"    {mark} {deployment.id}  ", "quiet"), (phase, tone), (f"  {when}", ""))
+        beside = f"  {why}  {by}"
+        if fits:
+            yield (*head, (beside, ""))
+            continue
+        yield head
+        if beside.strip():
+            yield ((f"      {beside.strip()}", ""),)
 
 
 def _cells(deployment: Deployment, app: LiveApp, now: datetime) -> tuple[str, str, str, str, str]:

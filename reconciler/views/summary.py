@@ -262,6 +262,12 @@ def worst_last(records: Iterable[RolloutRecord]) -> list[RolloutRecord]:
     return sorted(records, key=lambda record: SERIOUSNESS.index(record.outcome.kind))
 
 
+def took_text(record: RolloutRecord) -> str:
+    """How long a rollout took; nothing where none was tried, however long the app had to wait to be told so."""
+    tried = record.outcome.kind is not OutcomeKind.SKIPPED
+    return duration(record.seconds) if record.seconds and tried else ""
+
+
 def rollout_summary(report: RolloutReport) -> str:
     """``4 apps: 2 applied, 1 in sync, 1 rolled back · 23 requests · 2m 03s``."""
     records = report.records

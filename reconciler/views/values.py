@@ -82,6 +82,16 @@ def shortened(text: str, width: int) -> str:
     return _cut(text, max(width - len(tail), 8)) + tail
 
 
+def cropped(text: str, columns: int) -> str:
+    """The text, inert, in at most that many columns; what is cut ends in ``…``."""
+    if len(text) <= columns and cells(whole := inert(text)) <= columns:
+        return whole
+    for length in range(columns - 1, -1, -1):
+        if cells(part := _cut(text, length)) < columns:
+            return f"{part.rstrip()}…"
+    return ""
+
+
 def _cut(text: str, width: int) -> str:
     """The beginning of the text, inert, never cut within an escape."""
     return re.sub(r"\\(?:x[0-9a-f]?|u[0-9a-f]{0,3}|U[0-9a-f]{0,7})?\Z", "", inert(text[:width])[:width])

@@ -63,6 +63,22 @@ def test_every_link_within_the_project_leads_somewhere(document):
     assert missing == []
 
 
+def test_the_rehearsal_in_the_readme_is_rolled_back(tmp_path, monkeypatch):
+    (block,) = (block for block in blocks("console") if "sandbox fail" in block)
+    shutil.copytree(ROOT / "specs", tmp_path / "specs")
+    monkeypatch.chdir(tmp_path)
+    warp(monkeypatch)
+    codes = []
+    for line in block.splitlines():
+        words = shlex.split(line.removeprefix("$ "), comments=True)
+        if words[0] == "reconcile":
+            codes.append(main(words[1:]))
+        else:
+            spec = tmp_path / words[1]
+            spec.write_text(spec.read_text().replace("value: info", "value: debug"))
+    assert codes == [0, 0, 4, 0, 0]
+
+
 def test_the_two_plans_in_the_readme_are_what_the_program_prints(tmp_path, monkeypatch, capsys):
     first, second = (block.split("\n", 1)[1].rstrip() for block in blocks("") if "--plan --sandbox" in block)
     shutil.copytree(ROOT / "specs", tmp_path / "specs")

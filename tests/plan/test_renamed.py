@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from reconciler.plan.canonical import canonical
-from reconciler.plan.renamed import namesake
+from reconciler.plan.model import Action, Plan, SyncStatus
+from reconciler.plan.renamed import namesake, told_once
 from tests.plan.platform import app, desired, service, stored
 from tests.plan.timeline import live_app
 
@@ -24,3 +25,23 @@ def test_c21_a_renamed_spec_is_warned_of_and_the_old_app_named():
 def test_an_app_without_components_resembles_none():
     git = desired({"name": "shop"})
     assert namesake(git, canonical(git.spec), {"empty": live_app({"name": "empty"})}) == ()
+
+
+def resembling(apps: int, strangers: int):
+    live = {f"old-{number}": live_app(stored(app("web"))) for number in range(strangers)}
+    specs = [desired(app(f"new-{number}")) for number in range(apps)]
+    return [
+        Plan(git.name, SyncStatus.ABSENT, Action.CREATE, findings=namesake(git, canonical(git.spec), live))
+        for git in specs
+    ]
+
+
+def test_a_few_likely_renames_are_told_one_by_one():
+    plans = resembling(1, 3)
+    assert told_once(plans) == (tuple(plans), ())
+
+
+def test_many_likely_renames_are_one_warning_that_counts():
+    plans, (finding,) = told_once(resembling(12, 2))
+    assert [plan.findings for plan in plans] == [()] * 12
+    assert finding.message.startswith("12 new apps look like live apps outside Git")

@@ -131,6 +131,12 @@ def test_a_flap_shorter_than_the_tolerance_begins_the_soak_anew() -> None:
     assert judge(read(*flapped, good), RULES, API).judgement is Judgement.HEALTHY
 
 
+def test_what_is_waited_for_says_how_far_it_is() -> None:
+    assert judge(read(*[Grade.GOOD] * 3), RULES, API).reason == f"healthy for 10 of {RULES.soak:g} s"
+    assert judge(read(*[Grade.BAD] * 2), RULES, API).reason == f"BAD, for 5 of {RULES.tolerance:g} s"
+    assert judge(read(Grade.SHORT), RULES, API).reason == "SHORT"
+
+
 def test_what_is_bad_for_the_tolerance_is_unhealthy() -> None:
     assert judge(read(*[Grade.BAD] * 4), RULES, API).judgement is Judgement.WAITING
     verdict = judge(read(*[Grade.BAD] * 5), RULES, API)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from reconciler.live.models import Phase
+from reconciler.rollout.failure import summary
 from reconciler.rollout.health import Evidence, Grade, Sample
-from reconciler.rollout.reasons import why
+from reconciler.rollout.model import Failure
+from reconciler.rollout.reasons import describe, why
 from reconciler.rollout.state import (
     Options,
     Refusal,
@@ -105,3 +107,12 @@ CASES: dict[str, tuple[RolloutState, Step, str]] = {
 @pytest.mark.parametrize(("known", "step", "reason"), CASES.values(), ids=CASES)
 def test_the_account_tells_why(known: RolloutState, step: Step, reason: str) -> None:
     assert why(known, step) == reason
+
+
+def test_what_is_followed_is_named_before_it_is_explained() -> None:
+    told = "following deployment d1, which is not of this run but carries the same spec"
+    assert describe(Adopt(Role.FOLLOWED, "d1")) == told
+
+
+def test_a_failure_is_told_so_that_the_sentence_can_go_on() -> None:
+    assert summary("d1", Failure("web", code="C", message="It failed.")) == "deployment d1 failed: web: C: It failed"

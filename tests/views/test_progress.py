@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from reconciler.rollout.model import Event, OutcomeKind
-from reconciler.views.progress import Progress, bar, rows, tracks, visible
+from reconciler.views.lines import render, width_of
+from reconciler.views.progress import Progress, bar, rows, table, tracks, visible
 from tests.views import samples
 
 EVENTS = (
@@ -18,6 +19,43 @@ EVENTS = (
     Event(41.0, "web", "", "PENDING_DEPLOY", 4, 6),
     Event(60.0, "api", "healthy for 30s", "ACTIVE", 6, 6, OutcomeKind.APPLIED),
 )
+
+
+MANY = (
+    Event(0.4, "handbook", "sending the create"),
+    Event(3.0, "handbook", "pending build, 0 of 9 steps", "PENDING_BUILD", 0, 9),
+    Event(0.5, "shop", "sending the update"),
+    Event(20.0, "shop", "active, 8 of 8 steps", "ACTIVE", 8, 8),
+    Event(27.0, "shop", "web is unhealthy: readiness check failed on 2 of 2 replicas, for 3 of 20 s", "ACTIVE", 8, 8),
+    Event(9.0, "storefront-of-the-summer-edition", "deploying, 5 of 7 steps", "DEPLOYING", 5, 7),
+    Event(15.0, "mailer", "it depends on api, which is not healthy: rolled back", outcome=OutcomeKind.SKIPPED),
+    Event(0.1, "api", "this spec failed just now (deployment 655e79e2-7edf-4cf5-a79a-8d3a0cd8cb55)",
+          outcome=OutcomeKind.STALLED),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_table_fits_the_terminal(width, expected_text):
+    lines = table(rows(tracks(MANY).values(), now=72.5), width)
+    assert max(map(width_of, lines)) <= width
+    assert render(lines) == expected_text
+
+
+def test_columns_stay_where_they_are_while_phases_come_and_go():
+    places = set()
+    for phase in ("", "PENDING_BUILD", "BUILDING", "PENDING_DEPLOY", "ACTIVE"):
+        (line,) = table(rows(tracks([Event(0, "web", "told", phase)]).values(), now=1), 80)
+        places.add(render([line]).index("told"))
+    assert len(places) == 1
+
+
+@given(samples.hostile, samples.hostile, st.integers(20, 200))
+def test_only_the_text_of_a_row_is_cut(app, text, width):
+    (row,) = rows(tracks([Event(0, app, text, "BUILDING")]).values(), now=1)
+    (line,) = table([row], width)
+    told = "".join(text for text, _ in line)
+    assert told.startswith(f"  ▸  {row.app}  building")
+    assert width_of(line) <= max(width, width_of(line[:-1]))
 
 
 def test_a_row_says_how_far_an_app_is():
@@ -60,7 +98,7 @@ def test_what_is_shown_fits_the_screen_and_nothing_is_forgotten(running, finishe
 @given(samples.hostile, samples.hostile, samples.hostile)
 def test_hostile_events_make_printable_rows(app, text, phase):
     (row,) = rows(tracks([Event(0, app, text, phase, 1, 2)]).values(), now=1)
-    assert (row.symbol + row.app + row.phase + row.bar + row.elapsed + row.text).isprintable()
+    assert "".join(text for line in table([row], 80) for text, _ in line).isprintable()
 
 
 def test_the_table_shows_every_app_and_stays_on_the_screen():

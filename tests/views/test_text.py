@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.plan.model import Action, Change, ChangeKind, Cost, Note, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import Event, Outcome, OutcomeKind, RolloutRecord, RolloutReport
-from reconciler.views import text
+from reconciler.views import markdown, text
 from tests.views import samples
 
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
@@ -118,6 +118,59 @@ def test_a_rollout_tells_why_and_what_to_do(expected_text):
     assert text.rollout(samples.ROLLOUT) == expected_text
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_rollout_fits_the_terminal(width, expected_text):
+    shown = text.rollout(samples.ROLLOUT, width=width)
+    assert all(len(line) <= width for line in shown.splitlines()[:-1] if "://" not in line)
+    assert shown == expected_text
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_decisions_that_were_told_while_they_were_made_are_told_again_only_when_asked_for(verbose):
+    shown = text.rollout(RolloutReport((samples.ROLLED_BACK,)), verbose=verbose)
+    assert ("committing the rollback" in shown) is verbose
+
+
+def test_a_link_to_a_log_stands_on_its_own_line_without_its_credential():
+    shown = text.rollout(RolloutReport((samples.ROLLED_BACK,)), width=60).splitlines()
+    assert "      https://logs.example.com/run.log?…" in shown
+
+
+def test_what_is_refused_for_one_reason_is_said_once():
+    why = "2 of 3 apps would change, more than the 30 % that one run may"
+    change = Change(("region",), ChangeKind.CHANGED, "ams", "fra")
+    plans = tuple(
+        Plan(app, SyncStatus.OUT_OF_SYNC, Action.REFUSE, why, changes=(change,), override="--allow max-changes")
+        for app in ("web", "api")
+    )
+    other = Plan("db", SyncStatus.OUT_OF_SYNC, Action.REFUSE, "moves the app", override="--allow region=db")
+    assert text.plan(PlanReport((*plans, other))).splitlines()[:-2] == [
+        "  ! web  refused",
+        "      region   ams → fra",
+        "  ! api  refused",
+        "      region   ams → fra",
+        "  ! db   refused: moves the app",
+        "      to allow it: --allow region=db",
+        "",
+        f"  2 apps refused: {why}",
+        "      to allow it: --allow max-changes",
+    ]
+
+
+def test_a_rotated_secret_is_told_once():
+    path = ("services", "api", "envs", "KEY", "value")
+    change = Change(path, ChangeKind.CHANGED, None, None, sensitive=True)
+    note = Note(path, "rotated", "the new value is sent")
+    report = PlanReport((Plan("web", SyncStatus.OUT_OF_SYNC, Action.UPDATE, changes=(change,), notes=(note,)),))
+    assert text.plan(report).count("KEY") == 1
+    assert markdown.plan(report).count("KEY") == 1
+
+
+def test_a_skipped_app_took_no_time():
+    record = RolloutRecord("web", Action.UPDATE, Outcome(OutcomeKind.SKIPPED, "it depends on api"), seconds=15.0)
+    assert text.rollout(RolloutReport((record,))).splitlines()[0] == "  · web  skipped"
+
+
 def test_a_verbose_rollout_tells_all(expected_text):
     assert text.rollout(samples.ROLLOUT, verbose=True) == expected_text
 
@@ -126,7 +179,7 @@ def test_a_verbose_rollout_tells_all(expected_text):
 def test_every_outcome_has_a_line_of_its_own(kind):
     record = RolloutRecord("web", Action.UPDATE, Outcome(kind, "because"))
     shown = text.rollout(RolloutReport((record,)))
-    assert ("because" in shown) is not kind.good
+    assert ("because" in shown) is not (kind.good or kind is OutcomeKind.TAKEN_BACK)
     assert shown.splitlines()[0].split("web")[1].strip() in shown.splitlines()[-1]
 
 
