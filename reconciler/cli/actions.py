@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconciler import __version__
 from reconciler.cli import exits
+from reconciler.cli.console import log
 from reconciler.cli.exits import Exit
 from reconciler.cli.online import demand, exit_of
 from reconciler.cli.options import API_URL, Connection
@@ -50,7 +51,7 @@ _RUNNERS_OWN = ("INPUT_", "ACTIONS_")
 
 def action() -> int:
     """Run as the GitHub action, whose inputs and event stand in the environment."""
-    return asyncio.run(run(os.environ, clock=SystemClock(), out=lambda line: print(line, flush=True)))
+    return asyncio.run(run(os.environ, clock=SystemClock(), out=log))
 
 
 async def run(

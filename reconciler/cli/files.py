@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from reconciler.cli.console import redacted
+from reconciler.cli.console import redacted, say, show
 from reconciler.cli.exits import Exit
 from reconciler.findings import Finding, ranked
 
@@ -27,13 +26,13 @@ def fmt(
     files = find_specs(paths or (Path("specs"),), findings)
     changed = [file for file in files if _formatted(file, findings, write=not check)]
     for file in changed:
-        print(f"{'would change' if check else 'formatted'} {file}")
+        show(f"{'would change' if check else 'formatted'} {file}")
     if findings:
         from reconciler.views import text
 
-        print(redacted(text.findings(ranked(findings))), file=sys.stderr)
+        say(redacted(text.findings(ranked(findings))))
     same = len(files) - len(changed)
-    print(f"{len(changed)} {'to format' if check else 'formatted'}, {same} as they should be")
+    show(f"{len(changed)} {'to format' if check else 'formatted'}, {same} as they should be")
     if any(finding.is_error for finding in findings):
         return Exit.INVALID
     return Exit.DIFFERENCES if check and changed else Exit.OK

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from reconciler.cli import wishes
-from reconciler.cli.console import Console
+from reconciler.cli.console import Console, show
 from reconciler.cli.exits import Exit
 from reconciler.cli.options import Output, Source
 from reconciler.findings import Finding, has_errors
@@ -26,7 +26,7 @@ def validate(
     """
     from reconciler.reconcile import check
 
-    console = Console(output)
+    console = Console(output, vital=True)
     desired = check(wishes.of(specs, source))
     console.keep_secret(desired.secrets)
     show_findings(console, desired.findings, checked=len(desired.apps))
@@ -83,5 +83,5 @@ def schema(
             from reconciler.views import machine
 
             document = machine.json_schema(what)
-    print(json.dumps(document, indent=2, ensure_ascii=False))
+    show(json.dumps(document, indent=2, ensure_ascii=False))
     return Exit.OK

@@ -76,7 +76,7 @@ def reconcile(
         unmanaged=unmanaged,
         drift=drift,
     )
-    console = Console(output)
+    console = Console(output, vital=plan or drift)
     desired = check(wanted)
     console.keep_secret(desired.secrets)
     usable(desired)

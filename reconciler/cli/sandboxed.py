@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
+from reconciler.cli import console
 from reconciler.cli.exits import Exit
 from reconciler.cli.options import SANDBOX_FILE
 from reconciler.cli.world import open_sandbox
@@ -74,7 +75,7 @@ def serve(
     from reconciler.sandbox.server import serve as run
 
     try:
-        run(file, host, port, ready=lambda url: print(f"the sandbox listens on {url} (Ctrl-C ends it)", flush=True))
+        run(file, host, port, ready=lambda url: console.log(f"the sandbox listens on {url} (Ctrl-C ends it)"))
     except SystemExit as error:  # how the server ends when it cannot listen; it has said why
         raise UsageError(f"cannot listen on {host}:{port}", hint="choose another with --port, or 0 for any") from error
     return Exit.OK
@@ -90,12 +91,12 @@ def show(*, file: File = SANDBOX_FILE) -> int:
         shown = (latest.id, latest.phase, latest.reason or latest.cause) if latest else ("", "", "")
         rows.append((app.name, app.status, *shown))
     if not apps:
-        print(f"the sandbox in {file} has no apps")
+        console.show(f"the sandbox in {file} has no apps")
         return Exit.OK
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row[:4], widths, strict=True)]
-        print("  ".join([*cells, row[4]]).rstrip())
+        console.show("  ".join([*cells, row[4]]).rstrip())
     return Exit.OK
 
 
@@ -113,7 +114,7 @@ def fail(
     with _sandbox(file) as box:
         box.fail(app, where, times, component)
     deployments = "deployment" if times == 1 else f"{times} deployments"
-    print(f"the next {deployments} of {app} will fail: {where}{f' of {component}' if component else ''}")
+    console.show(f"the next {deployments} of {app} will fail: {where}{f' of {component}' if component else ''}")
     return Exit.OK
 
 
@@ -148,7 +149,7 @@ def fault(
         if operation and operation not in (*BY_ID, "GET", "POST", "PUT", "DELETE"):
             raise UsageError(f"there is no operation {operation!r}", hint="docs/sandbox.md lists the operations")
         number = box.fault(Fault.from_data(data))
-    print(f"fault {number} is waiting: {_told(data)}")
+    console.show(f"fault {number} is waiting: {_told(data)}")
     return Exit.OK
 
 
@@ -158,9 +159,9 @@ def faults(*, file: File = SANDBOX_FILE) -> int:
         waiting = box.faults()
     for item in waiting:
         left = "until cleared" if item["remaining"] is None else f"{item['remaining']} left"
-        print(f"{item['id']}: {_told(item)} ({left})")
+        console.show(f"{item['id']}: {_told(item)} ({left})")
     if not waiting:
-        print("no faults are waiting")
+        console.show("no faults are waiting")
     return Exit.OK
 
 
@@ -168,7 +169,7 @@ def clear(*, file: File = SANDBOX_FILE) -> int:
     """Forget every fault that is waiting; what already failed stays so."""
     with _sandbox(file) as box:
         box.clear_faults()
-    print("no faults are waiting")
+    console.show("no faults are waiting")
     return Exit.OK
 
 
@@ -181,7 +182,7 @@ def push(
     """Act as if somebody had pushed to the sources of an app."""
     with _sandbox(file) as box:
         made = box.push(app, component)["deployment_id"]
-    print(
+    console.show(
         f"{app} deploys: {made}" if made else f"{app} has a new commit; nothing of it deploys on push, or it is pinned"
     )
     return Exit.OK
@@ -200,7 +201,7 @@ def configure(
     names = {text.partition("=")[0].partition(".")[0] for text in settings}
     for name, value in rows:
         if not names or name.partition(".")[0] in names:
-            print(f"{name}={value}")
+            console.show(f"{name}={value}")
     return Exit.OK
 
 
@@ -208,7 +209,7 @@ def reset(*, file: File = SANDBOX_FILE) -> int:
     """Forget every app and fault of the sandbox; its settings stay."""
     with _sandbox(file) as box:
         box.reset()
-    print(f"the sandbox in {file} is empty")
+    console.show(f"the sandbox in {file} is empty")
     return Exit.OK
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from reconciler.cli.console import unbroken
 from reconciler.plan.model import PlanReport
 from reconciler.rollout.model import Event, RolloutReport
 
@@ -73,7 +75,7 @@ class Teller:
 
             from reconciler.views.progress import Progress
 
-            screen = Screen(stderr=True, no_color=not self._console.color)
+            screen = Screen(file=unbroken(sys.stderr), no_color=not self._console.color)
             began = time.monotonic()
             self._progress = Progress(screen, lambda: time.monotonic() - began).__enter__()
         return self
