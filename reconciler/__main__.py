@@ -1,7 +1,23 @@
-"""`python -m reconciler` is `reconcile`."""
+"""The entry point: `reconcile`, and `python -m reconciler`.
+
+Nothing heavy is imported above: whoever interrupts the command while it is still starting gets a word, too.
+"""
 
 import sys
 
-from reconciler.cli import main
+_INTERRUPTED = 130
 
-sys.exit(main())
+
+def main() -> int:
+    """Run the command; the exit code is returned."""
+    try:
+        from reconciler.cli import main as run
+
+        return run()
+    except KeyboardInterrupt:
+        sys.stderr.write("reconcile: interrupted; nothing was being changed\n")
+        return _INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())
