@@ -31,8 +31,14 @@ def fmt(
         from reconciler.views import text
 
         say(redacted(text.findings(ranked(findings))))
-    same = len(files) - len(changed)
-    show(f"{len(changed)} {'to format' if check else 'formatted'}, {same} as they should be")
+    wrong = {finding.location.file for finding in findings if finding.is_error and finding.location}
+    broken = sum(str(file) in wrong for file in files)
+    counts = [
+        f"{len(changed)} {'to format' if check else 'formatted'}",
+        f"{len(files) - len(changed) - broken} as they should be",
+        *([f"{broken} with errors"] if broken else []),
+    ]
+    show(", ".join(counts))
     if any(finding.is_error for finding in findings):
         return Exit.INVALID
     return Exit.DIFFERENCES if check and changed else Exit.OK

@@ -8,7 +8,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 from reconciler import __version__
 from reconciler.cli import manual, offline, online, sandboxed
@@ -93,7 +93,7 @@ def _ended(error: Exception) -> int:
         frames += traceback.extract_tb(error.__traceback__)
     match error:
         case CycloptsError():
-            return _say(UsageError(str(error), hint="see: reconcile --help"), Exit.USAGE)
+            return _say(_misread(error), Exit.USAGE)
         case UsageError():
             return _say(error, Exit.USAGE)
         case InvalidInput():
@@ -111,6 +111,15 @@ def _ended(error: Exception) -> int:
             return _say(_refused(error), Exit.ERROR)
         case _:
             return _say(_bug(error, frames), Exit.ERROR)
+
+
+def _misread(error: CycloptsError) -> UsageError:
+    """What the command line could not make sense of, with the help that belongs to it."""
+    command = " ".join(["reconcile", *(error.command_chain or ())])
+    message = str(error)
+    if isinstance(error, MissingArgumentError) and error.argument and error.argument.field_info.is_positional:
+        message = f"{command} needs {error.argument.name.lstrip('-').upper()}"
+    return UsageError(message, hint=f"see: {command} --help")
 
 
 def _say(error: ReconcileError, code: Exit) -> int:

@@ -11,9 +11,11 @@ from cyclopts import Parameter
 from reconciler.cli import exits
 from reconciler.cli.console import Console
 from reconciler.cli.exits import Exit
+from reconciler.cli.flags import POSITIVE
 from reconciler.cli.options import Connection, Output
 from reconciler.cli.show import Teller, show_rollout
 from reconciler.cli.signals import on_signals
+from reconciler.cli.suggestions import Suggestions
 from reconciler.cli.world import connect
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
@@ -31,7 +33,7 @@ ConfigFile = Annotated[Path | None, Parameter(help="reconcile.yaml, for timeouts
 
 def status(
     *apps: Annotated[str, Parameter(help="names of apps; every app when left out")],
-    deployments: Annotated[int, Parameter(help="how many deployments of each are shown")] = 5,
+    deployments: Annotated[int, Parameter(validator=POSITIVE, help="how many deployments of each are shown")] = 5,
     connection: Connection = Connection(),
     output: Output = Output(),
 ) -> int:
@@ -39,7 +41,9 @@ def status(
 
     Exit 5 if one of them is pinned: a person is needed.
     """
-    return asyncio.run(_status(apps, deployments, connection, Console(output)))
+    if output.format in ("markdown", "sarif"):
+        raise UsageError(f"--format {output.format} is not for status", hint="it is told as text or json")
+    return asyncio.run(_status(apps, deployments, connection, Console(output, vital=True)))
 
 
 async def _status(apps: tuple[str, ...], deployments: int, connection: Connection, console: Console) -> int:
@@ -53,7 +57,9 @@ async def _status(apps: tuple[str, ...], deployments: int, connection: Connectio
     if console.format == "json":
         console.out(view.machine(found))
     else:
-        console.out(view.status(found, now=SystemClock().now(), color=console.color) or "there are no apps")
+        flags = Suggestions.of(connection).flags
+        told = view.status(found, now=SystemClock().now(), color=console.color, flags=flags)
+        console.out(told or "there are no apps")
     return Exit.PERSON_NEEDED if any(app.pinned_deployment for app in chosen) else Exit.OK
 
 

@@ -58,7 +58,7 @@ def _show_text(console: Console, findings: tuple[Finding, ...], checked: int) ->
         console.out(text.findings(findings, color=console.color))
     else:
         console.out(f"{checked} app{'' if checked == 1 else 's'} checked, no findings")
-    if console.format == "github":
+    if console.format == "github" and findings:
         from reconciler.views import annotations
 
         console.out(annotations.annotations(findings))

@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 
 from reconciler.cli import console
 from reconciler.cli.exits import Exit
+from reconciler.cli.flags import PORT
 from reconciler.cli.options import SANDBOX_FILE
 from reconciler.cli.world import open_sandbox
 from reconciler.errors import UsageError
@@ -54,7 +55,7 @@ def _sandbox(file: Path) -> Iterator[Sandbox]:
 def serve(
     *,
     host: Annotated[str, Parameter(help="address to listen on")] = "127.0.0.1",
-    port: Annotated[int, Parameter(help="port to listen on; 0: any that is free")] = 8080,
+    port: Annotated[int, Parameter(validator=PORT, help="port to listen on; 0: any that is free")] = 8080,
     file: File = SANDBOX_FILE,
     speed: Annotated[
         Literal["demo", "realistic", "instant"] | None, Parameter(help="how fast deployments are; kept in the file")
@@ -78,6 +79,9 @@ def serve(
         run(file, host, port, ready=lambda url: console.log(f"the sandbox listens on {url} (Ctrl-C ends it)"))
     except SystemExit as error:  # how the server ends when it cannot listen; it has said why
         raise UsageError(f"cannot listen on {host}:{port}", hint="choose another with --port, or 0 for any") from error
+    except KeyboardInterrupt:  # the signal that ended it, once it has ended
+        pass
+    console.log("stopped")
     return Exit.OK
 
 
@@ -131,7 +135,7 @@ def fault(
     factor: Annotated[float, Parameter(help="how much slower, for slow")] = 10.0,
     phase: Annotated[str, Parameter(help="which phase never ends, for hang")] = "DEPLOYING",
     status: Annotated[int, Parameter(help="status of server_error and gateway_timeout; 0: 500 and 504")] = 0,
-    only: Annotated[Literal["", "forward", "rollback"], Parameter(help="only such deployments")] = "",
+    only: Annotated[Literal["forward", "rollback"] | None, Parameter(help="only such deployments")] = None,
     file: File = SANDBOX_FILE,
 ) -> int:
     """Have something go wrong: deployments that fail, hang or crawl; answers that are errors, late, cut or lost."""
@@ -140,7 +144,7 @@ def fault(
     data: dict[str, Any] = {
         "kind": kind, "app": app, "operation": operation, "component": component, "times": times or None,
         "share": share, "seed": seed, "seconds": seconds, "factor": factor, "phase": phase, "status": status,
-        "only": only,
+        "only": only or "",
     }  # fmt: skip
     with _sandbox(file) as box:
         from reconciler.sandbox import Fault
