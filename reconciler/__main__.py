@@ -1,7 +1,32 @@
-"""`python -m reconciler` is `reconcile`."""
+"""The entry point: `reconcile`, and `python -m reconciler`.
 
+Nothing heavy is imported above: whoever interrupts the command while it is still starting gets a word, too.
+"""
+
+import os
+import signal
 import sys
+from types import FrameType
 
-from reconciler.cli import main
+_INTERRUPTED = 130
 
-sys.exit(main())
+
+def main() -> int:
+    """Run the command; the exit code is returned."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
+        # Not as an exception: raised within the machinery of imports, it would be printed, or lost.
+        signal.signal(signal.SIGINT, _ended)
+    from reconciler.cli import main as run
+
+    signal.signal(signal.SIGINT, before)
+    return run()
+
+
+def _ended(_number: int, _frame: FrameType | None) -> None:
+    os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, b"reconcile: interrupted; nothing was being changed\n")
+    os._exit(_INTERRUPTED)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

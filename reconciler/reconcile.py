@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reconciler.config import Config
-from reconciler.config_file import ConfigFile, check_names, read_config
+from reconciler.config_file import ConfigFile, check_names, did_you_mean, read_config
 from reconciler.desired.load import load as load_specs
 from reconciler.desired.policies import load_policies
 from reconciler.desired.validate import validate_all
-from reconciler.errors import InvalidInput
+from reconciler.errors import InvalidInput, UsageError
 from reconciler.findings import Finding, has_errors, ranked
 from reconciler.inquiry import Inquiry, PlannedApp, check_rotations
 from reconciler.plan.fingerprints import KEY_VARIABLE, Fingerprints
@@ -75,7 +75,11 @@ class Desired:
 
 
 def check(wishes: Wishes) -> Desired:
-    """Load and judge the specs; what is wrong with them is in the findings."""
+    """Load and judge the specs; what is wrong with them is in the findings.
+
+    Raises:
+        UsageError: an app that is asked for by name is in no spec; with ``prune`` it may be one that Git no longer has.
+    """
     file: ConfigFile = read_config(wishes.config, wishes.specs)
     config = file.config
     loaded = load_specs(
@@ -83,6 +87,9 @@ def check(wishes: Wishes) -> Desired:
     )
     policies, findings = load_policies(config.policies)
     known = frozenset(app.name for app in loaded.apps)
+    unknown = sorted(wishes.apps - known)
+    if unknown and not wishes.prune and not has_errors(loaded.findings):
+        raise UsageError(f"no spec describes an app {unknown[0]}", hint=did_you_mean(unknown[0], known))
     findings = (*loaded.findings, *findings, *check_names(file, known))
     apps = tuple(app for app in loaded.apps if _asked_for(app.name, wishes))
     findings = (*findings, *validate_all(apps, strict=wishes.strict, policies=policies))

@@ -10,22 +10,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
-from reconciler.cli import exits
+from reconciler.cli import exits, plan_files
+from reconciler.cli.console import log
 from reconciler.cli.exits import Exit
-from reconciler.cli.online import demand, exit_of
+from reconciler.cli.online import exit_of
 from reconciler.cli.options import API_URL, Connection
+from reconciler.cli.show import failures, findings_of
 from reconciler.cli.signals import on_signals
+from reconciler.cli.suggestions import Suggestions
 from reconciler.cli.world import TOKEN_VARIABLES, connect
 from reconciler.clock import SystemClock
 from reconciler.config_file import find_config, read_config
 from reconciler.desired.links import astray
 from reconciler.desired.load import find_specs
 from reconciler.errors import InvalidInput, PlanMismatch, ReconcileError, UsageError
-from reconciler.findings import Finding, Location, Severity, has_errors
+from reconciler.findings import Finding, has_errors
 from reconciler.github import action as github_action
 from reconciler.github.inputs import Inputs, Mode
 from reconciler.github.report import Result
-from reconciler.plan import saved
 from reconciler.plan.freeze import frozen
 from reconciler.reconcile import Desired, Planned, Wishes, apply, check, plan
 from reconciler.redaction import Redactor
@@ -40,7 +42,8 @@ if TYPE_CHECKING:
     from reconciler.clock import Clock
     from reconciler.github.context import Context
     from reconciler.live.client import Client
-    from reconciler.rollout.model import Event, RolloutReport
+    from reconciler.plan.model import PlanReport
+    from reconciler.rollout.model import Event
 
 _LOG_WIDTH = 140
 """Columns that fit into a log on GitHub."""
@@ -50,7 +53,7 @@ _RUNNERS_OWN = ("INPUT_", "ACTIONS_")
 
 def action() -> int:
     """Run as the GitHub action, whose inputs and event stand in the environment."""
-    return asyncio.run(run(os.environ, clock=SystemClock(), out=lambda line: print(line, flush=True)))
+    return asyncio.run(run(os.environ, clock=SystemClock(), out=log))
 
 
 async def run(
@@ -121,14 +124,14 @@ class Performance:
         async with self._platform(inputs) as client:
             planned = await plan(desired, wanted, client, self.clock)
         if inputs.plan_file:
-            _write(inputs.plan_file, saved.dump(planned.report.plans))
-        found = _findings_of(planned)
-        code = exits.of_plan(planned.report, differences_matter=inputs.mode is Mode.DRIFT)
+            plan_files.save(Path(inputs.plan_file), planned)
+        report = self._suggest(inputs).plan(planned.report)
+        found = findings_of(report)
         return Result(
-            exit_code=code,
-            text=_plan_text(planned),
-            markdown=lambda limit: markdown.plan(planned.report, limit=limit, full=_elsewhere(context, limit)),
-            plan=planned.report,
+            exit_code=exits.of_plan(report, differences_matter=inputs.mode is Mode.DRIFT),
+            text=_plan_text(report),
+            markdown=lambda limit: markdown.plan(report, limit=limit, full=_elsewhere(context, limit)),
+            plan=report,
             findings=found,
             annotations=_annotations(found),
             sarif=sarif.sarif(found, tool_version=__version__),
@@ -142,25 +145,36 @@ class Performance:
         if reason and not inputs.permissions.override_freeze:
             hint = "put --override-freeze into the input allow to apply all the same"
             raise PlanMismatch(f"nothing is applied: {reason}", hint=hint)
+        before = plan_files.read(Path(inputs.expect_plan)) if inputs.expect_plan else None
+        suggest = self._suggest(inputs)
         stop = asyncio.Event()
         async with self._platform(inputs) as client:
             planned = await plan(desired, wanted, client, self.clock)
-            for line in _plan_text(planned).split("\n"):
+            foreseen = suggest.plan(planned.report)
+            for line in _plan_text(foreseen).split("\n"):
                 self.out(redact(line))
-            if inputs.expect_plan:
-                demand(Path(inputs.expect_plan), planned)
+            if before:
+                plan_files.demand(before, Path(inputs.expect_plan), planned)
             with on_signals(stop.set):
                 report = await apply(planned, client, self.clock, on_event=self._teller(planned, redact), stop=stop)
-        found = _findings_of(planned)
+        code = exit_of(report, planned)
+        report = suggest.rollout(report)
+        found = findings_of(foreseen)
         return Result(
-            exit_code=exit_of(report, planned),
+            exit_code=code,
             text=text.rollout(report, width=_LOG_WIDTH),
             markdown=lambda limit: markdown.rollout(report, limit=limit, full=_elsewhere(context, limit)),
             rollout=report,
             findings=found,
-            annotations=_annotations((*found, *_failures(report, planned))),
+            annotations=_annotations((*found, *failures(report, foreseen))),
             sarif=sarif.sarif(found, tool_version=__version__),
         )
+
+    def _suggest(self, inputs: Inputs) -> Suggestions:
+        return Suggestions.of(Connection(api_url=self._address(inputs), sandbox=inputs.sandbox))
+
+    def _address(self, inputs: Inputs) -> str:
+        return inputs.api_url or self.environ.get("DIGITALOCEAN_API_URL") or API_URL
 
     def _teller(self, planned: Planned, redact: Redactor) -> Callable[[Event], None]:
         names = max((len(app.plan.app) for app in planned.apps), default=0)
@@ -190,8 +204,7 @@ class Performance:
 
         if not inputs.token:
             raise UsageError("no API token: the input token is empty", hint="is the secret set for this environment?")
-        address = inputs.api_url or self.environ.get("DIGITALOCEAN_API_URL") or API_URL
-        async with Client(inputs.token, base_url=address, clock=self.clock, on_wait=waiting) as client:
+        async with Client(inputs.token, base_url=self._address(inputs), clock=self.clock, on_wait=waiting) as client:
             yield client
 
 
@@ -228,35 +241,13 @@ def _checked(found: Sequence[Finding], *, checked: int) -> Result:
     )
 
 
-def _findings_of(planned: Planned) -> tuple[Finding, ...]:
-    report = planned.report
-    return (*report.findings, *(finding for plan in report.plans for finding in plan.findings))
-
-
-def _failures(report: RolloutReport, planned: Planned) -> list[Finding]:
-    """What did not end well, as findings at the specs: they stand on the run's page beside the others."""
-    files = {app.plan.app: app.plan.file for app in planned.apps}
-    return [
-        Finding(
-            Severity.ERROR,
-            record.outcome.kind.value.replace("_", "-"),
-            f"{record.app}: {record.outcome.reason}",
-            location=Location(files[record.app]) if files.get(record.app) else None,
-        )
-        for record in report.records
-        if not record.outcome.kind.good
-    ]
-
-
 def _annotations(found: Sequence[Finding]) -> tuple[str, ...]:
     lines = commands.annotations(found)
     return tuple(lines.split("\n")) if lines else ()
 
 
-def _plan_text(planned: Planned) -> str:
-    report = planned.report
-    told = text.plan(report, width=_LOG_WIDTH)
-    return f"{text.findings(report.findings)}\n\n{told}" if report.findings else told
+def _plan_text(report: PlanReport) -> str:
+    return text.plan(report, width=_LOG_WIDTH).removeprefix("\n")
 
 
 def _elsewhere(context: Context, limit: int) -> str:
@@ -273,10 +264,3 @@ def _redacted(result: Result, redact: Redactor) -> Result:
         annotations=tuple(map(redact, result.annotations)),
         sarif=redact(result.sarif),
     )
-
-
-def _write(path: str, content: str) -> None:
-    try:
-        Path(path).write_text(content, encoding="utf-8")
-    except OSError as error:
-        raise ReconcileError(f"the plan cannot be saved to {path}: {error.strerror}") from error

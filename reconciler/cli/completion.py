@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from reconciler.cli.console import show
 from reconciler.cli.exits import Exit
 from reconciler.errors import UsageError
 
@@ -31,5 +32,5 @@ def install(
         path = build().install_completion(shell=shell, output=output, add_to_startup=output is None)
     except ShellDetectionError:
         raise UsageError("which shell this is cannot be found out", hint="name it: --shell bash|zsh|fish") from None
-    print(f"written to {path}" if output else f"written to {path}; it holds from the next shell on")
+    show(f"written to {path}" if output else f"written to {path}; it holds from the next shell on")
     return Exit.OK

@@ -1,12 +1,18 @@
-"""Where text leaves the process: every line goes through the redactor."""
+"""Where text leaves the process: every line goes through the redactor.
+
+A stream whose reader has gone falls silent, and nothing else changes: what a run does never depends on who listens.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING, TextIO
+from contextlib import suppress
+from typing import TYPE_CHECKING, TextIO, cast
 
+from reconciler.errors import ReconcileError
 from reconciler.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -24,14 +30,99 @@ def redacted(text: str) -> str:
     return Redactor(_secrets)(text)
 
 
-class Console:
-    """Standard output for results, standard error for what is said about them."""
+def say(text: str) -> None:
+    """A line of standard error, or nothing where nobody can be told any more."""
+    _written(text, sys.stderr)
 
-    def __init__(self, output: Output, environ: Mapping[str, str] = os.environ) -> None:
+
+def log(text: str) -> None:
+    """A line of standard output about something that goes on whoever reads it."""
+    _written(text, sys.stdout)
+
+
+def show(text: str) -> None:
+    """A line of standard output that is what the command was run for.
+
+    Raises:
+        ReconcileError: it cannot be written; not for a reader who has gone, as he has what he wanted.
+    """
+    problem = _written(text, sys.stdout)
+    if problem and problem.errno != errno.EPIPE:
+        raise ReconcileError(
+            f"standard output cannot be written: {problem.strerror}",
+            hint="the result is lost; run it again with an output that takes it",
+        )
+
+
+class _Unbroken:
+    """A stream that nothing it writes to can break; everything else is the stream's own."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+
+def unbroken(stream: TextIO) -> TextIO:
+    """The stream for a library that draws on it by itself: when the terminal is gone, drawing changes nothing."""
+    return cast("TextIO", _Unbroken(stream))
+
+
+def settle() -> None:
+    """Leave nothing unwritten that would fail once more when the process ends."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            try:
+                stream.flush()
+            except OSError:
+                _silence(stream)
+
+
+def _written(text: str, stream: TextIO | None) -> OSError | None:
+    if stream is None:  # closed when the process began
+        return OSError(errno.EBADF, "it is closed")
+    try:
+        print(text, file=stream, flush=True)
+    except OSError as error:
+        _silence(stream)
+        return error
+    return None
+
+
+def _silence(stream: TextIO) -> None:
+    """What is still to come goes nowhere, as does what the stream holds back: it is flushed when the process ends."""
+    try:
+        number = stream.fileno()
+    except OSError:  # a stream of no file, in which nothing is held back either
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number)
+    os.close(nowhere)
+
+
+class Console:
+    """Standard output for results, standard error for what is said about them.
+
+    ``vital``: the output is what the run is for, so that it fails if its result cannot be written. Without it nothing
+    that becomes of the streams stops the run.
+    """
+
+    def __init__(self, output: Output, environ: Mapping[str, str] = os.environ, *, vital: bool = False) -> None:
         self.format = output.format
         self.verbose = output.verbose
         self.color = _color(output.color, environ, sys.stdout)
         self.width = max(60, min(160, shutil.get_terminal_size((100, 24)).columns))
+        self.vital = vital
         self.redact = Redactor()
 
     def keep_secret(self, values: Iterable[str]) -> None:
@@ -40,12 +131,19 @@ class Console:
         self.redact = Redactor(_secrets)
 
     def out(self, text: str) -> None:
-        """A result."""
-        print(self.redact(text), file=sys.stdout, flush=True)
+        """A result.
+
+        Raises:
+            ReconcileError: it is vital and cannot be written.
+        """
+        if self.vital:
+            show(self.redact(text))
+        else:
+            log(self.redact(text))
 
     def err(self, text: str) -> None:
         """Something about the run: an error, a hint, progress."""
-        print(self.redact(text), file=sys.stderr, flush=True)
+        say(self.redact(text))
 
     def waiting(self, seconds: float, why: str) -> None:
         """A pause that a person would wonder about."""
@@ -54,11 +152,15 @@ class Console:
     @property
     def live(self) -> bool:
         """Whether progress can be drawn in place: a person watches."""
-        return self.format == "text" and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        return self.format == "text" and _person(sys.stderr) and os.environ.get("TERM") != "dumb"
 
 
-def _color(wish: str, environ: Mapping[str, str], stream: TextIO) -> bool:
+def _person(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def _color(wish: str, environ: Mapping[str, str], stream: TextIO | None) -> bool:
     """Colour on a terminal, unless NO_COLOR (https://no-color.org) says otherwise."""
     if wish != "auto":
         return wish == "always"
-    return stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+    return _person(stream) and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"

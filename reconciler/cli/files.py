@@ -1,12 +1,13 @@
 """`reconcile fmt`: spec files in the one way they are written."""
 
-import sys
+from __future__ import annotations
+
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from reconciler.cli.console import redacted
+from reconciler.cli.console import redacted, say, show
 from reconciler.cli.exits import Exit
 from reconciler.findings import Finding, ranked
 
@@ -25,13 +26,19 @@ def fmt(
     files = find_specs(paths or (Path("specs"),), findings)
     changed = [file for file in files if _formatted(file, findings, write=not check)]
     for file in changed:
-        print(f"{'would change' if check else 'formatted'} {file}")
+        show(f"{'would change' if check else 'formatted'} {file}")
     if findings:
         from reconciler.views import text
 
-        print(redacted(text.findings(ranked(findings))), file=sys.stderr)
-    same = len(files) - len(changed)
-    print(f"{len(changed)} {'to format' if check else 'formatted'}, {same} as they should be")
+        say(redacted(text.findings(ranked(findings))))
+    wrong = {finding.location.file for finding in findings if finding.is_error and finding.location}
+    broken = sum(str(file) in wrong for file in files)
+    counts = [
+        f"{len(changed)} {'to format' if check else 'formatted'}",
+        f"{len(files) - len(changed) - broken} as they should be",
+        *([f"{broken} with errors"] if broken else []),
+    ]
+    show(", ".join(counts))
     if any(finding.is_error for finding in findings):
         return Exit.INVALID
     return Exit.DIFFERENCES if check and changed else Exit.OK

@@ -35,12 +35,17 @@ def import_(
     An app that has a spec in the folder already gets what differs written into that file; the rest of it, comments and
     order included, stays. Secrets stay as ciphertext, which is of use in that app alone.
     """
-    if bool(apps) == all:
+    if apps and all:
+        raise UsageError("--all takes every app: name none beside it", hint="reconcile import --all")
+    if not apps and not all:
         raise UsageError(
             "name the apps to import, or use --all", hint="reconcile import web api; reconcile import --all"
         )
     console = Console(Output())
     chosen = asyncio.run(_chosen(apps, connection, console))
+    if not chosen:
+        console.out("there are no apps")
+        return Exit.OK
     from reconciler.imports import Importer
 
     importer = Importer.read(into, wishes.of((into,), Source(config=config)))

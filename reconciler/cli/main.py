@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import gc
-import sys
+import os
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 from reconciler import __version__
 from reconciler.cli import manual, offline, online, sandboxed
-from reconciler.cli.console import redacted
+from reconciler.cli.console import redacted, say, settle
+from reconciler.cli.encodings import readable
 from reconciler.cli.exits import Exit
 from reconciler.cli.signals import ending_alike
 from reconciler.errors import Interrupted, InvalidInput, PlanMismatch, ReconcileError, UsageError
@@ -71,47 +72,73 @@ def build() -> App:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is returned, see `exits.MEANINGS`."""
     gc.set_threshold(200_000, 20, 100)  # a fleet is a large live heap of a short-lived process: little is garbage
+    readable()
     try:
         with ending_alike():
             result = build()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
-    except CycloptsError as error:
-        return _say(UsageError(str(error), hint="see: reconcile --help"), Exit.USAGE)
-    except UsageError as error:
-        return _say(error, Exit.USAGE)
-    except InvalidInput as error:
-        from reconciler.views import text
-
-        print(redacted(text.findings(error.findings)), file=sys.stderr)
-        return Exit.INVALID
-    except PlanMismatch as error:
-        return _say(error, Exit.REFUSED)
-    except Interrupted as error:
-        return _say(error, Exit.INTERRUPTED)
     except KeyboardInterrupt:
         return _say(Interrupted("interrupted; nothing was being changed"), Exit.INTERRUPTED)
-    except ReconcileError as error:
-        return _say(error, Exit.ERROR)
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader has gone: there is nobody to tell
-        return Exit.ERROR
     except Exception as error:  # noqa: BLE001  a bug is told like any error: a traceback would show values
-        return _say(_bug(error), Exit.ERROR)
+        return _ended(error)
+    finally:
+        settle()
     return result if isinstance(result, int) else Exit.OK
 
 
-def _say(error: ReconcileError, code: Exit) -> int:
-    print(redacted(f"reconcile: {error.message}"), file=sys.stderr)
-    if error.hint:
-        print(redacted(f"  {error.hint}"), file=sys.stderr)
-    return code
-
-
-def _bug(error: Exception) -> ReconcileError:
-    """What is told of an error nobody foresaw: its type and place, and never its message, which may hold a value."""
+def _ended(error: Exception) -> int:
+    """Say what ended the run, and with which code it ends."""
     frames = traceback.extract_tb(error.__traceback__)
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
         frames += traceback.extract_tb(error.__traceback__)
+    match error:
+        case CycloptsError():
+            return _say(_misread(error), Exit.USAGE)
+        case UsageError():
+            return _say(error, Exit.USAGE)
+        case InvalidInput():
+            from reconciler.views import text
+
+            say(redacted(text.findings(error.findings)))
+            return Exit.INVALID
+        case PlanMismatch():
+            return _say(error, Exit.REFUSED)
+        case Interrupted():
+            return _say(error, Exit.INTERRUPTED)
+        case ReconcileError():
+            return _say(error, Exit.ERROR)
+        case OSError(strerror=str()):
+            return _say(_refused(error), Exit.ERROR)
+        case _:
+            return _say(_bug(error, frames), Exit.ERROR)
+
+
+def _misread(error: CycloptsError) -> UsageError:
+    """What the command line could not make sense of, with the help that belongs to it."""
+    command = " ".join(["reconcile", *(error.command_chain or ())])
+    message = str(error)
+    if isinstance(error, MissingArgumentError) and error.argument and error.argument.field_info.is_positional:
+        message = f"{command} needs {error.argument.name.lstrip('-').upper()}"
+    return UsageError(message, hint=f"see: {command} --help")
+
+
+def _say(error: ReconcileError, code: Exit) -> int:
+    say(redacted(f"reconcile: {error.message}"))
+    if error.hint:
+        say(redacted(f"  {error.hint}"))
+    return code
+
+
+def _refused(error: OSError) -> ReconcileError:
+    """What the machine refused, in its own words."""
+    files = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
+    where = f"{' and '.join(files)}: " if files else ""
+    hint = "is it there, is it what it should be, and may this user read or write it?" if files else ""
+    return ReconcileError(f"{where}{error.strerror}", hint=hint)
+
+
+def _bug(error: Exception, frames: Sequence[traceback.FrameSummary]) -> ReconcileError:
+    """Its type and place, and never its message, which may hold a value."""
     root = Path(__file__).parents[1]
     places = [(Path(frame.filename), frame.lineno) for frame in frames]
     ours = [f"{file.relative_to(root)}:{line}" for file, line in places if file.is_relative_to(root)]

@@ -12,9 +12,11 @@ from cyclopts import Parameter
 from reconciler.cli import exits
 from reconciler.cli.console import Console
 from reconciler.cli.exits import Exit
+from reconciler.cli.flags import POSITIVE
 from reconciler.cli.options import Connection, Output
 from reconciler.cli.show import Teller, show_rollout
 from reconciler.cli.signals import on_signals
+from reconciler.cli.suggestions import Suggestions
 from reconciler.cli.world import connect
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
@@ -35,7 +37,7 @@ ConfigFile = Annotated[Path | None, Parameter(help="reconcile.yaml, for timeouts
 
 def status(
     *apps: Annotated[str, Parameter(help="names of apps; every app when left out")],
-    deployments: Annotated[int, Parameter(help="how many deployments of each are shown")] = 5,
+    deployments: Annotated[int, Parameter(validator=POSITIVE, help="how many deployments of each are shown")] = 5,
     connection: Connection = Connection(),
     output: Output = Output(),
 ) -> int:
@@ -43,7 +45,9 @@ def status(
 
     Exit 5 if one of them is pinned: a person is needed.
     """
-    return asyncio.run(_status(apps, deployments, connection, Console(output)))
+    if output.format in ("markdown", "sarif"):
+        raise UsageError(f"--format {output.format} is not for status", hint="it is told as text or json")
+    return asyncio.run(_status(apps, deployments, connection, Console(output, vital=True)))
 
 
 async def _status(apps: tuple[str, ...], deployments: int, connection: Connection, console: Console) -> int:
@@ -57,9 +61,9 @@ async def _status(apps: tuple[str, ...], deployments: int, connection: Connectio
     if console.format == "json":
         console.out(view.machine(found))
     else:
-        console.out(
-            view.status(found, now=SystemClock().now(), color=console.color, width=console.width) or "there are no apps"
-        )
+        flags, now = Suggestions.of(connection).flags, SystemClock().now()
+        told = view.status(found, now=now, color=console.color, width=console.width, flags=flags)
+        console.out(told or "there are no apps")
     return Exit.PERSON_NEEDED if any(app.pinned_deployment for app in chosen) else Exit.OK
 
 
@@ -139,7 +143,7 @@ async def _rollback(
             on_failure = "pin" if pin else "rollback"
             job = _job(app, policy.model_copy(update={"on_failure": on_failure}))
             report = await _run(client, replace(job, roll_back=True, roll_back_to=to), console)
-    show_rollout(console, report, None)
+    show_rollout(console, Suggestions.of(connection).rollout(report), None)
     code = exits.of_rollout(report)
     return Exit.OK if pin and code is Exit.ROLLED_BACK else code  # going back is what was asked for
 

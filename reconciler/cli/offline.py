@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from reconciler.cli import wishes
-from reconciler.cli.console import Console
+from reconciler.cli.console import Console, show
 from reconciler.cli.exits import Exit
 from reconciler.cli.options import Output, Source
 from reconciler.findings import Finding, has_errors
@@ -24,7 +24,7 @@ def validate(
     """
     from reconciler.reconcile import check
 
-    console = Console(output)
+    console = Console(output, vital=True)
     desired = check(wishes.of(specs, source))
     console.keep_secret(desired.secrets)
     show_findings(console, desired.findings, checked=len(desired.apps))
@@ -56,7 +56,7 @@ def _show_text(console: Console, findings: tuple[Finding, ...], checked: int) ->
         console.out(text.findings(findings, color=console.color))
     else:
         console.out(f"{checked} app{'' if checked == 1 else 's'} checked, no findings")
-    if console.format == "github":
+    if console.format == "github" and findings:
         from reconciler.views import annotations
 
         console.out(annotations.annotations(findings))
@@ -81,5 +81,5 @@ def schema(
             from reconciler.views import machine
 
             document = machine.json_schema(what)
-    print(json.dumps(document, indent=2, ensure_ascii=False))
+    show(json.dumps(document, indent=2, ensure_ascii=False))
     return Exit.OK

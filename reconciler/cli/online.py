@@ -7,26 +7,32 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from reconciler.cli import exits, wishes
+from reconciler.cli import exits, plan_files, wishes
 from reconciler.cli.console import Console
 from reconciler.cli.exits import Exit
+from reconciler.cli.flags import POSITIVE, check_mode, check_specs
 from reconciler.cli.options import Connection, Output, Source
-from reconciler.cli.show import Teller, show_plan, show_rollout
+from reconciler.cli.show import Teller, annotate, show_plan, show_rollout
 from reconciler.cli.signals import on_signals
+from reconciler.cli.suggestions import Suggestions
 from reconciler.cli.world import connect
 from reconciler.clock import SystemClock
-from reconciler.errors import PlanMismatch, UsageError
+from reconciler.errors import PlanMismatch
 from reconciler.findings import has_errors
-from reconciler.plan import saved
 from reconciler.plan.freeze import frozen
 from reconciler.reconcile import Desired, Planned, Wishes, apply, check, plan, usable
 from reconciler.rollout.model import RolloutReport
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reconciler.live.client import Client
 
 WHAT_TO_DO = Group("What to do", sort_key=0)
 PERMISSIONS = Group("What is allowed", sort_key=2)
+
+MANY = 10
+"""Apps that are rolled out at the same time."""
 
 
 def reconcile(
@@ -40,7 +46,10 @@ def reconcile(
     expect: Annotated[
         Path | None, Parameter(group=WHAT_TO_DO, help="apply only if this saved plan still is what would be done")
     ] = None,
-    concurrency: Annotated[int, Parameter(group=WHAT_TO_DO, help="apps rolled out at the same time")] = 10,
+    concurrency: Annotated[
+        int | None,
+        Parameter(group=WHAT_TO_DO, validator=POSITIVE, help="apps rolled out at the same time; 10 when left out"),
+    ] = None,
     fail_fast: Annotated[bool, Parameter(group=WHAT_TO_DO, help="begin no further app after one failed")] = False,
     unmanaged: Annotated[bool, Parameter(group=WHAT_TO_DO, help="also name live apps that no spec describes")] = False,
     prune: Annotated[
@@ -59,12 +68,17 @@ def reconcile(
     output: Output = Output(),
 ) -> int:
     """Make App Platform what the specs in Git say; `--plan` only says what would be done."""
-    if plan and drift:
-        raise UsageError("--plan and --drift exclude each other")
-    if save and not plan:
-        raise UsageError("--save goes with --plan")
-    if expect and (plan or drift):
-        raise UsageError("--expect goes with applying, not with --plan or --drift")
+    given = {
+        "--save": save is not None,
+        "--exit-code": exit_code,
+        "--expect": expect is not None,
+        "--concurrency": concurrency is not None,
+        "--fail-fast": fail_fast,
+        "--override-freeze": override_freeze,
+        "--retry": retry,
+    }
+    check_mode(plan=plan, drift=drift, given=given)
+    _check_specs(specs)
     wanted = replace(
         wishes.of(specs, source),
         rotate=frozenset(rotate),
@@ -74,22 +88,42 @@ def reconcile(
         unmanaged=unmanaged,
         drift=drift,
     )
-    console = Console(output)
+    console = Console(output, vital=plan or drift)
     desired = check(wanted)
     console.keep_secret(desired.secrets)
     usable(desired)
     if plan or drift:
-        planned = asyncio.run(_preview(desired, wanted, connection, console))
-        show_plan(console, planned.report, drift=drift)
-        if save:
-            save.write_text(saved.dump(planned.report.plans), encoding="utf-8")
-        return exits.of_plan(planned.report, differences_matter=drift or exit_code)
+        return _preview(desired, wanted, connection, console, save, differences_matter=drift or exit_code)
     if not override_freeze and (reason := frozen(desired.config.freeze, SystemClock().now())):
         raise PlanMismatch(f"nothing is applied: {reason}", hint="--override-freeze applies all the same")
-    return asyncio.run(_apply(desired, wanted, connection, console, expect, concurrency, fail_fast))
+    return asyncio.run(_apply(desired, wanted, connection, console, expect, concurrency or MANY, fail_fast))
 
 
-async def _preview(desired: Desired, wanted: Wishes, connection: Connection, console: Console) -> Planned:
+def _check_specs(specs: Sequence[Path]) -> None:
+    if not all(path.exists() for path in specs):
+        from reconciler.cli.main import build
+
+        check_specs(specs, [name for name in build() if not name.startswith("-")])
+
+
+def _preview(
+    desired: Desired,
+    wanted: Wishes,
+    connection: Connection,
+    console: Console,
+    save: Path | None,
+    *,
+    differences_matter: bool,
+) -> int:
+    planned = asyncio.run(_planned(desired, wanted, connection, console))
+    show_plan(console, Suggestions.of(connection).plan(planned.report), drift=wanted.drift)
+    annotate(console, planned.report)
+    if save:
+        plan_files.save(save, planned)
+    return exits.of_plan(planned.report, differences_matter=differences_matter)
+
+
+async def _planned(desired: Desired, wanted: Wishes, connection: Connection, console: Console) -> Planned:
     async with connect(connection, console.waiting) as client:
         return await plan(desired, wanted, client, SystemClock())
 
@@ -103,16 +137,18 @@ async def _apply(
     concurrency: int,
     fail_fast: bool,
 ) -> int:
+    before = plan_files.read(expect) if expect else None
+    suggest = Suggestions.of(connection)
     async with connect(connection, console.waiting) as client:
         planned = await plan(desired, wanted, client, SystemClock())
         if console.format in ("text", "github"):
-            show_plan(console, planned.report)
-        if expect:
-            demand(expect, planned)
+            show_plan(console, suggest.plan(planned.report))
+        if expect and before:
+            plan_files.demand(before, expect, planned)
         stop = asyncio.Event()
         with on_signals(stop.set), Teller(console, [app.plan.app for app in planned.apps]) as teller:
             report = await _roll_out(planned, client, teller, stop, concurrency, fail_fast)
-    show_rollout(console, report, planned.report)
+    show_rollout(console, suggest.rollout(report), suggest.plan(planned.report))
     return exit_of(report, planned)
 
 
@@ -128,22 +164,6 @@ async def _roll_out(
         fail_fast=fail_fast,
         stop=stop,
     )
-
-
-def demand(file: Path, planned: Planned) -> None:
-    """Refuse the whole run unless the saved plan still is what would be done.
-
-    Raises:
-        PlanMismatch: it is not; the message says which app differs and how.
-    """
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        raise PlanMismatch(f"the saved plan {file} cannot be read: {error.strerror}") from None
-    found = saved.mismatches(saved.load(text, str(file)), planned.report.plans)
-    if found:
-        message = "\n".join([f"the saved plan {file} is not what would be done now; nothing was changed", *found])
-        raise PlanMismatch(message, hint="plan again, have it reviewed, and apply that")
 
 
 def exit_of(report: RolloutReport, planned: Planned) -> Exit:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
+from reconciler.cli import console
 from reconciler.cli.exits import Exit
+from reconciler.cli.flags import PORT
 from reconciler.cli.options import SANDBOX_FILE
 from reconciler.cli.world import open_sandbox
 from reconciler.errors import UsageError
@@ -53,7 +55,7 @@ def _sandbox(file: Path) -> Iterator[Sandbox]:
 def serve(
     *,
     host: Annotated[str, Parameter(help="address to listen on")] = "127.0.0.1",
-    port: Annotated[int, Parameter(help="port to listen on; 0: any that is free")] = 8080,
+    port: Annotated[int, Parameter(validator=PORT, help="port to listen on; 0: any that is free")] = 8080,
     file: File = SANDBOX_FILE,
     speed: Annotated[
         Literal["demo", "realistic", "instant"] | None, Parameter(help="how fast deployments are; kept in the file")
@@ -74,9 +76,12 @@ def serve(
     from reconciler.sandbox.server import serve as run
 
     try:
-        run(file, host, port, ready=lambda url: print(f"the sandbox listens on {url} (Ctrl-C ends it)", flush=True))
+        run(file, host, port, ready=lambda url: console.log(f"the sandbox listens on {url} (Ctrl-C ends it)"))
     except SystemExit as error:  # how the server ends when it cannot listen; it has said why
         raise UsageError(f"cannot listen on {host}:{port}", hint="choose another with --port, or 0 for any") from error
+    except KeyboardInterrupt:  # the signal that ended it, once it has ended
+        pass
+    console.log("stopped")
     return Exit.OK
 
 
@@ -90,12 +95,12 @@ def show(*, file: File = SANDBOX_FILE) -> int:
         shown = (latest.id, latest.phase, latest.reason or latest.cause) if latest else ("", "", "")
         rows.append((app.name, app.status, *shown))
     if not apps:
-        print(f"the sandbox in {file} has no apps")
+        console.show(f"the sandbox in {file} has no apps")
         return Exit.OK
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row[:4], widths, strict=True)]
-        print("  ".join([*cells, row[4]]).rstrip())
+        console.show("  ".join([*cells, row[4]]).rstrip())
     return Exit.OK
 
 
@@ -113,7 +118,7 @@ def fail(
     with _sandbox(file) as box:
         box.fail(app, where, times, component)
     deployments = "deployment" if times == 1 else f"{times} deployments"
-    print(f"the next {deployments} of {app} will fail: {where}{f' of {component}' if component else ''}")
+    console.show(f"the next {deployments} of {app} will fail: {where}{f' of {component}' if component else ''}")
     return Exit.OK
 
 
@@ -130,7 +135,7 @@ def fault(
     factor: Annotated[float, Parameter(help="how much slower, for slow")] = 10.0,
     phase: Annotated[str, Parameter(help="which phase never ends, for hang")] = "DEPLOYING",
     status: Annotated[int, Parameter(help="status of server_error and gateway_timeout; 0: 500 and 504")] = 0,
-    only: Annotated[Literal["", "forward", "rollback"], Parameter(help="only such deployments")] = "",
+    only: Annotated[Literal["forward", "rollback"] | None, Parameter(help="only such deployments")] = None,
     file: File = SANDBOX_FILE,
 ) -> int:
     """Have something go wrong: deployments that fail, hang or crawl; answers that are errors, late, cut or lost."""
@@ -139,7 +144,7 @@ def fault(
     data: dict[str, Any] = {
         "kind": kind, "app": app, "operation": operation, "component": component, "times": times or None,
         "share": share, "seed": seed, "seconds": seconds, "factor": factor, "phase": phase, "status": status,
-        "only": only,
+        "only": only or "",
     }  # fmt: skip
     with _sandbox(file) as box:
         from reconciler.sandbox import Fault
@@ -148,7 +153,7 @@ def fault(
         if operation and operation not in (*BY_ID, "GET", "POST", "PUT", "DELETE"):
             raise UsageError(f"there is no operation {operation!r}", hint="docs/sandbox.md lists the operations")
         number = box.fault(Fault.from_data(data))
-    print(f"fault {number} is waiting: {_told(data)}")
+    console.show(f"fault {number} is waiting: {_told(data)}")
     return Exit.OK
 
 
@@ -158,9 +163,9 @@ def faults(*, file: File = SANDBOX_FILE) -> int:
         waiting = box.faults()
     for item in waiting:
         left = "until cleared" if item["remaining"] is None else f"{item['remaining']} left"
-        print(f"{item['id']}: {_told(item)} ({left})")
+        console.show(f"{item['id']}: {_told(item)} ({left})")
     if not waiting:
-        print("no faults are waiting")
+        console.show("no faults are waiting")
     return Exit.OK
 
 
@@ -168,7 +173,7 @@ def clear(*, file: File = SANDBOX_FILE) -> int:
     """Forget every fault that is waiting; what already failed stays so."""
     with _sandbox(file) as box:
         box.clear_faults()
-    print("no faults are waiting")
+    console.show("no faults are waiting")
     return Exit.OK
 
 
@@ -181,7 +186,7 @@ def push(
     """Act as if somebody had pushed to the sources of an app."""
     with _sandbox(file) as box:
         made = box.push(app, component)["deployment_id"]
-    print(
+    console.show(
         f"{app} deploys: {made}" if made else f"{app} has a new commit; nothing of it deploys on push, or it is pinned"
     )
     return Exit.OK
@@ -200,7 +205,7 @@ def configure(
     names = {text.partition("=")[0].partition(".")[0] for text in settings}
     for name, value in rows:
         if not names or name.partition(".")[0] in names:
-            print(f"{name}={value}")
+            console.show(f"{name}={value}")
     return Exit.OK
 
 
@@ -208,7 +213,7 @@ def reset(*, file: File = SANDBOX_FILE) -> int:
     """Forget every app and fault of the sandbox; its settings stay."""
     with _sandbox(file) as box:
         box.reset()
-    print(f"the sandbox in {file} is empty")
+    console.show(f"the sandbox in {file} is empty")
     return Exit.OK
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from reconciler import __version__
+from reconciler.cli.console import unbroken
+from reconciler.findings import Finding, Location, Severity
 from reconciler.plan.model import PlanReport
 from reconciler.rollout.model import Event, RolloutReport
 
@@ -29,15 +33,19 @@ def show_plan(console: Console, report: PlanReport, *, drift: bool = False) -> N
         case "sarif":
             from reconciler.views import sarif
 
-            console.out(sarif.sarif([*report.findings, *(found for plan in report.plans for found in plan.findings)]))
+            console.out(sarif.sarif(findings_of(report), tool_version=__version__))
         case _:
             from reconciler.views import text
 
-            console.out(text.plan(report, color=console.color, width=console.width, verbose=console.verbose))
+            told = text.plan(report, color=console.color, width=console.width, verbose=console.verbose)
+            console.out(told.removeprefix("\n"))  # as it begins where there are findings and no apps
 
 
 def show_rollout(console: Console, report: RolloutReport, planned: PlanReport | None) -> None:
-    """What a run did; nothing for people if there was nothing to do, as the plan (if there was one) said so already."""
+    """What a run did; nothing for people if there was nothing to do, as the plan (if there was one) said so already.
+
+    Workflow annotations and SARIF hold what was found in the plan, too.
+    """
     match console.format:
         case "json":
             from reconciler.views import machine
@@ -47,6 +55,10 @@ def show_rollout(console: Console, report: RolloutReport, planned: PlanReport | 
             from reconciler.views import markdown
 
             console.out(markdown.rollout(report))
+        case "sarif":
+            from reconciler.views import sarif
+
+            console.out(sarif.sarif(_all_findings(report, planned), tool_version=__version__))
         case _:
             from reconciler.views import text
 
@@ -55,6 +67,43 @@ def show_rollout(console: Console, report: RolloutReport, planned: PlanReport | 
             if not quiet or report.left_running:
                 told = text.rollout(report, color=console.color, width=console.width, verbose=console.verbose)
                 console.out("\n" + told)
+            _annotate(console, _all_findings(report, planned))
+
+
+def annotate(console: Console, report: PlanReport) -> None:
+    """The findings of a plan as workflow annotations, where they are asked for."""
+    _annotate(console, findings_of(report))
+
+
+def _annotate(console: Console, found: Sequence[Finding]) -> None:
+    if console.format == "github" and found:
+        from reconciler.views import annotations
+
+        console.out(annotations.annotations(found))
+
+
+def findings_of(report: PlanReport) -> tuple[Finding, ...]:
+    """What was found, in general and of each app."""
+    return (*report.findings, *(found for plan in report.plans for found in plan.findings))
+
+
+def failures(report: RolloutReport, planned: PlanReport | None) -> list[Finding]:
+    """What did not end well, as findings at the specs: they stand on a workflow's page beside the others."""
+    files = {plan.app: plan.file for plan in planned.plans} if planned else {}
+    return [
+        Finding(
+            Severity.ERROR,
+            record.outcome.kind.value.replace("_", "-"),
+            f"{record.app}: {record.outcome.reason}",
+            location=Location(files[record.app]) if files.get(record.app) else None,
+        )
+        for record in report.records
+        if not record.outcome.kind.good
+    ]
+
+
+def _all_findings(report: RolloutReport, planned: PlanReport | None) -> list[Finding]:
+    return [*(findings_of(planned) if planned else ()), *failures(report, planned)]
 
 
 class Teller:
@@ -71,7 +120,7 @@ class Teller:
 
             from reconciler.views.progress import Progress
 
-            screen = Screen(stderr=True, no_color=not self._console.color)
+            screen = Screen(file=unbroken(sys.stderr), no_color=not self._console.color)
             began = time.monotonic()
             self._progress = Progress(screen, lambda: time.monotonic() - began).__enter__()
         return self

@@ -1,4 +1,7 @@
-"""SIGINT and SIGTERM: the first stops the run in order, a second one ends the process."""
+"""SIGINT, SIGTERM and SIGHUP: the first stops the run in order, a second one ends the process.
+
+SIGHUP says that the terminal was closed. Under `nohup` it is ignored from the start, and stays so.
+"""
 
 from __future__ import annotations
 
@@ -8,35 +11,53 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-STOPPING = (signal.SIGINT, signal.SIGTERM)
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+"""Those for which Python has no handler of its own."""
+
+
+def _heard(numbers: tuple[signal.Signals, ...]) -> list[signal.Signals]:
+    """Those of the signals that whoever started this process does not want to be ignored."""
+    return [number for number in numbers if number is signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN]
 
 
 @contextmanager
 def on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Call ``stop`` at the first signal; from then on signals do again what they do by default."""
+    """Call ``stop`` at the first signal; from then on signals do again what they do by default.
+
+    But for SIGHUP: a terminal that is closed sends it more than once, and nobody meant to end the process at once.
+    """
     loop = asyncio.get_running_loop()
+    heard = _heard(STOPPING)
+    before = {number: signal.getsignal(number) for number in heard}
 
     def first(number: signal.Signals) -> None:
-        loop.remove_signal_handler(number)
+        if number is signal.SIGHUP:
+            before[number] = signal.SIG_IGN
+        else:
+            loop.remove_signal_handler(number)
         stop()
 
-    for number in STOPPING:
+    for number in heard:
         loop.add_signal_handler(number, first, number)
     try:
         yield
     finally:
-        for number in STOPPING:
+        for number, handler in before.items():
             loop.remove_signal_handler(number)
+            signal.signal(number, handler)
 
 
 @contextmanager
 def ending_alike() -> Iterator[None]:
-    """SIGTERM ends a command as Ctrl-C does wherever nothing better handles it: with a word, and exit 130."""
+    """SIGTERM and SIGHUP end a command as Ctrl-C does wherever nothing better handles it: with a word, and exit 130."""
     if threading.current_thread() is not threading.main_thread():  # only there can signals be handled
         yield
         return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in _heard(_ENDING)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from reconciler.cli.flags import check_connection
+from reconciler.cli.suggestions import Suggestions
 from reconciler.clock import SystemClock
-from reconciler.errors import UsageError
+from reconciler.errors import ReconcileError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -38,20 +41,45 @@ def token() -> str:
 
 
 def open_sandbox(file: Path) -> Sandbox:
-    """The embedded sandbox with its state in a file."""
+    """The embedded sandbox with its state in a file.
+
+    Raises:
+        UsageError: its packages are not installed.
+        ReconcileError: the file cannot be used.
+    """
     try:
         from reconciler.sandbox import Sandbox
     except ModuleNotFoundError as error:
         raise UsageError(
             f"the sandbox needs the package {error.name}", hint="install it with: pip install 'reconciler[sandbox]'"
         ) from error
-    file.parent.mkdir(parents=True, exist_ok=True)
-    return Sandbox(file, now=lambda: SystemClock().now().timestamp(), base_url=SANDBOX_URL)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return Sandbox(file, now=lambda: SystemClock().now().timestamp(), base_url=SANDBOX_URL)
+    except (OSError, sqlite3.Error) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        hint = "name a file that can be written: --sandbox-file, or --file of reconcile sandbox"
+        raise ReconcileError(f"the sandbox cannot keep its state in {file}: {why}", hint=hint) from None
 
 
 @asynccontextmanager
 async def connect(connection: Connection, on_wait: Callable[[float, str], None] | None = None) -> AsyncIterator[Client]:
-    """A client of what the flags name. ``on_wait`` hears of pauses for the rate limit."""
+    """A client of what the flags name. ``on_wait`` hears of pauses for the rate limit.
+
+    Raises:
+        UsageError: the flags exclude each other, or there is no token.
+    """
+    check_connection(connection)
+    try:
+        async with _client(connection, on_wait) as client:
+            yield client
+    except ReconcileError as error:
+        error.hint = Suggestions.of(connection).sentence(error.hint)
+        raise
+
+
+@asynccontextmanager
+async def _client(connection: Connection, on_wait: Callable[[float, str], None] | None) -> AsyncIterator[Client]:
     from reconciler.live import in_process
     from reconciler.live.client import Client
 

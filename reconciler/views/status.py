@@ -41,11 +41,14 @@ class AppStatus:
     health: Health | None = None
 
 
-def status(found: Sequence[AppStatus], *, now: datetime, color: bool = False, width: int = 120) -> str:
-    """A table for each app; why and who stand beneath what and when where a row does not fit into ``width`` columns."""
+def status(found: Sequence[AppStatus], *, now: datetime, color: bool = False, width: int = 120, flags: str = "") -> str:
+    """A table for each app; why and who stand beneath what and when where a row does not fit into ``width`` columns.
+
+    ``flags`` belong to every command that it suggests.
+    """
     lines: list[Line] = []
     for one in found:
-        lines += [*([()] if lines else []), *_app(one, now, width)]
+        lines += [*([()] if lines else []), *_app(one, now, width, flags)]
     return render(lines, color=color)
 
 
@@ -71,7 +74,7 @@ def who(deployment: Deployment) -> str:
     return (user.full_name or user.email or user.uuid) if user else ""
 
 
-def _app(one: AppStatus, now: datetime, width: int) -> Iterator[Line]:
+def _app(one: AppStatus, now: datetime, width: int, flags: str) -> Iterator[Line]:
     app = one.app
     yield ((name(app.name), "strong"), ("  " + _standing(one), _standing_tone(one)))
     if app.live_url:
@@ -80,7 +83,8 @@ def _app(one: AppStatus, now: datetime, width: int) -> Iterator[Line]:
         made = ", ".join(part for part in (ago(pinned.created_at, now), who(pinned)) if part)
         yield ((f"    pinned to a rollback: deployment {pinned.id} ({made})", "warning"),)
         for flag, meaning in (("--commit", "keep it"), ("--revert", "bring the spec before it back")):
-            yield ((f"      reconcile rollback {app.name} {flag:9} {meaning}", ""),)
+            command = " ".join(filter(None, [f"reconcile rollback {app.name} {flag}", flags]))
+            yield ((f"      {command}  {meaning}", ""),)
     if one.health is not None:
         for component in one.health.components:
             ready = f"{component.replicas_ready}/{component.replicas_desired} ready"

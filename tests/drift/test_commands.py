@@ -138,7 +138,7 @@ def test_a_renamed_app_is_imported_under_its_new_name(applied):
     ("arguments", "code", "said"),
     [
         (("import",), 64, "name the apps to import, or use --all"),
-        (("import", "web", "--all"), 64, "name the apps to import, or use --all"),
+        (("import", "web", "--all"), 64, "--all takes every app: name none beside it"),
         (("import", "wbe"), 64, "did you mean web?"),
     ],
 )

@@ -14,7 +14,7 @@ from tests.survival.scenarios import NEW, OLD, by_name, counts
 from tests.survival.served import QUICK, Served, killed
 
 SLOW = replace(QUICK, speed=replace(QUICK.speed, deploy=8.0))
-SIGNALS = [signal.SIGINT, signal.SIGTERM]
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
 @pytest.mark.parametrize(("seed", "name"), [(11, "update"), (12, "health fails")])
