@@ -23,6 +23,7 @@ from reconciler.desired.load import find_specs
 from reconciler.errors import InvalidInput, PlanMismatch, ReconcileError, UsageError
 from reconciler.findings import Finding, Location, Severity, has_errors
 from reconciler.github import action as github_action
+from reconciler.github.forks import refuse_strangers, veiled
 from reconciler.github.inputs import Inputs, Mode
 from reconciler.github.report import Result
 from reconciler.plan import saved
@@ -118,8 +119,13 @@ class Performance:
             raise InvalidInput(found)
 
     async def _preview(self, inputs: Inputs, context: Context, desired: Desired, wanted: Wishes) -> Result:
+        if context.is_fork and inputs.own_specs:
+            own = replace(wanted, specs=tuple(map(Path, inputs.own_specs)))
+            refuse_strangers(desired.known, check(own).known)
         async with self._platform(inputs) as client:
             planned = await plan(desired, wanted, client, self.clock)
+        if context.is_fork:
+            planned = replace(planned, report=veiled(planned.report))
         if inputs.plan_file:
             _write(inputs.plan_file, saved.dump(planned.report.plans))
         found = _findings_of(planned)
