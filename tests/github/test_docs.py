@@ -72,6 +72,32 @@ def test_every_action_of_others_is_pinned_by_commit_and_everywhere_by_the_same_o
     assert "actions/checkout" in pins
 
 
+def test_a_fork_s_commits_are_checked_out_as_data_and_the_opt_in_says_so() -> None:
+    """actions/checkout refuses them in a privileged run otherwise."""
+    found = 0
+    for workflow in WORKFLOWS:
+        whole = yaml.safe_load(workflow.read_text(encoding="utf-8"))
+        if "workflow_run" not in whole[True]:  # YAML 1.1 reads the key `on` as true
+            continue
+        for step in steps(workflow):
+            if step.get("uses", "").startswith("actions/checkout@") and "repository" in step["with"]:
+                found += 1
+                assert step["with"]["allow-unsafe-pr-checkout"] is True
+                assert step["with"]["persist-credentials"] is False
+                assert step["with"]["path"] == "proposed"
+                assert step["env"]["GIT_CONFIG_KEY_0"] == "core.symlinks"
+        assert not [step for step in steps(workflow) if "run" in step]
+    assert found == 1
+
+
+def test_every_example_sets_the_declared_variables_and_only_those_that_apply_have_their_values() -> None:
+    for workflow in (ROOT / "docs/workflows").glob("*.yml"):
+        for step in steps(workflow):
+            if step.get("uses", "").startswith("OWNER/reconciler@"):
+                real = step["with"]["mode"] == "apply"
+                assert step["env"]["STRIPE_KEY"] == ("${{ secrets.STRIPE_KEY }}" if real else "placeholder")
+
+
 def test_every_documented_workflow_is_named_in_the_document() -> None:
     text = (ROOT / "docs/github.md").read_text(encoding="utf-8")
     names = {path.name for path in (ROOT / "docs/workflows").glob("*.yml")}
