@@ -43,7 +43,7 @@ def open_sandbox(file: Path) -> Sandbox:
         from reconciler.sandbox import Sandbox
     except ModuleNotFoundError as error:
         raise UsageError(
-            f"the sandbox needs the package {error.name}", hint="install it with: pip install 'reconciler[sandbox]'"
+            f"the sandbox needs the package {error.name}", hint="install it in a checkout: pip install '.[sandbox]'"
         ) from error
     file.parent.mkdir(parents=True, exist_ok=True)
     return Sandbox(file, now=lambda: SystemClock().now().timestamp(), base_url=SANDBOX_URL)

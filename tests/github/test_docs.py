@@ -6,6 +6,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from reconciler import __version__
 from tests.github.runner import ACTION, ROOT
 
 WORKFLOWS = [*(ROOT / ".github/workflows").glob("*.yml"), *(ROOT / "docs/workflows").glob("*.yml")]
@@ -177,3 +179,23 @@ def test_the_pre_commit_hooks_run_the_command() -> None:
         ("reconcile-validate", "reconcile validate"),
         ("reconcile-fmt", "reconcile fmt --check"),
     ]
+
+
+def test_the_version_stands_once_and_a_release_is_held_against_it() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["project"]["dynamic"] == ["version"]
+    assert project["tool"]["hatch"]["version"]["path"] == "reconciler/__init__.py"
+    [check] = [
+        step["run"] for step in steps(ROOT / ".github/workflows/release.yml") if "__version__" in step.get("run", "")
+    ]
+    for version, found in ((__version__, 0), ("0.0.0", 1)):
+        grep = ["bash", "-ec", check.splitlines()[1]]
+        assert subprocess.run(grep, cwd=ROOT, env={"VERSION": version, "PATH": "/usr/bin:/bin"}).returncode == found
+
+
+def test_nobody_is_told_to_install_a_stranger_s_package() -> None:
+    """`reconciler` on the package index is not this project."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["project"]["name"] == "app-platform-reconciler"
+    for file in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("reconciler/**/*.py")]:
+        assert not re.search(r"install '?reconciler", file.read_text(encoding="utf-8")), file
