@@ -201,7 +201,9 @@ class Config(_Section):
     moved: dict[str, str] = Field(default={}, description="old app name: new app name")
     guards: Guards = Guards()
     freeze: list[Freeze] = []
-    policies: str = Field(default="policies", description="folder of JSON Schemas that specs must satisfy")
+    policies: str = Field(
+        default="policies", description="folder of JSON Schemas that specs must satisfy, as seen from this file"
+    )
 
     @cached_property
     def _policies(self) -> dict[str, Policy]:
