@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.findings import has_errors
-from reconciler.plan.model import Action, SyncStatus
+from reconciler.plan.model import NO_DRIFT, Action, Cost, SyncStatus
 from reconciler.rollout.model import OutcomeKind
 
 if TYPE_CHECKING:
@@ -20,14 +20,21 @@ if TYPE_CHECKING:
 
 _MOST_APPS = 1000
 
-_NO_DRIFT = frozenset({SyncStatus.IN_SYNC, SyncStatus.PROGRESSING})
-"""A deployment under way is no drift: where it leads is not known yet."""
 
 _BROKEN_OFF = frozenset({1, 64, 130})
 """Exit codes of runs that did not see everything they should have seen."""
 
 _GONE_BACK = frozenset({OutcomeKind.ROLLED_BACK, OutcomeKind.PINNED})
-_UNTOUCHED = frozenset({OutcomeKind.UNCHANGED, OutcomeKind.REFUSED, OutcomeKind.SKIPPED, OutcomeKind.STALLED})
+_PRICED = frozenset({OutcomeKind.APPLIED, OutcomeKind.DELETED, OutcomeKind.LEFT})
+"""What was written is there, and costs what was planned."""
+
+_STAYED = _PRICED | {
+    OutcomeKind.DEGRADED,
+    OutcomeKind.ROLLBACK_FAILED,
+    OutcomeKind.TIMED_OUT,
+    OutcomeKind.INTERRUPTED,
+}
+"""Something was written and not taken back; of those that are not priced, what it comes to is not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,7 @@ def drifting(result: Result) -> tuple[Plan, ...] | None:
     """The plans of apps that are not what Git asks for; None when nobody knows: not looked at, or still deploying."""
     if result.plan is None or result.exit_code in _BROKEN_OFF or has_errors(result.plan.findings):
         return None
-    drifted = tuple(plan for plan in result.plan.plans if plan.status not in _NO_DRIFT)
+    drifted = tuple(plan for plan in result.plan.plans if plan.status not in NO_DRIFT)
     unsettled = any(plan.status is SyncStatus.PROGRESSING for plan in result.plan.plans)
     return None if unsettled and not drifted else drifted
 
@@ -112,9 +119,9 @@ def digest(result: Result) -> str:
 
 
 def _changes(result: Result) -> int:
-    """Apps that were changed, or would be."""
+    """Apps that were changed and stayed so, or that would be changed."""
     if result.rollout is not None:
-        return sum(record.outcome.kind not in _UNTOUCHED for record in result.rollout.records)
+        return sum(record.outcome.kind in _STAYED for record in result.rollout.records)
     return sum(plan.writes for plan in result.plan.plans) if result.plan else 0
 
 
@@ -145,7 +152,8 @@ def _rolled_back(result: Result) -> list[str]:
 def _cost_delta(result: Result) -> str:
     """USD a month, of those apps whose costs are known; empty when none is."""
     if result.rollout is not None:
-        costs = [record.cost for record in result.rollout.records if record.outcome.kind not in _UNTOUCHED]
+        stayed = [record for record in result.rollout.records if record.outcome.kind in _STAYED]
+        costs = [record.cost if record.outcome.kind in _PRICED else Cost() for record in stayed]
     elif result.plan is not None:
         costs = [plan.cost for plan in result.plan.plans if plan.writes]
     else:
