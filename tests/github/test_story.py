@@ -157,6 +157,23 @@ def test_what_a_guard_refuses_is_applied_when_the_flag_that_it_names_is_allowed(
     assert "workers" not in stage.app("shop")["spec"]
 
 
+def test_nothing_is_applied_in_a_freeze_window_unless_it_is_overridden(stage: Stage) -> None:
+    config = Path("reconcile.yaml").read_text()
+    window = "freeze: [{start: '2000-01-01', end: '2100-01-01', reason: holidays}]\n"
+    Path("reconcile.yaml").write_text(config + window)
+    stage.commit(shop=service("shop", "2"))
+    step = stage.step("workflow_dispatch", mode="apply")
+    assert (step.exit_code, step.outputs["exit-code"]) == (7, "7")
+    for told in (step.summary, "\n".join(step.log)):
+        assert "until 2100-01-01 00:00 UTC (holidays)" in told
+        assert "--override-freeze" in told
+    assert stage.app("shop")["spec"]["services"][0]["image"]["tag"] == "1"
+    assert stage.step("workflow_dispatch", mode="plan").exit_code == 0
+    step = stage.step("workflow_dispatch", mode="apply", allow="--override-freeze")
+    assert step.exit_code == 0
+    assert stage.app("shop")["spec"]["services"][0]["image"]["tag"] == "2"
+
+
 def test_a_fork_asks_nobody_anything_and_its_mistakes_stand_on_their_lines(checkout: Stage) -> None:
     broken = service("shop", "2")
     broken["services"][0]["http_port"] = "many"
