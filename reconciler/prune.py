@@ -31,15 +31,19 @@ Read = Callable[[str, str], Sequence[tuple[str, Mapping[str, Any]]]]
 MOST_COMMITS = 50_000
 """Commits that are read at most; in a longer history nothing is pruned."""
 
+NOTHING_THERE = ("no-specs", "no-such-path")
+"""Codes of findings about folders that hold no spec, as after the last one was removed."""
+
 _NOT_WALKED = ("node_modules", "vendor")
 """Folders of other people's files."""
 
 
 @dataclass(frozen=True)
 class Removed:
-    """The specs that Git had and has no more, by app name."""
+    """The specs that Git had and has no more, by app name; ``had`` are the files and folders in which some stood."""
 
     specs: Mapping[str, RemovedSpec]
+    had: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, paths: Sequence[Path], known: Collection[str], read: Read) -> Removed:
@@ -51,6 +55,7 @@ class Removed:
             PlanMismatch: the history has gaps, so that nobody can say what was there.
         """
         found: dict[str, RemovedSpec] = {}
+        had: set[str] = set()
         for path in paths:
             with _opened(path) as history:
                 removed = history.removed_specs(path, known, read=read, limit=MOST_COMMITS)
@@ -58,9 +63,10 @@ class Removed:
                     raise _refusal(removed.gap)
                 gone = {spec.name: spec for spec in removed.specs}
                 if gone:
+                    had.add(str(path))
                     still = set(_standing(history, gone, read))
                     found |= {name: spec for name, spec in gone.items() if name not in still}
-        return cls(found)
+        return cls(found, frozenset(had))
 
     def judge(
         self, strangers: Sequence[LiveApp], inquiry: Inquiry
@@ -79,6 +85,29 @@ class Removed:
             else:
                 notes.append(_changed_since(live, spec))
         return tuple(plans), tuple(notes)
+
+
+def set_aside(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings, with those about empty or missing folders as notices: what was there, the history decides."""
+    return tuple(
+        replace(finding, severity=Severity.NOTICE) if finding.code in NOTHING_THERE else finding for finding in findings
+    )
+
+
+def check_emptied(findings: Sequence[Finding], removed: Removed) -> None:
+    """Take an empty or missing folder for a typing mistake, unless its history has specs that were removed.
+
+    Raises:
+        InvalidInput: nothing is there, and nothing was.
+    """
+    nothing = [
+        replace(finding, severity=Severity.ERROR)
+        for finding in findings
+        if finding.code in NOTHING_THERE
+        and not (finding.location.file in removed.had if finding.location else removed.had)
+    ]
+    if nothing:
+        raise InvalidInput(nothing)
 
 
 def _opened(path: Path) -> History:

@@ -120,7 +120,7 @@ class Performance:
 
     async def _preview(self, inputs: Inputs, context: Context, desired: Desired, wanted: Wishes) -> Result:
         if context.is_fork and inputs.own_specs:
-            own = replace(wanted, specs=tuple(map(Path, inputs.own_specs)))
+            own = replace(wanted, specs=tuple(map(Path, inputs.own_specs)), apps=frozenset())
             refuse_strangers(desired.known, check(own).known)
         async with self._platform(inputs) as client:
             planned = await plan(desired, wanted, client, self.clock)
