@@ -15,7 +15,7 @@ TRICKY = 'p"a\\ss wörd/ü'
         pytest.param(" hunter22\n", "got hunter22!", id="without the spaces around it"),
         pytest.param(TRICKY, f"got {json.dumps(TRICKY)[1:-1]}!", id="as JSON"),
         pytest.param(TRICKY, f"got {json.dumps(TRICKY, ensure_ascii=False)[1:-1]}!", id="as JSON that is not ASCII"),
-        pytest.param("it's\n\t22", "got it's\\n\\t22!", id="as a repr"),
+        pytest.param('it\'s "22"', 'got it\\\'s "22"!', id="as a repr"),
         pytest.param(TRICKY, f"got {quote(TRICKY, safe='')}!", id="in a URL"),
         pytest.param("first line\nsecond line", "got second line!", id="one of its lines"),
         pytest.param("postgres://ada:hunter22@db.example:25060/x", "got hunter22!", id="the password of an address"),
