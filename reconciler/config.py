@@ -85,23 +85,23 @@ class _Section(BaseModel):
 class Timeouts(_Section):
     """How long each part of a rollout may take."""
 
-    build: Timeout = 3600.0
-    deploy: Timeout = 1200.0
-    health: Timeout = 300.0
+    build: Timeout = Field(default=3600.0, description="how long a build may take")
+    deploy: Timeout = Field(default=1200.0, description="how long deploying may take once it is built")
+    health: Timeout = Field(default=300.0, description="how long it may take to become healthy once it is active")
 
 
 class Probe(_Section):
     """An HTTP request against the app's live URL that must succeed throughout the soak."""
 
-    path: str = "/"
-    method: Literal["GET", "HEAD", "POST"] = "GET"
-    status: int | list[int] = 200
+    path: str = Field(default="/", description="path of the request, below the app's live URL")
+    method: Literal["GET", "HEAD", "POST"] = Field(default="GET", description="method of the request")
+    status: int | list[int] = Field(default=200, description="status, or statuses, that the answer may have")
     body: str = Field(default="", description="regular expression the answer's body must match")
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = Field(default={}, description="headers of the request")
     count: int = Field(default=1, ge=1, description="successes in a row that are needed")
-    interval: Duration = 2.0
-    timeout: Timeout = 10.0
-    verify_tls: bool = True
+    interval: Duration = Field(default=2.0, description="pause between two requests")
+    timeout: Timeout = Field(default=10.0, description="how long one request may take")
+    verify_tls: bool = Field(default=True, description="check the server's certificate")
 
     @field_validator("status")
     @classmethod
@@ -132,7 +132,7 @@ class HealthPolicy(_Section):
     """When a deployment that is active counts as healthy."""
 
     soak: Duration = Field(default=30.0, description="how long it must stay healthy")
-    probe: Probe | None = None
+    probe: Probe | None = Field(default=None, description="a request that must succeed as well")
     tolerance: Duration = Field(
         default=20.0, description="how long it may be unhealthy without a break before it counts as failed"
     )
@@ -148,8 +148,8 @@ class Policy(_Section):
     source_versions: Literal["keep", "latest"] = Field(
         default="keep", description="latest: an update also takes the newest commit or image of every source"
     )
-    timeouts: Timeouts = Timeouts()
-    health: HealthPolicy = HealthPolicy()
+    timeouts: Timeouts = Field(default=Timeouts(), description="how long each part of a rollout may take")
+    health: HealthPolicy = Field(default=HealthPolicy(), description="when an active deployment counts as healthy")
     on_failure: Literal["rollback", "pin", "leave"] = Field(
         default="rollback", description="rollback (and commit), pin (leave pinned for a person), leave"
     )
@@ -165,8 +165,8 @@ class Policy(_Section):
 class Variable(_Section):
     """A variable that is substituted in specs; without a default it must be set."""
 
-    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    default: str | None = None
+    name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="its name, also in the environment")
+    default: str | None = Field(default=None, description="its value where it is not set; without one it must be set")
     secret: bool = Field(default=False, description="never show its value, wherever it is used")
 
 
@@ -195,8 +195,8 @@ class Freeze(_Section):
     duration: Duration = Field(default=0.0, description="how long a window of a cron expression lasts")
     start: str = Field(default="", description="ISO 8601, the window's begin")
     end: str = Field(default="", description="ISO 8601, the window's end")
-    time_zone: str = "UTC"
-    reason: str = ""
+    time_zone: str = Field(default="UTC", description="zone of cron, and of start and end without one of their own")
+    reason: str = Field(default="", description="told with the refusal")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -248,13 +248,15 @@ class Config(_Section):
     """The whole file; every field may be left out."""
 
     project: str = Field(default="", description="id of the project new apps are created in")
-    variables: list[VariableEntry] = []
-    defaults: Policy = Policy()
+    variables: list[VariableEntry] = Field(default=[], description="names, or entries as below, substituted in specs")
+    defaults: Policy = Field(default=Policy(), description="policy for every app")
     apps: dict[str, dict[str, Any]] = Field(default={}, description="policy by app; overrides the defaults")
     moved: dict[str, str] = Field(default={}, description="old app name: new app name")
-    guards: Guards = Guards()
-    freeze: list[Freeze] = []
-    policies: str = Field(default="policies", description="folder of JSON Schemas that specs must satisfy")
+    guards: Guards = Field(default=Guards(), description="what a run may not do unasked")
+    freeze: list[Freeze] = Field(default=[], description="times in which nothing is applied")
+    policies: str = Field(
+        default="policies", description="folder of JSON Schemas that specs must satisfy, as seen from this file"
+    )
 
     @field_validator("project")
     @classmethod

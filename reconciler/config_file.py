@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +43,9 @@ def load_config(path: Path | None, specs: Sequence[Path | str] = ()) -> Config:
 
 
 def read_config(path: Path | None, specs: Sequence[Path | str] = ()) -> ConfigFile:
-    """The configuration in ``path``; else beside the specs or in the working directory; else the defaults.
+    """The configuration in ``path``; else the one that is found (`find_config`); else the defaults.
+
+    The folder of its policies is given from where the file stands.
 
     Raises:
         InvalidInput: the file does not exist, or something in it is wrong; carries every finding.
@@ -67,7 +70,7 @@ def read_config(path: Path | None, specs: Sequence[Path | str] = ()) -> ConfigFi
     if document is not None and document.data is not None and not has_errors(findings):
         findings += _problems(document)
         if not has_errors(findings):
-            config = Config.model_validate(document.data)
+            config = _placed(Config.model_validate(document.data), found.parent)
             findings += _unmergeable(config, document)
             findings += _without_effect(config, document)
     if has_errors(findings):
@@ -76,18 +79,17 @@ def read_config(path: Path | None, specs: Sequence[Path | str] = ()) -> ConfigFi
 
 
 def find_config(specs: Sequence[Path | str]) -> Path | None:
-    """The configuration beside the specs, else the one in the working directory.
+    """The configuration of the specs: beside them, else above them, up to the root of their repository.
+
+    The nearest counts. Specs that have none take the one in the working directory.
 
     Raises:
-        InvalidInput: specs in different folders have different configurations beside them.
-
+        InvalidInput: specs in different folders have different configurations.
     """
     beside: dict[Path, Path] = {}
     for spec in map(Path, specs):
-        folder = spec if spec.is_dir() else spec.parent
-        for name in NAMES:
-            if (folder / name).is_file():
-                beside.setdefault((folder / name).resolve(), folder / name)
+        if path := _nearest(spec if spec.is_dir() else spec.parent):
+            beside.setdefault(path.resolve(), path)
     if len(beside) > 1:
         files = list(beside.values())
         message = f"there is more than one configuration: {', '.join(map(str, files))}"
@@ -95,6 +97,24 @@ def find_config(specs: Sequence[Path | str]) -> Path | None:
         raise InvalidInput([finding], message)
     here = (Path(name) for name in NAMES)
     return next(iter(beside.values()), None) or next((path for path in here if path.is_file()), None)
+
+
+def _nearest(folder: Path) -> Path | None:
+    """The configuration in the folder or above it, not beyond the root of a repository; outside of one in it alone."""
+    whole = Path(os.path.normpath(Path.cwd() / folder))
+    root = next((above for above in (whole, *whole.parents) if (above / ".git").exists()), whole)
+    for above in (whole, *whole.parents):
+        for name in NAMES:
+            if (above / name).is_file():
+                return above / name if folder.is_absolute() else Path(os.path.relpath(above / name))
+        if above == root:
+            return None
+    return None
+
+
+def _placed(config: Config, folder: Path) -> Config:
+    """The same, with its folder of policies as seen from the working directory."""
+    return config.model_copy(update={"policies": str(folder / config.policies)})
 
 
 def config_schema() -> dict[str, Any]:

@@ -36,6 +36,9 @@ MOST_COMMITS = 50_000
 _VARIABLE_NAME = re.compile(r"""\bname["']?[ \t]*:[^\n]*\$\{""")
 """A name that a variable brings: it may be any."""
 
+NOTHING_THERE = ("no-specs", "no-such-path")
+"""Codes of findings about folders that hold no spec, as after the last one was removed."""
+
 _NOT_WALKED = ("node_modules", "vendor")
 """Folders of other people's files."""
 
@@ -44,11 +47,13 @@ _NOT_WALKED = ("node_modules", "vendor")
 class Removed:
     """The specs that Git had and has no more, by app name.
 
-    ``unread``: files, by app name, that nobody can read as specs and that may hold the app's.
+    ``unread``: files, by app name, that nobody can read as specs and that may hold the app's. ``had`` are the files and
+    folders in which some specs stood.
     """
 
     specs: Mapping[str, RemovedSpec]
     unread: Mapping[str, str] = field(default_factory=dict)
+    had: frozenset[str] = frozenset()
 
     @classmethod
     def read(cls, paths: Sequence[Path], known: Collection[str], read: Read) -> Removed:
@@ -61,6 +66,7 @@ class Removed:
         """
         found: dict[str, RemovedSpec] = {}
         unread: dict[str, str] = {}
+        had: set[str] = set()
         for path in paths:
             with _opened(path) as history:
                 removed = history.removed_specs(path, known, read=read, limit=MOST_COMMITS)
@@ -68,11 +74,12 @@ class Removed:
                     raise _refusal(removed.gap)
                 gone = {spec.name: spec for spec in removed.specs}
                 if gone:
+                    had.add(str(path))
                     standing = set(_standing(history, frozenset(gone), read))
                     still = {name for name, file in standing if not file}
                     found |= {name: spec for name, spec in gone.items() if name not in still}
                     unread |= {name: file for name, file in sorted(standing) if file}
-        return cls(found, unread)
+        return cls(found, unread, frozenset(had))
 
     def judge(
         self, strangers: Sequence[LiveApp], inquiry: Inquiry
@@ -93,6 +100,29 @@ class Removed:
             else:
                 notes.append(_changed_since(live, spec))
         return tuple(plans), tuple(notes)
+
+
+def set_aside(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings, with those about empty or missing folders as notices: what was there, the history decides."""
+    return tuple(
+        replace(finding, severity=Severity.NOTICE) if finding.code in NOTHING_THERE else finding for finding in findings
+    )
+
+
+def check_emptied(findings: Sequence[Finding], removed: Removed) -> None:
+    """Take an empty or missing folder for a typing mistake, unless its history has specs that were removed.
+
+    Raises:
+        InvalidInput: nothing is there, and nothing was.
+    """
+    nothing = [
+        replace(finding, severity=Severity.ERROR)
+        for finding in findings
+        if finding.code in NOTHING_THERE
+        and not (finding.location.file in removed.had if finding.location else removed.had)
+    ]
+    if nothing:
+        raise InvalidInput(nothing)
 
 
 def _opened(path: Path) -> History:

@@ -94,6 +94,10 @@ def check(wishes: Wishes) -> Desired:
     apps = tuple(app for app in loaded.apps if _asked_for(app.name, wishes))
     findings = (*findings, *validate_all(apps, strict=wishes.strict, policies=policies))
     findings = (*file.warnings, *findings)
+    if wishes.prune:
+        from reconciler.prune import set_aside
+
+        findings = set_aside(findings)
     keys = frozenset(filter(None, [wishes.environ.get(KEY_VARIABLE)]))
     return Desired(apps, config, tuple(ranked(list(findings))), known, keys)
 
@@ -240,12 +244,15 @@ def pruning(desired: Desired, wishes: Wishes) -> Removed | None:
 
     Raises:
         PlanMismatch: they are, and Git does not show all of its history.
+        InvalidInput: there is no spec, and never was.
     """
     if not wishes.prune:
         return None
-    from reconciler.prune import Removed
+    from reconciler.prune import Removed, check_emptied
 
-    return Removed.read(wishes.specs, desired.known, _reader(desired, wishes))
+    removed = Removed.read(wishes.specs, desired.known, _reader(desired, wishes))
+    check_emptied(desired.findings, removed)
+    return removed
 
 
 def _reader(desired: Desired, wishes: Wishes) -> Callable[[str, str], Named]:

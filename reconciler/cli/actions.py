@@ -26,6 +26,7 @@ from reconciler.desired.load import find_specs
 from reconciler.errors import InvalidInput, PlanMismatch, ReconcileError, UsageError
 from reconciler.findings import Finding, has_errors
 from reconciler.github import action as github_action
+from reconciler.github.forks import refuse_strangers, veiled
 from reconciler.github.inputs import Inputs, Mode
 from reconciler.github.report import Result
 from reconciler.plan.freeze import frozen
@@ -121,8 +122,13 @@ class Performance:
             raise InvalidInput(found)
 
     async def _preview(self, inputs: Inputs, context: Context, desired: Desired, wanted: Wishes) -> Result:
+        if context.is_fork and inputs.own_specs:
+            own = replace(wanted, specs=tuple(map(Path, inputs.own_specs)), apps=frozenset())
+            refuse_strangers(desired.known, check(own).known)
         async with self._platform(inputs) as client:
             planned = await plan(desired, wanted, client, self.clock)
+        if context.is_fork:
+            planned = replace(planned, report=veiled(planned.report))
         if inputs.plan_file:
             plan_files.save(Path(inputs.plan_file), planned)
         report = self._suggest(inputs).plan(planned.report)

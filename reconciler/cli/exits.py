@@ -6,7 +6,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, assert_never
 
 from reconciler.findings import has_errors
-from reconciler.plan.model import Action, SyncStatus
+from reconciler.plan.model import NO_DRIFT, Action, SyncStatus
 from reconciler.rollout.model import OutcomeKind
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def of_plan(report: PlanReport, *, differences_matter: bool) -> Exit:
 
 
 def _differs(plan: Plan) -> bool:
-    return plan.action is not Action.NONE or plan.status is not SyncStatus.IN_SYNC
+    return plan.action is not Action.NONE or plan.status not in NO_DRIFT
 
 
 def of_rollout(report: RolloutReport) -> Exit:

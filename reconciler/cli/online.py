@@ -1,6 +1,7 @@
 """`reconcile` itself: plan, drift, apply."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,8 +25,6 @@ from reconciler.reconcile import Desired, Planned, Wishes, apply, check, plan, u
 from reconciler.rollout.model import RolloutReport
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from reconciler.live.client import Client
 
 WHAT_TO_DO = Group("What to do", sort_key=0)

@@ -51,7 +51,7 @@ def open_sandbox(file: Path) -> Sandbox:
         from reconciler.sandbox import Sandbox
     except ModuleNotFoundError as error:
         raise UsageError(
-            f"the sandbox needs the package {error.name}", hint="install it with: pip install 'reconciler[sandbox]'"
+            f"the sandbox needs the package {error.name}", hint="install it in a checkout: pip install '.[sandbox]'"
         ) from error
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

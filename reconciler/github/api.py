@@ -79,6 +79,9 @@ class GitHub:
 
     Reads, and writes that may happen twice, are repeated; others only when the first try cannot have taken effect.
     All pauses of a client together stay below ``patience`` seconds: a comment is not worth an hour of a runner.
+
+    Raises:
+        GitHubError: the token cannot be sent, or the address is none.
     """
 
     def __init__(
@@ -93,21 +96,24 @@ class GitHub:
     ) -> None:
         import httpx
 
+        if not (token.isascii() and token.isprintable()):
+            raise GitHubError("the GitHub token holds characters that no token has", method="", path="")
         self._clock = clock
         self._patience = patience
         self._redact = Redactor([token])
         self._graphql_url = graphql_url or f"{api_url.rstrip('/')}/graphql"
-        self._client = httpx.AsyncClient(
-            base_url=api_url,
-            transport=transport,
-            timeout=_TIMEOUT,
-            headers={
-                "accept": "application/vnd.github+json",
-                "authorization": f"Bearer {token}",
-                "user-agent": "reconciler",
-                "x-github-api-version": "2022-11-28",
-            },
-        )
+        headers = {
+            "accept": "application/vnd.github+json",
+            "authorization": f"Bearer {token}",
+            "user-agent": "reconciler",
+            "x-github-api-version": "2022-11-28",
+        }
+        try:
+            self._client = httpx.AsyncClient(base_url=api_url, transport=transport, timeout=_TIMEOUT, headers=headers)
+        except (httpx.InvalidURL, ValueError) as error:
+            # Not the exception's text: it may quote a proxy with its password.
+            message = f"GitHub cannot be asked: {type(error).__name__}"
+            raise GitHubError(message, method="", path="") from None
 
     async def __aenter__(self) -> Self:
         return self
@@ -219,7 +225,7 @@ class GitHub:
             response = await self._client.request(
                 method, path, json=body, params=params or None, follow_redirects=method == "GET"
             )
-        except httpx.TransportError as error:
+        except (httpx.RequestError, httpx.InvalidURL) as error:
             # The exception's text may name a proxy with its password: its kind is enough.
             failed = GitHubError(
                 f"GitHub does not answer {method} {told}: {type(error).__name__}", method=method, path=told

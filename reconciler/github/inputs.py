@@ -57,6 +57,7 @@ class Inputs:
 
     mode: Mode = Mode.PLAN
     specs: tuple[str, ...] = ("specs",)
+    own_specs: tuple[str, ...] = ()
     config: str = ""
     token: str = field(default="", repr=False)
     github_token: str = field(default="", repr=False)
@@ -99,6 +100,7 @@ def parse(environ: Mapping[str, str]) -> Inputs:
     return Inputs(
         mode=_choice(environ, "mode", default.mode),
         specs=tuple(_words(environ, "specs")) or default.specs,
+        own_specs=tuple(_words(environ, "own-specs")),
         config=raw(environ, "config"),
         token=token,
         github_token=github_token,

@@ -39,11 +39,12 @@ class Job:
 
     @property
     def key(self) -> str:
-        """What comments and issues are told apart by: config, environment, and the selection of apps."""
+        """What comments and issues are told apart by: config, specs, environment, and the selection of apps."""
         inputs = self.inputs
         part, whole = inputs.shard
         shard = f"{part}/{whole}" if whole > 1 else ""
-        return key_of(inputs.config, inputs.environment, ",".join(sorted(inputs.apps)), shard)
+        specs = "\n".join(sorted(inputs.own_specs or inputs.specs))
+        return key_of(inputs.config, inputs.environment, specs, ",".join(sorted(inputs.apps)), shard)
 
     def redact(self, text: str) -> str:
         """The text with no token in it, whatever was quoted."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.findings import has_errors
-from reconciler.plan.model import Action, SyncStatus
+from reconciler.plan.model import Action, Cost, SyncStatus
 from reconciler.rollout.model import OutcomeKind
 
 if TYPE_CHECKING:
@@ -27,7 +27,16 @@ _UNSETTLED = frozenset({SyncStatus.PROGRESSING, SyncStatus.UNKNOWN})
 """Neither drift nor none: where a deployment leads is not known yet, or nobody could ask."""
 
 _GONE_BACK = frozenset({OutcomeKind.ROLLED_BACK, OutcomeKind.PINNED})
-_UNTOUCHED = frozenset({OutcomeKind.UNCHANGED, OutcomeKind.REFUSED, OutcomeKind.SKIPPED, OutcomeKind.STALLED})
+_PRICED = frozenset({OutcomeKind.APPLIED, OutcomeKind.DELETED, OutcomeKind.LEFT})
+"""What was written is there, and costs what was planned."""
+
+_STAYED = _PRICED | {
+    OutcomeKind.DEGRADED,
+    OutcomeKind.ROLLBACK_FAILED,
+    OutcomeKind.TIMED_OUT,
+    OutcomeKind.INTERRUPTED,
+}
+"""Something was written and not taken back; of those that are not priced, what it comes to is not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,9 +132,9 @@ def digest(result: Result) -> str:
 
 
 def _changes(result: Result) -> int:
-    """Apps that were changed, or would be."""
+    """Apps that were changed and stayed so, or that would be changed."""
     if result.rollout is not None:
-        return sum(record.outcome.kind not in _UNTOUCHED for record in result.rollout.records)
+        return sum(record.outcome.kind in _STAYED for record in result.rollout.records)
     return sum(plan.writes for plan in result.plan.plans) if result.plan else 0
 
 
@@ -156,7 +165,8 @@ def _rolled_back(result: Result) -> list[str]:
 def _cost_delta(result: Result) -> str:
     """USD a month, of those apps whose costs are known; empty when none is."""
     if result.rollout is not None:
-        costs = [record.cost for record in result.rollout.records if record.outcome.kind not in _UNTOUCHED]
+        stayed = [record for record in result.rollout.records if record.outcome.kind in _STAYED]
+        costs = [record.cost if record.outcome.kind in _PRICED else Cost() for record in stayed]
     elif result.plan is not None:
         costs = [plan.cost for plan in result.plan.plans if plan.writes]
     else:

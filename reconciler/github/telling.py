@@ -24,18 +24,18 @@ async def tell(job: Job, result: Result) -> None:
     if not job.inputs.github_token:
         job.warn("no GitHub token: neither comment nor issue is written")
         return
-    client = GitHub(
-        job.inputs.github_token,
-        clock=job.clock,
-        api_url=job.context.api_url,
-        graphql_url=job.context.graphql_url,
-        transport=job.transport,
-    )
-    async with client as github:
-        try:
+    try:
+        client = GitHub(
+            job.inputs.github_token,
+            clock=job.clock,
+            api_url=job.context.api_url,
+            graphql_url=job.context.graphql_url,
+            transport=job.transport,
+        )
+        async with client as github:
             await (_comment(github, job, result) if comments else _track(github, job, result))
-        except GitHubError as error:
-            job.warn(error.message)
+    except GitHubError as error:
+        job.warn(error.message)
 
 
 def _comments(job: Job) -> bool:

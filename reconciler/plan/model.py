@@ -57,6 +57,10 @@ class SyncStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
+NO_DRIFT = frozenset({SyncStatus.IN_SYNC, SyncStatus.PROGRESSING})
+"""A deployment under way is no drift: where it leads is not known yet."""
+
+
 class ChangeKind(StrEnum):
     """How a value differs."""
 

@@ -41,6 +41,27 @@ def test_a_dated_window_is_read_in_its_time_zone(now, is_frozen):
     assert bool(frozen([HOLIDAYS], now)) is is_frozen
 
 
+def test_windows_that_overlap_or_meet_end_where_the_last_of_them_does():
+    night = Freeze(cron="0 22 * * *", duration="10h", reason="night")
+    party = Freeze(start="2026-12-02T07:00", end="2026-12-02T12:00", reason="party")
+    after = Freeze(start="2026-12-02T12:00", end="2026-12-02T13:00", reason="after")
+    apart = Freeze(start="2026-12-02T13:01", end="2026-12-03", reason="apart")
+    now = datetime(2026, 12, 1, 23, 0, tzinfo=UTC)
+    assert frozen([night, party, after, apart], now) == "a freeze window is open until 2026-12-02 13:00 UTC (after)"
+    assert frozen([after, party, night], now).endswith("13:00 UTC (after)")
+    assert frozen([night, apart], now).endswith("2026-12-02 08:00 UTC (night)")
+
+
+def test_windows_of_one_cron_expression_that_overlap_end_with_the_last_of_them():
+    often = Freeze(cron="0 8-10 * * *", duration="90m")
+    assert frozen([often], datetime(2026, 12, 1, 8, 30, tzinfo=UTC)).endswith("until 2026-12-01 11:30 UTC")
+
+
+def test_windows_without_a_gap_are_cut_off_somewhere():
+    always = Freeze(cron="0 0 * * *", duration="24h")
+    assert frozen([always], datetime(2026, 12, 1, tzinfo=UTC)).startswith("a freeze window is open until 2029-")
+
+
 def test_without_windows_nothing_is_frozen():
     assert frozen([], datetime(2026, 1, 1, tzinfo=UTC)) == ""
 
@@ -56,6 +77,7 @@ def test_without_windows_nothing_is_frozen():
         ({"end": "2026-01-01"}, "with end needs start"),
         ({"cron": "0 0 30 2 *", "duration": "1h"}, "is not a cron expression"),
         ({"cron": "0 1 * * *", "duration": "9999999999d"}, "between 0s and 366d"),
+        ({"start": "2026-01-01", "end": "2026-01-01"}, "start must be before end"),
         ({"start": "soon", "end": "later"}, "is not a date"),
         ({"cron": "0 1 * * *", "duration": "1h", "time_zone": "Mars/Base"}, "is not known"),
     ],

@@ -41,6 +41,48 @@ def test_the_file_beside_the_specs_wins_over_that_of_the_working_directory():
     assert load_config(Path("reconcile.yaml"), ["specs"]).freeze[0].reason == "here"
 
 
+def test_specs_of_a_repository_take_the_nearest_file_up_to_its_root_wherever_the_command_stands(tmp_path):
+    write("project: outside\n")
+    Path("clone/.git").mkdir(parents=True)
+    write("name: web\n", "clone/specs/production/web.yaml")
+    assert load_config(None, ["clone/specs/production"]).project == "outside"  # the working directory's
+    write("project: root\n", "clone/reconcile.yaml")
+    for specs in ("clone/specs/production", "clone/specs/production/web.yaml", str(tmp_path / "clone/specs")):
+        assert load_config(None, [specs]).project == "root"
+    write("project: near\n", "clone/specs/reconcile.yaml")
+    assert load_config(None, ["clone/specs/production"]).project == "near"
+    assert load_config(None, ["clone"]).project == "root"
+
+
+def test_nothing_is_taken_from_beyond_the_root_of_a_repository():
+    write("project: stranger\n", "above/reconcile.yaml")
+    Path("above/clone/.git").mkdir(parents=True)
+    Path("above/clone/specs").mkdir()
+    assert load_config(None, ["above/clone/specs"]).project == ""
+    Path("above/bare/specs").mkdir(parents=True)
+    assert load_config(None, ["above/bare/specs"]).project == ""  # no repository: in the folder itself alone
+
+
+def test_specs_of_one_repository_share_its_file():
+    Path(".git").mkdir()
+    write("project: root\n")
+    for folder in ("a", "b/c"):
+        Path(folder).mkdir(parents=True)
+    assert load_config(None, ["a", "b/c"]).project == "root"
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_the_folder_of_policies_is_beside_the_file_that_names_it(named, tmp_path):
+    Path("clone/.git").mkdir(parents=True)
+    write("policies: rules\n", "clone/reconcile.yaml")
+    Path("clone/specs").mkdir()
+    config = load_config(Path("clone/reconcile.yaml") if named else None, ["clone/specs"])
+    assert Path(config.policies) == Path("clone/rules")
+    assert load_config(tmp_path / "clone/reconcile.yaml").policies == str(tmp_path / "clone/rules")
+    write(f"policies: {tmp_path}/shared\n", "clone/reconcile.yaml")
+    assert load_config(None, ["clone/specs"]).policies == str(tmp_path / "shared")
+
+
 def test_two_files_beside_different_specs_are_refused():
     write("", "a/reconcile.yaml")
     write("", "b/reconcile.yaml")

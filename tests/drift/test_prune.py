@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.documents import MAX_BYTES
-from reconciler.errors import PlanMismatch
+from reconciler.errors import InvalidInput, PlanMismatch
 from reconciler.plan.model import Action
 from tests.drift.world import World, service, web
 
@@ -76,6 +76,34 @@ def test_a_spec_that_moved_to_another_folder_is_not_gone(pruned: World):
     assert delete(pruned) == [], "the last commit still has it"
     pruned.commit(4)
     assert delete(pruned) == ["old"]
+
+
+@pytest.mark.parametrize("folder_stays", [True, False])
+def test_the_last_spec_of_a_folder_can_go_too(pruned: World, folder_stays: bool):
+    (pruned.specs / "web.yaml").unlink()
+    if not folder_stays:
+        pruned.specs.rmdir()
+    pruned.commit(3)
+    with pytest.raises(InvalidInput):
+        pruned.plan()
+    allowed = frozenset({"delete=old", "delete=web"})
+    assert {plan.app for plan in pruned.plan(prune=True, allow=allowed).plans} == {"old", "web"}
+    pruned.apply(prune=True, allow=allowed)
+    assert pruned.names() == []
+
+
+def test_a_folder_in_which_no_spec_ever_was_is_a_mistake(world: World):
+    world.commit(0, web("web"), file="elsewhere/web.yaml")
+    with pytest.raises(InvalidInput) as caught:
+        world.plan(prune=True)
+    assert [finding.is_error for finding in caught.value.findings] == [True]
+
+
+def test_a_folder_that_never_was_is_a_mistake_beside_others_too(pruned: World):
+    typo = pruned.root / "typo"
+    with pytest.raises(InvalidInput) as caught:
+        pruned.plan(prune=True, specs=(pruned.specs, typo))
+    assert [finding.message for finding in caught.value.findings] == [f"{typo} does not exist"]
 
 
 def test_a_removal_that_is_not_committed_is_none(world: World):

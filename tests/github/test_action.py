@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from markdown_it import MarkdownIt
 
-from reconciler.errors import InvalidInput, PlanMismatch, ReconcileError, TransportFailed
+from reconciler.errors import Interrupted, InvalidInput, PlanMismatch, ReconcileError, TransportFailed
 from reconciler.findings import Finding, Location, Severity
 from reconciler.github.context import Context
 from reconciler.github.inputs import Inputs, Mode
@@ -254,6 +255,30 @@ def test_a_failed_comment_fails_no_run(runner: Runner, fake: FakeGitHub) -> None
     assert "pull-requests: write" in step.warnings[0]
 
 
+def test_a_token_that_cannot_be_sent_fails_no_run(runner: Runner, fake: FakeGitHub) -> None:
+    fake.merge(7, NEW)
+    step = runner.step(rolled(OutcomeKind.APPLIED), "push", push(NEW), mode="apply", github_token="gh_sécret")
+    assert (step.exit_code, step.outputs["changes"], fake.log) == (0, "1", [])
+    assert len(step.warnings) == 1
+
+
+def test_outputs_and_summary_stand_before_github_is_asked_for_anything(
+    runner: Runner, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    class Watching(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            seen.append((runner.last / "output").read_text() + (runner.last / "summary").read_text())
+            return httpx.Response(500)
+
+    monkeypatch.setattr(fake, "transport", Watching)
+    step = runner.step(planned(CHANGED), "pull_request", pull_event())
+    assert step.exit_code == 0
+    assert "changes" in seen[0]
+    assert "~ web" in seen[0]
+
+
 def test_a_lookup_that_fails_fails_no_run(runner: Runner, fake: FakeGitHub) -> None:
     fake.refuse("GET", ".*/commits/.*", secondary_limit(9999), times=9)
     step = runner.step(rolled(OutcomeKind.APPLIED), "push", push(OLD), mode="apply")
@@ -293,6 +318,15 @@ def test_a_detection_that_failed_neither_opens_nor_closes(runner: Runner, fake: 
     runner.step(planned(CHANGED, exit_code=2), "schedule", mode="drift")
     step = runner.step(Tool(ReconcileError("no answer")), "schedule", mode="drift")
     assert (step.exit_code, step.outputs["drift"]) == (1, "")
+    assert [issue["state"] for issue in fake.issues.values()] == ["open"]
+
+
+def test_a_detection_that_was_interrupted_neither_opens_nor_closes(runner: Runner, fake: FakeGitHub) -> None:
+    step = runner.step(planned(CHANGED, exit_code=130), "schedule", mode="drift")
+    assert (step.exit_code, step.outputs["drift"], fake.issues) == (130, "", {})
+    runner.step(planned(CHANGED, exit_code=2), "schedule", mode="drift")
+    runner.step(planned(SYNC, exit_code=130), "schedule", mode="drift")
+    runner.step(Tool(Interrupted("stopped")), "schedule", mode="drift")
     assert [issue["state"] for issue in fake.issues.values()] == ["open"]
 
 

@@ -4,6 +4,7 @@ import httpx
 import pytest
 from starlette.responses import JSONResponse, Response
 
+from reconciler.clock import SystemClock
 from reconciler.github.api import GitHub, GitHubError
 from tests.github.world import asked
 from tests.support.fake_github import FakeGitHub, primary_limit, secondary_limit, server_error
@@ -30,6 +31,18 @@ def test_a_next_page_on_another_host_gets_no_token() -> None:
     fake.refuse("GET", COMMENTS, JSONResponse([], headers={"link": '<https://evil.example/next>; rel="next"'}))
     with pytest.raises(GitHubError, match="another host"):
         asked(fake, listed)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://api.github.example/next", "https://api.github.example:8443/next", "https://api.github.example.evil/"],
+)
+def test_a_next_page_of_another_scheme_or_port_gets_none_either(url: str) -> None:
+    fake = FakeGitHub()
+    fake.refuse("GET", COMMENTS, JSONResponse([], headers={"link": f'<{url}>; rel="next"'}))
+    with pytest.raises(GitHubError, match="another host"):
+        asked(fake, listed)
+    assert len(fake.log) == 1
 
 
 def test_a_read_is_repeated_with_growing_pauses() -> None:
@@ -142,7 +155,7 @@ def test_a_repository_that_was_renamed_is_followed_for_reading() -> None:
 class Broken(httpx.AsyncBaseTransport):
     """Fails with these errors in turn, then answers an empty list."""
 
-    def __init__(self, *errors: httpx.TransportError) -> None:
+    def __init__(self, *errors: httpx.RequestError) -> None:
         self.errors = list(errors)
         self.tries = 0
 
@@ -178,6 +191,26 @@ def test_a_write_whose_answer_is_lost_is_not() -> None:
         broken(transport, "POST")
     assert transport.tries == 1
     assert "ghs_secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("error", [httpx.DecodingError("gzip"), httpx.TooManyRedirects("20")])
+def test_an_answer_that_cannot_be_read_is_an_error_not_a_crash(error: httpx.RequestError) -> None:
+    transport = Broken(error)
+    with pytest.raises(GitHubError, match=type(error).__name__):
+        broken(transport, "POST")
+    assert transport.tries == 1
+
+
+@pytest.mark.parametrize("token", ["gh_sécret", "gh_secret\nx: y"])
+def test_a_token_that_no_header_can_hold_is_an_error_and_not_told(token: str) -> None:
+    with pytest.raises(GitHubError) as caught:
+        GitHub(token, clock=SystemClock())
+    assert "cret" not in str(caught.value)
+
+
+def test_an_address_that_is_none_is_an_error() -> None:
+    with pytest.raises(GitHubError, match="InvalidURL"):
+        GitHub("ghs_secret", clock=SystemClock(), api_url="https://api.github.example:port")
 
 
 def test_a_read_whose_answer_is_lost_is_asked_for_again() -> None:

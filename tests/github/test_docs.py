@@ -6,6 +6,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from reconciler import __version__
 from tests.github.runner import ACTION, ROOT
 
 WORKFLOWS = [*(ROOT / ".github/workflows").glob("*.yml"), *(ROOT / "docs/workflows").glob("*.yml")]
@@ -70,6 +72,32 @@ def test_every_action_of_others_is_pinned_by_commit_and_everywhere_by_the_same_o
                 pins.setdefault(match[1], set()).add((match[2], match[3]))
     assert {name: len(found) for name, found in pins.items() if len(found) > 1} == {}
     assert "actions/checkout" in pins
+
+
+def test_a_fork_s_commits_are_checked_out_as_data_and_the_opt_in_says_so() -> None:
+    """actions/checkout refuses them in a privileged run otherwise."""
+    found = 0
+    for workflow in WORKFLOWS:
+        whole = yaml.safe_load(workflow.read_text(encoding="utf-8"))
+        if "workflow_run" not in whole[True]:  # YAML 1.1 reads the key `on` as true
+            continue
+        for step in steps(workflow):
+            if step.get("uses", "").startswith("actions/checkout@") and "repository" in step["with"]:
+                found += 1
+                assert step["with"]["allow-unsafe-pr-checkout"] is True
+                assert step["with"]["persist-credentials"] is False
+                assert step["with"]["path"] == "proposed"
+                assert step["env"]["GIT_CONFIG_KEY_0"] == "core.symlinks"
+        assert not [step for step in steps(workflow) if "run" in step]
+    assert found == 1
+
+
+def test_every_example_sets_the_declared_variables_and_only_those_that_apply_have_their_values() -> None:
+    for workflow in (ROOT / "docs/workflows").glob("*.yml"):
+        for step in steps(workflow):
+            if step.get("uses", "").startswith("OWNER/reconciler@"):
+                real = step["with"]["mode"] == "apply"
+                assert step["env"]["STRIPE_KEY"] == ("${{ secrets.STRIPE_KEY }}" if real else "placeholder")
 
 
 def test_every_documented_workflow_is_named_in_the_document() -> None:
@@ -151,3 +179,26 @@ def test_the_pre_commit_hooks_run_the_command() -> None:
         ("reconcile-validate", "reconcile validate"),
         ("reconcile-fmt", "reconcile fmt --check"),
     ]
+
+
+def test_the_version_stands_once_and_a_release_is_held_against_it() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["project"]["dynamic"] == ["version"]
+    assert project["tool"]["hatch"]["version"]["path"] == "reconciler/__init__.py"
+    [check] = [
+        step["run"] for step in steps(ROOT / ".github/workflows/release.yml") if "__version__" in step.get("run", "")
+    ]
+    for version, found in ((__version__, 0), ("0.0.0", 1)):
+        grep = ["bash", "-ec", check.splitlines()[1]]
+        assert (
+            subprocess.run(grep, cwd=ROOT, env={"VERSION": version, "PATH": "/usr/bin:/bin"}, check=False).returncode
+            == found
+        )
+
+
+def test_nobody_is_told_to_install_a_stranger_s_package() -> None:
+    """`reconciler` on the package index is not this project."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["project"]["name"] == "app-platform-reconciler"
+    for file in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("reconciler/**/*.py")]:
+        assert not re.search(r"install '?reconciler", file.read_text(encoding="utf-8")), file

@@ -1,8 +1,16 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import pytest
+
+from reconciler.cli import exits
+from reconciler.clock import SystemClock
 from reconciler.findings import Finding, Severity
+from reconciler.github.context import Context
+from reconciler.github.inputs import Inputs
+from reconciler.github.job import Job
 from reconciler.github.report import NOTHING_KNOWN, Result, digest, drifting, fingerprint, output_values
 from reconciler.plan.model import Action, Cost, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import Outcome, OutcomeKind, RolloutRecord, RolloutReport
@@ -58,8 +66,48 @@ def test_an_apply_s_outputs_say_what_was_changed_and_what_was_rolled_back() -> N
         record("old", OutcomeKind.STALLED),
     )
     values = output_values(Result(exit_code=4, rollout=RolloutReport(records)))
-    assert (values["changes"], values["rolled-back"], values["cost-delta"]) == ("3", "api db", "7.00")
+    assert (values["changes"], values["rolled-back"], values["cost-delta"]) == ("1", "api db", "7.00")
     assert [app["outcome"] for app in json.loads(values["apps"])] == ["applied", "rolled_back", "pinned", "stalled"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "cost"),
+    [
+        (OutcomeKind.APPLIED, "1", "7.00"),
+        (OutcomeKind.DELETED, "1", "7.00"),
+        (OutcomeKind.LEFT, "1", "7.00"),
+        (OutcomeKind.DEGRADED, "1", ""),
+        (OutcomeKind.ROLLBACK_FAILED, "1", ""),
+        (OutcomeKind.TIMED_OUT, "1", ""),
+        (OutcomeKind.INTERRUPTED, "1", ""),
+        (OutcomeKind.ROLLED_BACK, "0", "0.00"),
+        (OutcomeKind.PINNED, "0", "0.00"),
+        (OutcomeKind.BLOCKED, "0", "0.00"),
+        (OutcomeKind.SUPERSEDED, "0", "0.00"),
+        (OutcomeKind.CANCELED, "0", "0.00"),
+        (OutcomeKind.FAILED, "0", "0.00"),
+        (OutcomeKind.REFUSED, "0", "0.00"),
+        (OutcomeKind.SKIPPED, "0", "0.00"),
+    ],
+)
+def test_what_did_not_stay_changed_counts_and_costs_nothing(kind: OutcomeKind, changes: str, cost: str) -> None:
+    values = output_values(Result(exit_code=1, rollout=RolloutReport((record("web", kind, Cost(5.0, 12.0)),))))
+    assert (values["changes"], values["cost-delta"]) == (changes, cost)
+
+
+def test_a_deployment_under_way_is_no_drift_for_the_exit_code_either() -> None:
+    assert exits.of_plan(PlanReport((SYNC, RUNNING)), differences_matter=True) == 0
+    assert exits.of_plan(PlanReport((SYNC, STALLED)), differences_matter=True) == 2
+
+
+def test_two_jobs_about_different_specs_have_a_comment_each() -> None:
+    def key(**given: Any) -> str:
+        inputs = Inputs(**given)
+        return Job(inputs=inputs, context=Context(), clock=SystemClock(), out=print).key
+
+    assert len({key(), key(specs=("a",)), key(specs=("a", "b")), key(specs=("b",))}) == 4
+    assert key(specs=("a", "b")) == key(specs=("b", "a"))
+    assert key(specs=("proposed/a",), own_specs=("a",)) == key(specs=("a",))
 
 
 def test_a_run_that_got_nowhere_knows_nothing() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.github.runner import ACTION
 from tests.github.stage import TOKEN, Served, Stage, serving
@@ -156,6 +157,23 @@ def test_what_a_guard_refuses_is_applied_when_the_flag_that_it_names_is_allowed(
     assert "workers" not in stage.app("shop")["spec"]
 
 
+def test_nothing_is_applied_in_a_freeze_window_unless_it_is_overridden(stage: Stage) -> None:
+    config = Path("reconcile.yaml").read_text()
+    window = "freeze: [{start: '2000-01-01', end: '2100-01-01', reason: holidays}]\n"
+    Path("reconcile.yaml").write_text(config + window)
+    stage.commit(shop=service("shop", "2"))
+    step = stage.step("workflow_dispatch", mode="apply")
+    assert (step.exit_code, step.outputs["exit-code"]) == (7, "7")
+    for told in (step.summary, "\n".join(step.log)):
+        assert "until 2100-01-01 00:00 UTC (holidays)" in told
+        assert "--override-freeze" in told
+    assert stage.app("shop")["spec"]["services"][0]["image"]["tag"] == "1"
+    assert stage.step("workflow_dispatch", mode="plan").exit_code == 0
+    step = stage.step("workflow_dispatch", mode="apply", allow="--override-freeze")
+    assert step.exit_code == 0
+    assert stage.app("shop")["spec"]["services"][0]["image"]["tag"] == "2"
+
+
 def test_a_fork_asks_nobody_anything_and_its_mistakes_stand_on_their_lines(checkout: Stage) -> None:
     broken = service("shop", "2")
     broken["services"][0]["http_port"] = "many"
@@ -167,6 +185,38 @@ def test_a_fork_asks_nobody_anything_and_its_mistakes_stand_on_their_lines(check
     assert "file=specs/shop.yaml,line=10,col=14," in line
     [result] = json.loads(Path("out.sarif").read_text())["runs"][0]["results"]
     assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "specs/shop.yaml"
+
+
+def forked(stage: Stage, **given: str) -> Any:
+    """The second workflow of a fork: the stranger's specs stand in a folder of their own."""
+    stage.served.fake.add_pull(7, OLD, head="stranger:topic")
+    source = {"full_name": "stranger/shop", "owner": {"login": "stranger"}}
+    event = {"workflow_run": {"head_sha": OLD, "head_branch": "topic", "head_repository": source, "pull_requests": []}}
+    return stage.step("workflow_run", event, specs="proposed", own_specs="specs", config="reconcile.yaml", **given)
+
+
+def propose(stage: Stage, name: str, spec: dict[str, Any]) -> None:
+    stage.repository.write(f"proposed/{name}.yaml", yaml.safe_dump(spec))
+
+
+def test_a_fork_is_told_what_it_proposes_and_no_value_that_is_live(stage: Stage) -> None:
+    live = service("shop", "live-tag", {"key": "DSN", "value": "live-value"})
+    live["workers"] = [{"name": "mails", "image": live["services"][0]["image"], "run_command": "live-command"}]
+    stage.commit(shop=live)
+    stage.step("workflow_dispatch", mode="apply")
+    propose(stage, "shop", {**service("shop", "2"), "region": "nyc"})
+    step = forked(stage)
+    told = "\n".join([*step.log, step.summary, stage.comment()])
+    assert '"(live)" → 2' in stage.comment()
+    assert not [value for value in ("live-tag", "live-value", "live-command", "from fra") if value in told]
+
+
+def test_a_fork_is_told_nothing_of_apps_that_the_repository_does_not_name(stage: Stage) -> None:
+    Path("specs/desk.yaml").unlink()
+    propose(stage, "desk", service("desk", "2"))
+    step = forked(stage)
+    assert (step.exit_code, step.outputs["apps"]) == (7, "[]")
+    assert "do not name: desk" in step.summary
 
 
 def test_without_a_token_a_merge_says_which_input_is_missing(checkout: Stage) -> None:
