@@ -1,0 +1,189 @@
+"""Listings of several pages: nothing is missed, nothing counts twice, and all of them end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from reconciler.errors import NotFound, TransportFailed
+from reconciler.live.client import Client
+from reconciler.live.listing import MOST_PAGES
+from reconciler.live.models import LiveApp, Phase
+from tests.live.fakes import APP, Platform, error, ok
+from tests.support.virtual_time import VirtualClock
+
+
+def page_of(count: int, *, size: int = 200, total: int | None = None) -> Callable[[httpx.Request], httpx.Response]:
+    """An account with so many apps."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        number, per_page = (int(request.url.params[name]) for name in ("page", "per_page"))
+        assert per_page <= 200
+        names = range((number - 1) * per_page, min(number * per_page, count))
+        items = [{"id": f"id{name}", "spec": {"name": f"app-{name}"}} for name in names]
+        pages = {"next": "http://next"} if number * per_page < count else {"prev": "http://prev"}
+        body: dict[str, Any] = {"apps": items, "deployments": items, "links": {"pages": pages}}
+        if total is None:
+            body["meta"] = {"total": count}
+        elif total:
+            body["meta"] = {"total": total}
+        return httpx.Response(200, json=body)
+
+    return answer
+
+
+@pytest.mark.parametrize(("count", "requests"), [(0, 1), (1, 1), (199, 1), (200, 1), (201, 2), (400, 2), (1000, 5)])
+def test_listing_takes_a_request_for_each_200_apps(clock: VirtualClock, count: int, requests: int) -> None:
+    platform = Platform(clock, page_of(count))
+    apps = platform.run(lambda client: client.list_apps())
+    assert [app.name for app in apps] == [f"app-{number}" for number in range(count)]
+    assert len(platform.requests) == requests
+    assert platform.seen[0] == "GET /v2/apps?page=1&per_page=200"
+
+
+def test_pages_after_the_first_are_fetched_at_once(clock: VirtualClock) -> None:
+    platform = Platform(clock, page_of(1000), seconds=1.0)
+    platform.run(lambda client: client.list_apps())
+    assert platform.times == [0.0, 1.0, 1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("total", [0, 1, 250])
+def test_listing_follows_next_links_beyond_a_wrong_or_missing_total(clock: VirtualClock, total: int) -> None:
+    platform = Platform(clock, page_of(500, total=total))
+    assert len(platform.run(lambda client: client.list_apps())) == 500
+
+
+def test_an_app_on_two_pages_counts_once(clock: VirtualClock) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        ids = ["a", "b"] if request.url.params["page"] == "1" else ["b", "c"]
+        links = {"pages": {"next": "http://next"}} if ids[0] == "a" else {}
+        apps = [{"id": name, "spec": {"name": name}} for name in ids]
+        return ok({"apps": apps, "links": links, "meta": {"total": 3}})
+
+    assert [app.id for app in Platform(clock, answer).run(lambda client: client.list_apps())] == ["a", "b", "c"]
+
+
+def test_an_account_that_changes_meanwhile_is_listed_again(clock: VirtualClock) -> None:
+    platform = Platform(clock, page_of(401), page_of(400), page_of(400))
+    apps = platform.run(lambda client: client.list_apps())
+    assert len(apps) == 400
+    assert platform.seen.count("GET /v2/apps?page=1&per_page=200") == 2
+
+
+@pytest.mark.parametrize("moves", [1, 2])
+def test_an_app_that_moves_to_the_front_between_two_pages_hides_no_other(clock: VirtualClock, moves: int) -> None:
+    order = list(range(250))
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        page = int(request.url.params["page"])
+        apps = [{"id": f"id{number}"} for number in order[200 * (page - 1) : 200 * page]]
+        if len(platform.requests) < 2 * moves and page == 1:
+            order.insert(0, order.pop(230))
+        return ok({"apps": apps, "meta": {"total": 250}})
+
+    platform = Platform(clock, answer)
+    apps = platform.run(lambda client: client.list_apps())
+    assert {app.id for app in apps} == {f"id{number}" for number in range(250)}
+    assert len(apps) == 250
+    assert len(platform.requests) == 4
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"apps": None, "meta": {"total": 5}},
+        {"apps": [], "meta": {"total": 5}},
+        {"apps": {"a": 1}, "meta": {"total": 1}},
+        {"apps": ["x", "y"], "meta": {"total": 2}},
+        {"apps": [{"spec": {"name": "web"}}, {"spec": {"name": "api"}}], "meta": {"total": 2}},
+        {"apps": [{"id": "", "spec": {"name": "web"}}], "meta": {"total": 1}},
+        {"apps": None},
+        {"message": "maintenance"},
+        {},
+    ],
+    ids=str,
+)
+def test_an_answer_without_the_apps_it_speaks_of_is_no_empty_account(clock: VirtualClock, body: Any) -> None:
+    with pytest.raises(TransportFailed, match=r"an app |of apps"):
+        Platform(clock, ok(body)).run(lambda client: client.list_apps())
+
+
+@pytest.mark.parametrize("body", [{"apps": []}, {"meta": {"total": 0}}, {"apps": None, "meta": {}}], ids=str)
+def test_an_empty_account_has_no_list_or_an_empty_one(clock: VirtualClock, body: Any) -> None:
+    platform = Platform(clock, ok(body))
+    assert platform.run(lambda client: client.list_apps()) == []
+    assert len(platform.requests) == 1
+
+
+def test_an_account_that_never_stops_changing_is_not_taken_for_what_was_seen_of_it(clock: VirtualClock) -> None:
+    counts = iter(range(250, 300))
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return page_of(next(counts))(request)
+
+    platform = Platform(clock, answer)
+    with pytest.raises(TransportFailed, match="never was complete: their number changes") as caught:
+        platform.run(lambda client: client.list_apps())
+    assert "run it again" in caught.value.hint
+    assert len(platform.requests) == 6
+
+
+def test_an_endless_next_link_ends(clock: VirtualClock) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        items = [APP] if request.url.params["page"] == "1" else []
+        return ok({"apps": items, "links": {"pages": {"next": "http://again"}}})
+
+    platform = Platform(clock, answer)
+    assert len(platform.run(lambda client: client.list_apps())) == 1
+    assert len(platform.requests) == 2
+
+
+def test_a_listing_ends_whatever_it_promises(clock: VirtualClock) -> None:
+    forever = {"apps": [APP], "links": {"pages": {"next": "http://again"}}, "meta": {"total": 10**12}}
+    platform = Platform(clock, ok(forever))
+    with pytest.raises(TransportFailed, match="never was complete"):
+        platform.run(lambda client: client.list_apps())
+    assert len(platform.requests) == MOST_PAGES
+
+
+def test_an_error_of_a_later_page_is_raised_as_itself(clock: VirtualClock) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return page_of(1000)(request) if request.url.params["page"] == "1" else error(404, "not_found")
+
+    with pytest.raises(NotFound):
+        Platform(clock, answer).run(lambda client: client.list_apps())
+
+
+def test_an_app_is_found_by_listing_and_matching(clock: VirtualClock) -> None:
+    async def use(client: Client) -> tuple[LiveApp | None, LiveApp | None]:
+        return await client.find_app("app-250"), await client.find_app("app")
+
+    found, missing = Platform(clock, page_of(300)).run(use)
+    assert found is not None
+    assert found.id == "id250"
+    assert missing is None
+
+
+def test_a_listing_keeps_the_progress_of_what_is_under_way_only(clock: VirtualClock) -> None:
+    deployment = {"id": "d1", "phase": "DEPLOYING", "progress": {"total_steps": 6}}
+    roles = ("active_deployment", "pinned_deployment", "in_progress_deployment", "pending_deployment")
+    platform = Platform(clock, ok({"apps": [{"id": "a1", **dict.fromkeys(roles, deployment)}]}))
+    (app,) = platform.run(lambda client: client.list_apps())
+    found = [getattr(app, role) for role in roles]
+    assert [bool(item.progress) for item in found] == [False, False, True, True]
+    assert {(item.id, item.phase) for item in found} == {("d1", Phase.DEPLOYING)}
+
+
+@pytest.mark.parametrize(
+    ("limit", "found", "queries"), [(1, 1, ["1/1"]), (20, 20, ["1/20"]), (450, 450, ["1/200", "2/200", "3/200"])]
+)
+def test_deployments_are_listed_newest_first_up_to_a_limit(
+    clock: VirtualClock, limit: int, found: int, queries: list[str]
+) -> None:
+    platform = Platform(clock, page_of(1000))
+    deployments = platform.run(lambda client: client.list_deployments("a1", limit=limit))
+    assert [deployment.id for deployment in deployments] == [f"id{number}" for number in range(found)]
+    assert [f"{r.url.params['page']}/{r.url.params['per_page']}" for r in platform.requests] == queries
