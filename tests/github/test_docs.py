@@ -100,6 +100,35 @@ def test_every_example_sets_the_declared_variables_and_only_those_that_apply_hav
                 assert step["env"]["STRIPE_KEY"] == ("${{ secrets.STRIPE_KEY }}" if real else "placeholder")
 
 
+def test_a_merge_queue_s_runs_cancel_nobody_else_s() -> None:
+    whole = yaml.safe_load((ROOT / "docs/workflows/pull-request.yml").read_text(encoding="utf-8"))
+    assert "merge_group" in whole[True]
+    assert "github.ref" in whole["concurrency"]["group"]
+
+
+@pytest.mark.parametrize(
+    ("head", "run", "found"), [("abc", "42", True), ("", "42", False), ("abc", "", False)], ids=["", "pushed", "forked"]
+)
+def test_a_merge_takes_the_plan_of_its_own_pull_request_or_none(
+    tmp_path: Path, head: str, run: str, *, found: bool
+) -> None:
+    [step] = [step for step in steps(ROOT / "docs/workflows/merge.yml") if step.get("id") == "plan"]
+    gh = tmp_path / "gh"
+    gh.write_text(
+        f'#!/bin/sh\nif [ "$1" = api ]; then echo {head}; else echo "$@" > {tmp_path}/asked; echo {run}; fi\n'
+    )
+    gh.chmod(0o755)
+    output = tmp_path / "output"
+    output.touch()
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "GITHUB_OUTPUT": str(output)}
+    done = subprocess.run(["bash", "-e", "-c", step["run"]], env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0, output.read_text()) == (found, f"run={run}\n" if found else "")
+    assert ("start this workflow by hand" in done.stdout) is not found
+    if head:
+        assert f"--commit {head} " in (tmp_path / "asked").read_text()
+    assert 'select(.merged_at and .base.ref == "main")' in step["run"]
+
+
 def test_every_documented_workflow_is_named_in_the_document() -> None:
     text = (ROOT / "docs/github.md").read_text(encoding="utf-8")
     names = {path.name for path in (ROOT / "docs/workflows").glob("*.yml")}
