@@ -114,7 +114,8 @@ def _nearest(folder: Path) -> Path | None:
 
 def _placed(config: Config, folder: Path) -> Config:
     """The same, with its folder of policies as seen from the working directory."""
-    return config.model_copy(update={"policies": str(folder / config.policies)})
+    fields = dict(config) | {"policies": str(folder / config.policies)}
+    return Config.model_construct(config.model_fields_set, **fields)  # a copy would count it as set
 
 
 def config_schema() -> dict[str, Any]:
@@ -327,7 +328,7 @@ def _without_effect(config: Config, document: Document) -> Iterator[Finding]:
     """What is written and can do nothing: policies from a folder that is missing, ignored paths that lead nowhere."""
     if "policies" in config.model_fields_set and not Path(config.policies).is_dir():
         message = f"there is no folder {config.policies}, so no policy would hold"
-        hint = "check the path, which counts from where the command is run; or remove it"
+        hint = "check the path, which counts from where this file stands; or remove it"
         yield Finding(Severity.ERROR, "no-such-path", message, hint, document.locate("/policies"))
     ignored = {"/defaults/ignore": config.defaults.ignore}
     ignored |= {f"/apps/{_escaped(name)}/ignore": own.get("ignore") or [] for name, own in config.apps.items()}

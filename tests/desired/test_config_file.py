@@ -42,45 +42,51 @@ def test_the_file_beside_the_specs_wins_over_that_of_the_working_directory():
 
 
 def test_specs_of_a_repository_take_the_nearest_file_up_to_its_root_wherever_the_command_stands(tmp_path):
-    write("project: outside\n")
+    write("moved: {outside: web}\n")
     Path("clone/.git").mkdir(parents=True)
     write("name: web\n", "clone/specs/production/web.yaml")
-    assert load_config(None, ["clone/specs/production"]).project == "outside"  # the working directory's
-    write("project: root\n", "clone/reconcile.yaml")
+    assert list(load_config(None, ["clone/specs/production"]).moved) == ["outside"]  # the working directory's
+    write("moved: {root: web}\n", "clone/reconcile.yaml")
     for specs in ("clone/specs/production", "clone/specs/production/web.yaml", str(tmp_path / "clone/specs")):
-        assert load_config(None, [specs]).project == "root"
-    write("project: near\n", "clone/specs/reconcile.yaml")
-    assert load_config(None, ["clone/specs/production"]).project == "near"
-    assert load_config(None, ["clone"]).project == "root"
+        assert list(load_config(None, [specs]).moved) == ["root"]
+    write("moved: {near: web}\n", "clone/specs/reconcile.yaml")
+    assert list(load_config(None, ["clone/specs/production"]).moved) == ["near"]
+    assert list(load_config(None, ["clone"]).moved) == ["root"]
 
 
 def test_nothing_is_taken_from_beyond_the_root_of_a_repository():
-    write("project: stranger\n", "above/reconcile.yaml")
+    write("moved: {stranger: web}\n", "above/reconcile.yaml")
     Path("above/clone/.git").mkdir(parents=True)
     Path("above/clone/specs").mkdir()
-    assert load_config(None, ["above/clone/specs"]).project == ""
+    assert load_config(None, ["above/clone/specs"]).moved == {}
     Path("above/bare/specs").mkdir(parents=True)
-    assert load_config(None, ["above/bare/specs"]).project == ""  # no repository: in the folder itself alone
+    assert load_config(None, ["above/bare/specs"]).moved == {}  # no repository: in the folder itself alone
 
 
 def test_specs_of_one_repository_share_its_file():
     Path(".git").mkdir()
-    write("project: root\n")
+    write("moved: {root: web}\n")
     for folder in ("a", "b/c"):
         Path(folder).mkdir(parents=True)
-    assert load_config(None, ["a", "b/c"]).project == "root"
+    assert list(load_config(None, ["a", "b/c"]).moved) == ["root"]
 
 
 @pytest.mark.parametrize("named", [True, False])
 def test_the_folder_of_policies_is_beside_the_file_that_names_it(named, tmp_path):
     Path("clone/.git").mkdir(parents=True)
     write("policies: rules\n", "clone/reconcile.yaml")
-    Path("clone/specs").mkdir()
+    for folder in ("clone/specs", "clone/rules", "shared"):
+        Path(folder).mkdir()
     config = load_config(Path("clone/reconcile.yaml") if named else None, ["clone/specs"])
     assert Path(config.policies) == Path("clone/rules")
     assert load_config(tmp_path / "clone/reconcile.yaml").policies == str(tmp_path / "clone/rules")
     write(f"policies: {tmp_path}/shared\n", "clone/reconcile.yaml")
     assert load_config(None, ["clone/specs"]).policies == str(tmp_path / "shared")
+
+
+def test_a_folder_of_policies_that_nobody_named_may_be_missing():
+    write("moved: {old: web}\n", "specs/reconcile.yaml")
+    assert Path(load_config(None, ["specs"]).policies) == Path("specs/policies")
 
 
 def test_two_files_beside_different_specs_are_refused():
@@ -167,7 +173,7 @@ def test_a_mistake_is_told_at_its_place(text, problem):
         ("freeze: [{cron: 0 0 30 2 *, duration: 1h}]\n",
          "freeze, number 1: cron '0 0 30 2 *' is not a cron expression: Bad day-of-month", ""),
         ("policies: polices\n", "there is no folder polices, so no policy would hold",
-         "check the path, which counts from where the command is run; or remove it"),
+         "check the path, which counts from where this file stands; or remove it"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_in_plain_words_with_what_is_expected(text, message, hint):
