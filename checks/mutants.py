@@ -151,8 +151,9 @@ class Hunt:
         gc.freeze()
         left = list(self.prey)
         for tier in list(TIERS)[: 1 if self.quick else None]:
-            if left and not self.broken:
-                left = self._hunt([item for item in session.items if tier_of(item) == tier], left)
+            items = [item for item in session.items if tier_of(item) == tier]
+            if items and left and not self.broken:
+                left = self._hunt(items, left)
         self.verdicts += [Verdict(module, mutant, "", "") for module, mutant in left]
         return True
 
@@ -185,18 +186,25 @@ class Hunt:
         reading, writing = os.pipe()
         pid = os.fork()
         if pid == 0:
-            os.close(reading)
-            self._run(hunted, writing)
+            try:
+                os.close(reading)
+                self._run(hunted, writing)
+            finally:
+                os._exit(1)
         os.close(writing)
         self._running[pid] = (reading, hunted)
 
     def _next(self) -> tuple[tuple[str, Mutant] | None, dict[str, Any]]:
         """The next process to end: what it hunted, what it told."""
-        pid, _ = os.wait()
+        pid, status = os.wait()
         reading, hunted = self._running.pop(pid)
         with os.fdopen(reading, "rb") as pipe:
             told = pipe.read()
-        return hunted, json.loads(told) if told else {"tier": "died", "test": "", "seconds": {}}
+        if told:
+            return hunted, json.loads(told)
+        if hunted and os.WIFSIGNALED(status):
+            return hunted, {"tier": "died", "test": ""}
+        raise RuntimeError(f"the process for {hunted[1].key if hunted else 'no mutant'} ended without a word")
 
     def _run(self, hunted: tuple[str, Mutant] | None, writing: int) -> NoReturn:
         """In a process of its own: run the tests until one fails."""
@@ -218,9 +226,11 @@ class Hunt:
         self._tell("", "")
 
     def _in_order(self, module: str) -> list[pytest.Item]:
-        """Quick tests first, and of these the module's own."""
+        """Quick tests first, and of these the module's own; the first that wants the walk must stay the first."""
 
         def rank(item: pytest.Item) -> tuple[bool, bool]:
+            if tier_of(item) == "walk":
+                return False, False
             return self._seconds[item.nodeid] > SLOW, item.path.stem != f"test_{module}"
 
         return sorted(self._items, key=rank)
@@ -289,9 +299,9 @@ def main(*module: str, only: str = "", quick: bool = False, show: bool = False) 
     hunt = Hunt(prey, quick, show)
     files = [str(path) for names in TIERS.values() for name in names if (path := TESTS / f"test_{name}.py").exists()]
     options = ["-o", "addopts=--import-mode=importlib", "-p", "no:cacheprovider", "-p", "no:terminal", "-s"]
-    pytest.main([*options, *files], plugins=[hunt])
-    if hunt.broken or not hunt.verdicts:
-        print(f"without any mutant this fails: {hunt.broken or 'collecting the tests'}")
+    code = pytest.main([*options, *files], plugins=[hunt])
+    if code or hunt.broken:
+        print(f"without any mutant this fails: {hunt.broken or 'the tests as a whole'}")
         return 1
     order = {id(mutant): number for number, (_, mutant) in enumerate(prey)}
     verdicts = sorted(hunt.verdicts, key=lambda verdict: order[id(verdict.mutant)])
