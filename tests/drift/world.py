@@ -174,8 +174,8 @@ def paths(plan: Plan) -> list[str]:
 
 
 def notes(plan: Plan) -> dict[str, str]:
-    """What is left as it is: kind by path."""
-    return {"/".join(note.path): note.kind for note in plan.notes}
+    """What is left as it is: kind by path; that the app is young and perhaps not judged yet is no such thing."""
+    return {"/".join(note.path): note.kind for note in plan.notes if note.kind != "unjudged"}
 
 
 def service(spec: Mapping[str, Any], index: int = 0) -> Spec:

@@ -120,7 +120,7 @@ def test_an_app_without_any_health_to_tell_is_one_of_unknown_health(clock: Virtu
     assert found.health.components == ()
 
 
-PROBING = Policy(health=HealthPolicy(probe=Probe(path="ok")))
+PROBING = Policy(health=HealthPolicy(probe=Probe(path="/ok")))
 
 
 def test_a_probe_waits_for_an_address(clock: VirtualClock) -> None:
@@ -132,7 +132,7 @@ def test_a_probe_waits_for_an_address(clock: VirtualClock) -> None:
     script = Script(clock, get_app=app(live_url="https://web.example/"), probe=ProbeAnswer(200))
     assert script.do(probe, policy=PROBING) == ProbeSeen()
     script = Script(clock, get_app=app(live_url="https://web.example/"), probe=ProbeAnswer(error="refused"))
-    assert script.do(probe, policy=PROBING) == ProbeSeen("GET ok: refused")
+    assert script.do(probe, policy=PROBING) == ProbeSeen("GET /ok: refused")
 
 
 # ---- reading back -------------------------------------------------------------------------------------------------
