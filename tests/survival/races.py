@@ -28,6 +28,10 @@ class Raced:
 def meddled(scenario: Scenario, deed: str, at: int) -> tuple[Land, Run, list[str]]:
     """A run in which somebody acts right before request ``at``; what was there then, as versions, newest first."""
     land = scenario.begin()
+    return land, *_meddled(land, deed, at)
+
+
+def _meddled(land: Land, deed: str, at: int) -> tuple[Run, list[str]]:
     tap = land.tap()
 
     async def act() -> None:
@@ -35,14 +39,14 @@ def meddled(scenario: Scenario, deed: str, at: int) -> tuple[Land, Run, list[str
 
     tap.meddle_at, tap.meddle = at, act
     run = land.clock.run(land.running(tap))
-    return land, run, [request for request in run.sent[at:] if writes(request)]
+    return run, [request for request in run.sent[at:] if writes(request)]
 
 
 def raced(scenario: Scenario, deed: str, at: int) -> Raced:
     """One race, and what must hold right after it and after the clean runs that follow."""
-    known = _known(scenario)
-    land, run, ours = meddled(scenario, deed, at)
-    with land:
+    with scenario.begin() as land:
+        known = secrets(land)
+        run, ours = _meddled(land, deed, at)
         wrong = [f"no report: {run.error or 'died'}"] if run.report is None else []
         record = run.report.records[0] if run.report else None
         reason = record.outcome.reason if record else ""
@@ -55,11 +59,6 @@ def raced(scenario: Scenario, deed: str, at: int) -> Raced:
         wrong += _afterwards(scenario, land, deed, known)
         told = record.outcome.kind.value if record else "none"
         return Raced(scenario.name, deed, at, request, told, reason, tuple(wrong))
-
-
-def _known(scenario: Scenario) -> dict[str, str]:
-    with scenario.begin() as land:
-        return secrets(land)
 
 
 def _respected(land: Land, deed: str, run: Run, ours: list[str]) -> list[str]:

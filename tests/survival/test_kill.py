@@ -11,7 +11,7 @@ import pytest
 from reconciler.sandbox import Fault
 from tests.survival.land import web
 from tests.survival.scenarios import NEW, OLD, by_name, counts
-from tests.survival.served import QUICK, Served, killed
+from tests.survival.served import QUICK, Served, killed, until
 
 SLOW = replace(QUICK, speed=replace(QUICK.speed, deploy=8.0))
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -49,7 +49,7 @@ def test_a_signal_before_anything_is_rolled_out_ends_with_a_word(number: signal.
         served.commit(web(tag=NEW))
         served.box.fault(Fault("latency", operation="POST", seconds=20.0, times=None))  # the proposal takes long
         with served.start() as process:
-            time.sleep(3.0)
+            until(lambda: served.box.faults()[0]["seen"] > 0)
             began = time.monotonic()
             process.send_signal(number)
             out, _ = process.communicate(timeout=20)
