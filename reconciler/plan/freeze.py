@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -55,12 +55,8 @@ def _cron_end(window: Freeze, now: datetime) -> datetime | None:
 
     local = now.astimezone(ZoneInfo(window.time_zone))
     length = timedelta(seconds=window.duration)
-    last = None
-    for began in CronSim(window.cron, local - length):
-        if began > local:
-            break
-        last = began + length
-    return last
+    begins = takewhile(lambda began: began <= local, CronSim(window.cron, local - length))
+    return max((began + length for began in begins), default=None)
 
 
 def _dated_end(window: Freeze, now: datetime) -> datetime | None:

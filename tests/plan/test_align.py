@@ -246,3 +246,10 @@ def test_a_password_that_git_leaves_out_is_kept_and_one_whose_user_it_removes_is
         "removed services/api/log_destinations/own/open_search/basic_auth/user",
         "removed services/api/log_destinations/own/open_search/basic_auth/password",
     ]
+
+
+def test_a_component_that_is_ignored_as_a_whole_stays_away_although_its_count_is_ignored_too():
+    git, live = app(services=[service(instance_count=3), service(name="b")]), app(services=[service(name="b")])
+    found = aligned(git, live, "/services/api/instance_count", "/services/api")
+    assert told(found) == []
+    assert "api" not in found.desired["services"]

@@ -91,3 +91,10 @@ def test_the_file_tells_what_would_be_done_without_any_value():
 def test_what_is_no_saved_plan_of_this_version_is_refused(text):
     with pytest.raises(PlanMismatch, match=r"plan\.json is not a saved plan of this version"):
         load(text, "plan.json")
+
+
+@pytest.mark.parametrize(("before", "now", "when"), [(0, 1, "is"), (1, 0, "was"), (1, 1, "is")])
+def test_an_app_that_could_not_be_asked_about_then_or_now_is_no_match(before, now, when):
+    plans = (WEB, replace(WEB, status=SyncStatus.UNKNOWN, action=Action.REFUSE))
+    (told,) = mismatches(saved(plans[before]), [plans[now]])
+    assert told.endswith(f"{when} unknown: App Platform could not be asked about it")

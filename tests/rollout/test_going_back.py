@@ -233,3 +233,11 @@ def test_what_was_judged_unhealthy_once_is_no_refuge_later(stage: Stage) -> None
     record = stage.one(stage.job(databases(web(tag="1.28"))))  # no rollback over a changed database
     assert kind(record) == "rolled_back"
     assert stage.deployments()[0] == ("ACTIVE", "1.26")
+
+
+def test_a_person_cannot_roll_back_an_app_of_which_nothing_was_ever_active(stage: Stage) -> None:
+    stage.box.fail("web", "deploy")
+    assert kind(stage.one(stage.job(web(), Action.CREATE))) == "degraded"
+    record = stage.one(stage.job(web(), Action.NONE, roll_back=True))
+    assert (kind(record), record.outcome.pinned) == ("refused", False)
+    assert [phase for phase, _ in stage.deployments()] == ["ERROR"]

@@ -201,7 +201,9 @@ def test_of_both_sources_the_worse_counts_and_is_told() -> None:
     found = saw_probe(saw_probe(good, "", BOTH), "503", BOTH)
     assert found.grade is Grade.BAD
     assert judge(found, BOTH, API) == Verdict(Judgement.WAITING, "503, for 0 of 20 s")
-    assert judge(passed(saw_components(found, Sample(Grade.SHORT, "1 of 2")), 1), BOTH, API).reason == "503, for 0 of 20 s"
+    assert (
+        judge(passed(saw_components(found, Sample(Grade.SHORT, "1 of 2")), 1), BOTH, API).reason == "503, for 0 of 20 s"
+    )
 
 
 def test_a_probe_is_enough_only_where_no_component_counts() -> None:

@@ -7,7 +7,7 @@ import pytest
 from reconciler.live.models import Phase
 from reconciler.rollout.failure import summary
 from reconciler.rollout.health import Evidence, Grade, Sample
-from reconciler.rollout.model import Failure
+from reconciler.rollout.model import Failure, Outcome, OutcomeKind
 from reconciler.rollout.reasons import describe, why
 from reconciler.rollout.state import (
     Options,
@@ -21,18 +21,23 @@ from reconciler.rollout.state import (
 )
 from reconciler.rollout.step import (
     Adopt,
+    CheckHealth,
     CollectFailure,
     CommitRollback,
     FindCandidates,
     FindSuccessor,
+    Finish,
+    Follow,
     Look,
     LookUp,
+    Probe,
     ReadBack,
     RestoreSpec,
     Rollback,
     Step,
     ValidateRollback,
     VerifyUnpinned,
+    Wait,
     Write,
 )
 from tests.rollout.table import LOST, goal, leg, state
@@ -107,6 +112,13 @@ CASES: dict[str, tuple[RolloutState, Step, str]] = {
 @pytest.mark.parametrize(("known", "step", "reason"), CASES.values(), ids=CASES)
 def test_the_account_tells_why(known: RolloutState, step: Step, reason: str) -> None:
     assert why(known, step) == reason
+
+
+@pytest.mark.parametrize(
+    "step", [Follow("d"), CheckHealth("d"), Probe("d"), Wait(5, "not yet"), Finish(Outcome(OutcomeKind.APPLIED))]
+)
+def test_what_passes_the_time_and_the_end_itself_need_no_reason(step: Step) -> None:
+    assert why(state(leg=ACTIVE), step) == ""
 
 
 def test_what_is_followed_is_named_before_it_is_explained() -> None:
