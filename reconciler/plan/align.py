@@ -265,9 +265,7 @@ def scaled_with(paths: Collection[Path]) -> list[Path]:
 def _scaled_in_one_way(git: Tree, desired: Tree, live: Tree, walk: _Walk) -> Tree:
     """The desired tree in which what is ignored leaves no count beside autoscaling, and none where live counts."""
     for kind, name in scaled_with(walk.carried):
-        component, path = desired.get(kind, {}).get(name), (kind, name, "instance_count")
-        if component is None:  # ignored as a whole, and live has none
-            continue
+        component, path = desired[kind][name], (kind, name, "instance_count")
         theirs = live[kind][name].get("instance_count")
         if "autoscaling" in component:
             told = {key: value for key, value in component.items() if key != "instance_count"}
