@@ -100,7 +100,9 @@ def rollback(
     to: Annotated[
         str, Parameter(help="deployment to go back to; the last good one of another version when left out")
     ] = "",
-    pin: Annotated[bool, Parameter(help="do not commit: leave the app pinned until --commit or --revert")] = False,
+    pin: Annotated[
+        bool, Parameter(help="do not commit: leave the app pinned until --commit or --revert (see docs/rollout.md)")
+    ] = False,
     commit: Annotated[bool, Parameter(help="keep the rollback that the app is pinned to")] = False,
     revert: Annotated[bool, Parameter(help="take back the rollback that the app is pinned to")] = False,
     config: ConfigFile = None,

@@ -77,7 +77,6 @@ def reconcile(
         "--retry": retry,
     }
     check_mode(plan=plan, drift=drift, given=given)
-    _check_specs(specs)
     wanted = replace(
         wishes.of(specs, source),
         rotate=frozenset(rotate),
@@ -88,14 +87,20 @@ def reconcile(
         drift=drift,
     )
     console = Console(output, vital=plan or drift)
-    desired = check(wanted)
-    console.keep_secret(desired.secrets)
-    usable(desired)
+    desired = _usable(wanted, console)
     if plan or drift:
         return _preview(desired, wanted, connection, console, save, differences_matter=drift or exit_code)
     if not override_freeze and (reason := frozen(desired.config.freeze, SystemClock().now())):
         raise PlanMismatch(f"nothing is applied: {reason}", hint="--override-freeze applies all the same")
     return asyncio.run(_apply(desired, wanted, connection, console, expect, concurrency or MANY, fail_fast))
+
+
+def _usable(wanted: Wishes, console: Console) -> Desired:
+    """What Git wants, if it can be planned; from here on the console knows its secrets, also where it cannot."""
+    _check_specs(wanted.specs)
+    desired = check(wanted)
+    console.keep_secret(desired.secrets)
+    return usable(desired)
 
 
 def _check_specs(specs: Sequence[Path]) -> None:
