@@ -5,6 +5,7 @@ To look for new ones: HYPOTHESIS_PROFILE=search pytest …
 
 import gc
 import os
+import signal
 
 from hypothesis import settings
 
@@ -13,3 +14,8 @@ settings.register_profile("search", derandomize=False, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 gc.set_threshold(200_000, 20, 100)  # as the command has it: a suite, too, is a large heap of which little is garbage
+
+# A suite started in the background or under nohup inherits ignored signals, and so would the commands that it tests.
+for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _handler)
