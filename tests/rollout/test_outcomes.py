@@ -262,3 +262,32 @@ def test_when_nothing_is_to_be_done_the_plan_says_why() -> None:
     step = next_step(replace(plain, goal=goal))
     assert isinstance(step, Finish)
     assert (step.outcome.kind, step.outcome.reason) == (OutcomeKind.STALLED, "it failed before")
+
+
+def told(facts: dict[str, Any], task: Task = Task.UPDATE, rules: Rules = RULES) -> str:
+    step = next_step(state(task, rules=rules, **facts))
+    assert isinstance(step, Finish), step
+    return step.outcome.reason
+
+
+def test_a_rollback_that_was_asked_for_is_told_as_one_where_somebody_deployed_since() -> None:
+    reason = told({"options": Options(newer=True)}, Task.ROLL_BACK)
+    assert reason == "a rollback was asked for; somebody deployed since, so nothing is rolled back"
+
+
+def test_a_rollback_that_stays_refused_ends_as_failed() -> None:
+    facts = {"leg": leg(Phase.ERROR), "fault": "api failed", "options": Options(candidates=("a",)), "valid": True}
+    assert end({**facts, "undo": refused(Refusal.CONTENT)})[0] == "rollback_failed"
+
+
+def test_how_the_deployment_that_goes_back_ended_is_told() -> None:
+    back = {"back": leg(Phase.ERROR, Role.ROLLBACK), "fault": "api failed", "pinned": True}
+    assert "deployment d failed. The app is left pinned" in told(back)
+    assert "canceled by somebody" in told({**back, "back": leg(Phase.CANCELED, Role.ROLLBACK)})
+
+
+def test_who_wanted_a_pin_is_told() -> None:
+    pin = replace(RULES, on_failure="pin")
+    healthy = {"back": leg(Phase.ACTIVE, Role.ROLLBACK, evidence=SOAKED), "pinned": True}
+    assert told({**healthy, "fault": "api failed"}, rules=pin).endswith("left pinned as the policy asks")
+    assert told(healthy, Task.ROLL_BACK, pin).endswith("left pinned as was asked for")
