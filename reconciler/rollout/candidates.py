@@ -43,8 +43,8 @@ def other_versions(
 
 def _commits(deployment: Deployment) -> dict[str, str]:
     """The commit each component was built from, where the platform says (``services[].source_commit_hash`` …)."""
-    extra = deployment.model_extra or {}
-    items = [item for kind in COMPONENTS for item in extra.get(kind) or () if isinstance(item, dict)]
+    told = [item for kind, items in deployment if kind in COMPONENTS for item in items or ()]
+    items = [item for item in told if isinstance(item, dict)]
     return {str(item.get("name")): str(item["source_commit_hash"]) for item in items if item.get("source_commit_hash")}
 
 

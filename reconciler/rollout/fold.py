@@ -87,7 +87,7 @@ def observe(state: RolloutState, step: Step, seen: Seen, seconds: float = 0.0) -
 
 def _settled(state: RolloutState) -> RolloutState:
     """The step had an answer: the next one has all its tries."""
-    return replace(state, tries=0, why="", missing=False) if state.tries else state
+    return replace(state, tries=0, why="", missing=False)
 
 
 def _read(state: RolloutState, step: Step, seen: Seen) -> RolloutState:

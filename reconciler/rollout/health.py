@@ -68,8 +68,8 @@ class Evidence:
     """The readings since a deployment became active; all times in seconds since then.
 
     ``components_at`` and ``probe_at`` are when each source was last asked, None before the first time;
-    ``silent_since`` is when the components last answered, None while they do. The stretch of one grade began at
-    ``since`` and was last confirmed at ``confirmed``.
+    ``silent_since`` is when the components last answered or, if they never did, were first asked; None while they
+    answer. The stretch of one grade began at ``since`` and was last confirmed at ``confirmed``.
     """
 
     age: float = 0.0
@@ -151,14 +151,12 @@ def saw_components(evidence: Evidence, sample: Sample) -> Evidence:
 
 def asked_in_vain(evidence: Evidence) -> Evidence:
     """The components were asked for now, and there was no answer: their turn is over, and what they said grows old."""
-    asked = replace(evidence, components_at=evidence.age)
-    if evidence.components is None or evidence.components_at is None:
-        return asked
-    since = evidence.components_at if evidence.silent_since is None else evidence.silent_since
+    answered = evidence.age if evidence.components_at is None else evidence.components_at
+    since = answered if evidence.silent_since is None else evidence.silent_since
+    asked = replace(evidence, components_at=evidence.age, silent_since=since)
     if evidence.age - since < UNCONFIRMED:
-        return replace(asked, silent_since=since)
-    unknown = Sample(Grade.UNKNOWN, "the health of the components cannot be read")
-    return _stretch(replace(asked, components=unknown, silent_since=None))
+        return asked
+    return _stretch(replace(asked, components=Sample(Grade.UNKNOWN, "the health of the components cannot be read")))
 
 
 def saw_probe(evidence: Evidence, problem: str, rules: Rules) -> Evidence:

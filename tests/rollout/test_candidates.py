@@ -67,7 +67,8 @@ def test_what_a_rollback_went_back_from_is_none() -> None:
 def version(name: str, tag: str = "", commit: str = "", **more: Any) -> Deployment:
     """A deployment of an image by its tag, or of a commit."""
     source = {"image": {"repository": "web", "tag": tag} | more} if tag else {"git": {"branch": "main"}}
-    built = {"services": [{"name": "web", "source_commit_hash": commit}]} if commit else {}
+    services = [{"name": "web", "source_commit_hash": commit}, {"name": "proxy"}, None]
+    built: dict[str, Any] = {"services": services, "workers": None, "unknown": 1} if commit else {}
     return deployment(name, spec={"name": "web", "services": [{"name": "web", **source}]}, **built)
 
 
@@ -79,6 +80,7 @@ def version(name: str, tag: str = "", commit: str = "", **more: Any) -> Deployme
         (version("c", commit="22"), [version("b", commit="22"), version("a", commit="11")], ["a"]),
         (version("c", commit="22"), [version("b")], ["b"]),
         (version("c"), [version("b"), deployment("a", spec={"name": "web", "workers": ["odd"]})], ["a"]),
+        (deployment("c", spec={"workers": ["odd"]}), [deployment("b", spec={"workers": ["odd"]})], []),
     ],
 )
 def test_a_person_goes_back_to_another_version(

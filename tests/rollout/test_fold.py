@@ -205,7 +205,8 @@ def test_readings_are_graded_by_the_rules_of_the_app() -> None:
 
 
 def test_a_reading_in_vain_is_no_evidence_but_was_made() -> None:
-    assert follow(ACTIVE, CheckHealth("d"), Failed("502"), 5) == replace(ACTIVE, evidence=Evidence(5, components_at=5))
+    asked = Evidence(5, components_at=5, silent_since=5)
+    assert follow(ACTIVE, CheckHealth("d"), Failed("502"), 5) == replace(ACTIVE, evidence=asked)
 
 
 def test_the_deployment_that_goes_back_is_followed_instead_of_the_one_that_failed() -> None:

@@ -166,6 +166,28 @@ def test_a_reading_counts_for_a_minute_after_it_could_last_be_made(grade: Grade,
     assert found.age == (RULES.health if grade is Grade.SHORT else RULES.health - 10 + UNCONFIRMED)
 
 
+def test_an_answer_ends_the_silence_before_it() -> None:
+    found = read(Grade.GOOD)
+    for _ in range(3):
+        for _ in range(11):
+            found = asked_in_vain(passed(found, 5.0))
+            assert found.grade is Grade.GOOD
+        found = saw_components(passed(found, 5.0), Sample(Grade.GOOD, "web"))
+    for _ in range(12):
+        found = asked_in_vain(passed(found, 5.0))
+    assert found.grade is Grade.UNKNOWN
+
+
+def test_components_that_never_answered_are_said_to_be_unreadable_after_a_minute() -> None:
+    found = asked_in_vain(passed(Evidence(), 5.0))
+    for _ in range(11):
+        found = asked_in_vain(passed(found, 5.0))
+        assert judge(found, RULES, API) == Verdict(Judgement.WAITING, "nothing is known yet")
+    for _ in range(3):
+        found = asked_in_vain(passed(found, 5.0))
+        assert judge(found, RULES, API) == Verdict(Judgement.WAITING, "the health of the components cannot be read")
+
+
 def test_a_probe_that_succeeds_does_not_vouch_for_components_that_cannot_be_read() -> None:
     rules = Rules(probe_every=5.0)
     found = saw_probe(read(Grade.GOOD), "", rules)

@@ -82,6 +82,29 @@ def test_a_commit_that_was_lost_on_the_way_is_an_error_while_the_pin_stays(pinne
     assert not unpinned(pinned)
 
 
+def test_a_commit_that_failed_is_looked_after_once(pinned: Stage) -> None:
+    app = found(pinned)
+
+    async def refused(client: Client) -> float:
+        began = pinned.clock.monotonic()
+        with pytest.raises(LiveError, match="no"):
+            await manual.commit(Refusing(client), app, pinned.clock)
+        return pinned.clock.monotonic() - began
+
+    assert pinned.run(refused) == 0.0
+
+
+class Refusing:
+    """The platform, which refuses a commit."""
+
+    def __init__(self, client: Client) -> None:
+        self.get_app = client.get_app
+        self.revert_rollback = client.revert_rollback
+
+    async def commit_rollback(self, app_id: str) -> None:
+        raise LiveError("no", method="POST", path="commit")
+
+
 class Hesitant:
     """The platform, which accepts a commit at once and unpins the app some seconds later."""
 
