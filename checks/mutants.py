@@ -22,12 +22,13 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 import pytest
 from cyclopts import App
@@ -54,7 +55,19 @@ MODULES = (
 """The pure modules of `reconciler.rollout`, and the one that is as good as pure."""
 
 TIERS = {
-    "tables": ("steps", "reasons", "health", "candidates", "fold", "endings", "sightings", "order", "manual"),
+    "tables": (
+        "steps",
+        "reasons",
+        "health",
+        "candidates",
+        "fold",
+        "endings",
+        "sightings",
+        "order",
+        "manual",
+        "outcomes",
+        "findings",
+    ),
     "walk": ("walk",),
     "rollouts": ("oddities", "going_back", "deploying", "races", "many"),
 }
@@ -138,7 +151,7 @@ class Hunt:
     _tier: str = ""
     _test: str = ""
     _writing: int = -1
-    _running: dict[int, tuple[int, tuple[str, Mutant] | None]] = field(default_factory=dict)
+    _running: dict[int, tuple[IO[bytes], tuple[str, Mutant] | None]] = field(default_factory=dict)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:
@@ -183,23 +196,22 @@ class Hunt:
         return None
 
     def _fork(self, hunted: tuple[str, Mutant] | None) -> None:
-        reading, writing = os.pipe()
+        told = tempfile.TemporaryFile()  # noqa: SIM115 (closed once the process ended; a pipe would fill up)
         pid = os.fork()
         if pid == 0:
             try:
-                os.close(reading)
-                self._run(hunted, writing)
+                self._run(hunted, told.fileno())
             finally:
                 os._exit(1)
-        os.close(writing)
-        self._running[pid] = (reading, hunted)
+        self._running[pid] = (told, hunted)
 
     def _next(self) -> tuple[tuple[str, Mutant] | None, dict[str, Any]]:
         """The next process to end: what it hunted, what it told."""
         pid, status = os.wait()
-        reading, hunted = self._running.pop(pid)
-        with os.fdopen(reading, "rb") as pipe:
-            told = pipe.read()
+        file, hunted = self._running.pop(pid)
+        with file:
+            file.seek(0)
+            told = file.read()
         if told:
             return hunted, json.loads(told)
         if hunted and os.WIFSIGNALED(status):
