@@ -26,7 +26,7 @@ class Source:
     """Which specs are read and how."""
 
     config: Annotated[
-        Path | None, Parameter(group=WHAT, help="reconcile.yaml; found beside the specs or here when left out")
+        Path | None, Parameter(group=WHAT, help="reconcile.yaml; looked for beside the specs, above them, then here")
     ] = None
     var: Annotated[
         tuple[str, ...], Parameter(group=WHAT, help="NAME=VALUE of a declared variable; wins over the environment")

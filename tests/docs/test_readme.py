@@ -63,6 +63,14 @@ def test_every_link_within_the_project_leads_somewhere(document):
     assert missing == []
 
 
+def test_the_map_for_contributors_names_every_room():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    named = re.findall(r"(?m)^[├└]── ([\w./]+) ", text)
+    there = {entry.name + "/" * entry.is_dir() for entry in (ROOT / "reconciler").iterdir()}
+    assert set(named) == {name for name in there if not name.startswith(("_", "py.typed"))}
+    assert len(named) == len(set(named))
+
+
 def test_the_rehearsal_in_the_readme_is_rolled_back(tmp_path, monkeypatch):
     (block,) = (block for block in blocks("console") if "sandbox fail" in block)
     shutil.copytree(ROOT / "specs", tmp_path / "specs")
