@@ -2,7 +2,8 @@
 
     python -m checks.mutants [MODULE …] [--only TEXT] [--quick] [--show]
 
-checks/mutators.py makes the mutants of the pure modules of `reconciler/rollout`. One pytest session collects the tests;
+checks/mutators.py makes the mutants of the pure modules of `reconciler/rollout`, and of those of `reconciler/plan` that
+decide what is stalled, whose a pin is and what is refused. One pytest session collects the tests;
 for each mutant a process is forked from it, takes on the changed code, and runs them until one fails: those of tables
 and single functions, for what is left the walk over all states, then whole rollouts on the sandbox. A mutant on which
 a test takes many times as long as it should is caught as well. Those that no test can catch stand in
@@ -36,7 +37,10 @@ from cyclopts import App
 from checks.equivalent_mutants import EQUIVALENT
 from checks.mutators import Mutant, mutants
 
-TESTS = Path(__file__).parents[1] / "tests" / "rollout"
+TESTS = Path(__file__).parents[1] / "tests"
+
+_PLAN = ("past", "guard")
+"""Modules of `reconciler.plan`; all others are of `reconciler.rollout`."""
 
 MODULES = (
     "steps",
@@ -51,8 +55,9 @@ MODULES = (
     "sightings",
     "order",
     "manual",
+    *_PLAN,
 )
-"""The pure modules of `reconciler.rollout`, and the one that is as good as pure."""
+"""The pure modules that decide, and the one that is as good as pure."""
 
 TIERS = {
     "tables": (
@@ -67,6 +72,7 @@ TIERS = {
         "manual",
         "outcomes",
         "findings",
+        *_PLAN,
     ),
     "walk": ("walk",),
     "rollouts": ("oddities", "going_back", "deploying", "races", "many"),
@@ -99,15 +105,20 @@ class Verdict:
         return f"{self.module}.{self.mutant.key}"
 
 
+def room_of(module: str) -> str:
+    """The room that a module, and its tests, belong to."""
+    return "plan" if module in _PLAN else "rollout"
+
+
 # ---- taking on a mutant -------------------------------------------------------------------------------------------
 
 
 def take_on(module: str, mutant: Mutant) -> None:
     """Change this process's code into a mutant's, for good."""
-    found: Any = importlib.import_module(f"reconciler.rollout.{module}")
+    found: Any = importlib.import_module(f"reconciler.{room_of(module)}.{module}")
     if mutant.place == mutant.name:
         for name, importer in list(sys.modules.items()):
-            if name.startswith(("reconciler.rollout", "tests.rollout")) and mutant.name in vars(importer):
+            if name.startswith(("reconciler.", "tests.")) and mutant.name in vars(importer):
                 setattr(importer, mutant.name, mutant.value)
         return
     for name in mutant.place.split("."):
@@ -134,7 +145,7 @@ def tier_of(item: pytest.Item) -> str:
     return next(tier for tier, names in TIERS.items() if name in names)
 
 
-@dataclass
+@dataclass(eq=False)
 class Hunt:
     """A pytest plugin: instead of running the tests once, runs them for every mutant, each in a process of its own.
 
@@ -238,14 +249,17 @@ class Hunt:
         self._tell("", "")
 
     def _in_order(self, module: str) -> list[pytest.Item]:
-        """Quick tests first, and of these the module's own; the first that wants the walk must stay the first."""
+        """The tests of the module's room: quick ones first, of these the module's own.
+
+        The first that wants the walk must stay the first.
+        """
 
         def rank(item: pytest.Item) -> tuple[bool, bool]:
             if tier_of(item) == "walk":
                 return False, False
             return self._seconds[item.nodeid] > SLOW, item.path.stem != f"test_{module}"
 
-        return sorted(self._items, key=rank)
+        return sorted((item for item in self._items if item.path.parent.name == room_of(module)), key=rank)
 
     def _tell(self, tier: str, test: str) -> NoReturn:
         """Tell the process that forked this one, and end."""
@@ -283,7 +297,7 @@ def table(verdicts: Sequence[Verdict]) -> str:
 def wrongs(verdicts: Sequence[Verdict], *, everything: bool) -> list[str]:
     """Survivors without a reason, and reasons that are out of date (of mutants that are gone, if all were hunted)."""
     found = [
-        f"SURVIVED reconciler/rollout/{verdict.module}.py:{verdict.mutant.line} {verdict.key}"
+        f"SURVIVED reconciler/{room_of(verdict.module)}/{verdict.module}.py:{verdict.mutant.line} {verdict.key}"
         for verdict in verdicts
         if not verdict.tier and verdict.key not in EQUIVALENT
     ]
@@ -304,14 +318,14 @@ def main(*module: str, only: str = "", quick: bool = False, show: bool = False) 
     began = time.monotonic()
     prey: list[tuple[str, Mutant]] = []
     for name in module or MODULES:
-        home = importlib.import_module(f"reconciler.rollout.{name}")
+        home = importlib.import_module(f"reconciler.{room_of(name)}.{name}")
         source = Path(str(home.__file__)).read_text(encoding="utf-8")
         found = [(name, mutant) for mutant in mutants(source, vars(home))]
         prey += [each for each in found if only in f"{name}.{each[1].key}"]
     hunt = Hunt(prey, quick, show)
-    files = [str(path) for names in TIERS.values() for name in names if (path := TESTS / f"test_{name}.py").exists()]
+    paths = [TESTS / room_of(name) / f"test_{name}.py" for names in TIERS.values() for name in names]
     options = ["-o", "addopts=--import-mode=importlib", "-p", "no:cacheprovider", "-p", "no:terminal", "-s"]
-    code = pytest.main([*options, *files], plugins=[hunt])
+    code = pytest.main([*options, *(str(path) for path in paths if path.exists())], plugins=[hunt])
     if code or hunt.broken:
         print(f"without any mutant this fails: {hunt.broken or 'the tests as a whole'}")
         return 1

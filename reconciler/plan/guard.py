@@ -38,8 +38,8 @@ def check_allowed(allowed: Collection[str]) -> None:
         UsageError: it is not of the grammar.
     """
     for entry in allowed:
-        kind, equals, name = entry.partition("=")
-        if entry != MAX_CHANGES and not (kind in _BY_APP and equals and name):
+        kind, _, name = entry.partition("=")
+        if entry != MAX_CHANGES and not (kind in _BY_APP and name):
             raise UsageError(
                 f"--allow {entry} allows nothing",
                 hint="write remove=APP/NAME, replace=APP/DATABASE, region=APP, archive=APP, delete=APP or max-changes",

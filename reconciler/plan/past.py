@@ -56,7 +56,7 @@ def setback(deployments: Sequence[Deployment], carries: Carries, policy: Policy)
                 return Setback(deployment, "was canceled")
             case Phase.SUPERSEDED | Phase.ACTIVE:  # active still, while what takes its place is under way
                 newer = deployments[place - 1] if place else None
-                older = next((old for old in deployments[place + 1 :] if not carries(old.spec)), None)
+                older = next((old for old in deployments[place:] if not carries(old.spec)), None)
                 if newer is not None and _was_undone(deployment, newer, older, policy):
                     return _undone(deployment, newer)
                 return None
@@ -70,7 +70,7 @@ def _was_undone(deployment: Deployment, newer: Deployment, older: Deployment | N
         return True
     if older is None or not _within_a_rollout(deployment, newer, policy):
         return False
-    return newer.spec == older.spec or canonical(newer.spec) == canonical(older.spec)
+    return canonical(newer.spec) == canonical(older.spec)
 
 
 def _undone(deployment: Deployment, newer: Deployment) -> Setback:
@@ -100,7 +100,7 @@ def unfinished_rollback(
         return None
     place = ids.index(pinned.id)
     rollback = deployments[place]
-    failed = next((older for older in deployments[place + 1 :] if not older.is_rollback), None)
+    failed = next((older for older in deployments[place:] if not older.is_rollback), None)
     if not rollback.is_rollback or failed is None or not carries(failed.spec):
         return None
     if failed.cause_details is not None and failed.cause_details.type in NOT_OURS:
@@ -152,7 +152,7 @@ def ago(moment: datetime | None, now: datetime) -> str:
     """``2 h ago``; empty where the moment is not known."""
     if moment is None:
         return ""
-    seconds = max(0, int((now - moment).total_seconds()))
+    seconds = int((now - moment).total_seconds())
     for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds // size} {unit} ago"

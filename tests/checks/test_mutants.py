@@ -9,7 +9,7 @@ import pytest
 
 from checks import mutants as hunting
 from checks.equivalent_mutants import EQUIVALENT
-from checks.mutants import Verdict, table, wrongs
+from checks.mutants import Verdict, room_of, table, wrongs
 from checks.mutators import Mutant, mutants
 
 FOUND = Mutant("f", 3, "if a:", "if not a:")
@@ -44,7 +44,7 @@ def test_the_table_counts_module_by_module_and_all(monkeypatch: pytest.MonkeyPat
 def test_what_is_explained_is_a_mutant_and_has_a_reason() -> None:
     assert all(EQUIVALENT.values())
     for module in {key.partition(".")[0] for key in EQUIVALENT}:
-        home = importlib.import_module(f"reconciler.rollout.{module}")
+        home = importlib.import_module(f"reconciler.{room_of(module)}.{module}")
         source = Path(str(home.__file__)).read_text(encoding="utf-8")
         keys = {f"{module}.{found.key}" for found in mutants(source, vars(home))}
         assert {key for key in EQUIVALENT if key.startswith(f"{module}.")} <= keys

@@ -57,9 +57,22 @@ def test_windows_of_one_cron_expression_that_overlap_end_with_the_last_of_them()
     assert frozen([often], datetime(2026, 12, 1, 8, 30, tzinfo=UTC)).endswith("until 2026-12-01 11:30 UTC")
 
 
+def test_many_short_windows_are_followed_by_the_longest_ends():
+    now = datetime(2026, 12, 1, tzinfo=UTC)
+    minutes = Freeze(cron="* 0-21 * * *", duration="2h")
+    assert frozen([minutes], now).endswith("until 2026-12-01 23:59 UTC")
+    december = Freeze(cron="* * * 12 *", duration="1m")
+    move = Freeze(start="2026-11-30", end="2027-01-05", reason="we move")
+    assert frozen([december, move], now).endswith("until 2027-01-05 00:00 UTC (we move)")
+
+
+def test_a_window_that_stands_twice_counts_once():
+    assert frozen([HOLIDAYS, HOLIDAYS], datetime(2026, 12, 25, tzinfo=UTC)).endswith("until 2027-01-02 08:00 CET")
+
+
 def test_windows_without_a_gap_are_cut_off_somewhere():
     always = Freeze(cron="0 0 * * *", duration="24h")
-    assert frozen([always], datetime(2026, 12, 1, tzinfo=UTC)).startswith("a freeze window is open until 2029-")
+    assert frozen([always], datetime(2026, 12, 1, tzinfo=UTC)).endswith("until 2029-08-27 00:00 UTC")
 
 
 def test_without_windows_nothing_is_frozen():

@@ -10,7 +10,7 @@ from reconciler.config import Guards
 from reconciler.errors import UsageError
 from reconciler.plan.canonical import canonical
 from reconciler.plan.diff import diff
-from reconciler.plan.guard import check_allowed, guarded
+from reconciler.plan.guard import check_allowed, guarded, is_dangerous, takes_away
 from reconciler.plan.model import Action, Change, ChangeKind, Plan, SyncStatus
 from tests.plan.platform import against, app, sent, service
 
@@ -90,6 +90,8 @@ HARMLESS = {
     "what comes": (app(), app(workers=[WORKER], databases=[PG], domains=[{"domain": "example.com"}])),
     "a database's version": (app(databases=[{**PG, "version": "15"}]), app(databases=[{**PG, "version": "16"}])),
     "maintenance that ends": (app(maintenance={"archive": True}), app()),
+    "maintenance that begins": (app(), app(maintenance={"enabled": True})),
+    "a variable goes": (app(envs=[{"key": "LEVEL", "value": "info"}]), app()),
 }
 
 
@@ -107,6 +109,13 @@ def test_a_plan_that_changes_nothing_that_is_there_passes(action):
     assert judged(still) == still
 
 
+@pytest.mark.parametrize("path", [(), ("services", "db", "engine")])
+def test_what_is_no_part_that_is_guarded_is_no_danger(path):
+    change = Change(path, ChangeKind.REMOVED, "PG", None)
+    assert not is_dangerous(change)
+    assert not takes_away(change)
+
+
 def test_a_region_that_nobody_named_is_guarded_too():
     change = Change(("region",), ChangeKind.ADDED, None, "fra")
     assert judged(plan(changes=[change])).reason == "moves the app from its region to fra"
@@ -118,7 +127,8 @@ def fleet(changing, total, guards=None, allowed=(), action=Action.UPDATE):
 
 
 @pytest.mark.parametrize(
-    ("changing", "total", "refused"), [(3, 10, 0), (4, 10, 4), (9, 9, 0), (30, 100, 0), (31, 100, 31), (0, 10, 0)]
+    ("changing", "total", "refused"),
+    [(3, 10, 0), (4, 10, 4), (9, 9, 0), (30, 100, 0), (31, 100, 31), (30, 99, 30), (0, 10, 0)],
 )
 def test_one_run_may_change_a_share_of_a_fleet(changing, total, refused):
     assert sum(found.action is Action.REFUSE for found in fleet(changing, total)) == refused
@@ -147,6 +157,10 @@ def test_what_is_refused_for_itself_changes_nothing():
     assert [found.override for found in guarded(plans, Guards(), fleet=10, allowed=[])] == [
         "--allow delete=app-0", "--allow delete=app-1", "", "", "",
     ]  # fmt: skip
+
+
+def test_a_large_share_can_be_permitted():
+    check_allowed(["max-changes"])
 
 
 @pytest.mark.parametrize("entry", ["", "remove", "remove=", "delete", "destroy=web", "max-changes=web", "=web"])

@@ -30,6 +30,7 @@ SETBACKS = {
     "did well and then failed": (history((B, "ERROR"), (C, "SUPERSEDED"), (B, "SUPERSEDED")), "failed"),
     "under way": (history((B, "BUILDING"), (B, "ERROR")), ""),
     "active": (history((B, "ACTIVE"), (A, "SUPERSEDED")), ""),
+    "active, after rollbacks long ago": (history((B, "ACTIVE"), (A, "SUPERSEDED"), (A, "SUPERSEDED", BACK)), ""),
     "active, while it is rolled back": (
         history((A, "DEPLOYING", BACK), (B, "ACTIVE"), (A, "SUPERSEDED")), "was rolled back"),
     "active, as going back was canceled": (
@@ -37,6 +38,10 @@ SETBACKS = {
     "active, as the rollback failed": (
         history((A, "ERROR", BACK), (B, "ACTIVE"), (A, "SUPERSEDED")), "was to be rolled back"),
     "rolled back": (history((A, "ACTIVE", BACK), (B, "SUPERSEDED"), (A, "SUPERSEDED")), "was rolled back"),
+    "rolled back long after": (
+        history((A, "ACTIVE", BACK), (B, "SUPERSEDED", {"minutes_ago": 2000}), (A, "SUPERSEDED")), "was rolled back"),
+    "rolled back, which failed, and replaced since": (
+        history((C, "ACTIVE"), (A, "ERROR", BACK), (B, "SUPERSEDED"), (A, "SUPERSEDED")), "was rolled back"),
     "rolled back to": (history((B, "ACTIVE", BACK), (C, "ERROR"), (B, "SUPERSEDED")), ""),
     "rolled back to, which failed": (history((B, "ERROR", BACK), (C, "ERROR")), "failed"),
     "replaced by the next spec": (history((C, "ACTIVE"), (B, "SUPERSEDED"), (A, "SUPERSEDED")), ""),
@@ -47,6 +52,10 @@ SETBACKS = {
     "replaced by the one before, written differently": (
         history(({**A, "services": [{**A["services"][0], "instance_count": 1}]}, "ACTIVE"),
                 (B, "SUPERSEDED"), (A, "SUPERSEDED")), "was rolled back"),
+    "replaced by the one before, as late as a rollout may take": (
+        history((A, "ACTIVE"), (B, "SUPERSEDED", {"minutes_ago": 10 + BUDGET}), (A, "SUPERSEDED")), "was rolled back"),
+    "replaced by the one before, by clocks that disagree": (
+        history((A, "ACTIVE"), (B, "SUPERSEDED", {"minutes_ago": 5}), (A, "SUPERSEDED")), ""),
     "replaced by the one before, long after": (
         history((A, "ACTIVE"), (B, "SUPERSEDED", {"minutes_ago": 10 + BUDGET + 1}), (A, "SUPERSEDED")), ""),
     "replaced, and nothing is known of before": (history((A, "ACTIVE"), (B, "SUPERSEDED")), ""),
@@ -69,10 +78,11 @@ def test_what_still_serves_as_going_back_did_not_end_well_is_told(phase, became)
     assert not setback(history((A, "ACTIVE", BACK), (B, "SUPERSEDED"), (A, "SUPERSEDED")), carries, Policy()).but
 
 
-def test_without_times_a_replacement_is_no_setback():
-    deployments = [
-        item.model_copy(update={"created_at": None}) for item in history((A, "ACTIVE"), (B, "SUPERSEDED"), (A, "X"))
-    ]
+@pytest.mark.parametrize("unknown", [{0}, {1}, {0, 1}])
+def test_without_times_a_replacement_is_no_setback(unknown):
+    deployments = history((A, "ACTIVE"), (B, "SUPERSEDED"), (A, "SUPERSEDED"))
+    for place in unknown:
+        deployments[place] = deployments[place].model_copy(update={"created_at": None})
     assert setback(deployments, carries, Policy()) is None
 
 
@@ -84,7 +94,8 @@ ROLLBACKS = {
     "the spec is active still": (history((A, "DEPLOYING", BACK), (B, "ACTIVE"), (A, "SUPERSEDED")), True),
     "a first attempt to roll back failed": (
         history((A, "ACTIVE", BACK), (C, "ERROR", BACK), (B, "ERROR"), (A, "SUPERSEDED")), True),
-    "nobody is named on one side": (history((A, "ACTIVE", BACK | US), (B, "ERROR"), (A, "SUPERSEDED")), True),
+    "nobody is named who rolled back": (history((A, "ACTIVE", BACK), (B, "ERROR", US), (A, "SUPERSEDED")), True),
+    "nobody is named who deployed": (history((A, "ACTIVE", BACK | US), (B, "ERROR"), (A, "SUPERSEDED")), True),
     "two people": (history((A, "ACTIVE", BACK | ANN), (B, "ERROR", US), (A, "SUPERSEDED")), False),
     "the spec was canceled": (history((A, "ACTIVE", BACK), (B, "CANCELED"), (A, "SUPERSEDED")), False),
     "the spec did well for long": (
@@ -93,6 +104,7 @@ ROLLBACKS = {
     "nothing was before": (history((A, "ACTIVE", BACK)), False),
     "only rollbacks were before": (history((A, "ACTIVE", BACK), (B, "ERROR", BACK)), False),
     "the pin is no rollback": (history((A, "ACTIVE"), (B, "ERROR")), False),
+    "the pin is no rollback, but what Git wants": (history((B, "ACTIVE"), (A, "SUPERSEDED")), False),
 }  # fmt: skip
 
 
@@ -105,8 +117,8 @@ def test_c48_whose_rollback_it_is(deployments, ours):
 
 def ended(deployment, minutes_ago):
     """The same deployment with a step that ended then: it became active, or failed."""
-    when = (NOW - timedelta(minutes=minutes_ago)).isoformat()
-    steps = [{"name": "build", "ended_at": None}, {"name": "deploy", "ended_at": when}]
+    built, when = ((NOW - timedelta(minutes=minutes)).isoformat() for minutes in (1900, minutes_ago))
+    steps = [{"name": name, "ended_at": at} for name, at in (("build", built), ("migrate", None), ("deploy", when))]
     return type(deployment).model_validate(deployment.model_dump() | {"progress": {"steps": steps}})
 
 
@@ -142,7 +154,9 @@ def test_c47_a_rollback_from_what_no_run_made_is_a_persons(cause):
     rollback, tried, before = history((A, "ACTIVE", BACK), (B, "ERROR"), (A, "SUPERSEDED"))
     pushed = type(tried).model_validate(tried.model_dump() | {"cause_details": {"type": cause}})
     live = live_app(B, active=rollback, pinned=rollback)
+    untold = tried.model_copy(update={"cause_details": None})
     assert unfinished_rollback(live, [rollback, tried, before], carries, Policy()) is not None
+    assert unfinished_rollback(live, [rollback, untold, before], carries, Policy()) is not None
     assert unfinished_rollback(live, [rollback, pushed, before], carries, Policy()) is None
 
 
@@ -187,6 +201,7 @@ def test_what_has_no_time_or_is_not_active_is_not_unjudged():
         (60, "1 min ago"),
         (3599, "59 min ago"),
         (7200, "2 h ago"),
+        (86399, "23 h ago"),
         (172800, "2 d ago"),
     ],
 )
