@@ -81,8 +81,9 @@ class Importer:
 
     def _name_in_git(self, live: str) -> str:
         """What Git calls the app: its new name, where the configuration says that it moves."""
-        new = self.config.moved.get(live, "")
-        return new if new in self.files and live not in self.files else live
+        if live in self.files:
+            return live
+        return next((name for name in self.files if live in self.config.former_names(name)), live)
 
     def _merge(self, file: Path, name: str, spec: Mapping[str, Any]) -> Brought:
         app = self._loaded(file, name)

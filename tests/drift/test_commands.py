@@ -125,8 +125,9 @@ def test_ignored_paths_are_not_imported(applied):
     assert Path("specs/web.yaml").read_text() == text
 
 
-def test_a_renamed_app_is_imported_under_its_new_name(applied):
-    Path("reconcile.yaml").write_text(CONFIG + "moved: {web: site}\n")
+@pytest.mark.parametrize("moved", ["{web: site}", "{web: shop, shop: site}"])
+def test_a_renamed_app_is_imported_under_its_new_name(applied, moved):
+    Path("reconcile.yaml").write_text(CONFIG + f"moved: {moved}\n")
     text = WEB.replace("name: web", "name: site")
     Path("specs/web.yaml").rename("specs/site.yaml").write_text(text)
     assert applied("import", "web", "--sandbox") == 0
