@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -55,9 +56,15 @@ def ending_alike() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # only there can signals be handled
         yield
         return
-    before = {number: signal.signal(number, signal.default_int_handler) for number in _heard(_ENDING)}
+    before = {number: signal.signal(number, _as_ctrl_c) for number in _heard(_ENDING)}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
+    """What Ctrl-C does just now: asyncio cancels what it runs, as an exception raised anywhere could be lost."""
+    handler = signal.getsignal(signal.SIGINT)
+    (handler if callable(handler) else signal.default_int_handler)(number, frame)

@@ -60,3 +60,27 @@ def test_before_and_after_a_rollout_a_signal_ends_the_command_as_an_interrupt_do
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), number)
     assert signal.getsignal(number) == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_while_something_is_asked_a_signal_cancels_instead_of_being_raised_wherever_the_program_stands(number):
+    told: list[str] = []
+
+    async def ask() -> None:
+        os.kill(os.getpid(), number)
+        told.append("not raised here")
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            told.append("canceled")
+            raise
+
+    with ending_alike(), pytest.raises(KeyboardInterrupt):
+        asyncio.run(ask())
+    assert told == ["not raised here", "canceled"]
+
+
+def test_a_signal_ends_the_command_where_ctrl_c_is_ignored():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with ending_alike(), pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGTERM)
