@@ -28,6 +28,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -239,7 +240,7 @@ class Hunt:
         if hunted:
             take_on(*hunted)
         items = self._in_order(hunted[0]) if hunted else self._items
-        for item, following in zip(items, [*items[1:], None], strict=True):
+        for item, following in pairwise([*items, None]):
             self._tier, self._test = tier_of(item), item.nodeid
             began = time.process_time()
             if hunted:
