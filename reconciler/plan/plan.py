@@ -97,8 +97,9 @@ def _decide(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan:
     if live.pinned_deployment is not None:
         return _pinned(plan, live, comparison, evidence)
     under_way = [run for run in (live.pending_deployment, live.in_progress_deployment) if run is not None]
-    agrees = comparison.spec_agrees or not plan.changes
-    running = next((run for run in under_way if agrees and (not run.spec or comparison.carries(run.spec))), None)
+    differs = bool(plan.changes)
+    ours = [] if differs else [run for run in under_way if not run.spec or comparison.carries(run.spec)]
+    running = next(iter(ours), None)
     if running is not None:
         reason = f"a deployment of this very spec is under way ({running.phase.value})"
         return replace(_quiet(plan), status=SyncStatus.PROGRESSING, follow=running.id, reason=reason)
@@ -106,7 +107,6 @@ def _decide(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan:
         reason = f"a rollback is under way ({rollback.id}): run again when it has ended"
         return replace(plan, status=SyncStatus.PROGRESSING, action=Action.REFUSE, reason=reason)
     past = _setback(comparison, evidence)
-    differs = bool(plan.changes)
     if past is not None and (differs or not comparison.active_agrees) and not evidence.retry:
         return _stalled(plan, live, past, evidence)
     if differs:
