@@ -3,7 +3,7 @@
     python -m checks.mutants [MODULE …] [--only TEXT] [--quick] [--show]
 
 checks/mutators.py makes the mutants of the pure modules of `reconciler/rollout`, and of those of `reconciler/plan` that
-decide what is stalled, whose a pin is and what is refused. One pytest session collects the tests;
+decide what is done, what is stalled, whose a pin is and what is refused. One pytest session collects the tests;
 for each mutant a process is forked from it, takes on the changed code, and runs them until one fails: those of tables
 and single functions, for what is left the walk over all states, then whole rollouts on the sandbox. A mutant on which
 a test takes many times as long as it should is caught as well. Those that no test can catch stand in
@@ -40,7 +40,7 @@ from checks.mutators import Mutant, mutants
 
 TESTS = Path(__file__).parents[1] / "tests"
 
-_PLAN = ("past", "guard")
+_PLAN = ("plan", "past", "guard")
 """Modules of `reconciler.plan`; all others are of `reconciler.rollout`."""
 
 MODULES = (

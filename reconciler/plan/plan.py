@@ -41,7 +41,7 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
     if evidence.proposal is not None:
         comparison = replace(comparison, rendered=evidence.proposal.spec)
     live = comparison.live
-    if comparison.in_sync and not evidence.moved_from:
+    if comparison.in_sync:
         assert live is not None
         return Plan(
             desired.name,
@@ -77,16 +77,16 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
     if decided.writes and has_errors(decided.findings):
         return replace(decided, action=Action.REFUSE, reason="the platform refuses this spec")
     if decided.action is Action.UPDATE:
-        rendered = canonical(comparison.rendered) if comparison.rendered else {}
+        rendered = canonical(comparison.rendered or {})
         return replace(decided, notes=(*decided.notes, *unnamed(comparison.wanted, comparison.aligned, rendered)))
     return decided
 
 
 def _young(live: LiveApp, comparison: Comparison, now: datetime) -> Iterator[Note]:
     """That an apply would look at an app in sync once more: a run that was cut short may not have judged it."""
-    if live.active_deployment is not None and unjudged(live, comparison.policy, now) is not None:
-        when = ago(live.active_deployment.phase_last_updated_at, now)
-        yield Note((), UNJUDGED, f"active {when}, perhaps not judged yet: an apply looks at its health")
+    age = unjudged(live, comparison.policy, now)
+    if age is not None:
+        yield Note((), UNJUDGED, f"active {ago(now - age, now)}, perhaps not judged yet: an apply looks at its health")
 
 
 def _decide(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan:
@@ -110,7 +110,9 @@ def _decide(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan:
     if past is not None and (differs or not comparison.active_agrees) and not evidence.retry:
         return _stalled(plan, live, past, evidence)
     if differs:
-        return replace(plan, status=SyncStatus.OUT_OF_SYNC, action=Action.UPDATE, reason=_why_update(plan, comparison))
+        return replace(
+            plan, status=SyncStatus.OUT_OF_SYNC, action=Action.UPDATE, reason=_why_update(plan, live, comparison)
+        )
     return _same_spec(_quiet(plan), live, comparison, past)
 
 
@@ -164,11 +166,10 @@ def _stalled(plan: Plan, live: LiveApp, past: Setback, evidence: Evidence) -> Pl
     return replace(plan, status=SyncStatus.STALLED, action=Action.REFUSE, reason=reason, override="--retry")
 
 
-def _why_update(plan: Plan, comparison: Comparison) -> str:
+def _why_update(plan: Plan, live: LiveApp, comparison: Comparison) -> str:
     if plan.moved_from:
         return f"was {plan.moved_from} so far"
-    live = comparison.live
-    if live is not None and live.running_deployment is not None:
+    if live.running_deployment is not None:
         return f"a deployment of another spec is under way ({live.running_deployment.id}); it would be superseded"
     if comparison.active_agrees:
         return "the app's spec differs from Git, the active deployment does not: it was changed and not deployed"

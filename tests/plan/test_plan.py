@@ -190,11 +190,14 @@ def test_an_update_notes_what_stays_and_what_it_may_take_away_and_a_new_app_has_
     stalled = plan(live, history((spec, "ERROR")), spec=spec)
     assert [note.kind for note in stalled.notes] == ["kept"]
     assert plan(None, spec=spec, policy=Policy(ignore=["/envs"])).notes == ()
+    found = plan(live, [], spec=spec, proposal=Proposal(spec={**spec, "vpc": {"id": "v"}}))
+    assert [note.kind for note in found.notes] == ["kept"], "what the platform would choose by itself is not lost"
 
 
 def test_a_new_app_costs_nothing_so_far():
-    cost = plan(None).cost
-    assert (cost.before, cost.after) == (0.0, 5.0)
+    for proposal, after in ((None, 5.0), (Proposal(app_cost=12.0), 12.0)):
+        cost = plan(None, proposal=proposal).cost
+        assert (cost.before, cost.after) == (0.0, after)
 
 
 @pytest.mark.parametrize(
