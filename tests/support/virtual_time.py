@@ -66,4 +66,7 @@ class VirtualClock:
         return self.loop.run_until_complete(main)
 
     def close(self) -> None:
+        """Like the end of `asyncio.run`: what was iterated over and left is ended first."""
+        if not self.loop.is_closed():
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
