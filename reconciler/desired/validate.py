@@ -70,7 +70,9 @@ def _schema(scene: Scene) -> Iterator[Finding]:
 
 def _with_region(spec: Mapping[str, Any]) -> dict[str, Any]:
     """The spec with a data center (``nyc1``) as its region (``nyc``): widely written, and told of by `regions`."""
-    return {**spec, "region": canonical_spelling("region", spec.get("region"))}
+    if "region" not in spec:
+        return dict(spec)
+    return {**spec, "region": canonical_spelling("region", spec["region"])}
 
 
 def regions(scene: Scene) -> Iterator[Finding]:

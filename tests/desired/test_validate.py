@@ -190,6 +190,7 @@ def test_a_mistake_is_told_at_its_place(lines, finding):
     [
         ("name: web\nregion: NYC\n", "unknown-value", "did you mean nyc?"),
         ("name: web\nservces: []\n", "unknown-field", "did you mean services?"),
+        ("name: web\nregoin: fra\n", "unknown-field", "did you mean region?"),
         (
             "name: web\nservices: []\nservces: []\n",
             "unknown-field",
