@@ -62,6 +62,8 @@ class Comparison:
         """Whether some live spec, such as a deployment's, is what Git wants, by our reading or the platform's."""
         if self.live is not None and spec == self.live.spec:
             return self.spec_agrees or not self.surviving
+        if not spec:  # it came without one, as a rendering may
+            return False
         tree = canonical(spec)
         readings = [self.wanted] if self.rendered is None else [self.wanted, canonical(self.rendered)]
         aligned = (align(reading, tree, ignore=self.policy.ignore, secrets=self.secrets) for reading in readings)

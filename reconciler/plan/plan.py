@@ -98,8 +98,7 @@ def _decide(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan:
         return _pinned(plan, live, comparison, evidence)
     under_way = [run for run in (live.pending_deployment, live.in_progress_deployment) if run is not None]
     differs = bool(plan.changes)
-    ours = [] if differs else [run for run in under_way if not run.spec or comparison.carries(run.spec)]
-    running = next(iter(ours), None)
+    running = next((run for run in under_way if not differs and (not run.spec or comparison.carries(run.spec))), None)
     if running is not None:
         reason = f"a deployment of this very spec is under way ({running.phase.value})"
         return replace(_quiet(plan), status=SyncStatus.PROGRESSING, follow=running.id, reason=reason)

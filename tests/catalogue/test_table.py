@@ -34,6 +34,14 @@ def test_every_test_that_it_names_exists():
                 assert f"{number:02}" in catalogue.NUMBER.findall(name)
 
 
+def test_it_names_every_test_that_has_a_number():
+    told = rows()
+    for file in sorted((ROOT / "tests").glob("**/test_*.py")):
+        for name in re.findall(r"^(?:async )?def (test\w+)\(", file.read_text(encoding="utf-8"), re.MULTILINE):
+            for number in map(int, catalogue.NUMBER.findall(name)):
+                assert f"`{name}`" in told[number][0], f"C{number:02} does not name {name}; run: make catalogue"
+
+
 def test_a_test_belongs_to_each_case_that_its_name_has():
     found = catalogue.by_case({"a.py::test_c07_x": True, "a.py::test_c20_c21_y": False, "a.py::test_abc12_z": True})
     assert found == {7: {"a.py::test_c07_x": True}, 20: {"a.py::test_c20_c21_y": False},

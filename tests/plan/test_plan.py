@@ -306,6 +306,13 @@ def test_a_deployment_of_the_platforms_rendering_is_one_of_this_spec():
         assert found.status is SyncStatus.STALLED
 
 
+def test_a_failed_deployment_that_came_without_its_spec_stalls_nothing():
+    live = live_app(OLD, active=active(OLD))
+    for rendered in (None, {}, WANTED):
+        found = plan(live, history(({}, "ERROR"), (OLD, "ACTIVE")), proposal=Proposal(spec=rendered))
+        assert found.action is Action.UPDATE
+
+
 def test_a_rendering_that_is_underway_is_followed():
     spec, rendered = app(services=[service(run_command="serve  ")]), app(services=[service(run_command="serve")])
     live = live_app(rendered, active=active(OLD), in_progress=deployment("d2", rendered, "BUILDING"))
