@@ -40,45 +40,52 @@ from checks.mutators import Mutant, mutants
 
 TESTS = Path(__file__).parents[1] / "tests"
 
-_PLAN = ("plan", "past", "guard")
-"""Modules of `reconciler.plan`; all others are of `reconciler.rollout`."""
-
 MODULES = (
-    "steps",
-    "back",
-    "sending",
-    "judging",
-    "health",
-    "fold",
-    "endings",
-    "rules",
-    "candidates",
-    "sightings",
-    "order",
-    "manual",
-    *_PLAN,
+    "rollout.steps",
+    "rollout.back",
+    "rollout.sending",
+    "rollout.judging",
+    "rollout.health",
+    "rollout.fold",
+    "rollout.endings",
+    "rollout.rules",
+    "rollout.candidates",
+    "rollout.sightings",
+    "rollout.order",
+    "rollout.manual",
+    "plan.plan",
+    "plan.past",
+    "plan.guard",
 )
-"""The pure modules that decide, and the one that is as good as pure."""
+"""The pure modules that decide, and the one that is as good as pure, below `reconciler`."""
 
 TIERS = {
     "tables": (
-        "steps",
-        "reasons",
-        "health",
-        "candidates",
-        "fold",
-        "endings",
-        "sightings",
-        "order",
-        "manual",
-        "outcomes",
-        "findings",
-        *_PLAN,
+        "rollout/test_steps.py",
+        "rollout/test_reasons.py",
+        "rollout/test_health.py",
+        "rollout/test_candidates.py",
+        "rollout/test_fold.py",
+        "rollout/test_endings.py",
+        "rollout/test_sightings.py",
+        "rollout/test_order.py",
+        "rollout/test_manual.py",
+        "rollout/test_outcomes.py",
+        "rollout/test_findings.py",
+        "plan/test_plan.py",
+        "plan/test_past.py",
+        "plan/test_guard.py",
     ),
-    "walk": ("walk",),
-    "rollouts": ("oddities", "going_back", "deploying", "races", "many"),
+    "walk": ("rollout/test_walk.py",),
+    "rollouts": (
+        "rollout/test_oddities.py",
+        "rollout/test_going_back.py",
+        "rollout/test_deploying.py",
+        "rollout/test_races.py",
+        "rollout/test_many.py",
+    ),
 }
-"""The files of tests, the cheapest first; what wants the walk counts as walk."""
+"""The files of tests below `tests`, the cheapest first; what wants the walk counts as walk."""
 
 PROCESSES = os.cpu_count() or 1
 MEMORY = 4 << 30
@@ -106,9 +113,23 @@ class Verdict:
         return f"{self.module}.{self.mutant.key}"
 
 
-def room_of(module: str) -> str:
-    """The room that a module, and its tests, belong to."""
-    return "plan" if module in _PLAN else "rollout"
+def package_of(module: str) -> str:
+    """The package that a module, and its tests, belong to."""
+    return module.partition(".")[0]
+
+
+def found_in(module: str) -> list[tuple[str, Mutant]]:
+    """Every mutant of a module; a module that is gone is an error, as is one that has no mutants left.
+
+    Raises:
+        ModuleNotFoundError: there is no such module.
+        LookupError: it holds nothing that could be changed.
+    """
+    home = importlib.import_module(f"reconciler.{module}")
+    found = mutants(Path(str(home.__file__)).read_text(encoding="utf-8"), vars(home))
+    if not found:
+        raise LookupError(f"reconciler.{module} has no mutants: does it still decide anything?")
+    return [(module, mutant) for mutant in found]
 
 
 # ---- taking on a mutant -------------------------------------------------------------------------------------------
@@ -116,7 +137,7 @@ def room_of(module: str) -> str:
 
 def take_on(module: str, mutant: Mutant) -> None:
     """Change this process's code into a mutant's, for good."""
-    found: Any = importlib.import_module(f"reconciler.{room_of(module)}.{module}")
+    found: Any = importlib.import_module(f"reconciler.{module}")
     if mutant.place == mutant.name:
         for name, importer in list(sys.modules.items()):
             if name.startswith(("reconciler.", "tests.")) and mutant.name in vars(importer):
@@ -142,7 +163,7 @@ def tier_of(item: pytest.Item) -> str:
     """The tier of a test."""
     if "walk" in getattr(item, "fixturenames", ()):
         return "walk"
-    name = item.path.stem.removeprefix("test_")
+    name = item.path.relative_to(TESTS).as_posix()
     return next(tier for tier, names in TIERS.items() if name in names)
 
 
@@ -250,7 +271,7 @@ class Hunt:
         self._tell("", "")
 
     def _in_order(self, module: str) -> list[pytest.Item]:
-        """The tests of the module's room: quick ones first, of these the module's own.
+        """The tests of the module's package: quick ones first, of these the module's own.
 
         The first that wants the walk must stay the first.
         """
@@ -258,9 +279,9 @@ class Hunt:
         def rank(item: pytest.Item) -> tuple[bool, bool]:
             if tier_of(item) == "walk":
                 return False, False
-            return self._seconds[item.nodeid] > SLOW, item.path.stem != f"test_{module}"
+            return self._seconds[item.nodeid] > SLOW, item.path.stem != f"test_{module.rpartition('.')[2]}"
 
-        return sorted((item for item in self._items if item.path.parent.name == room_of(module)), key=rank)
+        return sorted((item for item in self._items if item.path.parent.name == package_of(module)), key=rank)
 
     def _tell(self, tier: str, test: str) -> NoReturn:
         """Tell the process that forked this one, and end."""
@@ -283,7 +304,7 @@ def _limit(seconds: float, late: Any) -> None:
 def table(verdicts: Sequence[Verdict]) -> str:
     """Module by module: mutants, those caught and by what, those explained, survivors."""
     ways = [*TIERS, "time", "died"]
-    lines = [f"{'module':12} {'mutants':>7} " + " ".join(f"{way:>8}" for way in ways) + " equivalent survived"]
+    lines = [f"{'module':24} {'mutants':>7} " + " ".join(f"{way:>8}" for way in ways) + " equivalent survived"]
     for module in [*MODULES, ""]:
         found = [verdict for verdict in verdicts if module in (verdict.module, "")]
         if not found:
@@ -291,14 +312,14 @@ def table(verdicts: Sequence[Verdict]) -> str:
         told = Counter(verdict.tier for verdict in found)
         explained = sum(1 for verdict in found if not verdict.tier and verdict.key in EQUIVALENT)
         counts = " ".join(f"{told[way]:8}" for way in ways)
-        lines.append(f"{module or 'all':12} {len(found):7} {counts} {explained:10} {told[''] - explained:8}")
+        lines.append(f"{module or 'all':24} {len(found):7} {counts} {explained:10} {told[''] - explained:8}")
     return "\n".join(lines)
 
 
 def wrongs(verdicts: Sequence[Verdict], *, everything: bool) -> list[str]:
     """Survivors without a reason, and reasons that are out of date (of mutants that are gone, if all were hunted)."""
     found = [
-        f"SURVIVED reconciler/{room_of(verdict.module)}/{verdict.module}.py:{verdict.mutant.line} {verdict.key}"
+        f"SURVIVED reconciler/{verdict.module.replace('.', '/')}.py:{verdict.mutant.line} {verdict.key}"
         for verdict in verdicts
         if not verdict.tier and verdict.key not in EQUIVALENT
     ]
@@ -319,14 +340,11 @@ def main(*module: str, only: str = "", quick: bool = False, show: bool = False) 
     began = time.monotonic()
     prey: list[tuple[str, Mutant]] = []
     for name in module or MODULES:
-        home = importlib.import_module(f"reconciler.{room_of(name)}.{name}")
-        source = Path(str(home.__file__)).read_text(encoding="utf-8")
-        found = [(name, mutant) for mutant in mutants(source, vars(home))]
-        prey += [each for each in found if only in f"{name}.{each[1].key}"]
+        prey += [each for each in found_in(name) if only in f"{name}.{each[1].key}"]
     hunt = Hunt(prey, quick, show)
-    paths = [TESTS / room_of(name) / f"test_{name}.py" for names in TIERS.values() for name in names]
+    paths = [TESTS / name for names in TIERS.values() for name in names]
     options = ["-o", "addopts=--import-mode=importlib", "-p", "no:cacheprovider", "-p", "no:terminal", "-s"]
-    code = pytest.main([*options, *(str(path) for path in paths if path.exists())], plugins=[hunt])
+    code = pytest.main([*options, *map(str, paths)], plugins=[hunt])
     if code or hunt.broken:
         print(f"without any mutant this fails: {hunt.broken or 'the tests as a whole'}")
         return 1
