@@ -15,9 +15,9 @@ from pydantic import BaseModel, ValidationError
 
 from reconciler.appspec.shape import SPEC
 from reconciler.config import Config, Policy
-from reconciler.documents import Document, parse, read_text
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity, has_errors
+from reconciler.yamltext import Document, parse, read_text
 
 NAMES = ("reconcile.yaml", "reconcile.yml")
 """What the file is called."""

@@ -15,7 +15,7 @@ from reconciler.plan.evidence import SpecHistory, identity_path, spec_history
 from reconciler.plan.model import AppAttribution, Attribution
 
 if TYPE_CHECKING:
-    from reconciler.desired.history import FileHistory, History
+    from reconciler.desired.git_history import FileHistory, History
     from reconciler.desired.model import DesiredApp
     from reconciler.inquiry import PlannedApp
 
@@ -52,7 +52,7 @@ def attributed(apps: Sequence[PlannedApp], read: Read, now: datetime) -> tuple[P
 
 def _histories(files: set[str]) -> dict[str, FileHistory]:
     """The history of each file, one walk a repository."""
-    from reconciler.desired.history import FileHistory, History
+    from reconciler.desired.git_history import FileHistory, History
 
     open_ones: dict[Path, tuple[History, list[str]]] = {}
     found: dict[str, FileHistory] = {}

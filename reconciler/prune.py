@@ -15,8 +15,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.desired.history import SPEC_SUFFIXES, History, RemovedSpec
-from reconciler.documents import parse, read_text
+from reconciler.desired.git_history import SPEC_SUFFIXES, History, RemovedSpec
 from reconciler.errors import InvalidInput, PlanMismatch
 from reconciler.findings import Finding, Location, Severity, has_errors
 from reconciler.inquiry import Inquiry, PlannedApp
@@ -24,6 +23,7 @@ from reconciler.plan import cost
 from reconciler.plan.compare import compare, live_digest
 from reconciler.plan.model import Action, Cost, Plan, SyncStatus
 from reconciler.plan.past import ago
+from reconciler.yamltext import parse, read_text
 
 if TYPE_CHECKING:
     from reconciler.live.models import LiveApp

@@ -21,7 +21,7 @@ from reconciler.cli.suggestions import Suggestions
 from reconciler.cli.world import TOKEN_VARIABLES, connect
 from reconciler.clock import SystemClock
 from reconciler.config_file import find_config, read_config
-from reconciler.desired.links import astray
+from reconciler.desired.escaping_links import astray
 from reconciler.desired.load import find_specs
 from reconciler.errors import InvalidInput, PlanMismatch, ReconcileError, UsageError
 from reconciler.findings import Finding, has_errors

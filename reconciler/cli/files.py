@@ -48,10 +48,10 @@ def _formatted(file: Path, findings: list[Finding], *, write: bool) -> bool:
     """Whether a file is not yet written as it should be; what is wrong with it goes to the findings."""
     from reconciler.appspec.shape import SPEC
     from reconciler.desired.export import rewrite
-    from reconciler.desired.formatting import format_text
+    from reconciler.desired.format import format_text
     from reconciler.desired.load import WRAPPER
-    from reconciler.documents import parse, read_text
     from reconciler.errors import InvalidInput
+    from reconciler.yamltext import parse, read_text
 
     try:
         text = read_text(file, str(file))

@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
 
 from reconciler.appspec.shape import SPEC, Field, Listing, Record, Scalar, Shape
-from reconciler.desired.faults import Fault, escaped, faults
-from reconciler.desired.rules import Scene, did_you_mean, nearest
+from reconciler.desired.rules.context import Scene, did_you_mean, nearest
+from reconciler.desired.schema_errors import Fault, escaped, faults
 from reconciler.findings import Finding, Severity
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")

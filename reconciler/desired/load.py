@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reconciler.appspec.secrets import plaintext_secrets
 from reconciler.appspec.shape import SPEC
 from reconciler.config import Config
 from reconciler.desired.model import DesiredApp
-from reconciler.desired.secrets import plaintext_secrets
 from reconciler.desired.variables import Variables, substitute
-from reconciler.documents import Document, is_wrapped, parse, read_text
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity
+from reconciler.yamltext import Document, is_wrapped, parse, read_text
 
 SUFFIXES = (".yaml", ".yml", ".json")
 """What spec files end with."""

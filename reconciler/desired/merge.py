@@ -15,13 +15,13 @@ from typing import Any
 import yaml
 
 from reconciler.appspec.shape import SPEC
-from reconciler.desired.changes import ALL, All, Merger, Trie
-from reconciler.desired.edits import CannotEdit, Edits
 from reconciler.desired.export import export_spec, tidy
+from reconciler.desired.live_edits import ALL, All, Merger, Trie
 from reconciler.desired.model import DesiredApp
-from reconciler.desired.source import Source, sources
-from reconciler.desired.writing import Style, json_text
-from reconciler.documents import parse
+from reconciler.yamltext import parse
+from reconciler.yamltext.edit import CannotEdit, Edits
+from reconciler.yamltext.nodes import Source, sources
+from reconciler.yamltext.write import Style, json_text
 
 Path = tuple[str, ...]
 Differing = Callable[[Mapping[str, Any]], Iterable[Path]]

@@ -10,7 +10,7 @@ from reconciler.appspec.shape import SPEC
 from reconciler.config import Config
 from reconciler.desired.load import WRAPPER
 from reconciler.desired.variables import Variables, substitute
-from reconciler.documents import is_wrapped, parse
+from reconciler.yamltext import is_wrapped, parse
 
 Named = list[tuple[str, Mapping[str, Any]]]
 """The apps of a text: (name, spec)."""

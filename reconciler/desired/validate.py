@@ -13,11 +13,14 @@ from pydantic import ValidationError
 
 from reconciler.appspec.models import AppSpec
 from reconciler.appspec.shape import SPEC
+from reconciler.appspec.spec_walk import hits, pruned
 from reconciler.appspec.spelling import canonical_spelling
-from reconciler.desired import rules_components, rules_names, rules_routing, rules_sources
 from reconciler.desired.model import DesiredApp
-from reconciler.desired.rules import Rule, Scene, scene_of
-from reconciler.desired.trees import hits, pruned
+from reconciler.desired.rules import components as rules_components
+from reconciler.desired.rules import names as rules_names
+from reconciler.desired.rules import routing as rules_routing
+from reconciler.desired.rules import sources as rules_sources
+from reconciler.desired.rules.context import Rule, Scene, scene_of
 from reconciler.findings import Finding, ranked
 
 if TYPE_CHECKING:

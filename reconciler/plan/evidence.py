@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.appspec.shape import SPEC, Listing, Record, Shape
-from reconciler.desired.history import FileHistory, plain_specs
+from reconciler.desired.git_history import FileHistory, plain_specs
 from reconciler.plan.align import segments
 from reconciler.plan.canonical import key_of
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.documents import MAX_BYTES
 from reconciler.errors import InvalidInput, PlanMismatch
 from reconciler.plan.model import Action
+from reconciler.yamltext import MAX_BYTES
 from tests.drift.world import World, service, web
 
 

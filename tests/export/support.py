@@ -9,10 +9,10 @@ from reconciler.appspec.shape import SPEC
 from reconciler.config import Config
 from reconciler.desired.load import load
 from reconciler.desired.model import DesiredApp
-from reconciler.documents import is_wrapped, parse
 from reconciler.plan.align import align
 from reconciler.plan.canonical import canonical
 from reconciler.plan.diff import diff
+from reconciler.yamltext import is_wrapped, parse
 
 
 def apps(text: str, file: str = "web.yaml") -> list[DesiredApp]:

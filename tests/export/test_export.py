@@ -9,7 +9,7 @@ import yaml
 from hypothesis import example, given, settings
 
 from reconciler.desired.export import export_spec
-from reconciler.desired.writing import is_plain, literal, scalar
+from reconciler.yamltext.write import is_plain, literal, scalar
 from tests.export.specs import MISREAD, specs, text
 from tests.export.support import app, paths
 

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.desired.formatting import format_text
+from reconciler.desired.format import format_text
 from tests.export.specs import specs
 from tests.export.support import apps
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler.desired.history import FileHistory, History, plain_specs
+from reconciler.desired.git_history import FileHistory, History, plain_specs
 from reconciler.live.models import Deployment
 from reconciler.plan.align import align
 from reconciler.plan.attribution import age, attribute

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.desired.history import History
+from reconciler.desired.git_history import History
 from tests.history.repository import Repository
 
 

@@ -12,8 +12,8 @@ import pytest
 from reconciler.appspec.shape import SPEC
 from reconciler.desired.model import DesiredApp
 from reconciler.desired.policies import check, load_policies
-from reconciler.documents import parse
 from reconciler.findings import Severity
+from reconciler.yamltext import parse
 
 SPEC_TEXT = """\
 name: prod-shop

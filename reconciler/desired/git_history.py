@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from reconciler.appspec.shape import SPEC
-from reconciler.documents import is_wrapped, parse
+from reconciler.yamltext import is_wrapped, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from json import dumps
 from typing import Any
 
-from reconciler.documents import resolve_plain
+from reconciler.yamltext import resolve_plain
 
 _WORDS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "nan", "inf", "~", "=", "<<"])
 _NUMBER_LIKE = re.compile(

@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.appspec.shape import SPEC, Listing, Record, identity_of
 from reconciler.appspec.spelling import canonical_spelling
-from reconciler.desired.rules import Rule, Scene, did_you_mean, records
+from reconciler.desired.rules.context import Rule, Scene, did_you_mean, records
 from reconciler.findings import Finding
 
 

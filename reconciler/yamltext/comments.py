@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from reconciler.desired.source import Entry, Source
+from reconciler.yamltext.nodes import Entry, Source
 
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
 _ITEM = re.compile(r"#\s*- ")

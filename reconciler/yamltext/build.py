@@ -8,9 +8,9 @@ from typing import Any
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from reconciler.appspec.shape import Listing, Record, Scalar, Shape
-from reconciler.documents.nodes import MAX_DEPTH, MAX_NODES, Problem, TooMuch, is_merge, too_deep
-from reconciler.documents.scalars import MAYBE_NOT_TEXT, TAG, resolve_plain
 from reconciler.findings import Severity
+from reconciler.yamltext.compose import MAX_DEPTH, MAX_NODES, Problem, TooMuch, is_merge, too_deep
+from reconciler.yamltext.scalars import MAYBE_NOT_TEXT, TAG, resolve_plain
 
 
 class Text:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.desired.rules import SINGULAR, Rule, Scene, did_you_mean, mapping, records, text
+from reconciler.desired.rules.context import SINGULAR, Rule, Scene, did_you_mean, mapping, records, text
 from reconciler.findings import Finding
 
 ROUTABLE = ("services", "static_sites", "functions")

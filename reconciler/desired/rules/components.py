@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from reconciler.desired.rules import Rule, Scene, did_you_mean, mapping, records, text
-from reconciler.desired.secrets import plaintext_secrets
+from reconciler.appspec.secrets import plaintext_secrets
+from reconciler.desired.rules.context import Rule, Scene, did_you_mean, mapping, records, text
 from reconciler.findings import Finding
 
 APP_ALERTS = frozenset(

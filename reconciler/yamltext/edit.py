@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from reconciler.desired.source import Entry, Source, properties_end
-from reconciler.desired.writing import Style, entry_lines, inline, item_lines, literal, scalar
+from reconciler.yamltext.nodes import Entry, Source, properties_end
+from reconciler.yamltext.write import Style, entry_lines, inline, item_lines, literal, scalar
 
 
 class CannotEdit(Exception):

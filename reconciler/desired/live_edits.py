@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
+from reconciler.appspec.secrets import is_plaintext
 from reconciler.appspec.shape import Field, Listing, Record, Scalar, Shape, identity_of
 from reconciler.appspec.spelling import canonical_spelling
-from reconciler.desired.edits import CannotEdit, Edits
 from reconciler.desired.export import CIPHERTEXT, field_order, is_default, tidy
-from reconciler.desired.secrets import is_plaintext
-from reconciler.desired.source import Entry, Source
-from reconciler.desired.writing import bare
+from reconciler.yamltext.edit import CannotEdit, Edits
+from reconciler.yamltext.nodes import Entry, Source
+from reconciler.yamltext.write import bare
 
 
 class All:

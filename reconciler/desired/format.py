@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator, Sequence
 import yaml
 
 from reconciler.appspec.shape import SPEC, Listing, Record, Scalar, Shape
-from reconciler.desired.comments import Block, Noted, Page, pages
 from reconciler.desired.export import field_order
-from reconciler.desired.source import Source, properties_end, sources
-from reconciler.desired.writing import is_misread, scalar
-from reconciler.documents import parse, resolve_plain
+from reconciler.yamltext import parse, resolve_plain
+from reconciler.yamltext.comments import Block, Noted, Page, pages
+from reconciler.yamltext.nodes import Source, properties_end, sources
+from reconciler.yamltext.write import is_misread, scalar
 
 _WRAPPER = "spec"
 _STEP = 2

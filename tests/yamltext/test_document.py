@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.appspec.shape import SPEC
-from reconciler.documents import MAX_BYTES, MAX_DEPTH, parse, read_text, resolve_plain
 from reconciler.errors import InvalidInput
+from reconciler.yamltext import MAX_BYTES, MAX_DEPTH, parse, read_text, resolve_plain
 from tests.support.yaml_text import dump
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.appspec.models import SOURCE_FIELDS
-from reconciler.desired.rules import Component, Rule, Scene, mapping, text
+from reconciler.desired.rules.context import Component, Rule, Scene, mapping, text
 from reconciler.findings import Finding
 
 _REPO = {
