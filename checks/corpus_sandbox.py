@@ -27,15 +27,17 @@ from typing import Any
 
 import httpx
 
-from reconciler import reconcile
 from reconciler.clock import SystemClock
 from reconciler.config import Config
 from reconciler.desired.load import load
 from reconciler.desired.validate import validate_all
-from reconciler.imports import Importer
+from reconciler.engine import apply as applying
+from reconciler.engine import load as loading
+from reconciler.engine import plan as planning
+from reconciler.engine.importing import Importer
+from reconciler.engine.options import Wishes
 from reconciler.live.client import Client
 from reconciler.plan.model import SyncStatus
-from reconciler.reconcile import Wishes
 from reconciler.rollout.model import OutcomeKind
 from reconciler.sandbox import Sandbox, Settings, Speed
 
@@ -85,12 +87,12 @@ class Account:
     async def differences(self, file: Path) -> list[str]:
         """What is wrong with an app that should be in sync with a file: changes, statuses, writes."""
         wishes = Wishes((file,), config=self.config)
-        desired = reconcile.check(wishes)
+        desired = loading.check(wishes)
         before = self.tap.writes
-        planned = await reconcile.plan(desired, wishes, self.client, SystemClock())
+        planned = await planning.plan(desired, wishes, self.client, SystemClock())
         found = [f"{plan.status}: {', '.join(_paths(plan))}" for plan in planned.report.plans if not _quiet(plan)]
         if not found:
-            report = await reconcile.apply(planned, self.client, SystemClock(), on_event=lambda _: None)
+            report = await applying.apply(planned, self.client, SystemClock(), on_event=lambda _: None)
             found += [r.outcome.reason for r in report.records if r.outcome.kind is not OutcomeKind.UNCHANGED]
         return [*found, *(["applying it sent a write"] if self.tap.writes != before else [])]
 

@@ -16,6 +16,7 @@ caught each.
 
 from __future__ import annotations
 
+import ast
 import gc
 import importlib
 import json
@@ -41,39 +42,38 @@ from checks.mutators import Mutant, mutants
 TESTS = Path(__file__).parents[1] / "tests"
 
 MODULES = (
-    "rollout.steps",
-    "rollout.back",
-    "rollout.sending",
-    "rollout.judging",
+    "rollout.policy",
+    "rollout.policy_rollback",
+    "rollout.policy_rules",
     "rollout.health",
-    "rollout.fold",
-    "rollout.endings",
-    "rollout.rules",
-    "rollout.candidates",
-    "rollout.sightings",
-    "rollout.order",
-    "rollout.manual",
-    "plan.plan",
-    "plan.past",
+    "rollout.reduce",
+    "rollout.outcomes",
+    "rollout.limits",
+    "rollout.failure:candidates other_versions",
+    "rollout.observations",
+    "rollout.scheduler:check_order",
+    "rollout.writes:commit revert",
+    "plan.decide",
+    "plan.deployment_history",
     "plan.guard",
 )
-"""The pure modules that decide, and the one that is as good as pure, below `reconciler`."""
+"""The pure modules that decide, and what is as good as pure, below `reconciler`; of some only what these reach."""
 
 TIERS = {
     "tables": (
-        "rollout/test_steps.py",
-        "rollout/test_reasons.py",
+        "rollout/test_policy.py",
+        "rollout/test_recorder.py",
         "rollout/test_health.py",
-        "rollout/test_candidates.py",
-        "rollout/test_fold.py",
-        "rollout/test_endings.py",
-        "rollout/test_sightings.py",
-        "rollout/test_order.py",
-        "rollout/test_manual.py",
+        "rollout/test_rollback_targets.py",
+        "rollout/test_reduce.py",
         "rollout/test_outcomes.py",
-        "rollout/test_findings.py",
-        "plan/test_plan.py",
-        "plan/test_past.py",
+        "rollout/test_observations.py",
+        "rollout/test_order.py",
+        "rollout/test_pins_by_hand.py",
+        "rollout/test_endings.py",
+        "rollout/test_state.py",
+        "plan/test_decide.py",
+        "plan/test_deployment_history.py",
         "plan/test_guard.py",
     ),
     "walk": ("rollout/test_walk.py",),
@@ -118,18 +118,52 @@ def package_of(module: str) -> str:
     return module.partition(".")[0]
 
 
-def found_in(module: str) -> list[tuple[str, Mutant]]:
-    """Every mutant of a module; a module that is gone is an error, as is one that has no mutants left.
+def found_in(entry: str) -> list[tuple[str, Mutant]]:
+    """Every mutant of an entry of `MODULES`: a module, and after a colon the functions from which all is reached.
 
     Raises:
         ModuleNotFoundError: there is no such module.
-        LookupError: it holds nothing that could be changed.
+        LookupError: it holds nothing that could be changed, or no such function.
     """
+    module, _, roots = entry.partition(":")
     home = importlib.import_module(f"reconciler.{module}")
-    found = mutants(Path(str(home.__file__)).read_text(encoding="utf-8"), vars(home))
+    source = Path(str(home.__file__)).read_text(encoding="utf-8")
+    wanted = reached(source, roots.split()) if roots else None
+    found = [one for one in mutants(source, vars(home)) if wanted is None or one.place.partition(".")[0] in wanted]
     if not found:
         raise LookupError(f"reconciler.{module} has no mutants: does it still decide anything?")
     return [(module, mutant) for mutant in found]
+
+
+def reached(source: str, roots: Sequence[str]) -> set[str]:
+    """The names at the top of a module that functions use, and those use, and so on.
+
+    Raises:
+        LookupError: there is no such function.
+    """
+    tops = {name: node for node in ast.parse(source).body for name in _names_of(node)}
+    if missing := set(roots) - set(tops):
+        raise LookupError(f"no such function: {', '.join(sorted(missing))}")
+    found: set[str] = set()
+    open_ones = list(roots)
+    while open_ones:
+        name = open_ones.pop()
+        found.add(name)
+        used = {node.id for node in ast.walk(tops[name]) if isinstance(node, ast.Name)}
+        open_ones += sorted(used & set(tops) - found)
+    return found
+
+
+def _names_of(node: ast.stmt) -> list[str]:
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.Assign(targets=targets):
+            return [target.id for target in targets if isinstance(target, ast.Name)]
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return [name]
+        case _:
+            return []
 
 
 # ---- taking on a mutant -------------------------------------------------------------------------------------------
@@ -305,7 +339,7 @@ def table(verdicts: Sequence[Verdict]) -> str:
     """Module by module: mutants, those caught and by what, those explained, survivors."""
     ways = [*TIERS, "time", "died"]
     lines = [f"{'module':24} {'mutants':>7} " + " ".join(f"{way:>8}" for way in ways) + " equivalent survived"]
-    for module in [*MODULES, ""]:
+    for module in [*(entry.partition(":")[0] for entry in MODULES), ""]:
         found = [verdict for verdict in verdicts if module in (verdict.module, "")]
         if not found:
             continue

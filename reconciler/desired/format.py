@@ -14,12 +14,12 @@ import yaml
 
 from reconciler.appspec.shape import SPEC, Listing, Record, Scalar, Shape
 from reconciler.desired.export import field_order
-from reconciler.yamltext import parse, resolve_plain
+from reconciler.desired.reading import WRAPPER, parse_specs
+from reconciler.yamltext import resolve_plain
 from reconciler.yamltext.comments import Block, Noted, Page, pages
 from reconciler.yamltext.nodes import Source, properties_end, sources
 from reconciler.yamltext.write import is_misread, scalar
 
-_WRAPPER = "spec"
 _STEP = 2
 
 
@@ -42,7 +42,7 @@ def format_text(text: str) -> str:
 
 def _meaning(text: str) -> str | None:
     """What a text says, in one form; None where that is not certain."""
-    documents, findings = parse(text, "", shape=SPEC, wrapper=_WRAPPER)
+    documents, findings = parse_specs(text, "")
     if any(finding.is_error for finding in findings):
         return None
     return repr([_sorted(document.data) for document in documents])
@@ -103,7 +103,7 @@ class _Writer:
         yield from page.head
         root = page.block
         wrapped = (
-            root.node.child("name") is None and (spec := root.node.child(_WRAPPER)) and spec.value.kind == "mapping"
+            root.node.child("name") is None and (spec := root.node.child(WRAPPER)) and spec.value.kind == "mapping"
         )
         shape: Shape | None = Record("", {}) if wrapped else SPEC
         yield from self._block(root, 0, shape, outermost=bool(wrapped))
@@ -120,7 +120,7 @@ class _Writer:
             if key is None:
                 yield from self._item(noted, column, shape.item if isinstance(shape, Listing) else None)
             else:
-                below = SPEC if outermost and key == _WRAPPER else _field_shape(shape, key)
+                below = SPEC if outermost and key == WRAPPER else _field_shape(shape, key)
                 yield from self._pair(noted, column, below)
         yield from (indent + line for line in block.end if line)
 

@@ -15,8 +15,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-from reconciler.appspec.shape import SPEC
-from reconciler.yamltext import is_wrapped, parse
+from reconciler.desired.reading import parse_specs
+from reconciler.yamltext import is_wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -293,7 +293,7 @@ class _ObjectMissing(Exception):
 
 def plain_specs(text: str, file: str) -> list[tuple[str, Mapping[str, Any]]]:
     """The apps of a text as they stand, without variables put in: (name, spec)."""
-    documents, _ = parse(text, file, shape=SPEC, wrapper="spec")
+    documents, _ = parse_specs(text, file)
     specs = [document.data["spec"] if is_wrapped(document.data, "spec") else document.data for document in documents]
     return [(spec["name"], spec) for spec in specs if isinstance(spec, dict) and isinstance(spec.get("name"), str)]
 

@@ -18,7 +18,7 @@ from reconciler.appspec.shape import SPEC
 from reconciler.desired.export import export_spec, tidy
 from reconciler.desired.live_edits import ALL, All, Merger, Trie
 from reconciler.desired.model import DesiredApp
-from reconciler.yamltext import parse
+from reconciler.desired.reading import parse_specs
 from reconciler.yamltext.edit import CannotEdit, Edits
 from reconciler.yamltext.nodes import Source, sources
 from reconciler.yamltext.write import Style, json_text
@@ -99,7 +99,7 @@ def _root(app: DesiredApp, text: str) -> Source:
 
 def _spec(app: DesiredApp, text: str) -> Any:
     """What the app's document says, without variables put in; None if it cannot be read."""
-    documents, findings = parse(text, app.file, shape=SPEC, wrapper=app.wrapper.removeprefix("/"))
+    documents, findings = parse_specs(text, app.file)
     if any(finding.is_error for finding in findings) or app.document.index >= len(documents):
         return None
     data = documents[app.document.index].data

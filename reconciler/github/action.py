@@ -18,8 +18,8 @@ from reconciler.github import inputs as given
 from reconciler.github import outputs
 from reconciler.github.inputs import Inputs, Mode
 from reconciler.github.job import Job, escape_data
+from reconciler.github.publish import tell
 from reconciler.github.report import Result, output_values
-from reconciler.github.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

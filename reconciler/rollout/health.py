@@ -20,7 +20,7 @@ from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any, assert_never
 
 from reconciler.live.models import ComponentHealth, ComponentState, Health
-from reconciler.rollout.rules import HEALTH_EVERY, UNCONFIRMED, Rules
+from reconciler.rollout.limits import HEALTH_EVERY, UNCONFIRMED, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

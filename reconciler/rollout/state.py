@@ -10,8 +10,8 @@ from enum import StrEnum
 
 from reconciler.live.models import Health, Phase
 from reconciler.rollout.health import Evidence
+from reconciler.rollout.limits import Rules
 from reconciler.rollout.model import OutcomeKind
-from reconciler.rollout.rules import Rules
 
 
 class Task(StrEnum):

@@ -1,4 +1,4 @@
-"""Nodes as plain data, guided by the shape of what is meant."""
+"""Nodes as plain data, guided by where text is meant."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from reconciler.appspec.shape import Listing, Record, Scalar, Shape
 from reconciler.findings import Severity
 from reconciler.yamltext.compose import MAX_DEPTH, MAX_NODES, Problem, TooMuch, is_merge, too_deep
 from reconciler.yamltext.scalars import MAYBE_NOT_TEXT, TAG, resolve_plain
@@ -27,32 +26,7 @@ class Items:
 
 
 Guide = Mapping[str, Any] | Items | type[Text] | None
-"""A shape boiled down to what the construction asks, which is where text stands. None: resolve as YAML does."""
-
-_guides: dict[int, tuple[Shape, Guide]] = {}
-
-
-def guide_of(shape: Shape | None) -> Guide:
-    """The guide of a shape; made once for each."""
-    if shape is None:
-        return None
-    known = _guides.get(id(shape))
-    if known is None:
-        known = _guides[id(shape)] = (shape, _boiled(shape))
-    return known[1]
-
-
-def _boiled(shape: Shape) -> Guide:
-    match shape:
-        case Record():
-            return {name: _boiled(field.shape) for name, field in shape.fields.items()}
-        case Listing(item):
-            return Items(_boiled(item))
-        case Scalar("string"):
-            return Text
-        case _:
-            return None
-
+"""Where text is meant: the guides of a mapping's fields, of a list's items, or text. None: resolve as YAML does."""
 
 _TAGGED: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "null": (type(None),)}
 

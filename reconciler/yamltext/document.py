@@ -12,10 +12,9 @@ from yaml.error import MarkedYAMLError, YAMLError
 from yaml.nodes import MappingNode, Node, ScalarNode
 from yaml.reader import ReaderError
 
-from reconciler.appspec.shape import Record
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity
-from reconciler.yamltext.build import Builder, guide_of
+from reconciler.yamltext.build import Builder, Guide
 from reconciler.yamltext.compose import Problem, TooMuch, compose, composed, follow, pointers
 
 
@@ -54,18 +53,15 @@ class Document:
         return found and isinstance(node, ScalarNode) and not node.style and not node.tag
 
 
-def parse(
-    text: str, file: str, *, shape: Record | None = None, wrapper: str = ""
-) -> tuple[list[Document], list[Finding]]:
+def parse(text: str, file: str, *, guide: Guide = None, wrapper: str = "") -> tuple[list[Document], list[Finding]]:
     """Every document of a text, and what is wrong with it. Never raises for what the text says.
 
-    ``shape`` guides the construction; in a wrapped document (see `is_wrapped`) it is that of what stands under
+    ``guide`` guides the construction; in a wrapped document (see `is_wrapped`) it is that of what is under
     ``wrapper``. An empty document has the data None; so has one that is too large. After a syntax error the rest
     of the file is not read.
     """
     documents: list[Document] = []
     findings: list[Finding] = []
-    guide = guide_of(shape)
     try:
         for index, node in enumerate(compose(text)):
             builder = Builder()

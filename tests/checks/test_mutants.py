@@ -10,8 +10,8 @@ from checks.mutants import MODULES, Verdict, found_in, table, wrongs
 from checks.mutators import Mutant
 
 FOUND = Mutant("f", 3, "if a:", "if not a:")
-KEY = "rollout.steps.f: if a: → if not a:"
-CAUGHT, SURVIVED = Verdict("rollout.steps", FOUND, "tables", "test_x"), Verdict("rollout.steps", FOUND, "", "")
+KEY = "rollout.policy.f: if a: → if not a:"
+CAUGHT, SURVIVED = Verdict("rollout.policy", FOUND, "tables", "test_x"), Verdict("rollout.policy", FOUND, "", "")
 
 
 def explained(monkeypatch: pytest.MonkeyPatch, *keys: str) -> None:
@@ -19,22 +19,22 @@ def explained(monkeypatch: pytest.MonkeyPatch, *keys: str) -> None:
 
 
 def test_a_survivor_must_be_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert wrongs([SURVIVED], everything=False) == [f"SURVIVED reconciler/rollout/steps.py:3 {KEY}"]
+    assert wrongs([SURVIVED], everything=False) == [f"SURVIVED reconciler/rollout/policy.py:3 {KEY}"]
     explained(monkeypatch, KEY)
     assert wrongs([SURVIVED], everything=True) == []
 
 
 def test_an_explanation_of_what_is_caught_or_gone_is_out_of_date(monkeypatch: pytest.MonkeyPatch) -> None:
-    explained(monkeypatch, KEY, "rollout.steps.g: gone")
+    explained(monkeypatch, KEY, "rollout.policy.g: gone")
     assert wrongs([CAUGHT], everything=False) == [f"OUT OF DATE {KEY}: caught by test_x"]
-    assert wrongs([SURVIVED], everything=True) == ["OUT OF DATE rollout.steps.g: gone: there is no such mutant"]
+    assert wrongs([SURVIVED], everything=True) == ["OUT OF DATE rollout.policy.g: gone: there is no such mutant"]
 
 
 def test_the_table_counts_module_by_module_and_all(monkeypatch: pytest.MonkeyPatch) -> None:
     explained(monkeypatch, KEY)
     head, steps, every = table([CAUGHT, SURVIVED]).splitlines()
     assert head.split() == ["module", "mutants", "tables", "walk", "rollouts", "time", "died", "equivalent", "survived"]
-    assert steps.split() == ["rollout.steps", "2", "1", "0", "0", "0", "0", "1", "0"]
+    assert steps.split() == ["rollout.policy", "2", "1", "0", "0", "0", "0", "1", "0"]
     assert every.split() == ["all", "2", "1", "0", "0", "0", "0", "1", "0"]
 
 

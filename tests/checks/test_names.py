@@ -21,7 +21,7 @@ CODE = ("reconciler", "tests", "checks", "benchmarks")
 FEWEST_MUTANTS = 2095
 """There were as many when this was written: moving code must not take any out of sight."""
 
-FEWEST_CONTRACTS = 4
+FEWEST_CONTRACTS = 5
 
 
 def contracts() -> list[dict[str, object]]:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.cli import exits
 from reconciler.clock import SystemClock
+from reconciler.engine import exits
 from reconciler.findings import Finding, Severity
 from reconciler.github.context import Context
 from reconciler.github.inputs import Inputs

@@ -16,7 +16,7 @@ from reconciler.plan.compare import live_digest
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.rollout.model import Event, RolloutRecord
 from reconciler.rollout.ports import Job
-from reconciler.rollout.run import roll_out
+from reconciler.rollout.scheduler import roll_out
 from reconciler.sandbox import Fault, Sandbox
 from reconciler.sandbox.settings import Settings, Speed
 from tests.support.virtual_time import VirtualClock

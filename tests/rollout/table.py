@@ -12,8 +12,9 @@ from typing import Any
 
 from reconciler.live.models import Phase
 from reconciler.rollout.health import Evidence, Grade, Sample
+from reconciler.rollout.limits import Rules
 from reconciler.rollout.model import OutcomeKind
-from reconciler.rollout.rules import Rules
+from reconciler.rollout.policy import next_step
 from reconciler.rollout.state import (
     Goal,
     Leg,
@@ -30,8 +31,7 @@ from reconciler.rollout.state import (
     Task,
     Trace,
 )
-from reconciler.rollout.step import Adopt, Finish, LookUp, Step, Write
-from reconciler.rollout.steps import next_step
+from reconciler.rollout.steps import Adopt, Finish, LookUp, Step, Write
 from tests.rollout.walk import Walk
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "rollout.md"

@@ -30,7 +30,7 @@ from reconciler.rollout.health import (
     saw_probe,
     worst,
 )
-from reconciler.rollout.rules import UNCONFIRMED, Rules
+from reconciler.rollout.limits import UNCONFIRMED, Rules
 
 RULES = Rules()
 WAIT = Rules(unknown_is_healthy=False)

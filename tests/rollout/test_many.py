@@ -12,12 +12,11 @@ from reconciler.config import Policy
 from reconciler.errors import InvalidInput, ReconcileError
 from reconciler.live.client import Client
 from reconciler.plan.model import Action
-from reconciler.rollout import run
+from reconciler.rollout import scheduler as run
 from reconciler.rollout.model import Event
-from reconciler.rollout.order import find_circle
-from reconciler.rollout.run import roll_out
-from reconciler.rollout.specs import JobSpecs
-from reconciler.rollout.watch import Poller, interval
+from reconciler.rollout.poller import Poller, interval
+from reconciler.rollout.ports import JobSpecs
+from reconciler.rollout.scheduler import find_circle, roll_out
 from tests.rollout.stage import POLICY, Stage, web
 from tests.rollout.test_deploying import kind
 from tests.support.virtual_time import VirtualClock

@@ -11,14 +11,13 @@ from reconciler.config import HealthPolicy, Policy, Probe
 from reconciler.errors import ApiError, Conflict, LiveError, NotFound, Rejected, TransportFailed
 from reconciler.live.models import Deployment, LiveApp, Phase, ProbeAnswer, RollbackValidation
 from reconciler.plan.model import Action, Plan, SyncStatus
-from reconciler.rollout import step as steps
-from reconciler.rollout.context import Context
+from reconciler.rollout import steps
+from reconciler.rollout.executor import perform
 from reconciler.rollout.failure import collect
-from reconciler.rollout.perform import perform
-from reconciler.rollout.ports import Job
-from reconciler.rollout.record import Recorder
-from reconciler.rollout.sightings import Sightings
-from reconciler.rollout.specs import JobSpecs
+from reconciler.rollout.observations import Context, Sightings
+from reconciler.rollout.poller import Poller
+from reconciler.rollout.ports import Job, JobSpecs
+from reconciler.rollout.recorder import Recorder
 from reconciler.rollout.state import (
     Accepted,
     BackRead,
@@ -40,7 +39,6 @@ from reconciler.rollout.state import (
     Traced,
     Validated,
 )
-from reconciler.rollout.watch import Poller
 from reconciler.rollout.writes import fate
 from tests.rollout.stage import desired, web
 from tests.support.virtual_time import VirtualClock

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.rollout.fold import observe
 from reconciler.rollout.model import OutcomeKind
-from reconciler.rollout.reasons import describe, why
+from reconciler.rollout.recorder import describe, why
+from reconciler.rollout.reduce import observe
 from reconciler.rollout.state import RolloutState, Task, Waited
-from reconciler.rollout.step import WRITES, CommitRollback, Finish, Rollback, Write
+from reconciler.rollout.steps import WRITES, CommitRollback, Finish, Rollback, Write
 from tests.rollout.table import DOCUMENT, document
 from tests.rollout.walk import Walk, goals, small_bounds, walked
 

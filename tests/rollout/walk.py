@@ -18,10 +18,14 @@ from operator import attrgetter
 from unittest import mock
 
 from reconciler.live.models import Health, Phase
-from reconciler.rollout import back, fold, sending, steps
 from reconciler.rollout import health as health_module
-from reconciler.rollout.fold import observe
-from reconciler.rollout.rules import Rules
+from reconciler.rollout import policy as steps
+from reconciler.rollout import policy_rollback as back
+from reconciler.rollout import policy_rules as sending
+from reconciler.rollout import reduce as fold
+from reconciler.rollout.limits import Rules
+from reconciler.rollout.policy import next_step
+from reconciler.rollout.reduce import observe
 from reconciler.rollout.state import (
     Accepted,
     Adopted,
@@ -49,7 +53,7 @@ from reconciler.rollout.state import (
     Validated,
     Waited,
 )
-from reconciler.rollout.step import (
+from reconciler.rollout.steps import (
     Adopt,
     CheckHealth,
     CollectFailure,
@@ -70,7 +74,6 @@ from reconciler.rollout.step import (
     Wait,
     Write,
 )
-from reconciler.rollout.steps import next_step
 
 TICK = 10.0
 RULES = Rules(build=10, deploy=10, health=30, soak=10, tolerance=10)

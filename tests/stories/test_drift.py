@@ -8,11 +8,11 @@ from typing import Any
 import jsonschema
 import pytest
 
-from reconciler.cli import exits
-from reconciler.cli.exits import Exit
+from reconciler.engine import exits
+from reconciler.exit_codes import Exit
 from reconciler.plan.model import Plan, PlanReport, SyncStatus
 from reconciler.views import machine, markdown, text
-from tests.drift.world import World, paths, service, web
+from tests.support.account import World, paths, service, web
 
 Spec = dict[str, Any]
 

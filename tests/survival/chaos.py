@@ -13,7 +13,7 @@ import zlib
 from dataclasses import dataclass, field
 
 from reconciler.sandbox import Fault, Settings, Speed
-from tests.survival.land import Land, Run, Spec, built, tag_of, web
+from tests.survival.environment import Land, Run, Spec, built, tag_of, web
 
 SHARE = 0.1
 """Share of all requests that goes wrong, all kinds of trouble together."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from tests.survival.land import POINTS, Death, Land, Point, Run
+from tests.survival.environment import POINTS, Death, Land, Point, Run
 from tests.survival.scenarios import SETTLED, Scenario, counts, secrets, violations
 
 DELAYS = (0.0, 600.0)

@@ -7,7 +7,7 @@ from typing import Any
 
 from reconciler.errors import Conflict, Rejected
 from reconciler.live.client import Client
-from tests.survival.land import Land, retagged, web
+from tests.survival.environment import Land, retagged, web
 
 Deed = Callable[[Land, Client], Awaitable[Any]]
 

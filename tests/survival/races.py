@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tests.survival.land import Land, Run, pushed, tag_of
+from tests.survival.environment import Land, Run, pushed, tag_of
 from tests.survival.matrix import clean_runs, plain, quiet_after, writes
 from tests.survival.people import DEEDS, THEIRS
 from tests.survival.scenarios import NEW, OLD, Scenario, by_name, secrets, violations

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.sandbox import Settings
-from tests.survival.land import SETTINGS, Account, Land, Spec, built, tag_of, web
+from tests.survival.environment import SETTINGS, Account, Land, Spec, built, tag_of, web
 
 SETTLED = 2
 """Clean runs within which everything must be converged or reported."""

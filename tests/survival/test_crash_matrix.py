@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.survival.land import POINTS, Death, Land, web
+from tests.survival.environment import POINTS, Death, Land, web
 from tests.survival.matrix import DELAYS, cell, plain, writes
 from tests.survival.scenarios import BASIC, Scenario, by_name
 

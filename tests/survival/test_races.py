@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.survival.land import tag_of, web
+from tests.survival.environment import tag_of, web
 from tests.survival.matrix import plain
 from tests.survival.people import DEEDS, THEIRS
 from tests.survival.races import meddled, on_push, raced, two_at_once

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from reconciler import reconcile
 from reconciler.config import Policy
+from reconciler.engine import plan as planning
 from reconciler.live.models import LiveApp
-from reconciler.plan.past import unjudged
+from reconciler.plan.deployment_history import unjudged
 from reconciler.sandbox import Fault
 from tests.support.virtual_time import EPOCH
-from tests.survival.land import CONFIG, SETTINGS, Land, Spec, web
+from tests.survival.environment import CONFIG, SETTINGS, Land, Spec, web
 
 SITE: Spec = {
     "name": "web",
@@ -55,7 +55,7 @@ def test_an_old_one_costs_nothing() -> None:
 
 def test_planning_never_asks() -> None:
     with in_sync(web()) as land:
-        sent = land.ask(lambda client: reconcile.plan(land.desired, land.wishes, client, land.clock)).report.requests
+        sent = land.ask(lambda client: planning.plan(land.desired, land.wishes, client, land.clock)).report.requests
         assert sent == 1
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.appspec.shape import SPEC
+from reconciler.desired.reading import guide_of
 from reconciler.errors import InvalidInput
 from reconciler.yamltext import MAX_BYTES, MAX_DEPTH, parse, read_text, resolve_plain
 from tests.support.yaml_text import dump
@@ -23,7 +24,7 @@ def env(value):
 
 @pytest.mark.parametrize("value", ["0x423f", "on", "1.2", "8080", "yes", "010", "1e3", "1_000", "-7", ".5"])
 def test_text_without_quotes_in_a_text_field_keeps_what_was_written_and_is_told(value):
-    data, findings = one(env(value), shape=SPEC)
+    data, findings = one(env(value), guide=guide_of(SPEC))
     assert data["services"][0]["envs"][0]["value"] == value
     (finding,) = findings
     assert (finding.code, finding.location.line, finding.location.column) == ("unquoted", 6, 12)
@@ -34,20 +35,20 @@ def test_text_without_quotes_in_a_text_field_keeps_what_was_written_and_is_told(
     "value", ["12:30", "2026-03-01", "2026-03-01T10:00:00Z", ".inf", "abc", "null-ish", "n", "=", "0x_"]
 )
 def test_what_no_reader_takes_for_a_number_or_boolean_is_text_without_a_word(value):
-    data, findings = one(env(value), shape=SPEC)
+    data, findings = one(env(value), guide=guide_of(SPEC))
     assert data["services"][0]["envs"][0]["value"] == value
     assert findings == []
 
 
 @pytest.mark.parametrize("value", ["", "~", "null", "Null"])
 def test_null_in_a_text_field_stays_null(value):
-    data, findings = one(env(value), shape=SPEC)
+    data, findings = one(env(value), guide=guide_of(SPEC))
     assert data["services"][0]["envs"][0]["value"] is None
     assert findings == []
 
 
 def test_quoted_scalars_are_text_everywhere():
-    data, findings = one("instance_count: '3'\nname: \"8080\"\n", shape=SPEC)
+    data, findings = one("instance_count: '3'\nname: \"8080\"\n", guide=guide_of(SPEC))
     assert data == {"instance_count": "3", "name": "8080"}
     assert findings == []
 
@@ -55,7 +56,7 @@ def test_quoted_scalars_are_text_everywhere():
 def test_other_fields_are_resolved_as_yaml_does():
     unknown = "[1, 1.5, yes, ~, 1e3, 12:30, 2026-03-01]"
     text = f"services:\n- {{name: a, http_port: 0x10, instance_count: 2, unknown: {unknown}}}\n"
-    data, findings = one(text, shape=SPEC)
+    data, findings = one(text, guide=guide_of(SPEC))
     assert data["services"][0]["http_port"] == 16
     assert data["services"][0]["unknown"] == [1, 1.5, True, None, 1000.0, "12:30", "2026-03-01"]
     assert findings == []
@@ -86,7 +87,7 @@ def test_what_only_looks_like_an_exponent_is_text(text):
 
 
 def test_the_wrapper_of_deploy_templates_shifts_the_shape():
-    data, findings = one("spec:\n  name: web\n  features: [1.2]\n", shape=SPEC, wrapper="spec")
+    data, findings = one("spec:\n  name: web\n  features: [1.2]\n", guide=guide_of(SPEC), wrapper="spec")
     assert data == {"spec": {"name": "web", "features": ["1.2"]}}
     assert [finding.location.pointer for finding in findings] == ["/spec/features/0"]
 
@@ -255,7 +256,7 @@ def test_a_document_shows_neither_text_nor_data_in_its_repr():
 
 @given(st.text(max_size=80))
 def test_no_text_makes_the_reader_raise(text):
-    documents, findings = parse(text, "a.yaml", shape=SPEC, wrapper="spec")
+    documents, findings = parse(text, "a.yaml", guide=guide_of(SPEC), wrapper="spec")
     assert all(document.locate("/a/0").line for document in documents)
     assert isinstance(findings, list)
 
