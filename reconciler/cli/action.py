@@ -18,19 +18,19 @@ from reconciler.cli.signals import on_signals
 from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
 from reconciler.config_file import find_config, read_config
-from reconciler.desired.escaping_links import astray
+from reconciler.desired.escaping_links import escaping_links_of
 from reconciler.desired.load import find_specs
 from reconciler.engine import exits
 from reconciler.engine import saved_plans as plan_files
 from reconciler.engine.apply import apply
 from reconciler.engine.load import Desired, check
-from reconciler.engine.options import Wishes
+from reconciler.engine.options import RunOptions
 from reconciler.engine.plan import Planned, plan
 from reconciler.errors import InvalidInput, PlanMismatch, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, has_errors
 from reconciler.github import action as github_action
-from reconciler.github.forks import refuse_strangers, veiled
+from reconciler.github.forks import hide_live_values, refuse_unmanaged
 from reconciler.github.inputs import Inputs, Mode
 from reconciler.github.report import Result
 from reconciler.plan.freeze import frozen
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     import httpx
 
     from reconciler.clock import Clock
-    from reconciler.github.context import Context
+    from reconciler.github.context import EventContext
     from reconciler.live.client import Client
     from reconciler.plan.model import PlanReport
     from reconciler.rollout.model import Event
@@ -83,13 +83,13 @@ class Performance:
     clock: Clock
     out: Callable[[str], None]
 
-    async def __call__(self, inputs: Inputs, context: Context) -> Result:
+    async def __call__(self, inputs: Inputs, context: EventContext) -> Result:
         """What happened, with no secret in it.
 
         Raises:
             ReconcileError: the run broke off; the message holds no secret either.
         """
-        wanted = wishes(inputs, self.environ)
+        wanted = action_options(inputs, self.environ)
         try:
             self._stay_inside(wanted)
             desired = check(wanted)
@@ -108,7 +108,7 @@ class Performance:
             raise
         return _redacted(result, redact)
 
-    def _stay_inside(self, wanted: Wishes) -> None:
+    def _stay_inside(self, wanted: RunOptions) -> None:
         """Refuse links that lead out of the checkout, before anything is read through one.
 
         Raises:
@@ -116,22 +116,22 @@ class Performance:
         """
         root = Path(self.environ.get("GITHUB_WORKSPACE") or ".")
         config = wanted.config or find_config(wanted.specs)
-        found = astray([config] if config and config.exists() else [], root)
+        found = escaping_links_of([config] if config and config.exists() else [], root)
         if not found:
             policies = Path(read_config(config, wanted.specs).config.policies)
             rules = sorted(policies.iterdir()) if policies.is_dir() else []
-            found = astray([*find_specs(wanted.specs, [], policies=str(policies)), *rules], root)
+            found = escaping_links_of([*find_specs(wanted.specs, [], policies=str(policies)), *rules], root)
         if found:
             raise InvalidInput(found)
 
-    async def _preview(self, inputs: Inputs, context: Context, desired: Desired, wanted: Wishes) -> Result:
+    async def _preview(self, inputs: Inputs, context: EventContext, desired: Desired, wanted: RunOptions) -> Result:
         if context.is_fork and inputs.own_specs:
             own = replace(wanted, specs=tuple(map(Path, inputs.own_specs)), apps=frozenset())
-            refuse_strangers(desired.known, check(own).known)
+            refuse_unmanaged(desired.known, check(own).known)
         async with self._platform(inputs) as client:
             planned = await plan(desired, wanted, client, self.clock)
         if context.is_fork:
-            planned = replace(planned, report=veiled(planned.report))
+            planned = replace(planned, report=hide_live_values(planned.report))
         if inputs.plan_file:
             plan_files.save(Path(inputs.plan_file), planned)
         report = self._suggest(inputs).plan(planned.report)
@@ -148,7 +148,7 @@ class Performance:
         )
 
     async def _apply(
-        self, inputs: Inputs, context: Context, desired: Desired, wanted: Wishes, redact: Redactor
+        self, inputs: Inputs, context: EventContext, desired: Desired, wanted: RunOptions, redact: Redactor
     ) -> Result:
         reason = frozen(desired.config.freeze, self.clock.now())
         if reason and not inputs.permissions.override_freeze:
@@ -217,10 +217,10 @@ class Performance:
             yield client
 
 
-def wishes(inputs: Inputs, environ: Mapping[str, str]) -> Wishes:
+def action_options(inputs: Inputs, environ: Mapping[str, str]) -> RunOptions:
     """What the inputs ask for. Variables of specs come from the step's ``env``, never from inputs or tokens."""
     hidden = {*TOKEN_VARIABLES, "GITHUB_TOKEN"}
-    return Wishes(
+    return RunOptions(
         specs=tuple(map(Path, inputs.specs)),
         config=Path(inputs.config) if inputs.config else None,
         environ={
@@ -259,7 +259,7 @@ def _plan_text(report: PlanReport) -> str:
     return text.plan(report, width=_LOG_WIDTH).removeprefix("\n")
 
 
-def _elsewhere(context: Context, limit: int) -> str:
+def _elsewhere(context: EventContext, limit: int) -> str:
     """Where the whole can be read: a comment leads to the run's summary, which leads nowhere."""
     return context.run_url if limit <= markdown.COMMENT_LIMIT else ""
 

@@ -1,19 +1,17 @@
 """`reconcile` itself: plan, drift, apply."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from reconciler.cli import options as wishes
 from reconciler.cli.connect import connect
 from reconciler.cli.console import Console
 from reconciler.cli.flags import POSITIVE, check_mode, check_specs
-from reconciler.cli.options import Connection, Output, Source
-from reconciler.cli.show import Teller, annotate, show_plan, show_rollout
+from reconciler.cli.options import Connection, Output, SpecFlags, run_options
+from reconciler.cli.show import ProgressPrinter, annotate, show_plan, show_rollout
 from reconciler.cli.signals import on_signals
 from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
@@ -21,7 +19,7 @@ from reconciler.engine import exits
 from reconciler.engine import saved_plans as plan_files
 from reconciler.engine.apply import apply
 from reconciler.engine.load import Desired, check, usable
-from reconciler.engine.options import Wishes
+from reconciler.engine.options import RunOptions
 from reconciler.engine.plan import Planned, plan
 from reconciler.errors import PlanMismatch
 from reconciler.plan.freeze import frozen
@@ -65,7 +63,7 @@ def reconcile(
         tuple[str, ...], Parameter(group=PERMISSIONS, help="what a guard refused, such as remove=web/api")
     ] = (),
     override_freeze: Annotated[bool, Parameter(group=PERMISSIONS, help="apply inside a freeze window")] = False,
-    source: Source = Source(),
+    source: SpecFlags = SpecFlags(),
     connection: Connection = Connection(),
     output: Output = Output(),
 ) -> int:
@@ -81,7 +79,7 @@ def reconcile(
     }
     check_mode(plan=plan, drift=drift, given=given)
     wanted = replace(
-        wishes.of(specs, source),
+        run_options(specs, source),
         rotate=frozenset(rotate),
         allow=frozenset(allow),
         retry=retry,
@@ -98,7 +96,7 @@ def reconcile(
     return asyncio.run(_apply(desired, wanted, connection, console, expect, concurrency or MANY, fail_fast))
 
 
-def _usable(wanted: Wishes, console: Console) -> Desired:
+def _usable(wanted: RunOptions, console: Console) -> Desired:
     """What Git wants, if it can be planned; from here on the console knows its secrets, also where it cannot."""
     check_specs(wanted.specs)
     desired = check(wanted)
@@ -108,7 +106,7 @@ def _usable(wanted: Wishes, console: Console) -> Desired:
 
 def _preview(
     desired: Desired,
-    wanted: Wishes,
+    wanted: RunOptions,
     connection: Connection,
     console: Console,
     save: Path | None,
@@ -123,14 +121,14 @@ def _preview(
     return exits.of_plan(planned.report, differences_matter=differences_matter)
 
 
-async def _planned(desired: Desired, wanted: Wishes, connection: Connection, console: Console) -> Planned:
+async def _planned(desired: Desired, wanted: RunOptions, connection: Connection, console: Console) -> Planned:
     async with connect(connection, console.waiting) as client:
         return await plan(desired, wanted, client, SystemClock())
 
 
 async def _apply(
     desired: Desired,
-    wanted: Wishes,
+    wanted: RunOptions,
     connection: Connection,
     console: Console,
     expect: Path | None,
@@ -146,14 +144,14 @@ async def _apply(
         if expect and before:
             plan_files.demand(before, expect, planned)
         stop = asyncio.Event()
-        with on_signals(stop.set), Teller(console, [app.plan.app for app in planned.apps]) as teller:
+        with on_signals(stop.set), ProgressPrinter(console, [app.plan.app for app in planned.apps]) as teller:
             report = await _roll_out(planned, client, teller, stop, concurrency, fail_fast)
     show_rollout(console, suggest.rollout(report), suggest.plan(planned.report))
     return exits.of_apply(report, planned)
 
 
 async def _roll_out(
-    planned: Planned, client: "Client", teller: Teller, stop: asyncio.Event, concurrency: int, fail_fast: bool
+    planned: Planned, client: "Client", teller: ProgressPrinter, stop: asyncio.Event, concurrency: int, fail_fast: bool
 ) -> RolloutReport:
     return await apply(
         planned,

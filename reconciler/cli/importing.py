@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from reconciler.cli import options as wishes
 from reconciler.cli.connect import connect
 from reconciler.cli.console import Console
-from reconciler.cli.options import Connection, Output, Source
+from reconciler.cli.options import Connection, Output, SpecFlags, run_options
 from reconciler.errors import InvalidInput, UsageError
 from reconciler.exit_codes import Exit
 
@@ -48,7 +47,7 @@ def import_(
         return Exit.OK
     from reconciler.engine.importing import Importer
 
-    importer = Importer.read(into, wishes.of((into,), Source(config=config)))
+    importer = Importer.read(into, run_options((into,), SpecFlags(config=config)))
     console.keep_secret(importer.secrets)
     written = 0
     wrong: list[InvalidInput] = []

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 
-from reconciler.engine.options import Wishes
+from reconciler.engine.options import RunOptions
 from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ API_URL = "https://api.digitalocean.com"
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Source:
+class SpecFlags:
     """Which specs are read and how."""
 
     config: Annotated[
@@ -78,15 +78,15 @@ class Output:
     ] = "auto"
 
 
-# --- From flags to `Wishes`: what a run is asked for, in the words of `reconcile.py` ---
+# --- From flags to `RunOptions`: what a run is asked for ---
 
 
 _SHARD = re.compile(r"^([1-9]\d*)/([1-9]\d*)$")
 
 
-def of(specs: Sequence[Path], source: Source) -> Wishes:
+def run_options(specs: Sequence[Path], source: SpecFlags) -> RunOptions:
     """What the flags about specs ask for."""
-    return Wishes(
+    return RunOptions(
         specs=tuple(specs) or (Path("specs"),),
         config=source.config,
         environ=dict(os.environ),

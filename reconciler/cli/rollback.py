@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from reconciler.cli.connect import connect
 from reconciler.cli.console import Console
 from reconciler.cli.options import Connection, Output
-from reconciler.cli.show import Teller, show_rollout
+from reconciler.cli.show import ProgressPrinter, show_rollout
 from reconciler.cli.signals import on_signals
 from reconciler.cli.status import chosen_apps
 from reconciler.cli.suggested_commands import Suggestions
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reconciler.live.client import Client
     from reconciler.live.models import LiveApp
     from reconciler.rollout.model import RolloutReport
-    from reconciler.rollout.ports import Job
+    from reconciler.rollout.ports import RolloutJob
 
 TARGETS = 200
 """Deployments, newest first, among which one to go back to is looked for: a page of them."""
@@ -103,24 +103,24 @@ async def _check_target(client: Client, app: LiveApp, to: str) -> None:
         raise UsageError(f"{app.name} has no deployment {to} among its last {TARGETS}", hint=hint)
 
 
-def _job(app: LiveApp, policy: Policy) -> Job:
+def _job(app: LiveApp, policy: Policy) -> RolloutJob:
     from reconciler.plan.compare import live_digest
     from reconciler.plan.model import Action, Plan, SyncStatus
-    from reconciler.rollout.ports import Job
+    from reconciler.rollout.ports import RolloutJob
 
     plan = Plan(app.name, SyncStatus.OUT_OF_SYNC, Action.REDEPLOY, app_id=app.id, live_digest=live_digest(app))
     again = f"reconcile status {app.name}"
-    return Job(plan, None, policy, again=again)
+    return RolloutJob(plan, None, policy, again=again)
 
 
-async def _run(client: Client, job: Job, console: Console) -> RolloutReport:
+async def _run(client: Client, job: RolloutJob, console: Console) -> RolloutReport:
     from reconciler.rollout.model import RolloutReport
-    from reconciler.rollout.ports import JobSpecs
+    from reconciler.rollout.ports import SpecKnowledge
     from reconciler.rollout.scheduler import roll_out
 
     clock = SystemClock()
     began = clock.monotonic()
     stop = asyncio.Event()
-    with on_signals(stop.set), Teller(console, [job.plan.app]) as teller:
-        records = await roll_out([job], client, clock=clock, specs=JobSpecs, on_event=teller.tell, stop=stop)
+    with on_signals(stop.set), ProgressPrinter(console, [job.plan.app]) as teller:
+        records = await roll_out([job], client, clock=clock, specs=SpecKnowledge, on_event=teller.tell, stop=stop)
     return RolloutReport(tuple(records), client.requests, clock.monotonic() - began)

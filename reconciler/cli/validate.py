@@ -5,16 +5,15 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from reconciler.cli import options as wishes
 from reconciler.cli.console import Console
-from reconciler.cli.options import Output, Source
+from reconciler.cli.options import Output, SpecFlags, run_options
 from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, has_errors
 
 
 def validate(
     *specs: Annotated[Path, Parameter(help="files and folders of app specs; specs/ when left out")],
-    source: Source = Source(),
+    source: SpecFlags = SpecFlags(),
     output: Output = Output(),
 ) -> int:
     """Check app specs offline: all problems at once, each with its place and how to mend it.
@@ -24,7 +23,7 @@ def validate(
     from reconciler.engine.load import check
 
     console = Console(output, vital=True)
-    desired = check(wishes.of(specs, source))
+    desired = check(run_options(specs, source))
     console.keep_secret(desired.secrets)
     show_findings(console, desired.findings, checked=len(desired.apps))
     return Exit.INVALID if has_errors(desired.findings) else Exit.OK

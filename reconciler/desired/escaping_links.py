@@ -17,7 +17,7 @@ from reconciler.findings import Finding, Location, Severity
 _REPOSITORY = ".git"
 
 
-def astray(files: Iterable[Path], root: Path) -> tuple[Finding, ...]:
+def escaping_links_of(files: Iterable[Path], root: Path) -> tuple[Finding, ...]:
     """The files that are none of the checkout at ``root``, an error each; their text is not read.
 
     A file may lie anywhere below ``root``. A link must lead to a file there that is named as specs are, and not into

@@ -17,7 +17,7 @@ from reconciler.desired.export import field_order
 from reconciler.desired.reading import WRAPPER, parse_specs
 from reconciler.yamltext import resolve_plain
 from reconciler.yamltext.comments import Block, Noted, Page, pages
-from reconciler.yamltext.nodes import Source, properties_end, sources
+from reconciler.yamltext.nodes import NodeText, properties_end, sources
 from reconciler.yamltext.write import is_misread, scalar
 
 _STEP = 2
@@ -167,10 +167,10 @@ class _Writer:
             break
         yield from lines
 
-    def _properties(self, node: Source) -> str:
+    def _properties(self, node: NodeText) -> str:
         return self.text[node.start : properties_end(self.text, node)].strip() if node.anchor or node.tagged else ""
 
-    def _leaf(self, node: Source, column: int, shape: Shape | None) -> str:
+    def _leaf(self, node: NodeText, column: int, shape: Shape | None) -> str:
         """A value's text, its further lines indented anew."""
         raw = self.text[node.start : node.end]
         if node.style in ("|", ">"):
@@ -185,7 +185,7 @@ class _Writer:
             return scalar(raw)
         return raw
 
-    def _block_scalar(self, node: Source, column: int) -> str:
+    def _block_scalar(self, node: NodeText, column: int) -> str:
         header, *lines = self.text[node.start : node.end].split("\n")
         own = min((len(line) - len(line.lstrip(" ")) for line in lines if line.strip()), default=0)
         explicit = next((int(char) for char in header.split("#")[0] if char.isdigit()), 0)
@@ -197,13 +197,13 @@ class _Writer:
         return "\n".join([header.rstrip(), *(indent + line[own:] if line.strip() else "" for line in lines)])
 
 
-def _explicit_indent(text: str, node: Source, told: int) -> int:
+def _explicit_indent(text: str, node: NodeText, told: int) -> int:
     """The indentation of a block scalar whose header tells it, relative to its parent's."""
     line = text[text.rfind("\n", 0, node.start) + 1 : node.start]
     return len(line) - len(line.lstrip(" -")) + told
 
 
-def _beside(line: str, comment: str, node: Source | None = None) -> Line:
+def _beside(line: str, comment: str, node: NodeText | None = None) -> Line:
     """A line with its comment; after the header of a block scalar, the first line."""
     first, *rest = line.split("\n")
     if comment and node is not None and rest and node.style not in ("|", ">"):

@@ -12,7 +12,7 @@ from reconciler.appspec.shape import Field, Listing, Record, Scalar, Shape, iden
 from reconciler.appspec.spelling import canonical_spelling
 from reconciler.desired.export import CIPHERTEXT, field_order, is_default, tidy
 from reconciler.yamltext.edit import CannotEdit, Edits
-from reconciler.yamltext.nodes import Entry, Source
+from reconciler.yamltext.nodes import Entry, NodeText
 from reconciler.yamltext.write import bare
 
 
@@ -35,7 +35,7 @@ class Merger:
         self.edits = edits
 
     def mapping(
-        self, node: Source, have: Mapping[str, Any], want: Mapping[str, Any], record: Record | None, trie: Trie | All
+        self, node: NodeText, have: Mapping[str, Any], want: Mapping[str, Any], record: Record | None, trie: Trie | All
     ) -> dict[str, Any]:
         """The mapping as it will be."""
         out = dict(have)
@@ -64,7 +64,7 @@ class Merger:
 
     def _member(
         self,
-        node: Source,
+        node: NodeText,
         at: tuple[Mapping[str, Any], Mapping[str, Any], str],
         record: Record | None,
         trie: Trie | All,
@@ -82,7 +82,7 @@ class Merger:
         return self.value(node, entry, have[name], theirs, (field, trie))
 
     def _older_names(
-        self, node: Source, record: Record | None, out: dict[str, Any], new: Sequence[str], gone: list[int]
+        self, node: NodeText, record: Record | None, out: dict[str, Any], new: Sequence[str], gone: list[int]
     ) -> None:
         """A field that comes under its newer name takes the place of the older one."""
         for name in list(out):
@@ -91,7 +91,9 @@ class Merger:
                 del out[name]
                 gone.append(_number(node, node.child(name)))
 
-    def value(self, parent: Source, entry: Entry, have: Any, want: Any, guide: tuple[Field | None, Trie | All]) -> Any:
+    def value(
+        self, parent: NodeText, entry: Entry, have: Any, want: Any, guide: tuple[Field | None, Trie | All]
+    ) -> Any:
         """An entry's value as it will be; None where nothing of it is left."""
         field, trie = guide
         node, shape = entry.value, field.shape if field else None
@@ -101,7 +103,7 @@ class Merger:
             return self._sequence(node, have, want, shape if isinstance(shape, Listing) else None, trie)
         return self._replaced(parent, entry, want, field)
 
-    def _replaced(self, parent: Source, entry: Entry, want: Any, field: Field | None) -> Any:
+    def _replaced(self, parent: NodeText, entry: Entry, want: Any, field: Field | None) -> Any:
         if entry.explicit:
             raise CannotEdit
         value = tidy(want, field.shape if field else None)
@@ -113,7 +115,7 @@ class Merger:
     # --- lists -------------------------------------------------------------------------------------------------------
 
     def _sequence(
-        self, node: Source, have: list[Any], want: list[Any], listing: Listing | None, trie: Trie | All
+        self, node: NodeText, have: list[Any], want: list[Any], listing: Listing | None, trie: Trie | All
     ) -> list[Any] | None:
         if listing and listing.identity:
             ours, theirs = _by_identity(listing, have), _by_identity(listing, want)
@@ -130,7 +132,7 @@ class Merger:
 
     def _keyed(
         self,
-        node: Source,
+        node: NodeText,
         ours: tuple[list[Any], dict[str, int]],
         theirs: Mapping[str, Any],
         listing: Listing,
@@ -161,7 +163,7 @@ class Merger:
         return [*(out[number] for number in sorted(out)), *map(bare, new)]
 
     def _aligned(
-        self, node: Source, have: list[Any], want: list[Any], item: Shape | None, matcher: SequenceMatcher[str]
+        self, node: NodeText, have: list[Any], want: list[Any], item: Shape | None, matcher: SequenceMatcher[str]
     ) -> list[Any] | None:
         """A list whose order counts: what stays is kept where it is, what only moved keeps its text."""
         if not want:
@@ -245,7 +247,7 @@ def _identity(listing: Listing, item: Mapping[str, Any]) -> str:
 # --- places ----------------------------------------------------------------------------------------------------------
 
 
-def _number(node: Source, entry: Entry | None) -> int:
+def _number(node: NodeText, entry: Entry | None) -> int:
     if entry is None:
         raise CannotEdit  # the key comes from a merge
     return next(number for number, one in enumerate(node.entries) if one is entry)
@@ -256,7 +258,7 @@ def _ordered(names: Sequence[str], record: Record | None) -> list[str]:
     return sorted(names, key=lambda name: order.index(name) if name in order else len(order))
 
 
-def _after(node: Source, name: str, record: Record | None) -> int:
+def _after(node: NodeText, name: str, record: Record | None) -> int:
     """The number of the entry that a new one follows: the last of those that are written before it."""
     order = field_order(record)
     if name not in order:

@@ -20,7 +20,7 @@ from reconciler.desired.live_edits import ALL, All, Merger, Trie
 from reconciler.desired.model import DesiredApp
 from reconciler.desired.reading import parse_specs
 from reconciler.yamltext.edit import CannotEdit, Edits
-from reconciler.yamltext.nodes import Source, sources
+from reconciler.yamltext.nodes import NodeText, sources
 from reconciler.yamltext.write import Style, json_text
 
 Path = tuple[str, ...]
@@ -87,7 +87,7 @@ def _agree(found: Any, expected: Any) -> bool:
             return bool(found == expected) and isinstance(found, bool) == isinstance(expected, bool)
 
 
-def _root(app: DesiredApp, text: str) -> Source:
+def _root(app: DesiredApp, text: str) -> NodeText:
     """The node of the app's spec."""
     node = sources(text)[app.document.index]
     for key in app.wrapper.split("/")[1:]:
@@ -142,7 +142,7 @@ def _routed(spec: Mapping[str, Any]) -> list[Path]:
     ]
 
 
-def _style(app: DesiredApp, root: Source) -> Style:
+def _style(app: DesiredApp, root: NodeText) -> Style:
     """How the file lays out its blocks."""
     dashes, steps = [], []
     for node in root.walk():

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from reconciler.engine.plan import Planned
 from reconciler.engine.planner import PlannedApp
-from reconciler.engine.recheck import judged_on
+from reconciler.engine.recheck import recheck_health
 from reconciler.plan.model import Plan, SyncStatus
 from reconciler.rollout.model import Outcome, OutcomeKind, RolloutRecord, RolloutReport
-from reconciler.rollout.ports import Job
+from reconciler.rollout.ports import RolloutJob
 
 if TYPE_CHECKING:
     import asyncio
@@ -34,23 +34,23 @@ async def apply(
     stop: asyncio.Event | None = None,
 ) -> RolloutReport:
     """Roll out what was planned; every app that is not in sync has a record, however it ends."""
-    from reconciler.rollout.ports import JobSpecs
+    from reconciler.rollout.ports import SpecKnowledge
     from reconciler.rollout.scheduler import roll_out
 
     began = clock.monotonic()
-    apps = await judged_on(client, planned.apps, clock.now())
-    asleep = [app.plan for app in apps if app.plan.status is SyncStatus.IN_SYNC]
+    apps = await recheck_health(client, planned.apps, clock.now())
+    in_sync = [app.plan for app in apps if app.plan.status is SyncStatus.IN_SYNC]
     records = await roll_out(
         [job(app, planned) for app in apps if app.plan.status is not SyncStatus.IN_SYNC],
         client,
         clock=clock,
-        specs=JobSpecs,
+        specs=SpecKnowledge,
         on_event=on_event,
         concurrency=concurrency,
         fail_fast=fail_fast,
         stop=stop,
     )
-    told = {record.app: record for record in [*map(_unchanged, asleep), *records]}
+    told = {record.app: record for record in [*map(_unchanged, in_sync), *records]}
     return RolloutReport(
         tuple(told[app.plan.app] for app in planned.apps),
         requests=client.requests,
@@ -64,9 +64,9 @@ def _unchanged(plan: Plan) -> RolloutRecord:
     return RolloutRecord(plan.app, plan.action, Outcome(OutcomeKind.UNCHANGED), app_id=plan.app_id, cost=plan.cost)
 
 
-def job(app: PlannedApp, planned: Planned) -> Job:
+def job(app: PlannedApp, planned: Planned) -> RolloutJob:
     """What the rollout room is asked to do for one app."""
-    return Job(
+    return RolloutJob(
         app.plan,
         app.desired,
         app.policy,

@@ -21,7 +21,7 @@ from reconciler.plan.diff import diff
 from reconciler.plan.secret_fingerprints import without_variable
 
 if TYPE_CHECKING:
-    from reconciler.engine.options import Wishes
+    from reconciler.engine.options import RunOptions
     from reconciler.live.models import LiveApp
 
 
@@ -39,21 +39,21 @@ class Importer:
 
     folder: Path
     config: Config
-    wishes: Wishes
+    options: RunOptions
     files: dict[str, Path] = field(default_factory=dict)
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
     @classmethod
-    def read(cls, folder: Path, wishes: Wishes) -> Importer:
+    def read(cls, folder: Path, options: RunOptions) -> Importer:
         """The importer for a folder, which need not exist.
 
         Raises:
             InvalidInput: the configuration cannot be used.
         """
-        config = read_config(wishes.config, (folder,)).config
-        importer = cls(folder, config, wishes)
+        config = read_config(options.config, (folder,)).config
+        importer = cls(folder, config, options)
         if folder.exists():
-            loaded = load((folder,), config=config, environ=wishes.environ)
+            loaded = load((folder,), config=config, environ=options.environ)
             importer.files = {app.name: Path(app.file) for app in loaded.apps}
             importer.secrets = frozenset().union(*(app.secrets for app in loaded.apps))
         return importer
@@ -101,7 +101,7 @@ class Importer:
 
     def _loaded(self, file: Path, name: str) -> DesiredApp:
         """The app as its file says it now: an app brought before may have changed that file."""
-        loaded = load((file,), config=self.config, environ=self.wishes.environ)
+        loaded = load((file,), config=self.config, environ=self.options.environ)
         wrong = [finding for finding in loaded.findings if finding.is_error]
         if wrong:
             raise InvalidInput(wrong)

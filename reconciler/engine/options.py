@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Wishes:
+class RunOptions:
     """What a caller asks for. ``shard`` is (part, of how many), counted from 1; ``drift``: say who made differences."""
 
     specs: tuple[Path, ...]

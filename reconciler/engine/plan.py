@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from reconciler.config import Config
 from reconciler.engine.load import Desired
-from reconciler.engine.options import Wishes
-from reconciler.engine.planner import Inquiry, PlannedApp, check_rotations
+from reconciler.engine.options import RunOptions
+from reconciler.engine.planner import PlannedApp, Planner, check_rotations
 from reconciler.findings import Finding
 from reconciler.plan.guard import check_allowed, guarded
 from reconciler.plan.model import PlanReport
 from reconciler.plan.secret_fingerprints import Fingerprints
-from reconciler.plan.warnings import told_once
+from reconciler.plan.warnings import without_repeats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -32,43 +32,43 @@ class Planned:
     apps: tuple[PlannedApp, ...] = field(repr=False)
     report: PlanReport = field(repr=False)
     config: Config
-    wishes: Wishes
+    options: RunOptions
 
 
-async def plan(desired: Desired, wishes: Wishes, client: Client, clock: Clock) -> Planned:
+async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clock) -> Planned:
     """Observe, compare, propose what differs, and say what would be done; nothing is changed.
 
     A fleet in sync costs the listing of its apps and not one request more.
     """
-    check_allowed(wishes.allow)
-    check_rotations(wishes.rotate, desired.apps, desired.known)
+    check_allowed(options.allow)
+    check_rotations(options.rotate, desired.apps, desired.known)
     began, now = clock.monotonic(), clock.now()
-    inquiry = Inquiry(client, desired.config, now, wishes.rotate, wishes.retry, fingerprints(desired, wishes))
-    removed = pruning(desired, wishes)
+    planner = Planner(client, desired.config, now, options.rotate, options.retry, fingerprints(desired, options))
+    removed = pruning(desired, options)
     fleet = {app.name: app for app in await client.list_apps()}
-    apps = await inquiry.plans(desired.apps, fleet, desired.known)
-    strangers = unmanaged(fleet, desired)
+    apps = await planner.plans(desired.apps, fleet, desired.known)
+    unmanaged_apps = unmanaged(fleet, desired)
     notes: tuple[Finding, ...] = ()
     if removed is not None:
-        deletions, notes = removed.judge([fleet[name] for name in strangers if wishes.selects(name)], inquiry)
+        deletions, notes = removed.judge([fleet[name] for name in unmanaged_apps if options.selects(name)], planner)
         apps += deletions
-        strangers = tuple(sorted({*strangers} - {app.plan.app for app in deletions}))
-    if wishes.drift:
+        unmanaged_apps = tuple(sorted({*unmanaged_apps} - {app.plan.app for app in deletions}))
+    if options.drift:
         from reconciler.engine.drift import attributed
 
-        apps = attributed(apps, _reader(desired, wishes), now)
+        apps = attributed(apps, _reader(desired, options), now)
     everyone = len(fleet.keys() | desired.known)
-    plans, renames = told_once([app.plan for app in apps])
-    guarded_plans = guarded(plans, desired.config.guards, fleet=everyone, allowed=wishes.allow)
+    plans, renames = without_repeats([app.plan for app in apps])
+    guarded_plans = guarded(plans, desired.config.guards, fleet=everyone, allowed=options.allow)
     report = PlanReport(
         guarded_plans,
         (*desired.findings, *notes, *renames),
         requests=client.requests,
         seconds=clock.monotonic() - began,
-        unmanaged=strangers if wishes.unmanaged else (),
+        unmanaged=unmanaged_apps if options.unmanaged else (),
     )
     apps = tuple(replace(app, plan=judged) for app, judged in zip(apps, guarded_plans, strict=True))
-    return Planned(apps, report, desired.config, wishes)
+    return Planned(apps, report, desired.config, options)
 
 
 def unmanaged(fleet: Mapping[str, LiveApp], desired: Desired) -> tuple[str, ...]:
@@ -77,33 +77,33 @@ def unmanaged(fleet: Mapping[str, LiveApp], desired: Desired) -> tuple[str, ...]
     return tuple(sorted((fleet.keys() - desired.known).difference(*moved)))
 
 
-def fingerprints(desired: Desired, wishes: Wishes) -> Fingerprints | None:
+def fingerprints(desired: Desired, options: RunOptions) -> Fingerprints | None:
     """What makes fingerprints of secrets, if the policy of any app asks for them.
 
     Raises:
         UsageError: it does, and the environment has no key.
     """
     wanted = any(desired.config.policy(app.name).secrets == "fingerprint" for app in desired.apps)
-    return Fingerprints.of(wishes.environ) if wanted else None
+    return Fingerprints.of(options.environ) if wanted else None
 
 
-def pruning(desired: Desired, wishes: Wishes) -> Removed | None:
+def pruning(desired: Desired, options: RunOptions) -> Removed | None:
     """What Git shows of removed specs, if they are to be pruned.
 
     Raises:
         PlanMismatch: they are, and Git does not show all of its history.
         InvalidInput: there is no spec, and never was.
     """
-    if not wishes.prune:
+    if not options.prune:
         return None
     from reconciler.engine.prune import Removed, check_emptied
 
-    removed = Removed.read(wishes.specs, desired.known, _reader(desired, wishes))
+    removed = Removed.read(options.specs, desired.known, _reader(desired, options))
     check_emptied(desired.findings, removed)
     return removed
 
 
-def _reader(desired: Desired, wishes: Wishes) -> Callable[[str, str], Named]:
+def _reader(desired: Desired, options: RunOptions) -> Callable[[str, str], Named]:
     from reconciler.desired.reading import reader
 
-    return reader(desired.config, wishes.environ, wishes.variables)
+    return reader(desired.config, options.environ, options.variables)

@@ -27,11 +27,11 @@ from reconciler.plan.align import Secrets, names
 from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import Comparison, compare
 from reconciler.plan.decide import Evidence, make_plan
-from reconciler.plan.deployment_history import setback
+from reconciler.plan.deployment_history import prior_failure
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.plan.payload import payload
 from reconciler.plan.secret_fingerprints import Fingerprints, plaintext_secrets
-from reconciler.plan.warnings import namesake
+from reconciler.plan.warnings import possible_rename
 from reconciler.redaction import Redactor
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class PlannedApp:
 
 
 @dataclass(frozen=True)
-class Inquiry:
+class Planner:
     """One run's questions."""
 
     client: Client
@@ -79,7 +79,7 @@ class Inquiry:
         Raises:
             LiveError: the platform could not be asked about any app.
         """
-        strangers = {name: app for name, app in fleet.items() if name not in known}
+        unmanaged_apps = {name: app for name, app in fleet.items() if name not in known}
         tasks: list[asyncio.Task[PlannedApp]] = []
         done: list[PlannedApp | None] = []
         try:
@@ -92,7 +92,7 @@ class Inquiry:
                     settled = self._settled(app, comparison, moved_from)
                     done.append(settled)
                     if settled is None:
-                        others = strangers if live is None else {}
+                        others = unmanaged_apps if live is None else {}
                         tasks.append(group.create_task(self._answered(app, comparison, moved_from, others)))
         except* LiveError as failed:
             raise failed.exceptions[0] from None
@@ -113,7 +113,7 @@ class Inquiry:
         return PlannedApp(plan, comparison.policy, app, comparison.live, secrets=comparison.secrets)
 
     async def _answered(
-        self, app: DesiredApp, comparison: Comparison, moved_from: str, strangers: Mapping[str, LiveApp]
+        self, app: DesiredApp, comparison: Comparison, moved_from: str, unmanaged_apps: Mapping[str, LiveApp]
     ) -> PlannedApp:
         """The plan of an app that differs; what fails for one app must not end the run of the others.
 
@@ -123,7 +123,7 @@ class Inquiry:
         """
         live = comparison.live
         try:
-            return await self._asked(app, comparison, moved_from, strangers)
+            return await self._asked(app, comparison, moved_from, unmanaged_apps)
         except (Unauthorized, RateLimited):
             raise
         except LiveError as error:
@@ -135,7 +135,7 @@ class Inquiry:
         return PlannedApp(plan, comparison.policy, app, live, secrets=comparison.secrets)
 
     async def _asked(
-        self, app: DesiredApp, comparison: Comparison, moved_from: str, strangers: Mapping[str, LiveApp]
+        self, app: DesiredApp, comparison: Comparison, moved_from: str, unmanaged_apps: Mapping[str, LiveApp]
     ) -> PlannedApp:
         live = comparison.live
         deployments: list[Deployment] | None = None
@@ -143,7 +143,7 @@ class Inquiry:
             deployments = await self._history(live, comparison)
         proposal, findings = await self._proposal(app, comparison, deployments or ())
         if live is None:
-            findings = (*findings, *namesake(app, comparison.wanted, strangers))
+            findings = (*findings, *possible_rename(app, comparison.wanted, unmanaged_apps))
         evidence = Evidence(self.now, proposal, deployments, findings, self.retry, moved_from)
         plan = make_plan(app, comparison, evidence)
         rendered = proposal.spec if proposal else None
@@ -164,7 +164,7 @@ class Inquiry:
         """What the platform makes of the spec; not asked where the answer could change nothing."""
         live = comparison.live
         if live is not None:
-            failed = setback(deployments, comparison.carries, comparison.policy)
+            failed = prior_failure(deployments, comparison.carries, comparison.policy)
             if live.pinned_deployment or not comparison.changes or (failed and not self.retry):
                 return None, ()
         spec = payload(

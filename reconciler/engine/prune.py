@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.desired.git_history import SPEC_SUFFIXES, History, RemovedSpec
-from reconciler.engine.planner import Inquiry, PlannedApp
+from reconciler.engine.planner import PlannedApp, Planner
 from reconciler.errors import InvalidInput, PlanMismatch
 from reconciler.findings import Finding, Location, Severity, has_errors
 from reconciler.plan import cost
@@ -82,13 +82,13 @@ class Removed:
         return cls(found, unread, frozenset(had))
 
     def judge(
-        self, strangers: Sequence[LiveApp], inquiry: Inquiry
+        self, unmanaged_apps: Sequence[LiveApp], planner: Planner
     ) -> tuple[tuple[PlannedApp, ...], tuple[Finding, ...]]:
         """The plans to delete those of the live apps without a spec that qualify, and why others do not."""
-        config, now = inquiry.config, inquiry.now
+        config, now = planner.config, planner.now
         plans: list[PlannedApp] = []
         notes: list[Finding] = []
-        for live in strangers:
+        for live in unmanaged_apps:
             spec = self.specs.get(live.name)
             if spec is None:
                 continue

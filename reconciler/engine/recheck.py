@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reconciler.live.client import Client
 
 
-async def judged_on(client: Client, apps: Sequence[PlannedApp], now: datetime) -> tuple[PlannedApp, ...]:
+async def recheck_health(client: Client, apps: Sequence[PlannedApp], now: datetime) -> tuple[PlannedApp, ...]:
     """The plans; those in sync whose health nobody may have judged follow their deployment, if it looks unwell.
 
     For as long as its soak a deployment is followed, as no run can have judged it by then. After that, until any

@@ -11,12 +11,12 @@ from reconciler.github.issue import Detection, Move, keep
 from reconciler.github.report import drifting, fingerprint
 
 if TYPE_CHECKING:
-    from reconciler.github.context import Context
-    from reconciler.github.job import Job
+    from reconciler.github.context import EventContext
+    from reconciler.github.job import ActionRun
     from reconciler.github.report import Result
 
 
-async def tell(job: Job, result: Result) -> None:
+async def tell(job: ActionRun, result: Result) -> None:
     """The comment or the issue, as mode and event ask for; what GitHub refuses is a warning."""
     comments, tracks = _comments(job), _tracks(job)
     if not job.context.repository or not (comments or tracks):
@@ -38,7 +38,7 @@ async def tell(job: Job, result: Result) -> None:
         job.warn(error.message)
 
 
-def _comments(job: Job) -> bool:
+def _comments(job: ActionRun) -> bool:
     """Whether there can be a pull request that the run may write to: a fork's own run has a token that only reads."""
     context, inputs = job.context, job.inputs
     if inputs.comment is Switch.OFF or inputs.mode is Mode.DRIFT:
@@ -50,11 +50,11 @@ def _comments(job: Job) -> bool:
     return context.for_pull
 
 
-def _tracks(job: Job) -> bool:
+def _tracks(job: ActionRun) -> bool:
     return job.inputs.issue is Switch.AUTO and job.inputs.mode is Mode.DRIFT and not job.context.for_pull
 
 
-async def _comment(github: GitHub, job: Job, result: Result) -> None:
+async def _comment(github: GitHub, job: ActionRun, result: Result) -> None:
     context = job.context
     applied = job.inputs.mode is Mode.APPLY
     for pull in await concerned(github, context):
@@ -75,7 +75,7 @@ async def _comment(github: GitHub, job: Job, result: Result) -> None:
             job.out(f"comment on #{pull}: {posted.fate} {posted.reason or posted.url}".rstrip())
 
 
-async def _track(github: GitHub, job: Job, result: Result) -> None:
+async def _track(github: GitHub, job: ActionRun, result: Result) -> None:
     drifted = drifting(result)
     if drifted is None:
         job.out("drift issue: left as it is, the detection did not get to its end")
@@ -105,7 +105,7 @@ async def _track(github: GitHub, job: Job, result: Result) -> None:
 _MOST = 10
 
 
-async def concerned(github: GitHub, context: Context) -> tuple[int, ...]:
+async def concerned(github: GitHub, context: EventContext) -> tuple[int, ...]:
     """Numbers of the pull requests, in the order they were made; ten at most.
 
     Those that the event names; of a ``workflow_run`` the open one whose head is the run's commit (the payload names
@@ -124,7 +124,7 @@ async def concerned(github: GitHub, context: Context) -> tuple[int, ...]:
     return await _merged(github, context)
 
 
-async def _by_head(github: GitHub, context: Context) -> tuple[int, ...]:
+async def _by_head(github: GitHub, context: EventContext) -> tuple[int, ...]:
     path = f"/repos/{context.repository}/pulls"
     found = [
         number_of(pull, "number")
@@ -134,7 +134,7 @@ async def _by_head(github: GitHub, context: Context) -> tuple[int, ...]:
     return tuple(sorted(found))[:_MOST]
 
 
-async def _merged(github: GitHub, context: Context) -> tuple[int, ...]:
+async def _merged(github: GitHub, context: EventContext) -> tuple[int, ...]:
     branch = context.ref.removeprefix("refs/heads/")
     found: set[int] = set()
     for commit in context.commits:

@@ -15,9 +15,9 @@ from reconciler.live.models import Deployment, LiveApp, Phase, Proposal
 from reconciler.plan import cost
 from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import Comparison, desired_digest, live_digest
-from reconciler.plan.deployment_history import Setback, ago, setback, unfinished_rollback, unjudged
+from reconciler.plan.deployment_history import PriorFailure, ago, prior_failure, unfinished_rollback, unjudged
 from reconciler.plan.model import UNJUDGED, Action, Cost, Note, Plan, SyncStatus
-from reconciler.plan.warnings import inconspicuous, left_out, unnamed, valueless
+from reconciler.plan.warnings import left_out, redact_changes, secrets_without_value, unnamed
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +59,13 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
         Action.CREATE,
         app_id=live.id if live else "",
         file=desired.file,
-        changes=inconspicuous(comparison.surviving, desired.secrets),
+        changes=redact_changes(comparison.surviving, desired.secrets),
         notes=comparison.aligned.notes if live else (),
         findings=(
             *evidence.findings,
             *_name_findings(desired, live, evidence),
             *left_out(comparison.changes, comparison.surviving),
-            *valueless(desired, comparison.aligned.desired),
+            *secrets_without_value(desired, comparison.aligned.desired),
         ),
         cost=_cost(comparison, evidence),
         desired_digest=desired_digest(comparison.wanted),
@@ -119,7 +119,7 @@ def _quiet(plan: Plan) -> Plan:
     return replace(plan, action=Action.NONE)
 
 
-def _same_spec(plan: Plan, live: LiveApp, comparison: Comparison, past: Setback | None) -> Plan:
+def _same_spec(plan: Plan, live: LiveApp, comparison: Comparison, past: PriorFailure | None) -> Plan:
     """Git and the app's spec agree; what about the deployment that is active?"""
     if comparison.active_agrees:
         return replace(plan, status=SyncStatus.IN_SYNC)
@@ -150,11 +150,11 @@ def _pinned(plan: Plan, live: LiveApp, comparison: Comparison, evidence: Evidenc
     return replace(blocked, action=Action.REFUSE, reason=reason, override=f"reconcile status {plan.app}")
 
 
-def _setback(comparison: Comparison, evidence: Evidence) -> Setback | None:
-    return setback(evidence.deployments or (), comparison.carries, comparison.policy)
+def _setback(comparison: Comparison, evidence: Evidence) -> PriorFailure | None:
+    return prior_failure(evidence.deployments or (), comparison.carries, comparison.policy)
 
 
-def _stalled(plan: Plan, live: LiveApp, past: Setback, evidence: Evidence) -> Plan:
+def _stalled(plan: Plan, live: LiveApp, past: PriorFailure, evidence: Evidence) -> Plan:
     when = ago(past.deployment.created_at, evidence.now)
     told = f"this spec {past.what} {when} (deployment {past.deployment.id})".replace("  ", " ")
     told = f"{told}, {past.but}" if past.but else told

@@ -28,7 +28,7 @@ NOT_OURS = frozenset({"DEPLOY_ON_PUSH", "MAINTENANCE", "AUTOSCALED", "UPDATE_DAT
 
 
 @dataclass(frozen=True, slots=True)
-class Setback:
+class PriorFailure:
     """A deployment of the wanted spec that did not last, and what became of it: failed, canceled, rolled back.
 
     ``but`` tells what became of going back, where that did not end well either; else it is empty.
@@ -39,7 +39,7 @@ class Setback:
     but: str = ""
 
 
-def setback(deployments: Sequence[Deployment], carries: Carries, policy: Policy) -> Setback | None:
+def prior_failure(deployments: Sequence[Deployment], carries: Carries, policy: Policy) -> PriorFailure | None:
     """Why the wanted spec is not to be tried again unasked; None if it never failed, or did well since.
 
     Only the newest deployment of that spec counts: a success after a failure is a success. One that was active and
@@ -51,9 +51,9 @@ def setback(deployments: Sequence[Deployment], carries: Carries, policy: Policy)
             continue
         match deployment.phase:
             case Phase.ERROR:
-                return Setback(deployment, "failed")
+                return PriorFailure(deployment, "failed")
             case Phase.CANCELED:
-                return Setback(deployment, "was canceled")
+                return PriorFailure(deployment, "was canceled")
             case Phase.SUPERSEDED | Phase.ACTIVE:  # active still, while what takes its place is under way
                 newer = deployments[place - 1] if place else None
                 older = next((old for old in deployments[place:] if not carries(old.spec)), None)
@@ -73,12 +73,12 @@ def _was_undone(deployment: Deployment, newer: Deployment, older: Deployment | N
     return canonical(newer.spec) == canonical(older.spec)
 
 
-def _undone(deployment: Deployment, newer: Deployment) -> Setback:
+def _undone(deployment: Deployment, newer: Deployment) -> PriorFailure:
     """A deployment that somebody went back from, or wanted to: what it failed with may still be what serves."""
     if deployment.phase is not Phase.ACTIVE or newer.phase not in (Phase.ERROR, Phase.CANCELED):
-        return Setback(deployment, "was rolled back")
+        return PriorFailure(deployment, "was rolled back")
     became = "failed" if newer.phase is Phase.ERROR else "was canceled"
-    return Setback(deployment, "was to be rolled back", f"which {became} (deployment {newer.id}): it still serves")
+    return PriorFailure(deployment, "was to be rolled back", f"which {became} (deployment {newer.id}): it still serves")
 
 
 def unfinished_rollback(

@@ -38,7 +38,7 @@ _TAG_BYTES = 6
 _MARK_BYTES = 16
 
 
-class Verdict(Enum):
+class SecretMatch(Enum):
     """What a fingerprint says of a value: the one that was sent last, another, or nobody knows."""
 
     SAME = auto()
@@ -70,14 +70,14 @@ class Fingerprints:
             hint=f"make one (openssl rand -hex 32), keep it with your pipeline's secrets, set it as {KEY_VARIABLE}",
         )
 
-    def verdict(self, app: str, path: Path, value: Opaque, stored: Mapping[str, str]) -> Verdict:
+    def verdict(self, app: str, path: Path, value: Opaque, stored: Mapping[str, str]) -> SecretMatch:
         """What the ``stored`` fingerprints of an app say of a secret's value at a path."""
         mark = stored.get(self._tag(path))
         if mark is None:
-            return Verdict.UNKNOWN
+            return SecretMatch.UNKNOWN
         # As bytes: texts beyond ASCII, which somebody may have written there, are refused by compare_digest.
         kept, own = mark.encode("utf-8", "surrogatepass"), self._mark(app, path, value).encode()
-        return Verdict.SAME if hmac.compare_digest(kept, own) else Verdict.CHANGED
+        return SecretMatch.SAME if hmac.compare_digest(kept, own) else SecretMatch.CHANGED
 
     def text(self, app: str, secrets: Mapping[Path, Opaque]) -> str:
         """The variable's value for an app's plaintext secrets; empty where there is none."""

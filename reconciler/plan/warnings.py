@@ -18,7 +18,7 @@ from reconciler.redaction import Redactor
 UNNAMED = "live has it and Git does not name it: the update may take it away"
 
 
-def inconspicuous(changes: tuple[Change, ...], secrets: Collection[str]) -> tuple[Change, ...]:
+def redact_changes(changes: tuple[Change, ...], secrets: Collection[str]) -> tuple[Change, ...]:
     """The changes without any of these values, wherever they stand: a secret may be part of a plain variable (C05)."""
     if not secrets or not changes:
         return changes
@@ -101,7 +101,7 @@ def _at(tree: Tree, path: tuple[str, ...]) -> Any:
     return node
 
 
-def valueless(app: DesiredApp, tree: Tree) -> Iterator[Finding]:
+def secrets_without_value(app: DesiredApp, tree: Tree) -> Iterator[Finding]:
     """Secrets that have a value neither in Git nor on App Platform; ``tree``: Git's, aligned with live."""
     for pointer, path in _secrets(app.spec):
         node: Any = tree
@@ -136,14 +136,16 @@ _MANY = 3
 """More warnings than these are one: apps made from one mould all resemble each other, and then it is no rename."""
 
 
-def namesake(app: DesiredApp, wanted: Tree, strangers: Mapping[str, LiveApp]) -> tuple[Finding, ...]:
+def possible_rename(app: DesiredApp, wanted: Tree, unmanaged_apps: Mapping[str, LiveApp]) -> tuple[Finding, ...]:
     """A warning for each live app outside Git that has the very components and sources of a new one."""
     traits = _traits(wanted)
-    alike = [name for name, live in sorted(strangers.items()) if traits and _traits(canonical(live.spec)) == traits]
+    alike = [
+        name for name, live in sorted(unmanaged_apps.items()) if traits and _traits(canonical(live.spec)) == traits
+    ]
     return tuple(_warning(app, name) for name in alike)
 
 
-def told_once(plans: Sequence[Plan]) -> tuple[tuple[Plan, ...], tuple[Finding, ...]]:
+def without_repeats(plans: Sequence[Plan]) -> tuple[tuple[Plan, ...], tuple[Finding, ...]]:
     """The plans, and what concerns none alone: of many such warnings one that counts, which then stands for all."""
     alike = [plan for plan in plans for finding in plan.findings if finding.code == _CODE]
     if len(alike) <= _MANY:

@@ -1,6 +1,6 @@
 """Performs the steps of one app's rollout, and says what each found. Nothing is decided here.
 
-Reads that fail are findings, too (`Failed`); writes whose answer is lost are `Lost`. `writing.py` has the writes.
+Reads that fail are findings, too (`Failed`); writes whose answer is lost are `Lost`. `writes.py` has the writes.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from reconciler.live.models import Deployment, Health, LiveApp, Phase
 from reconciler.rollout import writes as writing
 from reconciler.rollout.failure import candidates, collect, other_versions, summary
 from reconciler.rollout.health import components_with_health, judge, probe_problem, worst
-from reconciler.rollout.observations import Context, deployments_of, new_ones, ours_among, pinned_id
+from reconciler.rollout.observations import RolloutContext, deployments_of, new_ones, ours_among, pinned_id
 from reconciler.rollout.state import (
+    ActiveState,
     Adopted,
     BackRead,
     Collected,
     Failed,
     HealthSeen,
-    Options,
     PhaseSeen,
     Pin,
     PinSeen,
+    Precheck,
     ProbeSeen,
+    RollbackOptions,
     RolloutState,
     Seen,
-    Sight,
-    Standing,
     Successor,
     Task,
     Validated,
@@ -61,7 +61,7 @@ HISTORY = 20
 """Deployments that are looked through for one to go back to."""
 
 
-async def perform(step: Step, state: RolloutState, context: Context, clock: Clock) -> Seen:
+async def perform(step: Step, state: RolloutState, context: RolloutContext, clock: Clock) -> Seen:
     """Do what a step asks for, after the pause it asks for, and say what was found."""
     after = getattr(step, "after", 0.0)
     if after:
@@ -74,7 +74,7 @@ async def perform(step: Step, state: RolloutState, context: Context, clock: Cloc
         return Failed(problem.message)
 
 
-async def _perform(step: Step, state: RolloutState, context: Context, clock: Clock) -> Seen:
+async def _perform(step: Step, state: RolloutState, context: RolloutContext, clock: Clock) -> Seen:
     match step:
         case Write() | Rollback() | CommitRollback() | RestoreSpec():
             return await writing.write(step, context)
@@ -97,7 +97,7 @@ async def _perform(step: Step, state: RolloutState, context: Context, clock: Clo
 # ---- following ----------------------------------------------------------------------------------------------------
 
 
-def _adopt(step: Adopt, context: Context) -> Seen:
+def _adopt(step: Adopt, context: RolloutContext) -> Seen:
     seen = context.seen
     desired = context.job.desired
     spec = seen.specs.get(step.deployment_id) or (desired.spec if desired else context.job.carried)
@@ -107,7 +107,7 @@ def _adopt(step: Adopt, context: Context) -> Seen:
     return Adopted(components_with_health(spec))
 
 
-async def _watch(step: Follow | CheckHealth | Probe | Wait, context: Context, clock: Clock) -> Seen:
+async def _watch(step: Follow | CheckHealth | Probe | Wait, context: RolloutContext, clock: Clock) -> Seen:
     app_id = context.seen.app_id
     match step:
         case Follow():
@@ -130,7 +130,7 @@ async def _watch(step: Follow | CheckHealth | Probe | Wait, context: Context, cl
             assert_never(step)
 
 
-async def _probe(context: Context) -> str:
+async def _probe(context: RolloutContext) -> str:
     """What is wrong with the answer of the user's probe; empty when nothing is."""
     probe = context.job.policy.health.probe
     if probe is None:
@@ -152,13 +152,15 @@ async def _probe(context: Context) -> str:
 # ---- looking at the app -------------------------------------------------------------------------------------------
 
 
-async def _read_app(step: Look | FindSuccessor | ReadBack | VerifyUnpinned, state: RolloutState, on: Context) -> Seen:
+async def _read_app(
+    step: Look | FindSuccessor | ReadBack | VerifyUnpinned, state: RolloutState, on: RolloutContext
+) -> Seen:
     seen = on.seen
     try:
         app = await on.client.get_app(seen.app_id)
     except NotFound:
         if isinstance(step, Look):
-            return Sight(gone=True)
+            return Precheck(gone=True)
         raise
     seen.saw_app(app)
     match step:
@@ -174,7 +176,7 @@ async def _read_app(step: Look | FindSuccessor | ReadBack | VerifyUnpinned, stat
             assert_never(step)
 
 
-def _sight(state: RolloutState, context: Context) -> Sight:
+def _sight(state: RolloutState, context: RolloutContext) -> Precheck:
     seen, specs = context.seen, context.specs
     app = seen.app
     assert app is not None
@@ -184,7 +186,7 @@ def _sight(state: RolloutState, context: Context) -> Sight:
     if state.goal.task is Task.RESUME and pinned and pinned == (state.goal.follow_id or pinned):
         seen.made.add(pinned)
     running = app.running_deployment
-    return Sight(
+    return Precheck(
         pin=seen.pin_of(app),
         pinned_id=pinned,
         moved=specs.moved(app),
@@ -195,7 +197,7 @@ def _sight(state: RolloutState, context: Context) -> Sight:
     )
 
 
-def _successor(step: FindSuccessor, context: Context) -> Successor:
+def _successor(step: FindSuccessor, context: RolloutContext) -> Successor:
     """The newer deployment of our spec that took over; none if the app's spec is not ours any more."""
     seen, specs = context.seen, context.specs
     app = seen.app
@@ -207,13 +209,13 @@ def _successor(step: FindSuccessor, context: Context) -> Successor:
     return Successor(pin, ours_among(newer, seen, specs))
 
 
-def _back_read(step: ReadBack, context: Context) -> BackRead:
+def _back_read(step: ReadBack, context: RolloutContext) -> BackRead:
     """Whether the deployment is what is active; what of it went missing is warned of."""
     seen, specs = context.seen, context.specs
     app = seen.app
     assert app is not None
     standing = _standing(step, app, context)
-    if standing is Standing.OURS and context.job.desired is not None:
+    if standing is ActiveState.OURS and context.job.desired is not None:
         for path in specs.missing(app.spec):
             context.recorder.warn(f"{path} was sent, and the platform did not keep it")
         if app.active_deployment and not specs.carries(app.active_deployment.spec):
@@ -222,24 +224,24 @@ def _back_read(step: ReadBack, context: Context) -> BackRead:
     return BackRead(standing)
 
 
-def _standing(step: ReadBack, app: LiveApp, context: Context) -> Standing:
+def _standing(step: ReadBack, app: LiveApp, context: RolloutContext) -> ActiveState:
     seen, active, running = context.seen, app.active_deployment, app.running_deployment
     if seen.pin_of(app) is Pin.OTHER:
-        return Standing.PINNED
+        return ActiveState.PINNED
     if active is None:
-        return Standing.BEFORE
+        return ActiveState.BEFORE
     if active.id == step.deployment_id:
         replaced = running is not None and not context.specs.same(running.spec, active.spec)
-        return Standing.OTHER if replaced else Standing.OURS
+        return ActiveState.OTHER if replaced else ActiveState.OURS
     before = active.id in seen.known or seen.is_older(active.id, step.deployment_id)
-    return Standing.BEFORE if before else Standing.OTHER
+    return ActiveState.BEFORE if before else ActiveState.OTHER
 
 
 # ---- going back ---------------------------------------------------------------------------------------------------
 
 
 async def _prepare(
-    step: CollectFailure | FindCandidates | ValidateRollback, state: RolloutState, context: Context
+    step: CollectFailure | FindCandidates | ValidateRollback, state: RolloutState, context: RolloutContext
 ) -> Seen:
     match step:
         case CollectFailure():
@@ -252,7 +254,7 @@ async def _prepare(
             assert_never(step)
 
 
-async def _collect(step: CollectFailure, state: RolloutState, context: Context) -> Seen:
+async def _collect(step: CollectFailure, state: RolloutState, context: RolloutContext) -> Seen:
     leg = state.leg
     assert leg is not None
     unhealthy, component = "", ""
@@ -265,7 +267,7 @@ async def _collect(step: CollectFailure, state: RolloutState, context: Context) 
     return Collected(summary(step.deployment_id, told))
 
 
-async def _options(state: RolloutState, context: Context) -> Seen:
+async def _options(state: RolloutState, context: RolloutContext) -> Seen:
     seen, client = context.seen, context.client
     app = await client.get_app(seen.app_id)
     history = await client.list_deployments(seen.app_id, limit=HISTORY)
@@ -276,7 +278,7 @@ async def _options(state: RolloutState, context: Context) -> Seen:
     seen.base = app.spec
     pin = seen.pin_of(app)
     if state.leg is None:
-        return Options(pin, candidates=_asked_for(state.goal.follow_id, app, history, context))
+        return RollbackOptions(pin, candidates=_asked_for(state.goal.follow_id, app, history, context))
     failed = state.leg.id
     newer = [found for found in new_ones(history, {failed}) if not _automatic(found)]
     newer = newer if any(found.id == failed for found in history) else []
@@ -288,10 +290,10 @@ async def _options(state: RolloutState, context: Context) -> Seen:
     found = candidates(history, failed={failed} | seen.made, active_before=before)
     serving = bool(found) and found[0].id == active
     reverted = serving and context.specs.same(app.spec, found[0].spec)
-    return Options(pin, bool(newer), newer_id, tuple(each.id for each in found), serving, reverted)
+    return RollbackOptions(pin, bool(newer), newer_id, tuple(each.id for each in found), serving, reverted)
 
 
-def _asked_for(target: str, app: LiveApp, history: Sequence[Deployment], context: Context) -> tuple[str, ...]:
+def _asked_for(target: str, app: LiveApp, history: Sequence[Deployment], context: RolloutContext) -> tuple[str, ...]:
     """Where a person wants to go back to: the one they named, or the version that served before what serves now."""
     if target:
         return (target,)
@@ -307,7 +309,7 @@ def _automatic(deployment: Deployment) -> bool:
     return deployment.cause_details is not None and deployment.cause_details.type == "AUTO_ROLLBACK"
 
 
-async def _validate(step: ValidateRollback, context: Context) -> Seen:
+async def _validate(step: ValidateRollback, context: RolloutContext) -> Seen:
     try:
         answer = await context.client.validate_rollback(context.seen.app_id, step.deployment_id, skip_pin=False)
     except NotFound as problem:

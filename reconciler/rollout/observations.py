@@ -9,21 +9,21 @@ from typing import Any
 
 from reconciler.live.models import Deployment, LiveApp
 from reconciler.rollout.poller import Poller
-from reconciler.rollout.ports import Job, Platform, Specs
+from reconciler.rollout.ports import Platform, RolloutJob, Specs
 from reconciler.rollout.recorder import Recorder
 from reconciler.rollout.state import Pin
 
 
 @dataclass(slots=True)
-class Context:
+class RolloutContext:
     """The doors a rollout may use, and what it has seen through them. ``now`` is in seconds and never goes back."""
 
-    job: Job
+    job: RolloutJob
     client: Platform
     poller: Poller
     specs: Specs
     recorder: Recorder
-    seen: Sightings
+    seen: Observations
     now: Callable[[], float]
     adopted_at: float = 0.0
 
@@ -32,7 +32,7 @@ class Context:
 
 
 @dataclass(slots=True)
-class Sightings:
+class Observations:
     """What was seen so far.
 
     ``known`` are deployments that were there before our last write; ``made`` those that are ours, or are followed;
@@ -98,7 +98,7 @@ def new_ones(history: Iterable[Deployment], known: set[str]) -> list[Deployment]
     return list(takewhile(lambda deployment: deployment.id not in known, history))
 
 
-def ours_among(deployments: Iterable[Deployment], seen: Sightings, specs: Specs) -> str:
+def ours_among(deployments: Iterable[Deployment], seen: Observations, specs: Specs) -> str:
     """The first deployment that nobody saw before and that carries our spec; empty when there is none."""
     return next(
         (found.id for found in deployments if found.id not in seen.known | seen.made and specs.carries(found.spec)), ""

@@ -2,7 +2,7 @@
 
 `next_step` is a total, pure function of what is known. It is read from top to bottom: the way back, once one is taken;
 before there is a deployment; and the judgement of the deployment, first by phase, then by health. Everything that can
-be asked for is bounded (see `rules.py`), so every rollout ends in `Finish`. docs/rollout.md shows it as a table.
+be asked for is bounded (see `limits.py`), so every rollout ends in `Finish`. docs/rollout.md shows it as a table.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from reconciler.rollout.outcomes import blocked, ended, status_command, timed_ou
 from reconciler.rollout.policy_rollback import options, way_back
 from reconciler.rollout.policy_rules import Resolution, over_budget, reading, resolve
 from reconciler.rollout.state import (
-    Leg,
+    ActiveState,
     Pin,
+    Precheck,
     Refusal,
     Role,
     RolloutState,
-    Sight,
-    Standing,
     Successor,
     Task,
+    TrackedDeployment,
 )
 from reconciler.rollout.steps import (
     Adopt,
@@ -86,7 +86,7 @@ def _before(state: RolloutState) -> Step:
     return _write(state)
 
 
-def _resume(state: RolloutState, sight: Sight) -> Step:
+def _resume(state: RolloutState, sight: Precheck) -> Step:
     """Finish a rollback that an earlier run began: judge the deployment that the app is pinned to, then commit."""
     match sight.pin:
         case Pin.OURS:
@@ -99,7 +99,7 @@ def _resume(state: RolloutState, sight: Sight) -> Step:
             assert_never(sight.pin)
 
 
-def _moved(state: RolloutState, sight: Sight) -> Step:
+def _moved(state: RolloutState, sight: Precheck) -> Step:
     """Somebody changed the app since it was planned. If to the same as we want: fine. Else it is theirs."""
     if state.goal.task is not Task.DELETE and sight.running_id:
         return Adopt(Role.FOLLOWED, sight.running_id)
@@ -153,7 +153,7 @@ def _refused(state: RolloutState, why: str) -> Outcome:
 # ---- the deployment: by phase, then by health ---------------------------------------------------------------------
 
 
-def _deployed(state: RolloutState, leg: Leg) -> Step:
+def _deployed(state: RolloutState, leg: TrackedDeployment) -> Step:
     """Judge the deployment that the write led to, or that is followed."""
     if leg.missing >= MISSING:
         why = "the app was deleted by somebody while it was rolled out"
@@ -176,7 +176,7 @@ def _deployed(state: RolloutState, leg: Leg) -> Step:
             assert_never(leg.phase)
 
 
-def _judged(state: RolloutState, leg: Leg, verdict: Verdict) -> Step:
+def _judged(state: RolloutState, leg: TrackedDeployment, verdict: Verdict) -> Step:
     """An active deployment, by its health."""
     match verdict.judgement:
         case Judgement.HEALTHY:
@@ -191,20 +191,20 @@ def _judged(state: RolloutState, leg: Leg, verdict: Verdict) -> Step:
             assert_never(verdict.judgement)
 
 
-def _healthy(state: RolloutState, leg: Leg, why: str) -> Step:
+def _healthy(state: RolloutState, leg: TrackedDeployment, why: str) -> Step:
     """Healthy: read the app back, so that nothing green runs something old."""
     if state.tries >= TRIES:
         if state.missing:
             return Finish(ended(state, OutcomeKind.FAILED, "the app was deleted right after it became healthy"))
         return Finish(ended(state, OutcomeKind.APPLIED, f"{why}; it could not be read back: {state.why}"))
     match state.standing:
-        case Standing.OURS:
+        case ActiveState.OURS:
             return Finish(ended(state, OutcomeKind.APPLIED, why))
-        case Standing.OTHER:
+        case ActiveState.OTHER:
             return _superseded(state, leg)
-        case Standing.PINNED:
+        case ActiveState.PINNED:
             return Finish(blocked(state))
-        case None | Standing.BEFORE:
+        case None | ActiveState.BEFORE:
             if state.standing_looks >= LOOKS:
                 return Finish(ended(state, OutcomeKind.APPLIED, f"{why}; the app does not show it as active yet"))
             return ReadBack(leg.id, pause(state.standing_looks + state.tries))
@@ -212,7 +212,7 @@ def _healthy(state: RolloutState, leg: Leg, why: str) -> Step:
             assert_never(state.standing)
 
 
-def _superseded(state: RolloutState, leg: Leg) -> Step:
+def _superseded(state: RolloutState, leg: TrackedDeployment) -> Step:
     """Another deployment took over: follow it if it carries our spec, else it is somebody else's turn."""
     successor = state.successor
     if successor is None:

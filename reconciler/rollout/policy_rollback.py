@@ -1,6 +1,6 @@
 """The way back, after a deployment failed: choose, validate, roll back, judge, commit, verify.
 
-A part of the policy of `steps.py`: pure, total, bounded.
+A part of the policy of `policy.py`: pure, total, bounded.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from reconciler.rollout.limits import HOPS, LOOKS, MISSING, SENDS_BACK, TRIES, p
 from reconciler.rollout.model import OutcomeKind
 from reconciler.rollout.outcomes import blocked, ended, gone, pin_commands, rollback_failed, rolled_back, status_command
 from reconciler.rollout.policy_rules import Resolution, over_budget, reading, resolve
-from reconciler.rollout.state import Leg, Options, Pin, Refusal, Role, RolloutState, Sent, Task
+from reconciler.rollout.state import Pin, Refusal, Role, RollbackOptions, RolloutState, Sent, Task, TrackedDeployment
 from reconciler.rollout.steps import (
     Adopt,
     CommitRollback,
@@ -65,7 +65,7 @@ def _fault(state: RolloutState) -> str:
     return state.fault or "a rollback was asked for"
 
 
-def _candidate(state: RolloutState, options: Options) -> Step:
+def _candidate(state: RolloutState, options: RollbackOptions) -> Step:
     """Validate the candidates in turn; roll back to the first that is valid, else restore the best one's spec.
 
     What still serves is never given up for something older: if it cannot be rolled back to, its spec is restored.
@@ -141,7 +141,7 @@ def _codes(state: RolloutState) -> str:
 # ---- the deployment that goes back --------------------------------------------------------------------------------
 
 
-def way_back(state: RolloutState, back: Leg) -> Step:
+def way_back(state: RolloutState, back: TrackedDeployment) -> Step:
     """Judge the rollback's deployment, or the restored spec's, and settle it."""
     if back.missing >= MISSING:
         return Finish(gone(state))
@@ -163,7 +163,7 @@ def way_back(state: RolloutState, back: Leg) -> Step:
             assert_never(back.phase)
 
 
-def _taken_over(state: RolloutState, back: Leg) -> Step:
+def _taken_over(state: RolloutState, back: TrackedDeployment) -> Step:
     """Somebody settled it otherwise: that is theirs to decide; only the pin must be told."""
     if state.successor is None:
         if state.tries >= TRIES and state.missing:
@@ -177,7 +177,7 @@ def _taken_over(state: RolloutState, back: Leg) -> Step:
     return Finish(ended(state, OutcomeKind.SUPERSEDED, why, state.goal.again, status_command(state)))
 
 
-def _judged(state: RolloutState, back: Leg, verdict: Verdict) -> Step:
+def _judged(state: RolloutState, back: TrackedDeployment, verdict: Verdict) -> Step:
     """An active deployment that goes back, by its health."""
     match verdict.judgement:
         case Judgement.WAITING:
@@ -190,7 +190,7 @@ def _judged(state: RolloutState, back: Leg, verdict: Verdict) -> Step:
             assert_never(verdict.judgement)
 
 
-def _settle(state: RolloutState, back: Leg) -> Step:
+def _settle(state: RolloutState, back: TrackedDeployment) -> Step:
     """Healthy again: commit the rollback and see that the pin is gone; a restored spec needs neither."""
     if back.role is Role.RESTORE:
         how = f"the last good spec was sent back, as no rollback is possible ({_codes(state)})"

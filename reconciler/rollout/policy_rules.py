@@ -5,9 +5,9 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import assert_never
 
-from reconciler.rollout.health import Source, next_reading
+from reconciler.rollout.health import HealthSource, next_reading
 from reconciler.rollout.limits import LOOKS, TRIES, Rules
-from reconciler.rollout.state import Leg, Refusal, Sending, Sent, Trace
+from reconciler.rollout.state import Refusal, Sent, TrackedDeployment, WriteProbe, WriteStatus
 from reconciler.rollout.steps import CheckHealth, Probe, Step, Wait
 
 
@@ -32,8 +32,8 @@ class Resolution(Enum):
     GIVE_UP = auto()
 
 
-def resolve(sending: Sending, tries: int, most: int) -> Resolution:
-    """What a write's fate asks for. It is sent again only after looks that show nothing of it, ``most`` times at most.
+def resolve(sending: WriteStatus, tries: int, most: int) -> Resolution:
+    """What the status of a write asks for. Resent only after looks that show nothing of it, at most ``most`` times.
 
     ``tries`` counts the looks in a row that failed.
     """
@@ -50,21 +50,21 @@ def resolve(sending: Sending, tries: int, most: int) -> Resolution:
             assert_never(sending.status)
 
 
-def _looked_for(sending: Sending, most: int) -> Resolution:
+def _looked_for(sending: WriteStatus, most: int) -> Resolution:
     """The same for a write of which only looking tells: lost, without a deployment's id, or a name that was taken."""
     in_vain = Resolution.REFUSED if sending.status is Sent.REFUSED else Resolution.GIVE_UP
     match sending.trace:
         case None:
             return Resolution.LOOK_UP
-        case Trace.OURS:
+        case WriteProbe.OURS:
             return Resolution.ADOPT
-        case Trace.FOREIGN:
+        case WriteProbe.FOREIGN:
             return Resolution.REFUSED if sending.status is Sent.REFUSED else Resolution.FOREIGN
-        case Trace.GONE:
+        case WriteProbe.GONE:
             return Resolution.GONE
-        case Trace.STORED:
+        case WriteProbe.STORED:
             return Resolution.LOOK_UP if sending.looks < LOOKS else in_vain
-        case Trace.NOT_THERE:
+        case WriteProbe.NOT_THERE:
             if sending.looks < LOOKS:
                 return Resolution.LOOK_UP
             return Resolution.SEND if sending.status is Sent.LOST and sending.sends < most else in_vain
@@ -75,22 +75,22 @@ def _looked_for(sending: Sending, most: int) -> Resolution:
 # --- What the judgement of any deployment shares, whether it goes forward or back ---
 
 
-def over_budget(leg: Leg, rules: Rules) -> str:
+def over_budget(leg: TrackedDeployment, rules: Rules) -> str:
     """Which budget of a deployment under way is spent, in words; empty while none is."""
     if leg.phase.building:
         return f"the build took more than {rules.build:g} s" if leg.build >= rules.build else ""
     return f"the deployment took more than {rules.deploy:g} s" if leg.deploy >= rules.deploy else ""
 
 
-def reading(leg: Leg, rules: Rules, why: str) -> Step:
+def reading(leg: TrackedDeployment, rules: Rules, why: str) -> Step:
     """The next reading of an active deployment's health."""
     due = next_reading(leg.evidence, rules, leg.components)
     match due.source:
-        case Source.COMPONENTS:
+        case HealthSource.COMPONENTS:
             return CheckHealth(leg.id)
-        case Source.PROBE:
+        case HealthSource.PROBE:
             return Probe(leg.id)
-        case Source.NONE:
+        case HealthSource.NONE:
             return Wait(due.wait, why)
         case _:
             assert_never(due.source)

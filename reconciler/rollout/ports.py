@@ -106,7 +106,7 @@ class ManualPlatform(Protocol):
 
 
 class Specs(Protocol):
-    """What a rollout must know of specs; `specs.JobSpecs` asks the plan room."""
+    """What a rollout must know of specs; `specs.SpecKnowledge` asks the plan room."""
 
     def payload(self, live: Mapping[str, Any] | None) -> dict[str, Any]:
         """What is sent: Git's spec, with what must be carried over from live."""
@@ -125,7 +125,7 @@ class Specs(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class RolloutJob:
     """One app's rollout: a plan, or something to go on with, which a plan can ask for, too.
 
     ``follow``           a deployment that is under way with our spec, to be followed instead of writing anything
@@ -156,10 +156,10 @@ class Job:
 # --- What a rollout knows of specs, from the plan room: the same comparison that made the plan ---
 
 
-class JobSpecs:
+class SpecKnowledge:
     """See `ports.Specs`. Secrets that are to be rotated count only for what is sent, never for what is found."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: RolloutJob) -> None:
         self._job = job
         self._known = Secrets(fingerprints=job.secrets.fingerprints)
         self._wanted = canonical(job.desired.spec) if job.desired is not None else None

@@ -19,7 +19,7 @@ from reconciler.rollout.model import (
     PhaseSpan,
     RolloutRecord,
 )
-from reconciler.rollout.state import Leg, Role, RolloutState, Sending, Sent, Standing, Task
+from reconciler.rollout.state import ActiveState, Role, RolloutState, Sent, Task, TrackedDeployment, WriteStatus
 from reconciler.rollout.steps import (
     Adopt,
     CheckHealth,
@@ -247,13 +247,13 @@ def _why_write(state: RolloutState, step: Write | Rollback | RestoreSpec | Commi
             assert_never(step)
 
 
-def _why_look_up(sending: Sending) -> str:
+def _why_look_up(sending: WriteStatus) -> str:
     if sending.status is Sent.ACCEPTED:
         return "the answer names no deployment"
     return sending.why if sending.status is Sent.REFUSED else f"the answer was lost: {sending.why}"
 
 
-def _sending(state: RolloutState, write: str) -> Sending:
+def _sending(state: RolloutState, write: str) -> WriteStatus:
     return {"rollback": state.undo, "restore": state.restore}.get(write, state.write)
 
 
@@ -299,7 +299,7 @@ def _why_read(state: RolloutState, step: Look | FindSuccessor | ReadBack | Verif
             taken_over = leg is not None and leg.phase is Phase.SUPERSEDED
             return "it was superseded" if taken_over else "another deployment is taking over"
         case ReadBack():
-            before = state.standing is Standing.BEFORE
+            before = state.standing is ActiveState.BEFORE
             return "the app still shows what was active before" if before else _health(state, state.leg)
         case VerifyUnpinned():
             lost = state.commit.status is Sent.LOST
@@ -308,7 +308,7 @@ def _why_read(state: RolloutState, step: Look | FindSuccessor | ReadBack | Verif
             assert_never(step)
 
 
-def _health(state: RolloutState, leg: Leg | None) -> str:
+def _health(state: RolloutState, leg: TrackedDeployment | None) -> str:
     """What is known of a deployment's health, or the phase that decides before any health does."""
     if leg is None or leg.phase is not Phase.ACTIVE:
         return f"its phase is {leg.phase.value}" if leg else ""

@@ -19,13 +19,13 @@ from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.rollout.executor import perform
 from reconciler.rollout.limits import Rules
 from reconciler.rollout.model import Event, Outcome, OutcomeKind, RolloutRecord
-from reconciler.rollout.observations import Context, Sightings
+from reconciler.rollout.observations import Observations, RolloutContext
 from reconciler.rollout.outcomes import interrupted
 from reconciler.rollout.policy import next_step
 from reconciler.rollout.poller import Poller
-from reconciler.rollout.ports import Job, JobSpecs, Platform, Specs
+from reconciler.rollout.ports import Platform, RolloutJob, SpecKnowledge, Specs
 from reconciler.rollout.recorder import Recorder
-from reconciler.rollout.reduce import observe
+from reconciler.rollout.reduce import reduce
 from reconciler.rollout.state import Goal, RolloutState, Task
 from reconciler.rollout.steps import WRITES, Finish, Step
 
@@ -38,11 +38,11 @@ def _quiet(_event: Event) -> None:
 
 
 async def roll_out(  # noqa: PLR0913  every one of these is a choice of the caller
-    jobs: Sequence[Job],
+    jobs: Sequence[RolloutJob],
     client: Platform,
     *,
     clock: Clock,
-    specs: Callable[[Job], Specs] = JobSpecs,
+    specs: Callable[[RolloutJob], Specs] = SpecKnowledge,
     on_event: Callable[[Event], None] = _quiet,
     concurrency: int = 10,
     fail_fast: bool = False,
@@ -82,11 +82,11 @@ class _Run:
 
     client: Platform
     clock: Clock
-    specs: Callable[[Job], Specs]
+    specs: Callable[[RolloutJob], Specs]
     on_event: Callable[[Event], None]
     concurrency: int
     fail_fast: bool
-    jobs: Sequence[Job]
+    jobs: Sequence[RolloutJob]
     records: dict[str, RolloutRecord] = field(default_factory=dict)
     done: dict[str, asyncio.Event] = field(init=False)
     places: asyncio.Semaphore = field(init=False)
@@ -100,7 +100,7 @@ class _Run:
         self.poller = Poller(self.client, self.clock)
         self.began = self.clock.monotonic()
 
-    async def app(self, job: Job) -> None:
+    async def app(self, job: RolloutJob) -> None:
         """One app, from waiting for its turn to its record; there is a record however it ends."""
         name = job.plan.app
         recorder = Recorder(job.plan, self.clock.monotonic, self.began, self.on_event)
@@ -125,7 +125,7 @@ class _Run:
         finally:
             self.done[name].set()
 
-    async def _unmet(self, job: Job) -> str:
+    async def _unmet(self, job: RolloutJob) -> str:
         """Wait for the apps this one depends on; why it cannot be rolled out, or empty."""
         for name in job.policy.depends_on:
             if name in self.done:
@@ -135,15 +135,15 @@ class _Run:
                     return f"it depends on {name}, which is not healthy: {kind.value.replace('_', ' ')}"
         return ""
 
-    def _rollout(self, job: Job, recorder: Recorder) -> _Rollout:
+    def _rollout(self, job: RolloutJob, recorder: Recorder) -> _Rollout:
         if job.desired is not None:
             recorder.keep_secret(job.desired.secrets)
-        seen = Sightings(app_id=job.plan.app_id)
+        seen = Observations(app_id=job.plan.app_id)
         now = self.clock.monotonic
-        context = Context(job, self.client, self.poller, self.specs(job), recorder, seen, now)
+        context = RolloutContext(job, self.client, self.poller, self.specs(job), recorder, seen, now)
         return _Rollout(context, self.clock, RolloutState(goal_of(job)))
 
-    def _finish(self, job: Job, recorder: Recorder, outcome: Outcome, seen: Sightings | None = None) -> None:
+    def _finish(self, job: RolloutJob, recorder: Recorder, outcome: Outcome, seen: Observations | None = None) -> None:
         name = job.plan.app
         if self.fail_fast and not outcome.kind.good and not self.failed_first:
             self.failed_first = name
@@ -159,7 +159,7 @@ class _Run:
 class _Rollout:
     """One app's rollout: the state, and the step under way."""
 
-    context: Context
+    context: RolloutContext
     clock: Clock
     state: RolloutState
     step: Step | None = None
@@ -184,7 +184,7 @@ class _Rollout:
                 return step.outcome
             seen = await perform(step, self.state, self.context, self.clock)
             now = self._charged()
-            self.state = observe(self.state, step, seen, now - last)
+            self.state = reduce(self.state, step, seen, now - last)
             last = now
         raise TypeError("a rollout without an end")
 
@@ -201,7 +201,7 @@ class _Rollout:
         return outcome
 
 
-def goal_of(job: Job) -> Goal:
+def goal_of(job: RolloutJob) -> Goal:
     """What a job asks of the policy."""
     settled, reason = _settled(job.plan)
     task = _task(job)
@@ -209,7 +209,7 @@ def goal_of(job: Job) -> Goal:
     return Goal(task, job.plan.app, Rules.of(job.policy), follow, settled, reason, job.again)
 
 
-def _task(job: Job) -> Task:
+def _task(job: RolloutJob) -> Task:
     if job.roll_back:
         return Task.ROLL_BACK
     if job.resume_rollback or job.plan.resume_rollback:

@@ -1,4 +1,4 @@
-"""The steps the policy can ask for: data. What each means to the platform stands here; `perform.py` does it."""
+"""The steps the policy can ask for: data. What each means to the platform stands here; `executor.py` does it."""
 
 from __future__ import annotations
 

@@ -18,9 +18,9 @@ from reconciler.errors import (
     UsageError,
 )
 from reconciler.live.models import Deployment, LiveApp
-from reconciler.rollout.observations import Context, deployments_of, new_ones, ours_among, pinned_id
+from reconciler.rollout.observations import RolloutContext, deployments_of, new_ones, ours_among, pinned_id
 from reconciler.rollout.ports import ManualPlatform
-from reconciler.rollout.state import Accepted, Lost, Refusal, Refused, RolloutState, Seen, Task, Trace, Traced
+from reconciler.rollout.state import Accepted, Lost, Refusal, Refused, RolloutState, Seen, Task, WriteProbe, WriteProbed
 from reconciler.rollout.steps import CommitRollback, LookUp, RestoreSpec, Rollback, Write
 
 Answer = Accepted | Lost | Refused
@@ -29,7 +29,7 @@ RECENT = 10
 """Deployments that are looked through for the one that a lost write made."""
 
 
-async def write(step: Write | Rollback | CommitRollback | RestoreSpec, context: Context) -> Answer:
+async def write(step: Write | Rollback | CommitRollback | RestoreSpec, context: RolloutContext) -> Answer:
     """Send one write."""
     try:
         match step:
@@ -45,10 +45,10 @@ async def write(step: Write | Rollback | CommitRollback | RestoreSpec, context: 
             case _:
                 assert_never(step)
     except LiveError as problem:
-        return fate(problem, creating=isinstance(step, Write) and step.task is Task.CREATE)
+        return classify_error(problem, creating=isinstance(step, Write) and step.task is Task.CREATE)
 
 
-async def _plan_write(task: Task, context: Context) -> Answer:
+async def _plan_write(task: Task, context: RolloutContext) -> Answer:
     job, seen, client = context.job, context.seen, context.client
     match task:
         case Task.CREATE:
@@ -73,7 +73,7 @@ async def _plan_write(task: Task, context: Context) -> Answer:
             raise TypeError(f"{task.value} is nothing that can be sent")
 
 
-def _followed(app: LiveApp, context: Context) -> Accepted:
+def _followed(app: LiveApp, context: RolloutContext) -> Accepted:
     """The deployment a write made: the pending one, by the platform's word; never one that was there before."""
     known = set(context.seen.known)
     context.seen.saw_app(app)
@@ -81,7 +81,7 @@ def _followed(app: LiveApp, context: Context) -> Accepted:
     return Accepted(next((found.id for found in made if found and found.id and found.id not in known), ""))
 
 
-async def _roll_back(step: Rollback, context: Context) -> Answer:
+async def _roll_back(step: Rollback, context: RolloutContext) -> Answer:
     """Roll back, unless somebody changed the app since it was decided where to."""
     seen = context.seen
     app = await context.client.get_app(seen.app_id)
@@ -93,7 +93,7 @@ async def _roll_back(step: Rollback, context: Context) -> Answer:
     return _rolling_back(await context.client.roll_back(seen.app_id, step.deployment_id, skip_pin=False), step, context)
 
 
-def _rolling_back(deployment: Deployment, step: Rollback, context: Context) -> Accepted:
+def _rolling_back(deployment: Deployment, step: Rollback, context: RolloutContext) -> Accepted:
     seen = context.seen
     if not deployment.id:
         return Accepted()
@@ -102,7 +102,7 @@ def _rolling_back(deployment: Deployment, step: Rollback, context: Context) -> A
     return Accepted(deployment.id)
 
 
-async def _restore(step: RestoreSpec, context: Context) -> Answer:
+async def _restore(step: RestoreSpec, context: RolloutContext) -> Answer:
     """Send an earlier deployment's spec, unless somebody changed the app since it was last read."""
     seen, specs = context.seen, context.specs
     app = await context.client.get_app(seen.app_id)
@@ -120,7 +120,7 @@ async def _restore(step: RestoreSpec, context: Context) -> Answer:
 # ---- what became of it --------------------------------------------------------------------------------------------
 
 
-async def look_up(step: LookUp, state: RolloutState, context: Context) -> Seen:
+async def look_up(step: LookUp, state: RolloutState, context: RolloutContext) -> Seen:
     """Look for the effect of a write.
 
     Raises:
@@ -131,9 +131,9 @@ async def look_up(step: LookUp, state: RolloutState, context: Context) -> Seen:
     try:
         app = await context.client.get_app(context.seen.app_id)
     except NotFound:
-        return Traced(Trace.GONE)
+        return WriteProbed(WriteProbe.GONE)
     if step.write == Task.DELETE:
-        return Traced(Trace.NOT_THERE)
+        return WriteProbed(WriteProbe.NOT_THERE)
     if step.write == "rollback":
         assert state.options is not None
         return _look_for_rollback(app, state.options.candidates[len(state.rejected)], context)
@@ -143,18 +143,18 @@ async def look_up(step: LookUp, state: RolloutState, context: Context) -> Seen:
     return await _look_for_update(app, context)
 
 
-async def _look_for_app(context: Context) -> Seen:
+async def _look_for_app(context: RolloutContext) -> Seen:
     """Of a create: an app of the name. It is ours if it carries our spec, and never made twice (C44)."""
     app = await context.client.find_app(context.job.plan.app)
     if app is None:
-        return Traced(Trace.NOT_THERE)
+        return WriteProbed(WriteProbe.NOT_THERE)
     if not context.specs.carries(app.spec):
-        return Traced(Trace.FOREIGN)
+        return WriteProbed(WriteProbe.FOREIGN)
     context.seen.saw_app(app)
-    return await _deployment_of(app, context) or Traced(Trace.STORED)
+    return await _deployment_of(app, context) or WriteProbed(WriteProbe.STORED)
 
 
-async def _look_for_update(app: LiveApp, context: Context) -> Seen:
+async def _look_for_update(app: LiveApp, context: RolloutContext) -> Seen:
     """Of an update or a redeploy: a deployment that was not there before and carries our spec."""
     seen, specs = context.seen, context.specs
     before = seen.app
@@ -163,42 +163,42 @@ async def _look_for_update(app: LiveApp, context: Context) -> Seen:
     if found is not None:
         return found
     if pinned_id(app):
-        return Traced(Trace.FOREIGN)
+        return WriteProbed(WriteProbe.FOREIGN)
     if specs.same(app.spec, before.spec):
-        return Traced(Trace.NOT_THERE)
-    return Traced(Trace.STORED if specs.carries(app.spec) else Trace.FOREIGN)
+        return WriteProbed(WriteProbe.NOT_THERE)
+    return WriteProbed(WriteProbe.STORED if specs.carries(app.spec) else WriteProbe.FOREIGN)
 
 
-async def _deployment_of(app: LiveApp, context: Context) -> Traced | None:
+async def _deployment_of(app: LiveApp, context: RolloutContext) -> WriteProbed | None:
     """A new deployment of our spec, from what the app tells, else (one that failed at once) from its history."""
     seen, specs = context.seen, context.specs
     found = ours_among(deployments_of(app), seen, specs)
     if not found:
         history = await context.client.list_deployments(app.id or seen.app_id, limit=RECENT)
         found = ours_among(new_ones(history, seen.known), seen, specs)
-    return Traced(Trace.OURS, found) if found else None
+    return WriteProbed(WriteProbe.OURS, found) if found else None
 
 
-def _look_for_rollback(app: LiveApp, candidate: str, context: Context) -> Seen:
+def _look_for_rollback(app: LiveApp, candidate: str, context: RolloutContext) -> Seen:
     """Of a rollback: a pin that was not there before, to a deployment of the candidate's spec."""
     seen, specs = context.seen, context.specs
     pinned = app.pinned_deployment
     if pinned is None or not pinned.id:
         running = app.running_deployment
         new = running is not None and running.is_rollback and running.id not in seen.known
-        return Traced(Trace.STORED if new else Trace.NOT_THERE)
+        return WriteProbed(WriteProbe.STORED if new else WriteProbe.NOT_THERE)
     if pinned.id in seen.known or not specs.same(pinned.spec, seen.specs.get(candidate, {})):
-        return Traced(Trace.FOREIGN)
+        return WriteProbed(WriteProbe.FOREIGN)
     seen.saw(pinned)
     seen.made.add(pinned.id)
-    return Traced(Trace.OURS, pinned.id)
+    return WriteProbed(WriteProbe.OURS, pinned.id)
 
 
-async def _look_for_restore(app: LiveApp, candidate: str, context: Context) -> Seen:
+async def _look_for_restore(app: LiveApp, candidate: str, context: RolloutContext) -> Seen:
     """Of a restored spec: a deployment that was not there before and carries it."""
     seen, specs = context.seen, context.specs
     if pinned_id(app):
-        return Traced(Trace.FOREIGN)
+        return WriteProbed(WriteProbe.FOREIGN)
     spec = seen.specs.get(candidate, {})
     found = _restored(app, spec, context)
     if not found:
@@ -206,13 +206,13 @@ async def _look_for_restore(app: LiveApp, candidate: str, context: Context) -> S
         news = new_ones(history, seen.known)
         found = next((new.id for new in news if specs.same(new.spec, spec)), "")
     if found:
-        return Traced(Trace.OURS, found)
+        return WriteProbed(WriteProbe.OURS, found)
     if specs.same(app.spec, seen.base):
-        return Traced(Trace.NOT_THERE)
-    return Traced(Trace.STORED if specs.same(app.spec, spec) else Trace.FOREIGN)
+        return WriteProbed(WriteProbe.NOT_THERE)
+    return WriteProbed(WriteProbe.STORED if specs.same(app.spec, spec) else WriteProbe.FOREIGN)
 
 
-def _restored(app: LiveApp, spec: Mapping[str, Any], context: Context) -> str:
+def _restored(app: LiveApp, spec: Mapping[str, Any], context: RolloutContext) -> str:
     """The new deployment of an app that carries a restored spec; empty when there is none."""
     seen, specs = context.seen, context.specs
     news = [found for found in deployments_of(app) if found.id not in seen.known]
@@ -222,7 +222,7 @@ def _restored(app: LiveApp, spec: Mapping[str, Any], context: Context) -> str:
 # --- What an error of a write means: it was refused and had no effect, or nobody can tell ---
 
 
-def fate(problem: LiveError, *, creating: bool = False) -> Lost | Refused:
+def classify_error(problem: LiveError, *, creating: bool = False) -> Lost | Refused:
     """A lost answer, any 5xx and a broken connection are looked into; every other error is a refusal."""
     match problem:
         case AnswerLost() | ServerFailed() | TransportFailed():

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from reconciler.yamltext.nodes import Entry, Source
+from reconciler.yamltext.nodes import Entry, NodeText
 
 _COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
 _ITEM = re.compile(r"#\s*- ")
@@ -31,7 +31,7 @@ class Noted:
 class Block:
     """A block's entries; ``end`` are the comments that close it."""
 
-    node: Source
+    node: NodeText
     entries: list[Noted] = field(default_factory=list)
     end: list[str] = field(default_factory=list)
 
@@ -45,7 +45,7 @@ class Page:
     foot: list[str] = field(default_factory=list)
 
 
-def pages(text: str, roots: list[Source]) -> list[Page]:
+def pages(text: str, roots: list[NodeText]) -> list[Page]:
     """The documents of a text whose roots all are block mappings."""
     return _Reader(text).pages(roots)
 
@@ -66,7 +66,7 @@ class _Reader:
         self.ended: list[Block] = []
         """Blocks that ended since the last entry, the deepest first."""
 
-    def pages(self, roots: list[Source]) -> list[Page]:
+    def pages(self, roots: list[NodeText]) -> list[Page]:
         out: list[Page] = []
         for root in roots:
             self.ended = []

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from reconciler.yamltext.nodes import Entry, Source, properties_end
+from reconciler.yamltext.nodes import Entry, NodeText, properties_end
 from reconciler.yamltext.write import Style, entry_lines, inline, item_lines, literal, scalar
 
 
@@ -39,7 +39,7 @@ class Edits:
 
     # --- values ------------------------------------------------------------------------------------------------------
 
-    def replace_value(self, parent: Source, entry: Entry, value: Any) -> None:
+    def replace_value(self, parent: NodeText, entry: Entry, value: Any) -> None:
         """Another value for an entry; a scalar keeps its anchor, its quotes and the comment beside it."""
         node = entry.value
         if node.kind == "scalar" and isinstance(value, str | int | float | bool):
@@ -59,7 +59,7 @@ class Edits:
             return inline(value, json=self.style.json)
         return inline({key: value}, json=self.style.json)[1:-1]
 
-    def _scalar(self, parent: Source, node: Source, value: Any) -> str:
+    def _scalar(self, parent: NodeText, node: NodeText, value: Any) -> str:
         space = "" if self.text[node.start - 1 : node.start].isspace() or node.end > node.start else " "
         if self.style.json:
             return inline(value, json=True)
@@ -70,21 +70,21 @@ class Edits:
             return space + block.replace("\n", self.newline)
         return space + scalar(value, quote=node.style if node.style in ("'", '"') else "")
 
-    def _lines(self, parent: Source, key: str | None, value: Any) -> list[str]:
+    def _lines(self, parent: NodeText, key: str | None, value: Any) -> list[str]:
         if key is None:
             return item_lines([value], parent.column, self.style)
         return entry_lines(key, value, parent.column, self.style)
 
     # --- entries -----------------------------------------------------------------------------------------------------
 
-    def insert(self, parent: Source, after: int, key: str | None, value: Any) -> None:
+    def insert(self, parent: NodeText, after: int, key: str | None, value: Any) -> None:
         """A new entry after the one with that number (-1: before all)."""
         if parent.flow:
             self._insert_inline(parent, after, self._inline(key, value))
             return
         self.insert_lines(parent, after, "".join(line + self.newline for line in self._lines(parent, key, value)))
 
-    def insert_lines(self, parent: Source, after: int, lines: str) -> None:
+    def insert_lines(self, parent: NodeText, after: int, lines: str) -> None:
         """The same with whole lines that are written already."""
         if after < 0:
             self._own_line(parent.entries[0])
@@ -93,13 +93,13 @@ class Edits:
             position = self._next_line(parent.entries[after].value.end)
         self._put(position, position, lines)
 
-    def _insert_inline(self, parent: Source, after: int, new: str) -> None:
+    def _insert_inline(self, parent: NodeText, after: int, new: str) -> None:
         if not parent.entries or after < 0:
             raise CannotEdit
         position = parent.entries[after].value.end
         self._put(position, position, f", {new}")
 
-    def remove(self, parent: Source, gone: Iterable[int]) -> None:
+    def remove(self, parent: NodeText, gone: Iterable[int]) -> None:
         """Take entries out, with the comments right above them; some entry of the parent must stay."""
         numbers = sorted(gone)
         if parent.flow:
@@ -114,7 +114,7 @@ class Edits:
             start, end = self.lines_of(parent, number)
             self._put(self._blank_above(start, end), end, "")
 
-    def lines_of(self, parent: Source, number: int) -> tuple[int, int]:
+    def lines_of(self, parent: NodeText, number: int) -> tuple[int, int]:
         """Where the lines of a block's entry begin and end, with the comments right above; not those of the first."""
         entry = parent.entries[number]
         self._own_line(entry)
@@ -131,7 +131,7 @@ class Edits:
         blank_below = not self.text[end : self._next_line(end)].strip()
         return above if blank_above and blank_below else start
 
-    def _remove_inline(self, parent: Source, first: int, last: int) -> None:
+    def _remove_inline(self, parent: NodeText, first: int, last: int) -> None:
         if last + 1 < len(parent.entries):
             self._put(parent.entries[first].start, parent.entries[last + 1].start, "")
         elif first > 0:
@@ -139,7 +139,7 @@ class Edits:
         else:
             raise CannotEdit
 
-    def _remove_first(self, parent: Source, count: int) -> None:
+    def _remove_first(self, parent: NodeText, count: int) -> None:
         """The first keys of an item: the next one takes their place behind the dash, comments between go above."""
         if count >= len(parent.entries):
             raise CannotEdit

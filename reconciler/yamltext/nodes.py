@@ -34,7 +34,7 @@ class Entry:
 
     start: int
     key: str | None
-    value: Source
+    value: NodeText
     explicit: bool = False
     """Whether the key is written with ``?``, or is no plain text."""
     after: int = 0
@@ -42,7 +42,7 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Source:
+class NodeText:
     """A node. ``start`` and ``end`` enclose its text, anchor and tag included, without what only follows it.
 
     ``text`` is a scalar's value or an alias' name; ``column`` is that of a block's entries.
@@ -63,14 +63,14 @@ class Source:
         """The last entry with a key: of several, that is the one that counts."""
         return next((entry for entry in reversed(self.entries) if entry.key == key), None)
 
-    def walk(self) -> Iterator[Source]:
+    def walk(self) -> Iterator[NodeText]:
         """This node and all below it, in the order of the text."""
         yield self
         for entry in self.entries:
             yield from entry.value.walk()
 
 
-def sources(text: str) -> list[Source]:
+def sources(text: str) -> list[NodeText]:
     """The root node of each document.
 
     Raises:
@@ -80,7 +80,7 @@ def sources(text: str) -> list[Source]:
     return [reader.node(next(reader.events)) for event in reader.events if isinstance(event, DocumentStartEvent)]
 
 
-def properties_end(text: str, node: Source) -> int:
+def properties_end(text: str, node: NodeText) -> int:
     """Where a node's own text begins, after its anchor and tag."""
     found = _PROPERTIES.match(text, node.start, node.end)
     return found.end() if found else node.start
@@ -93,23 +93,23 @@ class _Reader:
         tokens = yaml.scan(text, Loader=yaml.CSafeLoader)
         self.dashes = iter([token.start_mark for token in tokens if isinstance(token, BlockEntryToken)])
 
-    def node(self, event: Any, *, in_flow: bool = False) -> Source:
+    def node(self, event: Any, *, in_flow: bool = False) -> NodeText:
         start, end = event.start_mark.index, event.end_mark.index
         anchor = event.anchor or ""
         match event:
             case AliasEvent():
-                return Source("alias", start, end, flow=in_flow, text=anchor)
+                return NodeText("alias", start, end, flow=in_flow, text=anchor)
             case ScalarEvent():
                 style = event.style or ""
-                node = Source("scalar", start, end, flow=in_flow, style=style, text=event.value, anchor=anchor)
+                node = NodeText("scalar", start, end, flow=in_flow, style=style, text=event.value, anchor=anchor)
                 if style in ("|", ">"):
                     node.end = self._block_end(start, end)
             case SequenceStartEvent():
-                node = Source("sequence", start, end, flow=bool(event.flow_style), anchor=anchor)
+                node = NodeText("sequence", start, end, flow=bool(event.flow_style), anchor=anchor)
                 self._items(node)
             case _:
                 assert isinstance(event, MappingStartEvent)
-                node = Source("mapping", start, end, flow=bool(event.flow_style), anchor=anchor)
+                node = NodeText("mapping", start, end, flow=bool(event.flow_style), anchor=anchor)
                 self._pairs(node)
         node.tagged = event.tag is not None
         return node
@@ -121,7 +121,7 @@ class _Reader:
             return end - 1 if self.text[end - 1 : end] == "\n" else end
         return start + len(self.text[start:end].rstrip())
 
-    def _items(self, node: Source) -> None:
+    def _items(self, node: NodeText) -> None:
         for event in self.events:
             if isinstance(event, SequenceEndEvent):
                 break
@@ -133,7 +133,7 @@ class _Reader:
             node.entries.append(Entry(start, None, value, after=after))
         self._close(node, event)
 
-    def _pairs(self, node: Source) -> None:
+    def _pairs(self, node: NodeText) -> None:
         for event in self.events:
             if isinstance(event, MappingEndEvent):
                 break
@@ -146,7 +146,7 @@ class _Reader:
             node.entries.append(Entry(key.start, key.text if key.kind == "scalar" else None, value, explicit, key.end))
         self._close(node, event)
 
-    def _close(self, node: Source, event: Any) -> None:
+    def _close(self, node: NodeText, event: Any) -> None:
         if node.flow:
             node.end = event.end_mark.index
         elif node.entries:

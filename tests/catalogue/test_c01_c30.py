@@ -25,7 +25,7 @@ from hypothesis import Phase, given, settings
 from reconciler.engine import apply as applying
 from reconciler.engine import load as loading
 from reconciler.engine.importing import Importer
-from reconciler.engine.options import Wishes
+from reconciler.engine.options import RunOptions
 from reconciler.errors import InvalidInput
 from reconciler.plan.model import Action, ChangeKind, SyncStatus
 from reconciler.sandbox import Settings
@@ -92,7 +92,7 @@ def edited(spec: Spec, change: Callable[[Spec], Any]) -> Spec:
 
 
 def findings(world: World, **wanted: Any) -> list[Any]:
-    return list(loading.check(world.wishes(**wanted)).findings)
+    return list(loading.check(world.options(**wanted)).findings)
 
 
 def secret(value: str, **more: Any) -> Spec:
@@ -253,7 +253,7 @@ def test_c12_an_export_keeps_raw_values_such_as_bindable_variables(world: World)
     spec = web(envs=[{"key": "HOST", "value": "${STARTER_DOMAIN}"}, {"key": "URL", "value": "https://${APP_DOMAIN}/x"}])
     apply(world, spec)
     folder = world.root / "exported"
-    file = Importer.read(folder, Wishes((folder,), config=world.config)).bring(world.live()).file
+    file = Importer.read(folder, RunOptions((folder,), config=world.config)).bring(world.live()).file
     found = yaml.safe_load(file.read_text())
     assert {env["key"]: env["value"] for env in service(found)["envs"]} == {
         "HOST": "${STARTER_DOMAIN}",

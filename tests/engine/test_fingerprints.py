@@ -12,7 +12,7 @@ from reconciler.errors import UsageError
 from reconciler.plan import secret_fingerprints as fingerprints
 from reconciler.plan.canonical import Opaque, canonical
 from reconciler.plan.model import Action, SyncStatus
-from reconciler.plan.secret_fingerprints import Fingerprints, Verdict
+from reconciler.plan.secret_fingerprints import Fingerprints, SecretMatch
 from reconciler.sandbox.ciphers import decrypt
 from tests.support.account import World, notes, paths, service, web
 
@@ -266,18 +266,20 @@ def stored(text: str) -> dict[str, str]:
 @given(places, texts, texts)
 def test_a_value_is_the_same_as_itself_and_as_no_other(path, one, other):
     kept = stored(prints.text("web", {path: Opaque(one)}))
-    assert prints.verdict("web", path, Opaque(one), kept) is Verdict.SAME
-    assert prints.verdict("web", path, Opaque(other), kept) is (Verdict.SAME if one == other else Verdict.CHANGED)
+    assert prints.verdict("web", path, Opaque(one), kept) is SecretMatch.SAME
+    assert prints.verdict("web", path, Opaque(other), kept) is (
+        SecretMatch.SAME if one == other else SecretMatch.CHANGED
+    )
 
 
 @given(places, places, texts)
 def test_equal_secrets_at_two_places_or_in_two_apps_look_different(path, other, value):
     kept = stored(prints.text("web", {path: Opaque(value)}))
     if other != path:
-        assert prints.verdict("web", other, Opaque(value), kept) is Verdict.UNKNOWN
+        assert prints.verdict("web", other, Opaque(value), kept) is SecretMatch.UNKNOWN
         both = stored(prints.text("web", {path: Opaque(value), other: Opaque(value)}))
         assert len(set(both.values())) == 2
-    assert prints.verdict("site", path, Opaque(value), kept) is Verdict.CHANGED
+    assert prints.verdict("site", path, Opaque(value), kept) is SecretMatch.CHANGED
 
 
 @given(places, texts.filter(lambda value: len(value) > 3))

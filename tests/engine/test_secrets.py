@@ -21,12 +21,12 @@ from reconciler.appspec.shape import SPEC, Listing, Record
 from reconciler.cli.main import main
 from reconciler.engine import load as loading
 from reconciler.engine import plan as planning
-from reconciler.engine.options import Wishes
-from reconciler.engine.planner import Inquiry
+from reconciler.engine.options import RunOptions
+from reconciler.engine.planner import Planner
 from reconciler.errors import Rejected
 from reconciler.live.client import Client
 from reconciler.plan.secret_fingerprints import KEY_VARIABLE
-from reconciler.rollout.ports import Job
+from reconciler.rollout.ports import RolloutJob
 from reconciler.sandbox import Sandbox
 from tests.support.warp import warp
 
@@ -246,11 +246,11 @@ def test_c05_no_secret_comes_out_of_errors_that_quote_what_was_sent(values):
 def test_c05_no_repr_of_what_a_run_holds_shows_a_secret(values):
     with shop(values) as found:
         found.write(by_variables(spec_with(values)))
-        wishes = Wishes((Path("specs"),), config=Path("reconcile.yaml"), environ=dict(os.environ))
-        desired = loading.load(wishes)
-        held = [wishes, desired, *desired.apps, desired.apps[0].document]
-        held.append(Inquiry(None, desired.config, None, fingerprints=planning.fingerprints(desired, wishes)))  # type: ignore[arg-type]  # only its repr
-        held.append(Job(None, desired.apps[0]))  # type: ignore[arg-type]  # only its repr
+        options = RunOptions((Path("specs"),), config=Path("reconcile.yaml"), environ=dict(os.environ))
+        desired = loading.load(options)
+        held = [options, desired, *desired.apps, desired.apps[0].document]
+        held.append(Planner(None, desired.config, None, fingerprints=planning.fingerprints(desired, options)))  # type: ignore[arg-type]  # only its repr
+        held.append(RolloutJob(None, desired.apps[0]))  # type: ignore[arg-type]  # only its repr
         found.hear("reprs", "\n".join(map(repr, held)))
         assert not found.leaks()
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from reconciler.config import HealthPolicy, Policy, Timeouts
-from reconciler.plan.deployment_history import SLACK, ago, setback, unfinished_rollback, unjudged
+from reconciler.plan.deployment_history import SLACK, ago, prior_failure, unfinished_rollback, unjudged
 from tests.plan.platform import app
 from tests.plan.timeline import NOW, deployment, history, live_app
 
@@ -65,7 +65,7 @@ SETBACKS = {
 
 @pytest.mark.parametrize(("deployments", "what"), SETBACKS.values(), ids=SETBACKS)
 def test_whether_a_spec_failed_before(deployments, what):
-    found = setback(deployments, carries, Policy())
+    found = prior_failure(deployments, carries, Policy())
     assert (found.what if found else "") == what
     if found:
         assert found.deployment.spec == B
@@ -73,9 +73,9 @@ def test_whether_a_spec_failed_before(deployments, what):
 
 @pytest.mark.parametrize(("phase", "became"), [("CANCELED", "was canceled"), ("ERROR", "failed")])
 def test_what_still_serves_as_going_back_did_not_end_well_is_told(phase, became):
-    found = setback(history((A, phase, BACK), (B, "ACTIVE"), (A, "SUPERSEDED")), carries, Policy())
+    found = prior_failure(history((A, phase, BACK), (B, "ACTIVE"), (A, "SUPERSEDED")), carries, Policy())
     assert found.but == f"which {became} (deployment d3): it still serves"
-    assert not setback(history((A, "ACTIVE", BACK), (B, "SUPERSEDED"), (A, "SUPERSEDED")), carries, Policy()).but
+    assert not prior_failure(history((A, "ACTIVE", BACK), (B, "SUPERSEDED"), (A, "SUPERSEDED")), carries, Policy()).but
 
 
 @pytest.mark.parametrize("unknown", [{0}, {1}, {0, 1}])
@@ -83,7 +83,7 @@ def test_without_times_a_replacement_is_no_setback(unknown):
     deployments = history((A, "ACTIVE"), (B, "SUPERSEDED"), (A, "SUPERSEDED"))
     for place in unknown:
         deployments[place] = deployments[place].model_copy(update={"created_at": None})
-    assert setback(deployments, carries, Policy()) is None
+    assert prior_failure(deployments, carries, Policy()) is None
 
 
 US, ANN = {"user": "bot"}, {"user": "ann"}
@@ -146,7 +146,7 @@ def test_c47_a_rollback_is_ours_only_while_a_run_would_still_judge_what_it_went_
     assert (unfinished_rollback(live, deployments, carries, Policy()) is not None) is ours
     if phase == "SUPERSEDED":
         replaced = [deployment("d9", A, "ACTIVE", minutes_ago=10), *deployments[1:]]
-        assert (setback(replaced, carries, Policy()) is not None) is ours
+        assert (prior_failure(replaced, carries, Policy()) is not None) is ours
 
 
 @pytest.mark.parametrize("cause", ["DEPLOY_ON_PUSH", "MAINTENANCE", "AUTOSCALED", "UPDATE_DATABASE_TRUSTED_SOURCES"])

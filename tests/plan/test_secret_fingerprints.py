@@ -10,7 +10,7 @@ from reconciler.plan.payload import payload
 from reconciler.plan.secret_fingerprints import (
     VARIABLE,
     Fingerprints,
-    Verdict,
+    SecretMatch,
     hidden,
     stored_in,
     with_variable,
@@ -69,4 +69,4 @@ def test_a_fingerprint_that_somebody_wrote_over_counts_as_changed(scrawl):
     prints, path = Fingerprints("correct horse battery staple"), ("envs", "A", "value")
     tag = prints.text("web", {path: Opaque("hunter2")}).partition("=")[0]
     tree = canonical(app(envs=[env(VARIABLE, f"{tag}={scrawl}")]))
-    assert prints.verdict("web", path, Opaque("hunter2"), stored_in(tree)) is Verdict.CHANGED
+    assert prints.verdict("web", path, Opaque("hunter2"), stored_in(tree)) is SecretMatch.CHANGED

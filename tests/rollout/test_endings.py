@@ -12,17 +12,17 @@ from reconciler.rollout.limits import Rules
 from reconciler.rollout.model import OutcomeKind
 from reconciler.rollout.policy import next_step
 from reconciler.rollout.state import (
-    Options,
+    ActiveState,
     Pin,
+    Precheck,
     Refusal,
     Role,
-    Sending,
+    RollbackOptions,
     Sent,
-    Sight,
-    Standing,
     Successor,
     Task,
-    Trace,
+    WriteProbe,
+    WriteStatus,
 )
 from reconciler.rollout.steps import Finish
 from tests.rollout.table import LOST, RULES, SEEN, SICK, SOAKED, TRIED, leg, lost, state
@@ -31,8 +31,8 @@ QUIET = "GET /v2/apps/1: 502"
 """What TRIED says."""
 
 
-def refused(refusal: Refusal) -> Sending:
-    return Sending(Sent.REFUSED, 1, refusal=refusal, why="no")
+def refused(refusal: Refusal) -> WriteStatus:
+    return WriteStatus(Sent.REFUSED, 1, refusal=refusal, why="no")
 
 
 def end(facts: dict[str, Any], task: Task = Task.UPDATE) -> tuple[str, str]:
@@ -49,28 +49,28 @@ NOT_LEARNT = "what became of the update could not be learnt"
     ("facts", "kind", "reason"),
     [
         (TRIED, "failed", f"nothing was changed: {QUIET}"),
-        ({"sight": Sight(gone=True)}, "refused", "the app was deleted since it was planned"),
+        ({"sight": Precheck(gone=True)}, "refused", "the app was deleted since it was planned"),
         (
-            {"sight": Sight(moved=True)},
+            {"sight": Precheck(moved=True)},
             "refused",
             "the app changed since it was planned; nothing was written over it",
         ),
         (
-            {"sight": Sight(moved=True, active_is_ours=True)},
+            {"sight": Precheck(moved=True, active_is_ours=True)},
             "unchanged",
             "somebody applied the same spec since it was planned",
         ),
         (PLACED | {"write": refused(Refusal.CONTENT)}, "refused", "no"),
         (PLACED | {"write": refused(Refusal.ACCESS)}, "failed", "nothing was changed: no"),
         (PLACED | {"write": refused(Refusal.GONE)}, "refused", "no"),
-        (PLACED | {"write": lost(Trace.GONE)}, "refused", "the app was deleted while our answer was lost"),
+        (PLACED | {"write": lost(WriteProbe.GONE)}, "refused", "the app was deleted while our answer was lost"),
         (
-            PLACED | {"write": lost(Trace.FOREIGN)},
+            PLACED | {"write": lost(WriteProbe.FOREIGN)},
             "refused",
             "somebody else changed the app while our answer was lost; nothing was written over it",
         ),
         (PLACED | {"write": LOST} | TRIED, "failed", f"{NOT_LEARNT}: {QUIET}"),
-        (PLACED | {"write": lost(Trace.STORED, looks=4)}, "failed", f"{NOT_LEARNT}: reset"),
+        (PLACED | {"write": lost(WriteProbe.STORED, looks=4)}, "failed", f"{NOT_LEARNT}: reset"),
     ],
 )
 def test_before_a_deployment(facts: dict[str, Any], kind: str, reason: str) -> None:
@@ -80,9 +80,9 @@ def test_before_a_deployment(facts: dict[str, Any], kind: str, reason: str) -> N
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
-        ({"sight": Sight(gone=True)}, "somebody deleted it before us"),
+        ({"sight": Precheck(gone=True)}, "somebody deleted it before us"),
         (PLACED | {"write": refused(Refusal.GONE)}, "somebody deleted it before us"),
-        (PLACED | {"write": lost(Trace.GONE)}, "deleted"),
+        (PLACED | {"write": lost(WriteProbe.GONE)}, "deleted"),
     ],
 )
 def test_what_is_to_be_deleted_is_gone_by_us_or_by_somebody(facts: dict[str, Any], reason: str) -> None:
@@ -90,7 +90,7 @@ def test_what_is_to_be_deleted_is_gone_by_us_or_by_somebody(facts: dict[str, Any
 
 
 def test_a_name_that_is_taken_is_told_as_the_platform_tells_it() -> None:
-    taken = replace(refused(Refusal.TAKEN), trace=Trace.FOREIGN, looks=1)
+    taken = replace(refused(Refusal.TAKEN), trace=WriteProbe.FOREIGN, looks=1)
     assert end({"write": taken}, Task.CREATE) == ("refused", "no")
 
 
@@ -115,11 +115,11 @@ OVER = {"leg": leg(Phase.SUPERSEDED)}
             "canceled",
             "deployment d was canceled by somebody; the app stays on what it ran before",
         ),
-        (HEALTHY | {"standing": Standing.OURS}, "applied", "healthy for 30 s"),
+        (HEALTHY | {"standing": ActiveState.OURS}, "applied", "healthy for 30 s"),
         (HEALTHY | TRIED, "applied", f"healthy for 30 s; it could not be read back: {QUIET}"),
         (HEALTHY | TRIED | {"missing": True}, "failed", "the app was deleted right after it became healthy"),
         (
-            HEALTHY | {"standing": Standing.BEFORE, "standing_looks": 4},
+            HEALTHY | {"standing": ActiveState.BEFORE, "standing_looks": 4},
             "applied",
             "healthy for 30 s; the app does not show it as active yet",
         ),
@@ -137,7 +137,7 @@ def test_a_deployment(facts: dict[str, Any], kind: str, reason: str) -> None:
 
 
 FAULT = {"leg": leg(Phase.ERROR), "fault": "deployment d failed"}
-ONE = FAULT | {"options": Options(candidates=("c1",))}
+ONE = FAULT | {"options": RollbackOptions(candidates=("c1",))}
 RESTORING = ONE | {"rejected": ("region_conflict",)}
 SINCE = "somebody changed the app since, so nothing is written over it"
 
@@ -157,17 +157,17 @@ SINCE = "somebody changed the app since, so nothing is written over it"
         ),
         (FAULT | TRIED | {"missing": True}, "failed", "deployment d failed; then somebody deleted the app"),
         (
-            FAULT | {"options": Options(newer=True)},
+            FAULT | {"options": RollbackOptions(newer=True)},
             "superseded",
             "deployment d failed; somebody deployed since, so nothing is rolled back",
         ),
         (
-            FAULT | {"options": Options()},
+            FAULT | {"options": RollbackOptions()},
             "degraded",
             "deployment d failed; no rollback target: no earlier deployment was ever active",
         ),
         (
-            ONE | {"options": Options(candidates=("c1",), serving=True, reverted=True), "rejected": ("x",)},
+            ONE | {"options": RollbackOptions(candidates=("c1",), serving=True, reverted=True), "rejected": ("x",)},
             "rolled_back",
             "deployment d failed; deployment c1 still serves, and the platform made its spec the app's again",
         ),
@@ -181,7 +181,7 @@ SINCE = "somebody changed the app since, so nothing is written over it"
             "rollback_failed",
             "deployment d failed; going back failed, too: what became of the rollback could not be learnt: no",
         ),
-        (RESTORING | {"restore": lost(Trace.FOREIGN)}, "superseded", f"deployment d failed; {SINCE}"),
+        (RESTORING | {"restore": lost(WriteProbe.FOREIGN)}, "superseded", f"deployment d failed; {SINCE}"),
         (RESTORING | {"restore": refused(Refusal.MOVED)}, "superseded", f"deployment d failed; {SINCE}"),
         (
             RESTORING | {"restore": refused(Refusal.CONTENT)},
@@ -203,7 +203,7 @@ def back(phase: Phase, **more: Any) -> dict[str, Any]:
 
 
 GOOD = back(Phase.ACTIVE, evidence=SOAKED)
-SENT = GOOD | {"commit": Sending(Sent.ACCEPTED, 3, why="no")}
+SENT = GOOD | {"commit": WriteStatus(Sent.ACCEPTED, 3, why="no")}
 LEFT_PINNED = ". The app is left pinned to the rollback"
 
 
@@ -271,12 +271,17 @@ def told(facts: dict[str, Any], task: Task = Task.UPDATE, rules: Rules = RULES) 
 
 
 def test_a_rollback_that_was_asked_for_is_told_as_one_where_somebody_deployed_since() -> None:
-    reason = told({"options": Options(newer=True)}, Task.ROLL_BACK)
+    reason = told({"options": RollbackOptions(newer=True)}, Task.ROLL_BACK)
     assert reason == "a rollback was asked for; somebody deployed since, so nothing is rolled back"
 
 
 def test_a_rollback_that_stays_refused_ends_as_failed() -> None:
-    facts = {"leg": leg(Phase.ERROR), "fault": "api failed", "options": Options(candidates=("a",)), "valid": True}
+    facts = {
+        "leg": leg(Phase.ERROR),
+        "fault": "api failed",
+        "options": RollbackOptions(candidates=("a",)),
+        "valid": True,
+    }
     assert end({**facts, "undo": refused(Refusal.CONTENT)})[0] == "rollback_failed"
 
 

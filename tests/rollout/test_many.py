@@ -15,7 +15,7 @@ from reconciler.plan.model import Action
 from reconciler.rollout import scheduler as run
 from reconciler.rollout.model import Event
 from reconciler.rollout.poller import Poller, interval
-from reconciler.rollout.ports import JobSpecs
+from reconciler.rollout.ports import SpecKnowledge
 from reconciler.rollout.scheduler import find_circle, roll_out
 from tests.rollout.stage import POLICY, Stage, web
 from tests.rollout.test_deploying import kind
@@ -101,7 +101,7 @@ def test_forty_rollouts_stay_under_the_platforms_request_budget() -> None:
 
 
 def test_a_bug_in_one_rollout_is_told_and_stops_no_other(stage: Stage) -> None:
-    class Broken(JobSpecs):
+    class Broken(SpecKnowledge):
         def payload(self, live: Any) -> Any:
             if self._job.plan.app == "bad":
                 raise KeyError("s3cret")
@@ -132,7 +132,7 @@ def test_an_app_that_is_no_longer_in_git_is_deleted_without_a_spec(stage: Stage)
 
 
 def test_a_deliberate_error_within_a_rollout_is_told_in_its_own_words(stage: Stage) -> None:
-    class Unwilling(JobSpecs):
+    class Unwilling(SpecKnowledge):
         def payload(self, live: Any) -> Any:
             raise ReconcileError("the secret KEY has no value")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.live.models import Deployment, LiveApp
-from reconciler.rollout.observations import Sightings, deployments_of, new_ones, ours_among, pinned_id
+from reconciler.rollout.observations import Observations, deployments_of, new_ones, ours_among, pinned_id
 from reconciler.rollout.state import Pin
 
 OURS, THEIRS = {"name": "web", "region": "ams"}, {"name": "web", "region": "nyc"}
@@ -29,7 +29,7 @@ class Wanted:
         return spec == OURS
 
 
-def ours(deployments: list[Deployment], seen: Sightings) -> str:
+def ours(deployments: list[Deployment], seen: Observations) -> str:
     specs: Any = Wanted()
     return ours_among(deployments, seen, specs)
 
@@ -47,7 +47,7 @@ def test_the_deployment_an_app_is_pinned_to() -> None:
 
 
 def test_reading_an_app_remembers_where_it_is_and_what_its_deployments_carry() -> None:
-    seen = Sightings()
+    seen = Observations()
     moment = "2026-03-01T12:00:00Z"
     first = app(id="1", live_url="https://web.example", active_deployment=deployment("a", made=moment).model_dump())
     seen.saw_app(first)
@@ -57,20 +57,20 @@ def test_reading_an_app_remembers_where_it_is_and_what_its_deployments_carry() -
 
 
 def test_what_an_answer_leaves_out_is_not_forgotten() -> None:
-    seen = Sightings(app_id="1", live_url="https://web.example", specs={"a": OURS}, born={"a": 1})
+    seen = Observations(app_id="1", live_url="https://web.example", specs={"a": OURS}, born={"a": 1})
     bare = app(active_deployment={"id": "a"})
     seen.saw_app(bare)
-    assert seen == Sightings(app_id="1", app=bare, live_url="https://web.example", specs={"a": OURS}, born={"a": 1})
+    assert seen == Observations(app_id="1", app=bare, live_url="https://web.example", specs={"a": OURS}, born={"a": 1})
 
 
 def test_what_exists_before_a_write_adds_to_what_is_known() -> None:
-    seen = Sightings(known={"a"})
+    seen = Observations(known={"a"})
     seen.all_known([deployment("b"), deployment("c")])
     assert seen.known == {"a", "b", "c"}
 
 
 def test_whose_a_pin_is() -> None:
-    seen = Sightings(made={"r"})
+    seen = Observations(made={"r"})
     assert seen.pin_of(app()) is Pin.NONE
     assert seen.pin_of(app(pinned_deployment={"id": "r"})) is Pin.OURS
     assert seen.pin_of(app(pinned_deployment={"id": "x"})) is Pin.OTHER
@@ -81,7 +81,7 @@ def test_whose_a_pin_is() -> None:
     [("a", "b", True), ("b", "a", False), ("a", "a", True), ("a", "?", False), ("?", "a", False), ("?", "?", False)],
 )
 def test_which_deployment_is_older_as_far_as_that_was_told(one: str, other: str, older: bool) -> None:
-    assert Sightings(born={"a": 1, "b": 2}).is_older(one, other) is older
+    assert Observations(born={"a": 1, "b": 2}).is_older(one, other) is older
 
 
 def test_new_deployments_are_those_before_the_first_that_is_known() -> None:
@@ -93,7 +93,7 @@ def test_new_deployments_are_those_before_the_first_that_is_known() -> None:
 
 def test_ours_is_the_first_that_is_new_not_ours_yet_and_carries_our_spec() -> None:
     history = [deployment("d", THEIRS), deployment("c"), deployment("b"), deployment("a")]
-    assert ours(history, Sightings()) == "c"
-    assert ours(history, Sightings(known={"c"})) == "b"
-    assert ours(history, Sightings(known={"b"}, made={"c"})) == "a"
-    assert ours(history, Sightings(known={"a", "b", "c"})) == ""
+    assert ours(history, Observations()) == "c"
+    assert ours(history, Observations(known={"c"})) == "b"
+    assert ours(history, Observations(known={"b"}, made={"c"})) == "a"
+    assert ours(history, Observations(known={"a", "b", "c"})) == ""

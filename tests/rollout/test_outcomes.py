@@ -10,7 +10,7 @@ import pytest
 from reconciler.live.models import Phase
 from reconciler.rollout import outcomes as endings
 from reconciler.rollout.model import Outcome, OutcomeKind
-from reconciler.rollout.state import Goal, Leg, Role, RolloutState, Sending, Task
+from reconciler.rollout.state import Goal, Role, RolloutState, Task, TrackedDeployment, WriteStatus
 
 AGAIN, STATUS, ROLLBACK = "reconcile specs/web.yaml", "reconcile status web", "reconcile rollback web"
 SETTLE = (f"{ROLLBACK} --commit", f"{ROLLBACK} --revert", STATUS)
@@ -89,8 +89,8 @@ def test_an_end_says_what_happened_and_what_to_do(
     assert end(*what) == expected
 
 
-def deployment(name: str, phase: Phase, role: Role = Role.DEPLOY) -> Leg:
-    return Leg(role, name, phase=phase)
+def deployment(name: str, phase: Phase, role: Role = Role.DEPLOY) -> TrackedDeployment:
+    return TrackedDeployment(role, name, phase=phase)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def deployment(name: str, phase: Phase, role: Role = Role.DEPLOY) -> Leg:
     [
         ({}, "stopped before anything was sent"),
         (
-            {"write": Sending(sends=1)},
+            {"write": WriteStatus(sends=1)},
             "stopped while the update was being sent; whether it took effect is not known",
         ),
         (
@@ -106,7 +106,7 @@ def deployment(name: str, phase: Phase, role: Role = Role.DEPLOY) -> Leg:
             "stopped when deployment d had just begun; it goes on without us",
         ),
         (
-            {"leg": deployment("d", Phase.BUILDING), "write": Sending(sends=1)},
+            {"leg": deployment("d", Phase.BUILDING), "write": WriteStatus(sends=1)},
             "stopped while deployment d was BUILDING; it goes on without us",
         ),
         (

@@ -9,7 +9,18 @@ import pytest
 
 from reconciler.live.models import Phase
 from reconciler.rollout.policy import next_step
-from reconciler.rollout.state import Options, Pin, Role, RolloutState, Sending, Sent, Standing, Successor, Task, Trace
+from reconciler.rollout.state import (
+    ActiveState,
+    Pin,
+    Role,
+    RollbackOptions,
+    RolloutState,
+    Sent,
+    Successor,
+    Task,
+    WriteProbe,
+    WriteStatus,
+)
 from reconciler.rollout.steps import (
     Adopt,
     CommitRollback,
@@ -47,7 +58,7 @@ def reason(state: RolloutState) -> str:
 def test_what_could_not_be_learnt_is_told_with_the_last_error() -> None:
     gone_quiet = state(sight=SEEN, write=LOST, tries=3, why="GET /v2/apps/1: 502")
     assert reason(gone_quiet) == "what became of the update could not be learnt: GET /v2/apps/1: 502"
-    in_vain = state(sight=SEEN, write=lost(Trace.STORED, looks=4))
+    in_vain = state(sight=SEEN, write=lost(WriteProbe.STORED, looks=4))
     assert reason(in_vain) == "what became of the update could not be learnt: reset"
 
 
@@ -71,8 +82,8 @@ def test_each_budget_ends_when_it_is_spent_and_is_charged_alone(phase: Phase) ->
 
 ERROR, OVER = leg(Phase.ERROR), leg(Phase.SUPERSEDED)
 FAULT = {"leg": ERROR, "fault": "deployment d failed"}
-TWO = Options(candidates=("c1", "c2"))
-COMMITTED = {"back": BACK, "pinned": True, "commit": Sending(Sent.ACCEPTED, 1)}
+TWO = RollbackOptions(candidates=("c1", "c2"))
+COMMITTED = {"back": BACK, "pinned": True, "commit": WriteStatus(Sent.ACCEPTED, 1)}
 
 
 @pytest.mark.parametrize(
@@ -95,19 +106,21 @@ def test_a_read_that_failed_is_made_again_after_a_while(facts: Any, step: Any, t
     ("facts", "step"),
     [
         (
-            lambda looks: {"sight": SEEN, "write": lost(Trace.STORED, looks=looks)},
+            lambda looks: {"sight": SEEN, "write": lost(WriteProbe.STORED, looks=looks)},
             lambda after: LookUp("update", after),
         ),
         (
-            lambda looks: FAULT | {"options": TWO, "valid": True, "undo": lost(Trace.STORED, looks=looks)},
+            lambda looks: FAULT | {"options": TWO, "valid": True, "undo": lost(WriteProbe.STORED, looks=looks)},
             lambda after: LookUp("rollback", after),
         ),
         (
-            lambda looks: FAULT | {"options": TWO, "rejected": ("x", "x"), "restore": lost(Trace.STORED, looks=looks)},
+            lambda looks: (
+                FAULT | {"options": TWO, "rejected": ("x", "x"), "restore": lost(WriteProbe.STORED, looks=looks)}
+            ),
             lambda after: LookUp("restore", after),
         ),
         (
-            lambda looks: {"leg": HEALTHY, "standing": Standing.BEFORE, "standing_looks": looks},
+            lambda looks: {"leg": HEALTHY, "standing": ActiveState.BEFORE, "standing_looks": looks},
             lambda after: ReadBack("d", after),
         ),
         (lambda looks: COMMITTED | {"pin": Pin.OURS, "pin_looks": looks}, VerifyUnpinned),
@@ -151,12 +164,12 @@ def test_an_app_that_does_not_show_once_or_twice_is_not_gone(facts: Any, step: S
     ],
 )
 def test_candidates_are_tried_in_turn_and_the_best_ones_spec_is_the_last_resort(
-    options: Options, facts: Any, step: Step
+    options: RollbackOptions, facts: Any, step: Step
 ) -> None:
     assert next_step(state(**FAULT, options=options, **facts)) == step
 
 
-LOST_AGAIN = lost(Trace.NOT_THERE, sends=2, looks=4)
+LOST_AGAIN = lost(WriteProbe.NOT_THERE, sends=2, looks=4)
 
 
 @pytest.mark.parametrize(
@@ -165,10 +178,10 @@ LOST_AGAIN = lost(Trace.NOT_THERE, sends=2, looks=4)
         ({"leg": leg(Phase.BUILDING, missing=2)}, Follow("d")),
         ({"back": leg(Phase.BUILDING, Role.ROLLBACK, missing=2)}, Follow("d")),
         ({"leg": OVER, "successor": Successor(deployment_id="e"), "hops": 4}, Adopt(Role.FOLLOWED, "e")),
-        (FAULT | {"options": Options(newer=True, newer_id="e"), "hops": 4}, Adopt(Role.FOLLOWED, "e")),
+        (FAULT | {"options": RollbackOptions(newer=True, newer_id="e"), "hops": 4}, Adopt(Role.FOLLOWED, "e")),
         (FAULT | {"options": TWO, "valid": True, "undo": LOST_AGAIN}, Rollback("c1")),
         (FAULT | {"options": TWO, "rejected": ("x", "y"), "restore": LOST_AGAIN}, RestoreSpec("c1")),
-        (COMMITTED | {"commit": Sending(Sent.LOST, 2), "pin": Pin.OURS, "pin_looks": 4}, CommitRollback()),
+        (COMMITTED | {"commit": WriteStatus(Sent.LOST, 2), "pin": Pin.OURS, "pin_looks": 4}, CommitRollback()),
     ],
 )
 def test_the_last_time_that_a_bound_allows_is_used(facts: Any, step: Step) -> None:
@@ -183,7 +196,7 @@ def test_who_took_over_is_told() -> None:
 
 
 def test_what_failed_stands_in_the_reason_and_a_rollback_that_was_asked_for_says_so() -> None:
-    failed = state(leg=leg(Phase.ERROR), fault="deployment d failed: api", options=Options())
+    failed = state(leg=leg(Phase.ERROR), fault="deployment d failed: api", options=RollbackOptions())
     assert reason(failed).startswith("deployment d failed: api; no rollback target")
-    asked = state(Task.ROLL_BACK, options=Options())
+    asked = state(Task.ROLL_BACK, options=RollbackOptions())
     assert reason(asked) == "there is no earlier deployment of another version to go back to; nothing was changed"

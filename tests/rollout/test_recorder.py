@@ -10,14 +10,14 @@ from reconciler.rollout.health import Evidence, Grade, Sample
 from reconciler.rollout.model import Failure, Outcome, OutcomeKind
 from reconciler.rollout.recorder import describe, why
 from reconciler.rollout.state import (
-    Options,
+    ActiveState,
     Refusal,
     Role,
+    RollbackOptions,
     RolloutState,
-    Sending,
     Sent,
-    Standing,
     Task,
+    WriteStatus,
 )
 from reconciler.rollout.steps import (
     Adopt,
@@ -46,7 +46,7 @@ BAD = Evidence(20, Sample(Grade.BAD, "api is unhealthy", "api"), 20, grade=Grade
 GOOD = Evidence(40, Sample(Grade.GOOD, "fine"), 40, Sample(Grade.GOOD), 40, grade=Grade.GOOD, confirmed=40)
 ACTIVE = leg(Phase.ACTIVE, evidence=GOOD)
 BACK = leg(Phase.ACTIVE, Role.ROLLBACK, evidence=GOOD)
-TWO = Options(candidates=("a", "b"))
+TWO = RollbackOptions(candidates=("a", "b"))
 
 CASES: dict[str, tuple[RolloutState, Step, str]] = {
     "a new app": (state(Task.CREATE), Write(Task.CREATE), "there is no such app yet"),
@@ -58,13 +58,13 @@ CASES: dict[str, tuple[RolloutState, Step, str]] = {
     "a lost rollback": (state(undo=LOST), LookUp("rollback"), "the answer was lost: reset"),
     "a lost restore": (state(restore=LOST), LookUp("restore"), "the answer was lost: reset"),
     "a write without a deployment": (
-        state(write=Sending(Sent.ACCEPTED, 1)), LookUp("update"), "the answer names no deployment"),
+        state(write=WriteStatus(Sent.ACCEPTED, 1)), LookUp("update"), "the answer names no deployment"),
     "a taken name": (
-        state(write=Sending(Sent.REFUSED, 1, refusal=Refusal.TAKEN, why="409: the name is taken")),
+        state(write=WriteStatus(Sent.REFUSED, 1, refusal=Refusal.TAKEN, why="409: the name is taken")),
         LookUp("create"), "409: the name is taken"),
     "our deployment": (state(), Adopt(Role.DEPLOY, "d"), "it is what was sent"),
     "a restored spec's deployment": (state(), Adopt(Role.RESTORE, "d"), "it is what was sent"),
-    "our rollback": (state(undo=Sending(Sent.ACCEPTED, 1)), Adopt(Role.ROLLBACK, "d"), "it is what was sent"),
+    "our rollback": (state(undo=WriteStatus(Sent.ACCEPTED, 1)), Adopt(Role.ROLLBACK, "d"), "it is what was sent"),
     "an earlier run's rollback": (state(Task.RESUME), Adopt(Role.ROLLBACK, "d"), "an earlier run began it"),
     "what the plan follows": (
         RolloutState(goal(Task.FOLLOW, reason="a deployment of this very spec is under way (BUILDING)")),
@@ -75,17 +75,17 @@ CASES: dict[str, tuple[RolloutState, Step, str]] = {
     "one about to be": (state(leg=ACTIVE), FindSuccessor("d"), "another deployment is taking over"),
     "a healthy one": (state(leg=ACTIVE), ReadBack("d"), "healthy for 30 s"),
     "a healthy one, not shown yet": (
-        state(leg=ACTIVE, standing=Standing.BEFORE), ReadBack("d"), "the app still shows what was active before"),
+        state(leg=ACTIVE, standing=ActiveState.BEFORE), ReadBack("d"), "the app still shows what was active before"),
     "an error": (state(leg=leg(Phase.ERROR)), CollectFailure("d"), "its phase is ERROR"),
     "an unhealthy one": (
         state(leg=leg(Phase.ACTIVE, evidence=BAD)), CollectFailure("d"), "api is unhealthy, for 20 s"),
     "a failure": (state(leg=leg(Phase.ERROR), fault="api failed"), FindCandidates(), "api failed"),
     "a person's wish": (state(Task.ROLL_BACK), FindCandidates(), "a rollback was asked for"),
     "a change right before": (
-        state(undo=Sending(sends=1)), FindCandidates(), "somebody changed the app right before the rollback"),
+        state(undo=WriteStatus(sends=1)), FindCandidates(), "somebody changed the app right before the rollback"),
     "the first candidate": (state(options=TWO), ValidateRollback("a"), "it was the last that did well"),
     "the one that serves": (
-        state(options=Options(candidates=("a",), serving=True)), ValidateRollback("a"), "it still serves"),
+        state(options=RollbackOptions(candidates=("a",), serving=True)), ValidateRollback("a"), "it still serves"),
     "the next candidate": (
         state(options=TWO, rejected=("region_conflict",)), ValidateRollback("b"),
         "the one before is no way back: region_conflict"),
@@ -102,9 +102,9 @@ CASES: dict[str, tuple[RolloutState, Step, str]] = {
         state(options=TWO, restore=LOST), RestoreSpec("a"), "looking shows nothing of the one before"),
     "a healthy rollback": (state(back=BACK), CommitRollback(), "healthy for 15 s"),
     "a commit again": (
-        state(back=BACK, commit=Sending(Sent.ACCEPTED, 1)), CommitRollback(), "the app is still pinned"),
+        state(back=BACK, commit=WriteStatus(Sent.ACCEPTED, 1)), CommitRollback(), "the app is still pinned"),
     "after a commit": (
-        state(back=BACK, commit=Sending(Sent.ACCEPTED, 1)), VerifyUnpinned(), "the commit was sent"),
+        state(back=BACK, commit=WriteStatus(Sent.ACCEPTED, 1)), VerifyUnpinned(), "the commit was sent"),
     "after a lost commit": (state(back=BACK, commit=LOST), VerifyUnpinned(), "the answer to the commit was lost"),
 }  # fmt: skip
 

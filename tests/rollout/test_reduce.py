@@ -10,37 +10,37 @@ import pytest
 from reconciler.live.models import Health, Phase
 from reconciler.rollout.health import Evidence, Grade, Sample
 from reconciler.rollout.limits import Rules
-from reconciler.rollout.reduce import observe
+from reconciler.rollout.reduce import reduce
 from reconciler.rollout.state import (
     Accepted,
+    ActiveState,
     Adopted,
     BackRead,
     Collected,
     Failed,
     Goal,
     HealthSeen,
-    Leg,
     Lost,
-    Options,
     PhaseSeen,
     Pin,
     PinSeen,
+    Precheck,
     ProbeSeen,
     Refusal,
     Refused,
     Role,
+    RollbackOptions,
     RolloutState,
     Seen,
-    Sending,
     Sent,
-    Sight,
-    Standing,
     Successor,
     Task,
-    Trace,
-    Traced,
+    TrackedDeployment,
     Validated,
     Waited,
+    WriteProbe,
+    WriteProbed,
+    WriteStatus,
 )
 from reconciler.rollout.steps import (
     Adopt,
@@ -68,8 +68,8 @@ START = RolloutState(GOAL)
 TIRED = {"tries": 2, "why": "502", "missing": True}
 """What earlier tries of the same step left; an answer makes one forget it."""
 
-ONCE = Sending(Sent.LOST, 1, 3, Trace.NOT_THERE, why="reset")
-AGAIN = Sending(sends=1)
+ONCE = WriteStatus(Sent.LOST, 1, 3, WriteProbe.NOT_THERE, why="reset")
+AGAIN = WriteStatus(sends=1)
 
 
 def state(**facts: Any) -> RolloutState:
@@ -79,10 +79,10 @@ def state(**facts: Any) -> RolloutState:
 @pytest.mark.parametrize(
     ("before", "step", "seen", "after"),
     [
-        ({}, Look(), Sight(moved=True), {"sight": Sight(moved=True)}),
-        ({}, Look(), Sight(pin=Pin.OTHER), {"sight": Sight(pin=Pin.OTHER)}),
-        ({}, Look(), Sight(pin=Pin.OURS), {"sight": Sight(pin=Pin.OURS), "pinned": True}),
-        ({"pinned": True}, Look(), Sight(), {"sight": Sight(), "pinned": True}),
+        ({}, Look(), Precheck(moved=True), {"sight": Precheck(moved=True)}),
+        ({}, Look(), Precheck(pin=Pin.OTHER), {"sight": Precheck(pin=Pin.OTHER)}),
+        ({}, Look(), Precheck(pin=Pin.OURS), {"sight": Precheck(pin=Pin.OURS), "pinned": True}),
+        ({"pinned": True}, Look(), Precheck(), {"sight": Precheck(), "pinned": True}),
         ({}, FindSuccessor("d"), Successor(deployment_id="e"), {"successor": Successor(deployment_id="e")}),
         ({}, FindSuccessor("d"), Successor(Pin.OURS), {"successor": Successor(Pin.OURS)}),
         (
@@ -95,10 +95,10 @@ def state(**facts: Any) -> RolloutState:
         (
             {"standing_looks": 1},
             ReadBack("d"),
-            BackRead(Standing.BEFORE),
-            {"standing": Standing.BEFORE, "standing_looks": 2},
+            BackRead(ActiveState.BEFORE),
+            {"standing": ActiveState.BEFORE, "standing_looks": 2},
         ),
-        ({}, FindCandidates(), Options(newer=True), {"options": Options(newer=True)}),
+        ({}, FindCandidates(), RollbackOptions(newer=True), {"options": RollbackOptions(newer=True)}),
         ({"pin_looks": 1}, VerifyUnpinned(), PinSeen(Pin.NONE), {"pin": Pin.NONE, "pin_looks": 2}),
         ({"pinned": True}, VerifyUnpinned(), PinSeen(Pin.NONE), {"pin": Pin.NONE, "pin_looks": 1}),
         ({"pinned": True}, VerifyUnpinned(), PinSeen(Pin.OTHER), {"pin": Pin.OTHER, "pin_looks": 1}),
@@ -114,34 +114,34 @@ def state(**facts: Any) -> RolloutState:
     ],
 )
 def test_a_look_at_the_app_is_remembered(before: Any, step: Step, seen: Seen, after: Any) -> None:
-    assert observe(state(**before, **TIRED), step, seen) == state(**after)
+    assert reduce(state(**before, **TIRED), step, seen) == state(**after)
 
 
 def test_of_a_deployment_that_failed_only_its_name_role_and_phase_are_kept() -> None:
-    leg = Leg(Role.FOLLOWED, "d", ("api",), Phase.ERROR, build=9, deploy=9, missing=1)
-    found = observe(state(leg=leg), CollectFailure("d"), Collected("web failed"))
-    assert found == state(leg=Leg(Role.FOLLOWED, "d", phase=Phase.ERROR), fault="web failed")
+    leg = TrackedDeployment(Role.FOLLOWED, "d", ("api",), Phase.ERROR, build=9, deploy=9, missing=1)
+    found = reduce(state(leg=leg), CollectFailure("d"), Collected("web failed"))
+    assert found == state(leg=TrackedDeployment(Role.FOLLOWED, "d", phase=Phase.ERROR), fault="web failed")
 
 
 def test_a_read_that_failed_is_counted_and_says_why() -> None:
-    assert observe(START, Look(), Failed("502")) == state(tries=1, why="502")
-    again = observe(state(tries=1, why="502"), Look(), Failed("404", missing=True))
+    assert reduce(START, Look(), Failed("502")) == state(tries=1, why="502")
+    again = reduce(state(tries=1, why="502"), Look(), Failed("404", missing=True))
     assert again == state(tries=2, why="404", missing=True)
 
 
 def test_a_candidate_whose_validation_fails_three_times_is_out() -> None:
-    first = observe(START, ValidateRollback("c"), Failed("502"))
-    second = observe(first, ValidateRollback("c"), Failed("502"))
+    first = reduce(START, ValidateRollback("c"), Failed("502"))
+    second = reduce(first, ValidateRollback("c"), Failed("502"))
     assert (first.tries, second.tries, second.rejected) == (1, 2, ())
-    assert observe(second, ValidateRollback("c"), Failed("502")) == state(rejected=("unverifiable",))
+    assert reduce(second, ValidateRollback("c"), Failed("502")) == state(rejected=("unverifiable",))
     other = replace(second, rejected=("x",))
-    assert observe(other, ValidateRollback("c"), Failed("502")) == state(rejected=("x", "unverifiable"))
-    assert observe(state(tries=2), Look(), Failed("502")).rejected == ()
+    assert reduce(other, ValidateRollback("c"), Failed("502")) == state(rejected=("x", "unverifiable"))
+    assert reduce(state(tries=2), Look(), Failed("502")).rejected == ()
 
 
 # ---- deployments --------------------------------------------------------------------------------------------------
 
-KNOWN = {"sight": Sight(), "hops": 1, "fault": "web failed", "rejected": ("x",), "pinned": True, "valid": True}
+KNOWN = {"sight": Precheck(), "hops": 1, "fault": "web failed", "rejected": ("x",), "pinned": True, "valid": True}
 
 
 @pytest.mark.parametrize(
@@ -154,20 +154,20 @@ KNOWN = {"sight": Sight(), "hops": 1, "fault": "web failed", "rejected": ("x",),
     ],
 )
 def test_of_what_was_known_before_a_deployment_only_what_still_matters_is_kept(role: Role, kept: Any) -> None:
-    found = observe(state(**KNOWN, **TIRED), Adopt(role, "e"), Adopted(("api",)))
+    found = reduce(state(**KNOWN, **TIRED), Adopt(role, "e"), Adopted(("api",)))
     place = "leg" if role in (Role.DEPLOY, Role.FOLLOWED) else "back"
-    assert found == RolloutState(GOAL, **kept, **{place: Leg(role, "e", ("api",))})
+    assert found == RolloutState(GOAL, **kept, **{place: TrackedDeployment(role, "e", ("api",))})
 
 
-def follow(leg: Leg, step: Step, seen: Seen, seconds: float = 0.0) -> Leg:
+def follow(leg: TrackedDeployment, step: Step, seen: Seen, seconds: float = 0.0) -> TrackedDeployment:
     """The deployment after a finding."""
-    found = observe(state(leg=leg), step, seen, seconds)
+    found = reduce(state(leg=leg), step, seen, seconds)
     assert found.leg is not None
     assert found == state(leg=found.leg)
     return found.leg
 
 
-DEPLOYING = Leg(Role.DEPLOY, "d", ("api",), Phase.DEPLOYING, build=5, deploy=7, missing=2)
+DEPLOYING = TrackedDeployment(Role.DEPLOY, "d", ("api",), Phase.DEPLOYING, build=5, deploy=7, missing=2)
 ACTIVE = replace(DEPLOYING, phase=Phase.ACTIVE, missing=0)
 
 
@@ -179,7 +179,7 @@ def test_time_is_charged_to_the_phase_that_was_last_seen() -> None:
 
 
 def test_no_time_goes_by_unless_it_is_told() -> None:
-    assert observe(state(leg=DEPLOYING), Follow("d"), Failed("502")) == state(leg=DEPLOYING)
+    assert reduce(state(leg=DEPLOYING), Follow("d"), Failed("502")) == state(leg=DEPLOYING)
 
 
 def test_a_phase_is_remembered_and_ends_the_row_of_404() -> None:
@@ -191,7 +191,7 @@ def test_a_phase_is_remembered_and_ends_the_row_of_404() -> None:
 
 @pytest.mark.parametrize("phase", [phase for phase in Phase if phase.terminal])
 def test_when_a_deployment_ends_its_budgets_are_forgotten(phase: Phase) -> None:
-    assert follow(DEPLOYING, Follow("d"), PhaseSeen(phase)) == Leg(Role.DEPLOY, "d", ("api",), phase)
+    assert follow(DEPLOYING, Follow("d"), PhaseSeen(phase)) == TrackedDeployment(Role.DEPLOY, "d", ("api",), phase)
 
 
 def test_readings_are_graded_by_the_rules_of_the_app() -> None:
@@ -210,15 +210,15 @@ def test_a_reading_in_vain_is_no_evidence_but_was_made() -> None:
 
 
 def test_the_deployment_that_goes_back_is_followed_instead_of_the_one_that_failed() -> None:
-    failed, back = replace(DEPLOYING, phase=Phase.ERROR), Leg(Role.ROLLBACK, "r", phase=Phase.BUILDING)
-    found = observe(state(leg=failed, back=back), Follow("r"), PhaseSeen(Phase.DEPLOYING), 4)
+    failed, back = replace(DEPLOYING, phase=Phase.ERROR), TrackedDeployment(Role.ROLLBACK, "r", phase=Phase.BUILDING)
+    found = reduce(state(leg=failed, back=back), Follow("r"), PhaseSeen(Phase.DEPLOYING), 4)
     assert found == state(leg=failed, back=replace(back, phase=Phase.DEPLOYING, build=4))
 
 
 @pytest.mark.parametrize("step", [Follow("d"), CheckHealth("d"), Probe("d"), Wait(1, "")])
 def test_watching_without_a_deployment_is_a_bug(step: Step) -> None:
     with pytest.raises(TypeError, match="without a deployment"):
-        observe(START, step, Waited())
+        reduce(START, step, Waited())
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_watching_without_a_deployment_is_a_bug(step: Step) -> None:
 )
 def test_a_reading_that_is_not_the_steps_is_a_bug(step: Step, seen: Seen) -> None:
     with pytest.raises(TypeError, match=f"{type(step).__name__} cannot find {type(seen).__name__}"):
-        observe(state(leg=ACTIVE), step, seen)
+        reduce(state(leg=ACTIVE), step, seen)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_a_reading_that_is_not_the_steps_is_a_bug(step: Step, seen: Seen) -> Non
         (Look(), Accepted()),
         (Look(), Adopted()),
         (LookUp("update"), Accepted()),
-        (Write(Task.UPDATE), Traced(Trace.OURS)),
+        (Write(Task.UPDATE), WriteProbed(WriteProbe.OURS)),
         (Rollback("c"), Adopted()),
         (Adopt(Role.DEPLOY, "d"), Lost("reset")),
         (Look(), Validated()),
@@ -252,59 +252,59 @@ def test_a_reading_that_is_not_the_steps_is_a_bug(step: Step, seen: Seen) -> Non
 )
 def test_an_answer_that_is_not_the_steps_is_a_bug(step: Step, seen: Seen) -> None:
     with pytest.raises(TypeError, match=f"{type(step).__name__} cannot find {type(seen).__name__}"):
-        observe(START, step, seen)
+        reduce(START, step, seen)
 
 
 # ---- writes -------------------------------------------------------------------------------------------------------
 
 ANSWERS = [
-    (Accepted("e"), Sending(Sent.ACCEPTED, 2, deployment_id="e")),
-    (Lost("reset"), Sending(Sent.LOST, 2, why="reset")),
-    (Refused("no", Refusal.TAKEN), Sending(Sent.REFUSED, 2, refusal=Refusal.TAKEN, why="no")),
+    (Accepted("e"), WriteStatus(Sent.ACCEPTED, 2, deployment_id="e")),
+    (Lost("reset"), WriteStatus(Sent.LOST, 2, why="reset")),
+    (Refused("no", Refusal.TAKEN), WriteStatus(Sent.REFUSED, 2, refusal=Refusal.TAKEN, why="no")),
 ]
 
 
 @pytest.mark.parametrize(("seen", "sent"), ANSWERS)
-def test_an_answer_counts_the_write_and_makes_one_forget_the_one_before(seen: Seen, sent: Sending) -> None:
-    assert observe(state(write=ONCE, **TIRED), Write(Task.UPDATE), seen) == state(write=sent)
-    assert observe(state(restore=ONCE, **TIRED), RestoreSpec("c"), seen) == state(restore=sent)
-    committed = observe(state(commit=ONCE, pin=Pin.OURS, pin_looks=4, **TIRED), CommitRollback(), seen)
+def test_an_answer_counts_the_write_and_makes_one_forget_the_one_before(seen: Seen, sent: WriteStatus) -> None:
+    assert reduce(state(write=ONCE, **TIRED), Write(Task.UPDATE), seen) == state(write=sent)
+    assert reduce(state(restore=ONCE, **TIRED), RestoreSpec("c"), seen) == state(restore=sent)
+    committed = reduce(state(commit=ONCE, pin=Pin.OURS, pin_looks=4, **TIRED), CommitRollback(), seen)
     assert committed == state(commit=sent)
 
 
 @pytest.mark.parametrize(("seen", "sent"), ANSWERS[:2])
-def test_a_rollback_may_pin_the_app_as_soon_as_it_was_sent(seen: Seen, sent: Sending) -> None:
-    assert observe(state(undo=ONCE, valid=True), Rollback("c"), seen) == state(undo=sent, valid=True, pinned=True)
+def test_a_rollback_may_pin_the_app_as_soon_as_it_was_sent(seen: Seen, sent: WriteStatus) -> None:
+    assert reduce(state(undo=ONCE, valid=True), Rollback("c"), seen) == state(undo=sent, valid=True, pinned=True)
 
 
-FOUND = {"options": Options(candidates=("c",)), "rejected": ("a",), "valid": True}
+FOUND = {"options": RollbackOptions(candidates=("c",)), "rejected": ("a",), "valid": True}
 
 
 @pytest.mark.parametrize("refusal", [Refusal.MOVED, Refusal.PINNED])
 def test_a_rollback_before_which_somebody_changed_the_app_is_decided_anew_but_for_three_times(refusal: Refusal) -> None:
-    assert observe(state(**FOUND), Rollback("c"), Refused("no", refusal)) == state(undo=AGAIN)
-    third = observe(state(**FOUND, undo=Sending(sends=2)), Rollback("c"), Refused("no", refusal))
-    assert third == state(options=FOUND["options"], rejected=("a", "refused"), undo=Sending(sends=3, why="no"))
+    assert reduce(state(**FOUND), Rollback("c"), Refused("no", refusal)) == state(undo=AGAIN)
+    third = reduce(state(**FOUND, undo=WriteStatus(sends=2)), Rollback("c"), Refused("no", refusal))
+    assert third == state(options=FOUND["options"], rejected=("a", "refused"), undo=WriteStatus(sends=3, why="no"))
 
 
 @pytest.mark.parametrize("refusal", [Refusal.CONTENT, Refusal.TAKEN, Refusal.ACCESS, Refusal.GONE])
 def test_a_rollback_that_is_refused_for_another_reason_makes_its_candidate_none(refusal: Refusal) -> None:
-    found = observe(state(**FOUND), Rollback("c"), Refused("no", refusal))
-    assert found == state(options=FOUND["options"], rejected=("a", "refused"), undo=Sending(sends=1, why="no"))
+    found = reduce(state(**FOUND), Rollback("c"), Refused("no", refusal))
+    assert found == state(options=FOUND["options"], rejected=("a", "refused"), undo=WriteStatus(sends=1, why="no"))
 
 
 @pytest.mark.parametrize(("write", "place"), [("update", "write"), ("restore", "restore"), ("rollback", "undo")])
 def test_a_look_for_a_write_is_counted_and_its_deployment_remembered(write: str, place: str) -> None:
-    found = observe(state(**{place: ONCE}, **TIRED), LookUp(write), Traced(Trace.OURS, "e"))
-    assert found == state(**{place: replace(ONCE, trace=Trace.OURS, looks=4, deployment_id="e")})
+    found = reduce(state(**{place: ONCE}, **TIRED), LookUp(write), WriteProbed(WriteProbe.OURS, "e"))
+    assert found == state(**{place: replace(ONCE, trace=WriteProbe.OURS, looks=4, deployment_id="e")})
     known = replace(ONCE, deployment_id="d")
-    again = observe(state(**{place: known}), LookUp(write), Traced(Trace.STORED))
-    assert again == state(**{place: replace(known, trace=Trace.STORED, looks=4)})
+    again = reduce(state(**{place: known}), LookUp(write), WriteProbed(WriteProbe.STORED))
+    assert again == state(**{place: replace(known, trace=WriteProbe.STORED, looks=4)})
 
 
-@pytest.mark.parametrize("trace", list(Trace))
-def test_a_rollback_of_which_nothing_shows_does_not_pin_the_app(trace: Trace) -> None:
-    found = observe(state(undo=ONCE, pinned=True), LookUp("rollback"), Traced(trace))
-    assert found.pinned is (trace in (Trace.OURS, Trace.STORED))
-    assert not observe(state(undo=ONCE), LookUp("rollback"), Traced(trace)).pinned
-    assert observe(state(restore=ONCE, pinned=True), LookUp("restore"), Traced(trace)).pinned
+@pytest.mark.parametrize("trace", list(WriteProbe))
+def test_a_rollback_of_which_nothing_shows_does_not_pin_the_app(trace: WriteProbe) -> None:
+    found = reduce(state(undo=ONCE, pinned=True), LookUp("rollback"), WriteProbed(trace))
+    assert found.pinned is (trace in (WriteProbe.OURS, WriteProbe.STORED))
+    assert not reduce(state(undo=ONCE), LookUp("rollback"), WriteProbed(trace)).pinned
+    assert reduce(state(restore=ONCE, pinned=True), LookUp("restore"), WriteProbed(trace)).pinned

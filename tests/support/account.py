@@ -15,7 +15,7 @@ import yaml
 from reconciler.engine import apply as applying
 from reconciler.engine import load as loading
 from reconciler.engine import plan as planning
-from reconciler.engine.options import Wishes
+from reconciler.engine.options import RunOptions
 from reconciler.engine.plan import Planned
 from reconciler.live.client import Client
 from reconciler.live.models import LiveApp
@@ -138,14 +138,14 @@ class World:
 
     # --- the reconciler --------------------------------------------------------------------------------------------
 
-    def wishes(self, **wanted: Any) -> Wishes:
+    def options(self, **wanted: Any) -> RunOptions:
         specs = wanted.pop("specs", (self.specs,))
-        return Wishes(tuple(specs), config=self.config, environ=self.environ, **wanted)
+        return RunOptions(tuple(specs), config=self.config, environ=self.environ, **wanted)
 
     def planned(self, **wanted: Any) -> Planned:
-        wishes = self.wishes(**wanted)
-        desired = loading.load(wishes)
-        return self.ask(lambda client: planning.plan(desired, wishes, client, self.clock))
+        options = self.options(**wanted)
+        desired = loading.load(options)
+        return self.ask(lambda client: planning.plan(desired, options, client, self.clock))
 
     def plan(self, **wanted: Any) -> PlanReport:
         return self.planned(**wanted).report
@@ -158,11 +158,11 @@ class World:
         return self.one(name, drift=True, **wanted)
 
     def apply(self, **wanted: Any) -> RolloutReport:
-        wishes = self.wishes(**wanted)
-        desired = loading.load(wishes)
+        options = self.options(**wanted)
+        desired = loading.load(options)
 
         async def use(client: Client) -> RolloutReport:
-            planned = await planning.plan(desired, wishes, client, self.clock)
+            planned = await planning.plan(desired, options, client, self.clock)
             return await applying.apply(planned, client, self.clock, on_event=lambda _: None)
 
         return self.ask(use)

@@ -24,7 +24,7 @@ from reconciler.engine import exits
 from reconciler.engine import load as loading
 from reconciler.engine import plan as planning
 from reconciler.engine.load import Desired
-from reconciler.engine.options import Wishes
+from reconciler.engine.options import RunOptions
 from reconciler.errors import ReconcileError
 from reconciler.exit_codes import Exit
 from reconciler.live.client import Client
@@ -222,7 +222,7 @@ class Account:
         return all(component.state.value != "UNHEALTHY" for component in health.components)
 
 
-class Land(Account):
+class Environment(Account):
     """One account and one repository."""
 
     def __init__(self, settings: Settings = SETTINGS, config: dict[str, Any] | None = None) -> None:
@@ -231,7 +231,7 @@ class Land(Account):
         self.config = {**CONFIG, **(config or {})}
         self._folder = tempfile.TemporaryDirectory()
         self.desired = Desired((), Config(), (), frozenset())
-        self.wishes = Wishes(())
+        self.options = RunOptions(())
 
     def __enter__(self) -> Self:
         return self
@@ -243,7 +243,7 @@ class Land(Account):
 
     # ---- Git
 
-    def commit(self, *specs: Spec, **wishes: Any) -> None:
+    def commit(self, *specs: Spec, **options: Any) -> None:
         """Git wants these apps and no others from now on."""
         root = Path(self._folder.name)
         for old in root.glob("*.yaml"):
@@ -251,8 +251,8 @@ class Land(Account):
         (root / "reconcile.yml").write_text(yaml.safe_dump(self.config))
         for spec in specs:
             (root / f"{spec['name']}.yaml").write_text(yaml.safe_dump(spec))
-        self.wishes = Wishes((root,), config=root / "reconcile.yml", **wishes)
-        self.desired = loading.load(self.wishes)
+        self.options = RunOptions((root,), config=root / "reconcile.yml", **options)
+        self.desired = loading.load(self.options)
 
     # ---- runs
 
@@ -282,7 +282,7 @@ class Land(Account):
 
     async def _reconcile(self, tap: Tap, random: Callable[[], float], more: dict[str, Any]) -> Run:
         async with Client("run", transport=tap, base_url="http://sandbox", clock=self.clock, random=random) as client:
-            planned = await planning.plan(self.desired, self.wishes, client, self.clock)
+            planned = await planning.plan(self.desired, self.options, client, self.clock)
             report = await applying.apply(planned, client, self.clock, on_event=lambda _: None, **more)
         return Run(tuple(tap.sent), report)
 

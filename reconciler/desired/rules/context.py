@@ -1,7 +1,7 @@
 """What rules share: a spec as its components, and findings with places.
 
-A rule is a function from a `Scene` to findings. Rules judge what no schema can: how parts of a spec fit together. They
-must bear any document, as they run also where the schema has found something wrong.
+A rule is a function from a `RuleContext` to findings. Rules judge what no schema can: how parts of a spec fit together.
+They must bear any document, as they run also where the schema has found something wrong.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class RuleContext:
     """What a rule sees: the spec, its components, and how to tell something about a place in it."""
 
     app: DesiredApp
@@ -76,17 +76,17 @@ class Scene:
         return Finding(severity, code, message, hint, self.at(pointer), tuple(map(self.at, related)))
 
 
-Rule = Callable[[Scene], Iterable[Finding]]
+Rule = Callable[[RuleContext], Iterable[Finding]]
 
 
-def scene_of(app: DesiredApp, *, strict: bool = False) -> Scene:
-    """The scene of an app."""
+def scene_of(app: DesiredApp, *, strict: bool = False) -> RuleContext:
+    """The context of an app."""
     components = tuple(
         Component(kind, pointer, name if isinstance(name := item.get("name"), str) else "", item)
         for kind in COMPONENT_KINDS
         for pointer, item in records(app.spec, kind)
     )
-    return Scene(app, app.spec, components, strict)
+    return RuleContext(app, app.spec, components, strict)
 
 
 def records(parent: Any, name: str, pointer: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.desired.rules.context import SINGULAR, Rule, Scene, did_you_mean, mapping, records, text
+from reconciler.desired.rules.context import SINGULAR, Rule, RuleContext, did_you_mean, mapping, records, text
 from reconciler.findings import Finding
 
 ROUTABLE = ("services", "static_sites", "functions")
@@ -14,84 +14,84 @@ ROUTABLE = ("services", "static_sites", "functions")
 _ORIGIN = ("exact", "prefix", "regex")
 
 
-def rules(scene: Scene) -> Iterator[Finding]:
+def rules(context: RuleContext) -> Iterator[Finding]:
     """An ingress rule leads to a component or redirects, and does not ask for two things at once."""
-    for at, rule in records(mapping(scene.spec, "ingress"), "rules", "/ingress"):
+    for at, rule in records(mapping(context.spec, "ingress"), "rules", "/ingress"):
         component, redirect = rule.get("component"), rule.get("redirect")
         if component is not None and redirect is not None:
             message = "an ingress rule leads to a component or redirects, not both"
-            yield scene.error(
+            yield context.error(
                 "component-and-redirect", message, "make two rules of it", f"{at}/redirect", f"{at}/component"
             )
         if component is None and redirect is None:
             message = "an ingress rule leads nowhere"
-            yield scene.error("rule-without-target", message, "add `component: {name: …}` or `redirect: …`", at)
+            yield context.error("rule-without-target", message, "add `component: {name: …}` or `redirect: …`", at)
         if isinstance(component, Mapping):
             if component.get("preserve_path_prefix") is True and component.get("rewrite"):
                 message = "preserve_path_prefix and rewrite exclude each other"
                 places = (f"{at}/component/rewrite", f"{at}/component/preserve_path_prefix")
-                yield scene.error("preserve-and-rewrite", message, "keep one of them", *places)
-            yield from _target(scene, text(component, "name"), f"{at}/component/name")
+                yield context.error("preserve-and-rewrite", message, "keep one of them", *places)
+            yield from _target(context, text(component, "name"), f"{at}/component/name")
 
 
-def _target(scene: Scene, name: str, at: str) -> Iterator[Finding]:
-    kinds = {component.name: component.kind for component in scene.components if component.name}
+def _target(context: RuleContext, name: str, at: str) -> Iterator[Finding]:
+    kinds = {component.name: component.kind for component in context.components if component.name}
     if not name or kinds.get(name) in ROUTABLE:
         return
     routable = [known for known, kind in kinds.items() if kind in ROUTABLE]
     hint = did_you_mean(name, routable, f"components here: {', '.join(routable)}" if routable else "add the component")
     kind = kinds.get(name)
     message = f"{name!r} is a {SINGULAR[kind]} and serves no requests" if kind else f"there is no component {name!r}"
-    yield scene.error("unknown-component", message, hint, at)
+    yield context.error("unknown-component", message, hint, at)
 
 
-def same_match(scene: Scene) -> Iterator[Finding]:
+def same_match(context: RuleContext) -> Iterator[Finding]:
     """Of two rules with one match the second is never reached."""
     first: dict[tuple[str, ...], str] = {}
-    for at, rule in records(mapping(scene.spec, "ingress"), "rules", "/ingress"):
+    for at, rule in records(mapping(context.spec, "ingress"), "rules", "/ingress"):
         match = mapping(rule, "match")
         path, authority = mapping(match, "path"), mapping(match, "authority")
         key = (text(path, "prefix"), text(path, "exact"), text(authority, "exact"), text(authority, "prefix"))
         other = first.setdefault(key, at)
         if other is not at:
-            message = f"this rule is never reached: the one on line {scene.at(other).line} has the same match"
-            yield scene.error("duplicate-rule", message, "remove it, or change its match", at, other)
+            message = f"this rule is never reached: the one on line {context.at(other).line} has the same match"
+            yield context.error("duplicate-rule", message, "remove it, or change its match", at, other)
 
 
-def routes(scene: Scene) -> Iterator[Finding]:
+def routes(context: RuleContext) -> Iterator[Finding]:
     """A path is routed to one component, and by routes or by ingress rules."""
     first: dict[str, str] = {}
-    ruled = bool(mapping(scene.spec, "ingress").get("rules"))
-    for component in scene.components:
+    ruled = bool(mapping(context.spec, "ingress").get("rules"))
+    for component in context.components:
         found = list(records(component.data, "routes", component.pointer))
         if found and ruled:
             message = f"{component.called} has routes, and the app has ingress rules: only one of them can be"
             hint = "make ingress rules of the routes"
-            yield scene.error("routes-and-ingress", message, hint, f"{component.pointer}/routes", "/ingress")
+            yield context.error("routes-and-ingress", message, hint, f"{component.pointer}/routes", "/ingress")
         for at, route in found:
             path = text(route, "path") or "/"
             other = first.setdefault(path, at)
             if other is not at:
-                message = f"the path {path} is routed a second time; the first is on line {scene.at(other).line}"
-                yield scene.error("duplicate-route", message, "a path leads to one component", f"{at}/path", other)
+                message = f"the path {path} is routed a second time; the first is on line {context.at(other).line}"
+                yield context.error("duplicate-route", message, "a path leads to one component", f"{at}/path", other)
 
 
-def origins(scene: Scene) -> Iterator[Finding]:
+def origins(context: RuleContext) -> Iterator[Finding]:
     """An allowed origin is one of exact, prefix, regex."""
-    for at, cors in _cors(scene):
+    for at, cors in _cors(context):
         for origin_at, origin in records(cors, "allow_origins", at):
             present = [name for name in _ORIGIN if origin.get(name) not in (None, "")]
             if len(present) != 1:
                 shown = " and ".join(present) if present else "nothing"
                 message = f"an allowed origin says exactly one of exact, prefix and regex; this one says {shown}"
-                yield scene.error("origin", message, "make an origin of each", origin_at)
+                yield context.error("origin", message, "make an origin of each", origin_at)
 
 
-def _cors(scene: Scene) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for component in scene.components:
+def _cors(context: RuleContext) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for component in context.components:
         if found := mapping(component.data, "cors"):
             yield f"{component.pointer}/cors", found
-    for at, rule in records(mapping(scene.spec, "ingress"), "rules", "/ingress"):
+    for at, rule in records(mapping(context.spec, "ingress"), "rules", "/ingress"):
         if found := mapping(rule, "cors"):
             yield f"{at}/cors", found
 
