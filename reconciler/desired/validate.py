@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from reconciler.appspec.models import AppSpec
-from reconciler.appspec.shape import SPEC
-from reconciler.appspec.spec_walk import hits, pruned
+from reconciler.appspec.shape import SPEC, hits, pruned
 from reconciler.appspec.spelling import canonical_spelling
 from reconciler.desired.model import DesiredApp
-from reconciler.desired.rules import components as rules_components
-from reconciler.desired.rules import names as rules_names
-from reconciler.desired.rules import routing as rules_routing
-from reconciler.desired.rules import sources as rules_sources
-from reconciler.desired.rules.context import Rule, RuleContext, scene_of
+from reconciler.desired.rules import app as app_rules
+from reconciler.desired.rules import components as component_rules
+from reconciler.desired.rules.context import Rule, RuleContext, context_of
 from reconciler.findings import Finding, ranked
 
 if TYPE_CHECKING:
@@ -34,7 +31,7 @@ def validate(app: DesiredApp, *, strict: bool = False, policies: Sequence[Policy
 
     Unknown fields and values are warnings, as the platform may know newer ones; errors with ``strict``.
     """
-    context = scene_of(app, strict=strict)
+    context = context_of(app, strict=strict)
     findings = list(_schema(context))
     for rule in RULES:
         findings += rule(context)
@@ -102,9 +99,9 @@ def deprecated(context: RuleContext) -> Iterator[Finding]:
 RULES: tuple[Rule, ...] = (
     regions,
     deprecated,
-    *rules_names.RULES,
-    *rules_sources.RULES,
-    *rules_routing.RULES,
-    *rules_components.RULES,
+    *app_rules.RULES,
+    *component_rules.SOURCE_RULES,
+    *app_rules.ROUTING_RULES,
+    *component_rules.RULES,
 )
 """Every rule, in the order they are asked."""

@@ -12,8 +12,8 @@ PyYAML's C parser composes nodes; the construction is ours, because the stock on
 Positions are not kept: `Document.locate` composes the text once more when a place is asked for.
 """
 
+from reconciler.yamltext.build import resolve_plain
 from reconciler.yamltext.compose import MAX_DEPTH, MAX_NODES
 from reconciler.yamltext.document import MAX_BYTES, Document, is_wrapped, parse, read_text
-from reconciler.yamltext.scalars import resolve_plain
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_NODES", "Document", "is_wrapped", "parse", "read_text", "resolve_plain"]

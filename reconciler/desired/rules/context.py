@@ -79,7 +79,7 @@ class RuleContext:
 Rule = Callable[[RuleContext], Iterable[Finding]]
 
 
-def scene_of(app: DesiredApp, *, strict: bool = False) -> RuleContext:
+def context_of(app: DesiredApp, *, strict: bool = False) -> RuleContext:
     """The context of an app."""
     components = tuple(
         Component(kind, pointer, name if isinstance(name := item.get("name"), str) else "", item)
