@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 SOURCES := reconciler tests checks benchmarks
 
-.PHONY: help demo test coverage lint format bench contract sandbox-contract corpus crash-matrix chaos mutants catalogue clean
+.PHONY: help demo test coverage lint format bench hops contract sandbox-contract corpus crash-matrix chaos mutants catalogue clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -56,6 +56,9 @@ format: $(VENV)/dev ## format the code
 
 bench: $(VENV)/dev ## speed against the bare floor, measured side by side
 	$(BIN)/python -m benchmarks.fleet
+
+hops: $(VENV)/dev ## files that a plan, a failing deployment and a rotated secret pass on their way through the code
+	$(BIN)/python -m checks.hops
 
 contract: $(VENV)/dev ## hold the models against the vendor's description in ../shared/contract
 	$(BIN)/python checks/contract.py ../shared/contract
