@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from reconciler.appspec.shape import SPEC
 from reconciler.config import Config, Policy
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity, has_errors
+from reconciler.text import did_you_mean
 from reconciler.yamltext import Document, parse, read_text
 
 NAMES = ("reconcile.yaml", "reconcile.yml")
@@ -217,12 +217,6 @@ _EXPECTED = {
     "dict_": ("a mapping", "write its fields below it, indented, each as `name: value`"),
     "model_": ("a mapping", "write its fields below it, indented, each as `name: value`"),
 }
-
-
-def did_you_mean(name: str, known: Collection[str]) -> str:
-    """A hint with the name that was probably meant; the empty text if none is near."""
-    near = difflib.get_close_matches(name, list(known), 1, 0.6)
-    return f"did you mean {near[0]}?" if near else ""
 
 
 def _problems(document: Document) -> Iterator[Finding]:

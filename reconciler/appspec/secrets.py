@@ -16,6 +16,9 @@ from reconciler.appspec.shape import SPEC, Field, Listing, Record, Shape
 CIPHERTEXT = "EV["
 """How the ciphertext of a secret begins: ``EV[1:nonce:cipher]``."""
 
+CIPHERTEXT_PATTERN = re.compile(r"\s*EV\[")
+"""A value that is, or was meant to be, ciphertext."""
+
 _ALSO = frozenset({"secret", "private_key", "access_key", "credentials"})
 """Further words for a secret, which no documented field is called by."""
 
@@ -98,7 +101,6 @@ _ENDINGS = tuple(f"_{name}" for name in sorted(_NAMES))
 # --- Where plaintext credentials stand in a spec ---
 
 
-_CIPHERTEXT = re.compile(r"\s*EV\[")
 _REFERENCE = re.compile(r"\$\{[^{}]*\}")
 
 
@@ -115,4 +117,4 @@ def plaintext_secrets(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def is_plaintext(value: str) -> bool:
     """Whether a credential's value says something itself: it is not empty, no ciphertext, and no mere reference."""
-    return bool(value.strip()) and not _CIPHERTEXT.match(value) and bool(_REFERENCE.sub("", value).strip())
+    return bool(value.strip()) and not CIPHERTEXT_PATTERN.match(value) and bool(_REFERENCE.sub("", value).strip())

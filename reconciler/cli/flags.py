@@ -9,6 +9,7 @@ from cyclopts.validators import Number
 
 from reconciler.cli.options import API_URL, SANDBOX_FILE
 from reconciler.errors import UsageError
+from reconciler.text import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,8 +65,6 @@ def check_specs(specs: Sequence[Path]) -> None:
     Raises:
         UsageError: there is one; the hint names the command.
     """
-    from difflib import get_close_matches
-
     for word in (str(path) for path in specs if not path.exists()):
-        if near := get_close_matches(word, COMMANDS, 1, 0.6):
-            raise UsageError(f"there is neither a command nor a file {word}", hint=f"did you mean reconcile {near[0]}?")
+        if near := nearest(word, COMMANDS):
+            raise UsageError(f"there is neither a command nor a file {word}", hint=f"did you mean reconcile {near}?")

@@ -74,7 +74,7 @@ async def _chosen(names: Sequence[str], connection: Connection, console: Console
         fleet = {app.name: app for app in await client.list_apps()}
     for name in names:
         if name not in fleet:
-            from reconciler.config_file import did_you_mean
+            from reconciler.text import did_you_mean
 
             raise UsageError(f"there is no app {name}", hint=did_you_mean(name, fleet))
     return [fleet[name] for name in dict.fromkeys(names or sorted(fleet))]

@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
 
 from reconciler.appspec.shape import SPEC, Field, Listing, Record, Scalar, Shape
-from reconciler.desired.rules.context import RuleContext, did_you_mean, nearest
+from reconciler.desired.rules.context import RuleContext
 from reconciler.desired.schema_errors import Fault, escaped, faults
 from reconciler.findings import Finding, Severity
+from reconciler.text import did_you_mean, nearest
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 

@@ -14,12 +14,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from reconciler.appspec.secrets import is_plaintext
+from reconciler.appspec.secrets import CIPHERTEXT, is_plaintext
 from reconciler.appspec.shape import MISSING, SPEC, Field, Listing, Record, Scalar, Shape
 from reconciler.appspec.spelling import canonical_spelling
 from reconciler.yamltext.write import Noted, Style, mapping_lines
 
-CIPHERTEXT = "EV["
 CIPHERTEXT_COMMENT = "secret, encrypted for this app alone: of no use in any other"
 
 _GIVEN = frozenset({("Vpc", "egress_ips"), ("Database", "size"), ("Database", "num_nodes")})

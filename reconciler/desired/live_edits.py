@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-from reconciler.appspec.secrets import is_plaintext
+from reconciler.appspec.secrets import CIPHERTEXT, is_plaintext
 from reconciler.appspec.shape import Field, Listing, Record, Scalar, Shape, identity_of
 from reconciler.appspec.spelling import canonical_spelling
-from reconciler.desired.export import CIPHERTEXT, field_order, is_default, tidy
+from reconciler.desired.export import field_order, is_default, tidy
 from reconciler.yamltext.edit import CannotEdit, Edits
 from reconciler.yamltext.nodes import Entry, NodeText
 from reconciler.yamltext.write import bare

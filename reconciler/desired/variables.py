@@ -7,7 +7,6 @@ shell variables (``${PORT}``) and everything else stay as they are.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any
 from reconciler.appspec.shape import SPEC, Listing, Record, Scalar, Shape
 from reconciler.config import Variable
 from reconciler.findings import Finding, Severity
+from reconciler.text import did_you_mean
 from reconciler.yamltext import Document, resolve_plain
 
 
@@ -117,6 +117,5 @@ def _garbled(name: str) -> Finding:
 
 
 def _undeclared(name: str, declared: Sequence[str]) -> Finding:
-    near = difflib.get_close_matches(name, declared, 1)
-    hint = f"did you mean {near[0]}?" if near else "declare it under `variables` in reconcile.yaml"
+    hint = did_you_mean(name, declared, "declare it under `variables` in reconcile.yaml")
     return Finding(Severity.ERROR, "undeclared-variable", f"--var {name}: no such variable is declared", hint)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.plan.attribution import SpecHistory, identity_path, spec_history
 from reconciler.plan.model import AppAttribution, Attribution
+from reconciler.text import ago
 
 if TYPE_CHECKING:
     from reconciler.desired.git_history import FileHistory, History
@@ -102,8 +103,6 @@ def _attribution(asked: _Asked, file: FileHistory, read: Read, now: datetime) ->
 
 def _absent(desired: DesiredApp, history: SpecHistory, now: datetime) -> AppAttribution:
     """An app that is not live: nobody can tell one that was never created from one that was deleted."""
-    from reconciler.plan.attribution import age
-
     known = [version for version in history.versions if version.spec is not None]
     if not known:
         reason = history.gap or "the spec is not committed yet"
@@ -111,7 +110,7 @@ def _absent(desired: DesiredApp, history: SpecHistory, now: datetime) -> AppAttr
         return AppAttribution(desired.name, "unknown", text)
     first = known[-1]
     text = (
-        f"in Git since {first.commit[:7]} ({first.author}, {age(first.when, now)}) at the latest: "
+        f"in Git since {first.commit[:7]} ({first.author}, {ago(first.when, now)}) at the latest: "
         "it was never applied, or somebody deleted the app"
     )
     one = Attribution((), "unknown", text, first.commit, first.author, first.when)

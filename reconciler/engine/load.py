@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reconciler.config import Config
-from reconciler.config_file import ConfigFile, check_names, did_you_mean, read_config
+from reconciler.config_file import ConfigFile, check_names, read_config
 from reconciler.desired.load import load as load_specs
 from reconciler.desired.policies import load_policies
 from reconciler.desired.validate import validate_all
@@ -14,6 +14,7 @@ from reconciler.engine.options import RunOptions
 from reconciler.errors import InvalidInput, UsageError
 from reconciler.findings import Finding, has_errors, ranked
 from reconciler.plan.secret_fingerprints import KEY_VARIABLE
+from reconciler.text import did_you_mean
 
 if TYPE_CHECKING:
     from reconciler.desired.model import DesiredApp

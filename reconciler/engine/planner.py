@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from reconciler.config import Config, Policy
-from reconciler.config_file import did_you_mean
 from reconciler.desired.model import DesiredApp
 from reconciler.errors import (
     Conflict,
@@ -33,6 +32,7 @@ from reconciler.plan.payload import payload
 from reconciler.plan.secret_fingerprints import Fingerprints, plaintext_secrets
 from reconciler.plan.warnings import possible_rename
 from reconciler.redaction import Redactor
+from reconciler.text import did_you_mean
 
 if TYPE_CHECKING:
     from reconciler.live.client import Client

@@ -21,8 +21,8 @@ from reconciler.errors import InvalidInput, PlanMismatch
 from reconciler.findings import Finding, Location, Severity, has_errors
 from reconciler.plan import cost
 from reconciler.plan.compare import compare, live_digest
-from reconciler.plan.deployment_history import ago
 from reconciler.plan.model import Action, Cost, Plan, SyncStatus
+from reconciler.text import ago
 from reconciler.yamltext import parse, read_text
 
 if TYPE_CHECKING:

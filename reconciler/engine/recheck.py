@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from reconciler.errors import LiveError
 from reconciler.live.models import LiveApp
-from reconciler.plan.deployment_history import ago, unjudged
+from reconciler.plan.deployment_history import unjudged
 from reconciler.plan.model import SyncStatus
+from reconciler.text import ago
 
 if TYPE_CHECKING:
     from reconciler.engine.planner import PlannedApp

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -28,6 +28,7 @@ from reconciler.plan.align import align, segments
 from reconciler.plan.canonical import Tree, canonical, key_of
 from reconciler.plan.diff import diff
 from reconciler.plan.model import AppAttribution, Attribution, Change, ChangeKind, Origin
+from reconciler.text import ago
 
 
 def attribute(
@@ -244,7 +245,7 @@ class _Case:
         return deployment.id, (user.email or user.full_name or user.uuid) if user else ""
 
     def _deployed(self, number: int | None) -> str:
-        """``by deployment 3f9c…, 2 days ago, by ada@example.com``."""
+        """``by deployment 3f9c…, 2 d ago, by ada@example.com``."""
         if number is None:
             return "by a deployment that is not among those that were read"
         deployment = self._deployments[number]
@@ -252,14 +253,14 @@ class _Case:
         how = "the rollback, deployment" if deployment.is_rollback else "deployment"
         parts = [f"by {how} {deployment.id}"]
         if deployment.created_at is not None:
-            parts.append(age(deployment.created_at, self._now))
+            parts.append(ago(deployment.created_at, self._now))
         if user:
             parts.append(f"by {user}")
         return ", ".join(parts)
 
     def _committed(self, version: SpecVersion) -> str:
-        """``3f9c2ab (Ada Byron, 2 days ago)``."""
-        return f"{version.commit[:7]} ({version.author}, {age(version.when, self._now)})"
+        """``3f9c2ab (Ada Byron, 2 d ago)``."""
+        return f"{version.commit[:7]} ({version.author}, {ago(version.when, self._now)})"
 
     def _name(self, number: int) -> str:
         return self.history.versions[number].commit[:7]
@@ -292,16 +293,6 @@ def _summary(kind: Origin, told: Sequence[Attribution], case: _Case) -> str:
                 (one.text.removeprefix("unknown: ") for one in told if one.kind == "unknown"), case.history.gap
             )
             return f"unknown who made this: {reason}" if reason else "unknown who made this"
-
-
-def age(then: datetime, now: datetime) -> str:
-    """``3 days ago``, in the largest unit that counts at least one."""
-    seconds = (_utc(now) - _utc(then)) / timedelta(seconds=1)
-    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
-        count = int(seconds // length)
-        if count >= 1:
-            return f"{count} {unit}{'' if count == 1 else 's'} ago"
-    return "just now"
 
 
 def _utc(moment: datetime) -> datetime:

@@ -15,9 +15,10 @@ from reconciler.live.models import Deployment, LiveApp, Phase, Proposal
 from reconciler.plan import cost
 from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import Comparison, desired_digest, live_digest
-from reconciler.plan.deployment_history import PriorFailure, ago, prior_failure, unfinished_rollback, unjudged
+from reconciler.plan.deployment_history import PriorFailure, prior_failure, unfinished_rollback, unjudged
 from reconciler.plan.model import UNJUDGED, Action, Cost, Note, Plan, SyncStatus
 from reconciler.plan.warnings import left_out, redact_changes, secrets_without_value, unnamed
+from reconciler.text import ago
 
 
 @dataclass(frozen=True, slots=True)

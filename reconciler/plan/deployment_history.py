@@ -146,14 +146,3 @@ def _settled_at(deployment: Deployment) -> datetime | None:
     """When a deployment became active or failed: the last of its steps ended then. None if no step tells."""
     steps = deployment.progress.steps if deployment.progress else ()
     return max((step.ended_at for step in steps if step.ended_at is not None), default=None)
-
-
-def ago(moment: datetime | None, now: datetime) -> str:
-    """``2 h ago``; empty where the moment is not known."""
-    if moment is None:
-        return ""
-    seconds = int((now - moment).total_seconds())
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds // size} {unit} ago"
-    return "just now"

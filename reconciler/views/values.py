@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from reconciler.appspec.secrets import CIPHERTEXT_PATTERN
 from reconciler.appspec.shape import SPEC, Field, Listing, Record, Shape
 from reconciler.plan.model import Change, ChangeKind
 from reconciler.redaction import MASK
@@ -226,10 +227,6 @@ def count(number: int, noun: str, plural: str = "") -> str:
 # --- The last look before a spec value is shown: what must not be seen is taken out ---
 
 
-_CIPHERTEXT = re.compile(r"EV\[\d+:")
-"""How the platform writes a stored secret: ``EV[1:nonce:cipher]``."""
-
-
 def opaque(change: Change) -> Change:
     """The change as it may be shown: values as JSON can carry them, credentials as ``(secret)``.
 
@@ -269,7 +266,7 @@ def plain(value: Any, shape: Shape | None = None) -> Any:
         case None | bool() | int():
             return value
         case str():
-            return MASK if _CIPHERTEXT.match(value) else value
+            return MASK if CIPHERTEXT_PATTERN.match(value) else value
         case float():
             return value if value - value == 0 else str(value)
         case Mapping():

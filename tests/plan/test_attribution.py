@@ -12,7 +12,7 @@ import yaml
 from reconciler.desired.git_history import FileHistory, History, plain_specs
 from reconciler.live.models import Deployment
 from reconciler.plan.align import align
-from reconciler.plan.attribution import SpecHistory, age, attribute, identity_path, spec_history
+from reconciler.plan.attribution import SpecHistory, attribute, identity_path, spec_history
 from reconciler.plan.canonical import canonical
 from reconciler.plan.diff import diff
 from reconciler.plan.model import AppAttribution
@@ -112,7 +112,7 @@ def test_git_is_ahead_when_live_is_what_an_earlier_commit_had(story: Story) -> N
     assert (change.commit, change.author) == (moved, "Grace Hopper")
     assert change.when == START + timedelta(days=7)
     assert change.deployment_id == "deployment-1"
-    assert change.text.startswith(f"Git is ahead since {moved[:7]} (Grace Hopper, 3 days ago)")
+    assert change.text.startswith(f"Git is ahead since {moved[:7]} (Grace Hopper, 3 d ago)")
     assert first not in change.text
 
 
@@ -127,7 +127,7 @@ def test_a_value_that_never_stood_in_git_was_changed_live_and_the_user_is_named(
     assert change.path == LEVEL
     assert (change.deployment_id, change.user) == (edit, "mallory@example.com")
     assert change.when == START + timedelta(days=4)
-    assert change.text == f"changed live by deployment {edit}, 6 days ago, by mallory@example.com"
+    assert change.text == f"changed live by deployment {edit}, 6 d ago, by mallory@example.com"
     assert told.text == "changed live by mallory@example.com: applying would undo it"
 
 
@@ -229,7 +229,7 @@ def test_a_history_that_is_too_short_says_unknown(story: Story) -> None:
     story.commit(4, spec("1.2"))
     with History.open(story.file) or pytest.fail("no repository") as history:
         short = spec_history(history.revisions(story.file, limit=1), {"web"})
-    reason = "only the newest commits were read (1); live has had it since deployment deployment-1, 9 days ago"
+    reason = "only the newest commits were read (1); live has had it since deployment deployment-1, 9 d ago"
     assert story.told(history=short).text == f"unknown who made this: {reason}, by bot@example.com"
 
 
@@ -349,12 +349,3 @@ def test_a_pointer_with_indexes_becomes_a_path_by_identity() -> None:
     assert identity_path(spec(), "/services/0/envs/0/value") == LEVEL
     assert identity_path({"features": ["a"]}, "/features/0") == ("features", "0")
     assert identity_path({"x-own": {"a/b": [1]}}, "/x-own/a~1b/0") == ("x-own", "a/b", "0")
-
-
-@pytest.mark.parametrize(
-    ("ago", "text"),
-    [(0, "just now"), (61, "1 minute ago"), (7199, "1 hour ago"), (7200, "2 hours ago"), (86400 * 3, "3 days ago")],
-)
-def test_ages_are_told_in_the_largest_unit(ago: int, text: str) -> None:
-    assert age(NOW - timedelta(seconds=ago), NOW) == text
-    assert age((NOW - timedelta(seconds=ago)).replace(tzinfo=None), NOW) == text

@@ -59,7 +59,7 @@ def test_git_that_moved_ahead_is_told_with_the_commit_and_its_age(told: World):
     found = origins(plan)
     kind, said = found["services/api/image/tag"]
     assert kind == "git_ahead"
-    assert said.startswith(f"Git is ahead since {commit[:7]} (Cy Young, 3 days ago); live is what ")
+    assert said.startswith(f"Git is ahead since {commit[:7]} (Cy Young, 3 d ago); live is what ")
     assert found["services/api/envs/LEVEL/value"][0] == "git_ahead"
     assert plan.attribution
     assert plan.attribution.kind == "git_ahead"
@@ -76,7 +76,7 @@ def test_a_change_by_hand_is_told_with_its_deployment_and_its_user(told: World):
     assert (one.kind, one.deployment_id) == ("live_edit", deployment)
     assert one.user.startswith("user-")
     assert one.user.endswith("@example.com")
-    assert one.text == f"changed live by deployment {deployment}, 2 days ago, by {one.user}"
+    assert one.text == f"changed live by deployment {deployment}, 2 d ago, by {one.user}"
     assert one.when
     assert (one.when - told.clock.now()).days == -2
 
@@ -159,7 +159,7 @@ def test_an_app_that_is_not_there_was_never_applied_or_deleted_by_somebody(told:
     assert plan.status is SyncStatus.ABSENT
     assert plan.attribution
     assert plan.attribution.kind == "unknown"
-    assert "6 days ago" in plan.attribution.text
+    assert "6 d ago" in plan.attribution.text
     assert "never applied, or somebody deleted" in plan.attribution.text
 
 
@@ -198,7 +198,7 @@ def test_the_text_the_page_and_the_json_say_who_did_it(told: World):
     told.at(6)
     report = told.plan(drift=True, unmanaged=True)
     shown = text.plan(report)
-    assert f"services/api/image/tag: Git is ahead since {commit[:7]} (Ada Byron, 1 day ago)" in " ".join(shown.split())
+    assert f"services/api/image/tag: Git is ahead since {commit[:7]} (Ada Byron, 1 d ago)" in " ".join(shown.split())
     assert f"changed live by deployment {deployment}" in " ".join(shown.split())
     assert f"deployment {deployment}" in markdown.plan(report)
     document = json.loads(machine.plan(report, kind="drift"))

@@ -7,8 +7,9 @@ from typing import Any
 
 from reconciler.appspec.shape import SPEC, Listing, Record, identity_of
 from reconciler.appspec.spelling import canonical_spelling
-from reconciler.desired.rules.context import SINGULAR, Rule, RuleContext, did_you_mean, mapping, records, text
+from reconciler.desired.rules.context import SINGULAR, Rule, RuleContext, mapping, records, text
 from reconciler.findings import Finding
+from reconciler.text import did_you_mean
 
 
 def component_names(context: RuleContext) -> Iterator[Finding]:

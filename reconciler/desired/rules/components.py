@@ -8,8 +8,9 @@ from typing import Any
 
 from reconciler.appspec.models import SOURCE_FIELDS
 from reconciler.appspec.secrets import plaintext_secrets
-from reconciler.desired.rules.context import Component, Rule, RuleContext, did_you_mean, mapping, records, text
+from reconciler.desired.rules.context import Component, Rule, RuleContext, mapping, records, text
 from reconciler.findings import Finding
+from reconciler.text import did_you_mean
 
 APP_ALERTS = frozenset(
     {

@@ -6,8 +6,7 @@ They must bear any document, as they run also where the schema has found somethi
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -108,23 +107,3 @@ def text(parent: Any, name: str) -> str:
     """A text field of a mapping; empty where anything else stands."""
     value = parent.get(name) if isinstance(parent, Mapping) else None
     return value if isinstance(value, str) else ""
-
-
-def did_you_mean(name: str, known: Collection[str], otherwise: str = "", *, cutoff: float = 0.6) -> str:
-    """A hint with the name that was probably meant; else ``otherwise``."""
-    near = nearest(name, known, cutoff=cutoff)
-    return f"did you mean {near}?" if near else otherwise
-
-
-def nearest(name: str, known: Collection[str], *, cutoff: float = 0.6) -> str:
-    """The known name that is most like another, whatever its case and dashes; empty if none is.
-
-    ``cutoff`` is how alike the two must be, from 0 to 1.
-    """
-    plain = {_plain(one): one for one in known}
-    near = difflib.get_close_matches(_plain(name), plain, 1, cutoff)
-    return plain[near[0]] if near else ""
-
-
-def _plain(name: str) -> str:
-    return name.lower().replace("-", "_")

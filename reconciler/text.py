@@ -1,0 +1,46 @@
+"""Words that every package says alike: how long ago, did you mean."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+
+def ago(moment: datetime | None, now: datetime) -> str:
+    """``2 h ago``, in the largest unit that counts at least one; empty where the moment is not known.
+
+    A moment without a zone is UTC, which is what the API speaks.
+    """
+    if moment is None:
+        return ""
+    seconds = (_utc(now) - _utc(moment)).total_seconds()
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if (number := int(seconds // length)) >= 1:
+            return f"{number} {unit} ago"
+    return "just now"
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def did_you_mean(name: str, known: Collection[str], otherwise: str = "", *, cutoff: float = 0.6) -> str:
+    """A hint with the name that was probably meant; else ``otherwise``."""
+    near = nearest(name, known, cutoff=cutoff)
+    return f"did you mean {near}?" if near else otherwise
+
+
+def nearest(name: str, known: Collection[str], *, cutoff: float = 0.6) -> str:
+    """The known name that is most like another, whatever its case and dashes; empty if none is.
+
+    ``cutoff`` is how alike the two must be, from 0 to 1.
+    """
+    import difflib  # only what is misspelt pays for it
+
+    plain = {_plain(one): one for one in known}
+    near = difflib.get_close_matches(_plain(name), plain, 1, cutoff)
+    return plain[near[0]] if near else ""
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "_")
