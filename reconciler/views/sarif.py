@@ -14,6 +14,7 @@ from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
 
+from reconciler import REPOSITORY
 from reconciler.findings import Finding, Location, Severity, ranked
 from reconciler.views.values import inert
 
@@ -24,20 +25,17 @@ MOST = 5000
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTICE: "note"}
 
 
-def sarif(
-    found: Sequence[Finding], *, tool_version: str = "", address: str = "", nowhere: str = "reconcile.yaml"
-) -> str:
-    """The findings as a SARIF document.
-
-    ``address`` is the tool's home page; ``nowhere`` the file to which findings without a place are attached.
-    """
+def sarif(found: Sequence[Finding], *, tool_version: str = "", nowhere: str = "reconcile.yaml") -> str:
+    """The findings as a SARIF document; those without a place are attached to the file ``nowhere``."""
     told = sorted(ranked(list(found)), key=lambda finding: finding.severity.rank)[:MOST]
     rules = {code: number for number, code in enumerate(sorted({finding.code for finding in told}))}
-    driver: dict[str, Any] = {"name": "reconcile", "rules": [_rule(code) for code in rules]}
+    driver: dict[str, Any] = {
+        "name": "reconcile",
+        "informationUri": REPOSITORY,
+        "rules": [_rule(code) for code in rules],
+    }
     if tool_version:
         driver["version"] = tool_version
-    if address:
-        driver["informationUri"] = address
     seen: Counter[str] = Counter()
     run = {
         "tool": {"driver": driver},
@@ -50,7 +48,19 @@ def sarif(
 
 def _rule(code: str) -> dict[str, Any]:
     words = inert(code).replace("-", " ").replace("_", " ").strip().capitalize() or "Finding"
-    return {"id": inert(code), "shortDescription": {"text": words}}
+    page = help_page(code)
+    what = "What it means, an example, and how to fix it"
+    return {
+        "id": inert(code),
+        "shortDescription": {"text": words},
+        "helpUri": page,
+        "help": {"text": f"{what}: {page}", "markdown": f"[{what}]({page})"},
+    }
+
+
+def help_page(code: str) -> str:
+    """The address of a code's section in docs/findings.md; all policies (``policy:NAME``) have one."""
+    return f"{REPOSITORY}/blob/main/docs/findings.md#{quote(inert(code).partition(':')[0], safe='')}"
 
 
 def _result(finding: Finding, rule: int, nowhere: str, seen: Counter[str]) -> dict[str, Any]:

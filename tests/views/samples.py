@@ -48,7 +48,7 @@ FINDINGS = (
         Location("specs/web.yaml", 21, 5, "/workers/0/name"),
         (Location("specs/web.yaml", 4, 5, "/services/0/name"),),
     ),
-    Finding(Severity.NOTICE, "no-policies", "there is no folder policies"),
+    Finding(Severity.NOTICE, "no-such-path", "specs does not exist"),
 )
 
 WEB = Plan(

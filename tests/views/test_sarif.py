@@ -21,7 +21,7 @@ def checked(found, **more):
 
 
 def test_findings_as_sarif(expected_json):
-    document = sarif.sarif(samples.FINDINGS, tool_version="1.2.3", address="https://example.com/reconcile")
+    document = sarif.sarif(samples.FINDINGS, tool_version="1.2.3")
     _SCHEMA.validate(json.loads(document))
     assert document == expected_json
 
