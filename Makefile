@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 SOURCES := reconciler tests checks benchmarks
 
-.PHONY: help demo test coverage lint format bench hops contract sandbox-contract corpus crash-matrix chaos mutants catalogue clean
+.PHONY: help demo test coverage lint format bench hops contract sandbox-contract corpus crash-matrix chaos second-platform mutants catalogue clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -75,6 +75,9 @@ crash-matrix: $(VENV)/dev ## die at every request of every scenario, race with o
 
 chaos: $(VENV)/dev ## 200 apps while a tenth of the requests goes wrong, seed by seed
 	$(BIN)/python -m checks.chaos
+
+second-platform: $(VENV)/dev ## every scenario against a second, independent fake of App Platform that misbehaves within its contract
+	$(BIN)/python -m tests.second_platform
 
 mutants: $(VENV)/dev ## change the rollout's policy in every small way: a test must fail for each
 	$(BIN)/python -m checks.mutants

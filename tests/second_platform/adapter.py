@@ -1,0 +1,139 @@
+"""The one module that knows `reconciler`: a whole run, from files to an exit code, over a transport and a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from reconciler.clock import SystemClock
+from reconciler.config import Policy
+from reconciler.engine import apply as applying
+from reconciler.engine import exits, saved_plans
+from reconciler.engine import load as loading
+from reconciler.engine import plan as planning
+from reconciler.engine.options import RunOptions
+from reconciler.errors import InvalidInput, LiveError, PlanMismatch, ReconcileError, UsageError
+from reconciler.exit_codes import Exit
+from reconciler.live.client import Client
+from reconciler.plan.model import PlanReport
+from reconciler.rollout.model import RolloutReport
+
+SAVED = "plan.json"
+
+AWAITED_SETTINGS = ("after_platform_rollback",)
+"""Settings of a policy that scenarios name and this version does not know: left out until it does."""
+
+WORDS = 60.0
+"""A line of progress counts as the announcement of so many seconds of silence."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run is asked to do. ``folder`` has Git's specs and `reconcile.yaml`; see `scenario.Run` for the others."""
+
+    folder: Path
+    url: str
+    token: str
+    command: str = "apply"
+    save: bool = False
+    demand: bool = False
+    environ: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended: its one app's outcome (``plan`` or ``error`` without one), exit code, what a person reads."""
+
+    kind: str
+    code: int
+    said: str
+
+
+def knows(setting: str) -> bool:
+    """Whether this version's policy has a setting."""
+    return setting in Policy.model_fields
+
+
+def understood(policy: Mapping[str, Any]) -> dict[str, Any]:
+    """A policy without the settings that are awaited."""
+    return {name: value for name, value in policy.items() if name not in AWAITED_SETTINGS}
+
+
+async def run(
+    asked: Asked, transport: httpx.AsyncBaseTransport | None, clock: Any, on_wait: Callable[[float, str], None]
+) -> Ending:
+    """Run as the command does; errors end with the command's exit codes. Without a clock: by the machine's."""
+    try:
+        return await _run(asked, transport, clock or SystemClock(), on_wait)
+    except ReconcileError as problem:
+        found = problem.findings if isinstance(problem, InvalidInput) else ()
+        said = [
+            problem.message,
+            problem.hint,
+            *(f"{finding.code} {finding.message} {finding.hint}" for finding in found),
+        ]
+        return Ending("error", int(_code(problem)), "\n".join(said))
+
+
+def _code(problem: ReconcileError) -> Exit:
+    match problem:
+        case InvalidInput():
+            return Exit.INVALID
+        case PlanMismatch():
+            return Exit.REFUSED
+        case UsageError():
+            return Exit.USAGE
+        case LiveError() | _:
+            return Exit.ERROR
+
+
+async def _run(
+    asked: Asked, transport: httpx.AsyncBaseTransport | None, clock: Any, on_wait: Callable[[float, str], None]
+) -> Ending:
+    options = RunOptions(
+        (asked.folder / "specs",),
+        config=asked.folder / "reconcile.yaml",
+        environ=asked.environ or {},
+        drift=asked.command == "drift",
+    )
+    desired = loading.load(options)
+    waiting = {"transport": transport, "clock": clock, "random": lambda: 0.5, "on_wait": on_wait}
+    async with Client(asked.token, base_url=asked.url, **waiting) as client:
+        planned = await planning.plan(desired, options, client, clock)
+        if asked.save:
+            saved_plans.save(asked.folder / SAVED, planned)
+        if asked.command != "apply":
+            code = exits.of_plan(planned.report, differences_matter=asked.command == "drift")
+            return Ending("plan", int(code), "\n".join(_of_plan(planned.report)))
+        if asked.demand:
+            saved_plans.demand(saved_plans.read(asked.folder / SAVED), asked.folder / SAVED, planned)
+        report = await applying.apply(planned, client, clock, on_event=lambda event: on_wait(WORDS, event.text))
+    said = "\n".join([*_of_plan(planned.report), *_of_rollout(report)])
+    return Ending(report.records[0].outcome.kind.value, int(exits.of_apply(report, planned)), said)
+
+
+def _of_plan(report: PlanReport) -> Iterator[str]:
+    """What a plan says in words."""
+    for finding in report.findings:
+        yield f"{finding.message} {finding.hint}"
+    for plan in report.plans:
+        yield f"{plan.status.value} {plan.reason} {plan.override}"
+        yield from (note.text for note in plan.notes)
+        yield from (f"{finding.code} {finding.message} {finding.hint}" for finding in plan.findings)
+        if plan.attribution:
+            yield from (plan.attribution.text, *(change.text for change in plan.attribution.changes))
+
+
+def _of_rollout(report: RolloutReport) -> Iterator[str]:
+    """What the account of a rollout says in words."""
+    for record in report.records:
+        yield record.outcome.reason
+        yield from record.outcome.commands
+        yield from record.warnings
+        if record.failure:
+            yield f"{record.failure.component} {record.failure.code} {record.failure.message}"
+            yield from record.failure.log_lines
