@@ -25,8 +25,8 @@ def schema(
 
             document = config_schema()
         case _:
-            from reconciler.views import machine
+            from reconciler.views import json_documents
 
-            document = machine.json_schema(what)
+            document = json_documents.json_schema(what)
     show(json.dumps(document, indent=2, ensure_ascii=False))
     return Exit.OK
