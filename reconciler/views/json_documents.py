@@ -1,4 +1,4 @@
-"""Plans, rollouts and findings as JSON for programs: versioned documents, and the schemas that describe them.
+"""Plans, rollouts, findings and errors as JSON for programs: versioned documents, and the schemas that describe them.
 
 Within a version, keys are only ever added. Every key is always there; what is not known is null or empty.
 Credentials are ``(secret)`` or, where the changed value is one itself, null.
@@ -12,11 +12,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, model_validator
 
+from reconciler.errors import InvalidInput, ReconcileError
 from reconciler.findings import Finding, Severity, ranked
 from reconciler.plan.model import Action, Change, ChangeKind, Origin, PlanReport, SyncStatus
 from reconciler.redaction import without_query
@@ -24,7 +24,12 @@ from reconciler.rollout.model import OutcomeKind, RolloutReport
 from reconciler.views.summary import known_costs, total_delta
 from reconciler.views.values import opaque
 
-Kind = Literal["plan", "drift", "rollout", "findings"]
+Kind = Literal["plan", "drift", "rollout", "findings", "error"]
+ErrorType = Literal[
+    "usage_error", "invalid_input", "plan_mismatch", "interrupted", "internal_error", "live_error", "transport_failed",
+    "answer_lost", "api_error", "unauthorized", "not_found", "conflict", "rejected", "rate_limited", "server_failed",
+    "reconcile_error",
+]  # fmt: skip
 
 Text = SkipValidation[str]
 """Taken as it is: the name of a file may hold bytes that are no UTF-8, which JSON can escape and pydantic refuses."""
@@ -35,8 +40,6 @@ Number = SkipValidation[float]
 ActionWord = Annotated[
     Literal["create", "update", "redeploy", "delete", "none", "refuse"], BeforeValidator(lambda action: action.word)
 ]
-Moment = Annotated[Text | None, BeforeValidator(lambda when: when and datetime.isoformat(when))]
-Link = Annotated[Text, BeforeValidator(without_query)]
 
 
 def _at(*path: str) -> Any:
@@ -113,7 +116,7 @@ class OriginData(_Placed):
     text: Text
     commit: Text
     author: Text
-    when: Moment
+    when: Annotated[Text | None, BeforeValidator(lambda when: when and when.isoformat())]
     deployment_id: Text
     user: Text
 
@@ -201,7 +204,7 @@ class FailureData(_Data):
     code: Text
     message: Text
     log_lines: list[Text]
-    links: list[Link]
+    links: list[Annotated[Text, BeforeValidator(without_query)]]
 
 
 class AppRolloutData(_Data):
@@ -249,11 +252,30 @@ class FindingsDocument(_Data):
     findings: list[FindingData]
 
 
+class ErrorData(_Data):
+    """What ended the run. exit_code is the process's; findings: what is wrong with invalid_input."""
+
+    type: ErrorType
+    message: Text
+    hint: Text
+    exit_code: int
+    findings: list[FindingData]
+
+
+class ErrorDocument(_Data):
+    """An error that ended a run before it had a result."""
+
+    version: Literal[1]
+    kind: Literal["error"]
+    error: ErrorData
+
+
 DOCUMENTS: dict[Kind, type[_Data]] = {
     "plan": PlanDocument,
     "drift": PlanDocument,
     "rollout": RolloutDocument,
     "findings": FindingsDocument,
+    "error": ErrorDocument,
 }
 
 
@@ -295,6 +317,13 @@ def findings(found: Sequence[Finding]) -> str:
     """The JSON of a `FindingsDocument`."""
     counts = _counted(Severity, [finding.severity for finding in found])
     return _json(FindingsDocument(version=1, kind="findings", counts=counts, findings=ranked(list(found))))
+
+
+def error(ended: ReconcileError, exit_code: int) -> str:
+    """The JSON of an `ErrorDocument`."""
+    found = ranked(ended.findings) if isinstance(ended, InvalidInput) else ()
+    data = ErrorData(type=ended.type, message=ended.message, hint=ended.hint, exit_code=exit_code, findings=found)
+    return _json(ErrorDocument(version=1, kind="error", error=data))
 
 
 def json_schema(kind: Kind) -> dict[str, Any]:
