@@ -1,4 +1,4 @@
-"""An error that ends a run, in each format that a run can be asked for."""
+"""An error that ends a run, in each format that a run can be asked for. Views are imported when there is an error."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Literal
 
 from reconciler.errors import InvalidInput, ReconcileError
 from reconciler.findings import Finding, Severity
-from reconciler.views.values import paragraph
 
 Format = Literal["text", "json", "markdown", "sarif", "github"]
 
@@ -43,6 +42,8 @@ def document(ended: ReconcileError, exit_code: int, form: Format, *, tool_versio
 
 def as_finding(ended: ReconcileError) -> Finding:
     """An error as a finding without a place; several lines of its message become one."""
+    from reconciler.views.values import paragraph
+
     message, hint = ("; ".join(paragraph(text)) for text in (ended.message, ended.hint))
     return Finding(Severity.ERROR, ended.type.replace("_", "-"), message, hint)
 
@@ -50,6 +51,7 @@ def as_finding(ended: ReconcileError) -> Finding:
 def _markdown(ended: ReconcileError, exit_code: int) -> str:
     from reconciler.views.markdown import COMMENT_LIMIT
     from reconciler.views.markup import fence, fitted
+    from reconciler.views.values import paragraph
 
     lines = [*paragraph(ended.message), *(f"    {line}" for line in paragraph(ended.hint))]
 
