@@ -7,6 +7,7 @@
     ├── InvalidInput               specs or configuration cannot be used; carries findings             exit 3
     ├── PlanMismatch               a saved plan no longer matches Git or App Platform                  exit 7
     ├── Interrupted                stopped by a signal; says what was left running                     exit 130
+    ├── InternalError              a bug: its type and place, never its message, which may hold a value  exit 1
     └── LiveError                  App Platform could not be asked, or refused                         exit 1
         ├── TransportFailed        no usable answer: connection lost, timed out, not JSON
         ├── AnswerLost             a write may have taken effect, its answer never arrived
@@ -23,6 +24,7 @@ The message of an error never contains a secret: no token, no request body.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -38,6 +40,12 @@ class ReconcileError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    @property
+    def type(self) -> str:
+        """The name of the class as programs read it, such as ``not_found``; of a class outside the tree its base's."""
+        name = next(base.__name__ for base in type(self).__mro__ if base.__module__ == __name__)
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 class UsageError(ReconcileError):
@@ -62,6 +70,10 @@ class Interrupted(ReconcileError):
     def __init__(self, message: str, *, left_running: Sequence[str] = (), hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.left_running = tuple(left_running)
+
+
+class InternalError(ReconcileError):
+    """A bug of this project."""
 
 
 class LiveError(ReconcileError):

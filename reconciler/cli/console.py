@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, ClassVar, TextIO, cast
 
 from reconciler.errors import ReconcileError
 from reconciler.redaction import Redactor
@@ -120,6 +120,9 @@ class Console:
     that becomes of the streams stops the run.
     """
 
+    shown: ClassVar[bool] = False
+    """Whether this run has shown a result: an error that comes after one must not add a second document to it."""
+
     def __init__(self, output: Output, environ: Mapping[str, str] = os.environ, *, vital: bool = False) -> None:
         self.format = output.format
         self.verbose = output.verbose
@@ -139,6 +142,7 @@ class Console:
         Raises:
             ReconcileError: it is vital and cannot be written.
         """
+        Console.shown = True
         if self.vital:
             show(self.redact(text))
         else:

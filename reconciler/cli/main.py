@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 import traceback
+from itertools import pairwise, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 from reconciler import __version__
 from reconciler.cli import apply, rollback, sandbox, schema, status, validate
-from reconciler.cli.console import readable, redacted, say, settle
+from reconciler.cli.console import Console, log, readable, redacted, say, settle
 from reconciler.cli.signals import ending_alike
-from reconciler.errors import Interrupted, InvalidInput, PlanMismatch, ReconcileError, UsageError
+from reconciler.errors import InternalError, Interrupted, InvalidInput, PlanMismatch, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
+from reconciler.views.errors import Format, document
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,44 +75,72 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is returned, see `exit_codes.MEANINGS`."""
     gc.set_threshold(200_000, 20, 100)  # a fleet is a large live heap of a short-lived process: little is garbage
     readable()
+    Console.shown = False
+    form = _format(sys.argv[1:] if arguments is None else arguments)
     try:
         with ending_alike():
             result = build()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except KeyboardInterrupt:
-        return _say(Interrupted("interrupted; nothing was being changed"), Exit.INTERRUPTED)
+        return _say(Interrupted("interrupted; nothing was being changed"), Exit.INTERRUPTED, form)
     except Exception as error:  # noqa: BLE001  a bug is told like any error: a traceback would show values
-        return _ended(error)
+        return _say(*_ended(error), form)
     finally:
         settle()
     return result if isinstance(result, int) else Exit.OK
 
 
-def _ended(error: Exception) -> int:
-    """Say what ended the run, and with which code it ends."""
+def _format(arguments: Sequence[str]) -> Format:
+    """The format that is asked for: known even where the rest of the command line makes no sense."""
+    form: Format = "text"
+    for flag, following in pairwise([*takewhile(lambda argument: argument != "--", arguments), ""]):
+        name, equals, value = flag.partition("=")
+        if name == "--format":
+            wanted = value if equals else following
+            form = next((known for known in get_args(Format) if known == wanted), form)
+    return form
+
+
+def _ended(error: Exception) -> tuple[ReconcileError, Exit]:
+    """What ended the run, and with which code it ends."""
     frames = traceback.extract_tb(error.__traceback__)
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
         frames += traceback.extract_tb(error.__traceback__)
     match error:
         case CycloptsError():
-            return _say(_misread(error), Exit.USAGE)
+            return _misread(error), Exit.USAGE
         case UsageError():
-            return _say(error, Exit.USAGE)
+            return error, Exit.USAGE
         case InvalidInput():
-            from reconciler.views import text
-
-            say(redacted(text.findings(error.findings)))
-            return Exit.INVALID
+            return error, Exit.INVALID
         case PlanMismatch():
-            return _say(error, Exit.REFUSED)
+            return error, Exit.REFUSED
         case Interrupted():
-            return _say(error, Exit.INTERRUPTED)
+            return error, Exit.INTERRUPTED
         case ReconcileError():
-            return _say(error, Exit.ERROR)
+            return error, Exit.ERROR
         case OSError(strerror=str()):
-            return _say(_refused(error), Exit.ERROR)
+            return _refused(error), Exit.ERROR
         case _:
-            return _say(_bug(error, frames), Exit.ERROR)
+            return _bug(error, frames), Exit.ERROR
+
+
+def _say(error: ReconcileError, code: Exit, form: Format) -> int:
+    """Report an error: to people on standard error, to programs on standard output unless that has a result already.
+
+    Annotations are lines of a log, and may follow one.
+    """
+    if isinstance(error, InvalidInput) and error.findings:
+        from reconciler.views import text
+
+        say(redacted(text.findings(error.findings)))
+    else:
+        say(redacted(f"reconcile: {error.message}"))
+        if error.hint:
+            say(redacted(f"  {error.hint}"))
+    if form == "github" or (form != "text" and not Console.shown):
+        log(redacted(document(error, code, form, tool_version=__version__)))
+    return code
 
 
 def _misread(error: CycloptsError) -> UsageError:
@@ -121,13 +152,6 @@ def _misread(error: CycloptsError) -> UsageError:
     return UsageError(message, hint=f"see: {command} --help")
 
 
-def _say(error: ReconcileError, code: Exit) -> int:
-    say(redacted(f"reconcile: {error.message}"))
-    if error.hint:
-        say(redacted(f"  {error.hint}"))
-    return code
-
-
 def _refused(error: OSError) -> ReconcileError:
     """What the machine refused, in its own words."""
     files = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
@@ -136,13 +160,13 @@ def _refused(error: OSError) -> ReconcileError:
     return ReconcileError(f"{where}{error.strerror}", hint=hint)
 
 
-def _bug(error: Exception, frames: Sequence[traceback.FrameSummary]) -> ReconcileError:
+def _bug(error: Exception, frames: Sequence[traceback.FrameSummary]) -> InternalError:
     """Its type and place, and never its message, which may hold a value."""
     root = Path(__file__).parents[1]
     places = [(Path(frame.filename), frame.lineno) for frame in frames]
     ours = [f"{file.relative_to(root)}:{line}" for file, line in places if file.is_relative_to(root)]
     where = " < ".join(reversed(ours[-3:])) or "an unknown place"
-    return ReconcileError(
+    return InternalError(
         f"internal error: {type(error).__name__} at {where}",
         hint="this is a bug in reconciler, please report it with this line; what is deployed goes on by itself",
     )

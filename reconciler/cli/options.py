@@ -16,6 +16,7 @@ from cyclopts import Group, Parameter
 
 from reconciler.engine.options import RunOptions
 from reconciler.errors import UsageError
+from reconciler.views.errors import Format
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,7 +70,7 @@ class Output:
     """How results are shown."""
 
     format: Annotated[
-        Literal["text", "json", "markdown", "sarif", "github"],
+        Format,
         Parameter(group=OUTPUT, help="github: text, and workflow annotations; sarif: findings only"),
     ] = "text"
     verbose: Annotated[bool, Parameter(name=("--verbose", "-v"), group=OUTPUT, help="show every app and value")] = False

@@ -11,7 +11,7 @@ from reconciler.exit_codes import Exit
 
 def schema(
     what: Annotated[
-        Literal["spec", "config", "plan", "drift", "rollout", "findings"], Parameter(help="of what")
+        Literal["spec", "config", "plan", "drift", "rollout", "findings", "error"], Parameter(help="of what")
     ] = "spec",
 ) -> int:
     """Print a JSON Schema, for editors and for programs that read the JSON output."""
@@ -25,8 +25,8 @@ def schema(
 
             document = config_schema()
         case _:
-            from reconciler.views import machine
+            from reconciler.views import json_documents
 
-            document = machine.json_schema(what)
+            document = json_documents.json_schema(what)
     show(json.dumps(document, indent=2, ensure_ascii=False))
     return Exit.OK

@@ -23,9 +23,9 @@ def show_plan(console: Console, report: PlanReport, *, drift: bool = False) -> N
     """A plan, or what drifted."""
     match console.format:
         case "json":
-            from reconciler.views import machine
+            from reconciler.views import json_documents
 
-            console.out(machine.plan(report, kind="drift" if drift else "plan"))
+            console.out(json_documents.plan(report, kind="drift" if drift else "plan"))
         case "markdown":
             from reconciler.views import markdown
 
@@ -48,9 +48,9 @@ def show_rollout(console: Console, report: RolloutReport, planned: PlanReport | 
     """
     match console.format:
         case "json":
-            from reconciler.views import machine
+            from reconciler.views import json_documents
 
-            console.out(machine.rollout(report))
+            console.out(json_documents.rollout(report))
         case "markdown":
             from reconciler.views import markdown
 

@@ -32,9 +32,9 @@ def validate(
 def show_findings(console: Console, findings: tuple[Finding, ...], *, checked: int) -> None:
     """Findings in the format that was asked for; text also says how many apps were looked at."""
     if console.format == "json":
-        from reconciler.views import machine
+        from reconciler.views import json_documents
 
-        console.out(machine.findings(findings))
+        console.out(json_documents.findings(findings))
     elif console.format == "sarif":
         from reconciler.views import sarif
 

@@ -1,4 +1,4 @@
-"""Findings as SARIF 2.1.0 (OASIS), for code scanning.
+"""Findings, and errors that end a run, as SARIF 2.1.0 (OASIS), for code scanning.
 
 GitHub needs a place for every result, takes paths relative to the repository's root, and shows the first 5,000 of a
 run; fingerprints keep a finding the same one while lines around it move.
@@ -37,11 +37,21 @@ def sarif(found: Sequence[Finding], *, tool_version: str = "", nowhere: str = "r
     if tool_version:
         driver["version"] = tool_version
     seen: Counter[str] = Counter()
-    run = {
-        "tool": {"driver": driver},
-        "columnKind": "unicodeCodePoints",
-        "results": [_result(finding, rules[finding.code], nowhere, seen) for finding in told],
-    }
+    results = [_result(finding, rules[finding.code], nowhere, seen) for finding in told]
+    return _document({"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results})
+
+
+def error(ended: Finding, exit_code: int, *, tool_version: str) -> str:
+    """A run that broke off. It has no ``results``: an empty list would say that nothing was found.
+
+    SARIF 2.1.0, 3.20.14 (executionSuccessful), 3.20.21 (toolExecutionNotifications) and appendix I.
+    """
+    notification = {"descriptor": {"id": ended.code}, "level": "error", "message": _message(ended)}
+    invocation = {"executionSuccessful": False, "exitCode": exit_code, "toolExecutionNotifications": [notification]}
+    return _document({"tool": {"driver": {"name": "reconcile", "version": tool_version}}, "invocations": [invocation]})
+
+
+def _document(run: dict[str, Any]) -> str:
     text = json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
     return text.replace("\x7f", "\\u007f").replace("##[", "#\\u0023[")
 
@@ -65,12 +75,11 @@ def help_page(code: str) -> str:
 
 def _result(finding: Finding, rule: int, nowhere: str, seen: Counter[str]) -> dict[str, Any]:
     place = finding.location or Location(nowhere)
-    text = inert(finding.message) + (f"\n{inert(finding.hint)}" if finding.hint else "")
     result: dict[str, Any] = {
         "ruleId": inert(finding.code),
         "ruleIndex": rule,
         "level": _LEVELS[finding.severity],
-        "message": {"text": text.strip() or "(no message)"},
+        "message": _message(finding),
         "locations": [_location(place)],
         "partialFingerprints": {"reconcileFinding/v1": _fingerprint(finding, place, seen)},
     }
@@ -79,6 +88,11 @@ def _result(finding: Finding, rule: int, nowhere: str, seen: Counter[str]) -> di
             {"id": number, **_location(other)} for number, other in enumerate(finding.related, start=1)
         ]
     return result
+
+
+def _message(finding: Finding) -> dict[str, str]:
+    text = inert(finding.message) + (f"\n{inert(finding.hint)}" if finding.hint else "")
+    return {"text": text.strip() or "(no message)"}
 
 
 def _location(place: Location) -> dict[str, Any]:

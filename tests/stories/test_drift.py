@@ -11,7 +11,7 @@ import pytest
 from reconciler.engine import exits
 from reconciler.exit_codes import Exit
 from reconciler.plan.model import Plan, PlanReport, SyncStatus
-from reconciler.views import machine, markdown, text
+from reconciler.views import json_documents, markdown, text
 from tests.support.account import World, paths, service, web
 
 Spec = dict[str, Any]
@@ -201,8 +201,8 @@ def test_the_text_the_page_and_the_json_say_who_did_it(told: World):
     assert f"services/api/image/tag: Git is ahead since {commit[:7]} (Ada Byron, 1 d ago)" in " ".join(shown.split())
     assert f"changed live by deployment {deployment}" in " ".join(shown.split())
     assert f"deployment {deployment}" in markdown.plan(report)
-    document = json.loads(machine.plan(report, kind="drift"))
-    jsonschema.validate(document, machine.json_schema("drift"))
+    document = json.loads(json_documents.plan(report, kind="drift"))
+    jsonschema.validate(document, json_documents.json_schema("drift"))
     changes = {one["path"]: one for one in document["apps"][0]["attribution"]["changes"]}
     assert changes["services/api/image/tag"]["commit"] == commit
     assert changes["services/api/envs/LEVEL/value"]["deployment_id"] == deployment

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 
 from reconciler.plan.model import Action, Change, ChangeKind, Note, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import Event
-from reconciler.views import annotations, machine, markdown, sarif, text
+from reconciler.views import annotations, json_documents, markdown, sarif, text
 from tests.views import samples
 
 _BLOCKS = {"heading_open", "heading_close", "paragraph_open", "paragraph_close", "inline", "fence", "html_block"}
@@ -120,7 +120,7 @@ def test_a_hostile_value_cannot_add_a_line_to_a_plan(before, after):
 @settings(max_examples=80, deadline=None)
 @given(samples.hostile_plans, samples.hostile_rollouts)
 def test_any_report_is_ascii_json_that_parses(plan, rollout):
-    for document in (machine.plan(plan), machine.rollout(rollout)):
+    for document in (json_documents.plan(plan), json_documents.rollout(rollout)):
         assert document.isascii()
         assert all(char.isprintable() or char == "\n" for char in document)
         assert "##[" not in document
@@ -202,7 +202,7 @@ def _leaky():
         lambda report: text.plan(report, color=True),
         markdown.plan,
         lambda report: markdown.plan(report, limit=600),
-        machine.plan,
+        json_documents.plan,
     ],
 )
 def test_c05_a_secret_that_slipped_into_a_plan_is_not_shown(view):

@@ -49,7 +49,7 @@ def test_colour_adds_styles_and_nothing_else():
 
 def test_plain_text_does_not_need_rich():
     code = (
-        "import sys; from reconciler.views import text, markdown, machine, annotations, sarif, progress; "
+        "import sys; from reconciler.views import text, markdown, json_documents, annotations, sarif, progress; "
         "from tests.views import samples; text.plan(samples.PLAN); markdown.plan(samples.PLAN); "
         "sys.exit(any(name.split('.')[0] in ('rich', 'httpx', 'deepdiff', 'jsonschema') for name in sys.modules))"
     )

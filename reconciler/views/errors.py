@@ -1,0 +1,63 @@
+"""An error that ends a run, in each format that a run can be asked for. Views are imported when there is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from reconciler.errors import InvalidInput, ReconcileError
+from reconciler.findings import Finding, Severity
+
+Format = Literal["text", "json", "markdown", "sarif", "github"]
+
+
+def document(ended: ReconcileError, exit_code: int, form: Format, *, tool_version: str) -> str:
+    """What a run shows in place of a result: the findings if the input is invalid, else the error. No text: empty.
+
+    People read errors and findings on standard error; ``github`` adds annotations to what they read.
+    """
+    found = ended.findings if isinstance(ended, InvalidInput) else ()
+    match form:
+        case "json":
+            from reconciler.views import json_documents
+
+            return json_documents.findings(found) if found else json_documents.error(ended, exit_code)
+        case "sarif":
+            from reconciler.views import sarif
+
+            if found:
+                return sarif.sarif(found, tool_version=tool_version)
+            return sarif.error(as_finding(ended), exit_code, tool_version=tool_version)
+        case "markdown":
+            from reconciler.views import markdown
+
+            return markdown.findings(found) if found else _markdown(ended, exit_code)
+        case "github":
+            from reconciler.views import annotations
+
+            return annotations.annotations(found or [as_finding(ended)])
+        case "text":
+            return ""
+
+
+def as_finding(ended: ReconcileError) -> Finding:
+    """An error as a finding without a place; several lines of its message become one."""
+    from reconciler.views.values import paragraph
+
+    message, hint = ("; ".join(paragraph(text)) for text in (ended.message, ended.hint))
+    return Finding(Severity.ERROR, ended.type.replace("_", "-"), message, hint)
+
+
+def _markdown(ended: ReconcileError, exit_code: int) -> str:
+    from reconciler.views.markdown import COMMENT_LIMIT
+    from reconciler.views.markup import fence, fitted
+    from reconciler.views.values import paragraph
+
+    lines = [*paragraph(ended.message), *(f"    {line}" for line in paragraph(ended.hint))]
+
+    def attempt(most: int) -> Iterator[str]:
+        yield f"### reconcile failed with exit code {exit_code}"
+        more = [f"… and {len(lines) - most:,} more lines"] if len(lines) > most else []
+        yield fence([*lines[:most], *more])
+
+    return fitted(map(attempt, (2000, 200, 20)), COMMENT_LIMIT)

@@ -1,0 +1,345 @@
+"""Plans, rollouts, findings and errors as JSON for programs: versioned documents, and the schemas that describe them.
+
+Within a version, keys are only ever added. Every key is always there; what is not known is null or empty.
+Credentials are ``(secret)`` or, where the changed value is one itself, null.
+
+Each model reads its fields from the attributes of the same name of what it shows, or from the path named with `_at`;
+what no model names is not published.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, model_validator
+
+from reconciler.errors import InvalidInput, ReconcileError
+from reconciler.findings import Finding, Severity, ranked
+from reconciler.plan.model import Action, Change, ChangeKind, Origin, PlanReport, SyncStatus
+from reconciler.redaction import without_query
+from reconciler.rollout.model import OutcomeKind, RolloutReport
+from reconciler.views.summary import known_costs, total_delta
+from reconciler.views.values import opaque
+
+Kind = Literal["plan", "drift", "rollout", "findings", "error"]
+ErrorType = Literal[
+    "usage_error", "invalid_input", "plan_mismatch", "interrupted", "internal_error", "live_error", "transport_failed",
+    "answer_lost", "api_error", "unauthorized", "not_found", "conflict", "rejected", "rate_limited", "server_failed",
+    "reconcile_error",
+]  # fmt: skip
+
+Text = SkipValidation[str]
+"""Taken as it is: the name of a file may hold bytes that are no UTF-8, which JSON can escape and pydantic refuses."""
+
+Number = SkipValidation[float]
+"""Taken as it is: a whole number stays one."""
+
+ActionWord = Annotated[
+    Literal["create", "update", "redeploy", "delete", "none", "refuse"], BeforeValidator(lambda action: action.word)
+]
+
+
+def _at(*path: str) -> Any:
+    """A field that is read from an attribute of another name, or of a part."""
+    return Field(validation_alias=AliasPath(*path))
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(from_attributes=True, defer_build=True)  # a run shows one kind of document: build that
+
+
+class LocationData(_Data):
+    """A place in a file. Lines and columns count from 1; 0 where the place is not known. pointer is RFC 6901."""
+
+    file: Text
+    line: int
+    column: int
+    pointer: Text
+
+
+class FindingData(_Data):
+    """One thing to tell about a spec, a configuration or a plan."""
+
+    severity: Severity
+    code: Text
+    message: Text
+    hint: Text
+    location: LocationData | None
+    related: list[LocationData]
+
+
+class CostData(_Data):
+    """USD a month; null where nobody could say."""
+
+    before: Number | None
+    after: Number | None
+    delta: Number | None
+    estimated: bool
+
+
+class _Placed(_Data):
+    path: Annotated[Text, BeforeValidator("/".join)]
+    parts: list[Text] = _at("path")
+
+
+class ChangeData(_Placed):
+    """One difference. path is by identity, parts are its segments; before is live, after is Git's."""
+
+    kind: ChangeKind
+    before: Any
+    after: Any
+    sensitive: bool
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_secrets(cls, change: Change) -> Change:
+        return opaque(change)
+
+
+class NoteData(_Placed):
+    """Something that is told as no change, and why: kept, rotated, sent, ignored, unnamed, unjudged."""
+
+    kind: Text
+    text: Text
+
+
+class OriginData(_Placed):
+    """Who made one difference. commit, author: of the commit that moved Git; deployment_id, user: of what live has.
+
+    when is ISO 8601, of the commit or, without one, of the deployment; null where it is not known.
+    """
+
+    kind: Origin
+    text: Text
+    commit: Text
+    author: Text
+    when: Annotated[Text | None, BeforeValidator(lambda when: when and when.isoformat())]
+    deployment_id: Text
+    user: Text
+
+
+class AttributionData(_Data):
+    """Who made an app's differences: git_ahead, live_edit, both, unknown; and of each single one."""
+
+    kind: Origin
+    text: Text
+    changes: list[OriginData]
+
+
+class AppPlanData(_Data):
+    """What would be done to one app, and why. The digests are hex SHA-256 and contain no secret.
+
+    follow: a deployment that is followed to its end; resume_rollback: it is a rollback an earlier run began.
+    attribution: null unless drift was searched for and the app differs.
+    """
+
+    app: Text
+    app_id: Text
+    file: Text
+    status: SyncStatus
+    action: ActionWord
+    writes: bool
+    reason: Text
+    override: Text
+    moved_from: Text
+    follow: Text
+    resume_rollback: bool
+    update_all_source_versions: bool
+    cost: CostData
+    desired_digest: Text
+    live_digest: Text
+    changes: list[ChangeData]
+    notes: list[NoteData]
+    findings: list[FindingData]
+    attribution: AttributionData | None
+
+
+class PlanDocument(_Data):
+    """What a run of the plan or of the search for drift found. actions counts apps by action."""
+
+    version: Literal[1]
+    kind: Literal["plan", "drift"]
+    actions: dict[ActionWord, int]
+    cost: CostData
+    apps: list[AppPlanData]
+    findings: list[FindingData]
+    unmanaged: list[Text]
+    requests: int
+    seconds: Number
+
+
+class PhaseData(_Data):
+    """A phase of a deployment; seconds since the rollout began."""
+
+    phase: Text
+    began: Number
+    ended: Number
+
+
+class DeploymentData(_Data):
+    """A deployment that belongs to a rollout. role: deploy, rollback, restore, followed."""
+
+    id: Text
+    role: Text
+    phases: list[PhaseData]
+
+
+class DecisionData(_Data):
+    """A step that was chosen, what it does, and why; at in seconds since the rollout began."""
+
+    at: Number
+    step: Text
+    what: Text
+    reason: Text
+
+
+class FailureData(_Data):
+    """What failed, with the last lines of its log."""
+
+    component: Text
+    step: Text
+    code: Text
+    message: Text
+    log_lines: list[Text]
+    links: list[Annotated[Text, BeforeValidator(without_query)]]
+
+
+class AppRolloutData(_Data):
+    """The account of one app's rollout. commands: what a person can run next.
+
+    good: the app is as Git wants it. pinned: this rollout may have left the app pinned to a rollback.
+    """
+
+    app: Text
+    app_id: Text
+    action: ActionWord
+    outcome: OutcomeKind = _at("outcome", "kind")
+    good: bool = _at("outcome", "kind", "good")
+    pinned: bool = _at("outcome", "pinned")
+    reason: Text = _at("outcome", "reason")
+    commands: list[Text] = _at("outcome", "commands")
+    failure: FailureData | None
+    deployments: list[DeploymentData]
+    decisions: list[DecisionData]
+    warnings: list[Text]
+    cost: CostData
+    live_url: Text
+    requests: int
+    seconds: Number
+
+
+class RolloutDocument(_Data):
+    """What a run did. outcomes counts apps by outcome; left_running names deployments that go on without us."""
+
+    version: Literal[1]
+    kind: Literal["rollout"]
+    outcomes: dict[OutcomeKind, int]
+    apps: list[AppRolloutData]
+    left_running: list[Text]
+    requests: int
+    seconds: Number
+
+
+class FindingsDocument(_Data):
+    """Findings by place; counts by severity."""
+
+    version: Literal[1]
+    kind: Literal["findings"]
+    counts: dict[Severity, int]
+    findings: list[FindingData]
+
+
+class ErrorData(_Data):
+    """What ended the run. exit_code is the process's; findings: what is wrong with invalid_input."""
+
+    type: ErrorType
+    message: Text
+    hint: Text
+    exit_code: int
+    findings: list[FindingData]
+
+
+class ErrorDocument(_Data):
+    """An error that ended a run before it had a result."""
+
+    version: Literal[1]
+    kind: Literal["error"]
+    error: ErrorData
+
+
+DOCUMENTS: dict[Kind, type[_Data]] = {
+    "plan": PlanDocument,
+    "drift": PlanDocument,
+    "rollout": RolloutDocument,
+    "findings": FindingsDocument,
+    "error": ErrorDocument,
+}
+
+
+def plan(report: PlanReport, *, kind: Literal["plan", "drift"] = "plan") -> str:
+    """The JSON of a `PlanDocument`."""
+    before, after = known_costs(report.plans)
+    estimated = any(plan.cost.estimated for plan in report.plans)
+    return _json(
+        PlanDocument(
+            version=1,
+            kind=kind,
+            actions=_counted(Action, [plan.action for plan in report.plans]),
+            cost=CostData(before=before, after=after, delta=total_delta(report.plans), estimated=estimated),
+            apps=report.plans,
+            findings=report.findings,
+            unmanaged=report.unmanaged,
+            requests=report.requests,
+            seconds=report.seconds,
+        )
+    )
+
+
+def rollout(report: RolloutReport) -> str:
+    """The JSON of a `RolloutDocument`."""
+    return _json(
+        RolloutDocument(
+            version=1,
+            kind="rollout",
+            outcomes=_counted(OutcomeKind, [record.outcome.kind for record in report.records]),
+            apps=report.records,
+            left_running=report.left_running,
+            requests=report.requests,
+            seconds=report.seconds,
+        )
+    )
+
+
+def findings(found: Sequence[Finding]) -> str:
+    """The JSON of a `FindingsDocument`."""
+    counts = _counted(Severity, [finding.severity for finding in found])
+    return _json(FindingsDocument(version=1, kind="findings", counts=counts, findings=ranked(list(found))))
+
+
+def error(ended: ReconcileError, exit_code: int) -> str:
+    """The JSON of an `ErrorDocument`."""
+    found = ranked(ended.findings) if isinstance(ended, InvalidInput) else ()
+    data = ErrorData(type=ended.type, message=ended.message, hint=ended.hint, exit_code=exit_code, findings=found)
+    return _json(ErrorDocument(version=1, kind="error", error=data))
+
+
+def json_schema(kind: Kind) -> dict[str, Any]:
+    """The JSON Schema of a kind of document."""
+    schema = DOCUMENTS[kind].model_json_schema(mode="serialization")
+    schema["properties"]["kind"] = {"const": kind, "title": "Kind", "type": "string"}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _counted(members: Any, found: Sequence[Any]) -> dict[Any, int]:
+    """How often each member of an enum was found, also those that were not."""
+    tally = Counter(found)
+    return {member: tally[member] for member in members}
+
+
+def _json(document: _Data) -> str:
+    """JSON in ASCII, which no terminal and no runner obeys: DEL and ``##[`` are escaped as well."""
+    text = json.dumps(document, indent=2, allow_nan=False, default=dict)
+    return text.replace("\x7f", "\\u007f").replace("##[", "#\\u0023[")
