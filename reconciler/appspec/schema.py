@@ -1,8 +1,8 @@
 """The JSON Schema of an app spec (draft 2020-12), generated from the models: for editors and for explaining errors.
 
-It accepts exactly what the models accept: text that is text, whole numbers that are whole, null where a field may be
-left out, no unknown fields. Unknown fields and values are refused here and by the models alike; that they may be new
-ones of the platform is for whoever reads the verdict to weigh.
+It accepts exactly what the models accept: text as text, integers as integers, null for optional fields,
+no unknown fields. Both refuse unknown fields and values; callers decide how serious that is, as the platform
+may have added them.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from reconciler.appspec.models import AppSpec
 from reconciler.appspec.shape import MISSING, SPEC, Field, Listing, Record, Shape
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-"""What ``$schema`` says."""
+"""The value of ``$schema``."""
 
 
 @cache
 def spec_schema() -> dict[str, Any]:
-    """The schema, the same at every call; not to be changed.
+    """The schema, the same object at every call; do not modify it.
 
     Field descriptions are the models'; ``default`` is the platform's documented default, ``deprecated`` marks fields
-    with a newer way. A field that may be left out may also be null.
+    that are superseded. An optional field may also be null.
     """
     raw = AppSpec.model_json_schema()
     records = {"AppSpec": SPEC} | _records(SPEC)
@@ -72,7 +72,7 @@ def _property(raw: dict[str, Any], field: Field) -> dict[str, Any]:
 
 
 def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema or null, without a choice of branches where one can do: errors then say what is wrong at once."""
+    """The schema or null, without ``anyOf`` where possible: errors are then specific."""
     if "$ref" in schema:
         return {"anyOf": [schema, {"type": "null"}]}
     out = {**schema, "type": [schema["type"], "null"]}
