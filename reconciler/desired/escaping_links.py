@@ -1,8 +1,8 @@
-"""Links that lead out of a checkout: what a pull request may have read, and what not.
+"""Refuses symbolic links that lead out of a checkout, so that a pull request cannot have other files read.
 
-A symbolic link is a file that says which other file is meant. In a checkout that a stranger wrote it can mean anything
-on the machine: the environment with its token, the credentials in ``.git/config``. Within the checkout links are
-welcome: several environments share a spec that way.
+In an untrusted checkout a symbolic link can point to anything
+on the machine: the environment with its token, the credentials in ``.git/config``. Links within the checkout are
+allowed: environments share specs that way.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _REPOSITORY = ".git"
 
 
 def escaping_links_of(files: Iterable[Path], root: Path) -> tuple[Finding, ...]:
-    """The files that are none of the checkout at ``root``, an error each; their text is not read.
+    """An error for each file outside the checkout at ``root``; none of them is read.
 
-    A file may lie anywhere below ``root``. A link must lead to a file there that is named as specs are, and not into
-    a repository's own folder. A finding names the link alone, not what it leads to.
+    A file may be anywhere below ``root``. A link must lead to a file there with the suffix of a spec, and not into
+    ``.git``. A finding names only the link, not its target.
     """
     real_root = Path(os.path.realpath(root))
     return tuple(_finding(file) for file in files if not _belongs(file, real_root))
@@ -39,7 +39,7 @@ def _finding(file: Path) -> Finding:
     return Finding(
         Severity.ERROR,
         "outside-checkout",
-        "this leads to a file outside of the checkout, and is not read",
-        "put the file itself there, or link to a spec of the same repository",
+        "this link points outside the checkout, so it was not read",
+        "replace it with the file itself, or link to a spec in this repository",
         Location(str(file)),
     )

@@ -1,7 +1,7 @@
-"""Declared variables, put into the scalars of a spec.
+"""Substitutes declared variables in the scalars of a spec.
 
 Only ``${NAME}`` of a variable that `reconcile.yaml` declares is replaced, in values and never in keys, after the YAML
-was parsed: a value can neither break the document nor add to it. Bindable variables (``${db.DATABASE_URL}``),
+has been parsed: a value can neither break the document nor add to it. Bindable variables (``${db.DATABASE_URL}``),
 shell variables (``${PORT}``) and everything else stay as they are.
 """
 
@@ -20,7 +20,7 @@ from reconciler.yamltext import Document, resolve_plain
 
 
 class Variables:
-    """The declared variables and their values: given by hand, else from the environment, else the default."""
+    """The declared variables and their values: explicit, or from the environment, or the default."""
 
     def __init__(self, declared: Sequence[Variable], environ: Mapping[str, str], given: Mapping[str, str]) -> None:
         self.names = [variable.name for variable in declared]
@@ -40,17 +40,17 @@ class Variables:
 
 @dataclass(slots=True)
 class Substitution:
-    """What was done to one spec: the pointers of the scalars that changed with the variables put there."""
+    """The changes to one spec: the pointers of changed scalars with the variables substituted there."""
 
     used: dict[str, tuple[str, ...]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
 
 def substitute(spec: dict[str, Any], document: Document, wrapper: str, variables: Variables) -> Substitution:
-    """Put the variables into a spec, in place.
+    """Substitute the variables in a spec, in place.
 
-    A scalar that is nothing but one variable is resolved as YAML would in a field that holds no text, so that
-    ``instance_count: ${COUNT}`` is a number. A variable without a value is an error at each place that wants it.
+    In a field that is not text, a scalar that consists of one variable is resolved as YAML would, so that
+    ``instance_count: ${COUNT}`` is a number. A variable without a value is an error at each place that uses it.
     """
     result = Substitution()
     if variables.pattern and variables.pattern.search(document.text):
@@ -91,7 +91,7 @@ class _Substituting:
             return text
         for name in names:
             if not values.get(name):
-                self._tell(name, pointer)
+                self._report(name, pointer)
         self.result.used[pointer] = names
         out = pattern.sub(lambda match: values.get(match[1], match[0]), text)
         if not pattern.fullmatch(text):
@@ -99,23 +99,23 @@ class _Substituting:
         typed = shape.type != "string" if isinstance(shape, Scalar) else self.document.is_plain(self.wrapper + pointer)
         return resolve_plain(out) if typed else out
 
-    def _tell(self, name: str, pointer: str) -> None:
+    def _report(self, name: str, pointer: str) -> None:
         location = self.document.locate(self.wrapper + pointer)
         if name in self.variables.values:
-            severity, code, message = Severity.WARNING, "empty-variable", f"the variable {name} is empty"
-            hint = "an unset secret of a pipeline often arrives as an empty text; check where it is set"
+            severity, code, message = Severity.WARNING, "empty-variable", f"variable {name} is empty"
+            hint = "pipelines often pass a missing secret as an empty string; check where it is set"
         else:
-            severity, code, message = Severity.ERROR, "unset-variable", f"the variable {name} is not set"
+            severity, code, message = Severity.ERROR, "unset-variable", f"variable {name} is not set"
             hint = f"set {name} in the environment, pass --var {name}=…, or give it a default in reconcile.yaml"
         self.result.findings.append(Finding(severity, code, message, hint, location))
 
 
 def _garbled(name: str) -> Finding:
-    message = f"the value of the variable {name} is not UTF-8, and no spec can hold it"
-    hint = "look where it is set: it was saved in another encoding, or it is no text; base64 can carry that"
+    message = f"variable {name} is not valid UTF-8"
+    hint = "check its encoding where it is set; encode binary data as base64"
     return Finding(Severity.ERROR, "garbled-variable", message, hint)
 
 
 def _undeclared(name: str, declared: Sequence[str]) -> Finding:
     hint = did_you_mean(name, declared, "declare it under `variables` in reconcile.yaml")
-    return Finding(Severity.ERROR, "undeclared-variable", f"--var {name}: no such variable is declared", hint)
+    return Finding(Severity.ERROR, "undeclared-variable", f"--var {name}: no such variable", hint)

@@ -134,5 +134,5 @@ def test_a_value_that_is_no_utf_8_is_an_error_that_names_its_variable(tmp_path):
     result = loaded(tmp_path, "name: web-${KEY}\n", ["KEY"], {"KEY": b"caf\xe9".decode(errors="surrogateescape")})
     (finding,) = result.findings
     assert (finding.code, finding.is_error) == ("garbled-variable", True)
-    assert "KEY is not UTF-8" in finding.message
+    assert "variable KEY is not valid UTF-8" in finding.message
     assert result.apps[0].name.encode() == b"web-caf?"
