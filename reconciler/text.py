@@ -1,4 +1,4 @@
-"""Words that every package says alike: how long ago, did you mean."""
+"""Phrases shared by every package: how long ago, did you mean."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 
 def ago(moment: datetime | None, now: datetime) -> str:
-    """``2 h ago``, in the largest unit that counts at least one; empty where the moment is not known.
+    """``2 h ago``, in the largest unit that fits; empty if the moment is not known.
 
     A moment without a zone is UTC, which is what the API speaks.
     """
@@ -25,17 +25,17 @@ def _utc(moment: datetime) -> datetime:
 
 
 def did_you_mean(name: str, known: Collection[str], otherwise: str = "", *, cutoff: float = 0.6) -> str:
-    """A hint with the name that was probably meant; else ``otherwise``."""
+    """A hint with the name that was probably meant, or ``otherwise``."""
     near = nearest(name, known, cutoff=cutoff)
     return f"did you mean {near}?" if near else otherwise
 
 
 def nearest(name: str, known: Collection[str], *, cutoff: float = 0.6) -> str:
-    """The known name that is most like another, whatever its case and dashes; empty if none is.
+    """The known name closest to ``name``, ignoring case and dashes; empty if none is close.
 
-    ``cutoff`` is how alike the two must be, from 0 to 1.
+    ``cutoff`` is how similar the two must be, from 0 to 1.
     """
-    import difflib  # only what is misspelt pays for it
+    import difflib  # imported only when something is misspelt
 
     plain = {_plain(one): one for one in known}
     near = difflib.get_close_matches(_plain(name), plain, 1, cutoff)

@@ -97,7 +97,7 @@ def test_two_files_beside_different_specs_are_refused():
 
 
 def test_a_file_that_was_named_must_exist():
-    with pytest.raises(InvalidInput, match="does not exist"):
+    with pytest.raises(InvalidInput, match="no such configuration file"):
         load_config(Path("nothing.yaml"))
 
 
@@ -116,7 +116,7 @@ def test_policies_of_apps_override_the_defaults():
     assert (policy.on_failure, policy.depends_on) == ("pin", ["api"])
 
 
-FIELDS = "write its fields below it, indented, each as `name: value`"
+FIELDS = "put its fields on the following lines, indented, as `name: value`"
 DIGITS = "write digits, without quotes, such as 30"
 
 
@@ -129,14 +129,14 @@ DIGITS = "write digits, without quotes, such as 30"
         ("apps:\n  web:\n    depend_on: [a]\n", ("unknown-key", 3, 5, "did you mean depends_on?")),
         ("variables: [A, {name: B, defalt: x}]\n", ("unknown-key", 1, 26, "did you mean default?")),
         ("variables: [{default: x}]\n", ("missing-key", 1, 13, "add `name: …`")),
-        ("variables: [{name: A, default: 1.4}]\n", ("config-value", 1, 32, "put it in quotes")),
+        ("variables: [{name: A, default: 1.4}]\n", ("config-value", 1, 32, "quote it")),
         ("defaults: {timeouts: {build: soon}}\n", ("config-value", 1, 30, "write 90s, 5m or 1h30m")),
         ("defaults: {on_failure: rolback}\n", ("config-value", 1, 24, "did you mean rollback?")),
         ("apps: {web: 3}\n", ("config-value", 1, 13, FIELDS)),
         ("apps: {web: {health: {probe: {status: x}}}}\n", ("config-value", 1, 39, DIGITS)),
         ("- 1\n", ("config-value", 1, 1, FIELDS)),
-        ("project: a\nproject: b\n", ("duplicate-key", 2, 1, "keep one of the two: a reader takes only one")),
-        ("---\n{}\n---\n{}\n", ("several-documents", 4, 1, "keep one document: remove the `---` between them")),
+        ("project: a\nproject: b\n", ("duplicate-key", 2, 1, "remove one of them: YAML readers keep only one")),
+        ("---\n{}\n---\n{}\n", ("several-documents", 4, 1, "merge them: remove the `---`")),
     ],
 )
 def test_a_mistake_is_told_at_its_place(text, problem):
@@ -146,34 +146,34 @@ def test_a_mistake_is_told_at_its_place(text, problem):
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("variables: [1A]\n", "variables, number 1: '1A' is no name",
-         "a name has letters, digits and underscores, such as IMAGE_TAG"),
-        ("variables: A\n", "variables must be a list", "begin each item with `- `"),
-        ("variables: [A, A]\n", "variables: A is declared twice", "keep one of the two"),
+        ("variables: [1A]\n", "variables[1]: '1A' is not a valid name",
+         "use letters, digits and underscores, such as IMAGE_TAG"),
+        ("variables: A\n", "variables must be a list", "start each item with `- `"),
+        ("variables: [A, A]\n", "variables: A is declared twice", "remove one of them"),
         ("- 1\n", "the configuration must be a mapping", FIELDS),
         ("guards: {max_changes: many}\n", "max_changes must be a whole number", DIGITS),
         ("guards: {max_changes: 101}\n", "max_changes must be at most 100", ""),
         ("defaults: {health: {components: maybe}}\n", "components must be true or false", "write it without quotes"),
         ("defaults: {timeouts: {deploy: }}\n", "deploy: a duration is missing", "write 90s, 5m or 1h30m"),
-        ("defaults: {timeouts: {build: 0s}}\n", "build: nothing is done in no time", "write 90s, 5m or 1h30m"),
+        ("defaults: {timeouts: {build: 0s}}\n", "build: a timeout must be longer than 0s", "write 90s, 5m or 1h30m"),
         ("defaults: {timeouts: {build: 9999999999d}}\n", "build: a duration must be between 0s and 366d", ""),
-        ("defaults: {health: {probe: {path: healthz}}}\n", "path: 'healthz' is no path of the app's address",
+        ("defaults: {health: {probe: {path: healthz}}}\n", "path: 'healthz' is not a URL path",
          "write /healthz"),
-        ("defaults: {health: {probe: {status: 99}}}\n", "status: 99 is no status of an HTTP answer",
-         "write one from 100 to 599, such as 200"),
-        ("defaults: {health: {probe: {status: [200, 600]}}}\n", "status: 600 is no status of an HTTP answer",
-         "write one from 100 to 599, such as 200"),
-        ("defaults: {ignore: [/region, services/web]}\n", "ignore, number 2: 'services/web' is no JSON pointer",
+        ("defaults: {health: {probe: {status: 99}}}\n", "status: 99 is not an HTTP status",
+         "use 100 to 599, such as 200"),
+        ("defaults: {health: {probe: {status: [200, 600]}}}\n", "status: 600 is not an HTTP status",
+         "use 100 to 599, such as 200"),
+        ("defaults: {ignore: [/region, services/web]}\n", "ignore[2]: 'services/web' is not a JSON pointer",
          "write /services/web"),
-        ("apps: {web: {ignore: [region]}}\n", "ignore, number 1: 'region' is no JSON pointer", "write /region"),
-        ("project: shop\n", "project: 'shop' is not the id of a project",
-         "`doctl projects list` shows ids, such as 4b7c2f0e-93a5-4f7e-8a55-1d1f0e6c2b11"),
-        ("freeze: [{start: 2026-12-24}]\n", "freeze, number 1: a freeze window with start needs end, too",
+        ("apps: {web: {ignore: [region]}}\n", "ignore[1]: 'region' is not a JSON pointer", "write /region"),
+        ("project: shop\n", "project: 'shop' is not a project id",
+         "run `doctl projects list` for ids such as 4b7c2f0e-93a5-4f7e-8a55-1d1f0e6c2b11"),
+        ("freeze: [{start: 2026-12-24}]\n", "freeze[1]: a freeze window with start also needs end",
          "add `end: 2026-12-24T18:00`"),
         ("freeze: [{cron: 0 0 30 2 *, duration: 1h}]\n",
-         "freeze, number 1: cron '0 0 30 2 *' is not a cron expression: Bad day-of-month", ""),
-        ("policies: polices\n", "there is no folder polices, so no policy would hold",
-         "check the path, which counts from where this file stands; or remove it"),
+         "freeze[1]: cron '0 0 30 2 *' is not a cron expression: Bad day-of-month", ""),
+        ("policies: polices\n", "no such folder: polices; no policy would be enforced",
+         "fix the path (it is relative to this file), or remove the key"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_in_plain_words_with_what_is_expected(text, message, hint):
@@ -187,7 +187,12 @@ def test_an_ignored_path_whose_field_nobody_knows_is_a_warning():
     write("defaults: {ignore: [/region, /sevices/web/instance_count, /*/web]}\napps: {web: {ignore: [/zzz]}}\n")
     assert [(one.code, str(one.location), one.hint, one.is_error) for one in read_config(None).warnings] == [
         ("unknown-path", "reconcile.yaml:1:30", "did you mean services?", False),
-        ("unknown-path", "reconcile.yaml:2:23", "it begins at the spec, such as /services/web/instance_count", False),
+        (
+            "unknown-path",
+            "reconcile.yaml:2:23",
+            "start at the top of the spec, such as /services/web/instance_count",
+            False,
+        ),
     ]
 
 
@@ -214,7 +219,7 @@ def test_apps_that_wait_for_each_other_are_an_error_that_shows_the_circle():
     write("apps:\n  aa: {depends_on: [bb]}\n  bb: {depends_on: [cc]}\n  cc: {depends_on: [aa]}\n")
     (finding,) = check_names(read_config(None), ["aa", "bb", "cc"])
     assert (finding.code, finding.is_error) == ("dependency-cycle", True)
-    circle = finding.message.removeprefix("apps wait for each other: ").split(" → ")
+    circle = finding.message.removeprefix("circular depends_on: ").split(" → ")
     waits = {"aa": "bb", "bb": "cc", "cc": "aa"}
     assert len(circle) == 4
     assert all(waits[one] == two for one, two in pairwise(circle))
@@ -228,11 +233,11 @@ def test_what_all_wait_for_need_not_wait_for_itself():
 @pytest.mark.parametrize(
     ("moved", "known", "told"),
     [
-        ("{web: shop}", ["web", "shop"], "moved says that web became shop, and there is a spec of both"),
-        ("{a: b, b: c}", ["a", "c"], "moved says that a became c, and there is a spec of both"),
-        ("{web: web}", ["web"], "moved leads from web back to itself"),
-        ("{a: b, b: a}", ["b"], "moved leads from a back to itself"),
-        ("{a: c, b: c}", ["c"], "a and b cannot both have become c"),
+        ("{web: shop}", ["web", "shop"], "moved says web became shop, but both have a spec"),
+        ("{a: b, b: c}", ["a", "c"], "moved says a became c, but both have a spec"),
+        ("{web: web}", ["web"], "moved: web ends up as itself again"),
+        ("{a: b, b: a}", ["b"], "moved: a ends up as itself again"),
+        ("{a: c, b: c}", ["c"], "moved: a and b cannot both become c"),
     ],
 )
 def test_former_names_that_no_app_can_have_had_are_errors(moved, known, told):

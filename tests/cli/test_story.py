@@ -204,7 +204,7 @@ def test_no_specs_at_all_is_said_with_the_place_that_was_looked_at(tmp_path, mon
 def test_an_invalid_spec_stops_before_anything_is_asked(run, edit, checkout, capsys):
     edit("shop", "http_port: 3000", "http_port: 300000")
     assert run() == 3
-    assert "specs/shop.yaml:16:16: error: http_port is 300000" in capsys.readouterr().err
+    assert "specs/shop.yaml:16:16: error: http_port must be at most 65535, got 300000" in capsys.readouterr().err
     assert not (checkout / ".reconcile").exists()
 
 

@@ -103,7 +103,7 @@ def test_a_folder_that_never_was_is_a_mistake_beside_others_too(pruned: World):
     typo = pruned.root / "typo"
     with pytest.raises(InvalidInput) as caught:
         pruned.plan(prune=True, specs=(pruned.specs, typo))
-    assert [finding.message for finding in caught.value.findings] == [f"{typo} does not exist"]
+    assert [finding.message for finding in caught.value.findings] == [f"no such file or folder: {typo}"]
 
 
 def test_a_removal_that_is_not_committed_is_none(world: World):

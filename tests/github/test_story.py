@@ -250,7 +250,7 @@ def test_no_spec_can_ask_for_what_the_runner_keeps_to_itself(checkout: Stage, na
     checkout.commit(shop=service("shop", "1", {"key": "LEAK", "value": f"${{{name}}}"}))
     step = checkout.step("push", {}, mode="plan", env={name: "a-value-to-keep"})
     assert step.exit_code == 3
-    assert f"the variable {name} is not set" in step.summary
+    assert f"variable {name} is not set" in step.summary
     assert "a-value-to-keep" not in "\n".join([*step.log[2:], step.summary])
 
 
@@ -268,7 +268,7 @@ def test_a_link_out_of_the_checkout_is_not_followed(
     Path(name).symlink_to(target.format(outside=outside, checkout=checkout.repository.root))
     step = checkout.step("pull_request", pull_event(), token="", mode="validate")
     assert step.exit_code == 3
-    assert f"{name}: error: this leads to a file outside of the checkout" in "\n".join(step.log)
+    assert f"{name}: error: this link points outside the checkout" in "\n".join(step.log)
     assert "extraheader" not in "\n".join([*step.log, step.summary])
 
 
