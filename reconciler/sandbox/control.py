@@ -8,18 +8,18 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from reconciler.sandbox import faults
-from reconciler.sandbox.lifecycle import PHASES, TERMINAL, components, next_due
-from reconciler.sandbox.running import count_of
 from reconciler.sandbox.settings import Settings, changed, to_data
-from reconciler.sandbox.store import TABLES, App, Deployment, dumps
-from reconciler.sandbox.world import Cause, World
+from reconciler.sandbox.simulation import faults
+from reconciler.sandbox.simulation.lifecycle import PHASES, TERMINAL, components, next_due
+from reconciler.sandbox.simulation.running import count_of
+from reconciler.sandbox.simulation.simulation import Cause, World
+from reconciler.sandbox.simulation.store import TABLES, App, Deployment, dumps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from reconciler.sandbox.gateway import Gateway
-    from reconciler.sandbox.store import Tree, Tx
+    from reconciler.sandbox.http.gateway import Gateway
+    from reconciler.sandbox.simulation.store import Tree, Tx
 
 
 _BY_PLATFORM = ("MAINTENANCE", "UPDATE_DATABASE_TRUSTED_SOURCES", "AUTOSCALED")

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from reconciler.sandbox.box import Sandbox
-from reconciler.sandbox.refusal import ConnectionLost
+from reconciler.sandbox.http.refusal import ConnectionLost
+from reconciler.sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
     import socket

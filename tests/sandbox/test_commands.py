@@ -14,7 +14,7 @@ import pytest
 
 from reconciler.cli import main
 from reconciler.sandbox import Sandbox, Settings, Speed
-from reconciler.sandbox.faults import DEPLOYMENT_FAULTS, REQUEST_FAULTS
+from reconciler.sandbox.simulation.faults import DEPLOYMENT_FAULTS, REQUEST_FAULTS
 from tests.sandbox.lab import Lab, Tree, built, web
 
 

@@ -7,19 +7,19 @@ import shlex
 from pathlib import Path
 
 import pytest
+from checks.sandbox_tables import current
 
 from reconciler.cli.main import build
-from reconciler.sandbox.control_http import ControlServer
-from reconciler.sandbox.faults import DEPLOYMENT_FAULTS, REQUEST_FAULTS
-from reconciler.sandbox.operations import OPERATIONS
+from reconciler.sandbox.api import OPERATIONS
+from reconciler.sandbox.http.control import ControlServer
 from reconciler.sandbox.settings import describe
-from reconciler.sandbox.tables import current
+from reconciler.sandbox.simulation.faults import DEPLOYMENT_FAULTS, REQUEST_FAULTS
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
 
 
 def test_the_tables_are_current() -> None:
-    assert current(DOCUMENT) == DOCUMENT, "run: python -m reconciler.sandbox.tables docs/sandbox.md"
+    assert current(DOCUMENT) == DOCUMENT, "run: python -m checks.sandbox_tables docs/sandbox.md"
 
 
 def test_every_operation_and_setting_is_in_a_table() -> None:

@@ -1,0 +1,193 @@
+"""The operations on apps themselves, and propose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reconciler.sandbox.http.refusal import conflict, not_found
+from reconciler.sandbox.http.request import Answer, Call, listing, page_of
+from reconciler.sandbox.simulation import catalog
+from reconciler.sandbox.simulation.render import app_body, with_project
+from reconciler.sandbox.simulation.simulation import Cause
+from reconciler.sandbox.simulation.store import App, Tree
+
+if TYPE_CHECKING:
+    from reconciler.sandbox.simulation.simulation import World
+
+_NAME_LENGTH = 32
+
+
+def answer_app(world: World, app: App) -> Answer:
+    """``{"app": …}``."""
+    body = app.body or app_body(world.tx, app, world.now)
+    return Answer(f'{{"app":{with_project(body, app.project_id)}}}')
+
+
+def list_apps(call: Call) -> Answer:
+    """GET /v2/apps. Projects are told only with ``with_projects``."""
+    page, projects = page_of(call), call.flag("with_projects")
+    tx = call.world.tx
+    total = tx.sql("SELECT count(*) FROM apps")[0][0]
+    rows = tx.sql("SELECT id, body, project_id FROM apps ORDER BY seq LIMIT ? OFFSET ?", page.size, page.offset)
+    items = []
+    for app_id, kept, project_id in rows:
+        body = kept
+        if body is None:
+            app = tx.app(app_id)
+            assert app is not None
+            body = app_body(tx, app, call.world.now)
+        items.append(with_project(body, project_id) if projects else body)
+    return listing(call, "apps", items, page, total)
+
+
+def get_app(call: Call) -> Answer:
+    """GET /v2/apps/{id}."""
+    return answer_app(call.world, call.app("id"))
+
+
+def get_app_by_name(call: Call) -> Answer:
+    """GET /v2/apps/?name=, which the description has as a parameter of `get_app`."""
+    app = call.world.tx.app_named(call.one("name"))
+    if app is None:
+        raise not_found()
+    return answer_app(call.world, app)
+
+
+def _accepted(call: Call) -> Tree:
+    """The spec of the body as the platform renders it, secrets aside.
+
+    Raises:
+        Refusal: it is none, or invalid.
+    """
+    # pydantic and the models are needed for writes alone: a sandbox that is only read starts without them
+    from reconciler.sandbox.simulation.normalise import cleaned, normalised, respelled
+    from reconciler.sandbox.simulation.validate import require_valid
+
+    spec: Any = cleaned(call.record().get("spec"))
+    if isinstance(spec, dict):
+        spec = respelled(spec)
+    require_valid(spec, call.settings)
+    return normalised(spec, call.settings)
+
+
+def _stored(call: Call, spec: Tree, app_id: str) -> Tree:
+    """The spec with its secrets encrypted for the app."""
+    from reconciler.sandbox.simulation.normalise import encrypted
+
+    world = call.world
+    return encrypted(spec, call.settings, world.key, app_id, world.tx.next_number())
+
+
+def create_app(call: Call) -> Answer:
+    """POST /v2/apps {spec, project_id}; the answer's ``pending_deployment`` is the one this makes."""
+    world = call.world
+    spec = _accepted(call)
+    if world.tx.app_named(spec["name"]):
+        raise conflict(f"an app named {spec['name']} already exists")
+    project_id = call.field("project_id", str, "") or call.settings.project_id
+    seq, app_id = world.new_id("app")
+    app = App(
+        seq=seq,
+        id=app_id,
+        name=spec["name"],
+        spec=_stored(call, spec, app_id),
+        created_at=world.now,
+        updated_at=world.now,
+        owner=world.user["uuid"],
+        project_id=project_id,
+    )
+    world.tx.save_app(app)
+    world.deploy(app, app.spec, Cause(text="initial deployment", action="CREATE_DEPLOYMENT"))
+    return answer_app(world, app)
+
+
+def update_app(call: Call) -> Answer:
+    """PUT /v2/apps/{id} {spec, update_all_source_versions}: replaces the spec and deploys it, changed or not."""
+    world = call.world
+    app = call.app("id")
+    newest = call.field("update_all_source_versions", bool, default=False)
+    if app.pinned and call.settings.pinned_put == "refuse":
+        world.require_unpinned(app)
+    spec = _accepted(call)
+    other = world.tx.app_named(spec["name"])
+    if other and other.id != app.id:
+        raise conflict(f"an app named {spec['name']} already exists")
+    app.name, app.spec, app.updated_at = spec["name"], _stored(call, spec, app.id), world.now
+    if app.pinned:
+        world.save(app)
+    else:
+        world.deploy(app, app.spec, Cause(text="app spec updated", action="UPDATE_SPEC", newest_sources=newest))
+    return answer_app(world, app)
+
+
+def delete_app(call: Call) -> Answer:
+    """DELETE /v2/apps/{id}: the app and all that belongs to it are gone at once."""
+    app = call.app("id")
+    call.world.tx.delete_app(app.id)
+    call.world.settled.discard(app.id)
+    return Answer.of({"id": app.id})
+
+
+def propose(call: Call) -> Answer:
+    """POST /v2/apps/propose {spec, app_id}: what the spec would mean; nothing is changed."""
+    from reconciler.sandbox.simulation.normalise import cleaned, presented
+
+    tx = call.world.tx
+    app_id = call.field("app_id", str, "")
+    app = tx.app(app_id) if app_id else None
+    if app_id and app is None:
+        raise not_found()
+    spec = _accepted(call)
+    other = tx.app_named(spec["name"])
+    available = other is None or (app is not None and other.id == app.id)
+    static = catalog.is_static(spec)
+    existing = _static_apps(call, app)
+    cost = catalog.monthly_cost(spec)
+    if static and existing >= call.settings.free_static_apps:
+        cost += catalog.STATIC_APP_PRICE
+    sent = presented(cleaned(call.record()["spec"]), call.settings)
+    out: Tree = {
+        "app_name_available": available,
+        "existing_static_apps": str(existing),
+        "max_free_static_apps": str(call.settings.free_static_apps),
+        "spec": spec if call.settings.propose_fills_defaults else sent,
+        "app_cost": round(cost),
+        "app_is_static": static,
+    }
+    if not available:
+        out["app_name_suggestion"] = _suggestion(call, spec["name"])
+    return Answer.of(out)
+
+
+def _static_apps(call: Call, but: App | None) -> int:
+    """How many static apps the account has, besides one."""
+    rows = call.world.tx.sql("SELECT count(*) FROM apps WHERE is_static AND id <> ?", but.id if but else "")
+    return int(rows[0][0])
+
+
+def _suggestion(call: Call, name: str) -> str:
+    number = 2
+    while True:
+        ending = f"-{number}"
+        suggestion = name[: _NAME_LENGTH - len(ending)].rstrip("-") + ending
+        if call.world.tx.app_named(suggestion) is None:
+            return suggestion
+        number += 1
+
+
+def list_regions(_: Call) -> Answer:
+    """GET /v2/apps/regions."""
+    return Answer.of({"regions": catalog.REGIONS})
+
+
+def list_sizes(_: Call) -> Answer:
+    """GET /v2/apps/tiers/instance_sizes."""
+    return Answer.of({"discount_percent": 0, "instance_sizes": catalog.INSTANCE_SIZES})
+
+
+def get_size(call: Call) -> Answer:
+    """GET /v2/apps/tiers/instance_sizes/{slug}; sizes no longer offered are known, too."""
+    size = catalog.SIZES_BY_SLUG.get(call.params["slug"])
+    if size is None:
+        raise not_found()
+    return Answer.of({"instance_size": size})

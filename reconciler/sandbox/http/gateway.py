@@ -1,0 +1,245 @@
+"""From HTTP to operations and back: faults, tokens, budgets, bodies, transactions, envelopes of errors."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from starlette.responses import Response
+
+from reconciler.sandbox.http.limits import Limiter, bearer, require_scope, user_of
+from reconciler.sandbox.http.refusal import ConnectionLost, Refusal, bad_request
+from reconciler.sandbox.http.request import Answer, Call, Operation
+from reconciler.sandbox.settings import Settings, changed
+from reconciler.sandbox.simulation import faults
+from reconciler.sandbox.simulation.render import placed
+from reconciler.sandbox.simulation.simulation import World
+from reconciler.sandbox.simulation.store import dumps
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from starlette.requests import Request
+    from starlette.types import Receive, Scope, Send
+
+    from reconciler.sandbox.simulation.faults import Fault
+    from reconciler.sandbox.simulation.store import Store, Tx
+
+_HTML = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center><hr></body></html>\n"
+_GATEWAY = {502: "502 Bad Gateway", 504: "504 Gateway Time-out", 524: "524 A timeout occurred"}
+
+
+class Gateway:
+    """Serves the platform's operations over a store.
+
+    Args:
+        store: where everything is kept.
+        now: seconds since 1970.
+        base_url: the address links begin with; None: as each request was addressed.
+        sleep: how latency is waited for; None: it is only told, in the header ``x-sandbox-latency``.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        now: Callable[[], float],
+        base_url: str | None,
+        sleep: Callable[[float], Awaitable[None]] | None,
+    ) -> None:
+        self.store = store
+        self._clock = now
+        self._base_url = base_url
+        self._sleep = sleep
+        self._limiter = Limiter()
+        self._known: tuple[str, Settings] = ("", Settings())
+        self._requests = 0
+
+    def world(self, tx: Tx, user: dict[str, str] | None = None) -> World:
+        """The platform as it is now, for a user."""
+        meta = dict(tx.sql("SELECT key, value FROM meta"))
+        text = meta.get("settings", "")
+        if text != self._known[0]:
+            self._known = (text, changed(Settings(), json.loads(text)))
+        now = self._clock() + float(meta.get("offset", "0"))
+        settings = self._known[1]
+        seed = settings.seed
+        key = bytes.fromhex(meta["key"]) if seed is None else f"seed:{seed}".encode()
+        return World(tx, now, settings, key, user or user_of("sandbox"))
+
+    def base_url(self, request: Request) -> str:
+        """The address the sandbox is reached at, without a slash at the end."""
+        return self._base_url or str(request.base_url).rstrip("/")
+
+    async def answer(self, operation: Operation, request: Request) -> Response:
+        """Serve a request.
+
+        Raises:
+            ConnectionLost: a fault says so.
+        """
+        raw = await request.body()
+        striking = self._faults(operation, request, raw)
+        waits = sum(fault.seconds for fault in striking if fault.kind == "latency")
+        if waits and self._sleep is not None:
+            await self._sleep(waits)
+        response = self._faulty(operation, request, raw, striking)
+        if waits:
+            response.headers["x-sandbox-latency"] = f"{waits:g}"
+        return response
+
+    def _faulty(self, operation: Operation, request: Request, raw: bytes, striking: list[Fault]) -> Response:
+        kinds = {fault.kind for fault in striking}
+        if "reset_before" in kinds:
+            raise ConnectionLost(took_effect=False)
+        for fault in striking:
+            if fault.kind in ("rate_limit", "server_error", "gateway_timeout"):
+                return self._broken(fault)
+        response = self._plain(operation, request, raw)
+        if "reset_after" in kinds:
+            raise ConnectionLost(took_effect=True)
+        if "truncated" in kinds:
+            half = bytes(response.body)[: len(response.body) // 2]
+            response.body = half
+            response.headers["content-length"] = str(len(half))
+        return response
+
+    def _faults(self, operation: Operation, request: Request, raw: bytes) -> list[Fault]:
+        """The faults that strike this request."""
+        with self.store.read() as tx:
+            if not faults.any_for_requests(tx):
+                return []
+            self.world(tx)  # reads the settings, which decide how gateway errors look
+        with self.store.write() as tx:
+            app_id = request.path_params.get("app_id") or request.path_params.get("id") or ""
+            app = tx.app(app_id)
+            names = {app.id, app.name} if app else {_name_in(raw)}
+            return faults.for_request(tx, operation.id, operation.method, names)
+
+    def _broken(self, fault: Fault) -> Response:
+        if fault.kind == "rate_limit":
+            headers = {"retry-after": f"{fault.seconds:.0f}"} if fault.seconds else {}
+            return self.refused(Refusal(429, "too_many_requests", "API Rate limit exceeded.", headers=headers), {})
+        status = fault.status or (504 if fault.kind == "gateway_timeout" else 500)
+        if fault.kind == "gateway_timeout" and self._known[1].html_gateway_errors:
+            title = _GATEWAY.get(status, f"{status} Error")
+            return Response(_HTML.format(title), status, media_type="text/html")
+        return self.refused(Refusal(status, "server_error", "Server was unable to give you a response."), {})
+
+    def _plain(self, operation: Operation, request: Request, raw: bytes) -> Response:
+        """Serve a request as it should be."""
+        headers: dict[str, str] = {}
+        try:
+            answer = self._operate(operation, request, raw, headers)
+        except Refusal as refusal:
+            return self.refused(refusal, headers)
+        except RecursionError:
+            return self.refused(bad_request("the body is nested too deeply"), headers)
+        text = placed(answer.text, self.base_url(request))
+        return Response(text.encode(), answer.status, headers | answer.headers, "application/json")
+
+    def _operate(self, operation: Operation, request: Request, raw: bytes, headers: dict[str, str]) -> Answer:
+        with self.store.read() as tx:
+            world = self.world(tx)
+            token = bearer(request.headers.get("authorization"), world.settings)
+            headers |= self._limiter.admit(token, world.now, world.settings)
+            body = _parsed(raw, request.headers.get("content-type", ""), operation)
+            require_scope(token, operation, world.settings, databases=_has_databases(operation, body))
+            world.user = user_of(token)
+            call = self._call(world, request, body)
+            if not operation.writes and not tx.anything_due(world.now):
+                return operation.serve(call)
+        with self.store.write() as tx:
+            call.world = self.world(tx, world.user)
+            call.world.advance()
+            answer = operation.serve(call)
+            call.world.close()
+            return answer
+
+    def _call(self, world: World, request: Request, body: Any) -> Call:
+        query: dict[str, list[str]] = {}
+        for name, value in request.query_params.multi_items():
+            query.setdefault(name.removesuffix("[]"), []).append(value)
+        return Call(world, request.path_params, query, body, self.base_url(request), request.url.path)
+
+    def refused(self, refusal: Refusal, headers: Mapping[str, str]) -> Response:
+        """An error as the platform writes it."""
+        self._requests += 1
+        request_id = f"sandbox-{self._requests:08d}"
+        body = {"id": refusal.error_id, "message": refusal.message, "request_id": request_id}
+        return Response(
+            dumps(body).encode(errors="replace"),
+            refusal.status,
+            {**headers, **refusal.headers, "x-request-id": request_id},
+            "application/json",
+        )
+
+
+class PathServer:
+    """An ASGI app for one path: finds the operation by the request's method."""
+
+    def __init__(self, gateway: Gateway, operations: Mapping[str, Operation]) -> None:
+        self._gateway = gateway
+        self._operations = operations
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        from starlette.requests import Request
+
+        request = Request(scope, receive)
+        operation = self._operations.get(request.method)
+        if operation is None:
+            allowed = {"allow": ", ".join(sorted(self._operations))}
+            response = self._gateway.refused(Refusal(405, "method_not_allowed", "Method not allowed."), allowed)
+        else:
+            response = await self._gateway.answer(operation, request)
+        await response(scope, receive, send)
+
+
+def _parsed(raw: bytes, content_type: str, operation: Operation) -> Any:
+    """The body of a request; YAML where the platform documents it.
+
+    Raises:
+        Refusal: 400 if it cannot be read.
+    """
+    if not raw.strip() or operation.method in ("GET", "DELETE"):
+        return None
+    if "yaml" in content_type and operation.id == "apps_create":
+        return _yaml(raw)
+
+    def odd(name: str) -> NoReturn:
+        raise ValueError(f"{name} is no JSON")
+
+    try:
+        body = json.loads(raw, parse_constant=odd)
+        if b"\\u" in raw:
+            dumps(body).encode()  # half of a surrogate pair is text that cannot be written
+    except (ValueError, RecursionError) as error:
+        raise bad_request("the body is not valid JSON") from error
+    return body
+
+
+def _yaml(raw: bytes) -> Any:
+    import yaml
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return json.loads(json.dumps(yaml.load(raw, loader), default=str))  # noqa: S506 - a safe loader either way
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        raise bad_request("the body is not valid YAML") from error
+
+
+def _name_in(raw: bytes) -> str:
+    """The name of the app a body speaks of, if any."""
+    try:
+        return str(json.loads(raw)["spec"]["name"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
+
+
+def _has_databases(operation: Operation, body: Any) -> bool:
+    """Whether a write is about managed databases."""
+    if not operation.writes or not isinstance(body, dict) or not isinstance(body.get("spec"), dict):
+        return False
+    databases = body["spec"].get("databases")
+    return isinstance(databases, list) and any(
+        isinstance(item, dict) and item.get("cluster_name") for item in databases
+    )

@@ -1,0 +1,97 @@
+"""Who is asking, and how often they may: tokens, scopes, and the budget per token."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import deque
+from typing import TYPE_CHECKING
+
+from reconciler.sandbox.http.refusal import Refusal
+from reconciler.sandbox.simulation.ciphers import make_id
+
+if TYPE_CHECKING:
+    from reconciler.sandbox.http.request import Operation
+    from reconciler.sandbox.settings import Settings
+
+_MINUTE, _HOUR = 60.0, 3600.0
+_SHOWN = 5000
+"""The hourly budget that headers speak of while none is enforced: the platform's."""
+
+
+def bearer(header: str | None, settings: Settings) -> str:
+    """The token of an Authorization header.
+
+    Raises:
+        Refusal: 401 if there is none, or none that is known.
+    """
+    kind, _, token = (header or "").partition(" ")
+    token = token.strip()
+    if kind.lower() != "bearer" or not token or (settings.tokens and token not in settings.tokens):
+        raise Refusal(401, "unauthorized", "Unable to authenticate you")
+    return token
+
+
+def require_scope(token: str, operation: Operation, settings: Settings, *, databases: bool) -> None:
+    """Refuse what the token's scopes do not allow. A spec with managed databases needs ``database:read`` as well.
+
+    Raises:
+        Refusal: 403, naming the scope.
+    """
+    scopes = settings.tokens.get(token, ("*",))
+    if "*" in scopes:
+        return
+    needed = [operation.scope, *(["database:read"] if databases else [])]
+    for scope in needed:
+        if scope not in scopes:
+            raise Refusal(403, "forbidden", f"You are missing the required permission {scope}")
+
+
+def user_of(token: str) -> dict[str, str]:
+    """The user a token belongs to, as ``cause_details`` tells it."""
+    mark = hashlib.sha256(token.encode(errors="replace")).digest()
+    user_id = make_id(mark, "user")
+    return {"uuid": user_id, "email": f"user-{user_id[:6]}@example.com", "full_name": "Sandbox User"}
+
+
+class Limiter:
+    """The budget of each token within the last minute and hour. Kept in memory: a process has its own."""
+
+    def __init__(self) -> None:
+        self._asked: dict[str, deque[float]] = {}
+
+    def admit(self, token: str, now: float, settings: Settings) -> dict[str, str]:
+        """Count a request and tell what is left, as ``ratelimit-*`` headers.
+
+        Raises:
+            Refusal: 429; with ``retry-after`` if it is the minute's budget that is spent.
+        """
+        minute, hour = settings.rate_per_minute, settings.rate_per_hour
+        if minute is None and hour is None:
+            return _headers(_SHOWN, _SHOWN - 1, now + _HOUR)
+        asked = self._asked.setdefault(token, deque())
+        while asked and asked[0] <= now - _HOUR:
+            asked.popleft()
+        limit = hour if hour is not None else _SHOWN
+        reset = (asked[0] if asked else now) + _HOUR
+        if hour is not None and len(asked) >= hour:
+            raise _spent(_headers(limit, 0, reset))
+        recent = [at for at in asked if at > now - _MINUTE] if minute is not None else []
+        left = max(0, limit - len(asked))
+        if minute is not None and len(recent) >= minute:
+            wait = max(1, math.ceil(recent[-minute] + _MINUTE - now))
+            raise _spent({**_headers(limit, left, reset), "retry-after": str(wait)})
+        asked.append(now)
+        return _headers(limit, max(0, left - 1), reset)
+
+
+def _headers(limit: int, left: int, reset: float) -> dict[str, str]:
+    return {
+        "ratelimit-limit": str(limit),
+        "ratelimit-remaining": str(left),
+        "ratelimit-reset": str(math.ceil(reset)),
+    }
+
+
+def _spent(headers: dict[str, str]) -> Refusal:
+    return Refusal(429, "too_many_requests", "API Rate limit exceeded.", headers=headers)

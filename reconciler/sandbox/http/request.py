@@ -1,0 +1,193 @@
+"""A request as an operation sees it, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from reconciler.sandbox.http.refusal import bad_request, not_found
+from reconciler.sandbox.simulation.store import App, Deployment, Tree, dumps
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from reconciler.sandbox.settings import Settings
+    from reconciler.sandbox.simulation.simulation import World
+
+MAX_PER_PAGE = 200
+
+
+@dataclass(slots=True)
+class Call:
+    """One request: ``params`` of its path, ``query`` (name: values), ``body`` (parsed), and the world it meets."""
+
+    world: World
+    params: Mapping[str, str]
+    query: Mapping[str, list[str]]
+    body: Any
+    base_url: str
+    path: str
+
+    @property
+    def settings(self) -> Settings:
+        """The sandbox's settings."""
+        return self.world.settings
+
+    def app(self, name: str = "app_id") -> App:
+        """The app of the path.
+
+        Raises:
+            Refusal: 404.
+        """
+        app = self.world.tx.app(self.params[name])
+        if app is None:
+            raise not_found()
+        return app
+
+    def deployment(self, app: App) -> Deployment:
+        """The deployment of the path, which must belong to the app.
+
+        Raises:
+            Refusal: 404.
+        """
+        deployment = self.world.tx.deployment(self.params["deployment_id"])
+        if deployment is None or deployment.app_id != app.id:
+            raise not_found()
+        return deployment
+
+    def record(self) -> Tree:
+        """The body, which must be an object; no body at all counts as an empty one.
+
+        Raises:
+            Refusal: 400.
+        """
+        if self.body is None:
+            return {}
+        if not isinstance(self.body, dict):
+            raise bad_request("the body must be a JSON object")
+        return self.body
+
+    def field(self, name: str, kind: type, default: Any = None) -> Any:
+        """A field of the body; null counts as absent.
+
+        Raises:
+            Refusal: 400 if it is of another type.
+        """
+        value = self.record().get(name)
+        if value is None:
+            return default
+        if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+            raise bad_request(f"{name} must be a {kind.__name__}")
+        return value
+
+    def strings(self, name: str) -> list[str]:
+        """A list of strings in the body; empty if absent.
+
+        Raises:
+            Refusal: 400.
+        """
+        value: list[Any] = self.field(name, list, [])
+        if not all(isinstance(item, str) for item in value):
+            raise bad_request(f"{name} must be a list of strings")
+        return value
+
+    def one(self, name: str, default: str = "") -> str:
+        """A parameter of the query."""
+        values = self.query.get(name)
+        return values[-1] if values else default
+
+    def many(self, name: str, choices: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """A list in the query, written ``a=x&a=y`` or ``a=x,y``.
+
+        Raises:
+            Refusal: 400 for a value that does not exist.
+        """
+        values = [part for value in self.query.get(name, []) for part in value.split(",") if part]
+        for value in values:
+            if choices and value not in choices:
+                raise bad_request(f"{name} is one of {', '.join(choices)}")
+        return tuple(values)
+
+    def flag(self, name: str) -> bool:
+        """A boolean of the query.
+
+        Raises:
+            Refusal: 400.
+        """
+        value = self.one(name, "false").lower()
+        if value not in ("true", "false", "1", "0", "t", "f"):
+            raise bad_request(f"{name} must be true or false")
+        return value in ("true", "1", "t")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page that was asked for."""
+
+    number: int
+    size: int
+
+    @property
+    def offset(self) -> int:
+        """How many items come before it."""
+        return min((self.number - 1) * self.size, 2**62)
+
+
+def page_of(call: Call) -> Page:
+    """``page`` (from 1) and ``per_page`` (1 to 200, default 20) of the query.
+
+    Raises:
+        Refusal: 400 for anything else.
+    """
+    values = []
+    for name, default, most in (("page", 1, 2**31), ("per_page", 20, MAX_PER_PAGE)):
+        text = call.one(name) or str(default)
+        if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
+            raise bad_request(f"{name} must be a number from 1 to {most}")
+        values.append(int(text))
+    return Page(*values)
+
+
+def listing(call: Call, name: str, items: list[str], page: Page, total: int) -> Answer:
+    """A page of items (each JSON already) in the platform's envelope, with links to the other pages."""
+    last = max(1, -(-total // page.size))
+    pages: dict[str, int] = {}
+    if page.number > 1:
+        pages |= {"first": 1, "prev": min(page.number - 1, last)}
+    if page.number < last:
+        pages |= {"next": page.number + 1, "last": last}
+    others = [(key, value) for key, values in call.query.items() if key not in ("page", "per_page") for value in values]
+
+    def link(number: int) -> str:
+        query = urlencode([*others, ("page", number), ("per_page", page.size)])
+        return f"{call.base_url}{call.path}?{query}"
+
+    links = dumps({"pages": {key: link(number) for key, number in pages.items()}} if pages else {})
+    return Answer(f'{{"{name}":[{",".join(items)}],"links":{links},"meta":{{"total":{total}}}}}')
+
+
+@dataclass(slots=True)
+class Answer:
+    """What a request is answered: JSON text, which may hold `render.BASE`."""
+
+    text: str
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, value: Any) -> Answer:
+        """An answer of plain data."""
+        return cls(dumps(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One of the platform's operations: its id and path in the API description, and the token scope it needs."""
+
+    id: str
+    method: str
+    path: str
+    scope: str
+    serve: Callable[[Call], Answer]
+    writes: bool = False

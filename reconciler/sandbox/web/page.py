@@ -1,0 +1,144 @@
+"""The page at ``/``: apps and their deployments, for people who'd rather look than read. Pure.
+
+Static HTML that reloads itself: no script, nothing from elsewhere, and all that comes from specs is escaped.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reconciler.sandbox.web.summary import SeenApp, SeenDeployment
+
+PER_PAGE = 100
+REFRESH = 5
+"""Seconds until the page loads itself again."""
+
+HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cache-control": "no-store",
+}
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8883; --soft: #777 }
+:root { --good: #12803c; --bad: #c62828; --busy: #1f6feb; --odd: #9a6700 }
+@media (prefers-color-scheme: dark) {
+  :root { --soft: #999; --good: #4ac26b; --bad: #ff7b72; --busy: #58a6ff; --odd: #d29922 }
+}
+* { box-sizing: border-box }
+body { font: 15px/1.45 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 3rem }
+header { display: flex; flex-wrap: wrap; gap: .25rem 1rem; align-items: baseline; margin-bottom: 1rem }
+h1 { font-size: 1.3rem; margin: 0 } h2 { font-size: 1.05rem; margin: 0 }
+header p, .when, .none { color: var(--soft); margin: 0 }
+article { border: 1px solid var(--line); border-radius: 8px; padding: .8rem 1rem; margin: 0 0 .8rem }
+.top { display: flex; flex-wrap: wrap; gap: .2rem .8rem; align-items: baseline }
+.top a { margin-left: auto }
+table { border-collapse: collapse; width: 100%; table-layout: fixed; margin-top: .5rem; font-size: .9rem }
+.id { width: 11rem } .phase { width: 10rem } .when { width: 7rem }
+th { text-align: left; font-weight: 500; color: var(--soft) }
+th, td { padding: .2rem .8rem .2rem 0; border-top: 1px solid var(--line); vertical-align: top }
+td:last-child, th:last-child { padding-right: 0 } td { overflow-wrap: anywhere } .phase, .when { white-space: nowrap }
+code { font-size: .85em } .reason { display: block; color: var(--bad) }
+.soft { color: var(--soft) }
+.good { color: var(--good) } .bad { color: var(--bad) } .busy { color: var(--busy) } .odd { color: var(--odd) }
+.badge { border: 1px solid currentColor; border-radius: 999px; padding: 0 .6em; font-size: .85rem; white-space: nowrap }
+nav { display: flex; gap: 1rem }
+@media (max-width: 40rem) {
+  thead { display: none }
+  tr { display: flex; flex-wrap: wrap; column-gap: .8rem; border-top: 1px solid var(--line); padding: .2rem 0 }
+  td, .id, .phase, .when { border: 0; padding: 0; width: auto } .when { margin-left: auto }
+  .cause { order: 1; flex-basis: 100% }
+}
+"""
+
+_TONES = {
+    "running": "good",
+    "deploying": "busy",
+    "pinned": "odd",
+    "unhealthy": "bad",
+    "last deployment failed": "bad",
+    "not running": "bad",
+    "ACTIVE": "good",
+    "ERROR": "bad",
+    "CANCELED": "odd",
+    "SUPERSEDED": "soft",
+}
+
+
+def page(apps: list[SeenApp], *, total: int, number: int, waiting: int, now: float, base_url: str) -> str:
+    """The page.
+
+    Args:
+        apps: the apps of this page.
+        total: how many there are in all.
+        number: the number of this page, from 1.
+        waiting: how many faults are waiting.
+        now: the sandbox's time, seconds since 1970.
+        base_url: the address that live links begin with.
+    """
+    body = "".join(_app(app, now, base_url) for app in apps) or (
+        '<p class="none">No apps here yet. Make one: <code>reconcile --sandbox</code></p>'
+    )
+    told = [_count(total, "app"), *([_count(waiting, "fault") + " waiting"] if waiting else []), _moment(now)]
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="refresh" content="{REFRESH}"><title>Sandbox: {_count(total, "app")}</title>'
+        f"<style>{_STYLE}</style></head><body>"
+        f"<header><h1>App Platform sandbox</h1><p>{' · '.join(told)}</p></header>"
+        f"<main>{body}</main>{_pages(total, number)}</body></html>\n"
+    )
+
+
+def _app(app: SeenApp, now: float, base_url: str) -> str:
+    live = f'<a href="{escape(base_url)}/_live/{escape(app.id)}">open</a>' if app.live else ""
+    rows = "".join(_deployment(item, now) for item in app.deployments)
+    return (
+        f'<article id="{escape(app.id)}"><div class="top"><h2>{escape(app.name)}</h2>{_badge(app.status)}{live}</div>'
+        '<table><thead><tr><th class="id">Deployment</th><th class="phase">Phase</th><th>Cause</th>'
+        '<th class="when">When</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></article>"
+    )
+
+
+def _deployment(item: SeenDeployment, now: float) -> str:
+    roles = "".join(f" {_badge(role)}" for role in item.roles if role == "pinned")
+    reason = f'<span class="reason">{escape(item.reason)}</span>' if item.reason else ""
+    tone = _TONES.get(item.phase, "busy")
+    return (
+        f'<tr><td class="id"><code title="{escape(item.id)}">{escape(item.id[:8])}</code>{roles}</td>'
+        f'<td class="phase {tone}">{escape(item.phase)}</td><td class="cause">{escape(item.cause)}{reason}</td>'
+        f'<td class="when" title="{_moment(item.created_at)}">{_ago(now - item.created_at)}</td></tr>'
+    )
+
+
+def _badge(text: str) -> str:
+    return f'<span class="badge {_TONES.get(text, "good")}">{escape(text)}</span>'
+
+
+def _pages(total: int, number: int) -> str:
+    last = max(1, -(-total // PER_PAGE))
+    if last == 1:
+        return ""
+    before = f'<a href="?page={number - 1}">earlier</a>' if number > 1 else ""
+    after = f'<a href="?page={number + 1}">later</a>' if number < last else ""
+    return f"<nav>{before}<span>page {number} of {last}</span>{after}</nav>"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _ago(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{max(0.0, seconds):.0f} s ago"

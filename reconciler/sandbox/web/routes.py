@@ -1,0 +1,175 @@
+"""What the sandbox serves besides the API: the apps themselves, their logs and consoles, a page of it all.
+
+None of it needs a token; logs and consoles need the ticket that stands in the address the API gave out.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from typing import TYPE_CHECKING
+
+from starlette.responses import HTMLResponse, PlainTextResponse
+from starlette.routing import Route, WebSocketRoute
+
+from reconciler.sandbox.api.logs import ticket
+from reconciler.sandbox.simulation import logs
+from reconciler.sandbox.simulation.lifecycle import components
+from reconciler.sandbox.simulation.running import visit
+from reconciler.sandbox.simulation.simulation import World
+from reconciler.sandbox.web import page
+from reconciler.sandbox.web.summary import SeenApp, overview
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.routing import BaseRoute
+    from starlette.websockets import WebSocket
+
+    from reconciler.sandbox.http.gateway import Gateway
+
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+
+
+class Public:
+    """Serves what people and probes reach without a token."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+
+    def routes(self) -> list[BaseRoute]:
+        """The routes, for the sandbox's router."""
+        return [
+            Route("/", self.page, methods=["GET"]),
+            Route("/_live/{app_id}", self.live, methods=_METHODS),
+            Route("/_live/{app_id}/{path:path}", self.live, methods=_METHODS),
+            Route("/_logs/{place:path}", self.log),
+            WebSocketRoute("/_logs/{place:path}", self.follow),
+            WebSocketRoute("/_exec/{place:path}", self.console),
+        ]
+
+    def _now(self) -> World:
+        """The world, with everything done that is due; for reading only, outside of a transaction."""
+        with self._gateway.store.read() as tx:
+            world = self._gateway.world(tx)
+            if not tx.anything_due(world.now):
+                return world
+        with self._gateway.store.write() as tx:
+            world = self._gateway.world(tx)
+            world.advance()
+            world.close()
+            return world
+
+    async def page(self, request: Request) -> HTMLResponse:
+        """The page of apps and their deployments; ``?page=`` for more of them."""
+        asked = request.query_params.get("page", "1")
+        number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 9 else 1
+        self._now()
+        with self._gateway.store.read() as tx:
+            world = self._gateway.world(tx)
+            total = tx.sql("SELECT count(*) FROM apps")[0][0]
+            number = max(1, min(number, -(-total // page.PER_PAGE)))
+            text = page.page(
+                overview(world, page.PER_PAGE, (number - 1) * page.PER_PAGE),
+                total=total,
+                number=number,
+                waiting=tx.sql("SELECT count(*) FROM faults")[0][0],
+                now=world.now,
+                base_url=self._gateway.base_url(request),
+            )
+        return HTMLResponse(text.encode(errors="replace"), headers=page.HEADERS)
+
+    def overview(self, limit: int) -> list[SeenApp]:
+        """See `Sandbox.overview`."""
+        self._now()
+        with self._gateway.store.read() as tx:
+            return overview(self._gateway.world(tx), limit)
+
+    async def live(self, request: Request) -> PlainTextResponse:
+        """The app itself: 200 while it is healthy, 503 while it is not, 404 while nothing is active."""
+        world = self._now()
+        with self._gateway.store.read() as tx:
+            app = tx.app(request.path_params["app_id"])
+            if app is None:
+                return PlainTextResponse("there is no such app\n", 404)
+            active = tx.deployment(app.active) if app.active else None
+            status, text = visit(app, active, world.now)
+        headers = {"x-sandbox-deployment": active.id} if active else {}
+        return PlainTextResponse(text, status, headers)
+
+    def _text(self, place: str, token: str) -> str | None:
+        """The log at a place (app / deployment, event or invocation / component / type); None if there is none."""
+        world = self._now()
+        if not hmac.compare_digest(token.encode(), ticket(world.key, place).encode()):
+            return None
+        app_id, what, component, kind = (place.split("/") + [""] * 4)[:4]
+        with self._gateway.store.read() as tx:
+            app = tx.app(app_id)
+            if app is None:
+                return None
+            if kind == "AUTOSCALE_EVENT":
+                return "autoscaling event\n"
+            if kind == "JOB_INVOCATION":
+                return f"{component} job invocation {what}\n"
+            deployment = tx.deployment(what)
+            if deployment is None:
+                return None
+            return logs.text(app, deployment, "" if component == "-" else component, kind, world.now)
+
+    async def log(self, request: Request) -> PlainTextResponse:
+        """A log as text; at ``…/live`` what there is so far."""
+        place = request.path_params["place"].removesuffix("/live")
+        text = self._text(place, request.query_params.get("token", ""))
+        return PlainTextResponse("not found\n", 404) if text is None else PlainTextResponse(text)
+
+    async def follow(self, socket: WebSocket) -> None:
+        """A log as the vendor's CLI follows it: messages ``{"data": text}``, then the end."""
+        place = socket.path_params["place"].removesuffix("/live")
+        text = self._text(place, socket.query_params.get("token", ""))
+        await socket.accept()
+        for line in (text or "").splitlines(keepends=True):
+            await socket.send_json({"data": line})
+        await socket.close()
+
+    async def console(self, socket: WebSocket) -> None:
+        """A console as the vendor's CLI speaks to it: ``{"op": "stdin", "data": keys}`` in, ``{"data": text}`` out.
+
+        It says where it is and echoes what is typed, until a line is ``exit``.
+        """
+        place = socket.path_params["place"]
+        world = self._now()
+        await socket.accept()
+        app_id, _, component = place.partition("/")
+        with self._gateway.store.read() as tx:
+            app = tx.app(app_id)
+        known = app is not None and component in {item["name"] for _, item in components(app.spec)}
+        token = socket.query_params.get("token", "")
+        if known and hmac.compare_digest(token.encode(), ticket(world.key, "exec", place).encode()):
+            await _converse(socket, f"{component}$ ")
+        await socket.close()
+
+
+async def _converse(socket: WebSocket, prompt: str) -> None:
+    """Echo what is typed, with a prompt after every line, until one is ``exit``."""
+    await socket.send_json({"op": "stdout", "data": prompt})
+    line = ""
+    async for message in socket.iter_text():
+        typed = _typed(message)
+        ends = typed.endswith(("\r", "\n"))
+        line += typed
+        said = typed.rstrip("\r\n") + ("\r\n" + prompt if ends else "")
+        await socket.send_json({"op": "stdout", "data": said})
+        if line.strip() == "exit":
+            return
+        line = "" if ends else line
+
+
+def _typed(message: str) -> str:
+    """What was typed, of a message that may be one of the CLI's or plain text; other messages type nothing."""
+    try:
+        told = json.loads(message)
+    except ValueError:
+        return message
+    if not isinstance(told, dict):
+        return message
+    data = told.get("data")
+    return data if told.get("op") == "stdin" and isinstance(data, str) else ""
