@@ -7,8 +7,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from checks.sandbox_tables import current
 
+from checks.sandbox_tables import current
 from reconciler.cli.main import build
 from reconciler.sandbox.api import OPERATIONS
 from reconciler.sandbox.http.control import ControlServer

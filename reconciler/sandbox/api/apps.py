@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from reconciler.appspec.catalog import DEV_DATABASE_PRICE, REGIONS, SIZES, STATIC_APP_PRICE, component_price
 from reconciler.sandbox.http.refusal import conflict, not_found
 from reconciler.sandbox.http.request import Answer, Call, listing, page_of
-from reconciler.sandbox.simulation import catalog
-from reconciler.sandbox.simulation.render import app_body, with_project
+from reconciler.sandbox.simulation.render import app_body, region_tree, with_project
 from reconciler.sandbox.simulation.simulation import Cause
-from reconciler.sandbox.simulation.store import App, Tree
+from reconciler.sandbox.simulation.store import App, Tree, is_static
 
 if TYPE_CHECKING:
+    from reconciler.appspec.catalog import InstanceSize
     from reconciler.sandbox.simulation.simulation import World
 
 _NAME_LENGTH = 32
+_SECONDS_A_MONTH = 2_419_200  # 28 days, which the description's prices a second are made with
 
 
 def answer_app(world: World, app: App) -> Answer:
@@ -140,11 +142,11 @@ def propose(call: Call) -> Answer:
     spec = _accepted(call)
     other = tx.app_named(spec["name"])
     available = other is None or (app is not None and other.id == app.id)
-    static = catalog.is_static(spec)
+    static = is_static(spec)
     existing = _static_apps(call, app)
-    cost = catalog.monthly_cost(spec)
+    cost = monthly_cost(spec)
     if static and existing >= call.settings.free_static_apps:
-        cost += catalog.STATIC_APP_PRICE
+        cost += STATIC_APP_PRICE
     sent = presented(cleaned(call.record()["spec"]), call.settings)
     out: Tree = {
         "app_name_available": available,
@@ -175,19 +177,48 @@ def _suggestion(call: Call, name: str) -> str:
         number += 1
 
 
+def monthly_cost(spec: Tree) -> float:
+    """USD a month of a valid spec; jobs are left out: they are billed by the second they run, which nobody knows."""
+    running = [item for kind in ("services", "workers") for item in spec.get(kind) or []]
+    databases = [item for item in spec.get("databases") or [] if not item.get("production")]
+    return sum(component_price(item) or 0.0 for item in running) + DEV_DATABASE_PRICE * len(databases)
+
+
 def list_regions(_: Call) -> Answer:
     """GET /v2/apps/regions."""
-    return Answer.of({"regions": catalog.REGIONS})
+    return Answer.of({"regions": [region_tree(region) for region in REGIONS.values()]})
 
 
 def list_sizes(_: Call) -> Answer:
     """GET /v2/apps/tiers/instance_sizes."""
-    return Answer.of({"discount_percent": 0, "instance_sizes": catalog.INSTANCE_SIZES})
+    offered = [_size(size) for size in SIZES.values() if not size.legacy]
+    return Answer.of({"discount_percent": 0, "instance_sizes": offered})
 
 
 def get_size(call: Call) -> Answer:
     """GET /v2/apps/tiers/instance_sizes/{slug}; sizes no longer offered are known, too."""
-    size = catalog.SIZES_BY_SLUG.get(call.params["slug"])
+    size = SIZES.get(call.params["slug"])
     if size is None:
         raise not_found()
-    return Answer.of({"instance_size": size})
+    return Answer.of({"instance_size": _size(size)})
+
+
+def _size(size: InstanceSize) -> Tree:
+    """An instance size as the API answers it: numbers are texts, what does not hold is left out."""
+    flags = {
+        "single_instance_only": size.single_instance_only,
+        "scalable": size.scalable,
+        "deprecation_intent": size.legacy,
+    }
+    return {
+        "name": size.name,
+        "slug": size.slug,
+        "cpu_type": "DEDICATED" if size.scalable else "SHARED",
+        "cpus": str(size.cpus),
+        "memory_bytes": str(int(size.memory_gib * 1024**3)),
+        "usd_per_month": f"{size.price:.2f}",
+        "usd_per_second": f"{size.price / _SECONDS_A_MONTH:.12f}",
+        "tier_slug": size.tier,
+        "bandwidth_allowance_gib": str(size.bandwidth_gib),
+        **{name: True for name, holds in flags.items() if holds},
+    }

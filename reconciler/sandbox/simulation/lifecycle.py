@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from reconciler.appspec.catalog import DEFAULT_SIZE, SIZES
+
 if TYPE_CHECKING:
     from reconciler.sandbox.settings import Speed
     from reconciler.sandbox.simulation.store import Deployment, Tree
@@ -82,9 +84,8 @@ def tier_of(spec: Tree) -> str:
     running = components(spec, ("services", "workers", "jobs"))
     if not running:
         return "starter"
-    small = ("apps-s-1vcpu-0.5gb", "apps-s-1vcpu-1gb-fixed")
-    sizes = {str(item.get("instance_size_slug") or small[0]) for _, item in running}
-    return "basic" if all(size in small or size.startswith("basic-") for size in sizes) else "professional"
+    tiers = {SIZES[item.get("instance_size_slug") or DEFAULT_SIZE].tier for _, item in running}
+    return "basic" if tiers == {"basic"} else "professional"
 
 
 def duration(seconds: float) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from reconciler.sandbox.simulation.catalog import REGIONS_BY_SLUG
+from reconciler.appspec.catalog import REGIONS
 from reconciler.sandbox.simulation.ciphers import make_id
 from reconciler.sandbox.simulation.lifecycle import TERMINAL, began, components, duration, tier_of
 from reconciler.sandbox.simulation.progress import moment, progress
 from reconciler.sandbox.simulation.store import dumps
 
 if TYPE_CHECKING:
+    from reconciler.appspec.catalog import Region
     from reconciler.sandbox.simulation.store import App, Deployment, Tree, Tx
 
 BASE = "urn:sandbox:base"
@@ -90,9 +92,9 @@ def app_tree(tx: Tx, app: App, now: float) -> Tree:
         "last_deployment_created_at": moment(app.last_deployment_at),
         "tier_slug": tier_of(app.spec),
     }
-    region = REGIONS_BY_SLUG.get(str(app.spec.get("region")))
+    region = REGIONS.get(str(app.spec.get("region")))
     if region:
-        out["region"] = region
+        out["region"] = region_tree(region)
     if app.active:
         url = f"{BASE}/_live/{app.id}"
         out |= {"default_ingress": url, "live_url": url, "live_url_base": url, "live_domain": HOST}
@@ -103,6 +105,12 @@ def app_tree(tx: Tx, app: App, now: float) -> Tree:
     if app.spec.get("vpc"):
         out["vpc"] = app.spec["vpc"]
     return out
+
+
+def region_tree(region: Region) -> Tree:
+    """A region as the API answers it."""
+    out: Tree = {**asdict(region), "data_centers": list(region.data_centers)}
+    return out | {"default": True} if region.slug == "nyc" else out
 
 
 def _domain(app: App, spec: Tree, answer: Tree) -> Tree:

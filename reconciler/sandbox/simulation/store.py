@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import ReconcileError
-from reconciler.sandbox.simulation.catalog import is_static
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,6 +141,12 @@ def _deployment(row: tuple[Any, ...]) -> Deployment:
     found = Deployment(**dict(zip(_DEPLOYMENT_COLUMNS, columns, strict=True)), **json.loads(doc))
     found.was_active = bool(found.was_active)
     return found
+
+
+def is_static(spec: Tree) -> bool:
+    """Whether an app is static sites only."""
+    others = ("services", "workers", "jobs", "functions", "databases")
+    return bool(spec.get("static_sites")) and not any(spec.get(kind) for kind in others)
 
 
 class Tx:

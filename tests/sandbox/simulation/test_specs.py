@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.appspec.catalog import SIZES
 from reconciler.sandbox import Settings, Speed
 from reconciler.sandbox.simulation.ciphers import decrypt, encrypt, is_ciphertext
 from reconciler.sandbox.simulation.normalise import normalised
@@ -264,16 +265,15 @@ def test_static_apps_are_counted_and_cost_from_the_fourth_on(lab: Lab) -> None:
 
 def test_the_cost_is_what_a_plan_estimates_and_jobs_are_not_counted(lab: Lab) -> None:
     from reconciler.plan import cost
-    from reconciler.sandbox.simulation import catalog
+    from reconciler.sandbox.api.apps import monthly_cost
 
-    assert {slug: float(usd) for slug, usd in cost._SIZES.items()} == catalog.PRICES
     job = {"name": "job", "image": {"repository": "x"}, "instance_size_slug": "apps-d-8vcpu-32gb"}
-    for size in (None, *catalog.PRICES):
+    for size in (None, *SIZES):
         spec = web(databases=[{"name": "db", "engine": "PG"}], jobs=[job])
         if size:
             spec["services"][0] |= {"instance_size_slug": size, "instance_count": 3}
         keyed = {kind: {item["name"]: item for item in spec[kind]} for kind in ("services", "jobs", "databases")}
-        assert catalog.monthly_cost(spec) == cost.estimate(keyed)
+        assert monthly_cost(spec) == cost.estimate(keyed)
 
 
 CRON_MISTAKES = [
