@@ -7,6 +7,7 @@ told by its name: it is called like a field that is secret wherever the models h
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,9 @@ from reconciler.appspec.shape import SPEC, Field, Listing, Record, Shape
 
 CIPHERTEXT = "EV["
 """How the ciphertext of a secret begins: ``EV[1:nonce:cipher]``."""
+
+CIPHERTEXT_FORM = re.compile(r"^EV\[1:([A-Za-z0-9+/=_-]+):([A-Za-z0-9+/=_-]+)\]$")
+"""The ciphertext of a secret as a whole; its groups are the nonce and the cipher, both base64."""
 
 _ALSO = frozenset({"secret", "private_key", "access_key", "credentials"})
 """Further words for a secret, which no documented field is called by."""

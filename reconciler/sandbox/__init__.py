@@ -1,6 +1,6 @@
 """An App Platform in a box: an ASGI app over SQLite, in process or on a port."""
 
-from reconciler.sandbox.http.refusal import ConnectionLost
+from reconciler.sandbox.http.gateway import ConnectionLost
 from reconciler.sandbox.sandbox import Sandbox
 from reconciler.sandbox.settings import SPEEDS, Settings, Speed
 from reconciler.sandbox.simulation.faults import Fault

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route, Router
 
 from reconciler.sandbox.api import APPS, OPERATIONS
 from reconciler.sandbox.api.apps import get_app_by_name
-from reconciler.sandbox.control import Controls
-from reconciler.sandbox.http.control import ControlServer
+from reconciler.sandbox.http.control import control_route, from_body
 from reconciler.sandbox.http.gateway import Gateway, PathServer
-from reconciler.sandbox.http.refusal import not_found
-from reconciler.sandbox.http.request import Operation
-from reconciler.sandbox.settings import Settings, to_data
+from reconciler.sandbox.http.request import Operation, not_found
+from reconciler.sandbox.settings import Settings, changed, to_data, without_tokens
 from reconciler.sandbox.simulation import faults
 from reconciler.sandbox.simulation.faults import Fault
-from reconciler.sandbox.simulation.store import Store, Tree, dumps
+from reconciler.sandbox.simulation.lifecycle import RUNNING_KINDS, TERMINAL, components, hurry
+from reconciler.sandbox.simulation.running import count_of
+from reconciler.sandbox.simulation.simulation import Cause, Simulation
+from reconciler.sandbox.simulation.store import TABLES, App, Store, Tree, Tx, dumps
+from reconciler.sandbox.web.page import SeenApp, overview
 from reconciler.sandbox.web.routes import Public
-from reconciler.sandbox.web.summary import SeenApp
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+_BY_PLATFORM = ("MAINTENANCE", "UPDATE_DATABASE_TRUSTED_SOURCES", "AUTOSCALED")
 
 
 class Sandbox:
@@ -54,9 +58,8 @@ class Sandbox:
         if settings is not None:
             with self._store.write() as tx:
                 tx.set_meta("settings", dumps(to_data(settings)))
-        self._gateway = Gateway(self._store, now, base_url and base_url.rstrip("/"), sleep)
-        self._controls = Controls(self._gateway)
-        self._public = Public(self._gateway)
+        self._simulation = Simulation(self._store, now)
+        self._gateway = Gateway(self._simulation, base_url, sleep)
         self._router = Router(self._routes(), redirect_slashes=False, default=self._missing)
 
     @property
@@ -69,26 +72,49 @@ class Sandbox:
         for operation in OPERATIONS:
             paths.setdefault(operation.path.replace("{id}", "{id:str}"), {})[operation.method] = operation
         by_name = Operation("apps_get", "GET", APPS + "/", "app:read", get_app_by_name)
-        routes: list[BaseRoute] = [
-            Route(path, endpoint=PathServer(self._gateway, operations)) for path, operations in paths.items()
-        ]
         return [
-            *routes,
+            *(Route(path, endpoint=PathServer(self._gateway, operations)) for path, operations in paths.items()),
             Route(APPS + "/", endpoint=PathServer(self._gateway, {"GET": by_name})),
-            *self._public.routes(),
-            *ControlServer(self._controls).routes(),
+            *Public(self._gateway).routes(),
+            control_route(self.controls()),
         ]
+
+    def controls(self) -> dict[str, Callable[[Tree], Any]]:
+        """What the control API does, by method and name: functions of the body."""
+
+        def add_fault(body: Tree) -> Tree:
+            fault = Fault.from_data(body)
+            return {"id": self.fault(fault), **asdict(fault)}
+
+        def advance(body: Tree) -> None:
+            from_body(self.finish if "app" in body else self.advance)(body)
+
+        return {
+            "GET faults": lambda _: {"faults": self.faults()},
+            "POST faults": add_fault,
+            "DELETE faults": from_body(self.clear_faults),
+            "GET settings": lambda _: without_tokens(self.settings),
+            "POST settings": lambda body: without_tokens(self.configure(**body)),
+            "GET state": from_body(self.state),
+            "POST push": from_body(self.push),
+            "POST deploy": from_body(self.platform_deployment, kind="type"),
+            "POST autoscale": from_body(self.autoscale),
+            "POST health": from_body(self.set_health),
+            "POST jobs": from_body(self.run_job),
+            "POST advance": advance,
+            "POST reset": from_body(self.reset),
+        }
 
     async def _missing(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._gateway.refused(not_found(), {})(scope, receive, send)
+            await self._gateway.refused(not_found())(scope, receive, send)
         elif scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1000})
 
     @property
     def settings(self) -> Settings:
         """The settings as they are now."""
-        return self._controls.settings()
+        return self._simulation.settings()
 
     def configure(self, **changes: Any) -> Settings:
         """Change settings; they hold for every process that shares the file.
@@ -96,7 +122,10 @@ class Sandbox:
         Raises:
             ValueError: there is no such setting, or the value does not fit.
         """
-        return self._controls.configure(changes)
+        with self._store.write() as tx:
+            settings = changed(self._simulation.at(tx).settings, changes)
+            tx.set_meta("settings", dumps(to_data(settings)))
+            return settings
 
     def fail(self, app: str, where: str, times: int = 1, component: str = "", **more: Any) -> int:
         """Let the next deployments of an app fail in ``build``, ``deploy`` or ``health``. The fault's id.
@@ -134,7 +163,13 @@ class Sandbox:
         Raises:
             ValueError: there is no such app or component.
         """
-        return self._controls.push(app, component)
+        with self._simulation.changing() as world:
+            found = _app(world.tx, app)
+            pushed = [item for _, item in components(found.spec) if component in ("", item["name"])]
+            if component and not pushed:
+                raise ValueError(f"app {app} has no component {component!r}")
+            made = world.push(found, pushed)
+            return {"deployment_id": made.id if made else ""}
 
     def platform_deployment(self, app: str, kind: str = "MAINTENANCE") -> Tree:
         """The platform deploys an app by itself: for MAINTENANCE, UPDATE_DATABASE_TRUSTED_SOURCES or AUTOSCALED.
@@ -145,7 +180,14 @@ class Sandbox:
         Raises:
             ValueError: there is no such app or kind.
         """
-        return self._controls.platform_deployment(app, kind)
+        if kind not in _BY_PLATFORM:
+            raise ValueError(f"the platform deploys by itself for {', '.join(_BY_PLATFORM)}")
+        with self._simulation.changing() as world:
+            found = _app(world.tx, app)
+            if found.pinned:
+                return {"deployment_id": ""}
+            cause = Cause(kind, kind.lower().replace("_", " "), builds=False, newest_sources=False)
+            return {"deployment_id": world.deploy(found, found.spec, cause).id}
 
     def autoscale(self, app: str, component: str, to: int, metric: str = "cpu") -> Tree:
         """An autoscaling event: ``{"event_id": …}``.
@@ -153,7 +195,19 @@ class Sandbox:
         Raises:
             ValueError: there is no such app or component, or it does not scale.
         """
-        return self._controls.autoscale(app, component, to, metric)
+        with self._simulation.changing() as world:
+            found = _app(world.tx, app)
+            item = _component(found, component, RUNNING_KINDS)
+            if not item.get("autoscaling") or to < 1:
+                raise ValueError(f"component {component} does not scale by itself, or not to {to}")
+            change = {"from": count_of(found, item), "to": to, "triggering_metric": metric}
+            found.counts[component] = to
+            if world.settings.autoscaling_writes_count:
+                item["instance_count"] = to
+            seconds = world.settings.speed.autoscale
+            event_id = world.event(found, "AUTOSCALING", {"components": {component: change}, "seconds": seconds})
+            world.save(found)
+            return {"event_id": event_id}
 
     def set_health(self, app: str, component: str, state: str) -> None:
         """Make a component HEALTHY, UNHEALTHY or UNKNOWN until the next deployment; "" takes it back.
@@ -161,7 +215,15 @@ class Sandbox:
         Raises:
             ValueError: there is no such app, component or state.
         """
-        self._controls.set_health(app, component, state)
+        if state not in ("", "HEALTHY", "UNHEALTHY", "UNKNOWN"):
+            raise ValueError("a component is HEALTHY, UNHEALTHY or UNKNOWN")
+        with self._simulation.changing() as world:
+            found = _app(world.tx, app)
+            _component(found, component, RUNNING_KINDS)
+            found.health.pop(component, None)
+            if state:
+                found.health[component] = state
+            world.save(found)
 
     def run_job(self, app: str, job: str, result: str = "SUCCEEDED") -> Tree:
         """A job runs as its schedule says: ``{"job_invocation_id": …}``.
@@ -169,11 +231,22 @@ class Sandbox:
         Raises:
             ValueError: there is no such app or job.
         """
-        return self._controls.run_job(app, job, result)
+        if result not in ("SUCCEEDED", "FAILED", "SKIPPED"):
+            raise ValueError("a job ends SUCCEEDED, FAILED or SKIPPED")
+        with self._simulation.changing() as world:
+            found = _app(world.tx, app)
+            item = _component(found, job, ("jobs",))
+            trigger: Tree = {"type": "MANUAL", "manual": {"user": world.user}}
+            if item.get("schedule"):
+                trigger = {"type": "SCHEDULE", "scheduled": {"schedule": item["schedule"]}}
+            return {"job_invocation_id": world.invoke(found, item, trigger, result)}
 
     def advance(self, seconds: float) -> None:
         """Put the sandbox's clock forward, for every process that shares the file."""
-        self._controls.advance(seconds)
+        with self._store.write() as tx:
+            tx.set_meta("offset", repr(float(tx.meta("offset") or "0") + seconds))
+        with self._simulation.changing():
+            pass
 
     def finish(self, app: str) -> None:
         """Let everything that lies ahead of an app's deployments happen now; those that hang go on.
@@ -181,20 +254,60 @@ class Sandbox:
         Raises:
             ValueError: there is no such app.
         """
-        self._controls.finish(app)
+        with self._simulation.changing() as world:
+            found = _app(world.tx, app)
+            for deployment in world.tx.deployments(found.id):
+                if deployment.phase not in TERMINAL:
+                    hurry(deployment, world.now)
+                    world.tx.save_deployment(deployment)
+            world.save(found)
+            world.advance()
 
     def overview(self, limit: int = 1000) -> list[SeenApp]:
         """The apps at a glance, each with its last deployments; at most ``limit``."""
-        return self._public.overview(limit)
+        with self._simulation.reading() as world:
+            return overview(world, limit)
 
     def state(self) -> Tree:
         """Everything there is, for looking at: apps, deployments, faults, settings without tokens."""
-        return self._controls.state()
+        with self._store.read() as tx:
+            world = self._simulation.at(tx)
+            apps = [app for (app_id,) in tx.sql("SELECT id FROM apps ORDER BY seq") if (app := tx.app(app_id))]
+            return {
+                "now": world.now,
+                "settings": without_tokens(world.settings),
+                "faults": faults.listed(tx),
+                "apps": [_summary(tx, app) for app in apps],
+            }
 
     def reset(self) -> None:
         """Forget every app and every fault; the settings stay."""
-        self._controls.reset()
+        with self._store.write() as tx:
+            for table in TABLES:
+                tx.sql(f"DELETE FROM {table}")  # noqa: S608 - names stand in the store
+            tx.set_meta("offset", "0")
 
     def close(self) -> None:
         """Close the database."""
         self._store.close()
+
+
+def _app(tx: Tx, name: str) -> App:
+    app = tx.app_named(name) or tx.app(name)
+    if app is None:
+        raise ValueError(f"there is no app {name!r}")
+    return app
+
+
+def _component(app: App, name: str, kinds: tuple[str, ...]) -> Tree:
+    for _, item in components(app.spec, kinds):
+        if item["name"] == name:
+            return item
+    raise ValueError(f"app {app.name} has no such component {name!r} ({', '.join(kinds)})")
+
+
+def _summary(tx: Tx, app: App) -> Tree:
+    names = ("id", "phase", "kind", "action", "created_at")
+    made = [{name: getattr(item, name) for name in names} for item in tx.deployments(app.id)]
+    roles = {role: getattr(app, role) for role in ("active", "in_progress", "pending", "pinned")}
+    return {"id": app.id, "name": app.name, **roles, "deployments": made}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from reconciler.sandbox.http.refusal import ConnectionLost
+from reconciler.sandbox.http.gateway import ConnectionLost
 from reconciler.sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:

@@ -7,12 +7,10 @@ sandbox kept in a file keeps its settings there, so that another process (or the
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 
 def _told(default: Any, doc: str) -> Any:
@@ -67,7 +65,7 @@ class Settings:
         metadata={"doc": "how many successful deployments a tier can be rolled back to; starter: static sites only"},
     )
     free_static_apps: int = _told(3, "static apps that cost nothing")
-    invalid_spec_status: int = _told(422, "status of the answer to an invalid spec: 422 or 400")
+    invalid_spec_status: Literal[422, 400] = _told(422, "status of the answer to an invalid spec: 422 or 400")
 
     fills_defaults: Literal["common", "documented", "none"] = _told(
         "common",
@@ -102,6 +100,12 @@ class Settings:
     html_gateway_errors: bool = _told(True, "gateway errors (502, 504, 524) answer HTML, not JSON")
 
 
+_HINTS = get_type_hints(Settings)
+
+CHOICES = MappingProxyType({name: get_args(hint) for name, hint in _HINTS.items() if get_origin(hint) is Literal})
+"""The settings with a fixed set of values."""
+
+
 def to_data(value: Any) -> Any:
     """Settings (or a part) as plain data for JSON."""
     if is_dataclass(value) and not isinstance(value, type):
@@ -111,19 +115,21 @@ def to_data(value: Any) -> Any:
     return {key: to_data(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
+def without_tokens(settings: Settings) -> dict[str, Any]:
+    """The settings as plain data, but for the tokens, which nobody needs to read."""
+    return {name: value for name, value in to_data(settings).items() if name != "tokens"}
+
+
 def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     """The settings with some fields replaced; ``speed`` may be a name of `SPEEDS` or some of its fields.
 
     Raises:
         ValueError: there is no such field, or the value does not fit.
     """
-    known = {item.name: item for item in fields(Settings)}
-    update: dict[str, Any] = {}
-    for name, value in changes.items():
-        if name not in known:
+    for name in changes:
+        if name not in _HINTS:
             raise ValueError(f"there is no setting {name!r}")
-        update[name] = _fitting(name, value, getattr(settings, name))
-    return replace(settings, **update)
+    return replace(settings, **{name: _fitting(name, changes[name], getattr(settings, name)) for name in changes})
 
 
 def _fitting(name: str, value: Any, current: Any) -> Any:
@@ -136,23 +142,11 @@ def _fitting(name: str, value: Any, current: Any) -> Any:
         if value not in CHOICES[name]:
             raise ValueError(f"{name} is one of {', '.join(map(str, CHOICES[name]))}")
         return value
-    optional = name in ("seed", "rate_per_minute", "rate_per_hour")
+    optional = _HINTS[name] == int | None
     wanted: type = int if optional else type(current)
     if (optional and value is None) or (isinstance(value, wanted) and isinstance(value, bool) == (wanted is bool)):
         return value
     raise ValueError(f"{name} must be {wanted.__name__}, not {value!r}")
-
-
-CHOICES: Mapping[str, tuple[Any, ...]] = MappingProxyType(
-    {
-        "fills_defaults": ("common", "documented", "none"),
-        "routes_order": ("declared", "longest"),
-        "unknown_fields": ("keep", "drop", "refuse"),
-        "pinned_put": ("refuse", "store"),
-        "invalid_spec_status": (422, 400),
-    }
-)
-"""The settings with a fixed set of values."""
 
 
 def _speed(value: Any, current: Speed) -> Speed:

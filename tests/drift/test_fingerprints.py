@@ -13,7 +13,7 @@ from reconciler.plan import fingerprints
 from reconciler.plan.canonical import Opaque, canonical
 from reconciler.plan.fingerprints import Fingerprints, Verdict
 from reconciler.plan.model import Action, SyncStatus
-from reconciler.sandbox.simulation.ciphers import decrypt
+from reconciler.sandbox.simulation.normalise import decrypt
 from tests.drift.world import World, notes, paths, service, web
 
 KEY = "correct horse battery staple"

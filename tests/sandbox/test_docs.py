@@ -10,8 +10,8 @@ import pytest
 
 from checks.sandbox_tables import current
 from reconciler.cli.main import build
+from reconciler.sandbox import Sandbox
 from reconciler.sandbox.api import OPERATIONS
-from reconciler.sandbox.http.control import ControlServer
 from reconciler.sandbox.settings import describe
 from reconciler.sandbox.simulation.faults import DEPLOYMENT_FAULTS, REQUEST_FAULTS
 
@@ -34,8 +34,10 @@ def test_every_fault_and_control_is_told() -> None:
         kind for line in re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", DOCUMENT, re.MULTILINE) for kind in line.split(", ")
     }
     assert {f"`{kind}`" for kind in DEPLOYMENT_FAULTS + REQUEST_FAULTS} <= told
-    served = {name.split("_", 2)[1:][1] for name in dir(ControlServer) if re.match(r"_(get|post|delete)_", name)}
-    assert set(re.findall(r"/_sandbox/(\w+)`", DOCUMENT)) == served
+    rows = re.findall(r"^\| `([A-Z`, ]+) /_sandbox/(\w+)`", DOCUMENT, re.MULTILINE)
+    box = Sandbox()
+    assert {f"{method} {name}" for methods, name in rows for method in methods.split("`, `")} == set(box.controls())
+    box.close()
 
 
 COMMANDS = [line.partition("#")[0].strip() for line in DOCUMENT.splitlines() if line.startswith("reconcile ")]

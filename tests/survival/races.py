@@ -82,7 +82,7 @@ def _respected(land: Land, deed: str, run: Run, ours: list[str]) -> list[str]:
 
 
 def _us(land: Land) -> str:
-    from reconciler.sandbox.http.limits import user_of
+    from reconciler.sandbox.simulation.simulation import user_of
 
     return user_of("run")["uuid"]
 

@@ -3,110 +3,93 @@
 from __future__ import annotations
 
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from reconciler.sandbox.api import apps as ops_apps
-from reconciler.sandbox.api import deployments as ops_deployments
-from reconciler.sandbox.api import logs as ops_logs
-from reconciler.sandbox.api import monitoring as ops_more
-from reconciler.sandbox.http.request import Operation
+from reconciler.sandbox.api import apps, deployments, logs, monitoring
+from reconciler.sandbox.http.request import Call, Operation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 APPS = "/v2/apps"
-APP = "/v2/apps/{app_id}"
-_DEPLOYMENT = APP + "/deployments/{deployment_id}"
-_INVOCATION = APP + "/job-invocations/{job_invocation_id}"
-_READ, _CREATE, _UPDATE, _DELETE, _CONSOLE = (
-    "app:read",
-    "app:create",
-    "app:update",
-    "app:delete",
-    "app:access_console",
-)
+_APP = "/{app_id}"
+_DEPLOYMENT = "/{app_id}/deployments/{deployment_id}"
+_COMPONENT = "/components/{component_name}"
+_INVOCATION = "/{app_id}/job-invocations/{job_invocation_id}"
+_READ, _CREATE, _UPDATE, _DELETE = ("app:read", "app:create", "app:update", "app:delete")
+_CONSOLE = "app:access_console"
+
+
+def _operation(
+    operation_id: str, request: str, scope: str, serve: Callable[[Call], str], *, writes: bool | None = None
+) -> Operation:
+    """An operation under `APPS`; it writes, unless it says otherwise, if its scope is to create, update or delete."""
+    method, _, path = request.partition(" ")
+    writes = scope in (_CREATE, _UPDATE, _DELETE) if writes is None else writes
+    return Operation(operation_id, method, APPS + path, scope, serve, writes)
+
 
 # Order matters: fixed paths come before those with an id in the same place.
 OPERATIONS = (
-    Operation("apps_list", "GET", APPS, _READ, ops_apps.list_apps),
-    Operation("apps_create", "POST", APPS, _CREATE, ops_apps.create_app, writes=True),
-    Operation("apps_validate_appSpec", "POST", APPS + "/propose", _READ, ops_apps.propose),
-    Operation("apps_list_regions", "GET", APPS + "/regions", _READ, ops_apps.list_regions),
-    Operation("apps_list_instanceSizes", "GET", APPS + "/tiers/instance_sizes", _READ, ops_apps.list_sizes),
-    Operation("apps_get_instanceSize", "GET", APPS + "/tiers/instance_sizes/{slug}", _READ, ops_apps.get_size),
-    Operation(
-        "apps_list_metrics_bandwidth_daily", "POST", APPS + "/metrics/bandwidth_daily", _READ, ops_more.all_bandwidth
-    ),
-    Operation("apps_get", "GET", APPS + "/{id}", _READ, ops_apps.get_app),
-    Operation("apps_update", "PUT", APPS + "/{id}", _UPDATE, ops_apps.update_app, writes=True),
-    Operation("apps_delete", "DELETE", APPS + "/{id}", _DELETE, ops_apps.delete_app, writes=True),
-    Operation("apps_restart", "POST", APP + "/restart", _UPDATE, ops_deployments.restart, writes=True),
-    Operation("apps_get_instances", "GET", APP + "/instances", _READ, ops_more.list_instances),
-    Operation("apps_get_health", "GET", APP + "/health", _READ, ops_deployments.get_health),
-    Operation("apps_list_deployments", "GET", APP + "/deployments", _READ, ops_deployments.list_deployments),
-    Operation(
-        "apps_create_deployment", "POST", APP + "/deployments", _UPDATE, ops_deployments.create_deployment, writes=True
-    ),
-    Operation("apps_get_deployment", "GET", _DEPLOYMENT, _READ, ops_deployments.get_deployment),
-    Operation(
-        "apps_cancel_deployment",
-        "POST",
-        _DEPLOYMENT + "/cancel",
+    _operation("apps_list", "GET ", _READ, apps.list_apps),
+    _operation("apps_create", "POST ", _CREATE, apps.create_app),
+    _operation("apps_validate_appSpec", "POST /propose", _READ, apps.propose),
+    _operation("apps_list_regions", "GET /regions", _READ, apps.list_regions),
+    _operation("apps_list_instanceSizes", "GET /tiers/instance_sizes", _READ, apps.list_sizes),
+    _operation("apps_get_instanceSize", "GET /tiers/instance_sizes/{slug}", _READ, apps.get_size),
+    _operation("apps_list_metrics_bandwidth_daily", "POST /metrics/bandwidth_daily", _READ, monitoring.all_bandwidth),
+    _operation("apps_get", "GET /{id}", _READ, apps.get_app),
+    _operation("apps_update", "PUT /{id}", _UPDATE, apps.update_app),
+    _operation("apps_delete", "DELETE /{id}", _DELETE, apps.delete_app),
+    _operation("apps_restart", f"POST {_APP}/restart", _UPDATE, deployments.restart),
+    _operation("apps_get_instances", f"GET {_APP}/instances", _READ, monitoring.list_instances),
+    _operation("apps_get_health", f"GET {_APP}/health", _READ, monitoring.get_health),
+    _operation("apps_list_deployments", f"GET {_APP}/deployments", _READ, deployments.list_deployments),
+    _operation("apps_create_deployment", f"POST {_APP}/deployments", _UPDATE, deployments.create_deployment),
+    _operation("apps_get_deployment", f"GET {_DEPLOYMENT}", _READ, deployments.get_deployment),
+    _operation("apps_cancel_deployment", f"POST {_DEPLOYMENT}/cancel", _UPDATE, deployments.cancel_deployment),
+    _operation(
+        "apps_validate_rollback",
+        f"POST {_APP}/rollback/validate",
         _UPDATE,
-        ops_deployments.cancel_deployment,
-        writes=True,
+        deployments.validate_rollback,
+        writes=False,
     ),
-    Operation("apps_validate_rollback", "POST", APP + "/rollback/validate", _UPDATE, ops_deployments.validate_rollback),
-    Operation("apps_create_rollback", "POST", APP + "/rollback", _UPDATE, ops_deployments.create_rollback, writes=True),
-    Operation(
-        "apps_commit_rollback", "POST", APP + "/rollback/commit", _UPDATE, ops_deployments.commit_rollback, writes=True
-    ),
-    Operation(
-        "apps_revert_rollback", "POST", APP + "/rollback/revert", _UPDATE, ops_deployments.revert_rollback, writes=True
-    ),
-    Operation("apps_get_logs_active_deployment_aggregate", "GET", APP + "/logs", _READ, ops_logs.app_logs),
-    Operation(
-        "apps_get_logs_active_deployment", "GET", APP + "/components/{component_name}/logs", _READ, ops_logs.app_logs
-    ),
-    Operation("apps_get_logs_aggregate", "GET", _DEPLOYMENT + "/logs", _READ, ops_logs.deployment_logs),
-    Operation(
-        "apps_get_logs", "GET", _DEPLOYMENT + "/components/{component_name}/logs", _READ, ops_logs.deployment_logs
-    ),
-    Operation(
-        "apps_get_exec_active_deployment", "GET", APP + "/components/{component_name}/exec", _CONSOLE, ops_logs.app_exec
-    ),
-    Operation(
-        "apps_get_exec", "GET", _DEPLOYMENT + "/components/{component_name}/exec", _CONSOLE, ops_logs.deployment_exec
-    ),
-    Operation("apps_list_alerts", "GET", APP + "/alerts", _READ, ops_more.list_alerts),
-    Operation(
+    _operation("apps_create_rollback", f"POST {_APP}/rollback", _UPDATE, deployments.create_rollback),
+    _operation("apps_commit_rollback", f"POST {_APP}/rollback/commit", _UPDATE, deployments.commit_rollback),
+    _operation("apps_revert_rollback", f"POST {_APP}/rollback/revert", _UPDATE, deployments.revert_rollback),
+    _operation("apps_get_logs_active_deployment_aggregate", f"GET {_APP}/logs", _READ, logs.app_logs),
+    _operation("apps_get_logs_active_deployment", f"GET {_APP}{_COMPONENT}/logs", _READ, logs.app_logs),
+    _operation("apps_get_logs_aggregate", f"GET {_DEPLOYMENT}/logs", _READ, logs.deployment_logs),
+    _operation("apps_get_logs", f"GET {_DEPLOYMENT}{_COMPONENT}/logs", _READ, logs.deployment_logs),
+    _operation("apps_get_exec_active_deployment", f"GET {_APP}{_COMPONENT}/exec", _CONSOLE, logs.app_exec),
+    _operation("apps_get_exec", f"GET {_DEPLOYMENT}{_COMPONENT}/exec", _CONSOLE, logs.deployment_exec),
+    _operation("apps_list_alerts", f"GET {_APP}/alerts", _READ, monitoring.list_alerts),
+    _operation(
         "apps_assign_alertDestinations",
-        "POST",
-        APP + "/alerts/{alert_id}/destinations",
+        f"POST {_APP}/alerts/{{alert_id}}/destinations",
         _UPDATE,
-        ops_more.assign_destinations,
-        writes=True,
+        monitoring.assign_destinations,
     ),
-    Operation("apps_list_events", "GET", APP + "/events", _READ, ops_more.list_events),
-    Operation("apps_get_event", "GET", APP + "/events/{event_id}", _READ, ops_more.get_event),
-    Operation(
-        "apps_cancel_event", "POST", APP + "/events/{event_id}/cancel", _UPDATE, ops_more.cancel_event, writes=True
+    _operation("apps_list_events", f"GET {_APP}/events", _READ, monitoring.list_events),
+    _operation("apps_get_event", f"GET {_APP}/events/{{event_id}}", _READ, monitoring.get_event),
+    _operation("apps_cancel_event", f"POST {_APP}/events/{{event_id}}/cancel", _UPDATE, monitoring.cancel_event),
+    _operation("apps_get_event_logs", f"GET {_APP}/events/{{event_id}}/logs", _READ, monitoring.event_logs),
+    # Reading job invocations writes down those that were due since the last request.
+    _operation(
+        "apps_list_job_invocations", f"GET {_APP}/job-invocations", _READ, monitoring.list_invocations, writes=True
     ),
-    Operation("apps_get_event_logs", "GET", APP + "/events/{event_id}/logs", _READ, ops_more.event_logs),
-    # Reading job invocations writes down those that were due since somebody last asked.
-    Operation(
-        "apps_list_job_invocations", "GET", APP + "/job-invocations", _READ, ops_more.list_invocations, writes=True
-    ),
-    Operation("apps_get_job_invocation", "GET", _INVOCATION, _READ, ops_more.get_invocation, writes=True),
-    Operation(
-        "apps_cancel_job_invocation", "POST", _INVOCATION + "/cancel", _UPDATE, ops_more.cancel_invocation, writes=True
-    ),
-    Operation(
+    _operation("apps_get_job_invocation", f"GET {_INVOCATION}", _READ, monitoring.get_invocation, writes=True),
+    _operation("apps_cancel_job_invocation", f"POST {_INVOCATION}/cancel", _UPDATE, monitoring.cancel_invocation),
+    _operation(
         "apps_get_job_invocation_logs",
-        "GET",
-        APP + "/jobs/{job_name}/invocations/{job_invocation_id}/logs",
+        f"GET {_APP}/jobs/{{job_name}}/invocations/{{job_invocation_id}}/logs",
         _READ,
-        ops_more.invocation_logs,
+        monitoring.invocation_logs,
         writes=True,
     ),
-    Operation(
-        "apps_get_metrics_bandwidth_daily", "GET", APP + "/metrics/bandwidth_daily", _READ, ops_more.app_bandwidth
+    _operation(
+        "apps_get_metrics_bandwidth_daily", f"GET {_APP}/metrics/bandwidth_daily", _READ, monitoring.app_bandwidth
     ),
 )
 """The operations, in the order in which their paths are tried."""

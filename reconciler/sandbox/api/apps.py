@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from starlette.exceptions import HTTPException
+
 from reconciler.appspec.catalog import DEV_DATABASE_PRICE, REGIONS, SIZES, STATIC_APP_PRICE, component_price
-from reconciler.sandbox.http.refusal import conflict, not_found
-from reconciler.sandbox.http.request import Answer, Call, listing, page_of
+from reconciler.sandbox.http.request import Call, bad_request, conflict, listing, not_found, page_of, require_unpinned
 from reconciler.sandbox.simulation.render import app_body, region_tree, with_project
 from reconciler.sandbox.simulation.simulation import Cause
-from reconciler.sandbox.simulation.store import App, Tree, is_static
+from reconciler.sandbox.simulation.store import App, Tree, dumps, is_static
 
 if TYPE_CHECKING:
     from reconciler.appspec.catalog import InstanceSize
@@ -19,13 +20,13 @@ _NAME_LENGTH = 32
 _SECONDS_A_MONTH = 2_419_200  # 28 days, which the description's prices a second are made with
 
 
-def answer_app(world: World, app: App) -> Answer:
+def answer_app(world: World, app: App) -> str:
     """``{"app": …}``."""
     body = app.body or app_body(world.tx, app, world.now)
-    return Answer(f'{{"app":{with_project(body, app.project_id)}}}')
+    return f'{{"app":{with_project(body, app.project_id)}}}'
 
 
-def list_apps(call: Call) -> Answer:
+def list_apps(call: Call) -> str:
     """GET /v2/apps. Projects are told only with ``with_projects``."""
     page, projects = page_of(call), call.flag("with_projects")
     tx = call.world.tx
@@ -42,12 +43,12 @@ def list_apps(call: Call) -> Answer:
     return listing(call, "apps", items, page, total)
 
 
-def get_app(call: Call) -> Answer:
+def get_app(call: Call) -> str:
     """GET /v2/apps/{id}."""
     return answer_app(call.world, call.app("id"))
 
 
-def get_app_by_name(call: Call) -> Answer:
+def get_app_by_name(call: Call) -> str:
     """GET /v2/apps/?name=, which the description has as a parameter of `get_app`."""
     app = call.world.tx.app_named(call.one("name"))
     if app is None:
@@ -59,28 +60,38 @@ def _accepted(call: Call) -> Tree:
     """The spec of the body as the platform renders it, secrets aside.
 
     Raises:
-        Refusal: it is none, or invalid.
+        HTTPException: it is none, or invalid.
     """
     # pydantic and the models are needed for writes alone: a sandbox that is only read starts without them
     from reconciler.sandbox.simulation.normalise import cleaned, normalised, respelled
-    from reconciler.sandbox.simulation.validate import require_valid
+    from reconciler.sandbox.simulation.validate import first_mistake
 
     spec: Any = cleaned(call.record().get("spec"))
-    if isinstance(spec, dict):
-        spec = respelled(spec)
-    require_valid(spec, call.settings)
+    if not isinstance(spec, dict):
+        raise bad_request("spec is required")
+    spec = respelled(spec)
+    mistake = first_mistake(spec, unknown_fields=call.settings.unknown_fields == "refuse")
+    if mistake:
+        raise _invalid(call, *mistake)
     return normalised(spec, call.settings)
+
+
+def _invalid(call: Call, place: str, what: str) -> HTTPException:
+    return HTTPException(call.settings.invalid_spec_status, f'error validating app spec field "{place}": {what}')
 
 
 def _stored(call: Call, spec: Tree, app_id: str) -> Tree:
     """The spec with its secrets encrypted for the app."""
-    from reconciler.sandbox.simulation.normalise import encrypted
+    from reconciler.sandbox.simulation.normalise import ForeignCiphertext, encrypted
 
     world = call.world
-    return encrypted(spec, call.settings, world.key, app_id, world.tx.next_number())
+    try:
+        return encrypted(spec, call.settings, world.key, app_id, world.tx.next_number())
+    except ForeignCiphertext as error:
+        raise _invalid(call, error.place, "unable to decrypt the value") from error
 
 
-def create_app(call: Call) -> Answer:
+def create_app(call: Call) -> str:
     """POST /v2/apps {spec, project_id}; the answer's ``pending_deployment`` is the one this makes."""
     world = call.world
     spec = _accepted(call)
@@ -103,13 +114,13 @@ def create_app(call: Call) -> Answer:
     return answer_app(world, app)
 
 
-def update_app(call: Call) -> Answer:
+def update_app(call: Call) -> str:
     """PUT /v2/apps/{id} {spec, update_all_source_versions}: replaces the spec and deploys it, changed or not."""
     world = call.world
     app = call.app("id")
     newest = call.field("update_all_source_versions", bool, default=False)
     if app.pinned and call.settings.pinned_put == "refuse":
-        world.require_unpinned(app)
+        require_unpinned(app)
     spec = _accepted(call)
     other = world.tx.app_named(spec["name"])
     if other and other.id != app.id:
@@ -122,15 +133,15 @@ def update_app(call: Call) -> Answer:
     return answer_app(world, app)
 
 
-def delete_app(call: Call) -> Answer:
+def delete_app(call: Call) -> str:
     """DELETE /v2/apps/{id}: the app and all that belongs to it are gone at once."""
     app = call.app("id")
     call.world.tx.delete_app(app.id)
     call.world.settled.discard(app.id)
-    return Answer.of({"id": app.id})
+    return dumps({"id": app.id})
 
 
-def propose(call: Call) -> Answer:
+def propose(call: Call) -> str:
     """POST /v2/apps/propose {spec, app_id}: what the spec would mean; nothing is changed."""
     from reconciler.sandbox.simulation.normalise import cleaned, presented
 
@@ -158,7 +169,7 @@ def propose(call: Call) -> Answer:
     }
     if not available:
         out["app_name_suggestion"] = _suggestion(call, spec["name"])
-    return Answer.of(out)
+    return dumps(out)
 
 
 def _static_apps(call: Call, but: App | None) -> int:
@@ -184,23 +195,23 @@ def monthly_cost(spec: Tree) -> float:
     return sum(component_price(item) or 0.0 for item in running) + DEV_DATABASE_PRICE * len(databases)
 
 
-def list_regions(_: Call) -> Answer:
+def list_regions(_: Call) -> str:
     """GET /v2/apps/regions."""
-    return Answer.of({"regions": [region_tree(region) for region in REGIONS.values()]})
+    return dumps({"regions": [region_tree(region) for region in REGIONS.values()]})
 
 
-def list_sizes(_: Call) -> Answer:
+def list_sizes(_: Call) -> str:
     """GET /v2/apps/tiers/instance_sizes."""
     offered = [_size(size) for size in SIZES.values() if not size.legacy]
-    return Answer.of({"discount_percent": 0, "instance_sizes": offered})
+    return dumps({"discount_percent": 0, "instance_sizes": offered})
 
 
-def get_size(call: Call) -> Answer:
+def get_size(call: Call) -> str:
     """GET /v2/apps/tiers/instance_sizes/{slug}; sizes no longer offered are known, too."""
     size = SIZES.get(call.params["slug"])
     if size is None:
         raise not_found()
-    return Answer.of({"instance_size": _size(size)})
+    return dumps({"instance_size": _size(size)})
 
 
 def _size(size: InstanceSize) -> Tree:

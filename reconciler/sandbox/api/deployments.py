@@ -1,15 +1,15 @@
-"""The operations on deployments and rollbacks, and the health of components."""
+"""The operations on deployments and rollbacks.
+
+Whether an app can be rolled back to a deployment is answered with the codes of the vendor's API description.
+"""
 
 from __future__ import annotations
 
-from reconciler.sandbox.http.refusal import bad_request, conflict, not_found
-from reconciler.sandbox.http.request import Answer, Call, listing, page_of
-from reconciler.sandbox.simulation import rollback
-from reconciler.sandbox.simulation.lifecycle import TERMINAL
+from reconciler.sandbox.http.request import Call, bad_request, conflict, listing, page_of, require_unpinned
+from reconciler.sandbox.simulation.lifecycle import TERMINAL, components, tier_of
 from reconciler.sandbox.simulation.render import deployment_tree
-from reconciler.sandbox.simulation.running import health_of
-from reconciler.sandbox.simulation.simulation import Cause
-from reconciler.sandbox.simulation.store import App, Deployment, dumps
+from reconciler.sandbox.simulation.simulation import Cause, World
+from reconciler.sandbox.simulation.store import App, Deployment, Tree, dumps
 
 KINDS = (
     "MANUAL",
@@ -23,12 +23,26 @@ KINDS = (
 """The types of deployments, as the filter of the list has them."""
 
 
-def answer_deployment(deployment: Deployment, now: float) -> Answer:
+ERRORS = (
+    "incompatible_phase",
+    "incompatible_result",
+    "exceeded_revision_limit",
+    "app_pinned",
+    "database_config_conflict",
+    "region_conflict",
+)
+"""The codes of conditions that forbid a rollback."""
+
+WARNINGS = ("static_site_requires_rebuild", "image_source_missing_digest")
+"""The codes of conditions that are worth knowing."""
+
+
+def answer_deployment(deployment: Deployment, now: float) -> str:
     """``{"deployment": …}``."""
-    return Answer.of({"deployment": deployment_tree(deployment, now)})
+    return dumps({"deployment": deployment_tree(deployment, now)})
 
 
-def list_deployments(call: Call) -> Answer:
+def list_deployments(call: Call) -> str:
     """GET /v2/apps/{app_id}/deployments, newest first."""
     app, page = call.app(), page_of(call)
     kinds = call.many("deployment_types", KINDS)
@@ -40,32 +54,35 @@ def list_deployments(call: Call) -> Answer:
     return listing(call, "deployments", items, page, total)
 
 
-def create_deployment(call: Call) -> Answer:
+def create_deployment(call: Call) -> str:
     """POST /v2/apps/{app_id}/deployments {force_build}: the current spec again, from the newest sources."""
     app = call.app()
     call.field("force_build", bool, default=False)  # there is no cache that it could ignore
-    call.world.require_unpinned(app)
+    require_unpinned(app)
     return answer_deployment(call.world.deploy(app, app.spec, Cause(action="CREATE_DEPLOYMENT")), call.world.now)
 
 
-def get_deployment(call: Call) -> Answer:
+def get_deployment(call: Call) -> str:
     """GET /v2/apps/{app_id}/deployments/{deployment_id}."""
     return answer_deployment(call.deployment(call.app()), call.world.now)
 
 
-def cancel_deployment(call: Call) -> Answer:
+def cancel_deployment(call: Call) -> str:
     """POST …/deployments/{deployment_id}/cancel: the previous deployment goes on serving."""
     app = call.app()
-    return answer_deployment(call.world.cancel(app, call.deployment(app)), call.world.now)
+    deployment = call.deployment(app)
+    if deployment.phase in TERMINAL:
+        raise conflict(f"deployment cannot be canceled: it is {deployment.phase}")
+    return answer_deployment(call.world.cancel(app, deployment), call.world.now)
 
 
-def restart(call: Call) -> Answer:
+def restart(call: Call) -> str:
     """POST /v2/apps/{app_id}/restart {components}: a rolling restart; nothing is built."""
     app = call.app()
     names = call.strings("components")
     world = call.world
-    world.require_unpinned(app)
-    active = world.tx.deployment(app.active) if app.active else None
+    require_unpinned(app)
+    active = world.tx.deployment(app.active)
     if active is None:
         raise bad_request("app has no active deployment to restart")
     known = {item["name"] for kind in ("services", "workers") for item in active.spec.get(kind) or []}
@@ -76,43 +93,33 @@ def restart(call: Call) -> Answer:
     return answer_deployment(world.deploy(app, active.spec, cause), world.now)
 
 
-def get_health(call: Call) -> Answer:
-    """GET /v2/apps/{app_id}/health."""
-    app = call.app()
-    active = call.world.tx.deployment(app.active) if app.active else None
-    return Answer.of({"app_health": health_of(app, active, call.world.now, call.settings.speed.settle)})
-
-
 def _target(call: Call, app: App) -> Deployment:
     deployment_id = call.field("deployment_id", str, "")
     if not deployment_id:
         raise bad_request("deployment_id is required")
-    target = call.world.tx.deployment(deployment_id)
-    if target is None or target.app_id != app.id:
-        raise not_found()
-    return target
+    return call.deployment(app, deployment_id)
 
 
-def validate_rollback(call: Call) -> Answer:
+def validate_rollback(call: Call) -> str:
     """POST …/rollback/validate {deployment_id, skip_pin}: 200 whether valid or not."""
     app = call.app()
     call.field("skip_pin", bool, default=False)
-    return Answer.of(rollback.verdict(call.world, app, _target(call, app)))
+    return dumps(verdict(call.world, app, _target(call, app)))
 
 
-def create_rollback(call: Call) -> Answer:
+def create_rollback(call: Call) -> str:
     """POST …/rollback {deployment_id, skip_pin}: deploys the old spec again; pins the app to it unless skipped."""
     app = call.app()
     skip_pin = call.field("skip_pin", bool, default=False)
     target = _target(call, app)
     world = call.world
-    found = rollback.verdict(world, app, target)
+    found = verdict(world, app, target)
     if not found["valid"]:
         message = f"{found['error']['code']}: {found['error']['message']}"
         raise conflict(message) if app.pinned else bad_request(message)
     app.before_rollback = None if skip_pin else app.spec
     if skip_pin:
-        rollback.commit(world, app, target.spec)
+        _commit(world, app, target.spec)
     elif call.settings.rollback_changes_spec:
         app.spec, app.updated_at = target.spec, world.now
     cause = Cause(
@@ -132,11 +139,11 @@ def create_rollback(call: Call) -> Answer:
     return answer_deployment(made, world.now)
 
 
-def commit_rollback(call: Call) -> Answer:
+def commit_rollback(call: Call) -> str:
     """POST …/rollback/commit: for good, and unpinned. 200 with an empty body."""
     app = call.app()
     world = call.world
-    pinned = world.tx.deployment(app.pinned) if app.pinned else None
+    pinned = world.tx.deployment(app.pinned)
     if pinned is None:
         raise conflict("app is not pinned to a rollback deployment")
     if pinned.phase not in TERMINAL:
@@ -144,12 +151,12 @@ def commit_rollback(call: Call) -> Answer:
     if not pinned.was_active:
         raise conflict("the rollback deployment failed; revert it or wait for another")
     app.pinned = ""
-    rollback.commit(world, app, pinned.spec)
+    _commit(world, app, pinned.spec)
     world.save(app)
-    return Answer("")
+    return ""
 
 
-def revert_rollback(call: Call) -> Answer:
+def revert_rollback(call: Call) -> str:
     """POST …/rollback/revert: a new deployment of the spec before the rollback, and unpinned."""
     app = call.app()
     world = call.world
@@ -159,3 +166,77 @@ def revert_rollback(call: Call) -> Answer:
     app.pinned, app.before_rollback, app.updated_at = "", None, world.now
     cause = Cause(text="revert rollback", action="REVERT_APP_ROLLBACK", newest_sources=False)
     return answer_deployment(world.deploy(app, app.spec, cause), world.now)
+
+
+def _commit(world: World, app: App, spec: Tree) -> None:
+    """What a commit changes besides the pin."""
+    app.before_rollback = None
+    if world.settings.commit_changes_spec:
+        app.spec = spec
+    app.updated_at = world.now
+
+
+def verdict(world: World, app: App, target: Deployment) -> Tree:
+    """``{valid, error, warnings}``: the first condition that forbids it, and everything worth knowing."""
+    error = _forbidding(world, app, target)
+    out: Tree = {"valid": error is None}
+    if error is not None:
+        out["error"] = error
+    warnings = _warnings(target.spec)
+    return out | {"warnings": warnings} if warnings else out
+
+
+def _forbidding(world: World, app: App, target: Deployment) -> Tree | None:
+    if app.pinned:
+        return _condition("app_pinned", "a rollback is in progress and the app is pinned to it")
+    if target.phase not in TERMINAL:
+        return _condition("incompatible_phase", f"deployment phase {target.phase} is unsuitable for rollback")
+    if target.id == app.active and not world.settings.rollback_to_active:
+        return _condition("incompatible_phase", "deployment is the active one")
+    if not target.was_active:
+        result = {"ERROR": "failed", "CANCELED": "canceled"}.get(target.phase, "superseded")
+        return _condition("incompatible_result", f'deployment result "{result}" is unsuitable for rollback')
+    tier = tier_of(app.spec)
+    limit = world.settings.revision_limits.get(tier, 0)
+    if _revision(world, app, target) > limit:
+        message = f'the deployment is past the maximum historical revision limit of {limit} for the "{tier}" app tier'
+        return _condition("exceeded_revision_limit", message)
+    changed = _changed_databases(app.spec, target.spec)
+    if changed:
+        message = "the deployment's database config is different than the current config"
+        return _condition("database_config_conflict", message, changed)
+    if target.spec.get("region") != app.spec.get("region"):
+        return _condition("region_conflict", "the deployment's region differs from the current app region")
+    return None
+
+
+def _revision(world: World, app: App, target: Deployment) -> int:
+    """1 for the newest successful deployment, 2 for the one before …"""
+    rows = world.tx.sql(
+        "SELECT count(*) FROM deployments WHERE app_id = ? AND was_active AND seq >= ?", app.id, target.seq
+    )
+    return int(rows[0][0])
+
+
+def _changed_databases(current: Tree, target: Tree) -> list[str]:
+    now = {item["name"]: item for item in current.get("databases") or []}
+    then = {item["name"]: item for item in target.get("databases") or []}
+    return sorted(name for name in now.keys() | then.keys() if now.get(name) != then.get(name))
+
+
+def _warnings(spec: Tree) -> list[Tree]:
+    out = []
+    static = [item["name"] for _, item in components(spec, ("static_sites",)) if not item.get("image")]
+    if static:
+        out.append(_condition("static_site_requires_rebuild", "static sites will be rebuilt", static))
+    loose = [item["name"] for _, item in components(spec) if item.get("image") and not item["image"].get("digest")]
+    if loose:
+        message = (
+            "one or more components are missing an image digest and are not guaranteed rollback to the old version."
+        )
+        out.append(_condition("image_source_missing_digest", message, loose))
+    return out
+
+
+def _condition(code: str, message: str, names: list[str] | None = None) -> Tree:
+    return {"code": code, "message": message} | ({"components": names} if names else {})

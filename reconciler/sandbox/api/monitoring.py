@@ -1,4 +1,4 @@
-"""The remaining operations: alerts, instances, events, job invocations, bandwidth."""
+"""The operations that watch an app: health, instances, alerts, events, job invocations, bandwidth."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from reconciler.sandbox.api.logs import links
-from reconciler.sandbox.http.refusal import bad_request, conflict, not_found
-from reconciler.sandbox.http.request import Answer, Call, listing, page_of
-from reconciler.sandbox.simulation.ciphers import make_id
-from reconciler.sandbox.simulation.progress import moment
+from reconciler.sandbox.http.request import Call, bad_request, conflict, listing, not_found, page_of
+from reconciler.sandbox.simulation.lifecycle import moment
 from reconciler.sandbox.simulation.render import deployment_tree
-from reconciler.sandbox.simulation.running import instances_of
-from reconciler.sandbox.simulation.store import dumps
+from reconciler.sandbox.simulation.running import health_of, instances_of
+from reconciler.sandbox.simulation.store import dumps, make_id
 
 if TYPE_CHECKING:
     from reconciler.sandbox.simulation.simulation import World
@@ -22,11 +20,18 @@ if TYPE_CHECKING:
 _ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 
 
-def list_instances(call: Call) -> Answer:
+def list_instances(call: Call) -> str:
     """GET /v2/apps/{app_id}/instances."""
     app = call.app()
-    active = call.world.tx.deployment(app.active) if app.active else None
-    return Answer.of({"instances": instances_of(app, active)})
+    active = call.world.tx.deployment(app.active)
+    return dumps({"instances": instances_of(app, active)})
+
+
+def get_health(call: Call) -> str:
+    """GET /v2/apps/{app_id}/health."""
+    app = call.app()
+    active = call.world.tx.deployment(app.active)
+    return dumps({"app_health": health_of(app, active, call.world.now, call.settings.speed.settle)})
 
 
 def alerts_of(world: World, app: App) -> list[Tree]:
@@ -50,12 +55,12 @@ def alerts_of(world: World, app: App) -> list[Tree]:
     return out
 
 
-def list_alerts(call: Call) -> Answer:
+def list_alerts(call: Call) -> str:
     """GET /v2/apps/{app_id}/alerts."""
-    return Answer.of({"alerts": alerts_of(call.world, call.app())})
+    return dumps({"alerts": alerts_of(call.world, call.app())})
 
 
-def assign_destinations(call: Call) -> Answer:
+def assign_destinations(call: Call) -> str:
     """POST …/alerts/{alert_id}/destinations {emails, slack_webhooks}: replaces them."""
     app, world = call.app(), call.world
     alert_id = call.params["alert_id"]
@@ -74,7 +79,7 @@ def assign_destinations(call: Call) -> Answer:
         dumps({"emails": emails, "slack_webhooks": hooks}),
     )
     (alert,) = (alert for alert in alerts_of(world, app) if alert["id"] == alert_id)
-    return Answer.of({"alert": alert})
+    return dumps({"alert": alert})
 
 
 def event_phase(doc: Tree, now: float) -> str:
@@ -108,7 +113,7 @@ def _event_row(call: Call, app: App) -> tuple[Any, ...]:
     return rows[0]
 
 
-def list_events(call: Call) -> Answer:
+def list_events(call: Call) -> str:
     """GET /v2/apps/{app_id}/events, newest first; ``event_types`` filters."""
     app, page = call.app(), page_of(call)
     kinds = call.many("event_types", ("UNKNOWN", "DEPLOYMENT", "AUTOSCALING")) or ("DEPLOYMENT", "AUTOSCALING")
@@ -124,12 +129,12 @@ def list_events(call: Call) -> Answer:
     return listing(call, "events", [dumps(_event(call, row)) for row in rows], page, total)
 
 
-def get_event(call: Call) -> Answer:
+def get_event(call: Call) -> str:
     """GET …/events/{event_id}."""
-    return Answer.of({"event": _event(call, _event_row(call, call.app()))})
+    return dumps({"event": _event(call, _event_row(call, call.app()))})
 
 
-def cancel_event(call: Call) -> Answer:
+def cancel_event(call: Call) -> str:
     """POST …/events/{event_id}/cancel: only autoscaling that is under way can be."""
     app = call.app()
     event_id, kind, text = _event_row(call, app)
@@ -141,10 +146,10 @@ def cancel_event(call: Call) -> Answer:
     for name, change in doc["components"].items():
         app.counts[name] = change["from"]
     call.world.save(app)
-    return Answer.of({"event": _event(call, (event_id, kind, dumps(doc)))})
+    return dumps({"event": _event(call, (event_id, kind, dumps(doc)))})
 
 
-def event_logs(call: Call) -> Answer:
+def event_logs(call: Call) -> str:
     """GET …/events/{event_id}/logs."""
     app = call.app()
     event_id, *_ = _event_row(call, app)
@@ -183,7 +188,7 @@ def _on_schedule(call: Call) -> App:
     return app
 
 
-def list_invocations(call: Call) -> Answer:
+def list_invocations(call: Call) -> str:
     """GET /v2/apps/{app_id}/job-invocations, newest first; ``job_names`` and ``deployment_id`` filter."""
     app, page = _on_schedule(call), page_of(call)
     names, deployment_id = call.many("job_names"), call.one("deployment_id")
@@ -208,22 +213,22 @@ def _invocation_row(call: Call) -> tuple[Any, ...]:
     return rows[0]
 
 
-def get_invocation(call: Call) -> Answer:
+def get_invocation(call: Call) -> str:
     """GET …/job-invocations/{job_invocation_id}; ``job_name`` may narrow it. Unwrapped."""
-    return Answer.of(invocation_tree(_invocation_row(call), call.world.now))
+    return dumps(invocation_tree(_invocation_row(call), call.world.now))
 
 
-def cancel_invocation(call: Call) -> Answer:
+def cancel_invocation(call: Call) -> str:
     """POST …/job-invocations/{job_invocation_id}/cancel. Unwrapped."""
     row = _invocation_row(call)
     if invocation_tree(row, call.world.now)["phase"] in _ENDED:
         raise conflict("the job invocation has ended")
     doc = json.loads(row[3]) | {"canceled_at": call.world.now}
     call.world.tx.sql("UPDATE invocations SET doc = ? WHERE id = ?", dumps(doc), row[0])
-    return Answer.of(invocation_tree((*row[:3], dumps(doc)), call.world.now))
+    return dumps(invocation_tree((*row[:3], dumps(doc)), call.world.now))
 
 
-def invocation_logs(call: Call) -> Answer:
+def invocation_logs(call: Call) -> str:
     """GET …/jobs/{job_name}/invocations/{job_invocation_id}/logs."""
     row = _invocation_row(call)
     if call.one("type") != "JOB_INVOCATION":
@@ -235,7 +240,7 @@ def _day(text: str, now: float) -> str:
     """Midnight of a day; yesterday's if none is given.
 
     Raises:
-        Refusal: 400 if the text is no date.
+        HTTPException: 400 if the text is no date.
     """
     try:
         when = datetime.fromisoformat(text) if text else datetime.fromtimestamp(now - 86400, UTC)
@@ -249,16 +254,16 @@ def _usage(app_id: str, day: str) -> Tree:
     return {"app_id": app_id, "bandwidth_bytes": str(int(make_id(b"bytes", app_id, day)[:8], 16))}
 
 
-def app_bandwidth(call: Call) -> Answer:
+def app_bandwidth(call: Call) -> str:
     """GET /v2/apps/{app_id}/metrics/bandwidth_daily."""
     day = _day(call.one("date"), call.world.now)
-    return Answer.of({"app_bandwidth_usage": [_usage(call.app().id, day)], "date": day})
+    return dumps({"app_bandwidth_usage": [_usage(call.app().id, day)], "date": day})
 
 
-def all_bandwidth(call: Call) -> Answer:
+def all_bandwidth(call: Call) -> str:
     """POST /v2/apps/metrics/bandwidth_daily {app_ids, date}; apps that do not exist are left out."""
     if "app_ids" not in call.record():
         raise bad_request("app_ids is required")
     day = _day(call.field("date", str, ""), call.world.now)
     found = [app_id for app_id in call.strings("app_ids") if call.world.tx.app(app_id)]
-    return Answer.of({"app_bandwidth_usage": [_usage(app_id, day) for app_id in found], "date": day})
+    return dumps({"app_bandwidth_usage": [_usage(app_id, day) for app_id in found], "date": day})

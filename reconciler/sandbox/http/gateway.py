@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from reconciler.sandbox.http.limits import Limiter, bearer, require_scope, user_of
-from reconciler.sandbox.http.refusal import ConnectionLost, Refusal, bad_request
-from reconciler.sandbox.http.request import Answer, Call, Operation
-from reconciler.sandbox.settings import Settings, changed
+from reconciler.sandbox.http.limits import Limiter, bearer, require_scope
+from reconciler.sandbox.http.request import Call, Operation, bad_request
 from reconciler.sandbox.simulation import faults
 from reconciler.sandbox.simulation.render import placed
-from reconciler.sandbox.simulation.simulation import World
+from reconciler.sandbox.simulation.simulation import user_of
 from reconciler.sandbox.simulation.store import dumps
 
 if TYPE_CHECKING:
@@ -23,48 +22,53 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from reconciler.sandbox.simulation.faults import Fault
-    from reconciler.sandbox.simulation.store import Store, Tx
+    from reconciler.sandbox.simulation.simulation import Simulation, World
 
+_ERROR_IDS = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    422: "unprocessable_entity",
+    429: "too_many_requests",
+}
 _HTML = "<html><head><title>{0}</title></head><body><center><h1>{0}</h1></center><hr></body></html>\n"
 _GATEWAY = {502: "502 Bad Gateway", 504: "504 Gateway Time-out", 524: "524 A timeout occurred"}
 
 
+class ConnectionLost(ConnectionResetError):
+    """The connection broke, on demand.
+
+    In process it leaves the ASGI app as this exception, which ``httpx.ASGITransport`` passes on to the caller; a served
+    sandbox really drops the connection.
+
+    ``took_effect`` says whether the request had been carried out by then.
+    """
+
+    def __init__(self, *, took_effect: bool) -> None:
+        super().__init__("the sandbox broke the connection, as it was told to")
+        self.took_effect = took_effect
+
+
 class Gateway:
-    """Serves the platform's operations over a store.
+    """Serves the platform's operations.
 
     Args:
-        store: where everything is kept.
-        now: seconds since 1970.
+        simulation: the platform that is served.
         base_url: the address links begin with; None: as each request was addressed.
         sleep: how latency is waited for; None: it is only told, in the header ``x-sandbox-latency``.
     """
 
     def __init__(
-        self,
-        store: Store,
-        now: Callable[[], float],
-        base_url: str | None,
-        sleep: Callable[[float], Awaitable[None]] | None,
+        self, simulation: Simulation, base_url: str | None, sleep: Callable[[float], Awaitable[None]] | None
     ) -> None:
-        self.store = store
-        self._clock = now
-        self._base_url = base_url
+        self.simulation = simulation
+        self._base_url = base_url and base_url.rstrip("/")
         self._sleep = sleep
         self._limiter = Limiter()
-        self._known: tuple[str, Settings] = ("", Settings())
         self._requests = 0
-
-    def world(self, tx: Tx, user: dict[str, str] | None = None) -> World:
-        """The platform as it is now, for a user."""
-        meta = dict(tx.sql("SELECT key, value FROM meta"))
-        text = meta.get("settings", "")
-        if text != self._known[0]:
-            self._known = (text, changed(Settings(), json.loads(text)))
-        now = self._clock() + float(meta.get("offset", "0"))
-        settings = self._known[1]
-        seed = settings.seed
-        key = bytes.fromhex(meta["key"]) if seed is None else f"seed:{seed}".encode()
-        return World(tx, now, settings, key, user or user_of("sandbox"))
 
     def base_url(self, request: Request) -> str:
         """The address the sandbox is reached at, without a slash at the end."""
@@ -86,6 +90,16 @@ class Gateway:
             response.headers["x-sandbox-latency"] = f"{waits:g}"
         return response
 
+    def _faults(self, operation: Operation, request: Request, raw: bytes) -> list[Fault]:
+        """The faults that strike this request."""
+        with self.simulation.store.read() as tx:
+            if not faults.any_for_requests(tx):
+                return []
+        with self.simulation.store.write() as tx:
+            app = tx.app(request.path_params.get("app_id") or request.path_params.get("id") or "")
+            names = {app.id, app.name} if app else {_name_in(raw)}
+            return faults.for_request(tx, operation.id, operation.method, names)
+
     def _faulty(self, operation: Operation, request: Request, raw: bytes, striking: list[Fault]) -> Response:
         kinds = {fault.kind for fault in striking}
         if "reset_before" in kinds:
@@ -97,48 +111,34 @@ class Gateway:
         if "reset_after" in kinds:
             raise ConnectionLost(took_effect=True)
         if "truncated" in kinds:
-            half = bytes(response.body)[: len(response.body) // 2]
-            response.body = half
-            response.headers["content-length"] = str(len(half))
+            response.body = bytes(response.body)[: len(response.body) // 2]
+            response.headers["content-length"] = str(len(response.body))
         return response
-
-    def _faults(self, operation: Operation, request: Request, raw: bytes) -> list[Fault]:
-        """The faults that strike this request."""
-        with self.store.read() as tx:
-            if not faults.any_for_requests(tx):
-                return []
-            self.world(tx)  # reads the settings, which decide how gateway errors look
-        with self.store.write() as tx:
-            app_id = request.path_params.get("app_id") or request.path_params.get("id") or ""
-            app = tx.app(app_id)
-            names = {app.id, app.name} if app else {_name_in(raw)}
-            return faults.for_request(tx, operation.id, operation.method, names)
 
     def _broken(self, fault: Fault) -> Response:
         if fault.kind == "rate_limit":
             headers = {"retry-after": f"{fault.seconds:.0f}"} if fault.seconds else {}
-            return self.refused(Refusal(429, "too_many_requests", "API Rate limit exceeded.", headers=headers), {})
+            return self.refused(HTTPException(429, "API Rate limit exceeded.", headers))
         status = fault.status or (504 if fault.kind == "gateway_timeout" else 500)
-        if fault.kind == "gateway_timeout" and self._known[1].html_gateway_errors:
+        if fault.kind == "gateway_timeout" and self.simulation.settings().html_gateway_errors:
             title = _GATEWAY.get(status, f"{status} Error")
             return Response(_HTML.format(title), status, media_type="text/html")
-        return self.refused(Refusal(status, "server_error", "Server was unable to give you a response."), {})
+        return self.refused(HTTPException(status, "Server was unable to give you a response."))
 
     def _plain(self, operation: Operation, request: Request, raw: bytes) -> Response:
         """Serve a request as it should be."""
         headers: dict[str, str] = {}
         try:
-            answer = self._operate(operation, request, raw, headers)
-        except Refusal as refusal:
+            text = self._operate(operation, request, raw, headers)
+        except HTTPException as refusal:
             return self.refused(refusal, headers)
         except RecursionError:
             return self.refused(bad_request("the body is nested too deeply"), headers)
-        text = placed(answer.text, self.base_url(request))
-        return Response(text.encode(), answer.status, headers | answer.headers, "application/json")
+        return Response(placed(text, self.base_url(request)).encode(), 200, headers, "application/json")
 
-    def _operate(self, operation: Operation, request: Request, raw: bytes, headers: dict[str, str]) -> Answer:
-        with self.store.read() as tx:
-            world = self.world(tx)
+    def _operate(self, operation: Operation, request: Request, raw: bytes, headers: dict[str, str]) -> str:
+        with self.simulation.store.read() as tx:
+            world = self.simulation.at(tx)
             token = bearer(request.headers.get("authorization"), world.settings)
             headers |= self._limiter.admit(token, world.now, world.settings)
             body = _parsed(raw, request.headers.get("content-type", ""), operation)
@@ -147,12 +147,8 @@ class Gateway:
             call = self._call(world, request, body)
             if not operation.writes and not tx.anything_due(world.now):
                 return operation.serve(call)
-        with self.store.write() as tx:
-            call.world = self.world(tx, world.user)
-            call.world.advance()
-            answer = operation.serve(call)
-            call.world.close()
-            return answer
+        with self.simulation.changing(world.user) as call.world:
+            return operation.serve(call)
 
     def _call(self, world: World, request: Request, body: Any) -> Call:
         query: dict[str, list[str]] = {}
@@ -160,15 +156,16 @@ class Gateway:
             query.setdefault(name.removesuffix("[]"), []).append(value)
         return Call(world, request.path_params, query, body, self.base_url(request), request.url.path)
 
-    def refused(self, refusal: Refusal, headers: Mapping[str, str]) -> Response:
+    def refused(self, refusal: HTTPException, headers: Mapping[str, str] | None = None) -> Response:
         """An error as the platform writes it."""
         self._requests += 1
         request_id = f"sandbox-{self._requests:08d}"
-        body = {"id": refusal.error_id, "message": refusal.message, "request_id": request_id}
+        error_id = _ERROR_IDS.get(refusal.status_code, "server_error")
+        body = {"id": error_id, "message": refusal.detail, "request_id": request_id}
         return Response(
             dumps(body).encode(errors="replace"),
-            refusal.status,
-            {**headers, **refusal.headers, "x-request-id": request_id},
+            refusal.status_code,
+            {**(headers or {}), **(refusal.headers or {}), "x-request-id": request_id},
             "application/json",
         )
 
@@ -188,7 +185,7 @@ class PathServer:
         operation = self._operations.get(request.method)
         if operation is None:
             allowed = {"allow": ", ".join(sorted(self._operations))}
-            response = self._gateway.refused(Refusal(405, "method_not_allowed", "Method not allowed."), allowed)
+            response = self._gateway.refused(HTTPException(405, "Method not allowed."), allowed)
         else:
             response = await self._gateway.answer(operation, request)
         await response(scope, receive, send)
@@ -198,7 +195,7 @@ def _parsed(raw: bytes, content_type: str, operation: Operation) -> Any:
     """The body of a request; YAML where the platform documents it.
 
     Raises:
-        Refusal: 400 if it cannot be read.
+        HTTPException: 400 if it cannot be read.
     """
     if not raw.strip() or operation.method in ("GET", "DELETE"):
         return None

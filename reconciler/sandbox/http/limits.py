@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import math
 from collections import deque
 from typing import TYPE_CHECKING
 
-from reconciler.sandbox.http.refusal import Refusal
-from reconciler.sandbox.simulation.ciphers import make_id
+from starlette.exceptions import HTTPException
 
 if TYPE_CHECKING:
     from reconciler.sandbox.http.request import Operation
@@ -23,12 +23,12 @@ def bearer(header: str | None, settings: Settings) -> str:
     """The token of an Authorization header.
 
     Raises:
-        Refusal: 401 if there is none, or none that is known.
+        HTTPException: 401 if there is none, or none that is known.
     """
     kind, _, token = (header or "").partition(" ")
     token = token.strip()
     if kind.lower() != "bearer" or not token or (settings.tokens and token not in settings.tokens):
-        raise Refusal(401, "unauthorized", "Unable to authenticate you")
+        raise HTTPException(401, "Unable to authenticate you")
     return token
 
 
@@ -36,7 +36,7 @@ def require_scope(token: str, operation: Operation, settings: Settings, *, datab
     """Refuse what the token's scopes do not allow. A spec with managed databases needs ``database:read`` as well.
 
     Raises:
-        Refusal: 403, naming the scope.
+        HTTPException: 403, naming the scope.
     """
     scopes = settings.tokens.get(token, ("*",))
     if "*" in scopes:
@@ -44,14 +44,12 @@ def require_scope(token: str, operation: Operation, settings: Settings, *, datab
     needed = [operation.scope, *(["database:read"] if databases else [])]
     for scope in needed:
         if scope not in scopes:
-            raise Refusal(403, "forbidden", f"You are missing the required permission {scope}")
+            raise HTTPException(403, f"You are missing the required permission {scope}")
 
 
-def user_of(token: str) -> dict[str, str]:
-    """The user a token belongs to, as ``cause_details`` tells it."""
-    mark = hashlib.sha256(token.encode(errors="replace")).digest()
-    user_id = make_id(mark, "user")
-    return {"uuid": user_id, "email": f"user-{user_id[:6]}@example.com", "full_name": "Sandbox User"}
+def ticket(key: bytes, *parts: str) -> str:
+    """What makes the address of a log or a console usable without a token: nobody can guess it."""
+    return hmac.digest(key, "/".join(parts).encode(), hashlib.sha256).hex()[:32]
 
 
 class Limiter:
@@ -64,7 +62,7 @@ class Limiter:
         """Count a request and tell what is left, as ``ratelimit-*`` headers.
 
         Raises:
-            Refusal: 429; with ``retry-after`` if it is the minute's budget that is spent.
+            HTTPException: 429; with ``retry-after`` if it is the minute's budget that is spent.
         """
         minute, hour = settings.rate_per_minute, settings.rate_per_hour
         if minute is None and hour is None:
@@ -93,5 +91,5 @@ def _headers(limit: int, left: int, reset: float) -> dict[str, str]:
     }
 
 
-def _spent(headers: dict[str, str]) -> Refusal:
-    return Refusal(429, "too_many_requests", "API Rate limit exceeded.", headers=headers)
+def _spent(headers: dict[str, str]) -> HTTPException:
+    return HTTPException(429, "API Rate limit exceeded.", headers)

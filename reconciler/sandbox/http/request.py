@@ -1,12 +1,13 @@
-"""A request as an operation sees it, and what it answers."""
+"""A request as an operation sees it, the ways to refuse one, and lists in pages."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
-from reconciler.sandbox.http.refusal import bad_request, not_found
+from starlette.exceptions import HTTPException
+
 from reconciler.sandbox.simulation.store import App, Deployment, Tree, dumps
 
 if TYPE_CHECKING:
@@ -16,6 +17,21 @@ if TYPE_CHECKING:
     from reconciler.sandbox.simulation.simulation import World
 
 MAX_PER_PAGE = 200
+
+
+def not_found() -> HTTPException:
+    """404 in the platform's words."""
+    return HTTPException(404, "The resource you were accessing could not be found.")
+
+
+def bad_request(message: str) -> HTTPException:
+    """400: the request itself makes no sense."""
+    return HTTPException(400, message)
+
+
+def conflict(message: str) -> HTTPException:
+    """409: the app's state or another app stands in the way."""
+    return HTTPException(409, message)
 
 
 @dataclass(slots=True)
@@ -38,20 +54,20 @@ class Call:
         """The app of the path.
 
         Raises:
-            Refusal: 404.
+            HTTPException: 404.
         """
         app = self.world.tx.app(self.params[name])
         if app is None:
             raise not_found()
         return app
 
-    def deployment(self, app: App) -> Deployment:
-        """The deployment of the path, which must belong to the app.
+    def deployment(self, app: App, deployment_id: str | None = None) -> Deployment:
+        """The deployment of the path, or with an id, which must belong to the app.
 
         Raises:
-            Refusal: 404.
+            HTTPException: 404.
         """
-        deployment = self.world.tx.deployment(self.params["deployment_id"])
+        deployment = self.world.tx.deployment(deployment_id or self.params["deployment_id"])
         if deployment is None or deployment.app_id != app.id:
             raise not_found()
         return deployment
@@ -60,7 +76,7 @@ class Call:
         """The body, which must be an object; no body at all counts as an empty one.
 
         Raises:
-            Refusal: 400.
+            HTTPException: 400.
         """
         if self.body is None:
             return {}
@@ -72,7 +88,7 @@ class Call:
         """A field of the body; null counts as absent.
 
         Raises:
-            Refusal: 400 if it is of another type.
+            HTTPException: 400 if it is of another type.
         """
         value = self.record().get(name)
         if value is None:
@@ -85,7 +101,7 @@ class Call:
         """A list of strings in the body; empty if absent.
 
         Raises:
-            Refusal: 400.
+            HTTPException: 400.
         """
         value: list[Any] = self.field(name, list, [])
         if not all(isinstance(item, str) for item in value):
@@ -101,55 +117,65 @@ class Call:
         """A list in the query, written ``a=x&a=y`` or ``a=x,y``.
 
         Raises:
-            Refusal: 400 for a value that does not exist.
+            HTTPException: 400 for a value that does not exist.
         """
         values = [part for value in self.query.get(name, []) for part in value.split(",") if part]
-        for value in values:
-            if choices and value not in choices:
-                raise bad_request(f"{name} is one of {', '.join(choices)}")
+        if choices and not set(values) <= set(choices):
+            raise bad_request(f"{name} is one of {', '.join(choices)}")
         return tuple(values)
 
     def flag(self, name: str) -> bool:
         """A boolean of the query.
 
         Raises:
-            Refusal: 400.
+            HTTPException: 400.
         """
         value = self.one(name, "false").lower()
         if value not in ("true", "false", "1", "0", "t", "f"):
             raise bad_request(f"{name} must be true or false")
         return value in ("true", "1", "t")
 
+    def number(self, name: str, default: int, most: int) -> int:
+        """A number of the query, from 1.
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page that was asked for."""
+        Raises:
+            HTTPException: 400.
+        """
+        text = self.one(name) or str(default)
+        if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
+            raise bad_request(f"{name} must be a number from 1 to {most}")
+        return int(text)
+
+
+def require_unpinned(app: App) -> None:
+    """Refuse what would make a deployment while the app is pinned.
+
+    Raises:
+        HTTPException: 409.
+    """
+    if app.pinned:
+        raise conflict("app is pinned to a rollback deployment; commit or revert the rollback to resume deployments")
+
+
+class Page(NamedTuple):
+    """A page that was asked for, and how many items come before it."""
 
     number: int
     size: int
-
-    @property
-    def offset(self) -> int:
-        """How many items come before it."""
-        return min((self.number - 1) * self.size, 2**62)
+    offset: int
 
 
 def page_of(call: Call) -> Page:
     """``page`` (from 1) and ``per_page`` (1 to 200, default 20) of the query.
 
     Raises:
-        Refusal: 400 for anything else.
+        HTTPException: 400 for anything else.
     """
-    values = []
-    for name, default, most in (("page", 1, 2**31), ("per_page", 20, MAX_PER_PAGE)):
-        text = call.one(name) or str(default)
-        if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
-            raise bad_request(f"{name} must be a number from 1 to {most}")
-        values.append(int(text))
-    return Page(*values)
+    number, size = call.number("page", 1, 2**31), call.number("per_page", 20, MAX_PER_PAGE)
+    return Page(number, size, min((number - 1) * size, 2**62))
 
 
-def listing(call: Call, name: str, items: list[str], page: Page, total: int) -> Answer:
+def listing(call: Call, name: str, items: list[str], page: Page, total: int) -> str:
     """A page of items (each JSON already) in the platform's envelope, with links to the other pages."""
     last = max(1, -(-total // page.size))
     pages: dict[str, int] = {}
@@ -164,30 +190,20 @@ def listing(call: Call, name: str, items: list[str], page: Page, total: int) -> 
         return f"{call.base_url}{call.path}?{query}"
 
     links = dumps({"pages": {key: link(number) for key, number in pages.items()}} if pages else {})
-    return Answer(f'{{"{name}":[{",".join(items)}],"links":{links},"meta":{{"total":{total}}}}}')
-
-
-@dataclass(slots=True)
-class Answer:
-    """What a request is answered: JSON text, which may hold `render.BASE`."""
-
-    text: str
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, value: Any) -> Answer:
-        """An answer of plain data."""
-        return cls(dumps(value))
+    return f'{{"{name}":[{",".join(items)}],"links":{links},"meta":{{"total":{total}}}}}'
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One of the platform's operations: its id and path in the API description, and the token scope it needs."""
+    """One of the platform's operations: its id and path in the API description, and the token scope it needs.
+
+    ``serve`` answers JSON text, in which `render.BASE` stands for the sandbox's address. ``writes``: it changes what is
+    stored.
+    """
 
     id: str
     method: str
     path: str
     scope: str
-    serve: Callable[[Call], Answer]
+    serve: Callable[[Call], str]
     writes: bool = False

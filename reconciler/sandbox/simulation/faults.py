@@ -11,7 +11,6 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
-from reconciler.sandbox.http.refusal import Unfit
 from reconciler.sandbox.simulation.lifecycle import PHASES, components
 from reconciler.sandbox.simulation.store import dumps
 
@@ -78,13 +77,12 @@ class Fault:
         unknown = sorted(set(data) - names)
         if unknown or "kind" not in data:
             raise ValueError(f"unknown field {unknown[0]!r}" if unknown else "a fault needs a kind")
-        values: dict[str, Any] = {}
         for name, value in data.items():
             wanted = (int, float) if hints[name] is float else hints[name]
-            if isinstance(value, bool) or not isinstance(value, wanted):
-                raise Unfit(f"{name} has a wrong type")
-            values[name] = value
-        fault = cls(**values)
+            fits = isinstance(value, wanted) and not isinstance(value, bool)
+            if not fits:
+                raise ValueError(f"{name} has a wrong type")
+        fault = cls(**data)
         if fault.kind not in DEPLOYMENT_FAULTS + REQUEST_FAULTS:
             raise ValueError(f"kind is one of {', '.join(DEPLOYMENT_FAULTS + REQUEST_FAULTS)}")
         if fault.phase not in PHASES:

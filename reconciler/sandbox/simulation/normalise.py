@@ -1,18 +1,23 @@
 """What the platform makes of a spec before it stores it: secrets encrypted, defaults filled in, routes translated.
 
-Pure. Which of it really happens are switches in `settings.py`.
+Pure. Which of it really happens are switches in `settings.py`. Secrets are kept as ``EV[1:nonce:cipher]``, readable by
+the app they belong to only; the cipher is made of the standard library's hashes: it is authenticated and bound to the
+app, which is what clients can notice. It protects nothing beyond a sandbox.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 from typing import TYPE_CHECKING, Any
 
+from reconciler.appspec.catalog import DEFAULT_SIZE
+from reconciler.appspec.models import SOURCE_FIELDS
+from reconciler.appspec.secrets import CIPHERTEXT_FORM, is_marked
 from reconciler.appspec.shape import MISSING, SPEC, Listing, Record, Scalar, Shape
 from reconciler.appspec.spelling import canonical_spelling
-from reconciler.sandbox.http.refusal import Refusal
-from reconciler.sandbox.simulation.ciphers import decrypt, encrypt, is_ciphertext
-from reconciler.sandbox.simulation.ingress import with_ingress
-from reconciler.sandbox.simulation.lifecycle import components
+from reconciler.sandbox.simulation.lifecycle import BUILT_KINDS, components
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +25,20 @@ if TYPE_CHECKING:
     from reconciler.sandbox.settings import Settings
     from reconciler.sandbox.simulation.store import Tree
 
+ROUTABLE = ("services", "static_sites", "functions")
+"""The kinds of components that requests can reach."""
+
 _BUILDPACKS = "buildpack-stack=ubuntu-22"
 _DATABASE_VERSIONS = {"PG": "16", "MYSQL": "8", "REDIS": "7", "VALKEY": "8", "MONGODB": "7", "KAFKA": "3.8"}
+_TAG = 16
+
+
+class ForeignCiphertext(ValueError):
+    """A ciphertext that the app cannot decrypt; ``place`` is where it is in the spec."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"unable to decrypt {place}")
+        self.place = place
 
 
 def cleaned(value: Any) -> Any:
@@ -33,21 +50,19 @@ def cleaned(value: Any) -> Any:
 
 def respelled(spec: Tree) -> Tree:
     """The spec with one spelling: ``nyc3`` is ``nyc``, UNSPECIFIED is POST_DEPLOY, no zone is written as none."""
+
+    def domain(item: Tree) -> Tree:
+        return {key: value for key, value in item.items() if key != "zone" or value}
+
+    def job(item: Tree) -> Tree:
+        return item | {"kind": canonical_spelling("job-kind", item["kind"])} if "kind" in item else item
+
     out = dict(spec)
-    if isinstance(spec.get("domains"), list):
-        out["domains"] = [
-            {key: value for key, value in item.items() if key != "zone" or value} if isinstance(item, dict) else item
-            for item in spec["domains"]
-        ]
+    for name, change in (("domains", domain), ("jobs", job)):
+        if isinstance(spec.get(name), list):
+            out[name] = [change(item) if isinstance(item, dict) else item for item in spec[name]]
     if "region" in spec:
         out["region"] = canonical_spelling("region", spec["region"])
-    if isinstance(spec.get("jobs"), list):
-        out["jobs"] = [
-            {**job, "kind": canonical_spelling("job-kind", job["kind"])}
-            if isinstance(job, dict) and "kind" in job
-            else job
-            for job in spec["jobs"]
-        ]
     return out
 
 
@@ -59,15 +74,20 @@ def normalised(spec: Tree, settings: Settings) -> Tree:
     if settings.fills_defaults != "none":
         out = _common_defaults(out, settings.default_region)
     if settings.fills_defaults == "documented":
-        out = _documented(out, SPEC)
+        out = _walked(out, SPEC, _documented)
     return presented(out, settings)
 
 
 def presented(spec: Tree, settings: Settings) -> Tree:
     """The parts of `normalised` that are about how a spec is written, not what it says."""
-    out: Tree = _envs(spec, settings)
+
+    def written(envs: list[Tree]) -> list[Tree]:
+        out = [_typed(env, general=settings.returns_general_type) for env in envs]
+        return sorted(out, key=lambda env: str(env.get("key"))) if settings.reorders_envs else out
+
+    out = _with_envs(spec, written)
     if settings.unknown_fields == "drop":
-        out = _known(out, SPEC)
+        out = _walked(out, SPEC, lambda value, shape, _: {name: value[name] for name in value if name in shape.fields})
     return _without_zeros(out) if settings.omits_zero_values else out
 
 
@@ -77,83 +97,151 @@ def encrypted(spec: Tree, settings: Settings, key: bytes, app_id: str, number: i
     A secret without a value has none afterwards either: nothing of an earlier spec is kept.
 
     Raises:
-        Refusal: a ciphertext that this app cannot decrypt, with `foreign_ciphertext_decrypts` off.
+        ForeignCiphertext: with `foreign_ciphertext_decrypts` off.
     """
     count = 0
 
-    def hide(value: Any, pointer: str) -> Any:
+    def hide(value: Any, place: str) -> Any:
         nonlocal count
         if not isinstance(value, str) or not value:
             return value
-        if is_ciphertext(value):
+        if CIPHERTEXT_FORM.match(value):
             if settings.foreign_ciphertext_decrypts or decrypt(key, app_id, value) is not None:
                 return value
-            message = f'error validating app spec field "{pointer}": unable to decrypt the value'
-            raise Refusal(settings.invalid_spec_status, "unprocessable_entity", message)
+            raise ForeignCiphertext(place)
         count += 1
         return encrypt(key, app_id, f"{number}:{count}", value)
 
-    out: Tree = _secrets(spec, SPEC, hide, "")
+    def hidden(value: Tree, shape: Record, place: str) -> Tree:
+        marked = {name for name in value if name in shape.fields and is_marked(shape.fields[name], value)}
+        return {name: hide(item, _dotted(place, name)) if name in marked else item for name, item in value.items()}
+
+    out: Tree = _walked(spec, SPEC, hidden)
     return out
 
 
-def _secrets(value: Any, shape: Shape, hide: Callable[[Any, str], Any], pointer: str) -> Any:
-    if isinstance(shape, Listing) and isinstance(value, list):
-        return [_secrets(item, shape.item, hide, f"{pointer}[{number}]") for number, item in enumerate(value)]
-    if not isinstance(shape, Record) or not isinstance(value, dict):
-        return value
-    out = {}
-    for name, item in value.items():
-        field = shape.fields.get(name)
-        place = f"{pointer}.{name}" if pointer else name
-        if field is None:
-            out[name] = item
-        elif field.secret or (field.secret_when_typed and value.get("type") == "SECRET"):
-            out[name] = hide(item, place)
-        else:
-            out[name] = _secrets(item, field.shape, hide, place)
+def encrypt(key: bytes, app_id: str, number: object, plaintext: str) -> str:
+    """A ciphertext for the app; another ``number`` gives another ciphertext of the same text."""
+    own = hmac.digest(key, app_id.encode(), "sha256")
+    nonce = hmac.digest(own, f"nonce:{number}".encode(), "sha256")[:24]
+    hidden = _mixed(plaintext.encode(), own, nonce)
+    sealed = hmac.digest(own, nonce + hidden, "sha256")[:_TAG] + hidden
+    return f"EV[1:{base64.b64encode(nonce).decode()}:{base64.b64encode(sealed).decode()}]"
+
+
+def decrypt(key: bytes, app_id: str, ciphertext: str) -> str | None:
+    """The plaintext, or None if the ciphertext is not this app's."""
+    match = CIPHERTEXT_FORM.match(ciphertext)
+    if not match:
+        return None
+    own = hmac.digest(key, app_id.encode(), "sha256")
+    try:
+        nonce, sealed = (base64.b64decode(part, validate=True) for part in match.groups())
+    except ValueError:
+        return None
+    tag, hidden = sealed[:_TAG], sealed[_TAG:]
+    if not hmac.compare_digest(tag, hmac.digest(own, nonce + hidden, "sha256")[:_TAG]):
+        return None
+    return _mixed(hidden, own, nonce).decode()
+
+
+def _mixed(text: bytes, key: bytes, nonce: bytes) -> bytes:
+    """The text and a stream of bytes that key and nonce decide, xor-ed: twice gives the text again."""
+    stream = hashlib.shake_256(key + nonce).digest(len(text))
+    return bytes(a ^ b for a, b in zip(text, stream, strict=True))
+
+
+def routable(spec: Tree) -> list[Tree]:
+    """The components that requests from outside can reach: not services with internal ports only."""
+    return [
+        item
+        for kind, item in components(spec, ROUTABLE)
+        if not (kind == "services" and item.get("internal_ports") and not item.get("http_port"))
+    ]
+
+
+def with_ingress(spec: Tree, *, longest_first: bool) -> Tree:
+    """The spec with the deprecated `routes` and `cors` of its components said as ingress rules.
+
+    An `ingress` that the spec has, even an empty one, stays: declared routes are added behind its rules, and the cors
+    of a component without routes goes to the rules that lead there. Without one, a component without routes gets ``/``
+    if it is the first and nobody claims it, else ``/`` and its name.
+    """
+    out = dict(spec)
+    for kind in ROUTABLE:
+        if spec.get(kind):
+            out[kind] = [{key: item[key] for key in item if key not in ("routes", "cors")} for item in spec[kind]]
+    explicit = spec.get("ingress")
+    reachable = routable(spec)
+    if explicit is None:
+        made = [_rule(item, route) for item, route in _routes(reachable)]
+    else:
+        made = [_rule(item, route) for item in reachable for route in item.get("routes") or []]
+    if longest_first:
+        made.sort(key=lambda rule: -len(rule["match"]["path"]["prefix"]))
+    rules = [*_with_cors((explicit or {}).get("rules") or [], reachable), *made]
+    if rules:
+        out["ingress"] = {**(explicit or {}), "rules": rules}
     return out
+
+
+def _routes(reachable: list[Tree]) -> list[tuple[Tree, Tree]]:
+    """Every component with every route it has or is given."""
+    claimed = any((route.get("path") or "/") == "/" for item in reachable for route in item.get("routes") or [])
+    found = []
+    for number, item in enumerate(reachable):
+        default = "/" if number == 0 and not claimed else f"/{item['name']}"
+        found += [(item, route) for route in item.get("routes") or [{"path": default}]]
+    return found
+
+
+def _rule(item: Tree, route: Tree) -> Tree:
+    component: Tree = {"name": item["name"]}
+    if route.get("preserve_path_prefix"):
+        component["preserve_path_prefix"] = True
+    rule: Tree = {"match": {"path": {"prefix": route.get("path") or "/"}}, "component": component}
+    return rule | {"cors": item["cors"]} if item.get("cors") else rule
+
+
+def _with_cors(rules: list[Tree], reachable: list[Tree]) -> list[Tree]:
+    cors = {item["name"]: item["cors"] for item in reachable if item.get("cors") and not item.get("routes")}
+    names = [(rule.get("component") or {}).get("name") for rule in rules]
+    return [
+        {**rule, "cors": cors[name]} if name in cors and "cors" not in rule else rule
+        for name, rule in zip(names, rules, strict=True)
+    ]
 
 
 def _common_defaults(spec: Tree, region: str) -> Tree:
     """What the platform visibly writes into most specs."""
     out = {**spec, "region": spec.get("region") or region}
-    built = [item for _, item in components(spec) if not item.get("image")]
-    if built and "features" not in out:
+    if "features" not in out and any(not item.get("image") for _, item in components(spec)):
         out["features"] = [_BUILDPACKS]
-    for kind in ("services", "workers", "jobs", "static_sites", "functions"):
+    for kind in BUILT_KINDS:
         if spec.get(kind):
             out[kind] = [_component(kind, item) for item in spec[kind]]
-    if spec.get("envs"):
-        out["envs"] = [_scoped(env) for env in spec["envs"]]
     if spec.get("databases"):
         out["databases"] = [_database(item) for item in spec["databases"]]
     if spec.get("domains"):
         primary = any(item.get("type") == "PRIMARY" for item in spec["domains"])
         kinds = ["ALIAS" if primary or number else "PRIMARY" for number in range(len(spec["domains"]))]
         out["domains"] = [{"type": kind, **item} for kind, item in zip(kinds, spec["domains"], strict=True)]
-    return out
+    return _with_envs(out, lambda envs: [{**env, "scope": env.get("scope") or "RUN_AND_BUILD_TIME"} for env in envs])
 
 
 def _component(kind: str, item: Tree) -> Tree:
     out = dict(item)
     if kind in ("services", "workers", "jobs"):
-        out.setdefault("instance_size_slug", "apps-s-1vcpu-0.5gb")
+        out.setdefault("instance_size_slug", DEFAULT_SIZE)
         if "autoscaling" not in item:
             out.setdefault("instance_count", 1)
     if kind == "services" and not item.get("internal_ports"):
         out.setdefault("http_port", 8080)
     if kind == "jobs":
         out.setdefault("kind", "POST_DEPLOY")
-    if any(source in item for source in ("git", "github", "gitlab", "bitbucket")):
+    if any(source in item for source in SOURCE_FIELDS if source != "image"):
         out.setdefault("source_dir", "/")
-    if item.get("envs"):
-        out["envs"] = [_scoped(env) for env in item["envs"]]
     return out
-
-
-def _scoped(env: Tree) -> Tree:
-    return {**env, "scope": env.get("scope") or "RUN_AND_BUILD_TIME"}
 
 
 def _database(item: Tree) -> Tree:
@@ -161,16 +249,9 @@ def _database(item: Tree) -> Tree:
     return {**item, "version": version} if version and "version" not in item and not item.get("production") else item
 
 
-def _documented(value: Any, shape: Shape) -> Any:
-    """Every documented default that says something, in every record that is there."""
-    if isinstance(shape, Listing) and isinstance(value, list):
-        return [_documented(item, shape.item) for item in value]
-    if not isinstance(shape, Record) or not isinstance(value, dict):
-        return value
-    out = {
-        name: _documented(item, shape.fields[name].shape) if name in shape.fields else item
-        for name, item in value.items()
-    }
+def _documented(value: Tree, shape: Record, _: str) -> Tree:
+    """A record with every documented default that says something."""
+    out = dict(value)
     for name, field in shape.fields.items():
         if name in out or field.default is MISSING or field.default in ("", {}) or _excluded(name, out):
             continue
@@ -192,18 +273,13 @@ def _excluded(name: str, record: Tree) -> bool:
     )
 
 
-def _envs(spec: Tree, settings: Settings) -> Tree:
-    def written(envs: list[Tree]) -> list[Tree]:
-        out = [_typed(env, general=settings.returns_general_type) for env in envs]
-        return sorted(out, key=lambda env: str(env.get("key"))) if settings.reorders_envs else out
+def _with_envs(spec: Tree, change: Callable[[list[Tree]], list[Tree]]) -> Tree:
+    """The spec with the variables of the app and of each component changed."""
 
-    out = dict(spec)
-    if spec.get("envs"):
-        out["envs"] = written(spec["envs"])
-    for kind in ("services", "workers", "jobs", "static_sites", "functions"):
-        if spec.get(kind):
-            out[kind] = [{**item, "envs": written(item["envs"])} if item.get("envs") else item for item in spec[kind]]
-    return out
+    def changed(item: Tree) -> Tree:
+        return {**item, "envs": change(item["envs"])} if item.get("envs") else item
+
+    return changed(spec) | {kind: [changed(item) for item in spec[kind]] for kind in BUILT_KINDS if spec.get(kind)}
 
 
 def _typed(env: Tree, *, general: bool) -> Tree:
@@ -212,12 +288,20 @@ def _typed(env: Tree, *, general: bool) -> Tree:
     return {key: value for key, value in env.items() if key != "type" or value != "GENERAL"}
 
 
-def _known(value: Any, shape: Shape) -> Any:
+def _walked(value: Any, shape: Shape, change: Callable[[Tree, Record, str], Tree], place: str = "") -> Any:
+    """The value with every record that the models know changed, the outermost first; ``place`` is where it is."""
     if isinstance(shape, Listing) and isinstance(value, list):
-        return [_known(item, shape.item) for item in value]
+        return [_walked(item, shape.item, change, f"{place}[{number}]") for number, item in enumerate(value)]
     if not isinstance(shape, Record) or not isinstance(value, dict):
         return value
-    return {name: _known(item, shape.fields[name].shape) for name, item in value.items() if name in shape.fields}
+    return {
+        name: _walked(item, shape.fields[name].shape, change, _dotted(place, name)) if name in shape.fields else item
+        for name, item in change(value, shape, place).items()
+    }
+
+
+def _dotted(place: str, name: str) -> str:
+    return f"{place}.{name}" if place else name
 
 
 def _without_zeros(value: Any) -> Any:

@@ -6,10 +6,16 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from reconciler.appspec.catalog import REGIONS
-from reconciler.sandbox.simulation.ciphers import make_id
-from reconciler.sandbox.simulation.lifecycle import TERMINAL, began, components, duration, tier_of
-from reconciler.sandbox.simulation.progress import moment, progress
-from reconciler.sandbox.simulation.store import dumps
+from reconciler.sandbox.simulation.lifecycle import (
+    TERMINAL,
+    began,
+    components,
+    duration,
+    moment,
+    progress,
+    tier_of,
+)
+from reconciler.sandbox.simulation.store import dumps, make_id
 
 if TYPE_CHECKING:
     from reconciler.appspec.catalog import Region
@@ -82,8 +88,7 @@ def app_tree(tx: Tx, app: App, now: float) -> Tree:
     """An app as the API answers it, without ``project_id`` and with `BASE` for the address."""
     out: Tree = {"id": app.id, "owner_uuid": app.owner, "spec": app.spec}
     for role in ("active", "in_progress", "pending", "pinned"):
-        deployment_id = getattr(app, role)
-        deployment = tx.deployment(deployment_id) if deployment_id else None
+        deployment = tx.deployment(getattr(app, role))
         if deployment is not None:
             out[f"{role}_deployment"] = deployment_tree(deployment, now)
     out |= {

@@ -1,14 +1,28 @@
-"""What runs of an app: the health of its components, its instances, and whether it answers requests. Pure."""
+"""What runs of an app: the health of its components, its instances, whether it answers, its jobs, what it logs.
+
+Pure. Jobs run by the clock, but nothing runs in the background: a request for job invocations first lets those happen
+that were due since. Secrets are never in a log.
+"""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
-from reconciler.sandbox.simulation.ciphers import make_id
-from reconciler.sandbox.simulation.lifecycle import RUNNING_KINDS, components
+from reconciler.sandbox.simulation.lifecycle import RUNNING_KINDS, components, moment, reached
+from reconciler.sandbox.simulation.store import make_id
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from reconciler.sandbox.simulation.store import App, Deployment, Tree
+
+MOST_RUNS = 50
+"""Of a long time without anybody asking, only the latest runs of a job are made up for."""
+
+LOG_TYPES = ("UNSPECIFIED", "BUILD", "DEPLOY", "RUN", "RUN_RESTARTED", "AUTOSCALE_EVENT")
+"""The types of logs, as the API's parameter has them."""
 
 _INSTANCE_TYPES = {"services": "SERVICE", "workers": "WORKER"}
 _MOST_INSTANCES = 250  # of a component, as autoscaling has it; more are not listed
@@ -100,3 +114,111 @@ def visit(app: App, active: Deployment | None, now: float) -> tuple[int, str]:
     if unhealthy(active, now) is not None or "UNHEALTHY" in app.health.values():
         return 503, "no healthy upstream\n"
     return 200, f"{app.name} {active.id}\n"
+
+
+def scheduled(spec: Tree) -> list[Tree]:
+    """The jobs of a spec that run by the clock."""
+    return [job for job in spec.get("jobs") or [] if job.get("kind") == "SCHEDULED" and _cron(job)]
+
+
+def due(job: Tree, after: float, until: float) -> list[float]:
+    """When a job ran after one moment and up to another, at most the latest `MOST_RUNS`, in order.
+
+    Moments are seconds since 1970.
+    """
+    from cronsim import CronSim
+
+    zone = time_zone(job["schedule"])
+    found: list[float] = []
+    # backwards from just behind the end, which is never due itself
+    for run in CronSim(_cron(job), datetime.fromtimestamp(until + 1, UTC).astimezone(zone), reverse=True):
+        at = run.timestamp()
+        if at <= after or len(found) == MOST_RUNS:
+            break
+        if at <= until:
+            found.append(at)
+    return found[::-1]
+
+
+def _cron(job: Tree) -> str:
+    return str((job.get("schedule") or {}).get("cron") or "")
+
+
+def time_zone(schedule: Tree) -> tzinfo:
+    """The time zone of a job's schedule.
+
+    Raises:
+        ZoneInfoNotFoundError, ValueError, OSError: there is none of this name; for odd names what the file system says.
+    """
+    name = schedule.get("time_zone") or "UTC"
+    return UTC if name == "UTC" else ZoneInfo(name)
+
+
+def logs_available(deployment: Deployment, kind: str) -> bool:
+    """Whether there are logs of this type: the phase they are about was reached."""
+    if kind == "BUILD":
+        return reached(deployment, "BUILDING")
+    if kind == "DEPLOY":
+        return reached(deployment, "DEPLOYING")
+    return deployment.was_active
+
+
+def latest_log_type(deployment: Deployment) -> str:
+    """The type of the furthest phase reached, for requests that leave it open."""
+    return next((kind for kind in ("RUN", "DEPLOY") if logs_available(deployment, kind)), "BUILD")
+
+
+def log_text(app: App, deployment: Deployment, component: str, kind: str, now: float) -> str:
+    """The log of one component, or of all, as lines ``component time message``."""
+    found = [(where, item) for where, item in components(deployment.spec) if component in ("", item["name"])]
+    lines: list[str] = []
+    for where, item in found:
+        says = _SAYINGS[kind](app, deployment, where, item, now)
+        lines += [f"{item['name']} {moment(at)} {message}" for at, message in says]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _begin(deployment: Deployment, phase: str) -> float:
+    return next((float(at) for name, at in deployment.timeline if name == phase), deployment.created_at)
+
+
+def _build(_: App, deployment: Deployment, __: str, item: Tree, now: float) -> Iterator[tuple[float, str]]:
+    at = _begin(deployment, "BUILDING")
+    if item.get("image"):
+        yield at, "nothing to build: the component runs an image"
+        return
+    yield at, f"building commit {deployment.commits.get(item['name'], 'unknown')}"
+    yield at, f"$ {item.get('build_command') or 'build'}"
+    fate = deployment.fate or {}
+    if fate.get("fails") == "build" and fate.get("component") == item["name"]:
+        if deployment.phase == "ERROR":
+            yield deployment.phase_at, "error: build step exited with status 1"
+            yield deployment.phase_at, fate["message"]
+    elif now >= _begin(deployment, "PENDING_DEPLOY"):
+        yield _begin(deployment, "PENDING_DEPLOY"), "build complete"
+
+
+def _deploy(_: App, deployment: Deployment, where: str, item: Tree, now: float) -> Iterator[tuple[float, str]]:
+    at = _begin(deployment, "DEPLOYING")
+    yield at, f"starting {item['name']}"
+    if where == "services":
+        yield at, f"waiting for port {item.get('http_port') or 8080}"
+    fate = deployment.fate or {}
+    if fate.get("fails") == "deploy" and fate.get("component") == item["name"]:
+        if deployment.phase == "ERROR":
+            yield deployment.phase_at, "fatal: could not start: listen: configuration is missing"
+            yield deployment.phase_at, fate["message"]
+    elif deployment.was_active and now >= deployment.created_at:
+        yield deployment.active_at or deployment.phase_at, "started"
+
+
+def _run(app: App, deployment: Deployment, where: str, item: Tree, now: float) -> Iterator[tuple[float, str]]:
+    if where in ("services", "workers"):
+        at = deployment.active_at or deployment.phase_at
+        yield at, "ready"
+        if unhealthy(deployment, now) == item["name"] or app.health.get(item["name"]) == "UNHEALTHY":
+            yield at, "error: upstream connection refused"
+            yield at, "readiness check failed: HTTP 503"
+
+
+_SAYINGS = {"BUILD": _build, "DEPLOY": _deploy, "RUN": _run, "RUN_RESTARTED": _run}

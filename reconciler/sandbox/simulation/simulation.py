@@ -7,19 +7,21 @@ API description of deployments and rollbacks; where it is silent, `settings.py` 
 from __future__ import annotations
 
 import hashlib
+import json
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from reconciler.sandbox.http.refusal import conflict
-from reconciler.sandbox.simulation import faults, schedules
-from reconciler.sandbox.simulation.ciphers import make_id
+from reconciler.sandbox.settings import Settings, changed
+from reconciler.sandbox.simulation import faults, running
 from reconciler.sandbox.simulation.lifecycle import TERMINAL, components, has_builds, next_due, tier_of, timeline
 from reconciler.sandbox.simulation.render import app_body
-from reconciler.sandbox.simulation.store import App, Deployment, dumps
+from reconciler.sandbox.simulation.store import App, Deployment, dumps, make_id
 
 if TYPE_CHECKING:
-    from reconciler.sandbox.settings import Settings
-    from reconciler.sandbox.simulation.store import Tree, Tx
+    from collections.abc import Callable, Iterator
+
+    from reconciler.sandbox.simulation.store import Store, Tree, Tx
 
 ROLLBACKS = ("MANUAL_ROLLBACK", "AUTO_ROLLBACK")
 """Types of deployments that bring an earlier one back."""
@@ -91,7 +93,7 @@ class World:
 
     def _activated(self, app: App, deployment: Deployment, at: float) -> None:
         self.run_schedules(app, at)
-        former = self.tx.deployment(app.active) if app.active else None
+        former = self.tx.deployment(app.active)
         if former:
             former.phase, former.phase_at, former.due_at = "SUPERSEDED", at, None
             self.tx.save_deployment(former)
@@ -101,7 +103,7 @@ class World:
         deployment.was_active, deployment.active_at = True, at
 
     def _failed(self, app: App, deployment: Deployment) -> None:
-        active = self.tx.deployment(app.active) if app.active else None
+        active = self.tx.deployment(app.active)
         if active is None or deployment.kind in ROLLBACKS:
             return
         if self.settings.spec_reverts_on_failure:
@@ -112,7 +114,7 @@ class World:
 
     def _stop(self, deployment_id: str, phase: str, at: float) -> None:
         """Cut a deployment short."""
-        deployment = self.tx.deployment(deployment_id) if deployment_id else None
+        deployment = self.tx.deployment(deployment_id)
         if deployment is None or deployment.phase in TERMINAL:
             return
         deployment.phase, deployment.phase_at, deployment.ended_at, deployment.due_at = phase, at, at, None
@@ -135,16 +137,6 @@ class World:
             if app is not None:
                 self.tx.keep_body(app_id, app_body(self.tx, app, self.now))
         self.settled.clear()
-
-    def require_unpinned(self, app: App) -> None:
-        """Refuse what would make a deployment while the app is pinned.
-
-        Raises:
-            Refusal: 409.
-        """
-        if app.pinned:
-            message = "app is pinned to a rollback deployment; commit or revert the rollback to resume deployments"
-            raise conflict(message)
 
     def deploy(self, app: App, spec: Tree, cause: Cause, *, at: float | None = None) -> Deployment:
         """Make a deployment. One that is pending is superseded at once, one in progress as soon as this one starts."""
@@ -180,6 +172,20 @@ class World:
         self.save(app)
         return deployment
 
+    def push(self, app: App, pushed: list[Tree]) -> Deployment | None:
+        """The sources of these components get a new commit; the deployment that this makes, if any deploys on push."""
+        for item in pushed:
+            app.heads[item["name"]] = app.heads.get(item["name"], 0) + 1
+        deploying = [item for item in pushed if _deploys_on_push(item)]
+        if not deploying or app.pinned:
+            self.save(app)
+            return None
+        made = self.deploy(app, app.spec, Cause("DEPLOY_ON_PUSH"))
+        first = deploying[0]
+        made.cause = f"commit {made.commits.get(first['name'], '')[:7]} pushed to {_repository(first)}"
+        self.tx.save_deployment(made)
+        return made
+
     def event(self, app: App, kind: str, doc: Tree) -> str:
         """Note that something happened to an app; the event's id."""
         seq, event_id = self.new_id("event")
@@ -198,12 +204,12 @@ class World:
 
     def run_schedules(self, app: App, until: float) -> None:
         """Let the jobs of the active deployment run that were due up to a moment; the caller saves the app."""
-        active = self.tx.deployment(app.active) if app.active else None
+        active = self.tx.deployment(app.active)
         if active is None:
             return
         after = max(app.schedules_at, active.active_at or 0.0)
-        jobs = schedules.scheduled(active.spec)
-        runs = [(at, job) for job in jobs for at in schedules.due(job, after, until)]
+        jobs = running.scheduled(active.spec)
+        runs = [(at, job) for job in jobs for at in running.due(job, after, until)]
         for at, job in sorted(runs, key=lambda run: run[0]):
             self.invoke(app, job, {"type": "SCHEDULE", "scheduled": {"schedule": job["schedule"]}}, at=at)
         app.schedules_at = until
@@ -223,13 +229,7 @@ class World:
         return out
 
     def cancel(self, app: App, deployment: Deployment) -> Deployment:
-        """Stop a deployment that has not ended.
-
-        Raises:
-            Refusal: 409 if it has.
-        """
-        if deployment.phase in TERMINAL:
-            raise conflict(f"deployment cannot be canceled: it is {deployment.phase}")
+        """Stop a deployment that has not ended."""
         self._stop(deployment.id, "CANCELED", self.now)
         app.pending = "" if app.pending == deployment.id else app.pending
         app.in_progress = "" if app.in_progress == deployment.id else app.in_progress
@@ -239,8 +239,73 @@ class World:
         return stopped
 
 
+class Simulation:
+    """The simulated platform: its state in a store, and the clock it goes by (``now``: seconds since 1970)."""
+
+    def __init__(self, store: Store, now: Callable[[], float]) -> None:
+        self.store = store
+        self._clock = now
+        self._known: tuple[str, Settings] = ("", Settings())
+
+    def at(self, tx: Tx, user: dict[str, str] | None = None) -> World:
+        """The platform as it is now, within a transaction, for a user."""
+        meta = dict(tx.sql("SELECT key, value FROM meta"))
+        text = meta.get("settings", "")
+        if text != self._known[0]:
+            self._known = (text, changed(Settings(), json.loads(text)))
+        settings = self._known[1]
+        now = self._clock() + float(meta.get("offset", "0"))
+        key = bytes.fromhex(meta["key"]) if settings.seed is None else f"seed:{settings.seed}".encode()
+        return World(tx, now, settings, key, user or user_of("sandbox"))
+
+    @contextmanager
+    def changing(self, user: dict[str, str] | None = None) -> Iterator[World]:
+        """The platform as it is now, to be changed: all that is due has happened."""
+        with self.store.write() as tx:
+            world = self.at(tx, user)
+            world.advance()
+            yield world
+            world.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[World]:
+        """The platform as it is now, to be read: all that is due has happened."""
+        with self.store.read() as tx:
+            due = tx.anything_due(self.at(tx).now)
+        if due:
+            with self.changing():
+                pass
+        with self.store.read() as tx:
+            yield self.at(tx)
+
+    def settings(self) -> Settings:
+        """The settings as they are now."""
+        with self.store.read() as tx:
+            return self.at(tx).settings
+
+
+def user_of(token: str) -> dict[str, str]:
+    """The user a token belongs to, as ``cause_details`` tells it."""
+    mark = hashlib.sha256(token.encode(errors="replace")).digest()
+    user_id = make_id(mark, "user")
+    return {"uuid": user_id, "email": f"user-{user_id[:6]}@example.com", "full_name": "Sandbox User"}
+
+
 def _source(item: Tree) -> str:
     kind = next((name for name in ("git", "github", "gitlab", "bitbucket", "image") if item.get(name)), "")
     source = item.get(kind) or {}
     where = source.get("repo") or source.get("repo_clone_url") or source.get("repository") or ""
     return f"{kind}:{where}:{source.get('branch') or source.get('tag') or ''}" if kind else ""
+
+
+def _deploys_on_push(item: Tree) -> bool:
+    if item.get("image"):
+        return bool((item["image"].get("deploy_on_push") or {}).get("enabled"))
+    return any((item.get(kind) or {}).get("deploy_on_push") for kind in ("github", "gitlab", "bitbucket"))
+
+
+def _repository(item: Tree) -> str:
+    for kind in ("github", "gitlab", "bitbucket"):
+        if item.get(kind):
+            return f"{kind}/{item[kind].get('repo', '')}"
+    return str((item.get("image") or {}).get("repository", ""))

@@ -6,6 +6,7 @@ A writer takes its lock first (BEGIN IMMEDIATE), so that what it read cannot hav
 
 from __future__ import annotations
 
+import hmac
 import json
 import os
 import sqlite3
@@ -13,6 +14,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from reconciler.errors import ReconcileError
 
@@ -58,6 +60,11 @@ TABLES = ("apps", "deployments", "events", "invocations", "destinations", "fault
 def dumps(value: Any) -> str:
     """Compact JSON."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def make_id(key: bytes, *parts: object) -> str:
+    """A UUID (version 4 in form) that the key and the parts decide."""
+    return str(UUID(bytes=hmac.digest(key, ":".join(map(str, parts)).encode(), "sha256")[:16], version=4))
 
 
 @dataclass(slots=True)
@@ -208,7 +215,7 @@ class Tx:
         self._run("UPDATE apps SET body = ? WHERE id = ?", (body, app_id))
 
     def deployment(self, deployment_id: str) -> Deployment | None:
-        """A deployment by id."""
+        """A deployment by id; None also for ""."""
         row = self._run(_SELECT_DEPLOYMENT + "WHERE id = ?", (deployment_id,)).fetchone()
         return _deployment(row) if row else None
 
@@ -227,22 +234,9 @@ class Tx:
 
     def save_deployment(self, deployment: Deployment) -> None:
         """Insert or replace."""
+        columns = (getattr(deployment, name) for name in _DEPLOYMENT_COLUMNS)
         doc = dumps({name: getattr(deployment, name) for name in _DEPLOYMENT_DOC})
-        self._run(
-            "INSERT INTO deployments (seq, id, app_id, kind, phase, was_active, due_at, doc) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (seq) DO UPDATE SET phase = excluded.phase, "
-            "was_active = excluded.was_active, due_at = excluded.due_at, doc = excluded.doc",
-            (
-                deployment.seq,
-                deployment.id,
-                deployment.app_id,
-                deployment.kind,
-                deployment.phase,
-                deployment.was_active,
-                deployment.due_at,
-                doc,
-            ),
-        )
+        self._run("INSERT OR REPLACE INTO deployments VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*columns, doc))
 
     def delete_app(self, app_id: str) -> None:
         """Delete an app with everything that belongs to it."""

@@ -3,42 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfoNotFoundError
 
 from pydantic import ValidationError
 
 from reconciler.appspec.models import COMPONENT_KINDS, SOURCE_FIELDS, AppSpec
-from reconciler.sandbox.http.refusal import Refusal, bad_request
-from reconciler.sandbox.simulation import schedules
-from reconciler.sandbox.simulation.ingress import ROUTABLE
 from reconciler.sandbox.simulation.lifecycle import BUILT_KINDS, components
+from reconciler.sandbox.simulation.normalise import ROUTABLE
+from reconciler.sandbox.simulation.running import time_zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reconciler.sandbox.settings import Settings
     from reconciler.sandbox.simulation.store import Tree
 
 _HOST = re.compile(
     r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\.?"
 )
 _HTTPS = re.compile(r"https://[A-Za-z0-9.-]+(:\d+)?([/?#][!#-;=?-Z_a-z~%]*)?")
-
-
-def require_valid(spec: Any, settings: Settings) -> None:
-    """Refuse a spec the platform would not take.
-
-    Raises:
-        Refusal: 400 if there is no spec, 422 (or as set) with its first mistake.
-    """
-    if not isinstance(spec, dict):
-        raise bad_request("spec is required")
-    mistake = first_mistake(spec, unknown_fields=settings.unknown_fields == "refuse")
-    if mistake:
-        place, what = mistake
-        raise Refusal(
-            settings.invalid_spec_status, "unprocessable_entity", f'error validating app spec field "{place}": {what}'
-        )
 
 
 def first_mistake(spec: Tree, *, unknown_fields: bool = False) -> tuple[str, str] | None:
@@ -108,11 +92,24 @@ def _component(place: str, item: Tree) -> Iterator[tuple[str, str]]:
         low, high = scaling.get("min_instance_count"), scaling.get("max_instance_count")
         if low is not None and high is not None and low >= high:
             yield f"{place}.autoscaling", "min_instance_count must be less than max_instance_count"
-    wrong = schedules.mistake(item)
-    if wrong:
-        yield f"{place}.{wrong[0]}", wrong[1]
+    yield from _schedule(f"{place}.schedule", item.get("schedule") or {})
     if item.get("catchall_document") and item.get("error_document"):
         yield f"{place}.error_document", "a static site has a catchall_document or an error_document, not both"
+
+
+def _schedule(place: str, schedule: Tree) -> Iterator[tuple[str, str]]:
+    from cronsim import CronSim, CronSimError
+
+    try:
+        zone = time_zone(schedule)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        yield f"{place}.time_zone", "there is no such time zone"
+        return
+    try:
+        if schedule.get("cron"):
+            CronSim(schedule["cron"], datetime(2026, 1, 1, tzinfo=zone))
+    except CronSimError:
+        yield f"{place}.cron", "this is no cron expression"
 
 
 def _ingress(spec: Tree) -> Iterator[tuple[str, str]]:

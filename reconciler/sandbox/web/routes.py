@@ -12,13 +12,10 @@ from typing import TYPE_CHECKING
 from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 
-from reconciler.sandbox.api.logs import ticket
-from reconciler.sandbox.simulation import logs
+from reconciler.sandbox.http.limits import ticket
 from reconciler.sandbox.simulation.lifecycle import components
-from reconciler.sandbox.simulation.running import visit
-from reconciler.sandbox.simulation.simulation import World
-from reconciler.sandbox.web import page
-from reconciler.sandbox.web.summary import SeenApp, overview
+from reconciler.sandbox.simulation.running import log_text, visit
+from reconciler.sandbox.web.page import HEADERS, PER_PAGE, overview, page
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -35,6 +32,7 @@ class Public:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
+        self._simulation = gateway.simulation
 
     def routes(self) -> list[BaseRoute]:
         """The routes, for the sandbox's router."""
@@ -47,73 +45,49 @@ class Public:
             WebSocketRoute("/_exec/{place:path}", self.console),
         ]
 
-    def _now(self) -> World:
-        """The world, with everything done that is due; for reading only, outside of a transaction."""
-        with self._gateway.store.read() as tx:
-            world = self._gateway.world(tx)
-            if not tx.anything_due(world.now):
-                return world
-        with self._gateway.store.write() as tx:
-            world = self._gateway.world(tx)
-            world.advance()
-            world.close()
-            return world
-
     async def page(self, request: Request) -> HTMLResponse:
         """The page of apps and their deployments; ``?page=`` for more of them."""
         asked = request.query_params.get("page", "1")
         number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 9 else 1
-        self._now()
-        with self._gateway.store.read() as tx:
-            world = self._gateway.world(tx)
-            total = tx.sql("SELECT count(*) FROM apps")[0][0]
-            number = max(1, min(number, -(-total // page.PER_PAGE)))
-            text = page.page(
-                overview(world, page.PER_PAGE, (number - 1) * page.PER_PAGE),
+        with self._simulation.reading() as world:
+            total = world.tx.sql("SELECT count(*) FROM apps")[0][0]
+            number = max(1, min(number, -(-total // PER_PAGE)))
+            text = page(
+                overview(world, PER_PAGE, (number - 1) * PER_PAGE),
                 total=total,
                 number=number,
-                waiting=tx.sql("SELECT count(*) FROM faults")[0][0],
+                waiting=world.tx.sql("SELECT count(*) FROM faults")[0][0],
                 now=world.now,
                 base_url=self._gateway.base_url(request),
             )
-        return HTMLResponse(text.encode(errors="replace"), headers=page.HEADERS)
-
-    def overview(self, limit: int) -> list[SeenApp]:
-        """See `Sandbox.overview`."""
-        self._now()
-        with self._gateway.store.read() as tx:
-            return overview(self._gateway.world(tx), limit)
+        return HTMLResponse(text.encode(errors="replace"), headers=HEADERS)
 
     async def live(self, request: Request) -> PlainTextResponse:
         """The app itself: 200 while it is healthy, 503 while it is not, 404 while nothing is active."""
-        world = self._now()
-        with self._gateway.store.read() as tx:
-            app = tx.app(request.path_params["app_id"])
+        with self._simulation.reading() as world:
+            app = world.tx.app(request.path_params["app_id"])
             if app is None:
                 return PlainTextResponse("there is no such app\n", 404)
-            active = tx.deployment(app.active) if app.active else None
+            active = world.tx.deployment(app.active)
             status, text = visit(app, active, world.now)
         headers = {"x-sandbox-deployment": active.id} if active else {}
         return PlainTextResponse(text, status, headers)
 
     def _text(self, place: str, token: str) -> str | None:
         """The log at a place (app / deployment, event or invocation / component / type); None if there is none."""
-        world = self._now()
-        if not hmac.compare_digest(token.encode(), ticket(world.key, place).encode()):
-            return None
         app_id, what, component, kind = (place.split("/") + [""] * 4)[:4]
-        with self._gateway.store.read() as tx:
-            app = tx.app(app_id)
-            if app is None:
+        with self._simulation.reading() as world:
+            app = world.tx.app(app_id)
+            if app is None or not hmac.compare_digest(token.encode(), ticket(world.key, place).encode()):
                 return None
             if kind == "AUTOSCALE_EVENT":
                 return "autoscaling event\n"
             if kind == "JOB_INVOCATION":
                 return f"{component} job invocation {what}\n"
-            deployment = tx.deployment(what)
+            deployment = world.tx.deployment(what)
             if deployment is None:
                 return None
-            return logs.text(app, deployment, "" if component == "-" else component, kind, world.now)
+            return log_text(app, deployment, "" if component == "-" else component, kind, world.now)
 
     async def log(self, request: Request) -> PlainTextResponse:
         """A log as text; at ``…/live`` what there is so far."""
@@ -136,14 +110,13 @@ class Public:
         It says where it is and echoes what is typed, until a line is ``exit``.
         """
         place = socket.path_params["place"]
-        world = self._now()
         await socket.accept()
         app_id, _, component = place.partition("/")
-        with self._gateway.store.read() as tx:
-            app = tx.app(app_id)
+        with self._simulation.reading() as world:
+            app, expected = world.tx.app(app_id), ticket(world.key, "exec", place)
         known = app is not None and component in {item["name"] for _, item in components(app.spec)}
         token = socket.query_params.get("token", "")
-        if known and hmac.compare_digest(token.encode(), ticket(world.key, "exec", place).encode()):
+        if known and hmac.compare_digest(token.encode(), expected.encode()):
             await _converse(socket, f"{component}$ ")
         await socket.close()
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from reconciler.sandbox import Settings, Speed
-from reconciler.sandbox.simulation.rollback import ERRORS, WARNINGS
+from reconciler.sandbox.api.deployments import ERRORS, WARNINGS
 from tests.sandbox.lab import Lab, Tree, built, web
 
 

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.sandbox.settings import Speed
-from reconciler.sandbox.simulation.lifecycle import TERMINAL, next_due, timeline
-from reconciler.sandbox.simulation.progress import progress
+from reconciler.sandbox.simulation.lifecycle import TERMINAL, next_due, progress, timeline
 from reconciler.sandbox.simulation.store import Deployment
 from tests.sandbox.lab import Tree
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.sandbox.simulation import schedules
+from reconciler.sandbox.simulation.running import MOST_RUNS, due
 from tests.sandbox.lab import Lab, Tree, web
 
 DAY = 86_400.0
@@ -68,8 +68,8 @@ def test_of_a_long_silence_only_the_latest_runs_are_made_up_for(lab: Lab) -> Non
     app = lab.create(web(jobs=[job("* * * * *")]))
     lab.box.advance(400 * DAY)
     found = invocations(lab, app)
-    assert len(found) == schedules.MOST
-    assert len({item["created_at"] for item in found}) == schedules.MOST
+    assert len(found) == MOST_RUNS
+    assert len({item["created_at"] for item in found}) == MOST_RUNS
 
 
 CRONS = st.sampled_from(["* * * * *", "*/7 * * * *", "0 3 * * 1", "15,45 */2 * * *", "0 0 1 * *", "0 0 29 2 *"])
@@ -78,8 +78,8 @@ CRONS = st.sampled_from(["* * * * *", "*/7 * * * *", "0 3 * * 1", "15,45 */2 * *
 @given(CRONS, st.integers(0, 4 * 10**9), st.integers(0, 40 * 3600), st.integers(0, 40 * 3600))
 def test_every_run_is_found_once_however_often_somebody_asks(cron: str, start: int, first: int, second: int) -> None:
     middle, end = start + first, start + first + second
-    whole = schedules.due(job(cron), start, end)
-    parts = [*schedules.due(job(cron), start, middle), *schedules.due(job(cron), middle, end)]
+    whole = due(job(cron), start, end)
+    parts = [*due(job(cron), start, middle), *due(job(cron), middle, end)]
     assert whole == sorted(whole)
-    assert whole == parts[-schedules.MOST :]
+    assert whole == parts[-MOST_RUNS:]
     assert all(start < at <= end and datetime.fromtimestamp(at, UTC).second == 0 for at in whole)

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.appspec.catalog import SIZES
+from reconciler.appspec.secrets import CIPHERTEXT_FORM
 from reconciler.sandbox import Settings, Speed
-from reconciler.sandbox.simulation.ciphers import decrypt, encrypt, is_ciphertext
-from reconciler.sandbox.simulation.normalise import normalised
+from reconciler.sandbox.simulation.normalise import decrypt, encrypt, normalised
 from reconciler.sandbox.simulation.validate import first_mistake
 from tests.sandbox.lab import Lab, Tree, built, web
 
@@ -33,7 +33,7 @@ SECRET = {"key": "KEY", "value": "hunter2", "type": "SECRET"}
 def test_a_secret_comes_back_as_ciphertext_that_may_be_sent_back(lab: Lab) -> None:
     app = lab.create(with_envs(SECRET))
     kept = envs_of(app)["KEY"]["value"]
-    assert is_ciphertext(kept)
+    assert CIPHERTEXT_FORM.match(kept)
     assert "hunter2" not in str(app)
     assert envs_of(lab.update(app, app["spec"]))["KEY"]["value"] == kept
     assert envs_of(lab.update(app, with_envs(SECRET)))["KEY"]["value"] not in ("hunter2", kept)
@@ -77,7 +77,7 @@ def test_a_ciphertext_of_another_app_is_a_switch(decrypts: bool) -> None:
 def test_only_the_app_of_a_ciphertext_reads_it(text: str, app: Any) -> None:
     plain = text.encode("utf-8", "replace").decode()
     sealed = encrypt(b"key", str(app), 1, plain)
-    assert is_ciphertext(sealed)
+    assert CIPHERTEXT_FORM.match(sealed)
     assert decrypt(b"key", str(app), sealed) == plain
     assert decrypt(b"key", "another", sealed) is None
     assert decrypt(b"other", str(app), sealed) is None
