@@ -88,7 +88,7 @@ def serve(
 def show(*, file: File = SANDBOX_FILE) -> int:
     """Show the apps of the sandbox and their latest deployments."""
     with _sandbox(file) as box:
-        apps = box.overview()
+        apps = box.summary()
     rows = [("APP", "STATUS", "DEPLOYMENT", "PHASE", "CAUSE")]
     for app in apps:
         latest = app.deployments[0] if app.deployments else None

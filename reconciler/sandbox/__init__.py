@@ -1,4 +1,4 @@
-"""An App Platform in a box: an ASGI app over SQLite, in process or on a port."""
+"""An App Platform in a sandbox: an ASGI app over SQLite, in process or on a port."""
 
 from reconciler.sandbox.http.gateway import ConnectionLost
 from reconciler.sandbox.sandbox import Sandbox

@@ -1,4 +1,4 @@
-"""`Sandbox`: an App Platform in a box, with the controls that the real one does not have."""
+"""`Sandbox`: an App Platform in a sandbox, with the controls that the real one does not have."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from reconciler.sandbox.simulation.lifecycle import RUNNING_KINDS, TERMINAL, com
 from reconciler.sandbox.simulation.running import count_of
 from reconciler.sandbox.simulation.simulation import Cause, Simulation
 from reconciler.sandbox.simulation.store import TABLES, App, Store, Tree, Tx, dumps
-from reconciler.sandbox.web.page import SeenApp, overview
-from reconciler.sandbox.web.routes import Public
+from reconciler.sandbox.web.page import AppSummary, summaries
+from reconciler.sandbox.web.routes import Web
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -75,7 +75,7 @@ class Sandbox:
         return [
             *(Route(path, endpoint=PathServer(self._gateway, operations)) for path, operations in paths.items()),
             Route(APPS + "/", endpoint=PathServer(self._gateway, {"GET": by_name})),
-            *Public(self._gateway).routes(),
+            *Web(self._gateway).routes(),
             control_route(self.controls()),
         ]
 
@@ -163,12 +163,12 @@ class Sandbox:
         Raises:
             ValueError: there is no such app or component.
         """
-        with self._simulation.changing() as world:
-            found = _app(world.tx, app)
+        with self._simulation.changing() as platform:
+            found = _app(platform.tx, app)
             pushed = [item for _, item in components(found.spec) if component in ("", item["name"])]
             if component and not pushed:
                 raise ValueError(f"app {app} has no component {component!r}")
-            made = world.push(found, pushed)
+            made = platform.push(found, pushed)
             return {"deployment_id": made.id if made else ""}
 
     def platform_deployment(self, app: str, kind: str = "MAINTENANCE") -> Tree:
@@ -182,12 +182,12 @@ class Sandbox:
         """
         if kind not in _BY_PLATFORM:
             raise ValueError(f"the platform deploys by itself for {', '.join(_BY_PLATFORM)}")
-        with self._simulation.changing() as world:
-            found = _app(world.tx, app)
+        with self._simulation.changing() as platform:
+            found = _app(platform.tx, app)
             if found.pinned:
                 return {"deployment_id": ""}
             cause = Cause(kind, kind.lower().replace("_", " "), builds=False, newest_sources=False)
-            return {"deployment_id": world.deploy(found, found.spec, cause).id}
+            return {"deployment_id": platform.deploy(found, found.spec, cause).id}
 
     def autoscale(self, app: str, component: str, to: int, metric: str = "cpu") -> Tree:
         """An autoscaling event: ``{"event_id": …}``.
@@ -195,18 +195,18 @@ class Sandbox:
         Raises:
             ValueError: there is no such app or component, or it does not scale.
         """
-        with self._simulation.changing() as world:
-            found = _app(world.tx, app)
+        with self._simulation.changing() as platform:
+            found = _app(platform.tx, app)
             item = _component(found, component, RUNNING_KINDS)
             if not item.get("autoscaling") or to < 1:
                 raise ValueError(f"component {component} does not scale by itself, or not to {to}")
             change = {"from": count_of(found, item), "to": to, "triggering_metric": metric}
             found.counts[component] = to
-            if world.settings.autoscaling_writes_count:
+            if platform.settings.autoscaling_writes_count:
                 item["instance_count"] = to
-            seconds = world.settings.speed.autoscale
-            event_id = world.event(found, "AUTOSCALING", {"components": {component: change}, "seconds": seconds})
-            world.save(found)
+            seconds = platform.settings.speed.autoscale
+            event_id = platform.event(found, "AUTOSCALING", {"components": {component: change}, "seconds": seconds})
+            platform.save(found)
             return {"event_id": event_id}
 
     def set_health(self, app: str, component: str, state: str) -> None:
@@ -217,13 +217,13 @@ class Sandbox:
         """
         if state not in ("", "HEALTHY", "UNHEALTHY", "UNKNOWN"):
             raise ValueError("a component is HEALTHY, UNHEALTHY or UNKNOWN")
-        with self._simulation.changing() as world:
-            found = _app(world.tx, app)
+        with self._simulation.changing() as platform:
+            found = _app(platform.tx, app)
             _component(found, component, RUNNING_KINDS)
             found.health.pop(component, None)
             if state:
                 found.health[component] = state
-            world.save(found)
+            platform.save(found)
 
     def run_job(self, app: str, job: str, result: str = "SUCCEEDED") -> Tree:
         """A job runs as its schedule says: ``{"job_invocation_id": …}``.
@@ -233,13 +233,13 @@ class Sandbox:
         """
         if result not in ("SUCCEEDED", "FAILED", "SKIPPED"):
             raise ValueError("a job ends SUCCEEDED, FAILED or SKIPPED")
-        with self._simulation.changing() as world:
-            found = _app(world.tx, app)
+        with self._simulation.changing() as platform:
+            found = _app(platform.tx, app)
             item = _component(found, job, ("jobs",))
-            trigger: Tree = {"type": "MANUAL", "manual": {"user": world.user}}
+            trigger: Tree = {"type": "MANUAL", "manual": {"user": platform.user}}
             if item.get("schedule"):
                 trigger = {"type": "SCHEDULE", "scheduled": {"schedule": item["schedule"]}}
-            return {"job_invocation_id": world.invoke(found, item, trigger, result)}
+            return {"job_invocation_id": platform.invoke(found, item, trigger, result)}
 
     def advance(self, seconds: float) -> None:
         """Put the sandbox's clock forward, for every process that shares the file."""
@@ -254,30 +254,30 @@ class Sandbox:
         Raises:
             ValueError: there is no such app.
         """
-        with self._simulation.changing() as world:
-            found = _app(world.tx, app)
-            for deployment in world.tx.deployments(found.id):
+        with self._simulation.changing() as platform:
+            found = _app(platform.tx, app)
+            for deployment in platform.tx.deployments(found.id):
                 if deployment.phase not in TERMINAL:
-                    hurry(deployment, world.now)
-                    world.tx.save_deployment(deployment)
-            world.save(found)
-            world.advance()
+                    hurry(deployment, platform.now)
+                    platform.tx.save_deployment(deployment)
+            platform.save(found)
+            platform.advance()
 
-    def overview(self, limit: int = 1000) -> list[SeenApp]:
+    def summary(self, limit: int = 1000) -> list[AppSummary]:
         """The apps at a glance, each with its last deployments; at most ``limit``."""
-        with self._simulation.reading() as world:
-            return overview(world, limit)
+        with self._simulation.reading() as platform:
+            return summaries(platform, limit)
 
     def state(self) -> Tree:
         """Everything there is, for looking at: apps, deployments, faults, settings without tokens."""
         with self._store.read() as tx:
-            world = self._simulation.at(tx)
+            platform = self._simulation.at(tx)
             apps = [app for (app_id,) in tx.sql("SELECT id FROM apps ORDER BY seq") if (app := tx.app(app_id))]
             return {
-                "now": world.now,
-                "settings": without_tokens(world.settings),
+                "now": platform.now,
+                "settings": without_tokens(platform.settings),
                 "faults": faults.listed(tx),
-                "apps": [_summary(tx, app) for app in apps],
+                "apps": [_app_state(tx, app) for app in apps],
             }
 
     def reset(self) -> None:
@@ -306,7 +306,7 @@ def _component(app: App, name: str, kinds: tuple[str, ...]) -> Tree:
     raise ValueError(f"app {app.name} has no such component {name!r} ({', '.join(kinds)})")
 
 
-def _summary(tx: Tx, app: App) -> Tree:
+def _app_state(tx: Tx, app: App) -> Tree:
     names = ("id", "phase", "kind", "action", "created_at")
     made = [{name: getattr(item, name) for name in names} for item in tx.deployments(app.id)]
     roles = {role: getattr(app, role) for role in ("active", "in_progress", "pending", "pinned")}

@@ -43,12 +43,12 @@ class Dropping:
 
 
 def make_server(
-    box: Sandbox, host: str, port: int, ready: Callable[[str], None] | None = None, **options: Any
+    sandbox: Sandbox, host: str, port: int, ready: Callable[[str], None] | None = None, **options: Any
 ) -> uvicorn.Server:
     """A server for a sandbox; run it with ``run()`` or, on a loop, with ``await serve()``.
 
     Args:
-        box: what is served; give it ``base_url=None`` so that links begin with the address a client used.
+        sandbox: what is served; give it ``base_url=None`` so that links begin with the address a client used.
         host: the address to listen on.
         port: the port, 0 for any that is free.
         ready: called with the sandbox's URL once it listens.
@@ -80,7 +80,7 @@ def make_server(
 
     return Server(
         uvicorn.Config(
-            Dropping(box.asgi, transports),
+            Dropping(sandbox.asgi, transports),
             host=host,
             port=port,
             http=Protocol,
@@ -107,8 +107,8 @@ def serve(
         settings: how it behaves; None: as the file says.
         ready: called with the sandbox's URL once it listens.
     """
-    box = Sandbox(path, settings=settings, base_url=None, sleep=asyncio.sleep)
+    sandbox = Sandbox(path, settings=settings, base_url=None, sleep=asyncio.sleep)
     try:
-        make_server(box, host, port, ready).run()
+        make_server(sandbox, host, port, ready).run()
     finally:
-        box.close()
+        sandbox.close()

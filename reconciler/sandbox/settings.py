@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 
-def _told(default: Any, doc: str) -> Any:
+def _field(default: Any, doc: str) -> Any:
     """A field with its documentation."""
     return field(default=default, metadata={"doc": doc})
 
@@ -22,14 +22,14 @@ def _told(default: Any, doc: str) -> Any:
 class Speed:
     """How long each phase takes, in seconds. The default suits a demo: a deployment takes half a second."""
 
-    pending_build: float = _told(0.05, "PENDING_BUILD")
-    build: float = _told(0.2, "BUILDING, for apps with something to build")
-    skipped_build: float = _told(0.02, "BUILDING, for image-only apps, restarts and rollbacks without a rebuild")
-    pending_deploy: float = _told(0.05, "PENDING_DEPLOY")
-    deploy: float = _told(0.2, "DEPLOYING")
-    settle: float = _told(0.0, "after ACTIVE, until the health of components is known")
-    job: float = _told(0.2, "a job invocation")
-    autoscale: float = _told(0.2, "an autoscaling event")
+    pending_build: float = _field(0.05, "PENDING_BUILD")
+    build: float = _field(0.2, "BUILDING, for apps with something to build")
+    skipped_build: float = _field(0.02, "BUILDING, for image-only apps, restarts and rollbacks without a rebuild")
+    pending_deploy: float = _field(0.05, "PENDING_DEPLOY")
+    deploy: float = _field(0.2, "DEPLOYING")
+    settle: float = _field(0.0, "after ACTIVE, until the health of components is known")
+    job: float = _field(0.2, "a job invocation")
+    autoscale: float = _field(0.2, "an autoscaling event")
 
     @classmethod
     def realistic(cls) -> Speed:
@@ -51,53 +51,55 @@ class Settings:
     """Everything about a sandbox that can be chosen. A switch's default is what is thought most likely."""
 
     speed: Speed = field(default_factory=Speed, metadata={"doc": "seconds of each phase"})
-    seed: int | None = _told(None, "makes ids and ciphertexts repeatable; None: random")
-    rate_per_minute: int | None = _told(None, "requests a minute and token before 429; the platform has 250; None: off")
-    rate_per_hour: int | None = _told(None, "requests an hour and token before 429; the platform has 5000; None: off")
+    seed: int | None = _field(None, "makes ids and ciphertexts repeatable; None: random")
+    rate_per_minute: int | None = _field(
+        None, "requests a minute and token before 429; the platform has 250; None: off"
+    )
+    rate_per_hour: int | None = _field(None, "requests an hour and token before 429; the platform has 5000; None: off")
     tokens: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict,
         metadata={"doc": "token: scopes, such as app:read, or * for all; empty: every token is good for everything"},
     )
-    project_id: str = _told("6b5f4e0e-3f1c-4a57-9d5a-0c2f6a1d7b10", "project of apps created without one")
-    default_region: str = _told("nyc", "region of specs without one")
+    project_id: str = _field("6b5f4e0e-3f1c-4a57-9d5a-0c2f6a1d7b10", "project of apps created without one")
+    default_region: str = _field("nyc", "region of specs without one")
     revision_limits: Mapping[str, int] = field(
         default_factory=lambda: {"starter": 0, "basic": 10, "professional": 10},
         metadata={"doc": "how many successful deployments a tier can be rolled back to; starter: static sites only"},
     )
-    free_static_apps: int = _told(3, "static apps that cost nothing")
-    invalid_spec_status: Literal[422, 400] = _told(422, "status of the answer to an invalid spec: 422 or 400")
+    free_static_apps: int = _field(3, "static apps that cost nothing")
+    invalid_spec_status: Literal[422, 400] = _field(422, "status of the answer to an invalid spec: 422 or 400")
 
-    fills_defaults: Literal["common", "documented", "none"] = _told(
+    fills_defaults: Literal["common", "documented", "none"] = _field(
         "common",
         "which defaults the platform writes into app.spec: region, sizes, counts, ports, scopes; every documented one; "
         "none",
     )
-    propose_fills_defaults: bool = _told(True, "propose answers the spec as the platform would store it, not as sent")
-    returns_general_type: bool = _told(False, "envs come back with type: GENERAL; else it is left out")
-    rewrites_routes: bool = _told(True, "components' routes and cors come back as ingress rules")
-    routes_order: Literal["declared", "longest"] = _told(
+    propose_fills_defaults: bool = _field(True, "propose answers the spec as the platform would store it, not as sent")
+    returns_general_type: bool = _field(False, "envs come back with type: GENERAL; else it is left out")
+    rewrites_routes: bool = _field(True, "components' routes and cors come back as ingress rules")
+    routes_order: Literal["declared", "longest"] = _field(
         "declared", "order of the ingress rules made of routes: as components are listed, or longest path first"
     )
-    reorders_envs: bool = _told(True, "envs come back sorted by key")
-    omits_zero_values: bool = _told(False, 'false, 0 and "" are left out of what comes back')
-    unknown_fields: Literal["keep", "drop", "refuse"] = _told(
+    reorders_envs: bool = _field(True, "envs come back sorted by key")
+    omits_zero_values: bool = _field(False, 'false, 0 and "" are left out of what comes back')
+    unknown_fields: Literal["keep", "drop", "refuse"] = _field(
         "keep", "what happens to fields nobody documented: kept, silently dropped, refused"
     )
-    foreign_ciphertext_decrypts: bool = _told(True, "EV[…] of another app is taken as it is; else the spec is refused")
-    spec_reverts_on_failure: bool = _told(
+    foreign_ciphertext_decrypts: bool = _field(True, "EV[…] of another app is taken as it is; else the spec is refused")
+    spec_reverts_on_failure: bool = _field(
         False, "after a failed deployment app.spec becomes the active deployment's spec again"
     )
-    auto_rollback_deployment: bool = _told(
+    auto_rollback_deployment: bool = _field(
         False, "a failed deployment is followed by an AUTO_ROLLBACK deployment of the one that was active"
     )
-    rollback_changes_spec: bool = _told(False, "app.spec is the rolled-back spec as soon as the app is pinned")
-    commit_changes_spec: bool = _told(True, "committing a rollback makes its spec app.spec; else only the pin goes")
-    rollback_to_active: bool = _told(True, "rolling back to the deployment that is active is valid")
-    pinned_put: Literal["refuse", "store"] = _told(
+    rollback_changes_spec: bool = _field(False, "app.spec is the rolled-back spec as soon as the app is pinned")
+    commit_changes_spec: bool = _field(True, "committing a rollback makes its spec app.spec; else only the pin goes")
+    rollback_to_active: bool = _field(True, "rolling back to the deployment that is active is valid")
+    pinned_put: Literal["refuse", "store"] = _field(
         "refuse", "PUT on a pinned app: 409, or the spec is stored and nothing is deployed"
     )
-    autoscaling_writes_count: bool = _told(False, "an autoscaling event writes instance_count into app.spec")
-    html_gateway_errors: bool = _told(True, "gateway errors (502, 504, 524) answer HTML, not JSON")
+    autoscaling_writes_count: bool = _field(False, "an autoscaling event writes instance_count into app.spec")
+    html_gateway_errors: bool = _field(True, "gateway errors (502, 504, 524) answer HTML, not JSON")
 
 
 _HINTS = get_type_hints(Settings)

@@ -39,9 +39,9 @@ class Shell:
         return Lab(Settings(speed=Speed.instant()), path=self.file)
 
     def waiting(self) -> list[Tree]:
-        box = Sandbox(self.file)
-        found = box.faults()
-        box.close()
+        sandbox = Sandbox(self.file)
+        found = sandbox.faults()
+        sandbox.close()
         return found
 
 
@@ -87,7 +87,7 @@ def test_the_apps_are_shown_as_a_plain_table(shell: Shell) -> None:
     assert "has no apps" in shell.good("show")
     lab = shell.lab()
     lab.create(web("shop"))
-    lab.box.fail("ill", "build", message="no such module")
+    lab.sandbox.fail("ill", "build", message="no such module")
     lab.create(built("ill"))
     ids = [item["id"] for name in ("shop", "ill") for item in deployments(lab, name)]
     lab.close()
@@ -111,13 +111,13 @@ def test_settings_are_changed_and_shown(shell: Shell) -> None:
     assert "fills_defaults=none\nreorders_envs=false\n" in told
     assert "rate_per_minute=\n" in shell.good("set", "rate_per_minute=")
     assert shell.good("set", "speed=realistic").startswith("speed.pending_build=5\nspeed.build=120\n")
-    box = Sandbox(shell.file)
-    assert (box.settings.fills_defaults, box.settings.reorders_envs, box.settings.rate_per_minute) == (
+    sandbox = Sandbox(shell.file)
+    assert (sandbox.settings.fills_defaults, sandbox.settings.reorders_envs, sandbox.settings.rate_per_minute) == (
         *("none", False),
         None,
     )
-    assert box.settings.speed == Speed.realistic()
-    box.close()
+    assert sandbox.settings.speed == Speed.realistic()
+    sandbox.close()
     assert len(shell.good("set").splitlines()) > 25
 
 

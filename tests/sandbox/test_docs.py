@@ -35,9 +35,9 @@ def test_every_fault_and_control_is_told() -> None:
     }
     assert {f"`{kind}`" for kind in DEPLOYMENT_FAULTS + REQUEST_FAULTS} <= told
     rows = re.findall(r"^\| `([A-Z`, ]+) /_sandbox/(\w+)`", DOCUMENT, re.MULTILINE)
-    box = Sandbox()
-    assert {f"{method} {name}" for methods, name in rows for method in methods.split("`, `")} == set(box.controls())
-    box.close()
+    sandbox = Sandbox()
+    assert {f"{method} {name}" for methods, name in rows for method in methods.split("`, `")} == set(sandbox.controls())
+    sandbox.close()
 
 
 COMMANDS = [line.partition("#")[0].strip() for line in DOCUMENT.splitlines() if line.startswith("reconcile ")]

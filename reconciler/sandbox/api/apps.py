@@ -14,22 +14,22 @@ from reconciler.sandbox.simulation.store import App, Tree, dumps, is_static
 
 if TYPE_CHECKING:
     from reconciler.appspec.catalog import InstanceSize
-    from reconciler.sandbox.simulation.simulation import World
+    from reconciler.sandbox.simulation.simulation import Platform
 
 _NAME_LENGTH = 32
 _SECONDS_A_MONTH = 2_419_200  # 28 days, which the description's prices a second are made with
 
 
-def answer_app(world: World, app: App) -> str:
+def answer_app(platform: Platform, app: App) -> str:
     """``{"app": …}``."""
-    body = app.body or app_body(world.tx, app, world.now)
+    body = app.body or app_body(platform.tx, app, platform.now)
     return f'{{"app":{with_project(body, app.project_id)}}}'
 
 
 def list_apps(call: Call) -> str:
     """GET /v2/apps. Projects are told only with ``with_projects``."""
     page, projects = page_of(call), call.flag("with_projects")
-    tx = call.world.tx
+    tx = call.platform.tx
     total = tx.sql("SELECT count(*) FROM apps")[0][0]
     rows = tx.sql("SELECT id, body, project_id FROM apps ORDER BY seq LIMIT ? OFFSET ?", page.size, page.offset)
     items = []
@@ -38,22 +38,22 @@ def list_apps(call: Call) -> str:
         if body is None:
             app = tx.app(app_id)
             assert app is not None
-            body = app_body(tx, app, call.world.now)
+            body = app_body(tx, app, call.platform.now)
         items.append(with_project(body, project_id) if projects else body)
     return listing(call, "apps", items, page, total)
 
 
 def get_app(call: Call) -> str:
     """GET /v2/apps/{id}."""
-    return answer_app(call.world, call.app("id"))
+    return answer_app(call.platform, call.app("id"))
 
 
 def get_app_by_name(call: Call) -> str:
     """GET /v2/apps/?name=, which the description has as a parameter of `get_app`."""
-    app = call.world.tx.app_named(call.one("name"))
+    app = call.platform.tx.app_named(call.one("name"))
     if app is None:
         raise not_found()
-    return answer_app(call.world, app)
+    return answer_app(call.platform, app)
 
 
 def _accepted(call: Call) -> Tree:
@@ -84,60 +84,60 @@ def _stored(call: Call, spec: Tree, app_id: str) -> Tree:
     """The spec with its secrets encrypted for the app."""
     from reconciler.sandbox.simulation.normalise import ForeignCiphertext, encrypted
 
-    world = call.world
+    platform = call.platform
     try:
-        return encrypted(spec, call.settings, world.key, app_id, world.tx.next_number())
+        return encrypted(spec, call.settings, platform.key, app_id, platform.tx.next_number())
     except ForeignCiphertext as error:
         raise _invalid(call, error.place, "unable to decrypt the value") from error
 
 
 def create_app(call: Call) -> str:
     """POST /v2/apps {spec, project_id}; the answer's ``pending_deployment`` is the one this makes."""
-    world = call.world
+    platform = call.platform
     spec = _accepted(call)
-    if world.tx.app_named(spec["name"]):
+    if platform.tx.app_named(spec["name"]):
         raise conflict(f"an app named {spec['name']} already exists")
     project_id = call.field("project_id", str, "") or call.settings.project_id
-    seq, app_id = world.new_id("app")
+    seq, app_id = platform.new_id("app")
     app = App(
         seq=seq,
         id=app_id,
         name=spec["name"],
         spec=_stored(call, spec, app_id),
-        created_at=world.now,
-        updated_at=world.now,
-        owner=world.user["uuid"],
+        created_at=platform.now,
+        updated_at=platform.now,
+        owner=platform.user["uuid"],
         project_id=project_id,
     )
-    world.tx.save_app(app)
-    world.deploy(app, app.spec, Cause(text="initial deployment", action="CREATE_DEPLOYMENT"))
-    return answer_app(world, app)
+    platform.tx.save_app(app)
+    platform.deploy(app, app.spec, Cause(text="initial deployment", action="CREATE_DEPLOYMENT"))
+    return answer_app(platform, app)
 
 
 def update_app(call: Call) -> str:
     """PUT /v2/apps/{id} {spec, update_all_source_versions}: replaces the spec and deploys it, changed or not."""
-    world = call.world
+    platform = call.platform
     app = call.app("id")
     newest = call.field("update_all_source_versions", bool, default=False)
     if app.pinned and call.settings.pinned_put == "refuse":
         require_unpinned(app)
     spec = _accepted(call)
-    other = world.tx.app_named(spec["name"])
+    other = platform.tx.app_named(spec["name"])
     if other and other.id != app.id:
         raise conflict(f"an app named {spec['name']} already exists")
-    app.name, app.spec, app.updated_at = spec["name"], _stored(call, spec, app.id), world.now
+    app.name, app.spec, app.updated_at = spec["name"], _stored(call, spec, app.id), platform.now
     if app.pinned:
-        world.save(app)
+        platform.save(app)
     else:
-        world.deploy(app, app.spec, Cause(text="app spec updated", action="UPDATE_SPEC", newest_sources=newest))
-    return answer_app(world, app)
+        platform.deploy(app, app.spec, Cause(text="app spec updated", action="UPDATE_SPEC", newest_sources=newest))
+    return answer_app(platform, app)
 
 
 def delete_app(call: Call) -> str:
     """DELETE /v2/apps/{id}: the app and all that belongs to it are gone at once."""
     app = call.app("id")
-    call.world.tx.delete_app(app.id)
-    call.world.settled.discard(app.id)
+    call.platform.tx.delete_app(app.id)
+    call.platform.settled.discard(app.id)
     return dumps({"id": app.id})
 
 
@@ -145,7 +145,7 @@ def propose(call: Call) -> str:
     """POST /v2/apps/propose {spec, app_id}: what the spec would mean; nothing is changed."""
     from reconciler.sandbox.simulation.normalise import cleaned, presented
 
-    tx = call.world.tx
+    tx = call.platform.tx
     app_id = call.field("app_id", str, "")
     app = tx.app(app_id) if app_id else None
     if app_id and app is None:
@@ -174,7 +174,7 @@ def propose(call: Call) -> str:
 
 def _static_apps(call: Call, but: App | None) -> int:
     """How many static apps the account has, besides one."""
-    rows = call.world.tx.sql("SELECT count(*) FROM apps WHERE is_static AND id <> ?", but.id if but else "")
+    rows = call.platform.tx.sql("SELECT count(*) FROM apps WHERE is_static AND id <> ?", but.id if but else "")
     return int(rows[0][0])
 
 
@@ -183,7 +183,7 @@ def _suggestion(call: Call, name: str) -> str:
     while True:
         ending = f"-{number}"
         suggestion = name[: _NAME_LENGTH - len(ending)].rstrip("-") + ending
-        if call.world.tx.app_named(suggestion) is None:
+        if call.platform.tx.app_named(suggestion) is None:
             return suggestion
         number += 1
 

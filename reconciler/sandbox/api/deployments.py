@@ -8,7 +8,7 @@ from __future__ import annotations
 from reconciler.sandbox.http.request import Call, bad_request, conflict, listing, page_of, require_unpinned
 from reconciler.sandbox.simulation.lifecycle import TERMINAL, components, tier_of
 from reconciler.sandbox.simulation.render import deployment_tree
-from reconciler.sandbox.simulation.simulation import Cause, World
+from reconciler.sandbox.simulation.simulation import Cause, Platform
 from reconciler.sandbox.simulation.store import App, Deployment, Tree, dumps
 
 KINDS = (
@@ -46,11 +46,11 @@ def list_deployments(call: Call) -> str:
     """GET /v2/apps/{app_id}/deployments, newest first."""
     app, page = call.app(), page_of(call)
     kinds = call.many("deployment_types", KINDS)
-    tx = call.world.tx
+    tx = call.platform.tx
     marks = f" AND kind IN ({','.join('?' * len(kinds))})" if kinds else ""
     total = tx.sql(f"SELECT count(*) FROM deployments WHERE app_id = ?{marks}", app.id, *kinds)[0][0]  # noqa: S608 - only marks are put in
     found = tx.deployments(app.id, kinds=kinds, limit=page.size, offset=page.offset)
-    items = [dumps(deployment_tree(item, call.world.now)) for item in found]
+    items = [dumps(deployment_tree(item, call.platform.now)) for item in found]
     return listing(call, "deployments", items, page, total)
 
 
@@ -59,12 +59,12 @@ def create_deployment(call: Call) -> str:
     app = call.app()
     call.field("force_build", bool, default=False)  # there is no cache that it could ignore
     require_unpinned(app)
-    return answer_deployment(call.world.deploy(app, app.spec, Cause(action="CREATE_DEPLOYMENT")), call.world.now)
+    return answer_deployment(call.platform.deploy(app, app.spec, Cause(action="CREATE_DEPLOYMENT")), call.platform.now)
 
 
 def get_deployment(call: Call) -> str:
     """GET /v2/apps/{app_id}/deployments/{deployment_id}."""
-    return answer_deployment(call.deployment(call.app()), call.world.now)
+    return answer_deployment(call.deployment(call.app()), call.platform.now)
 
 
 def cancel_deployment(call: Call) -> str:
@@ -73,16 +73,16 @@ def cancel_deployment(call: Call) -> str:
     deployment = call.deployment(app)
     if deployment.phase in TERMINAL:
         raise conflict(f"deployment cannot be canceled: it is {deployment.phase}")
-    return answer_deployment(call.world.cancel(app, deployment), call.world.now)
+    return answer_deployment(call.platform.cancel(app, deployment), call.platform.now)
 
 
 def restart(call: Call) -> str:
     """POST /v2/apps/{app_id}/restart {components}: a rolling restart; nothing is built."""
     app = call.app()
     names = call.strings("components")
-    world = call.world
+    platform = call.platform
     require_unpinned(app)
-    active = world.tx.deployment(app.active)
+    active = platform.tx.deployment(app.active)
     if active is None:
         raise bad_request("app has no active deployment to restart")
     known = {item["name"] for kind in ("services", "workers") for item in active.spec.get(kind) or []}
@@ -90,7 +90,7 @@ def restart(call: Call) -> str:
     if unknown:
         raise bad_request(f"component {unknown[0]} does not exist or cannot be restarted")
     cause = Cause(text="restart", action="RESTART", cloned_from=active.id, builds=False, newest_sources=False)
-    return answer_deployment(world.deploy(app, active.spec, cause), world.now)
+    return answer_deployment(platform.deploy(app, active.spec, cause), platform.now)
 
 
 def _target(call: Call, app: App) -> Deployment:
@@ -104,7 +104,7 @@ def validate_rollback(call: Call) -> str:
     """POST …/rollback/validate {deployment_id, skip_pin}: 200 whether valid or not."""
     app = call.app()
     call.field("skip_pin", bool, default=False)
-    return dumps(verdict(call.world, app, _target(call, app)))
+    return dumps(rollback_validation(call.platform, app, _target(call, app)))
 
 
 def create_rollback(call: Call) -> str:
@@ -112,16 +112,16 @@ def create_rollback(call: Call) -> str:
     app = call.app()
     skip_pin = call.field("skip_pin", bool, default=False)
     target = _target(call, app)
-    world = call.world
-    found = verdict(world, app, target)
+    platform = call.platform
+    found = rollback_validation(platform, app, target)
     if not found["valid"]:
         message = f"{found['error']['code']}: {found['error']['message']}"
         raise conflict(message) if app.pinned else bad_request(message)
     app.before_rollback = None if skip_pin else app.spec
     if skip_pin:
-        _commit(world, app, target.spec)
+        _commit(platform, app, target.spec)
     elif call.settings.rollback_changes_spec:
-        app.spec, app.updated_at = target.spec, world.now
+        app.spec, app.updated_at = target.spec, platform.now
     cause = Cause(
         "MANUAL_ROLLBACK",
         "manual rollback",
@@ -130,20 +130,20 @@ def create_rollback(call: Call) -> str:
         builds=bool(target.spec.get("static_sites")),
         newest_sources=False,
     )
-    made = world.deploy(app, target.spec, cause)
+    made = platform.deploy(app, target.spec, cause)
     made.commits = target.commits
-    world.tx.save_deployment(made)
+    platform.tx.save_deployment(made)
     if not skip_pin:
         app.pinned = made.id
-    world.save(app)
-    return answer_deployment(made, world.now)
+    platform.save(app)
+    return answer_deployment(made, platform.now)
 
 
 def commit_rollback(call: Call) -> str:
     """POST …/rollback/commit: for good, and unpinned. 200 with an empty body."""
     app = call.app()
-    world = call.world
-    pinned = world.tx.deployment(app.pinned)
+    platform = call.platform
+    pinned = platform.tx.deployment(app.pinned)
     if pinned is None:
         raise conflict("app is not pinned to a rollback deployment")
     if pinned.phase not in TERMINAL:
@@ -151,34 +151,34 @@ def commit_rollback(call: Call) -> str:
     if not pinned.was_active:
         raise conflict("the rollback deployment failed; revert it or wait for another")
     app.pinned = ""
-    _commit(world, app, pinned.spec)
-    world.save(app)
+    _commit(platform, app, pinned.spec)
+    platform.save(app)
     return ""
 
 
 def revert_rollback(call: Call) -> str:
     """POST …/rollback/revert: a new deployment of the spec before the rollback, and unpinned."""
     app = call.app()
-    world = call.world
+    platform = call.platform
     if not app.pinned:
         raise conflict("app is not pinned to a rollback deployment")
     app.spec = app.before_rollback or app.spec
-    app.pinned, app.before_rollback, app.updated_at = "", None, world.now
+    app.pinned, app.before_rollback, app.updated_at = "", None, platform.now
     cause = Cause(text="revert rollback", action="REVERT_APP_ROLLBACK", newest_sources=False)
-    return answer_deployment(world.deploy(app, app.spec, cause), world.now)
+    return answer_deployment(platform.deploy(app, app.spec, cause), platform.now)
 
 
-def _commit(world: World, app: App, spec: Tree) -> None:
+def _commit(platform: Platform, app: App, spec: Tree) -> None:
     """What a commit changes besides the pin."""
     app.before_rollback = None
-    if world.settings.commit_changes_spec:
+    if platform.settings.commit_changes_spec:
         app.spec = spec
-    app.updated_at = world.now
+    app.updated_at = platform.now
 
 
-def verdict(world: World, app: App, target: Deployment) -> Tree:
+def rollback_validation(platform: Platform, app: App, target: Deployment) -> Tree:
     """``{valid, error, warnings}``: the first condition that forbids it, and everything worth knowing."""
-    error = _forbidding(world, app, target)
+    error = _forbidding(platform, app, target)
     out: Tree = {"valid": error is None}
     if error is not None:
         out["error"] = error
@@ -186,19 +186,19 @@ def verdict(world: World, app: App, target: Deployment) -> Tree:
     return out | {"warnings": warnings} if warnings else out
 
 
-def _forbidding(world: World, app: App, target: Deployment) -> Tree | None:
+def _forbidding(platform: Platform, app: App, target: Deployment) -> Tree | None:
     if app.pinned:
         return _condition("app_pinned", "a rollback is in progress and the app is pinned to it")
     if target.phase not in TERMINAL:
         return _condition("incompatible_phase", f"deployment phase {target.phase} is unsuitable for rollback")
-    if target.id == app.active and not world.settings.rollback_to_active:
+    if target.id == app.active and not platform.settings.rollback_to_active:
         return _condition("incompatible_phase", "deployment is the active one")
     if not target.was_active:
         result = {"ERROR": "failed", "CANCELED": "canceled"}.get(target.phase, "superseded")
         return _condition("incompatible_result", f'deployment result "{result}" is unsuitable for rollback')
     tier = tier_of(app.spec)
-    limit = world.settings.revision_limits.get(tier, 0)
-    if _revision(world, app, target) > limit:
+    limit = platform.settings.revision_limits.get(tier, 0)
+    if _revision(platform, app, target) > limit:
         message = f'the deployment is past the maximum historical revision limit of {limit} for the "{tier}" app tier'
         return _condition("exceeded_revision_limit", message)
     changed = _changed_databases(app.spec, target.spec)
@@ -210,9 +210,9 @@ def _forbidding(world: World, app: App, target: Deployment) -> Tree | None:
     return None
 
 
-def _revision(world: World, app: App, target: Deployment) -> int:
+def _revision(platform: Platform, app: App, target: Deployment) -> int:
     """1 for the newest successful deployment, 2 for the one before …"""
-    rows = world.tx.sql(
+    rows = platform.tx.sql(
         "SELECT count(*) FROM deployments WHERE app_id = ? AND was_active AND seq >= ?", app.id, target.seq
     )
     return int(rows[0][0])

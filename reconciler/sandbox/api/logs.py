@@ -11,7 +11,7 @@ from reconciler.sandbox.simulation.store import App, Deployment, dumps
 
 def _active(call: Call, app: App) -> Deployment:
     """The active deployment, or the latest while there is none."""
-    tx = call.world.tx
+    tx = call.platform.tx
     found = tx.deployment(app.active) if app.active else next(iter(tx.deployments(app.id, limit=1)), None)
     if found is None:
         raise not_found()
@@ -50,7 +50,7 @@ def _logs(call: Call, deployment: Deployment) -> str:
 
 def links(call: Call, place: str, *, follow: bool) -> str:
     """``{live_url, historic_urls}``: the live one, a web socket for clients that follow, only if asked for."""
-    token = ticket(call.world.key, place)
+    token = ticket(call.platform.key, place)
     url = f"{call.base_url}/_logs/{place}"
     out: dict[str, object] = {"historic_urls": [f"{url}?token={token}"]}
     if follow:
@@ -74,7 +74,7 @@ def _exec(call: Call, deployment: Deployment) -> str:
         raise bad_request("the component has no running instance")
     place = f"{deployment.app_id}/{component}"
     scheme = call.base_url.replace("http", "ws", 1)
-    return dumps({"url": f"{scheme}/_exec/{place}?token={ticket(call.world.key, 'exec', place)}"})
+    return dumps({"url": f"{scheme}/_exec/{place}?token={ticket(call.platform.key, 'exec', place)}"})
 
 
 def app_exec(call: Call) -> str:

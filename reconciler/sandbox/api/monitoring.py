@@ -14,7 +14,7 @@ from reconciler.sandbox.simulation.running import health_of, instances_of
 from reconciler.sandbox.simulation.store import dumps, make_id
 
 if TYPE_CHECKING:
-    from reconciler.sandbox.simulation.simulation import World
+    from reconciler.sandbox.simulation.simulation import Platform
     from reconciler.sandbox.simulation.store import App, Tree
 
 _ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
@@ -23,24 +23,24 @@ _ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
 def list_instances(call: Call) -> str:
     """GET /v2/apps/{app_id}/instances."""
     app = call.app()
-    active = call.world.tx.deployment(app.active)
+    active = call.platform.tx.deployment(app.active)
     return dumps({"instances": instances_of(app, active)})
 
 
 def get_health(call: Call) -> str:
     """GET /v2/apps/{app_id}/health."""
     app = call.app()
-    active = call.world.tx.deployment(app.active)
-    return dumps({"app_health": health_of(app, active, call.world.now, call.settings.speed.settle)})
+    active = call.platform.tx.deployment(app.active)
+    return dumps({"app_health": health_of(app, active, call.platform.now, call.settings.speed.settle)})
 
 
-def alerts_of(world: World, app: App) -> list[Tree]:
+def alerts_of(platform: Platform, app: App) -> list[Tree]:
     """The alerts of an app and of its components, with where they are sent."""
     found = [("", alert) for alert in app.spec.get("alerts") or []]
     for kind in ("services", "workers", "jobs", "functions"):
         for item in app.spec.get(kind) or []:
             found += [(item["name"], alert) for alert in item.get("alerts") or []]
-    kept = dict(world.tx.sql("SELECT alert_id, doc FROM destinations WHERE app_id = ?", app.id))
+    kept = dict(platform.tx.sql("SELECT alert_id, doc FROM destinations WHERE app_id = ?", app.id))
     at = moment(app.created_at)
     out = []
     for component, alert in found:
@@ -50,21 +50,21 @@ def alerts_of(world: World, app: App) -> list[Tree]:
         entry: Tree = {"id": alert_id, "spec": alert, "phase": "ACTIVE", "progress": {"steps": [step]}}
         if component:
             entry["component_name"] = component
-        destinations = {"emails": [world.user["email"]], "slack_webhooks": []}
+        destinations = {"emails": [platform.user["email"]], "slack_webhooks": []}
         out.append(entry | (json.loads(kept[alert_id]) if alert_id in kept else destinations))
     return out
 
 
 def list_alerts(call: Call) -> str:
     """GET /v2/apps/{app_id}/alerts."""
-    return dumps({"alerts": alerts_of(call.world, call.app())})
+    return dumps({"alerts": alerts_of(call.platform, call.app())})
 
 
 def assign_destinations(call: Call) -> str:
     """POST …/alerts/{alert_id}/destinations {emails, slack_webhooks}: replaces them."""
-    app, world = call.app(), call.world
+    app, platform = call.app(), call.platform
     alert_id = call.params["alert_id"]
-    if all(alert["id"] != alert_id for alert in alerts_of(world, app)):
+    if all(alert["id"] != alert_id for alert in alerts_of(platform, app)):
         raise not_found()
     emails = call.strings("emails")
     hooks: list[Any] = call.field("slack_webhooks", list, [])
@@ -72,13 +72,13 @@ def assign_destinations(call: Call) -> str:
         if not isinstance(hook, dict) or not all(isinstance(hook.get(name, ""), str) for name in ("url", "channel")):
             raise bad_request("slack_webhooks must be a list of {url, channel}")
     hooks = [{name: hook[name] for name in ("url", "channel") if name in hook} for hook in hooks]
-    world.tx.sql(
+    platform.tx.sql(
         "INSERT INTO destinations VALUES (?, ?, ?) ON CONFLICT (alert_id) DO UPDATE SET doc = excluded.doc",
         alert_id,
         app.id,
         dumps({"emails": emails, "slack_webhooks": hooks}),
     )
-    (alert,) = (alert for alert in alerts_of(world, app) if alert["id"] == alert_id)
+    (alert,) = (alert for alert in alerts_of(platform, app) if alert["id"] == alert_id)
     return dumps({"alert": alert})
 
 
@@ -97,15 +97,15 @@ def _event(call: Call, row: tuple[Any, ...]) -> Tree:
     doc = json.loads(text)
     out: Tree = {"id": event_id, "type": kind, "created_at": moment(doc["created_at"])}
     if kind == "AUTOSCALING":
-        phase = event_phase(doc, call.world.now)
+        phase = event_phase(doc, call.platform.now)
         return out | {"autoscaling": {"phase": phase, "components": doc["components"]}}
-    deployment = call.world.tx.deployment(doc["deployment_id"])
+    deployment = call.platform.tx.deployment(doc["deployment_id"])
     assert deployment is not None
-    return out | {"deployment_id": deployment.id, "deployment": deployment_tree(deployment, call.world.now)}
+    return out | {"deployment_id": deployment.id, "deployment": deployment_tree(deployment, call.platform.now)}
 
 
 def _event_row(call: Call, app: App) -> tuple[Any, ...]:
-    rows = call.world.tx.sql(
+    rows = call.platform.tx.sql(
         "SELECT id, type, doc FROM events WHERE app_id = ? AND id = ?", app.id, call.params["event_id"]
     )
     if not rows:
@@ -119,8 +119,8 @@ def list_events(call: Call) -> str:
     kinds = call.many("event_types", ("UNKNOWN", "DEPLOYMENT", "AUTOSCALING")) or ("DEPLOYMENT", "AUTOSCALING")
     which = "FROM events WHERE app_id = ? AND (type = ? OR type = ?)"
     chosen = (app.id, kinds[0], kinds[-1])
-    total = call.world.tx.sql(f"SELECT count(*) {which}", *chosen)[0][0]
-    rows = call.world.tx.sql(
+    total = call.platform.tx.sql(f"SELECT count(*) {which}", *chosen)[0][0]
+    rows = call.platform.tx.sql(
         f"SELECT id, type, doc {which} ORDER BY seq DESC LIMIT ? OFFSET ?",
         *chosen,
         page.size,
@@ -139,13 +139,13 @@ def cancel_event(call: Call) -> str:
     app = call.app()
     event_id, kind, text = _event_row(call, app)
     doc = json.loads(text)
-    if kind != "AUTOSCALING" or event_phase(doc, call.world.now) not in ("PENDING", "IN_PROGRESS"):
+    if kind != "AUTOSCALING" or event_phase(doc, call.platform.now) not in ("PENDING", "IN_PROGRESS"):
         raise conflict("only an autoscaling event in progress can be canceled")
     doc["canceled"] = True
-    call.world.tx.sql("UPDATE events SET doc = ? WHERE id = ?", dumps(doc), event_id)
+    call.platform.tx.sql("UPDATE events SET doc = ? WHERE id = ?", dumps(doc), event_id)
     for name, change in doc["components"].items():
         app.counts[name] = change["from"]
-    call.world.save(app)
+    call.platform.save(app)
     return dumps({"event": _event(call, (event_id, kind, dumps(doc)))})
 
 
@@ -183,8 +183,8 @@ def invocation_tree(row: tuple[Any, ...], now: float) -> Tree:
 def _on_schedule(call: Call) -> App:
     """The app of the path, after its jobs ran that were due by now."""
     app = call.app()
-    call.world.run_schedules(app, call.world.now)
-    call.world.save(app)
+    call.platform.run_schedules(app, call.platform.now)
+    call.platform.save(app)
     return app
 
 
@@ -192,17 +192,17 @@ def list_invocations(call: Call) -> str:
     """GET /v2/apps/{app_id}/job-invocations, newest first; ``job_names`` and ``deployment_id`` filter."""
     app, page = _on_schedule(call), page_of(call)
     names, deployment_id = call.many("job_names"), call.one("deployment_id")
-    rows = call.world.tx.sql(
+    rows = call.platform.tx.sql(
         "SELECT id, job, deployment_id, doc FROM invocations WHERE app_id = ? ORDER BY seq DESC", app.id
     )
     rows = [row for row in rows if (not names or row[1] in names) and deployment_id in ("", row[2])]
     chosen = rows[page.offset : page.offset + page.size]
-    items = [dumps(invocation_tree(row, call.world.now)) for row in chosen]
+    items = [dumps(invocation_tree(row, call.platform.now)) for row in chosen]
     return listing(call, "job_invocations", items, page, len(rows))
 
 
 def _invocation_row(call: Call) -> tuple[Any, ...]:
-    rows = call.world.tx.sql(
+    rows = call.platform.tx.sql(
         "SELECT id, job, deployment_id, doc FROM invocations WHERE app_id = ? AND id = ?",
         _on_schedule(call).id,
         call.params["job_invocation_id"],
@@ -215,17 +215,17 @@ def _invocation_row(call: Call) -> tuple[Any, ...]:
 
 def get_invocation(call: Call) -> str:
     """GET …/job-invocations/{job_invocation_id}; ``job_name`` may narrow it. Unwrapped."""
-    return dumps(invocation_tree(_invocation_row(call), call.world.now))
+    return dumps(invocation_tree(_invocation_row(call), call.platform.now))
 
 
 def cancel_invocation(call: Call) -> str:
     """POST …/job-invocations/{job_invocation_id}/cancel. Unwrapped."""
     row = _invocation_row(call)
-    if invocation_tree(row, call.world.now)["phase"] in _ENDED:
+    if invocation_tree(row, call.platform.now)["phase"] in _ENDED:
         raise conflict("the job invocation has ended")
-    doc = json.loads(row[3]) | {"canceled_at": call.world.now}
-    call.world.tx.sql("UPDATE invocations SET doc = ? WHERE id = ?", dumps(doc), row[0])
-    return dumps(invocation_tree((*row[:3], dumps(doc)), call.world.now))
+    doc = json.loads(row[3]) | {"canceled_at": call.platform.now}
+    call.platform.tx.sql("UPDATE invocations SET doc = ? WHERE id = ?", dumps(doc), row[0])
+    return dumps(invocation_tree((*row[:3], dumps(doc)), call.platform.now))
 
 
 def invocation_logs(call: Call) -> str:
@@ -256,7 +256,7 @@ def _usage(app_id: str, day: str) -> Tree:
 
 def app_bandwidth(call: Call) -> str:
     """GET /v2/apps/{app_id}/metrics/bandwidth_daily."""
-    day = _day(call.one("date"), call.world.now)
+    day = _day(call.one("date"), call.platform.now)
     return dumps({"app_bandwidth_usage": [_usage(call.app().id, day)], "date": day})
 
 
@@ -264,6 +264,6 @@ def all_bandwidth(call: Call) -> str:
     """POST /v2/apps/metrics/bandwidth_daily {app_ids, date}; apps that do not exist are left out."""
     if "app_ids" not in call.record():
         raise bad_request("app_ids is required")
-    day = _day(call.field("date", str, ""), call.world.now)
-    found = [app_id for app_id in call.strings("app_ids") if call.world.tx.app(app_id)]
+    day = _day(call.field("date", str, ""), call.platform.now)
+    found = [app_id for app_id in call.strings("app_ids") if call.platform.tx.app(app_id)]
     return dumps({"app_bandwidth_usage": [_usage(app_id, day) for app_id in found], "date": day})

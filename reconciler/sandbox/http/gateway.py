@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from reconciler.sandbox.simulation.faults import Fault
-    from reconciler.sandbox.simulation.simulation import Simulation, World
+    from reconciler.sandbox.simulation.simulation import Platform, Simulation
 
 _ERROR_IDS = {
     400: "bad_request",
@@ -138,23 +138,23 @@ class Gateway:
 
     def _operate(self, operation: Operation, request: Request, raw: bytes, headers: dict[str, str]) -> str:
         with self.simulation.store.read() as tx:
-            world = self.simulation.at(tx)
-            token = bearer(request.headers.get("authorization"), world.settings)
-            headers |= self._limiter.admit(token, world.now, world.settings)
+            platform = self.simulation.at(tx)
+            token = bearer(request.headers.get("authorization"), platform.settings)
+            headers |= self._limiter.admit(token, platform.now, platform.settings)
             body = _parsed(raw, request.headers.get("content-type", ""), operation)
-            require_scope(token, operation, world.settings, databases=_has_databases(operation, body))
-            world.user = user_of(token)
-            call = self._call(world, request, body)
-            if not operation.writes and not tx.anything_due(world.now):
+            require_scope(token, operation, platform.settings, databases=_has_databases(operation, body))
+            platform.user = user_of(token)
+            call = self._call(platform, request, body)
+            if not operation.writes and not tx.anything_due(platform.now):
                 return operation.serve(call)
-        with self.simulation.changing(world.user) as call.world:
+        with self.simulation.changing(platform.user) as call.platform:
             return operation.serve(call)
 
-    def _call(self, world: World, request: Request, body: Any) -> Call:
+    def _call(self, platform: Platform, request: Request, body: Any) -> Call:
         query: dict[str, list[str]] = {}
         for name, value in request.query_params.multi_items():
             query.setdefault(name.removesuffix("[]"), []).append(value)
-        return Call(world, request.path_params, query, body, self.base_url(request), request.url.path)
+        return Call(platform, request.path_params, query, body, self.base_url(request), request.url.path)
 
     def refused(self, refusal: HTTPException, headers: Mapping[str, str] | None = None) -> Response:
         """An error as the platform writes it."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from reconciler.sandbox.settings import Settings
-    from reconciler.sandbox.simulation.simulation import World
+    from reconciler.sandbox.simulation.simulation import Platform
 
 MAX_PER_PAGE = 200
 
@@ -36,9 +36,9 @@ def conflict(message: str) -> HTTPException:
 
 @dataclass(slots=True)
 class Call:
-    """One request: ``params`` of its path, ``query`` (name: values), ``body`` (parsed), and the world it meets."""
+    """One request: ``params`` of its path, ``query`` (name: values), ``body`` (parsed), and the platform it meets."""
 
-    world: World
+    platform: Platform
     params: Mapping[str, str]
     query: Mapping[str, list[str]]
     body: Any
@@ -48,7 +48,7 @@ class Call:
     @property
     def settings(self) -> Settings:
         """The sandbox's settings."""
-        return self.world.settings
+        return self.platform.settings
 
     def app(self, name: str = "app_id") -> App:
         """The app of the path.
@@ -56,7 +56,7 @@ class Call:
         Raises:
             HTTPException: 404.
         """
-        app = self.world.tx.app(self.params[name])
+        app = self.platform.tx.app(self.params[name])
         if app is None:
             raise not_found()
         return app
@@ -67,7 +67,7 @@ class Call:
         Raises:
             HTTPException: 404.
         """
-        deployment = self.world.tx.deployment(deployment_id or self.params["deployment_id"])
+        deployment = self.platform.tx.deployment(deployment_id or self.params["deployment_id"])
         if deployment is None or deployment.app_id != app.id:
             raise not_found()
         return deployment

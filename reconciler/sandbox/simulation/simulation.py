@@ -1,6 +1,6 @@
 """What happens to apps and their deployments: the sandbox's own rules, within one transaction.
 
-`World.advance` lets everything happen that is due by now; all else is what requests ask for. Facts: the vendor's
+`Platform.advance` lets everything happen that is due by now; all else is what requests ask for. Facts: the vendor's
 API description of deployments and rollbacks; where it is silent, `settings.py` has a switch.
 """
 
@@ -40,7 +40,7 @@ class Cause:
 
 
 @dataclass(slots=True)
-class World:
+class Platform:
     """The platform at one moment, as one user sees it."""
 
     tx: Tx
@@ -247,7 +247,7 @@ class Simulation:
         self._clock = now
         self._known: tuple[str, Settings] = ("", Settings())
 
-    def at(self, tx: Tx, user: dict[str, str] | None = None) -> World:
+    def at(self, tx: Tx, user: dict[str, str] | None = None) -> Platform:
         """The platform as it is now, within a transaction, for a user."""
         meta = dict(tx.sql("SELECT key, value FROM meta"))
         text = meta.get("settings", "")
@@ -256,19 +256,19 @@ class Simulation:
         settings = self._known[1]
         now = self._clock() + float(meta.get("offset", "0"))
         key = bytes.fromhex(meta["key"]) if settings.seed is None else f"seed:{settings.seed}".encode()
-        return World(tx, now, settings, key, user or user_of("sandbox"))
+        return Platform(tx, now, settings, key, user or user_of("sandbox"))
 
     @contextmanager
-    def changing(self, user: dict[str, str] | None = None) -> Iterator[World]:
+    def changing(self, user: dict[str, str] | None = None) -> Iterator[Platform]:
         """The platform as it is now, to be changed: all that is due has happened."""
         with self.store.write() as tx:
-            world = self.at(tx, user)
-            world.advance()
-            yield world
-            world.close()
+            platform = self.at(tx, user)
+            platform.advance()
+            yield platform
+            platform.close()
 
     @contextmanager
-    def reading(self) -> Iterator[World]:
+    def reading(self) -> Iterator[Platform]:
         """The platform as it is now, to be read: all that is due has happened."""
         with self.store.read() as tx:
             due = tx.anything_due(self.at(tx).now)

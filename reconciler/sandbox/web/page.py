@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from reconciler.sandbox.simulation.running import state_of
 
 if TYPE_CHECKING:
-    from reconciler.sandbox.simulation.simulation import World
+    from reconciler.sandbox.simulation.simulation import Platform
     from reconciler.sandbox.simulation.store import App, Deployment
 
 LAST = 5
@@ -77,7 +77,7 @@ _TONES = {
 
 
 @dataclass(frozen=True, slots=True)
-class SeenDeployment:
+class DeploymentSummary:
     """A deployment at a glance; ``roles`` are what it is to its app: active, in progress, pending, pinned.
 
     ``created_at`` in seconds since 1970; ``reason`` says why it failed, if it did.
@@ -92,36 +92,36 @@ class SeenDeployment:
 
 
 @dataclass(frozen=True, slots=True)
-class SeenApp:
+class AppSummary:
     """An app at a glance; ``live`` says whether a deployment of it is active, ``deployments`` are its last."""
 
     id: str
     name: str
     status: str
     live: bool
-    deployments: tuple[SeenDeployment, ...]
+    deployments: tuple[DeploymentSummary, ...]
 
 
-def overview(world: World, limit: int, offset: int = 0) -> list[SeenApp]:
+def summaries(platform: Platform, limit: int, offset: int = 0) -> list[AppSummary]:
     """Some of the apps, in the order they were made. Everything due must have happened."""
-    rows = world.tx.sql("SELECT id FROM apps ORDER BY seq LIMIT ? OFFSET ?", limit, offset)
-    found = [world.tx.app(app_id) for (app_id,) in rows]
-    return [_summary(world, app) for app in found if app is not None]
+    rows = platform.tx.sql("SELECT id FROM apps ORDER BY seq LIMIT ? OFFSET ?", limit, offset)
+    found = [platform.tx.app(app_id) for (app_id,) in rows]
+    return [_app_summary(platform, app) for app in found if app is not None]
 
 
-def _summary(world: World, app: App) -> SeenApp:
-    made = world.tx.deployments(app.id, limit=LAST)
-    active = world.tx.deployment(app.active)
-    return SeenApp(
+def _app_summary(platform: Platform, app: App) -> AppSummary:
+    made = platform.tx.deployments(app.id, limit=LAST)
+    active = platform.tx.deployment(app.active)
+    return AppSummary(
         id=app.id,
         name=app.name,
-        status=_status(world, app, active, made[0] if made else None),
+        status=_status(platform, app, active, made[0] if made else None),
         live=active is not None,
-        deployments=tuple(_seen(app, item) for item in made),
+        deployments=tuple(_deployment_summary(app, item) for item in made),
     )
 
 
-def _status(world: World, app: App, active: Deployment | None, latest: Deployment | None) -> str:
+def _status(platform: Platform, app: App, active: Deployment | None, latest: Deployment | None) -> str:
     """The one thing to know about an app: what needs a person comes first."""
     if app.pinned:
         return "pinned"
@@ -130,16 +130,16 @@ def _status(world: World, app: App, active: Deployment | None, latest: Deploymen
     if active is None:
         return "not running"
     names = [item["name"] for kind in ("services", "workers") for item in active.spec.get(kind) or []]
-    states = {state_of(app, active, name, world.now, world.settings.speed.settle) for name in names}
+    states = {state_of(app, active, name, platform.now, platform.settings.speed.settle) for name in names}
     if "UNHEALTHY" in states:
         return "unhealthy"
     return "last deployment failed" if latest is not None and latest.phase == "ERROR" else "running"
 
 
-def _seen(app: App, item: Deployment) -> SeenDeployment:
+def _deployment_summary(app: App, item: Deployment) -> DeploymentSummary:
     held = {"active": app.active, "in progress": app.in_progress, "pending": app.pending, "pinned": app.pinned}
     failed = item.phase == "ERROR" and item.fate is not None
-    return SeenDeployment(
+    return DeploymentSummary(
         id=item.id,
         phase=item.phase,
         cause=item.cause,
@@ -149,7 +149,7 @@ def _seen(app: App, item: Deployment) -> SeenDeployment:
     )
 
 
-def page(apps: list[SeenApp], *, total: int, number: int, waiting: int, now: float, base_url: str) -> str:
+def page(apps: list[AppSummary], *, total: int, number: int, waiting: int, now: float, base_url: str) -> str:
     """The page.
 
     Args:
@@ -174,7 +174,7 @@ def page(apps: list[SeenApp], *, total: int, number: int, waiting: int, now: flo
     )
 
 
-def _app(app: SeenApp, now: float, base_url: str) -> str:
+def _app(app: AppSummary, now: float, base_url: str) -> str:
     live = f'<a href="{escape(base_url)}/_live/{escape(app.id)}">open</a>' if app.live else ""
     rows = "".join(_deployment(item, now) for item in app.deployments)
     return (
@@ -185,7 +185,7 @@ def _app(app: SeenApp, now: float, base_url: str) -> str:
     )
 
 
-def _deployment(item: SeenDeployment, now: float) -> str:
+def _deployment(item: DeploymentSummary, now: float) -> str:
     roles = "".join(f" {_badge(role)}" for role in item.roles if role == "pinned")
     reason = f'<span class="reason">{escape(item.reason)}</span>' if item.reason else ""
     tone = _TONES.get(item.phase, "busy")

@@ -15,7 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 from reconciler.sandbox.http.limits import ticket
 from reconciler.sandbox.simulation.lifecycle import components
 from reconciler.sandbox.simulation.running import log_text, visit
-from reconciler.sandbox.web.page import HEADERS, PER_PAGE, overview, page
+from reconciler.sandbox.web.page import HEADERS, PER_PAGE, page, summaries
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
-class Public:
+class Web:
     """Serves what people and probes reach without a token."""
 
     def __init__(self, gateway: Gateway) -> None:
@@ -49,45 +49,45 @@ class Public:
         """The page of apps and their deployments; ``?page=`` for more of them."""
         asked = request.query_params.get("page", "1")
         number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 9 else 1
-        with self._simulation.reading() as world:
-            total = world.tx.sql("SELECT count(*) FROM apps")[0][0]
+        with self._simulation.reading() as platform:
+            total = platform.tx.sql("SELECT count(*) FROM apps")[0][0]
             number = max(1, min(number, -(-total // PER_PAGE)))
             text = page(
-                overview(world, PER_PAGE, (number - 1) * PER_PAGE),
+                summaries(platform, PER_PAGE, (number - 1) * PER_PAGE),
                 total=total,
                 number=number,
-                waiting=world.tx.sql("SELECT count(*) FROM faults")[0][0],
-                now=world.now,
+                waiting=platform.tx.sql("SELECT count(*) FROM faults")[0][0],
+                now=platform.now,
                 base_url=self._gateway.base_url(request),
             )
         return HTMLResponse(text.encode(errors="replace"), headers=HEADERS)
 
     async def live(self, request: Request) -> PlainTextResponse:
         """The app itself: 200 while it is healthy, 503 while it is not, 404 while nothing is active."""
-        with self._simulation.reading() as world:
-            app = world.tx.app(request.path_params["app_id"])
+        with self._simulation.reading() as platform:
+            app = platform.tx.app(request.path_params["app_id"])
             if app is None:
                 return PlainTextResponse("there is no such app\n", 404)
-            active = world.tx.deployment(app.active)
-            status, text = visit(app, active, world.now)
+            active = platform.tx.deployment(app.active)
+            status, text = visit(app, active, platform.now)
         headers = {"x-sandbox-deployment": active.id} if active else {}
         return PlainTextResponse(text, status, headers)
 
     def _text(self, place: str, token: str) -> str | None:
         """The log at a place (app / deployment, event or invocation / component / type); None if there is none."""
         app_id, what, component, kind = (place.split("/") + [""] * 4)[:4]
-        with self._simulation.reading() as world:
-            app = world.tx.app(app_id)
-            if app is None or not hmac.compare_digest(token.encode(), ticket(world.key, place).encode()):
+        with self._simulation.reading() as platform:
+            app = platform.tx.app(app_id)
+            if app is None or not hmac.compare_digest(token.encode(), ticket(platform.key, place).encode()):
                 return None
             if kind == "AUTOSCALE_EVENT":
                 return "autoscaling event\n"
             if kind == "JOB_INVOCATION":
                 return f"{component} job invocation {what}\n"
-            deployment = world.tx.deployment(what)
+            deployment = platform.tx.deployment(what)
             if deployment is None:
                 return None
-            return log_text(app, deployment, "" if component == "-" else component, kind, world.now)
+            return log_text(app, deployment, "" if component == "-" else component, kind, platform.now)
 
     async def log(self, request: Request) -> PlainTextResponse:
         """A log as text; at ``…/live`` what there is so far."""
@@ -112,8 +112,8 @@ class Public:
         place = socket.path_params["place"]
         await socket.accept()
         app_id, _, component = place.partition("/")
-        with self._simulation.reading() as world:
-            app, expected = world.tx.app(app_id), ticket(world.key, "exec", place)
+        with self._simulation.reading() as platform:
+            app, expected = platform.tx.app(app_id), ticket(platform.key, "exec", place)
         known = app is not None and component in {item["name"] for _, item in components(app.spec)}
         token = socket.query_params.get("token", "")
         if known and hmac.compare_digest(token.encode(), expected.encode()):

@@ -47,7 +47,7 @@ def test_the_cli_creates_updates_and_waits(doctl: Doctl) -> None:
 @pytest.mark.parametrize("where", ["build", "deploy"])
 def test_the_cli_ends_in_an_error_when_the_deployment_fails(doctl: Doctl, served: Served, where: str) -> None:
     app = doctl.create(built(), wait=True)
-    served.box.fail("web", where)
+    served.sandbox.fail("web", where)
     with pytest.raises(GoError, match="error deploying app"):
         doctl.update(app["id"], built(), wait=True)
     assert doctl.app(app["id"])["active_deployment"]["id"] == app["active_deployment"]["id"]
@@ -107,7 +107,7 @@ def test_terraform_creates_reads_updates_and_deletes(terraform: Terraform) -> No
 
 
 def test_c38_terraform_ends_in_an_error_when_the_first_deployment_fails(terraform: Terraform, served: Served) -> None:
-    served.box.fail("web", "deploy")
+    served.sandbox.fail("web", "deploy")
     with pytest.raises(GoError, match="error deploying app"):
         terraform.create(web())
     (app,) = terraform.ask("GET", "/v2/apps")["apps"]
@@ -139,7 +139,7 @@ def test_the_action_finds_its_app_on_a_later_page_and_deploys_it(action: Action,
         "GET /v2/apps?page=3",
         f"PUT /v2/apps/{app['id']}",
     ]
-    served.box.push("web")
+    served.sandbox.push("web")
     pushed, _ = action.deploy(built())
     commits = [item["active_deployment"]["services"][0]["source_commit_hash"] for item in (app, again, pushed)]
     assert commits[0] == commits[1] != commits[2]
@@ -149,7 +149,7 @@ def test_the_action_finds_its_app_on_a_later_page_and_deploys_it(action: Action,
 def test_the_action_shows_the_logs_of_a_deployment_that_fails(
     action: Action, served: Served, where: str, log: str
 ) -> None:
-    served.box.fail("web", where)
+    served.sandbox.fail("web", where)
     with pytest.raises(GoError, match="deployment failed: ERROR") as caught:
         action.deploy(built())
     logs = caught.value.args[1]

@@ -76,7 +76,7 @@ def scaled(lab: Lab) -> Tree:
 def test_events_tell_of_deployments_and_of_autoscaling(lab: Lab) -> None:
     app = scaled(lab)
     path = f"/v2/apps/{app['id']}"
-    event_id = lab.box.autoscale("web", "api", 3)["event_id"]
+    event_id = lab.sandbox.autoscale("web", "api", 3)["event_id"]
     (scaling, deployment) = lab.get(path + "/events")["events"]
     assert deployment["deployment"]["id"] == deployment["deployment_id"] == app["active_deployment"]["id"]
     assert scaling["id"] == event_id
@@ -97,7 +97,7 @@ def test_events_tell_of_deployments_and_of_autoscaling(lab: Lab) -> None:
 
 def test_an_autoscaling_event_can_be_canceled(lab: Lab) -> None:
     app = scaled(lab)
-    event_id = lab.box.autoscale("web", "api", 3)["event_id"]
+    event_id = lab.sandbox.autoscale("web", "api", 3)["event_id"]
     event = lab.post(f"/v2/apps/{app['id']}/events/{event_id}/cancel")["event"]
     assert event["autoscaling"]["phase"] == "CANCELED"
     assert len(lab.get(f"/v2/apps/{app['id']}/instances")["instances"]) == 1
@@ -106,7 +106,7 @@ def test_an_autoscaling_event_can_be_canceled(lab: Lab) -> None:
 def test_c26_an_autoscaling_event_may_write_its_count_into_the_spec() -> None:
     lab = Lab(Settings(speed=Speed.instant(), autoscaling_writes_count=True))
     app = scaled(lab)
-    lab.box.autoscale("web", "api", 3)
+    lab.sandbox.autoscale("web", "api", 3)
     assert lab.app(app["id"])["spec"]["services"][0]["instance_count"] == 3
     lab.close()
 
@@ -116,8 +116,8 @@ def test_jobs_run_when_told_and_can_be_canceled(lab: Lab) -> None:
     job = {"name": "tidy", "kind": "SCHEDULED", "schedule": schedule, "image": {"repository": "x"}}
     app = lab.create(web(jobs=[job, {**job, "name": "other"}]))
     path = f"/v2/apps/{app['id']}/job-invocations"
-    first = lab.box.run_job("web", "tidy")["job_invocation_id"]
-    lab.box.run_job("web", "other", "FAILED")
+    first = lab.sandbox.run_job("web", "tidy")["job_invocation_id"]
+    lab.sandbox.run_job("web", "other", "FAILED")
     assert [item["job_name"] for item in lab.get(path)["job_invocations"]] == ["other", "tidy"]
     (found,) = lab.get(path + "?job_names=tidy")["job_invocations"]
     assert (found["id"], found["phase"]) == (first, "PENDING")
@@ -170,7 +170,7 @@ def test_logs_exist_once_their_phase_was_reached(lab: Lab) -> None:
 
 @pytest.mark.parametrize(("where", "kind"), [("build", "BUILD"), ("deploy", "DEPLOY")])
 def test_the_log_of_a_failed_phase_ends_with_the_reason(lab: Lab, where: str, kind: str) -> None:
-    lab.box.fail("web", where)
+    lab.sandbox.fail("web", where)
     app = lab.create(built(), settled=False)
     lab.wait()
     text = read(lab, f"/v2/apps/{app['id']}/deployments/{app['pending_deployment']['id']}/logs?type={kind}")
@@ -205,7 +205,7 @@ def socket(lab: Lab, url: str, *typed: str) -> list[str]:
             said.append(json.loads(message["text"])["data"])
 
     scope = {"type": "websocket", "path": path, "query_string": query.encode(), "headers": [], "subprotocols": []}
-    lab.clock.run(lab.box.asgi(scope, receive, send))
+    lab.clock.run(lab.sandbox.asgi(scope, receive, send))
     return said
 
 

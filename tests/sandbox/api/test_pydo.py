@@ -114,7 +114,7 @@ def alerts_and_events(apps: Recorded, served: Served, app: Tree) -> None:
     (alert,) = apps.list_alerts(app["id"])["alerts"]
     wanted = {"emails": ["a@example.com"], "slack_webhooks": []}
     assert apps.assign_alert_destinations(app["id"], alert["id"], wanted)["alert"]["emails"] == wanted["emails"]
-    event_id = served.box.autoscale("shop", "api", 3)["event_id"]
+    event_id = served.sandbox.autoscale("shop", "api", 3)["event_id"]
     assert apps.list_events(app["id"], event_types=["AUTOSCALING"])["events"][0]["id"] == event_id
     assert apps.get_event(app["id"], event_id)["event"]["autoscaling"]["phase"] == "PENDING"
     assert apps.cancel_event(app["id"], event_id)["event"]["autoscaling"]["phase"] == "CANCELED"
@@ -122,7 +122,7 @@ def alerts_and_events(apps: Recorded, served: Served, app: Tree) -> None:
 
 
 def job_invocations(apps: Recorded, served: Served, app: Tree) -> None:
-    made = served.box.run_job("shop", "tidy")["job_invocation_id"]
+    made = served.sandbox.run_job("shop", "tidy")["job_invocation_id"]
     listed = apps.list_job_invocations(app["id"], job_names=["tidy"])
     assert listed["job_invocations"][0]["id"] == made
     assert apps.get_job_invocation(app["id"], made, job_name="tidy")["phase"] == "PENDING"
@@ -142,7 +142,7 @@ def logs_and_consoles(apps: Recorded, app: Tree) -> None:
 
 def fails_and_goes_back(apps: Recorded, served: Served, app: Tree) -> None:
     good = apps.list_deployments(app["id"], per_page=1)["deployments"][0]["id"]
-    served.box.fail("shop", "deploy")
+    served.sandbox.fail("shop", "deploy")
     made = apps.update(app["id"], {"spec": with_tag("2")})["app"]["pending_deployment"]["id"]
     served.sleep(LONG)
     failed = apps.get_deployment(app["id"], made)["deployment"]
@@ -170,5 +170,5 @@ def fails_and_goes_back(apps: Recorded, served: Served, app: Tree) -> None:
 def test_the_client_tries_again_after_a_server_error(apps: Recorded, served: Served) -> None:
     from reconciler.sandbox import Fault
 
-    served.box.fault(Fault("server_error", operation="apps_list", status=503))
+    served.sandbox.fault(Fault("server_error", operation="apps_list", status=503))
     assert apps.list(retry_backoff_factor=0)["meta"]["total"] == 0

@@ -28,7 +28,7 @@ def tag(spec: Tree) -> str:
 def failed(lab: Lab) -> tuple[Tree, str]:
     """An app whose second spec is active and unhealthy, and the deployment that was good."""
     app = lab.create()
-    lab.box.fail("web", "health")
+    lab.sandbox.fail("web", "health")
     lab.update(app, web(tag="2"))
     return lab.app(app["id"]), app["active_deployment"]["id"]
 
@@ -54,7 +54,7 @@ def test_a_rollback_pins_the_app_until_it_is_committed(lab: Lab, failed: tuple[T
         ("POST", base + "/rollback", {"deployment_id": good}),
     ):
         lab.refused(method, path, 409, body)
-    assert lab.box.push("web") == {"deployment_id": ""}
+    assert lab.sandbox.push("web") == {"deployment_id": ""}
     committed = lab.call("POST", base + "/rollback/commit")
     assert (committed.status_code, committed.content) == (200, b"")
     after = lab.app(app["id"])
@@ -90,7 +90,7 @@ def test_skipping_the_pin_commits_at_once(lab: Lab, failed: tuple[Tree, str]) ->
 
 def test_a_rollback_that_fails_leaves_the_app_pinned(lab: Lab, failed: tuple[Tree, str]) -> None:
     app, good = failed
-    lab.box.fail("web", "deploy", only="rollback")
+    lab.sandbox.fail("web", "deploy", only="rollback")
     made = rollback(lab, app, good)
     lab.wait()
     assert lab.deployment(app["id"], made["id"])["phase"] == "ERROR"
@@ -100,7 +100,7 @@ def test_a_rollback_that_fails_leaves_the_app_pinned(lab: Lab, failed: tuple[Tre
 
 def test_a_rollback_that_would_not_be_valid_is_refused(lab: Lab) -> None:
     app = lab.create()
-    lab.box.fail("web", "build")
+    lab.sandbox.fail("web", "build")
     bad = lab.update(app, web(tag="2"))["pending_deployment"]["id"]
     told = lab.refused("POST", f"/v2/apps/{app['id']}/rollback", 400, {"deployment_id": bad})
     assert told["message"].startswith("incompatible_result")
@@ -120,7 +120,7 @@ def _in_progress(lab: Lab) -> Tree:
 
 
 def _after_a_failure(lab: Lab) -> Tree:
-    lab.box.fail("web", "build")
+    lab.sandbox.fail("web", "build")
     app = lab.create(settled=False)
     lab.wait()
     return verdict(lab, app, app["pending_deployment"]["id"])
@@ -222,7 +222,7 @@ def test_the_switches_of_rollbacks() -> None:
 def test_a_failure_may_revert_the_spec_or_be_followed_by_an_automatic_rollback() -> None:
     lab = Lab(Settings(speed=Speed.instant(), spec_reverts_on_failure=True, auto_rollback_deployment=True))
     app = lab.create()
-    lab.box.fail("web", "deploy")
+    lab.sandbox.fail("web", "deploy")
     lab.update(app, web(tag="2"))
     after = lab.app(app["id"])
     assert tag(after["spec"]) == "1"

@@ -9,32 +9,32 @@ from tests.sandbox.lab import Lab, Tree, web
 
 
 def test_a_fault_strikes_as_often_as_it_says(lab: Lab) -> None:
-    lab.box.fault(Fault("server_error", times=2, status=503))
+    lab.sandbox.fault(Fault("server_error", times=2, status=503))
     assert [lab.call("GET", "/v2/apps").status_code for _ in range(3)] == [503, 503, 200]
-    assert lab.box.faults() == []
+    assert lab.sandbox.faults() == []
 
 
 def test_a_fault_strikes_only_the_app_operation_and_method_it_names(lab: Lab) -> None:
     app, other = lab.create(), lab.create(web("other"))
-    lab.box.fault(Fault("server_error", app="web", operation="apps_get", times=None))
+    lab.sandbox.fault(Fault("server_error", app="web", operation="apps_get", times=None))
     assert lab.call("GET", f"/v2/apps/{other['id']}").status_code == 200
     assert lab.call("GET", f"/v2/apps/{app['id']}/health").status_code == 200
     assert lab.call("GET", f"/v2/apps/{app['id']}").status_code == 500
-    lab.box.clear_faults()
-    lab.box.fault(Fault("server_error", operation="PUT"))
+    lab.sandbox.clear_faults()
+    lab.sandbox.fault(Fault("server_error", operation="PUT"))
     assert lab.call("GET", f"/v2/apps/{app['id']}").status_code == 200
     assert lab.call("PUT", f"/v2/apps/{app['id']}", json={"spec": web()}).status_code == 500
 
 
 def test_a_create_is_struck_by_the_name_in_its_spec(lab: Lab) -> None:
-    lab.box.fault(Fault("server_error", app="web", operation="apps_create"))
+    lab.sandbox.fault(Fault("server_error", app="web", operation="apps_create"))
     assert lab.call("POST", "/v2/apps", json={"spec": web("other")}).status_code == 200
     assert lab.call("POST", "/v2/apps", json={"spec": web()}).status_code == 500
 
 
 def statuses(seed: int) -> list[int]:
     lab = Lab()
-    lab.box.fault(Fault("server_error", times=None, share=0.3, seed=seed))
+    lab.sandbox.fault(Fault("server_error", times=None, share=0.3, seed=seed))
     found = [lab.call("GET", "/v2/apps").status_code for _ in range(60)]
     lab.close()
     return found
@@ -48,7 +48,7 @@ def test_a_share_of_requests_is_struck_and_a_run_can_be_repeated() -> None:
 
 
 def test_a_storm_of_429_tells_when_to_come_back(lab: Lab) -> None:
-    lab.box.fault(Fault("rate_limit", seconds=7))
+    lab.sandbox.fault(Fault("rate_limit", seconds=7))
     answer = lab.call("GET", "/v2/apps")
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
 
@@ -56,7 +56,7 @@ def test_a_storm_of_429_tells_when_to_come_back(lab: Lab) -> None:
 @pytest.mark.parametrize("html", [True, False])
 def test_c39_a_gateway_answers_html_or_json(html: bool) -> None:
     lab = Lab(Settings(html_gateway_errors=html))
-    lab.box.fault(Fault("gateway_timeout"))
+    lab.sandbox.fault(Fault("gateway_timeout"))
     answer = lab.call("GET", "/v2/apps")
     assert answer.status_code == 504
     assert answer.headers["content-type"].startswith("text/html" if html else "application/json")
@@ -65,7 +65,7 @@ def test_c39_a_gateway_answers_html_or_json(html: bool) -> None:
 
 def test_a_connection_breaks_before_or_after_the_request_took_effect(lab: Lab) -> None:
     for kind, names in (("reset_before", []), ("reset_after", ["web"])):
-        lab.box.fault(Fault(kind, operation="apps_create"))
+        lab.sandbox.fault(Fault(kind, operation="apps_create"))
         with pytest.raises(ConnectionLost) as caught:
             lab.call("POST", "/v2/apps", json={"spec": web()})
         assert caught.value.took_effect is bool(names)
@@ -74,14 +74,14 @@ def test_a_connection_breaks_before_or_after_the_request_took_effect(lab: Lab) -
 
 
 def test_latency_is_waited_for_and_told(lab: Lab) -> None:
-    lab.box.fault(Fault("latency", seconds=12.5))
+    lab.sandbox.fault(Fault("latency", seconds=12.5))
     before = lab.clock.monotonic()
     assert lab.call("GET", "/v2/apps").headers["x-sandbox-latency"] == "12.5"
     assert lab.clock.monotonic() - before == 12.5
 
 
 def test_a_truncated_answer_is_no_json(lab: Lab) -> None:
-    lab.box.fault(Fault("truncated"))
+    lab.sandbox.fault(Fault("truncated"))
     answer = lab.call("GET", "/v2/apps")
     assert answer.status_code == 200
     with pytest.raises(ValueError):
@@ -89,8 +89,8 @@ def test_a_truncated_answer_is_no_json(lab: Lab) -> None:
 
 
 def test_deployments_fail_one_after_the_other(lab: Lab) -> None:
-    lab.box.fail("web", "build")
-    lab.box.fail("web", "deploy")
+    lab.sandbox.fail("web", "build")
+    lab.sandbox.fail("web", "deploy")
     app = lab.create()
     lab.update(app, web())
     lab.update(app, web())
@@ -101,11 +101,11 @@ def test_deployments_fail_one_after_the_other(lab: Lab) -> None:
 
 def test_a_fault_may_name_the_component_and_the_reason(lab: Lab) -> None:
     spec = web(workers=[{"name": "bg", "image": {"repository": "x"}}])
-    lab.box.fail("web", "deploy", component="bg", code="Custom", message="as told")
+    lab.sandbox.fail("web", "deploy", component="bg", code="Custom", message="as told")
     app = lab.create(spec)
     (failed,) = lab.get(f"/v2/apps/{app['id']}/deployments")["deployments"]
     assert failed["progress"]["steps"][1]["reason"] == {"code": "Custom", "message": "as told"}
-    lab.box.fail("web", "health", component="bg")
+    lab.sandbox.fail("web", "health", component="bg")
     lab.update(app, spec)
     assert lab.health(app["id"]) == {"api": "HEALTHY", "bg": "UNHEALTHY"}
 
@@ -122,5 +122,5 @@ def test_a_fault_that_makes_no_sense_is_refused(data: Tree) -> None:
 def test_a_deployment_cannot_fail_elsewhere() -> None:
     lab = Lab(Settings(speed=Speed.instant()))
     with pytest.raises(ValueError, match="build, deploy or health"):
-        lab.box.fail("web", "run")
+        lab.sandbox.fail("web", "run")
     lab.close()

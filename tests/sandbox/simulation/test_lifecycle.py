@@ -132,7 +132,7 @@ def test_a_failed_deployment_says_why_and_leaves_the_former_one_serving(
     lab: Lab, where: str, step: str, code: str
 ) -> None:
     app = lab.create(built())
-    lab.box.fail("web", where)
+    lab.sandbox.fail("web", where)
     made = lab.update(app, built(), settled=False)["pending_deployment"]["id"]
     assert phases(lab, app["id"], made)[-1] == "ERROR"
     failed = lab.deployment(app["id"], made)
@@ -147,7 +147,7 @@ def test_a_failed_deployment_says_why_and_leaves_the_former_one_serving(
 
 
 def test_c38_a_failed_first_deployment_leaves_nothing_active(lab: Lab) -> None:
-    lab.box.fail("web", "deploy")
+    lab.sandbox.fail("web", "deploy")
     app = lab.create()
     assert "active_deployment" not in app
     assert "live_url" not in app
@@ -157,7 +157,7 @@ def test_c38_a_failed_first_deployment_leaves_nothing_active(lab: Lab) -> None:
 
 def test_a_health_failure_comes_after_the_deployment_is_active(lab: Lab) -> None:
     app = lab.create()
-    lab.box.fail("web", "health", seconds=20)
+    lab.sandbox.fail("web", "health", seconds=20)
     lab.update(app, web(tag="2"), settled=False)
     lab.wait(85)
     now = lab.app(app["id"])
@@ -174,7 +174,7 @@ def test_c34_a_failed_deploy_job_never_completes_unless_the_deployment_fails(lab
     progress = app["active_deployment"]["progress"]
     assert progress["pending_steps"] == 1
     assert progress["success_steps"] == progress["total_steps"] - 1
-    lab.box.fail("web", "deploy")
+    lab.sandbox.fail("web", "deploy")
     made = lab.update(app, web(jobs=jobs))["pending_deployment"]["id"]
     failed = lab.deployment(app["id"], made)["progress"]
     groups = failed["steps"][1]["steps"][1]["steps"]
@@ -195,8 +195,8 @@ def test_sources_are_refreshed_only_when_asked_for(lab: Lab) -> None:
 
     app = lab.create(built())
     first = commit(app["active_deployment"])
-    lab.box.push("web")
-    lab.box.finish("web")
+    lab.sandbox.push("web")
+    lab.sandbox.finish("web")
     pushed = lab.app(app["id"])["active_deployment"]
     assert pushed["cause_details"] == {"type": "DEPLOY_ON_PUSH"}
     assert pushed["cause"] == f"commit {commit(pushed)[:7]} pushed to github/acme/api"
@@ -205,7 +205,7 @@ def test_sources_are_refreshed_only_when_asked_for(lab: Lab) -> None:
     quiet["services"][0]["github"]["deploy_on_push"] = False
     kept = lab.update(app, quiet)["pending_deployment"]
     assert commit(kept) == commit(pushed)
-    assert lab.box.push("web") == {"deployment_id": ""}
+    assert lab.sandbox.push("web") == {"deployment_id": ""}
     assert commit(lab.update(app, quiet)["pending_deployment"]) == commit(kept)
     assert commit(lab.update(app, quiet, update_all_source_versions=True)["pending_deployment"]) != commit(kept)
 
@@ -225,19 +225,19 @@ def test_a_deployment_can_be_made_by_hand_and_a_restart_builds_nothing(lab: Lab)
 def test_a_deployment_that_hangs_waits_for_somebody(lab: Lab) -> None:
     from reconciler.sandbox import Fault
 
-    lab.box.fault(Fault("hang", app="web", phase="BUILDING"))
+    lab.sandbox.fault(Fault("hang", app="web", phase="BUILDING"))
     app = lab.create(built(), settled=False)
     lab.wait(100_000)
     hung = lab.app(app["id"])["in_progress_deployment"]
     assert (hung["phase"], hung["progress"]["running_steps"]) == ("BUILDING", 1)
-    lab.box.finish("web")
+    lab.sandbox.finish("web")
     assert lab.app(app["id"])["active_deployment"]["id"] == hung["id"]
 
 
 def test_slow_deployments_take_longer(lab: Lab) -> None:
     from reconciler.sandbox import Fault
 
-    lab.box.fault(Fault("slow", factor=100))
+    lab.sandbox.fault(Fault("slow", factor=100))
     app = lab.create(built(), settled=False)
     lab.wait(10_000)
     assert lab.deployment(app["id"], app["pending_deployment"]["id"])["phase"] == "BUILDING"

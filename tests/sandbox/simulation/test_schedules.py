@@ -58,7 +58,7 @@ def test_a_schedule_holds_until_another_deployment_is_active(lab: Lab) -> None:
 
 
 def test_nothing_runs_of_an_app_that_never_was_active(lab: Lab) -> None:
-    lab.box.fail("web", "deploy")
+    lab.sandbox.fail("web", "deploy")
     app = lab.create(web(jobs=[job("* * * * *")]))
     lab.wait(DAY)
     assert invocations(lab, app) == []
@@ -66,7 +66,7 @@ def test_nothing_runs_of_an_app_that_never_was_active(lab: Lab) -> None:
 
 def test_of_a_long_silence_only_the_latest_runs_are_made_up_for(lab: Lab) -> None:
     app = lab.create(web(jobs=[job("* * * * *")]))
-    lab.box.advance(400 * DAY)
+    lab.sandbox.advance(400 * DAY)
     found = invocations(lab, app)
     assert len(found) == MOST_RUNS
     assert len({item["created_at"] for item in found}) == MOST_RUNS

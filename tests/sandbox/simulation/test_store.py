@@ -23,8 +23,8 @@ import httpx
 from reconciler.sandbox import Sandbox
 
 async def main():
-    box = Sandbox(Path(sys.argv[1]))
-    transport = httpx.ASGITransport(app=box.asgi)
+    sandbox = Sandbox(Path(sys.argv[1]))
+    transport = httpx.ASGITransport(app=sandbox.asgi)
     headers = {"authorization": "Bearer t"}
     async with httpx.AsyncClient(transport=transport, base_url="http://sandbox", headers=headers) as client:
         for number in itertools.count(int(sys.argv[2])):
@@ -75,7 +75,7 @@ def test_what_one_sees_the_other_sees(tmp_path: Path) -> None:
     one, other = Lab(path=tmp_path / "box.db"), Lab(path=tmp_path / "box.db")
     app = one.create(settled=False)
     assert other.app(app["id"]) == app
-    other.box.fail("web", "build")
+    other.sandbox.fail("web", "build")
     one.wait()
     other.wait()
     assert one.app(app["id"]) == other.app(app["id"])
@@ -83,8 +83,8 @@ def test_what_one_sees_the_other_sees(tmp_path: Path) -> None:
     other.wait()
     assert one.deployment(app["id"], made) == other.deployment(app["id"], made)
     assert one.deployment(app["id"], made)["phase"] == "ERROR"
-    other.box.configure(pinned_put="store")
-    assert one.box.settings.pinned_put == "store"
+    other.sandbox.configure(pinned_put="store")
+    assert one.sandbox.settings.pinned_put == "store"
     one.close()
     other.close()
 
@@ -127,7 +127,7 @@ def test_links_and_live_urls_begin_with_the_address_each_process_is_reached_at(t
 def test_of_many_apps_a_listing_reads_no_more_than_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
     lab = Lab(Settings(speed=Speed.instant()))
     app = lab.create()
-    store = lab.box._store
+    store = lab.sandbox._store
     columns = "name, due_at, project_id, is_static, doc, body"
     with store.write() as tx:
         for number in range(2, 10_001):
@@ -155,11 +155,11 @@ def test_of_many_apps_a_listing_reads_no_more_than_its_page(monkeypatch: pytest.
 def test_a_reset_forgets_the_apps_and_keeps_the_settings() -> None:
     lab = Lab(Settings(speed=Speed.instant(), reorders_envs=False))
     app = lab.create()
-    lab.box.fail("web", "build")
-    lab.box.reset()
+    lab.sandbox.fail("web", "build")
+    lab.sandbox.reset()
     assert lab.get("/v2/apps")["apps"] == []
-    assert lab.box.faults() == []
-    assert lab.box.settings.reorders_envs is False
+    assert lab.sandbox.faults() == []
+    assert lab.sandbox.settings.reorders_envs is False
     assert lab.create()["id"] != app["id"]
     lab.close()
 

@@ -58,13 +58,13 @@ def page(lab: Lab, path: str = "/") -> Reader:
 
 def test_the_page_shows_each_app_with_its_status_and_last_deployments(lab: Lab) -> None:
     shop = lab.create(built("shop"))
-    lab.box.fail("shop", "build")
+    lab.sandbox.fail("shop", "build")
     lab.update(shop, built("shop"))
     held = lab.create(web("held"))
     lab.post(f"/v2/apps/{held['id']}/rollback", {"deployment_id": held["active_deployment"]["id"]})
-    lab.box.fail("ill", "health")
+    lab.sandbox.fail("ill", "health")
     lab.create(web("ill"))
-    lab.box.fail("never", "deploy")
+    lab.sandbox.fail("never", "deploy")
     lab.create(web("never"))
     fresh = lab.create(web("fresh"), settled=False)
     found = page(lab)
@@ -103,8 +103,8 @@ def test_nothing_that_others_wrote_becomes_markup(lab: Lab) -> None:
     spec = built("shop")
     spec["services"][0]["github"]["repo"] = HOSTILE
     lab.create(spec)
-    lab.box.fail("shop", "build", message=HOSTILE)
-    lab.box.push("shop")
+    lab.sandbox.fail("shop", "build", message=HOSTILE)
+    lab.sandbox.push("shop")
     lab.wait()
     found = page(lab)
     assert not found.named("script")
@@ -114,7 +114,7 @@ def test_nothing_that_others_wrote_becomes_markup(lab: Lab) -> None:
 
 
 def test_an_empty_sandbox_says_how_to_begin_and_waiting_faults_are_counted(lab: Lab) -> None:
-    lab.box.fail("web", "build")
+    lab.sandbox.fail("web", "build")
     text = lab.call("GET", "/", token=None).text
     assert "0 apps · 1 fault waiting" in text
     assert "reconcile --sandbox" in text
