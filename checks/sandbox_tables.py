@@ -1,6 +1,8 @@
-"""The tables of docs/sandbox.md, made of the code they tell of. Pure, but for ``python -m checks.sandbox_tables``.
+"""Generate the tables of docs/sandbox.md from the code that they describe.
 
-That command takes the document's path and writes each table between its two markers anew.
+    python -m checks.sandbox_tables docs/sandbox.md
+
+rewrites each table between its two markers.
 """
 
 from __future__ import annotations
@@ -17,18 +19,18 @@ _MARKED = re.compile(r"(<!-- (\w+): [^\n]* -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def operations() -> str:
-    """Every operation: its id, the request, the scope its token needs, and how it is served."""
+    """Every operation: its id, request, token scope, and how it is served."""
     rows = []
     for item in OPERATIONS:
-        told = (item.serve.__doc__ or "").partition("\n")[0]
-        _, _, rest = told.partition(": ")
+        summary = (item.serve.__doc__ or "").partition("\n")[0]
+        _, _, rest = summary.partition(": ")
         served = f"served: {rest.rstrip('.')}" if rest else "served"
         rows.append((f"`{item.id}`", f"`{item.method} {item.path}`", f"`{item.scope}`", served))
     return _table(("operation", "request", "scope", "here"), rows)
 
 
 def settings() -> str:
-    """Every setting with its default and what it means."""
+    """Every setting with its default and meaning."""
     rows = []
     for name, default, doc in describe():
         choices = f" ({', '.join(map(str, CHOICES[name]))})" if name in CHOICES else ""
@@ -37,7 +39,7 @@ def settings() -> str:
 
 
 def current(document: str) -> str:
-    """The document with its tables as they are to be.
+    """The document with up-to-date tables.
 
     Raises:
         KeyError: a marker names no table.

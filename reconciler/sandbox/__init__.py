@@ -1,4 +1,4 @@
-"""An App Platform in a sandbox: an ASGI app over SQLite, in process or on a port."""
+"""A simulated App Platform: an ASGI app over SQLite, used in process or served on a port."""
 
 from reconciler.sandbox.http.gateway import ConnectionLost
 from reconciler.sandbox.sandbox import Sandbox

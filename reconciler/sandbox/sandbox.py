@@ -1,4 +1,4 @@
-"""`Sandbox`: an App Platform in a sandbox, with the controls that the real one does not have."""
+"""`Sandbox`: a simulated App Platform, with controls that the real one lacks."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ _BY_PLATFORM = ("MAINTENANCE", "UPDATE_DATABASE_TRUSTED_SOURCES", "AUTOSCALED")
 class Sandbox:
     """An App Platform over a SQLite file (or in memory), served by the ASGI app `asgi`.
 
-    Nothing runs in the background and nothing sleeps: every request first lets happen what is due by ``now``.
+    Nothing runs in the background and nothing sleeps: each request first applies everything that is due by ``now``.
 
     Args:
-        path: where the state is kept; None: in memory. Several processes may share a file.
+        path: the database file, which several processes may share; None: in memory.
         now: the clock, seconds since 1970.
-        settings: how the sandbox behaves; kept in the file. None: as the file says, else the defaults.
-        base_url: the address that links, live URLs and log URLs begin with; None: as each request was addressed.
-        sleep: how injected latency is waited for; None: it is only told in the header ``x-sandbox-latency``.
+        settings: how the sandbox behaves; stored in the file. None: those stored in the file, else the defaults.
+        base_url: the base of links, live URLs and log URLs; None: the address that each request used.
+        sleep: waits out injected latency; None: latency is only reported in the header ``x-sandbox-latency``.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Sandbox:
 
     @property
     def asgi(self) -> ASGIApp:
-        """The ASGI app; `ConnectionLost` leaves it when a fault breaks the connection."""
+        """The ASGI app; it raises `ConnectionLost` when a fault breaks the connection."""
         return self._router
 
     def _routes(self) -> list[BaseRoute]:
@@ -80,7 +80,7 @@ class Sandbox:
         ]
 
     def controls(self) -> dict[str, Callable[[Tree], Any]]:
-        """What the control API does, by method and name: functions of the body."""
+        """The handlers of the control API by method and name, each a function of the request body."""
 
         def add_fault(body: Tree) -> Tree:
             fault = Fault.from_data(body)
@@ -113,14 +113,14 @@ class Sandbox:
 
     @property
     def settings(self) -> Settings:
-        """The settings as they are now."""
+        """The current settings."""
         return self._simulation.settings()
 
     def configure(self, **changes: Any) -> Settings:
-        """Change settings; they hold for every process that shares the file.
+        """Change settings, for every process that shares the file.
 
         Raises:
-            ValueError: there is no such setting, or the value does not fit.
+            ValueError: unknown setting, or invalid value.
         """
         with self._store.write() as tx:
             settings = changed(self._simulation.at(tx).settings, changes)
@@ -128,40 +128,40 @@ class Sandbox:
             return settings
 
     def fail(self, app: str, where: str, times: int = 1, component: str = "", **more: Any) -> int:
-        """Let the next deployments of an app fail in ``build``, ``deploy`` or ``health``. The fault's id.
+        """Make the next deployments of an app fail in ``build``, ``deploy`` or ``health``; return the fault's id.
 
         The app need not exist yet. ``more`` are further fields of `Fault`.
 
         Raises:
-            ValueError: a field does not fit.
+            ValueError: invalid field.
         """
         if where not in ("build", "deploy", "health"):
-            raise ValueError("a deployment fails in build, deploy or health")
+            raise ValueError("where must be build, deploy or health")
         return self.fault(Fault.from_data({"kind": where, "app": app, "times": times, "component": component, **more}))
 
     def fault(self, fault: Fault) -> int:
-        """Have something go wrong, see `Fault`. Its id."""
+        """Add a fault; return its id."""
         with self._store.write() as tx:
             return faults.add(tx, fault)
 
     def faults(self) -> list[Tree]:
-        """The faults that are waiting."""
+        """The pending faults."""
         with self._store.read() as tx:
             return faults.listed(tx)
 
     def clear_faults(self) -> None:
-        """Forget every fault; what already failed stays so."""
+        """Remove all pending faults; deployments that already failed stay failed."""
         with self._store.write() as tx:
             tx.sql("DELETE FROM faults")
 
     def push(self, app: str, component: str = "") -> Tree:
-        """Somebody pushes to the sources of an app (or of one component).
+        """Simulate a push to the sources of an app, or of one component.
 
         Returns:
-            ``{"deployment_id": …}``: the deployment this makes, "" where nothing deploys on push or the app is pinned.
+            ``{"deployment_id": …}``: the deployment it starts; "" if nothing deploys on push or the app is pinned.
 
         Raises:
-            ValueError: there is no such app or component.
+            ValueError: no such app or component.
         """
         with self._simulation.changing() as platform:
             found = _app(platform.tx, app)
@@ -172,16 +172,16 @@ class Sandbox:
             return {"deployment_id": made.id if made else ""}
 
     def platform_deployment(self, app: str, kind: str = "MAINTENANCE") -> Tree:
-        """The platform deploys an app by itself: for MAINTENANCE, UPDATE_DATABASE_TRUSTED_SOURCES or AUTOSCALED.
+        """Start a deployment that the platform makes: MAINTENANCE, UPDATE_DATABASE_TRUSTED_SOURCES or AUTOSCALED.
 
         Returns:
-            ``{"deployment_id": …}``, "" where the app is pinned.
+            ``{"deployment_id": …}``; "" if the app is pinned.
 
         Raises:
-            ValueError: there is no such app or kind.
+            ValueError: no such app or kind.
         """
         if kind not in _BY_PLATFORM:
-            raise ValueError(f"the platform deploys by itself for {', '.join(_BY_PLATFORM)}")
+            raise ValueError(f"type must be one of {', '.join(_BY_PLATFORM)}")
         with self._simulation.changing() as platform:
             found = _app(platform.tx, app)
             if found.pinned:
@@ -190,16 +190,16 @@ class Sandbox:
             return {"deployment_id": platform.deploy(found, found.spec, cause).id}
 
     def autoscale(self, app: str, component: str, to: int, metric: str = "cpu") -> Tree:
-        """An autoscaling event: ``{"event_id": …}``.
+        """Start an autoscaling event; return ``{"event_id": …}``.
 
         Raises:
-            ValueError: there is no such app or component, or it does not scale.
+            ValueError: no such app or component, or the component has no autoscaling.
         """
         with self._simulation.changing() as platform:
             found = _app(platform.tx, app)
             item = _component(found, component, RUNNING_KINDS)
             if not item.get("autoscaling") or to < 1:
-                raise ValueError(f"component {component} does not scale by itself, or not to {to}")
+                raise ValueError(f"component {component} has no autoscaling, or cannot scale to {to}")
             change = {"from": count_of(found, item), "to": to, "triggering_metric": metric}
             found.counts[component] = to
             if platform.settings.autoscaling_writes_count:
@@ -210,13 +210,13 @@ class Sandbox:
             return {"event_id": event_id}
 
     def set_health(self, app: str, component: str, state: str) -> None:
-        """Make a component HEALTHY, UNHEALTHY or UNKNOWN until the next deployment; "" takes it back.
+        """Report a component as HEALTHY, UNHEALTHY or UNKNOWN until the next deployment; "" removes the override.
 
         Raises:
-            ValueError: there is no such app, component or state.
+            ValueError: no such app, component or state.
         """
         if state not in ("", "HEALTHY", "UNHEALTHY", "UNKNOWN"):
-            raise ValueError("a component is HEALTHY, UNHEALTHY or UNKNOWN")
+            raise ValueError("state must be HEALTHY, UNHEALTHY, UNKNOWN or empty")
         with self._simulation.changing() as platform:
             found = _app(platform.tx, app)
             _component(found, component, RUNNING_KINDS)
@@ -226,13 +226,13 @@ class Sandbox:
             platform.save(found)
 
     def run_job(self, app: str, job: str, result: str = "SUCCEEDED") -> Tree:
-        """A job runs as its schedule says: ``{"job_invocation_id": …}``.
+        """Run a job now; return ``{"job_invocation_id": …}``.
 
         Raises:
-            ValueError: there is no such app or job.
+            ValueError: no such app or job.
         """
         if result not in ("SUCCEEDED", "FAILED", "SKIPPED"):
-            raise ValueError("a job ends SUCCEEDED, FAILED or SKIPPED")
+            raise ValueError("result must be SUCCEEDED, FAILED or SKIPPED")
         with self._simulation.changing() as platform:
             found = _app(platform.tx, app)
             item = _component(found, job, ("jobs",))
@@ -242,17 +242,17 @@ class Sandbox:
             return {"job_invocation_id": platform.invoke(found, item, trigger, result)}
 
     def advance(self, seconds: float) -> None:
-        """Put the sandbox's clock forward, for every process that shares the file."""
+        """Move the sandbox's clock forward, for every process that shares the file."""
         with self._store.write() as tx:
             tx.set_meta("offset", repr(float(tx.meta("offset") or "0") + seconds))
         with self._simulation.changing():
             pass
 
     def finish(self, app: str) -> None:
-        """Let everything that lies ahead of an app's deployments happen now; those that hang go on.
+        """Complete an app's deployments at once, those that hang included.
 
         Raises:
-            ValueError: there is no such app.
+            ValueError: no such app.
         """
         with self._simulation.changing() as platform:
             found = _app(platform.tx, app)
@@ -264,12 +264,12 @@ class Sandbox:
             platform.advance()
 
     def summary(self, limit: int = 1000) -> list[AppSummary]:
-        """The apps at a glance, each with its last deployments; at most ``limit``."""
+        """Summaries of at most ``limit`` apps, each with its latest deployments."""
         with self._simulation.reading() as platform:
             return summaries(platform, limit)
 
     def state(self) -> Tree:
-        """Everything there is, for looking at: apps, deployments, faults, settings without tokens."""
+        """The whole state, for inspection: clock, apps, deployments, faults, settings without tokens."""
         with self._store.read() as tx:
             platform = self._simulation.at(tx)
             apps = [app for (app_id,) in tx.sql("SELECT id FROM apps ORDER BY seq") if (app := tx.app(app_id))]
@@ -281,10 +281,10 @@ class Sandbox:
             }
 
     def reset(self) -> None:
-        """Forget every app and every fault; the settings stay."""
+        """Delete all apps and faults; keep the settings."""
         with self._store.write() as tx:
             for table in TABLES:
-                tx.sql(f"DELETE FROM {table}")  # noqa: S608 - names stand in the store
+                tx.sql(f"DELETE FROM {table}")  # noqa: S608 - constant names
             tx.set_meta("offset", "0")
 
     def close(self) -> None:
@@ -295,7 +295,7 @@ class Sandbox:
 def _app(tx: Tx, name: str) -> App:
     app = tx.app_named(name) or tx.app(name)
     if app is None:
-        raise ValueError(f"there is no app {name!r}")
+        raise ValueError(f"no such app: {name!r}")
     return app
 
 
@@ -303,7 +303,7 @@ def _component(app: App, name: str, kinds: tuple[str, ...]) -> Tree:
     for _, item in components(app.spec, kinds):
         if item["name"] == name:
             return item
-    raise ValueError(f"app {app.name} has no such component {name!r} ({', '.join(kinds)})")
+    raise ValueError(f"app {app.name} has no component {name!r} among its {' and '.join(kinds)}")
 
 
 def _app_state(tx: Tx, app: App) -> Tree:

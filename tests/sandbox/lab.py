@@ -1,4 +1,4 @@
-"""A sandbox on virtual time with a client: each call runs to its end, `wait` lets time pass."""
+"""A sandbox on virtual time with a client: each call runs to completion, `wait` lets time pass."""
 
 from __future__ import annotations
 

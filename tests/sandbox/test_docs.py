@@ -1,4 +1,4 @@
-"""docs/sandbox.md says what the code does."""
+"""docs/sandbox.md agrees with the code."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def test_every_operation_and_setting_is_in_a_table() -> None:
         assert re.search(rf"\| `{re.escape(name)}` \| {re.escape(f'`{default}`') if default else ''} \|", DOCUMENT)
 
 
-def test_every_fault_and_control_is_told() -> None:
-    told = {
+def test_every_fault_and_control_is_documented() -> None:
+    documented = {
         kind for line in re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", DOCUMENT, re.MULTILINE) for kind in line.split(", ")
     }
-    assert {f"`{kind}`" for kind in DEPLOYMENT_FAULTS + REQUEST_FAULTS} <= told
+    assert {f"`{kind}`" for kind in DEPLOYMENT_FAULTS + REQUEST_FAULTS} <= documented
     rows = re.findall(r"^\| `([A-Z`, ]+) /_sandbox/(\w+)`", DOCUMENT, re.MULTILINE)
     sandbox = Sandbox()
     assert {f"{method} {name}" for methods, name in rows for method in methods.split("`, `")} == set(sandbox.controls())

@@ -1,4 +1,4 @@
-"""All 38 operations of the platform, by the ids of the vendor's API description, with the token scope each needs."""
+"""The 38 operations of the platform, with their ids in the vendor's API description and the token scope of each."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _CONSOLE = "app:access_console"
 def _operation(
     operation_id: str, request: str, scope: str, serve: Callable[[Call], str], *, writes: bool | None = None
 ) -> Operation:
-    """An operation under `APPS`; it writes, unless it says otherwise, if its scope is to create, update or delete."""
+    """An operation under `APPS`. ``writes`` defaults to whether its scope is to create, update or delete."""
     method, _, path = request.partition(" ")
     writes = scope in (_CREATE, _UPDATE, _DELETE) if writes is None else writes
     return Operation(operation_id, method, APPS + path, scope, serve, writes)
 
 
-# Order matters: fixed paths come before those with an id in the same place.
+# Order matters: fixed paths come before paths with a parameter in the same place.
 OPERATIONS = (
     _operation("apps_list", "GET ", _READ, apps.list_apps),
     _operation("apps_create", "POST ", _CREATE, apps.create_app),
@@ -75,7 +75,7 @@ OPERATIONS = (
     _operation("apps_get_event", f"GET {_APP}/events/{{event_id}}", _READ, monitoring.get_event),
     _operation("apps_cancel_event", f"POST {_APP}/events/{{event_id}}/cancel", _UPDATE, monitoring.cancel_event),
     _operation("apps_get_event_logs", f"GET {_APP}/events/{{event_id}}/logs", _READ, monitoring.event_logs),
-    # Reading job invocations writes down those that were due since the last request.
+    # Reading job invocations first records those that were due since the last request.
     _operation(
         "apps_list_job_invocations", f"GET {_APP}/job-invocations", _READ, monitoring.list_invocations, writes=True
     ),
@@ -92,6 +92,6 @@ OPERATIONS = (
         "apps_get_metrics_bandwidth_daily", f"GET {_APP}/metrics/bandwidth_daily", _READ, monitoring.app_bandwidth
     ),
 )
-"""The operations, in the order in which their paths are tried."""
+"""The operations, in the order in which their paths are matched."""
 
 BY_ID = MappingProxyType({operation.id: operation for operation in OPERATIONS})

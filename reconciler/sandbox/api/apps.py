@@ -1,4 +1,4 @@
-"""The operations on apps themselves, and propose."""
+"""The operations on apps, propose, regions and instance sizes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reconciler.sandbox.simulation.simulation import Platform
 
 _NAME_LENGTH = 32
-_SECONDS_A_MONTH = 2_419_200  # 28 days, which the description's prices a second are made with
+_SECONDS_A_MONTH = 2_419_200  # 28 days: the description's prices per second follow from it
 
 
 def answer_app(platform: Platform, app: App) -> str:
@@ -27,7 +27,7 @@ def answer_app(platform: Platform, app: App) -> str:
 
 
 def list_apps(call: Call) -> str:
-    """GET /v2/apps. Projects are told only with ``with_projects``."""
+    """GET /v2/apps; project ids only with ``with_projects``."""
     page, projects = page_of(call), call.flag("with_projects")
     tx = call.platform.tx
     total = tx.sql("SELECT count(*) FROM apps")[0][0]
@@ -49,7 +49,7 @@ def get_app(call: Call) -> str:
 
 
 def get_app_by_name(call: Call) -> str:
-    """GET /v2/apps/?name=, which the description has as a parameter of `get_app`."""
+    """GET /v2/apps/?name=, which the description lists as a parameter of `get_app`."""
     app = call.platform.tx.app_named(call.one("name"))
     if app is None:
         raise not_found()
@@ -57,12 +57,12 @@ def get_app_by_name(call: Call) -> str:
 
 
 def _accepted(call: Call) -> Tree:
-    """The spec of the body as the platform renders it, secrets aside.
+    """The spec of the body as the platform renders it, before encryption.
 
     Raises:
-        HTTPException: it is none, or invalid.
+        HTTPException: 400 if there is none, 422 (or as configured) with the first error in it.
     """
-    # pydantic and the models are needed for writes alone: a sandbox that is only read starts without them
+    # only writes need pydantic and the models; a sandbox that is only read starts without them
     from reconciler.sandbox.simulation.normalise import cleaned, normalised, respelled
     from reconciler.sandbox.simulation.validate import first_mistake
 
@@ -81,7 +81,11 @@ def _invalid(call: Call, place: str, what: str) -> HTTPException:
 
 
 def _stored(call: Call, spec: Tree, app_id: str) -> Tree:
-    """The spec with its secrets encrypted for the app."""
+    """The spec with its secrets encrypted for the app.
+
+    Raises:
+        HTTPException: 422 (or as configured) for the ciphertext of another app, if the settings refuse it.
+    """
     from reconciler.sandbox.simulation.normalise import ForeignCiphertext, encrypted
 
     platform = call.platform
@@ -92,7 +96,7 @@ def _stored(call: Call, spec: Tree, app_id: str) -> Tree:
 
 
 def create_app(call: Call) -> str:
-    """POST /v2/apps {spec, project_id}; the answer's ``pending_deployment`` is the one this makes."""
+    """POST /v2/apps {spec, project_id}; ``pending_deployment`` of the response is the new deployment."""
     platform = call.platform
     spec = _accepted(call)
     if platform.tx.app_named(spec["name"]):
@@ -173,7 +177,7 @@ def propose(call: Call) -> str:
 
 
 def _static_apps(call: Call, but: App | None) -> int:
-    """How many static apps the account has, besides one."""
+    """The number of static apps of the account, without one."""
     rows = call.platform.tx.sql("SELECT count(*) FROM apps WHERE is_static AND id <> ?", but.id if but else "")
     return int(rows[0][0])
 
@@ -189,7 +193,7 @@ def _suggestion(call: Call, name: str) -> str:
 
 
 def monthly_cost(spec: Tree) -> float:
-    """USD a month of a valid spec; jobs are left out: they are billed by the second they run, which nobody knows."""
+    """USD a month of a valid spec. Jobs do not count: they are billed by the second, for a time unknown beforehand."""
     running = [item for kind in ("services", "workers") for item in spec.get(kind) or []]
     databases = [item for item in spec.get("databases") or [] if not item.get("production")]
     return sum(component_price(item) or 0.0 for item in running) + DEV_DATABASE_PRICE * len(databases)
@@ -215,7 +219,7 @@ def get_size(call: Call) -> str:
 
 
 def _size(size: InstanceSize) -> Tree:
-    """An instance size as the API answers it: numbers are texts, what does not hold is left out."""
+    """An instance size as the API returns it: numbers as text, false flags left out."""
     flags = {
         "single_instance_only": size.single_instance_only,
         "scalable": size.scalable,

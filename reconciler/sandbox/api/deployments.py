@@ -1,7 +1,4 @@
-"""The operations on deployments and rollbacks.
-
-Whether an app can be rolled back to a deployment is answered with the codes of the vendor's API description.
-"""
+"""The operations on deployments and rollbacks; rollback conditions have the codes of the vendor's API description."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ KINDS = (
     "UPDATE_DATABASE_TRUSTED_SOURCES",
     "AUTOSCALED",
 )
-"""The types of deployments, as the filter of the list has them."""
+"""The types of deployments that the list can be filtered by."""
 
 
 ERRORS = (
@@ -31,10 +28,10 @@ ERRORS = (
     "database_config_conflict",
     "region_conflict",
 )
-"""The codes of conditions that forbid a rollback."""
+"""Codes of conditions that forbid a rollback."""
 
 WARNINGS = ("static_site_requires_rebuild", "image_source_missing_digest")
-"""The codes of conditions that are worth knowing."""
+"""Codes of conditions that only warn."""
 
 
 def answer_deployment(deployment: Deployment, now: float) -> str:
@@ -57,7 +54,7 @@ def list_deployments(call: Call) -> str:
 def create_deployment(call: Call) -> str:
     """POST /v2/apps/{app_id}/deployments {force_build}: the current spec again, from the newest sources."""
     app = call.app()
-    call.field("force_build", bool, default=False)  # there is no cache that it could ignore
+    call.field("force_build", bool, default=False)  # there is no build cache to bypass
     require_unpinned(app)
     return answer_deployment(call.platform.deploy(app, app.spec, Cause(action="CREATE_DEPLOYMENT")), call.platform.now)
 
@@ -169,7 +166,7 @@ def revert_rollback(call: Call) -> str:
 
 
 def _commit(platform: Platform, app: App, spec: Tree) -> None:
-    """What a commit changes besides the pin."""
+    """Make the rolled-back spec the app's; the caller removes the pin."""
     app.before_rollback = None
     if platform.settings.commit_changes_spec:
         app.spec = spec
@@ -177,7 +174,7 @@ def _commit(platform: Platform, app: App, spec: Tree) -> None:
 
 
 def rollback_validation(platform: Platform, app: App, target: Deployment) -> Tree:
-    """``{valid, error, warnings}``: the first condition that forbids it, and everything worth knowing."""
+    """``{valid, error, warnings}``: the first condition that forbids the rollback, and all that only warn."""
     error = _forbidding(platform, app, target)
     out: Tree = {"valid": error is None}
     if error is not None:
@@ -211,7 +208,7 @@ def _forbidding(platform: Platform, app: App, target: Deployment) -> Tree | None
 
 
 def _revision(platform: Platform, app: App, target: Deployment) -> int:
-    """1 for the newest successful deployment, 2 for the one before …"""
+    """The position among successful deployments: 1 for the newest, 2 for the one before …"""
     rows = platform.tx.sql(
         "SELECT count(*) FROM deployments WHERE app_id = ? AND was_active AND seq >= ?", app.id, target.seq
     )

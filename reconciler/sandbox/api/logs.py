@@ -1,4 +1,4 @@
-"""The operations that answer with addresses: logs and consoles. The sandbox serves what is behind them itself."""
+"""The operations that return URLs: logs and consoles. `web.routes` serves what they point to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconciler.sandbox.simulation.store import App, Deployment, dumps
 
 
 def _active(call: Call, app: App) -> Deployment:
-    """The active deployment, or the latest while there is none."""
+    """The active deployment; the latest one while none is active."""
     tx = call.platform.tx
     found = tx.deployment(app.active) if app.active else next(iter(tx.deployments(app.id, limit=1)), None)
     if found is None:
@@ -19,7 +19,7 @@ def _active(call: Call, app: App) -> Deployment:
 
 
 def _component(call: Call, deployment: Deployment, *, running: bool = False) -> str:
-    """The component of the path, or of the query (where the vendor's Go client puts it); it must exist.
+    """The component in the path, or in the query, where the vendor's Go client puts it; it must exist.
 
     Raises:
         HTTPException: 404.
@@ -49,7 +49,7 @@ def _logs(call: Call, deployment: Deployment) -> str:
 
 
 def links(call: Call, place: str, *, follow: bool) -> str:
-    """``{live_url, historic_urls}``: the live one, a web socket for clients that follow, only if asked for."""
+    """``{live_url, historic_urls}``; ``live_url``, a web socket, only for clients that follow."""
     token = ticket(call.platform.key, place)
     url = f"{call.base_url}/_logs/{place}"
     out: dict[str, object] = {"historic_urls": [f"{url}?token={token}"]}

@@ -1,4 +1,4 @@
-"""The operations that watch an app: health, instances, alerts, events, job invocations, bandwidth."""
+"""The operations to watch an app: health, instances, alerts, events, job invocations, bandwidth."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def get_health(call: Call) -> str:
 
 
 def alerts_of(platform: Platform, app: App) -> list[Tree]:
-    """The alerts of an app and of its components, with where they are sent."""
+    """The alerts of an app and of its components, with their destinations."""
     found = [("", alert) for alert in app.spec.get("alerts") or []]
     for kind in ("services", "workers", "jobs", "functions"):
         for item in app.spec.get(kind) or []:
@@ -83,7 +83,7 @@ def assign_destinations(call: Call) -> str:
 
 
 def event_phase(doc: Tree, now: float) -> str:
-    """The phase of an autoscaling event, which time decides unless it was canceled."""
+    """The phase of an autoscaling event, by its age unless it was canceled."""
     if doc.get("canceled"):
         return "CANCELED"
     age = now - doc["created_at"]
@@ -135,7 +135,7 @@ def get_event(call: Call) -> str:
 
 
 def cancel_event(call: Call) -> str:
-    """POST …/events/{event_id}/cancel: only autoscaling that is under way can be."""
+    """POST …/events/{event_id}/cancel: only autoscaling in progress can be canceled."""
     app = call.app()
     event_id, kind, text = _event_row(call, app)
     doc = json.loads(text)
@@ -160,7 +160,7 @@ def event_logs(call: Call) -> str:
 
 
 def invocation_tree(row: tuple[Any, ...], now: float) -> Tree:
-    """A job invocation as the API answers it; time decides how far it is unless it was canceled."""
+    """A job invocation as the API returns it; its phase follows from its age unless it was canceled."""
     invocation_id, job, deployment_id, text = row
     doc = json.loads(text)
     start = doc["created_at"] + min(doc["seconds"] / 4, 5)
@@ -181,7 +181,7 @@ def invocation_tree(row: tuple[Any, ...], now: float) -> Tree:
 
 
 def _on_schedule(call: Call) -> App:
-    """The app of the path, after its jobs ran that were due by now."""
+    """The app that the path names, after running its jobs that are due."""
     app = call.app()
     call.platform.run_schedules(app, call.platform.now)
     call.platform.save(app)
@@ -237,10 +237,10 @@ def invocation_logs(call: Call) -> str:
 
 
 def _day(text: str, now: float) -> str:
-    """Midnight of a day; yesterday's if none is given.
+    """Midnight of a day, by default yesterday.
 
     Raises:
-        HTTPException: 400 if the text is no date.
+        HTTPException: 400 if the text is not a date.
     """
     try:
         when = datetime.fromisoformat(text) if text else datetime.fromtimestamp(now - 86400, UTC)
@@ -250,7 +250,7 @@ def _day(text: str, now: float) -> str:
 
 
 def _usage(app_id: str, day: str) -> Tree:
-    """A number of bytes that the app and the day decide."""
+    """A made-up number of bytes, always the same for an app and a day."""
     return {"app_id": app_id, "bandwidth_bytes": str(int(make_id(b"bytes", app_id, day)[:8], 16))}
 
 
@@ -261,7 +261,7 @@ def app_bandwidth(call: Call) -> str:
 
 
 def all_bandwidth(call: Call) -> str:
-    """POST /v2/apps/metrics/bandwidth_daily {app_ids, date}; apps that do not exist are left out."""
+    """POST /v2/apps/metrics/bandwidth_daily {app_ids, date}; unknown apps are left out."""
     if "app_ids" not in call.record():
         raise bad_request("app_ids is required")
     day = _day(call.field("date", str, ""), call.platform.now)

@@ -1,1 +1,1 @@
-"""The sandbox over HTTP: requests, limits, what is refused, and the control API."""
+"""The sandbox over HTTP: requests, errors, limits, injected faults, and the control API."""

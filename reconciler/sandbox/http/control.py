@@ -1,4 +1,4 @@
-"""The control API: what `Sandbox`'s methods do, for other processes, under ``/_sandbox/``. It needs no token."""
+"""The control API under ``/_sandbox/``: the methods of `Sandbox` for other processes. It needs no token."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 _KINDS = {"str": (str, "a string"), "int": (int | float, "a number"), "float": (int | float, "a number")}
-"""What may be given for a parameter, by its annotation, and how that is called."""
+"""The types that an annotation accepts, and how a message names them."""
 
 
 def control_route(controls: Mapping[str, Callable[[Tree], Any]]) -> Route:
-    """``/_sandbox/NAME``: the controls, by method and name (``POST push``), each a function of the body's object.
+    """The route ``/_sandbox/NAME``; handlers by method and name (``POST push``), each a function of the JSON body.
 
-    Answers what the control returns, ``{}`` for None; 400 with ``message`` for anything that does not fit.
+    The response is what the handler returns, ``{}`` for None; 400 with ``message`` when it raises ValueError.
     """
 
     async def serve(request: Request) -> Response:
         served = controls.get(f"{request.method} {request.path_params['name']}")
         if served is None:
-            return _json({"message": "there is no such control"}, 404)
+            return _json({"message": "no such control"}, 404)
         raw = await request.body()
         try:
             body: Any = json.loads(raw) if raw.strip() else {}
@@ -43,9 +43,9 @@ def control_route(controls: Mapping[str, Callable[[Tree], Any]]) -> Route:
 
 
 def from_body(control: Callable[..., Any], **renamed: str) -> Callable[[Tree], Any]:
-    """A method as a function of a body with its arguments; ``renamed`` says what some of them are called there.
+    """A handler that calls a method with its arguments from the body; ``renamed`` maps a parameter to its key there.
 
-    Whoever calls it gets a ValueError for an argument that is missing or of another type.
+    The handler raises ValueError for an argument that is missing or of the wrong type.
     """
     parameters = inspect.signature(control).parameters.values()
 

@@ -1,4 +1,4 @@
-"""From HTTP to operations and back: faults, tokens, budgets, bodies, transactions, envelopes of errors."""
+"""From HTTP to operations and back: injected faults, tokens, rate limits, bodies, transactions, error envelopes."""
 
 from __future__ import annotations
 
@@ -39,16 +39,14 @@ _GATEWAY = {502: "502 Bad Gateway", 504: "504 Gateway Time-out", 524: "524 A tim
 
 
 class ConnectionLost(ConnectionResetError):
-    """The connection broke, on demand.
+    """A connection that broke because a fault asked for it.
 
-    In process it leaves the ASGI app as this exception, which ``httpx.ASGITransport`` passes on to the caller; a served
-    sandbox really drops the connection.
-
-    ``took_effect`` says whether the request had been carried out by then.
+    In process the ASGI app raises it, and ``httpx.ASGITransport`` passes it on to the caller; a served sandbox drops
+    the TCP connection. ``took_effect``: whether the request had been carried out by then.
     """
 
     def __init__(self, *, took_effect: bool) -> None:
-        super().__init__("the sandbox broke the connection, as it was told to")
+        super().__init__("connection broken by a sandbox fault")
         self.took_effect = took_effect
 
 
@@ -56,9 +54,9 @@ class Gateway:
     """Serves the platform's operations.
 
     Args:
-        simulation: the platform that is served.
-        base_url: the address links begin with; None: as each request was addressed.
-        sleep: how latency is waited for; None: it is only told, in the header ``x-sandbox-latency``.
+        simulation: the simulated platform.
+        base_url: the base of links; None: the address that each request used.
+        sleep: waits out injected latency; None: it is only reported in the header ``x-sandbox-latency``.
     """
 
     def __init__(
@@ -71,14 +69,14 @@ class Gateway:
         self._requests = 0
 
     def base_url(self, request: Request) -> str:
-        """The address the sandbox is reached at, without a slash at the end."""
+        """The address of the sandbox, without a trailing slash."""
         return self._base_url or str(request.base_url).rstrip("/")
 
     async def answer(self, operation: Operation, request: Request) -> Response:
         """Serve a request.
 
         Raises:
-            ConnectionLost: a fault says so.
+            ConnectionLost: a fault breaks the connection.
         """
         raw = await request.body()
         striking = self._faults(operation, request, raw)
@@ -91,7 +89,7 @@ class Gateway:
         return response
 
     def _faults(self, operation: Operation, request: Request, raw: bytes) -> list[Fault]:
-        """The faults that strike this request."""
+        """The faults that apply to this request."""
         with self.simulation.store.read() as tx:
             if not faults.any_for_requests(tx):
                 return []
@@ -126,7 +124,7 @@ class Gateway:
         return self.refused(HTTPException(status, "Server was unable to give you a response."))
 
     def _plain(self, operation: Operation, request: Request, raw: bytes) -> Response:
-        """Serve a request as it should be."""
+        """Serve a request without faults."""
         headers: dict[str, str] = {}
         try:
             text = self._operate(operation, request, raw, headers)
@@ -157,7 +155,7 @@ class Gateway:
         return Call(platform, request.path_params, query, body, self.base_url(request), request.url.path)
 
     def refused(self, refusal: HTTPException, headers: Mapping[str, str] | None = None) -> Response:
-        """An error as the platform writes it."""
+        """An error in the platform's envelope."""
         self._requests += 1
         request_id = f"sandbox-{self._requests:08d}"
         error_id = _ERROR_IDS.get(refusal.status_code, "server_error")
@@ -171,7 +169,7 @@ class Gateway:
 
 
 class PathServer:
-    """An ASGI app for one path: finds the operation by the request's method."""
+    """An ASGI app for one path: picks the operation by the request's method."""
 
     def __init__(self, gateway: Gateway, operations: Mapping[str, Operation]) -> None:
         self._gateway = gateway
@@ -192,23 +190,23 @@ class PathServer:
 
 
 def _parsed(raw: bytes, content_type: str, operation: Operation) -> Any:
-    """The body of a request; YAML where the platform documents it.
+    """The body of a request as data; YAML only where the platform documents it.
 
     Raises:
-        HTTPException: 400 if it cannot be read.
+        HTTPException: 400 if it cannot be parsed.
     """
     if not raw.strip() or operation.method in ("GET", "DELETE"):
         return None
     if "yaml" in content_type and operation.id == "apps_create":
         return _yaml(raw)
 
-    def odd(name: str) -> NoReturn:
-        raise ValueError(f"{name} is no JSON")
+    def not_json(name: str) -> NoReturn:
+        raise ValueError(f"{name} is not JSON")
 
     try:
-        body = json.loads(raw, parse_constant=odd)
+        body = json.loads(raw, parse_constant=not_json)
         if b"\\u" in raw:
-            dumps(body).encode()  # half of a surrogate pair is text that cannot be written
+            dumps(body).encode()  # a lone surrogate cannot be encoded
     except (ValueError, RecursionError) as error:
         raise bad_request("the body is not valid JSON") from error
     return body
@@ -225,7 +223,7 @@ def _yaml(raw: bytes) -> Any:
 
 
 def _name_in(raw: bytes) -> str:
-    """The name of the app a body speaks of, if any."""
+    """The name of the app in a body, "" if there is none."""
     try:
         return str(json.loads(raw)["spec"]["name"])
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -233,7 +231,7 @@ def _name_in(raw: bytes) -> str:
 
 
 def _has_databases(operation: Operation, body: Any) -> bool:
-    """Whether a write is about managed databases."""
+    """Whether a write refers to managed databases."""
     if not operation.writes or not isinstance(body, dict) or not isinstance(body.get("spec"), dict):
         return False
     databases = body["spec"].get("databases")

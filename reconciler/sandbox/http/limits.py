@@ -1,4 +1,4 @@
-"""Who is asking, and how often they may: tokens, scopes, and the budget per token."""
+"""Tokens, scopes and rate limits; tickets for logs and consoles."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 _MINUTE, _HOUR = 60.0, 3600.0
 _SHOWN = 5000
-"""The hourly budget that headers speak of while none is enforced: the platform's."""
+"""The hourly limit in headers while none is enforced: the platform's."""
 
 
 def bearer(header: str | None, settings: Settings) -> str:
     """The token of an Authorization header.
 
     Raises:
-        HTTPException: 401 if there is none, or none that is known.
+        HTTPException: 401 if it is missing or unknown.
     """
     kind, _, token = (header or "").partition(" ")
     token = token.strip()
@@ -33,10 +33,10 @@ def bearer(header: str | None, settings: Settings) -> str:
 
 
 def require_scope(token: str, operation: Operation, settings: Settings, *, databases: bool) -> None:
-    """Refuse what the token's scopes do not allow. A spec with managed databases needs ``database:read`` as well.
+    """Check the token's scopes. A spec with managed databases needs ``database:read`` as well.
 
     Raises:
-        HTTPException: 403, naming the scope.
+        HTTPException: 403, naming the missing scope.
     """
     scopes = settings.tokens.get(token, ("*",))
     if "*" in scopes:
@@ -48,21 +48,21 @@ def require_scope(token: str, operation: Operation, settings: Settings, *, datab
 
 
 def ticket(key: bytes, *parts: str) -> str:
-    """What makes the address of a log or a console usable without a token: nobody can guess it."""
+    """An unguessable value that makes the URL of a log or a console work without a token."""
     return hmac.digest(key, "/".join(parts).encode(), hashlib.sha256).hex()[:32]
 
 
 class Limiter:
-    """The budget of each token within the last minute and hour. Kept in memory: a process has its own."""
+    """Counts the requests of each token within the last minute and hour; in memory, so each process counts its own."""
 
     def __init__(self) -> None:
         self._asked: dict[str, deque[float]] = {}
 
     def admit(self, token: str, now: float, settings: Settings) -> dict[str, str]:
-        """Count a request and tell what is left, as ``ratelimit-*`` headers.
+        """Count a request; return the ``ratelimit-*`` headers.
 
         Raises:
-            HTTPException: 429; with ``retry-after`` if it is the minute's budget that is spent.
+            HTTPException: 429; with ``retry-after`` if the limit per minute is exhausted.
         """
         minute, hour = settings.rate_per_minute, settings.rate_per_hour
         if minute is None and hour is None:

@@ -1,4 +1,4 @@
-"""A request as an operation sees it, the ways to refuse one, and lists in pages."""
+"""A call of an operation, the errors it may end in, and paginated lists."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ def not_found() -> HTTPException:
 
 
 def bad_request(message: str) -> HTTPException:
-    """400: the request itself makes no sense."""
+    """400: the request itself is invalid."""
     return HTTPException(400, message)
 
 
 def conflict(message: str) -> HTTPException:
-    """409: the app's state or another app stands in the way."""
+    """409: the state of the app, or another app, does not allow it."""
     return HTTPException(409, message)
 
 
 @dataclass(slots=True)
 class Call:
-    """One request: ``params`` of its path, ``query`` (name: values), ``body`` (parsed), and the platform it meets."""
+    """One call: ``params`` of its path, ``query`` (name: values), the parsed ``body``, and the platform it runs on."""
 
     platform: Platform
     params: Mapping[str, str]
@@ -51,7 +51,7 @@ class Call:
         return self.platform.settings
 
     def app(self, name: str = "app_id") -> App:
-        """The app of the path.
+        """The app that the path names.
 
         Raises:
             HTTPException: 404.
@@ -62,7 +62,7 @@ class Call:
         return app
 
     def deployment(self, app: App, deployment_id: str | None = None) -> Deployment:
-        """The deployment of the path, or with an id, which must belong to the app.
+        """The deployment with an id, or that the path names; it must belong to the app.
 
         Raises:
             HTTPException: 404.
@@ -73,7 +73,7 @@ class Call:
         return deployment
 
     def record(self) -> Tree:
-        """The body, which must be an object; no body at all counts as an empty one.
+        """The body as an object; a missing body is an empty object.
 
         Raises:
             HTTPException: 400.
@@ -85,10 +85,10 @@ class Call:
         return self.body
 
     def field(self, name: str, kind: type, default: Any = None) -> Any:
-        """A field of the body; null counts as absent.
+        """A field of the body; null is the same as absent.
 
         Raises:
-            HTTPException: 400 if it is of another type.
+            HTTPException: 400 if it has the wrong type.
         """
         value = self.record().get(name)
         if value is None:
@@ -98,7 +98,7 @@ class Call:
         return value
 
     def strings(self, name: str) -> list[str]:
-        """A list of strings in the body; empty if absent.
+        """A list of strings in the body; absent: empty.
 
         Raises:
             HTTPException: 400.
@@ -109,7 +109,7 @@ class Call:
         return value
 
     def one(self, name: str, default: str = "") -> str:
-        """A parameter of the query."""
+        """A single parameter of the query."""
         values = self.query.get(name)
         return values[-1] if values else default
 
@@ -117,7 +117,7 @@ class Call:
         """A list in the query, written ``a=x&a=y`` or ``a=x,y``.
 
         Raises:
-            HTTPException: 400 for a value that does not exist.
+            HTTPException: 400 for a value that is not among the choices.
         """
         values = [part for value in self.query.get(name, []) for part in value.split(",") if part]
         if choices and not set(values) <= set(choices):
@@ -125,7 +125,7 @@ class Call:
         return tuple(values)
 
     def flag(self, name: str) -> bool:
-        """A boolean of the query.
+        """A boolean in the query.
 
         Raises:
             HTTPException: 400.
@@ -136,7 +136,7 @@ class Call:
         return value in ("true", "1", "t")
 
     def number(self, name: str, default: int, most: int) -> int:
-        """A number of the query, from 1.
+        """A number in the query, from 1 to ``most``.
 
         Raises:
             HTTPException: 400.
@@ -148,7 +148,7 @@ class Call:
 
 
 def require_unpinned(app: App) -> None:
-    """Refuse what would make a deployment while the app is pinned.
+    """Refuse to deploy an app that is pinned.
 
     Raises:
         HTTPException: 409.
@@ -158,7 +158,7 @@ def require_unpinned(app: App) -> None:
 
 
 class Page(NamedTuple):
-    """A page that was asked for, and how many items come before it."""
+    """The requested page, and the number of items before it."""
 
     number: int
     size: int
@@ -176,7 +176,7 @@ def page_of(call: Call) -> Page:
 
 
 def listing(call: Call, name: str, items: list[str], page: Page, total: int) -> str:
-    """A page of items (each JSON already) in the platform's envelope, with links to the other pages."""
+    """A page of items (each of them JSON text) in the platform's envelope, with links to the other pages."""
     last = max(1, -(-total // page.size))
     pages: dict[str, int] = {}
     if page.number > 1:
@@ -195,10 +195,10 @@ def listing(call: Call, name: str, items: list[str], page: Page, total: int) -> 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One of the platform's operations: its id and path in the API description, and the token scope it needs.
+    """An operation: its id, method and path in the API description, and the token scope it needs.
 
-    ``serve`` answers JSON text, in which `render.BASE` stands for the sandbox's address. ``writes``: it changes what is
-    stored.
+    ``serve`` returns JSON text with `render.BASE` in place of the sandbox's address. ``writes``: it needs a write
+    transaction.
     """
 
     id: str

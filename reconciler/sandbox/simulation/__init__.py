@@ -1,1 +1,1 @@
-"""The simulated platform: its state, its rules and what it answers; knows nothing of HTTP."""
+"""The simulated platform: its state, its rules and its answers; independent of HTTP."""

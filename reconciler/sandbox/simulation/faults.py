@@ -1,7 +1,7 @@
-"""Faults on demand: what is to go wrong, for which app, operation or share of requests, and how often.
+"""Injected faults: what goes wrong, for which app, operation or share of requests, and how often.
 
-Faults are kept in the database, so that `reconcile sandbox fail` reaches a sandbox of another process, and whether a
-fault strikes is decided by its own seed and count: a run can be repeated.
+Faults are stored in the database, so that `reconcile sandbox fail` reaches a sandbox of another process. Whether a
+fault strikes depends on its own seed and count alone, so that a run can be repeated.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ REQUEST_FAULTS: tuple[str, ...] = get_args(RequestFault)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that goes wrong.
+    """A fault to inject.
 
     kind        ``build`` ``deploy``  the deployment ends in ERROR there
                 ``health``            it becomes ACTIVE, and then the component is UNHEALTHY (``seconds`` later)
                 ``hang``              it never leaves ``phase``
                 ``slow``              its phases take ``factor`` times as long
-                ``rate_limit``        429; ``seconds`` is its retry-after
+                ``rate_limit``        429; ``seconds`` is the retry-after
                 ``server_error``      5xx (``status``, else 500) as JSON
-                ``gateway_timeout``   504 (or ``status``), as HTML if the settings say so; nothing is carried out
+                ``gateway_timeout``   504 (or ``status``), HTML unless the settings differ; nothing is carried out
                 ``reset_before``      the connection breaks before the request is carried out
                 ``reset_after``       the connection breaks after the request took effect
-                ``latency``           the answer takes ``seconds`` longer
-                ``truncated``         the answer's body is cut in half
-    app         only for the app with this name or id; empty: for all
-    operation   only for requests of this operation (``apps_update`` …), or of a method (``GET``); empty: all
-    component   what fails of the app; empty: the first that can
+                ``latency``           the response takes ``seconds`` longer
+                ``truncated``         the response's body is cut in half
+    app         only the app with this name or id; empty: all
+    operation   only requests of this operation (``apps_update`` …), or of a method (``GET``); empty: all
+    component   the component that fails; empty: the first that can
     times       how often it strikes; None: until it is cleared
-    share       strikes this share of the chances, from 0 to 1, decided by ``seed``
-    only        ``forward`` or ``rollback``: deployments that are no rollback, or that are one
-    code        reason code of the failing step; ``message`` its message
+    share       the share of the chances at which it strikes, from 0 to 1, drawn by ``seed``
+    only        ``forward``: only deployments that are no rollback; ``rollback``: only rollbacks
+    code        reason code of the failing step; ``message``: its message
     """
 
     kind: str
@@ -71,56 +71,56 @@ class Fault:
         """A fault from plain data.
 
         Raises:
-            ValueError: an unknown field or kind, or a value that does not fit.
+            ValueError: unknown field or kind, or invalid value.
         """
         hints, names = get_type_hints(cls), {item.name for item in fields(cls)}
         unknown = sorted(set(data) - names)
         if unknown or "kind" not in data:
-            raise ValueError(f"unknown field {unknown[0]!r}" if unknown else "a fault needs a kind")
+            raise ValueError(f"unknown field {unknown[0]!r}" if unknown else "kind is required")
         for name, value in data.items():
             wanted = (int, float) if hints[name] is float else hints[name]
             fits = isinstance(value, wanted) and not isinstance(value, bool)
             if not fits:
-                raise ValueError(f"{name} has a wrong type")
+                raise ValueError(f"{name} has the wrong type")
         fault = cls(**data)
         if fault.kind not in DEPLOYMENT_FAULTS + REQUEST_FAULTS:
-            raise ValueError(f"kind is one of {', '.join(DEPLOYMENT_FAULTS + REQUEST_FAULTS)}")
+            raise ValueError(f"kind must be one of {', '.join(DEPLOYMENT_FAULTS + REQUEST_FAULTS)}")
         if fault.phase not in PHASES:
-            raise ValueError(f"phase is one of {', '.join(PHASES)}")
+            raise ValueError(f"phase must be one of {', '.join(PHASES)}")
         if fault.only not in ("", "forward", "rollback"):
-            raise ValueError("only is forward or rollback")
+            raise ValueError("only must be forward or rollback")
         return fault
 
 
 def add(tx: Tx, fault: Fault) -> int:
-    """Keep a fault; its id."""
+    """Store a fault; return its id."""
     tx.sql("INSERT INTO faults (doc, remaining) VALUES (?, ?)", dumps(asdict(fault)), fault.times)
     return int(tx.sql("SELECT last_insert_rowid()")[0][0])
 
 
 def listed(tx: Tx) -> list[Tree]:
-    """The faults that are waiting, with ``id``, ``remaining`` and ``seen`` (the chances they had so far)."""
+    """The pending faults, with ``id``, ``remaining`` and ``seen`` (the chances they had so far)."""
     rows = tx.sql("SELECT id, doc, remaining, seen FROM faults ORDER BY id")
     return [{"id": number, **json.loads(doc), "remaining": left, "seen": seen} for number, doc, left, seen in rows]
 
 
 def any_for_requests(tx: Tx) -> bool:
-    """Whether some fault could strike a request; cheap."""
+    """Whether any pending fault concerns requests; cheap."""
     rows = tx.sql("SELECT doc FROM faults")
     return any(json.loads(doc)["kind"] in REQUEST_FAULTS for (doc,) in rows)
 
 
 def for_request(tx: Tx, operation: str, method: str, names: set[str]) -> list[Fault]:
-    """The faults that strike this request; each is used up once. ``names``: id and name of the app it is about."""
+    """The faults that strike this request, each used up once. ``names``: id and name of the app it concerns."""
     return list(_striking(tx, REQUEST_FAULTS, names, {operation, method}))
 
 
 def fate(tx: Tx, app: App, spec: Tree, *, rollback: bool) -> Tree | None:
-    """What the waiting faults have in store for a deployment that is made now; each is used up once.
+    """What the pending faults do to a deployment that is created now; each is used up once.
 
     Returns:
         ``fails`` (build, deploy, health), ``component``, ``code``, ``message``, ``after`` (seconds until it
-        is unhealthy), ``hangs`` (a phase), ``slow`` (a factor), each only if it applies; None if all goes well.
+        is unhealthy), ``hangs`` (a phase), ``slow`` (a factor), each only if it applies; None without faults.
     """
     out: Tree = {}
     side = "rollback" if rollback else "forward"
@@ -138,7 +138,7 @@ def fate(tx: Tx, app: App, spec: Tree, *, rollback: bool) -> Tree | None:
 
 
 def _striking(tx: Tx, kinds: tuple[str, ...], names: set[str], what: set[str]) -> Iterator[Fault]:
-    """The matching faults whose turn it is. A second fault that fails a deployment waits for the next one."""
+    """The matching faults that strike. A second fault that fails a deployment waits for the next deployment."""
     failed = False
     for number, doc, remaining, seen in tx.sql("SELECT id, doc, remaining, seen FROM faults ORDER BY id"):
         fault = Fault(**json.loads(doc))
@@ -160,13 +160,13 @@ def _striking(tx: Tx, kinds: tuple[str, ...], names: set[str], what: set[str]) -
 
 
 def _draw(seed: int, number: int, seen: int) -> float:
-    """A number in [0, 1) that the seed, the fault and the count of its chances decide."""
+    """A number in [0, 1) derived from the seed, the fault and the count of its chances."""
     raw = hashlib.sha256(f"{seed}:{number}:{seen}".encode()).digest()
     return int.from_bytes(raw[:6], "big") / 2**48
 
 
 def _victim(spec: Tree, kind: str) -> str:
-    """The component that fails if the fault names none."""
+    """The component that fails where the fault names none."""
     if kind == "build":
         found = [item["name"] for _, item in components(spec) if not item.get("image")]
     else:

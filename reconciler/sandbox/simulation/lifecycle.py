@@ -1,11 +1,11 @@
-"""What lies ahead of a deployment, and how far it is: its life is planned when it is made, and time does the rest.
+"""The life of a deployment, planned when it is created, and its progress at any time. Pure.
 
-Pure. Nothing runs in the background: a request first lets everything happen that is due by now.
+Nothing runs in the background: each request first applies everything that is due by now.
 
-How far it is are nested steps with counts that add up, as in the vendor's examples: ``build`` (initialize, components)
-and ``deploy`` (initialize, components with deploy and wait, finalize); ``total_steps`` counts the leaves. The leaves of
-a phase share its time evenly. A FAILED_DEPLOY job is a step that never completes when the deployment succeeds, which is
-why nobody should judge a deployment by counting.
+Progress is a tree of steps as in the vendor's examples: ``build`` (initialize, components) and ``deploy`` (initialize,
+components with deploy and wait, finalize); ``total_steps`` counts the leaves, which share the time of their phase
+evenly. The step of a FAILED_DEPLOY job never completes when the deployment succeeds, so counting steps is no way to
+judge a deployment.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.sandbox.simulation.store import Deployment, Tree
 
 TERMINAL = frozenset({"ACTIVE", "SUPERSEDED", "ERROR", "CANCELED"})
-"""Phases in which nothing happens to a deployment any more by itself."""
+"""Phases in which a deployment has ended."""
 
 PHASES = ("PENDING_BUILD", "BUILDING", "PENDING_DEPLOY", "DEPLOYING")
 """The phases on the way to ACTIVE, in order."""
@@ -49,14 +49,14 @@ def has_builds(spec: Tree) -> bool:
 
 
 def timeline(start: float, speed: Speed, *, builds: bool, fate: Tree | None) -> list[list[Any]]:
-    """(phase, second) of everything that will happen to a deployment that is made now.
+    """(phase, second) of everything that will happen to a new deployment.
 
     Args:
-        start: when it is made, seconds since 1970.
+        start: when it is created, seconds since 1970.
         speed: how long phases take.
-        builds: whether something is built.
-        fate: what a fault has in store: ``fails`` (``build`` or ``deploy``), ``hangs`` (the phase that never ends),
-            ``slow`` (factor), each optional.
+        builds: whether anything is built.
+        fate: what a fault does to it (see `faults.fate`): ``fails`` (``build`` or ``deploy``), ``hangs`` (the phase
+            that never ends), ``slow`` (factor), each optional.
     """
     fate = fate or {}
     slow = float(fate.get("slow") or 1.0)
@@ -74,14 +74,14 @@ def timeline(start: float, speed: Speed, *, builds: bool, fate: Tree | None) -> 
 
 
 def next_due(deployment: Deployment) -> float | None:
-    """When the next thing happens to a deployment; None if nothing will."""
+    """When a deployment next changes; None if it never will."""
     if deployment.ended_at is not None or deployment.done >= len(deployment.timeline):
         return None
     return float(deployment.timeline[deployment.done][1])
 
 
 def hurry(deployment: Deployment, now: float) -> None:
-    """Everything that lies ahead happens now; what hangs goes on."""
+    """Move everything that is planned to now, also for a deployment that hangs."""
     if deployment.timeline[-1][0] not in TERMINAL:
         missing = [phase for phase in PHASES if all(phase != name for name, _ in deployment.timeline)]
         deployment.timeline += [[phase, now] for phase in [*missing, "ACTIVE"]]
@@ -92,7 +92,7 @@ def hurry(deployment: Deployment, now: float) -> None:
 
 
 def began(deployment: Deployment, phase: str) -> float | None:
-    """When a phase began, or will begin; None if it never will."""
+    """When a phase began or will begin; None if it never will."""
     at = next((float(at) for name, at in deployment.timeline if name == phase), None)
     if at is None or (deployment.ended_at is not None and at > deployment.ended_at):
         return None
@@ -105,7 +105,7 @@ def reached(deployment: Deployment, phase: str) -> bool:
 
 
 def tier_of(spec: Tree) -> str:
-    """``starter`` for static sites only, ``basic`` for the small sizes, ``professional`` else."""
+    """The tier: ``starter`` with static sites only, ``basic`` with the small sizes only, else ``professional``."""
     running = components(spec, ("services", "workers", "jobs"))
     if not running:
         return "starter"
@@ -125,7 +125,7 @@ def moment(seconds: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """A phase of steps: from when, until when (None: it does not end), and what we know by ``now``."""
+    """The time of a phase: from when until when (None: it does not end), seen at ``now``; ``cut``: ended early."""
 
     start: float | None
     end: float | None
@@ -162,7 +162,7 @@ def progress(deployment: Deployment, now: float) -> Tree:
 
 
 def _planned_end(deployment: Deployment, phase: str) -> float | None:
-    """When a phase would have ended had nobody cut the deployment short; None if it hangs."""
+    """When a phase ends unless the deployment is ended early; None if it hangs."""
     names = [name for name, _ in deployment.timeline]
     if phase not in names:
         return None
@@ -219,7 +219,7 @@ def _leaves(steps: list[Tree]) -> list[Tree]:
 
 
 def _fill(step: Tree, span: _Span, deployment: Deployment) -> None:
-    """Give every leaf its status and times, and every parent what follows from its children."""
+    """Set status and times of every leaf, and of every parent from its children."""
     leaves = _leaves([step])
     spare = _failed_deploy_leaves(leaves, deployment.spec)
     ordinary = [leaf for leaf in leaves if id(leaf) not in spare]
@@ -241,7 +241,7 @@ def _failed_deploy_leaves(leaves: list[Tree], spec: Tree) -> set[int]:
 
 
 def _fatal_leaf(leaves: list[Tree], fate: Tree) -> Tree:
-    """The leaf that fails: the last of the component the fault names, else of the phase's components."""
+    """The leaf that fails: the last of the fault's component, else of any component."""
     own = [leaf for leaf in leaves if leaf.get("component_name") == fate.get("component")]
     return (own or [leaf for leaf in leaves if leaf.get("component_name")] or leaves)[-1]
 

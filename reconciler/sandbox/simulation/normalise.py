@@ -1,8 +1,8 @@
-"""What the platform makes of a spec before it stores it: secrets encrypted, defaults filled in, routes translated.
+"""How the platform changes a spec before it stores it: encrypts secrets, fills in defaults, translates routes. Pure.
 
-Pure. Which of it really happens are switches in `settings.py`. Secrets are kept as ``EV[1:nonce:cipher]``, readable by
-the app they belong to only; the cipher is made of the standard library's hashes: it is authenticated and bound to the
-app, which is what clients can notice. It protects nothing beyond a sandbox.
+`settings.py` has a switch for each of these. Secrets become ``EV[1:nonce:cipher]``, which only their own app can
+decrypt. The cipher is built from the standard library's hashes: it is authenticated and bound to the app, which is what
+clients can observe. It is no protection outside a sandbox.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _TAG = 16
 
 
 class ForeignCiphertext(ValueError):
-    """A ciphertext that the app cannot decrypt; ``place`` is where it is in the spec."""
+    """A ciphertext that the app cannot decrypt, at ``place`` in the spec."""
 
     def __init__(self, place: str) -> None:
         super().__init__(f"unable to decrypt {place}")
@@ -42,14 +42,14 @@ class ForeignCiphertext(ValueError):
 
 
 def cleaned(value: Any) -> Any:
-    """A copy without nulls: to the platform null and absent are one."""
+    """A copy without nulls: to the platform, null is the same as absent."""
     if isinstance(value, dict):
         return {str(key): cleaned(item) for key, item in value.items() if item is not None}
     return [cleaned(item) for item in value if item is not None] if isinstance(value, list) else value
 
 
 def respelled(spec: Tree) -> Tree:
-    """The spec with one spelling: ``nyc3`` is ``nyc``, UNSPECIFIED is POST_DEPLOY, no zone is written as none."""
+    """The spec in canonical spelling: ``nyc`` for ``nyc3``, POST_DEPLOY for UNSPECIFIED, no empty zones."""
 
     def domain(item: Tree) -> Tree:
         return {key: value for key, value in item.items() if key != "zone" or value}
@@ -67,7 +67,7 @@ def respelled(spec: Tree) -> Tree:
 
 
 def normalised(spec: Tree, settings: Settings) -> Tree:
-    """The spec as the platform renders it, secrets aside. The input is valid and cleaned, and stays as it is."""
+    """The spec as the platform renders it, before encryption. The input must be valid and cleaned."""
     out = respelled(spec)
     if settings.rewrites_routes:
         out = with_ingress(out, longest_first=settings.routes_order == "longest")
@@ -79,7 +79,7 @@ def normalised(spec: Tree, settings: Settings) -> Tree:
 
 
 def presented(spec: Tree, settings: Settings) -> Tree:
-    """The parts of `normalised` that are about how a spec is written, not what it says."""
+    """The part of `normalised` that changes how a spec is written, not what it means."""
 
     def written(envs: list[Tree]) -> list[Tree]:
         out = [_typed(env, general=settings.returns_general_type) for env in envs]
@@ -92,9 +92,9 @@ def presented(spec: Tree, settings: Settings) -> Tree:
 
 
 def encrypted(spec: Tree, settings: Settings, key: bytes, app_id: str, number: int) -> Tree:
-    """The spec with every secret as a ciphertext of the app. ``number`` must be new for each submission.
+    """The spec with every secret encrypted for the app. ``number`` must be new for each submission.
 
-    A secret without a value has none afterwards either: nothing of an earlier spec is kept.
+    A secret without a value stays without: nothing of an earlier spec is kept.
 
     Raises:
         ForeignCiphertext: with `foreign_ciphertext_decrypts` off.
@@ -121,7 +121,7 @@ def encrypted(spec: Tree, settings: Settings, key: bytes, app_id: str, number: i
 
 
 def encrypt(key: bytes, app_id: str, number: object, plaintext: str) -> str:
-    """A ciphertext for the app; another ``number`` gives another ciphertext of the same text."""
+    """A ciphertext for the app; it differs for each ``number``."""
     own = hmac.digest(key, app_id.encode(), "sha256")
     nonce = hmac.digest(own, f"nonce:{number}".encode(), "sha256")[:24]
     hidden = _mixed(plaintext.encode(), own, nonce)
@@ -146,13 +146,13 @@ def decrypt(key: bytes, app_id: str, ciphertext: str) -> str | None:
 
 
 def _mixed(text: bytes, key: bytes, nonce: bytes) -> bytes:
-    """The text and a stream of bytes that key and nonce decide, xor-ed: twice gives the text again."""
+    """The text XOR a stream derived from key and nonce; its own inverse."""
     stream = hashlib.shake_256(key + nonce).digest(len(text))
     return bytes(a ^ b for a, b in zip(text, stream, strict=True))
 
 
 def routable(spec: Tree) -> list[Tree]:
-    """The components that requests from outside can reach: not services with internal ports only."""
+    """The components that requests can reach: not services with internal ports only."""
     return [
         item
         for kind, item in components(spec, ROUTABLE)
@@ -161,11 +161,11 @@ def routable(spec: Tree) -> list[Tree]:
 
 
 def with_ingress(spec: Tree, *, longest_first: bool) -> Tree:
-    """The spec with the deprecated `routes` and `cors` of its components said as ingress rules.
+    """The spec with the deprecated `routes` and `cors` of its components as ingress rules.
 
-    An `ingress` that the spec has, even an empty one, stays: declared routes are added behind its rules, and the cors
-    of a component without routes goes to the rules that lead there. Without one, a component without routes gets ``/``
-    if it is the first and nobody claims it, else ``/`` and its name.
+    An existing `ingress`, even an empty one, stays: declared routes are added after its rules, and the cors of a
+    component without routes moves to the rules that lead to it. Without an ingress, a component without routes gets
+    ``/`` if it is the first and no other has that path, else ``/`` and its name.
     """
     out = dict(spec)
     for kind in ROUTABLE:
@@ -186,7 +186,7 @@ def with_ingress(spec: Tree, *, longest_first: bool) -> Tree:
 
 
 def _routes(reachable: list[Tree]) -> list[tuple[Tree, Tree]]:
-    """Every component with every route it has or is given."""
+    """Every component with each of its routes, declared or default."""
     claimed = any((route.get("path") or "/") == "/" for item in reachable for route in item.get("routes") or [])
     found = []
     for number, item in enumerate(reachable):
@@ -213,7 +213,7 @@ def _with_cors(rules: list[Tree], reachable: list[Tree]) -> list[Tree]:
 
 
 def _common_defaults(spec: Tree, region: str) -> Tree:
-    """What the platform visibly writes into most specs."""
+    """The spec with the defaults that the platform writes into most specs."""
     out = {**spec, "region": spec.get("region") or region}
     if "features" not in out and any(not item.get("image") for _, item in components(spec)):
         out["features"] = [_BUILDPACKS]
@@ -250,7 +250,7 @@ def _database(item: Tree) -> Tree:
 
 
 def _documented(value: Tree, shape: Record, _: str) -> Tree:
-    """A record with every documented default that says something."""
+    """A record with every documented default that is not empty."""
     out = dict(value)
     for name, field in shape.fields.items():
         if name in out or field.default is MISSING or field.default in ("", {}) or _excluded(name, out):
@@ -261,7 +261,7 @@ def _documented(value: Tree, shape: Record, _: str) -> Tree:
 
 
 def _excluded(name: str, record: Tree) -> bool:
-    """Whether a default would contradict what the record says."""
+    """Whether a default would contradict the record."""
     return (
         (name == "instance_count" and "autoscaling" in record)
         or (name == "tag" and "digest" in record)
@@ -274,7 +274,7 @@ def _excluded(name: str, record: Tree) -> bool:
 
 
 def _with_envs(spec: Tree, change: Callable[[list[Tree]], list[Tree]]) -> Tree:
-    """The spec with the variables of the app and of each component changed."""
+    """The spec with ``change`` applied to the variables of the app and of each component."""
 
     def changed(item: Tree) -> Tree:
         return {**item, "envs": change(item["envs"])} if item.get("envs") else item
@@ -289,7 +289,7 @@ def _typed(env: Tree, *, general: bool) -> Tree:
 
 
 def _walked(value: Any, shape: Shape, change: Callable[[Tree, Record, str], Tree], place: str = "") -> Any:
-    """The value with every record that the models know changed, the outermost first; ``place`` is where it is."""
+    """The value with ``change`` applied to each record of a known shape, outermost first; ``place`` is its path."""
     if isinstance(shape, Listing) and isinstance(value, list):
         return [_walked(item, shape.item, change, f"{place}[{number}]") for number, item in enumerate(value)]
     if not isinstance(shape, Record) or not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""How apps and deployments are answered: the platform's JSON, made of what is stored."""
+"""Apps and deployments as the API returns them."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from reconciler.sandbox.simulation.store import App, Deployment, Tree, Tx
 
 BASE = "urn:sandbox:base"
-"""Stands in kept answers for the address the sandbox is reached at, which each process has its own of."""
+"""The placeholder for the sandbox's address in cached responses: each process may have another."""
 
 HOST = "urn:sandbox:host"
-"""The same for the host alone."""
+"""The placeholder for the host alone."""
 
 
 def placed(text: str, base_url: str) -> str:
-    """An answer with the address filled in."""
+    """A response with the address filled in."""
     if BASE in text or HOST in text:
         return text.replace(BASE, base_url).replace(HOST, base_url.partition("://")[2])
     return text
 
 
 def deployment_tree(deployment: Deployment, now: float) -> Tree:
-    """A deployment as the API answers it."""
+    """A deployment as the API returns it."""
     out: Tree = {"id": deployment.id, "spec": deployment.spec}
     for kind, item in components(deployment.spec):
         entry: Tree = {"name": item["name"]}
@@ -75,17 +75,17 @@ def _timing(deployment: Deployment) -> Tree:
 
 
 def app_body(tx: Tx, app: App, now: float) -> str:
-    """An app as the API answers it, as JSON without ``project_id`` and with `BASE` for the address."""
+    """An app as the API returns it, as JSON without ``project_id`` and with `BASE` for the address."""
     return dumps(app_tree(tx, app, now))
 
 
 def with_project(body: str, project_id: str) -> str:
-    """An app's JSON with the project it belongs to."""
+    """An app's JSON with its project."""
     return f'{body[:-1]},"project_id":{dumps(project_id)}}}'
 
 
 def app_tree(tx: Tx, app: App, now: float) -> Tree:
-    """An app as the API answers it, without ``project_id`` and with `BASE` for the address."""
+    """An app as the API returns it, without ``project_id`` and with `BASE` for the address."""
     out: Tree = {"id": app.id, "owner_uuid": app.owner, "spec": app.spec}
     for role in ("active", "in_progress", "pending", "pinned"):
         deployment = tx.deployment(getattr(app, role))
@@ -113,13 +113,13 @@ def app_tree(tx: Tx, app: App, now: float) -> Tree:
 
 
 def region_tree(region: Region) -> Tree:
-    """A region as the API answers it."""
+    """A region as the API returns it."""
     out: Tree = {**asdict(region), "data_centers": list(region.data_centers)}
     return out | {"default": True} if region.slug == "nyc" else out
 
 
 def _domain(app: App, spec: Tree, answer: Tree) -> Tree:
-    """A domain is ACTIVE once a deployment that knows it is, CONFIGURING while one is under way."""
+    """A domain: ACTIVE once a deployment with it is active, CONFIGURING while a deployment is in progress."""
     known = answer.get("active_deployment", {}).get("spec", {}).get("domains") or []
     active = any(item["domain"] == spec["domain"] for item in known)
     moving = "in_progress_deployment" in answer or "pending_deployment" in answer
@@ -139,7 +139,7 @@ def _domain(app: App, spec: Tree, answer: Tree) -> Tree:
 
 
 def _ip(app: App, number: int, *, active: bool) -> Tree:
-    """Addresses from the block that RFC 5737 keeps for documentation."""
+    """A dedicated address, from the block that RFC 5737 reserves for documentation."""
     last = int(make_id(b"ip", app.id, number)[:2], 16)
     return {
         "id": make_id(b"ip", app.id, number),

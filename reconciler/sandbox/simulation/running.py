@@ -1,7 +1,6 @@
-"""What runs of an app: the health of its components, its instances, whether it answers, its jobs, what it logs.
+"""A running app: the health of its components, its instances, its responses, scheduled jobs and logs. Pure.
 
-Pure. Jobs run by the clock, but nothing runs in the background: a request for job invocations first lets those happen
-that were due since. Secrets are never in a log.
+Nothing runs in the background: a request for job invocations first adds those that were due. Logs have no secrets.
 """
 
 from __future__ import annotations
@@ -19,23 +18,23 @@ if TYPE_CHECKING:
     from reconciler.sandbox.simulation.store import App, Deployment, Tree
 
 MOST_RUNS = 50
-"""Of a long time without anybody asking, only the latest runs of a job are made up for."""
+"""The most runs of a job that are caught up on after a long time without requests: the latest."""
 
 LOG_TYPES = ("UNSPECIFIED", "BUILD", "DEPLOY", "RUN", "RUN_RESTARTED", "AUTOSCALE_EVENT")
-"""The types of logs, as the API's parameter has them."""
+"""The types of logs, as in the API's parameter."""
 
 _INSTANCE_TYPES = {"services": "SERVICE", "workers": "WORKER"}
 _MOST_INSTANCES = 250  # of a component, as autoscaling has it; more are not listed
 
 
 def count_of(app: App, item: Tree) -> int:
-    """How many instances a component has: scaled by an event, the fewest of autoscaling, or as its spec says."""
+    """The number of instances of a component: set by an autoscaling event, else the minimum, else as in the spec."""
     fewest = (item.get("autoscaling") or {}).get("min_instance_count")
     return int(app.counts.get(item["name"]) or fewest or item.get("instance_count") or 1)
 
 
 def unhealthy(active: Deployment, now: float) -> str | None:
-    """The component that a fault made unhealthy by now; "" if that is none with instances, None if all is well."""
+    """The component that a fault has made unhealthy, "" if it has no instances; None if there is none."""
     fate = active.fate or {}
     if fate.get("fails") != "health" or active.active_at is None or now < active.active_at + float(fate["after"]):
         return None
@@ -52,7 +51,7 @@ def state_of(app: App, active: Deployment, name: str, now: float, settle: float)
 
 
 def health_of(app: App, active: Deployment | None, now: float, settle: float) -> Tree:
-    """The ``app_health`` of an app; without an active deployment there is nothing to tell of."""
+    """The ``app_health`` of an app; without an active deployment it has no components."""
     if active is None or (active.spec.get("maintenance") or {}).get("archive"):
         return {"components": []}
     found = []
@@ -82,7 +81,7 @@ def health_of(app: App, active: Deployment | None, now: float, settle: float) ->
 
 
 def instances_of(app: App, active: Deployment | None) -> list[Tree]:
-    """The instances of an app, named as the platform names them: component, deployment, five letters."""
+    """The instances of an app, named like the platform's: component, deployment, five characters."""
     out: list[Tree] = []
     if active is None:
         return out
@@ -102,7 +101,7 @@ def instances_of(app: App, active: Deployment | None) -> list[Tree]:
 
 
 def visit(app: App, active: Deployment | None, now: float) -> tuple[int, str]:
-    """(status, text) of a request from outside to the app."""
+    """(status, text) of the app's response to a request."""
     if active is None:
         return 404, "no deployment of this app is active\n"
     spec = active.spec
@@ -117,20 +116,17 @@ def visit(app: App, active: Deployment | None, now: float) -> tuple[int, str]:
 
 
 def scheduled(spec: Tree) -> list[Tree]:
-    """The jobs of a spec that run by the clock."""
+    """The jobs of a spec that run on a schedule."""
     return [job for job in spec.get("jobs") or [] if job.get("kind") == "SCHEDULED" and _cron(job)]
 
 
 def due(job: Tree, after: float, until: float) -> list[float]:
-    """When a job ran after one moment and up to another, at most the latest `MOST_RUNS`, in order.
-
-    Moments are seconds since 1970.
-    """
+    """When a job was due between two moments (seconds since 1970), in order; at most the latest `MOST_RUNS`."""
     from cronsim import CronSim
 
     zone = time_zone(job["schedule"])
     found: list[float] = []
-    # backwards from just behind the end, which is never due itself
+    # backwards from just after the end, which itself is never due
     for run in CronSim(_cron(job), datetime.fromtimestamp(until + 1, UTC).astimezone(zone), reverse=True):
         at = run.timestamp()
         if at <= after or len(found) == MOST_RUNS:
@@ -148,14 +144,14 @@ def time_zone(schedule: Tree) -> tzinfo:
     """The time zone of a job's schedule.
 
     Raises:
-        ZoneInfoNotFoundError, ValueError, OSError: there is none of this name; for odd names what the file system says.
+        ZoneInfoNotFoundError, ValueError, OSError: no such time zone; OSError for names that are no file names.
     """
     name = schedule.get("time_zone") or "UTC"
     return UTC if name == "UTC" else ZoneInfo(name)
 
 
 def logs_available(deployment: Deployment, kind: str) -> bool:
-    """Whether there are logs of this type: the phase they are about was reached."""
+    """Whether there are logs of this type: their phase was reached."""
     if kind == "BUILD":
         return reached(deployment, "BUILDING")
     if kind == "DEPLOY":
@@ -164,17 +160,17 @@ def logs_available(deployment: Deployment, kind: str) -> bool:
 
 
 def latest_log_type(deployment: Deployment) -> str:
-    """The type of the furthest phase reached, for requests that leave it open."""
+    """The type of the furthest phase reached, for requests without a type."""
     return next((kind for kind in ("RUN", "DEPLOY") if logs_available(deployment, kind)), "BUILD")
 
 
 def log_text(app: App, deployment: Deployment, component: str, kind: str, now: float) -> str:
-    """The log of one component, or of all, as lines ``component time message``."""
+    """The log of one component, or of all (""), as lines ``component time message``."""
     found = [(where, item) for where, item in components(deployment.spec) if component in ("", item["name"])]
     lines: list[str] = []
     for where, item in found:
-        says = _SAYINGS[kind](app, deployment, where, item, now)
-        lines += [f"{item['name']} {moment(at)} {message}" for at, message in says]
+        messages = _LOGS[kind](app, deployment, where, item, now)
+        lines += [f"{item['name']} {moment(at)} {message}" for at, message in messages]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -221,4 +217,4 @@ def _run(app: App, deployment: Deployment, where: str, item: Tree, now: float) -
             yield at, "readiness check failed: HTTP 503"
 
 
-_SAYINGS = {"BUILD": _build, "DEPLOY": _deploy, "RUN": _run, "RUN_RESTARTED": _run}
+_LOGS = {"BUILD": _build, "DEPLOY": _deploy, "RUN": _run, "RUN_RESTARTED": _run}

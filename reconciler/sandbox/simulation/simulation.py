@@ -1,7 +1,7 @@
-"""What happens to apps and their deployments: the sandbox's own rules, within one transaction.
+"""The rules of the simulated platform: what happens to apps and their deployments, within one transaction.
 
-`Platform.advance` lets everything happen that is due by now; all else is what requests ask for. Facts: the vendor's
-API description of deployments and rollbacks; where it is silent, `settings.py` has a switch.
+`Platform.advance` applies everything that is due; all else is done by requests. Source: the vendor's API description of
+deployments and rollbacks; where it is silent, `settings.py` has a switch.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from reconciler.sandbox.simulation.store import Store, Tree, Tx
 
 ROLLBACKS = ("MANUAL_ROLLBACK", "AUTO_ROLLBACK")
-"""Types of deployments that bring an earlier one back."""
+"""Types of deployments that restore an earlier one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a deployment is made: ``kind`` is ``cause_details.type``, ``action`` the name of the user's action."""
+    """Why a deployment is created: ``kind`` is ``cause_details.type``, ``action`` the name of the user's action."""
 
     kind: str = "MANUAL"
     text: str = "manual"
@@ -41,7 +41,7 @@ class Cause:
 
 @dataclass(slots=True)
 class Platform:
-    """The platform at one moment, as one user sees it."""
+    """The platform at one moment, within a transaction, for one user."""
 
     tx: Tx
     now: float
@@ -51,12 +51,12 @@ class Platform:
     settled: set[str] = field(default_factory=set)
 
     def new_id(self, kind: str) -> tuple[int, str]:
-        """A number and an id that nothing else has."""
+        """A unique number, and a unique id."""
         number = self.tx.next_number()
         return number, make_id(self.key, kind, number)
 
     def advance(self) -> None:
-        """Let everything happen that is due by now."""
+        """Apply everything that is due by now."""
         for app in self.tx.due_apps(self.now):
             self._advance(app)
 
@@ -71,7 +71,7 @@ class Platform:
         self.save(app)
 
     def _step(self, app: App, deployment: Deployment) -> None:
-        """The next entry of a deployment's timeline happens."""
+        """Apply the next entry of a deployment's timeline."""
         phase, at = deployment.timeline[deployment.done]
         deployment.done += 1
         deployment.phase, deployment.phase_at = phase, at
@@ -113,7 +113,7 @@ class Platform:
             self.deploy(app, active.spec, cause, at=deployment.phase_at)
 
     def _stop(self, deployment_id: str, phase: str, at: float) -> None:
-        """Cut a deployment short."""
+        """End a deployment early."""
         deployment = self.tx.deployment(deployment_id)
         if deployment is None or deployment.phase in TERMINAL:
             return
@@ -121,7 +121,7 @@ class Platform:
         self.tx.save_deployment(deployment)
 
     def save(self, app: App) -> None:
-        """Keep an app, with the time its deployments next need attention."""
+        """Store an app, with the time at which its deployments next change."""
         due = [item.due_at for item in self.tx.moving_deployments(app.id) if item.due_at is not None]
         app.due_at = min(due, default=None)
         self.tx.save_app(app)
@@ -131,7 +131,7 @@ class Platform:
             self.settled.discard(app.id)
 
     def close(self) -> None:
-        """Write down the answers of the apps that came to rest, so that a list of apps need not make them each time."""
+        """Cache the responses of apps with nothing ahead of them, so that a listing need not render them again."""
         for app_id in self.settled:
             app = self.tx.app(app_id)
             if app is not None:
@@ -139,7 +139,7 @@ class Platform:
         self.settled.clear()
 
     def deploy(self, app: App, spec: Tree, cause: Cause, *, at: float | None = None) -> Deployment:
-        """Make a deployment. One that is pending is superseded at once, one in progress as soon as this one starts."""
+        """Create a deployment. It supersedes a pending one at once, and one in progress when it starts to build."""
         now = self.now if at is None else at
         seq, deployment_id = self.new_id("deployment")
         latest = self.tx.deployments(app.id, limit=1)
@@ -173,7 +173,7 @@ class Platform:
         return deployment
 
     def push(self, app: App, pushed: list[Tree]) -> Deployment | None:
-        """The sources of these components get a new commit; the deployment that this makes, if any deploys on push."""
+        """Add a commit to these components' sources; return the deployment it starts, if any deploys on push."""
         for item in pushed:
             app.heads[item["name"]] = app.heads.get(item["name"], 0) + 1
         deploying = [item for item in pushed if _deploys_on_push(item)]
@@ -187,14 +187,14 @@ class Platform:
         return made
 
     def event(self, app: App, kind: str, doc: Tree) -> str:
-        """Note that something happened to an app; the event's id."""
+        """Record an event of an app; return its id."""
         seq, event_id = self.new_id("event")
         doc = {"created_at": self.now, **doc}
         self.tx.sql("INSERT INTO events VALUES (?, ?, ?, ?, ?)", seq, event_id, app.id, kind, dumps(doc))
         return event_id
 
     def invoke(self, app: App, job: Tree, trigger: Tree, result: str = "SUCCEEDED", at: float | None = None) -> str:
-        """Let a job run; the invocation's id. ``at``: when it began, now if left out."""
+        """Run a job; return the invocation's id. ``at``: when it began, by default now."""
         seq, invocation_id = self.new_id("invocation")
         began = self.now if at is None else at
         doc = {"created_at": began, "seconds": self.settings.speed.job, "result": result, "canceled_at": None}
@@ -203,7 +203,7 @@ class Platform:
         return invocation_id
 
     def run_schedules(self, app: App, until: float) -> None:
-        """Let the jobs of the active deployment run that were due up to a moment; the caller saves the app."""
+        """Run the active deployment's jobs that were due up to a moment; the caller saves the app."""
         active = self.tx.deployment(app.active)
         if active is None:
             return
@@ -215,7 +215,7 @@ class Platform:
         app.schedules_at = until
 
     def _commits(self, app: App, spec: Tree, latest: Deployment | None, *, newest: bool) -> dict[str, str]:
-        """The commit each component is built from: kept where its source is as before, unless the newest is wanted."""
+        """The commit of each component: the previous one while its source is unchanged, unless the newest is wanted."""
         before = {} if latest is None else {item["name"]: item for _, item in components(latest.spec)}
         out = {}
         for _, item in components(spec):
@@ -229,7 +229,7 @@ class Platform:
         return out
 
     def cancel(self, app: App, deployment: Deployment) -> Deployment:
-        """Stop a deployment that has not ended."""
+        """Cancel a deployment that has not ended."""
         self._stop(deployment.id, "CANCELED", self.now)
         app.pending = "" if app.pending == deployment.id else app.pending
         app.in_progress = "" if app.in_progress == deployment.id else app.in_progress
@@ -240,7 +240,7 @@ class Platform:
 
 
 class Simulation:
-    """The simulated platform: its state in a store, and the clock it goes by (``now``: seconds since 1970)."""
+    """The simulated platform: a store and a clock (``now``: seconds since 1970)."""
 
     def __init__(self, store: Store, now: Callable[[], float]) -> None:
         self.store = store
@@ -248,7 +248,7 @@ class Simulation:
         self._known: tuple[str, Settings] = ("", Settings())
 
     def at(self, tx: Tx, user: dict[str, str] | None = None) -> Platform:
-        """The platform as it is now, within a transaction, for a user."""
+        """The platform now, within a transaction, for a user."""
         meta = dict(tx.sql("SELECT key, value FROM meta"))
         text = meta.get("settings", "")
         if text != self._known[0]:
@@ -260,7 +260,7 @@ class Simulation:
 
     @contextmanager
     def changing(self, user: dict[str, str] | None = None) -> Iterator[Platform]:
-        """The platform as it is now, to be changed: all that is due has happened."""
+        """The platform now, for writing, after applying everything that is due."""
         with self.store.write() as tx:
             platform = self.at(tx, user)
             platform.advance()
@@ -269,7 +269,7 @@ class Simulation:
 
     @contextmanager
     def reading(self) -> Iterator[Platform]:
-        """The platform as it is now, to be read: all that is due has happened."""
+        """The platform now, for reading, after applying everything that is due."""
         with self.store.read() as tx:
             due = tx.anything_due(self.at(tx).now)
         if due:
@@ -279,13 +279,13 @@ class Simulation:
             yield self.at(tx)
 
     def settings(self) -> Settings:
-        """The settings as they are now."""
+        """The current settings."""
         with self.store.read() as tx:
             return self.at(tx).settings
 
 
 def user_of(token: str) -> dict[str, str]:
-    """The user a token belongs to, as ``cause_details`` tells it."""
+    """The user that a token belongs to, in the form of ``cause_details``."""
     mark = hashlib.sha256(token.encode(errors="replace")).digest()
     user_id = make_id(mark, "user")
     return {"uuid": user_id, "email": f"user-{user_id[:6]}@example.com", "full_name": "Sandbox User"}

@@ -1,7 +1,7 @@
-"""The sandbox's state in SQLite: short transactions, safe against being killed, shared by several processes.
+"""The sandbox's state in SQLite: short transactions, crash-safe, shared by several processes.
 
-WAL mode: readers never wait for a writer, and a process that dies at any moment leaves whole transactions.
-A writer takes its lock first (BEGIN IMMEDIATE), so that what it read cannot have changed when it writes.
+WAL mode: readers never wait for a writer, and a process that dies at any moment leaves only complete transactions. A
+writer takes the lock first (BEGIN IMMEDIATE), so that what it has read cannot change before it writes.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ CREATE TABLE IF NOT EXISTS faults (
 """
 
 VERSION = "1"
-"""The version of the schema; a file of another one is not touched."""
+"""The version of the schema; a file of another version is left untouched."""
 
 _WAL_ATTEMPTS = 50
 _ANOTHER_FILE = "delete the file, or name another; it holds nothing but the sandbox's state"
 
 TABLES = ("apps", "deployments", "events", "invocations", "destinations", "faults")
-"""The tables that hold the platform's content; `meta` holds the sandbox's own."""
+"""The tables with the platform's content; `meta` has the sandbox's own."""
 
 
 def dumps(value: Any) -> str:
@@ -63,17 +63,17 @@ def dumps(value: Any) -> str:
 
 
 def make_id(key: bytes, *parts: object) -> str:
-    """A UUID (version 4 in form) that the key and the parts decide."""
+    """A UUID (in the form of version 4) derived from the key and the parts."""
     return str(UUID(bytes=hmac.digest(key, ":".join(map(str, parts)).encode(), "sha256")[:16], version=4))
 
 
 @dataclass(slots=True)
 class App:
-    """An app as stored. Times are seconds since 1970. ``body`` is its answer while nothing is due, else None.
+    """An app as stored. Times are seconds since 1970. ``body``: its cached response while nothing is due, else None.
 
-    ``before_rollback`` is the spec a revert brings back; ``heads`` counts the pushes to each component's source;
-    ``health`` and ``counts`` are overrides by component, set by the control API and by autoscaling events. Jobs with
-    a schedule have run until ``schedules_at``.
+    ``before_rollback`` is the spec that a revert restores; ``heads`` counts the pushes to each component's source;
+    ``health`` and ``counts`` are overrides by component, set by the control API and by autoscaling events. Scheduled
+    jobs have run until ``schedules_at``.
     """
 
     seq: int
@@ -102,8 +102,8 @@ class App:
 class Deployment:
     """A deployment as stored.
 
-    ``timeline`` lists (phase, second) of its whole scheduled life, ``done`` how many entries have happened;
-    ``ended_at`` is set when it was cut short; ``fate`` is what a fault has in store for it (see `faults.py`).
+    ``timeline`` lists (phase, second) of its whole planned life, of which ``done`` entries have been applied;
+    ``ended_at`` is set when it was ended early; ``fate`` is what a fault does to it (see `faults.fate`).
     """
 
     seq: int
@@ -151,32 +151,32 @@ def _deployment(row: tuple[Any, ...]) -> Deployment:
 
 
 def is_static(spec: Tree) -> bool:
-    """Whether an app is static sites only."""
+    """Whether a spec has nothing but static sites."""
     others = ("services", "workers", "jobs", "functions", "databases")
     return bool(spec.get("static_sites")) and not any(spec.get(kind) for kind in others)
 
 
 class Tx:
-    """What can be read and written within a transaction."""
+    """Reads and writes within a transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._run = connection.execute
 
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Rows of a statement."""
+        """Run a statement; return its rows."""
         return self._run(statement, values).fetchall()
 
     def meta(self, key: str) -> str | None:
-        """A value of the sandbox's own."""
+        """A value of `meta`."""
         row = self._run("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
         return row[0] if row else None
 
     def set_meta(self, key: str, value: str) -> None:
-        """Keep a value of the sandbox's own."""
+        """Store a value in `meta`."""
         self._run("INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", (key, value))
 
     def next_number(self) -> int:
-        """1, 2, 3 … for ids and order; never given twice within a file."""
+        """1, 2, 3 … for ids and order; never repeated within a file."""
         number = int(self.meta("number") or "0") + 1
         self.set_meta("number", str(number))
         return number
@@ -192,15 +192,15 @@ class Tx:
         return _app(row) if row else None
 
     def due_apps(self, now: float) -> list[App]:
-        """The apps for which something happens by then."""
+        """The apps with something due by then."""
         return [_app(row) for row in self._run(_SELECT_APP + "WHERE due_at <= ? ORDER BY due_at", (now,))]
 
     def anything_due(self, now: float) -> bool:
-        """Whether `due_apps` has any; cheap."""
+        """Whether `due_apps` returns any; cheap."""
         return self._run("SELECT 1 FROM apps WHERE due_at <= ? LIMIT 1", (now,)).fetchone() is not None
 
     def save_app(self, app: App) -> None:
-        """Insert or replace; the kept answer is thrown away."""
+        """Insert or replace an app; its cached response is dropped."""
         app.body = None
         doc = dumps({name: getattr(app, name) for name in _APP_DOC})
         self._run(
@@ -211,29 +211,29 @@ class Tx:
         )
 
     def keep_body(self, app_id: str, body: str) -> None:
-        """Keep an app's answer, which stays right until the app is saved again."""
+        """Cache an app's response, which is valid until the app is saved again."""
         self._run("UPDATE apps SET body = ? WHERE id = ?", (body, app_id))
 
     def deployment(self, deployment_id: str) -> Deployment | None:
-        """A deployment by id; None also for ""."""
+        """A deployment by id; None for ""."""
         row = self._run(_SELECT_DEPLOYMENT + "WHERE id = ?", (deployment_id,)).fetchone()
         return _deployment(row) if row else None
 
     def deployments(
         self, app_id: str, *, kinds: tuple[str, ...] = (), limit: int = -1, offset: int = 0
     ) -> list[Deployment]:
-        """Deployments of an app, newest first; only of these kinds, if any are given."""
+        """Deployments of an app, newest first; ``kinds`` limits them to some types."""
         marks = f" AND kind IN ({','.join('?' * len(kinds))})" if kinds else ""
         statement = f"{_SELECT_DEPLOYMENT} WHERE app_id = ?{marks} ORDER BY seq DESC LIMIT ? OFFSET ?"
         return [_deployment(row) for row in self._run(statement, (app_id, *kinds, limit, offset))]
 
     def moving_deployments(self, app_id: str) -> list[Deployment]:
-        """Deployments of an app that have something ahead of them."""
+        """Deployments of an app that have something planned."""
         rows = self._run(_SELECT_DEPLOYMENT + "WHERE app_id = ? AND due_at IS NOT NULL ORDER BY due_at", (app_id,))
         return [_deployment(row) for row in rows]
 
     def save_deployment(self, deployment: Deployment) -> None:
-        """Insert or replace."""
+        """Insert or replace a deployment."""
         columns = (getattr(deployment, name) for name in _DEPLOYMENT_COLUMNS)
         doc = dumps({name: getattr(deployment, name) for name in _DEPLOYMENT_DOC})
         self._run("INSERT OR REPLACE INTO deployments VALUES (?, ?, ?, ?, ?, ?, ?, ?)", (*columns, doc))
@@ -242,7 +242,7 @@ class Tx:
         """Delete an app with everything that belongs to it."""
         self._run("DELETE FROM apps WHERE id = ?", (app_id,))
         for table in ("deployments", "events", "invocations", "destinations"):
-            self._run(f"DELETE FROM {table} WHERE app_id = ?", (app_id,))  # noqa: S608 - names stand above
+            self._run(f"DELETE FROM {table} WHERE app_id = ?", (app_id,))  # noqa: S608 - constant names
 
 
 class Store:
@@ -252,7 +252,7 @@ class Store:
         self._lock = threading.RLock()
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)  # ciphertexts and tokens are nobody else's business
+            path.touch(mode=0o600)  # it holds ciphertexts and tokens
         self._connection = sqlite3.connect(
             path or ":memory:", timeout=30, isolation_level=None, check_same_thread=False
         )
@@ -266,7 +266,7 @@ class Store:
             raise ReconcileError(f"{path} was made by another version of the sandbox", hint=_ANOTHER_FILE)
 
     def _prepare(self, *, shared: bool) -> bool:
-        """Make what is not there yet. Whether the database is of this version."""
+        """Create what is missing; return whether the database has this version."""
         self._connection.execute("PRAGMA busy_timeout = 30000")
         if shared:
             self._use_wal()
@@ -283,7 +283,7 @@ class Store:
             return True
 
     def _use_wal(self) -> None:
-        """Switch to WAL mode. SQLite does not wait for others there, so that waiting is done by taking the lock."""
+        """Switch to WAL mode. SQLite does not wait for other processes here, so take the lock to wait."""
         for attempt in range(_WAL_ATTEMPTS):
             try:
                 self._connection.execute("PRAGMA journal_mode = WAL")
@@ -303,7 +303,7 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
-        """A transaction that sees one state of the database throughout."""
+        """A transaction with one consistent state of the database."""
         with self._transaction("BEGIN") as tx:
             yield tx
 

@@ -1,4 +1,4 @@
-"""Is a spec one the platform takes? Like the platform it tells the first of several mistakes only. Pure."""
+"""Validation of specs as the platform does it: only the first of several errors is reported. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HTTPS = re.compile(r"https://[A-Za-z0-9.-]+(:\d+)?([/?#][!#-;=?-Z_a-z~%]*)?")
 
 
 def first_mistake(spec: Tree, *, unknown_fields: bool = False) -> tuple[str, str] | None:
-    """(field, what is wrong) of the first mistake in a spec without nulls; None if it is fine."""
+    """(field, message) of the first error in a spec without nulls; None if it is valid."""
     try:
         AppSpec.model_validate(spec)
     except ValidationError as error:

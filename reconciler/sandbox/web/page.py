@@ -1,6 +1,6 @@
-"""Apps at a glance, with their last deployments, and the page at ``/`` that shows them. Pure.
+"""Summaries of the apps with their latest deployments, and the status page at ``/``. Pure.
 
-Static HTML that reloads itself: no script, nothing from elsewhere, and all that comes from specs is escaped.
+Static HTML that reloads itself, without scripts or external resources; everything that comes from specs is escaped.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reconciler.sandbox.simulation.store import App, Deployment
 
 LAST = 5
-"""How many deployments of an app are shown."""
+"""The number of deployments shown of an app."""
 
 PER_PAGE = 100
 REFRESH = 5
@@ -78,9 +78,9 @@ _TONES = {
 
 @dataclass(frozen=True, slots=True)
 class DeploymentSummary:
-    """A deployment at a glance; ``roles`` are what it is to its app: active, in progress, pending, pinned.
+    """A deployment at a glance; ``roles`` in its app: active, in progress, pending, pinned.
 
-    ``created_at`` in seconds since 1970; ``reason`` says why it failed, if it did.
+    ``created_at`` in seconds since 1970; ``reason``: why it failed, "" if it did not.
     """
 
     id: str
@@ -93,7 +93,7 @@ class DeploymentSummary:
 
 @dataclass(frozen=True, slots=True)
 class AppSummary:
-    """An app at a glance; ``live`` says whether a deployment of it is active, ``deployments`` are its last."""
+    """An app at a glance with its latest deployments; ``live``: one of its deployments is active."""
 
     id: str
     name: str
@@ -103,7 +103,7 @@ class AppSummary:
 
 
 def summaries(platform: Platform, limit: int, offset: int = 0) -> list[AppSummary]:
-    """Some of the apps, in the order they were made. Everything due must have happened."""
+    """Summaries of the apps, in order of creation. Everything that is due must have been applied."""
     rows = platform.tx.sql("SELECT id FROM apps ORDER BY seq LIMIT ? OFFSET ?", limit, offset)
     found = [platform.tx.app(app_id) for (app_id,) in rows]
     return [_app_summary(platform, app) for app in found if app is not None]
@@ -122,7 +122,7 @@ def _app_summary(platform: Platform, app: App) -> AppSummary:
 
 
 def _status(platform: Platform, app: App, active: Deployment | None, latest: Deployment | None) -> str:
-    """The one thing to know about an app: what needs a person comes first."""
+    """The most important thing about an app: what needs a person comes first."""
     if app.pinned:
         return "pinned"
     if app.pending or app.in_progress:
@@ -150,26 +150,26 @@ def _deployment_summary(app: App, item: Deployment) -> DeploymentSummary:
 
 
 def page(apps: list[AppSummary], *, total: int, number: int, waiting: int, now: float, base_url: str) -> str:
-    """The page.
+    """The page as HTML.
 
     Args:
         apps: the apps of this page.
-        total: how many there are in all.
+        total: the number of all apps.
         number: the number of this page, from 1.
-        waiting: how many faults are waiting.
+        waiting: the number of pending faults.
         now: the sandbox's time, seconds since 1970.
-        base_url: the address that live links begin with.
+        base_url: the base of live URLs.
     """
     body = "".join(_app(app, now, base_url) for app in apps) or (
         '<p class="none">No apps here yet. Make one: <code>reconcile --sandbox</code></p>'
     )
-    told = [_count(total, "app"), *([_count(waiting, "fault") + " waiting"] if waiting else []), _moment(now)]
+    facts = [_count(total, "app"), *([_count(waiting, "fault") + " waiting"] if waiting else []), _moment(now)]
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="refresh" content="{REFRESH}"><title>Sandbox: {_count(total, "app")}</title>'
         f"<style>{_STYLE}</style></head><body>"
-        f"<header><h1>App Platform sandbox</h1><p>{' · '.join(told)}</p></header>"
+        f"<header><h1>App Platform sandbox</h1><p>{' · '.join(facts)}</p></header>"
         f"<main>{body}</main>{_pages(total, number)}</body></html>\n"
     )
 

@@ -1,6 +1,6 @@
-"""What the sandbox serves besides the API: the apps themselves, their logs and consoles, a page of it all.
+"""What the sandbox serves besides the API: the apps themselves, their logs and consoles, the status page.
 
-None of it needs a token; logs and consoles need the ticket that stands in the address the API gave out.
+None of it needs a token; the URLs of logs and consoles, which the API returns, carry a ticket.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 
 class Web:
-    """Serves what people and probes reach without a token."""
+    """The handlers for people and probes."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
@@ -46,7 +46,7 @@ class Web:
         ]
 
     async def page(self, request: Request) -> HTMLResponse:
-        """The page of apps and their deployments; ``?page=`` for more of them."""
+        """The status page; ``?page=`` for further apps."""
         asked = request.query_params.get("page", "1")
         number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 9 else 1
         with self._simulation.reading() as platform:
@@ -74,7 +74,7 @@ class Web:
         return PlainTextResponse(text, status, headers)
 
     def _text(self, place: str, token: str) -> str | None:
-        """The log at a place (app / deployment, event or invocation / component / type); None if there is none."""
+        """The log at a path (app / deployment, event or invocation / component / type); None if there is none."""
         app_id, what, component, kind = (place.split("/") + [""] * 4)[:4]
         with self._simulation.reading() as platform:
             app = platform.tx.app(app_id)
@@ -90,13 +90,13 @@ class Web:
             return log_text(app, deployment, "" if component == "-" else component, kind, platform.now)
 
     async def log(self, request: Request) -> PlainTextResponse:
-        """A log as text; at ``…/live`` what there is so far."""
+        """A log as text; at ``…/live`` what exists so far."""
         place = request.path_params["place"].removesuffix("/live")
         text = self._text(place, request.query_params.get("token", ""))
         return PlainTextResponse("not found\n", 404) if text is None else PlainTextResponse(text)
 
     async def follow(self, socket: WebSocket) -> None:
-        """A log as the vendor's CLI follows it: messages ``{"data": text}``, then the end."""
+        """A log as the vendor's CLI follows it: messages ``{"data": text}``, then the end of the connection."""
         place = socket.path_params["place"].removesuffix("/live")
         text = self._text(place, socket.query_params.get("token", ""))
         await socket.accept()
@@ -105,9 +105,9 @@ class Web:
         await socket.close()
 
     async def console(self, socket: WebSocket) -> None:
-        """A console as the vendor's CLI speaks to it: ``{"op": "stdin", "data": keys}`` in, ``{"data": text}`` out.
+        """A console in the protocol of the vendor's CLI: ``{"op": "stdin", "data": keys}`` in, ``{"data": text}`` out.
 
-        It says where it is and echoes what is typed, until a line is ``exit``.
+        It shows a prompt and echoes the input, until a line is ``exit``.
         """
         place = socket.path_params["place"]
         await socket.accept()
@@ -122,27 +122,27 @@ class Web:
 
 
 async def _converse(socket: WebSocket, prompt: str) -> None:
-    """Echo what is typed, with a prompt after every line, until one is ``exit``."""
+    """Echo the input with a prompt after every line, until one is ``exit``."""
     await socket.send_json({"op": "stdout", "data": prompt})
     line = ""
     async for message in socket.iter_text():
         typed = _typed(message)
         ends = typed.endswith(("\r", "\n"))
         line += typed
-        said = typed.rstrip("\r\n") + ("\r\n" + prompt if ends else "")
-        await socket.send_json({"op": "stdout", "data": said})
+        echo = typed.rstrip("\r\n") + ("\r\n" + prompt if ends else "")
+        await socket.send_json({"op": "stdout", "data": echo})
         if line.strip() == "exit":
             return
         line = "" if ends else line
 
 
 def _typed(message: str) -> str:
-    """What was typed, of a message that may be one of the CLI's or plain text; other messages type nothing."""
+    """The input in a message: the CLI's ``stdin`` or plain text; "" for its other messages."""
     try:
-        told = json.loads(message)
+        parsed = json.loads(message)
     except ValueError:
         return message
-    if not isinstance(told, dict):
+    if not isinstance(parsed, dict):
         return message
-    data = told.get("data")
-    return data if told.get("op") == "stdin" and isinstance(data, str) else ""
+    data = parsed.get("data")
+    return data if parsed.get("op") == "stdin" and isinstance(data, str) else ""

@@ -111,7 +111,7 @@ def test_c26_an_autoscaling_event_may_write_its_count_into_the_spec() -> None:
     lab.close()
 
 
-def test_jobs_run_when_told_and_can_be_canceled(lab: Lab) -> None:
+def test_jobs_run_on_demand_and_can_be_canceled(lab: Lab) -> None:
     schedule = {"cron": "0 3 * * *", "time_zone": "UTC"}
     job = {"name": "tidy", "kind": "SCHEDULED", "schedule": schedule, "image": {"repository": "x"}}
     app = lab.create(web(jobs=[job, {**job, "name": "other"}]))
@@ -136,7 +136,7 @@ def test_jobs_run_when_told_and_can_be_canceled(lab: Lab) -> None:
     lab.refused("GET", logs, 400)
 
 
-def test_bandwidth_is_told_a_day_and_an_app(lab: Lab) -> None:
+def test_bandwidth_is_listed_by_day_and_app(lab: Lab) -> None:
     app = lab.create()
     one = lab.get(f"/v2/apps/{app['id']}/metrics/bandwidth_daily?date=2026-02-03T10:00:00Z")
     assert one["date"] == "2026-02-03T00:00:00Z"

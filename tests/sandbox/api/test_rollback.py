@@ -102,8 +102,8 @@ def test_a_rollback_that_would_not_be_valid_is_refused(lab: Lab) -> None:
     app = lab.create()
     lab.sandbox.fail("web", "build")
     bad = lab.update(app, web(tag="2"))["pending_deployment"]["id"]
-    told = lab.refused("POST", f"/v2/apps/{app['id']}/rollback", 400, {"deployment_id": bad})
-    assert told["message"].startswith("incompatible_result")
+    refusal = lab.refused("POST", f"/v2/apps/{app['id']}/rollback", 400, {"deployment_id": bad})
+    assert refusal["message"].startswith("incompatible_result")
     lab.refused("POST", f"/v2/apps/{app['id']}/rollback", 404, {"deployment_id": "nothing"})
     lab.refused("POST", f"/v2/apps/{app['id']}/rollback", 400, {})
 
@@ -156,7 +156,7 @@ FORBIDDEN = {
 }
 
 
-def test_every_condition_that_forbids_is_told_of_here() -> None:
+def test_every_condition_that_forbids_a_rollback_has_a_case_here() -> None:
     assert tuple(FORBIDDEN) == ERRORS
 
 

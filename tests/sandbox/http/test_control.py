@@ -85,7 +85,7 @@ def test_there_are_no_other_controls(lab: Lab) -> None:
         assert lab.call("GET", f"/_sandbox/{name}", token=None).status_code == 404
 
 
-def test_tokens_are_not_told() -> None:
+def test_tokens_are_not_shown() -> None:
     lab = Lab(Settings(tokens={"hunter2": ("*",)}))
     lab.call("POST", "/v2/apps", token="hunter2", json={"spec": web()})
     for name in ("settings", "state"):
@@ -101,5 +101,5 @@ def test_settings_survive_being_written_down() -> None:
 
 
 def test_every_setting_is_described() -> None:
-    told = {name for name, _, doc in describe() if doc}
-    assert told == {f"speed.{name}" for name in to_data(Speed())} | set(to_data(Settings())) - {"speed"}
+    documented = {name for name, _, doc in describe() if doc}
+    assert documented == {f"speed.{name}" for name in to_data(Speed())} | set(to_data(Settings())) - {"speed"}

@@ -36,9 +36,9 @@ def test_a_token_may_be_limited_to_scopes() -> None:
     app = lab.call("GET", "/v2/apps", token="reader").json()["apps"][0]
     path = f"/v2/apps/{app['id']}"
     target = {"deployment_id": app["active_deployment"]["id"]}
-    told = lab.refused("POST", path + "/rollback/validate", 403, target, token="reader")
-    assert told["id"] == "forbidden"
-    assert "app:update" in told["message"]
+    refusal = lab.refused("POST", path + "/rollback/validate", 403, target, token="reader")
+    assert refusal["id"] == "forbidden"
+    assert "app:update" in refusal["message"]
     assert lab.call("POST", path + "/rollback/validate", token="writer", json=target).status_code == 200
     assert "app:delete" in lab.refused("DELETE", path, 403, token="writer")["message"]
     managed = web(databases=[{"name": "db", "production": True, "cluster_name": "main"}])

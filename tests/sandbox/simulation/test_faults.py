@@ -1,4 +1,4 @@
-"""Faults strike where, how often and for whom they are told, and again in the same way."""
+"""Faults strike where and as often as they are asked to, and do so again in the same way."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_share_of_requests_is_struck_and_a_run_can_be_repeated() -> None:
     assert statuses(8) != first
 
 
-def test_a_storm_of_429_tells_when_to_come_back(lab: Lab) -> None:
+def test_a_storm_of_429_carries_retry_after(lab: Lab) -> None:
     lab.sandbox.fault(Fault("rate_limit", seconds=7))
     answer = lab.call("GET", "/v2/apps")
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
@@ -73,7 +73,7 @@ def test_a_connection_breaks_before_or_after_the_request_took_effect(lab: Lab) -
         assert [app["spec"]["name"] for app in lab.get("/v2/apps")["apps"]] == names
 
 
-def test_latency_is_waited_for_and_told(lab: Lab) -> None:
+def test_latency_is_waited_for_and_reported(lab: Lab) -> None:
     lab.sandbox.fault(Fault("latency", seconds=12.5))
     before = lab.clock.monotonic()
     assert lab.call("GET", "/v2/apps").headers["x-sandbox-latency"] == "12.5"
@@ -101,10 +101,10 @@ def test_deployments_fail_one_after_the_other(lab: Lab) -> None:
 
 def test_a_fault_may_name_the_component_and_the_reason(lab: Lab) -> None:
     spec = web(workers=[{"name": "bg", "image": {"repository": "x"}}])
-    lab.sandbox.fail("web", "deploy", component="bg", code="Custom", message="as told")
+    lab.sandbox.fail("web", "deploy", component="bg", code="Custom", message="as asked")
     app = lab.create(spec)
     (failed,) = lab.get(f"/v2/apps/{app['id']}/deployments")["deployments"]
-    assert failed["progress"]["steps"][1]["reason"] == {"code": "Custom", "message": "as told"}
+    assert failed["progress"]["steps"][1]["reason"] == {"code": "Custom", "message": "as asked"}
     lab.sandbox.fail("web", "health", component="bg")
     lab.update(app, spec)
     assert lab.health(app["id"]) == {"api": "HEALTHY", "bg": "UNHEALTHY"}

@@ -222,7 +222,7 @@ def test_a_deployment_can_be_made_by_hand_and_a_restart_builds_nothing(lab: Lab)
     lab.refused("POST", f"/v2/apps/{app['id']}/restart", 400, {"components": ["nobody"]})
 
 
-def test_a_deployment_that_hangs_waits_for_somebody(lab: Lab) -> None:
+def test_a_deployment_that_hangs_does_so_until_it_is_finished_by_hand(lab: Lab) -> None:
     from reconciler.sandbox import Fault
 
     lab.sandbox.fault(Fault("hang", app="web", phase="BUILDING"))

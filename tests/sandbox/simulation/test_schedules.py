@@ -76,7 +76,7 @@ CRONS = st.sampled_from(["* * * * *", "*/7 * * * *", "0 3 * * 1", "15,45 */2 * *
 
 
 @given(CRONS, st.integers(0, 4 * 10**9), st.integers(0, 40 * 3600), st.integers(0, 40 * 3600))
-def test_every_run_is_found_once_however_often_somebody_asks(cron: str, start: int, first: int, second: int) -> None:
+def test_every_run_is_found_once_however_often_it_is_asked_for(cron: str, start: int, first: int, second: int) -> None:
     middle, end = start + first, start + first + second
     whole = due(job(cron), start, end)
     parts = [*due(job(cron), start, middle), *due(job(cron), middle, end)]

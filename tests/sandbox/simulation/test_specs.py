@@ -216,9 +216,9 @@ MISTAKES: list[tuple[Tree, str]] = [
 @pytest.mark.parametrize(("spec", "place"), MISTAKES, ids=[place for _, place in MISTAKES])
 def test_an_invalid_spec_is_refused_with_its_first_mistake(lab: Lab, spec: Tree, place: str) -> None:
     for path in ("/v2/apps", "/v2/apps/propose"):
-        told = lab.refused("POST", path, 422, {"spec": spec})
-        assert told["id"] == "unprocessable_entity"
-        assert f'field "{place}"' in told["message"]
+        refusal = lab.refused("POST", path, 422, {"spec": spec})
+        assert refusal["id"] == "unprocessable_entity"
+        assert f'field "{place}"' in refusal["message"]
 
 
 def test_unknown_fields_can_be_refused_and_the_status_is_a_switch() -> None:
@@ -227,7 +227,7 @@ def test_unknown_fields_can_be_refused_and_the_status_is_a_switch() -> None:
     lab.close()
 
 
-def test_propose_tells_cost_name_and_kind_without_changing_anything(lab: Lab) -> None:
+def test_propose_returns_cost_name_and_kind_without_changing_anything(lab: Lab) -> None:
     spec = web()
     spec["services"][0] |= {"instance_size_slug": "apps-s-1vcpu-1gb", "instance_count": 2}
     spec["workers"] = [{"name": "bg", "image": {"repository": "x"}, "instance_size_slug": "basic-xs"}]

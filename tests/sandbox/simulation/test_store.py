@@ -89,7 +89,7 @@ def test_what_one_sees_the_other_sees(tmp_path: Path) -> None:
     other.close()
 
 
-def test_the_file_and_its_folder_are_made_and_nobody_else_may_read_it(tmp_path: Path) -> None:
+def test_the_file_and_its_folder_are_created_and_no_other_user_may_read_it(tmp_path: Path) -> None:
     file = tmp_path / "new" / "box.db"
     Lab(path=file).close()
     assert file.stat().st_mode & 0o077 == 0
