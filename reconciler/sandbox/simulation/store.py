@@ -257,17 +257,15 @@ class Store:
             path or ":memory:", timeout=30, isolation_level=None, check_same_thread=False
         )
         try:
-            fits = self._prepare(shared=path is not None)
+            problem = "" if self._prepare(shared=path is not None) else "was made by another version of the sandbox"
         except sqlite3.DatabaseError as error:
+            problem = f"cannot be used for the sandbox: {error}"
+        if problem:
             self._connection.close()
-            raise ReconcileError(f"cannot use {path} for the sandbox: {error}", hint=_ANOTHER_FILE) from error
-        if not fits:
-            self._connection.close()
-            raise ReconcileError(f"{path} was made by another version of the sandbox", hint=_ANOTHER_FILE)
+            raise ReconcileError(f"{path} {problem}", hint=_ANOTHER_FILE)
 
     def _prepare(self, *, shared: bool) -> bool:
         """Create what is missing; return whether the database has this version."""
-        self._connection.execute("PRAGMA busy_timeout = 30000")
         if shared:
             self._use_wal()
             self._connection.execute("PRAGMA synchronous = NORMAL")
