@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 SOURCES := reconciler tests checks benchmarks
 
-.PHONY: help demo test coverage lint format bench contract sandbox-contract corpus crash-matrix chaos mutants catalogue clean
+.PHONY: help demo test coverage lint format bench hops contract sandbox-contract corpus crash-matrix chaos mutants catalogue clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -33,8 +33,8 @@ test: $(VENV)/dev ## the whole test suite
 
 # Named examples alone: what is drawn or walked would make the figure a matter of chance. -k leaves out the walk's other
 # reader, and three tests that take a third of the time and reach nothing that others do not.
-COVERING := tests/plan tests/rollout tests/history/test_attribution.py tests/drift/test_fingerprints.py \
-	tests/config/test_freeze.py -m "not hypothesis" --ignore=tests/rollout/test_walk.py \
+COVERING := tests/plan tests/rollout tests/plan/test_attribution.py tests/engine/test_fingerprints.py \
+	tests/plan/test_freeze.py -m "not hypothesis" --ignore=tests/rollout/test_walk.py \
 	-k "not (document_shows_the_table or whatever_the_platform_does or outlasts_its_budget or forty_rollouts)"
 
 coverage: $(VENV)/dev ## every branch of plan/ and rollout/ is taken by a test that names what it does
@@ -56,6 +56,9 @@ format: $(VENV)/dev ## format the code
 
 bench: $(VENV)/dev ## speed against the bare floor, measured side by side
 	$(BIN)/python -m benchmarks.fleet
+
+hops: $(VENV)/dev ## files that a plan, a failing deployment and a rotated secret pass on their way through the code
+	$(BIN)/python -m checks.hops
 
 contract: $(VENV)/dev ## hold the models against the vendor's description in ../shared/contract
 	$(BIN)/python checks/contract.py ../shared/contract

@@ -24,18 +24,18 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+from reconciler.appspec.secrets import plaintext_secrets
 from reconciler.config import Config
 from reconciler.desired.export import export_spec
-from reconciler.desired.formatting import format_text
-from reconciler.desired.history import plain_specs
+from reconciler.desired.format import format_text
+from reconciler.desired.git_history import plain_specs
 from reconciler.desired.load import load
 from reconciler.desired.merge import merge_spec
 from reconciler.desired.model import DesiredApp
-from reconciler.desired.secrets import plaintext_secrets
-from reconciler.documents import read_text
 from reconciler.plan.align import align
 from reconciler.plan.canonical import canonical
 from reconciler.plan.diff import diff
+from reconciler.yamltext import read_text
 
 
 def encrypted(spec: Mapping[str, Any]) -> dict[str, Any]:

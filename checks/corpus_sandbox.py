@@ -27,15 +27,17 @@ from typing import Any
 
 import httpx
 
-from reconciler import reconcile
 from reconciler.clock import SystemClock
 from reconciler.config import Config
 from reconciler.desired.load import load
 from reconciler.desired.validate import validate_all
-from reconciler.imports import Importer
+from reconciler.engine import apply as applying
+from reconciler.engine import load as loading
+from reconciler.engine import plan as planning
+from reconciler.engine.importing import Importer
+from reconciler.engine.options import RunOptions
 from reconciler.live.client import Client
 from reconciler.plan.model import SyncStatus
-from reconciler.reconcile import Wishes
 from reconciler.rollout.model import OutcomeKind
 from reconciler.sandbox import Sandbox, Settings, Speed
 
@@ -84,13 +86,13 @@ class Account:
 
     async def differences(self, file: Path) -> list[str]:
         """What is wrong with an app that should be in sync with a file: changes, statuses, writes."""
-        wishes = Wishes((file,), config=self.config)
-        desired = reconcile.check(wishes)
+        options = RunOptions((file,), config=self.config)
+        desired = loading.check(options)
         before = self.tap.writes
-        planned = await reconcile.plan(desired, wishes, self.client, SystemClock())
+        planned = await planning.plan(desired, options, self.client, SystemClock())
         found = [f"{plan.status}: {', '.join(_paths(plan))}" for plan in planned.report.plans if not _quiet(plan)]
         if not found:
-            report = await reconcile.apply(planned, self.client, SystemClock(), on_event=lambda _: None)
+            report = await applying.apply(planned, self.client, SystemClock(), on_event=lambda _: None)
             found += [r.outcome.reason for r in report.records if r.outcome.kind is not OutcomeKind.UNCHANGED]
         return [*found, *(["applying it sent a write"] if self.tap.writes != before else [])]
 
@@ -133,9 +135,9 @@ async def failures(file: Path, settings: Settings) -> list[str]:
             problems = [f"created: {found}" for found in await first.differences(file)]
             (live,) = await first.client.list_apps()
             own = _copied(file, folder / "own")
-            if Importer.read(own, Wishes((own,))).bring(live).changed:
+            if Importer.read(own, RunOptions((own,))).bring(live).changed:
                 problems.append("imported over its own file, it changed")
-            imported = Importer.read(folder / "new", Wishes((folder / "new",))).bring(live).file
+            imported = Importer.read(folder / "new", RunOptions((folder / "new",))).bring(live).file
             problems += [f"imported: {found}" for found in await first.differences(imported)]
             await second.create(imported)
             problems += [f"created elsewhere: {found}" for found in await second.differences(imported)]

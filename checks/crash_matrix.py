@@ -19,7 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 from cyclopts import App
 
-from tests.survival.land import POINTS
+from tests.survival.environment import POINTS
 from tests.survival.matrix import DELAYS, Cell, matrix
 from tests.survival.races import Raced, on_push, races, two_at_once
 from tests.survival.scenarios import BASIC, Scenario, by_name, variants

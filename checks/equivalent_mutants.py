@@ -7,7 +7,9 @@ from __future__ import annotations
 
 _NO_RENDERING = "canonical takes what is no mapping for an empty spec; the types ask for one"
 
+_RENDERED = "plan.decide.make_plan: rendered = canonical(comparison.rendered or {})"
+
 EQUIVALENT: dict[str, str] = {
-    f"plan.make_plan: rendered = canonical(comparison.rendered or {{}}) → rendered = canonical({other})": _NO_RENDERING
+    f"{_RENDERED} → rendered = canonical({other})": _NO_RENDERING
     for other in ("comparison.rendered", "comparison.rendered or not {}")
 }

@@ -16,6 +16,7 @@ caught each.
 
 from __future__ import annotations
 
+import ast
 import gc
 import importlib
 import json
@@ -40,45 +41,51 @@ from checks.mutators import Mutant, mutants
 
 TESTS = Path(__file__).parents[1] / "tests"
 
-_PLAN = ("plan", "past", "guard")
-"""Modules of `reconciler.plan`; all others are of `reconciler.rollout`."""
-
 MODULES = (
-    "steps",
-    "back",
-    "sending",
-    "judging",
-    "health",
-    "fold",
-    "endings",
-    "rules",
-    "candidates",
-    "sightings",
-    "order",
-    "manual",
-    *_PLAN,
+    "rollout.policy",
+    "rollout.policy_rollback",
+    "rollout.policy_rules",
+    "rollout.health",
+    "rollout.reduce",
+    "rollout.outcomes",
+    "rollout.limits",
+    "rollout.failure:candidates other_versions",
+    "rollout.observations",
+    "rollout.scheduler:check_order",
+    "rollout.writes:commit revert",
+    "plan.decide",
+    "plan.deployment_history",
+    "plan.guard",
 )
-"""The pure modules that decide, and the one that is as good as pure."""
+"""The pure modules that decide, and what is as good as pure, below `reconciler`; of some only what these reach."""
 
 TIERS = {
     "tables": (
-        "steps",
-        "reasons",
-        "health",
-        "candidates",
-        "fold",
-        "endings",
-        "sightings",
-        "order",
-        "manual",
-        "outcomes",
-        "findings",
-        *_PLAN,
+        "rollout/test_policy.py",
+        "rollout/test_recorder.py",
+        "rollout/test_health.py",
+        "rollout/test_rollback_targets.py",
+        "rollout/test_reduce.py",
+        "rollout/test_outcomes.py",
+        "rollout/test_observations.py",
+        "rollout/test_order.py",
+        "rollout/test_pins_by_hand.py",
+        "rollout/test_endings.py",
+        "rollout/test_state.py",
+        "plan/test_decide.py",
+        "plan/test_deployment_history.py",
+        "plan/test_guard.py",
     ),
-    "walk": ("walk",),
-    "rollouts": ("oddities", "going_back", "deploying", "races", "many"),
+    "walk": ("rollout/test_walk.py",),
+    "rollouts": (
+        "rollout/test_oddities.py",
+        "rollout/test_going_back.py",
+        "rollout/test_deploying.py",
+        "rollout/test_races.py",
+        "rollout/test_many.py",
+    ),
 }
-"""The files of tests, the cheapest first; what wants the walk counts as walk."""
+"""The files of tests below `tests`, the cheapest first; what wants the walk counts as walk."""
 
 PROCESSES = os.cpu_count() or 1
 MEMORY = 4 << 30
@@ -106,9 +113,57 @@ class Verdict:
         return f"{self.module}.{self.mutant.key}"
 
 
-def room_of(module: str) -> str:
-    """The room that a module, and its tests, belong to."""
-    return "plan" if module in _PLAN else "rollout"
+def package_of(module: str) -> str:
+    """The package that a module, and its tests, belong to."""
+    return module.partition(".")[0]
+
+
+def found_in(entry: str) -> list[tuple[str, Mutant]]:
+    """Every mutant of an entry of `MODULES`: a module, and after a colon the functions from which all is reached.
+
+    Raises:
+        ModuleNotFoundError: there is no such module.
+        LookupError: it holds nothing that could be changed, or no such function.
+    """
+    module, _, roots = entry.partition(":")
+    home = importlib.import_module(f"reconciler.{module}")
+    source = Path(str(home.__file__)).read_text(encoding="utf-8")
+    wanted = reached(source, roots.split()) if roots else None
+    found = [one for one in mutants(source, vars(home)) if wanted is None or one.place.partition(".")[0] in wanted]
+    if not found:
+        raise LookupError(f"reconciler.{module} has no mutants: does it still decide anything?")
+    return [(module, mutant) for mutant in found]
+
+
+def reached(source: str, roots: Sequence[str]) -> set[str]:
+    """The names at the top of a module that functions use, and those use, and so on.
+
+    Raises:
+        LookupError: there is no such function.
+    """
+    tops = {name: node for node in ast.parse(source).body for name in _names_of(node)}
+    if missing := set(roots) - set(tops):
+        raise LookupError(f"no such function: {', '.join(sorted(missing))}")
+    found: set[str] = set()
+    open_ones = list(roots)
+    while open_ones:
+        name = open_ones.pop()
+        found.add(name)
+        used = {node.id for node in ast.walk(tops[name]) if isinstance(node, ast.Name)}
+        open_ones += sorted(used & set(tops) - found)
+    return found
+
+
+def _names_of(node: ast.stmt) -> list[str]:
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.Assign(targets=targets):
+            return [target.id for target in targets if isinstance(target, ast.Name)]
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return [name]
+        case _:
+            return []
 
 
 # ---- taking on a mutant -------------------------------------------------------------------------------------------
@@ -116,7 +171,7 @@ def room_of(module: str) -> str:
 
 def take_on(module: str, mutant: Mutant) -> None:
     """Change this process's code into a mutant's, for good."""
-    found: Any = importlib.import_module(f"reconciler.{room_of(module)}.{module}")
+    found: Any = importlib.import_module(f"reconciler.{module}")
     if mutant.place == mutant.name:
         for name, importer in list(sys.modules.items()):
             if name.startswith(("reconciler.", "tests.")) and mutant.name in vars(importer):
@@ -142,7 +197,7 @@ def tier_of(item: pytest.Item) -> str:
     """The tier of a test."""
     if "walk" in getattr(item, "fixturenames", ()):
         return "walk"
-    name = item.path.stem.removeprefix("test_")
+    name = item.path.relative_to(TESTS).as_posix()
     return next(tier for tier, names in TIERS.items() if name in names)
 
 
@@ -250,7 +305,7 @@ class Hunt:
         self._tell("", "")
 
     def _in_order(self, module: str) -> list[pytest.Item]:
-        """The tests of the module's room: quick ones first, of these the module's own.
+        """The tests of the module's package: quick ones first, of these the module's own.
 
         The first that wants the walk must stay the first.
         """
@@ -258,9 +313,9 @@ class Hunt:
         def rank(item: pytest.Item) -> tuple[bool, bool]:
             if tier_of(item) == "walk":
                 return False, False
-            return self._seconds[item.nodeid] > SLOW, item.path.stem != f"test_{module}"
+            return self._seconds[item.nodeid] > SLOW, item.path.stem != f"test_{module.rpartition('.')[2]}"
 
-        return sorted((item for item in self._items if item.path.parent.name == room_of(module)), key=rank)
+        return sorted((item for item in self._items if item.path.parent.name == package_of(module)), key=rank)
 
     def _tell(self, tier: str, test: str) -> NoReturn:
         """Tell the process that forked this one, and end."""
@@ -283,22 +338,22 @@ def _limit(seconds: float, late: Any) -> None:
 def table(verdicts: Sequence[Verdict]) -> str:
     """Module by module: mutants, those caught and by what, those explained, survivors."""
     ways = [*TIERS, "time", "died"]
-    lines = [f"{'module':12} {'mutants':>7} " + " ".join(f"{way:>8}" for way in ways) + " equivalent survived"]
-    for module in [*MODULES, ""]:
+    lines = [f"{'module':24} {'mutants':>7} " + " ".join(f"{way:>8}" for way in ways) + " equivalent survived"]
+    for module in [*(entry.partition(":")[0] for entry in MODULES), ""]:
         found = [verdict for verdict in verdicts if module in (verdict.module, "")]
         if not found:
             continue
         told = Counter(verdict.tier for verdict in found)
         explained = sum(1 for verdict in found if not verdict.tier and verdict.key in EQUIVALENT)
         counts = " ".join(f"{told[way]:8}" for way in ways)
-        lines.append(f"{module or 'all':12} {len(found):7} {counts} {explained:10} {told[''] - explained:8}")
+        lines.append(f"{module or 'all':24} {len(found):7} {counts} {explained:10} {told[''] - explained:8}")
     return "\n".join(lines)
 
 
 def wrongs(verdicts: Sequence[Verdict], *, everything: bool) -> list[str]:
     """Survivors without a reason, and reasons that are out of date (of mutants that are gone, if all were hunted)."""
     found = [
-        f"SURVIVED reconciler/{room_of(verdict.module)}/{verdict.module}.py:{verdict.mutant.line} {verdict.key}"
+        f"SURVIVED reconciler/{verdict.module.replace('.', '/')}.py:{verdict.mutant.line} {verdict.key}"
         for verdict in verdicts
         if not verdict.tier and verdict.key not in EQUIVALENT
     ]
@@ -319,14 +374,11 @@ def main(*module: str, only: str = "", quick: bool = False, show: bool = False) 
     began = time.monotonic()
     prey: list[tuple[str, Mutant]] = []
     for name in module or MODULES:
-        home = importlib.import_module(f"reconciler.{room_of(name)}.{name}")
-        source = Path(str(home.__file__)).read_text(encoding="utf-8")
-        found = [(name, mutant) for mutant in mutants(source, vars(home))]
-        prey += [each for each in found if only in f"{name}.{each[1].key}"]
+        prey += [each for each in found_in(name) if only in f"{name}.{each[1].key}"]
     hunt = Hunt(prey, quick, show)
-    paths = [TESTS / room_of(name) / f"test_{name}.py" for names in TIERS.values() for name in names]
+    paths = [TESTS / name for names in TIERS.values() for name in names]
     options = ["-o", "addopts=--import-mode=importlib", "-p", "no:cacheprovider", "-p", "no:terminal", "-s"]
-    code = pytest.main([*options, *(str(path) for path in paths if path.exists())], plugins=[hunt])
+    code = pytest.main([*options, *map(str, paths)], plugins=[hunt])
     if code or hunt.broken:
         print(f"without any mutant this fails: {hunt.broken or 'the tests as a whole'}")
         return 1

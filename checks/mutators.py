@@ -238,9 +238,9 @@ class _Names:
             return "max" if function == "min" else "min"
         if function in self.steps:
             ring = self.steps
-        elif getattr(self.names.get(function), "__module__", "").endswith(".endings"):
+        elif getattr(self.names.get(function), "__module__", "").endswith(".outcomes"):
             ring = [
-                name for name, value in self.names.items() if isfunction(value) and self._module(value) == "endings"
+                name for name, value in self.names.items() if isfunction(value) and self._module(value) == "outcomes"
             ]
         else:
             return ""

@@ -15,9 +15,9 @@ from pydantic import BaseModel, ValidationError
 
 from reconciler.appspec.shape import SPEC
 from reconciler.config import Config, Policy
-from reconciler.documents import Document, parse, read_text
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity, has_errors
+from reconciler.yamltext import Document, parse, read_text
 
 NAMES = ("reconcile.yaml", "reconcile.yml")
 """What the file is called."""
@@ -136,19 +136,19 @@ def check_names(file: ConfigFile, known: Collection[str]) -> tuple[Finding, ...]
     An unknown name is a warning, as a run may concern a part of the apps; a circle is an error.
     """
     config = file.config
-    findings = [_stranger(file, name, f"/apps/{name}", known) for name in config.apps if name not in known]
+    findings = [_unknown_app(file, name, f"/apps/{name}", known) for name in config.apps if name not in known]
     findings += _moves(file, known)
     graph: dict[str, list[str]] = {}
     for name in dict.fromkeys([*config.apps, *known]):
         graph[name] = config.policy(name).depends_on
         if "depends_on" in config.apps.get(name, {}):
             findings += [
-                _stranger(file, other, f"/apps/{name}/depends_on/{index}", known)
+                _unknown_app(file, other, f"/apps/{name}/depends_on/{index}", known)
                 for index, other in enumerate(graph[name])
                 if other not in known
             ]
     findings += [
-        _stranger(file, other, f"/defaults/depends_on/{index}", known)
+        _unknown_app(file, other, f"/defaults/depends_on/{index}", known)
         for index, other in enumerate(config.defaults.depends_on)
         if other not in known
     ]
@@ -170,7 +170,7 @@ def _moves(file: ConfigFile, known: Collection[str]) -> Iterator[Finding]:
             hint = "remove it from moved once the app is renamed, or remove the spec of the old name"
         else:
             if new not in known and new not in moved:
-                yield _stranger(file, new, f"/moved/{old}", known)
+                yield _unknown_app(file, new, f"/moved/{old}", known)
             continue
         yield Finding(Severity.ERROR, "moved-names", why, hint, file.locate(f"/moved/{old}"))
 
@@ -185,7 +185,7 @@ def _cycle(file: ConfigFile, graph: Mapping[str, Sequence[str]]) -> Iterator[Fin
         yield Finding(Severity.ERROR, "dependency-cycle", message, "remove one of these from depends_on", where)
 
 
-def _stranger(file: ConfigFile, name: str, pointer: str, known: Collection[str]) -> Finding:
+def _unknown_app(file: ConfigFile, name: str, pointer: str, known: Collection[str]) -> Finding:
     message = f"no spec of this run is for an app named {name!r}"
     return Finding(Severity.WARNING, "unknown-app", message, did_you_mean(name, known), file.locate(pointer))
 

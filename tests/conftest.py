@@ -6,8 +6,13 @@ To look for new ones: HYPOTHESIS_PROFILE=search pytest …
 import gc
 import os
 import signal
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
+
+from tests.support.account import World
 
 settings.register_profile("suite", derandomize=True, deadline=None)
 settings.register_profile("search", derandomize=False, deadline=None)
@@ -19,3 +24,11 @@ gc.set_threshold(200_000, 20, 100)  # as the command has it: a suite, too, is a 
 for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, _handler)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """An account and a repository, both empty."""
+    found = World(tmp_path)
+    yield found
+    found.close()

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from reconciler.cli.console import show
-from reconciler.cli.exits import Exit
 from reconciler.errors import UsageError
+from reconciler.exit_codes import Exit
 
 
 def install(

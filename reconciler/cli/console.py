@@ -5,7 +5,10 @@ A stream whose reader has gone falls silent, and nothing else changes: what a ru
 
 from __future__ import annotations
 
+import codecs
 import errno
+import io
+import json
 import os
 import shutil
 import sys
@@ -164,3 +167,30 @@ def _color(wish: str, environ: Mapping[str, str], stream: TextIO | None) -> bool
     if wish != "auto":
         return wish == "always"
     return _person(stream) and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+
+# --- Output for streams that cannot show every character, such as one of ASCII ---
+
+
+_ALIKE = {
+    "→": "->", "↻": "@", "…": "...", "·": "-", "≈": "~", "─": "-", "━": "=", "│": "|", "▸": ">", "✓": "v", "✗": "x",
+}  # fmt: skip
+"""What stands for our own signs."""
+
+_NAME = "reconcile-readable"
+
+
+def readable() -> None:
+    """From now on nothing fails for the encoding of standard output and error: what they cannot show is spelled."""
+    codecs.register_error(_NAME, _spelled)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=_NAME)
+
+
+def _spelled(error: UnicodeError) -> tuple[str, int]:
+    """Our own signs as what looks like them, every other character as JSON escapes it."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    spelled = [_ALIKE.get(sign) or json.dumps(sign)[1:-1] for sign in error.object[error.start : error.end]]
+    return "".join(spelled), error.end

@@ -54,7 +54,11 @@ def check_connection(connection: Connection) -> None:
         raise UsageError("--sandbox-file goes with --sandbox", hint=f"add --sandbox to use {file}")
 
 
-def check_specs(specs: Sequence[Path], commands: Sequence[str]) -> None:
+COMMANDS = ("validate", "import", "fmt", "status", "rollback", "schema", "sandbox")
+"""The words after `reconcile` that are commands; anything else names specs."""
+
+
+def check_specs(specs: Sequence[Path]) -> None:
     """Refuse a word that is no file and looks like a command.
 
     Raises:
@@ -63,5 +67,5 @@ def check_specs(specs: Sequence[Path], commands: Sequence[str]) -> None:
     from difflib import get_close_matches
 
     for word in (str(path) for path in specs if not path.exists()):
-        if near := get_close_matches(word, commands, 1, 0.6):
+        if near := get_close_matches(word, COMMANDS, 1, 0.6):
             raise UsageError(f"there is neither a command nor a file {word}", hint=f"did you mean reconcile {near[0]}?")

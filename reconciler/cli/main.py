@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 from reconciler import __version__
-from reconciler.cli import manual, offline, online, sandboxed
-from reconciler.cli.console import redacted, say, settle
-from reconciler.cli.encodings import readable
-from reconciler.cli.exits import Exit
+from reconciler.cli import apply, rollback, sandbox, schema, status, validate
+from reconciler.cli.console import readable, redacted, say, settle
 from reconciler.cli.signals import ending_alike
 from reconciler.errors import Interrupted, InvalidInput, PlanMismatch, ReconcileError, UsageError
+from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,21 +55,21 @@ def build() -> App:
         default_parameter=Parameter(negative=(), show_default=_worth_showing),
         suppress_keyboard_interrupt=False,  # what was left running is to be said
     )
-    app.default(online.reconcile)
-    app.command(offline.validate)
-    app.command("reconciler.cli.imports:import_", name="import", help=IMPORT)
-    app.command("reconciler.cli.files:fmt", name="fmt", help=FMT)
-    app.command(manual.status)
-    app.command(manual.rollback)
-    app.command(offline.schema)
-    app.command(sandboxed.build(), name="sandbox")
-    app.command("reconciler.cli.actions:action", name="action", show=False)  # imported only when it is called
+    app.default(apply.reconcile)
+    app.command(validate.validate)
+    app.command("reconciler.cli.importing:import_", name="import", help=IMPORT)
+    app.command("reconciler.cli.fmt:fmt", name="fmt", help=FMT)
+    app.command(status.status)
+    app.command(rollback.rollback)
+    app.command(schema.schema)
+    app.command(sandbox.build(), name="sandbox")
+    app.command("reconciler.cli.action:action", name="action", show=False)  # imported only when it is called
     app.command("reconciler.cli.completion:install", name="--install-completion", help=COMPLETION)
     return app
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code is returned, see `exits.MEANINGS`."""
+    """Run the command; the exit code is returned, see `exit_codes.MEANINGS`."""
     gc.set_threshold(200_000, 20, 100)  # a fleet is a large live heap of a short-lived process: little is garbage
     readable()
     try:

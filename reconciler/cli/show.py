@@ -16,7 +16,7 @@ from reconciler.rollout.model import Event, RolloutReport
 
 if TYPE_CHECKING:
     from reconciler.cli.console import Console
-    from reconciler.views.progress import Progress
+    from reconciler.views.progress import ProgressDisplay
 
 
 def show_plan(console: Console, report: PlanReport, *, drift: bool = False) -> None:
@@ -106,23 +106,23 @@ def _all_findings(report: RolloutReport, planned: PlanReport | None) -> list[Fin
     return [*(findings_of(planned) if planned else ()), *failures(report, planned)]
 
 
-class Teller:
+class ProgressPrinter:
     """Tells events while they happen: a table that is drawn in place on a terminal, else a line an event."""
 
     def __init__(self, console: Console, apps: Sequence[str]) -> None:
         self._console = console
         self._names = max(map(len, apps), default=0)
-        self._progress: Progress | None = None
+        self._progress: ProgressDisplay | None = None
 
     def __enter__(self) -> Self:
         if self._console.live:
             from rich.console import Console as Screen
 
-            from reconciler.views.progress import Progress
+            from reconciler.views.progress import ProgressDisplay
 
             screen = Screen(file=unbroken(sys.stderr), no_color=not self._console.color)
             began = time.monotonic()
-            self._progress = Progress(screen, lambda: time.monotonic() - began).__enter__()
+            self._progress = ProgressDisplay(screen, lambda: time.monotonic() - began).__enter__()
         return self
 
     def __exit__(

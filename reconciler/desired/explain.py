@@ -11,37 +11,37 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
 
 from reconciler.appspec.shape import SPEC, Field, Listing, Record, Scalar, Shape
-from reconciler.desired.faults import Fault, escaped, faults
-from reconciler.desired.rules import Scene, did_you_mean, nearest
+from reconciler.desired.rules.context import RuleContext, did_you_mean, nearest
+from reconciler.desired.schema_errors import Fault, escaped, faults
 from reconciler.findings import Finding, Severity
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-def explain(scene: Scene, spec: Mapping[str, object]) -> Iterator[Finding]:
-    """The findings of ``spec``, which the models refuse; it is the scene's, but for values that are told elsewhere."""
+def explain(context: RuleContext, spec: Mapping[str, object]) -> Iterator[Finding]:
+    """The findings of ``spec``, which the models refuse; it is the context's spec, without what others report."""
     told: set[str] = set()
     for fault in faults(spec):
         at = fault.pointer
-        if at in told or _awaits_variable(scene, at, fault.value):
+        if at in told or _awaits_variable(context, at, fault.value):
             continue
         if fault.keyword in ("type", "enum", "pattern", "minLength", "maxLength"):
             told.add(at)  # one reason is enough for one value
-        yield _EXPLAINERS.get(fault.keyword, _other)(scene, fault, at)
+        yield _EXPLAINERS.get(fault.keyword, _other)(context, fault, at)
 
 
-def _awaits_variable(scene: Scene, at: str, value: object) -> bool:
+def _awaits_variable(context: RuleContext, at: str, value: object) -> bool:
     """Whether a variable without a value stands there, which loading has told."""
-    return at in scene.app.substituted and isinstance(value, str) and "${" in value
+    return at in context.app.substituted and isinstance(value, str) and "${" in value
 
 
 # --- one explainer for each keyword -------------------------------------------------------------------------------
 
 
-def _type(scene: Scene, fault: Fault, at: str) -> Finding:
+def _type(context: RuleContext, fault: Fault, at: str) -> Finding:
     expected = fault.wanted if isinstance(fault.wanted, str) else fault.wanted[0]
     message = f"{_called(fault)} must be {_TYPES[expected]}, and is {_kind(fault.value)}{_shown(fault)}"
-    return scene.error("type", message, _type_hint(expected, fault.value), at)
+    return context.error("type", message, _type_hint(expected, fault.value), at)
 
 
 _TYPES = {
@@ -78,7 +78,7 @@ _TYPE_HINTS = {
 }
 
 
-def _unknown(scene: Scene, fault: Fault, at: str) -> Finding:
+def _unknown(context: RuleContext, fault: Fault, at: str) -> Finding:
     record, name = _record(fault.path), str(fault.wanted)
     hint = (
         _meant(_MEANT.get(name, name), record, fault.value, cutoff=0.8)
@@ -86,8 +86,8 @@ def _unknown(scene: Scene, fault: Fault, at: str) -> Finding:
         or _meant(name, record, fault.value)
         or "it is sent as it stands"
     )
-    severity = Severity.ERROR if scene.strict else Severity.WARNING
-    location = scene.at(f"{at}/{escaped(name)}", key=True)
+    severity = Severity.ERROR if context.strict else Severity.WARNING
+    location = context.at(f"{at}/{escaped(name)}", key=True)
     return Finding(severity, "unknown-field", f"unknown field {name!r} in {_article(record)}", hint, location)
 
 
@@ -130,30 +130,30 @@ def _owners() -> Mapping[str, Sequence[str]]:
     return out
 
 
-def _required(scene: Scene, fault: Fault, at: str) -> Finding:
+def _required(context: RuleContext, fault: Fault, at: str) -> Finding:
     record, name = _record(fault.path), str(fault.wanted)
     misspelt = nearest(name, [one for one in fault.value if one not in record.fields])
     hint = f"rename {misspelt} to {name}" if misspelt else f"add `{name}: …`"
-    return scene.error("missing-field", f"{_article(record)} needs `{name}`", hint, at)
+    return context.error("missing-field", f"{_article(record)} needs `{name}`", hint, at)
 
 
-def _enum(scene: Scene, fault: Fault, at: str) -> Finding:
+def _enum(context: RuleContext, fault: Fault, at: str) -> Finding:
     value = str(fault.value)
     if placeholder := _PLACEHOLDER.search(value):
         message = f"{_called(fault)} is {value}, which nothing replaces"
-        return scene.error("placeholder", message, _declare(placeholder[1]), at)
+        return context.error("placeholder", message, _declare(placeholder[1]), at)
     choices = [str(choice) for choice in fault.wanted if choice is not None]
     hint = did_you_mean(value, choices, f"known: {', '.join(choices)}")
-    severity = Severity.ERROR if scene.strict else Severity.WARNING
+    severity = Severity.ERROR if context.strict else Severity.WARNING
     message = f"{value!r} is no known value of {_called(fault)}"
-    return Finding(severity, "unknown-value", message, hint, scene.at(at))
+    return Finding(severity, "unknown-value", message, hint, context.at(at))
 
 
 def _declare(name: str) -> str:
     return f"declare {name} under `variables` in reconcile.yaml, or write the value"
 
 
-def _text(scene: Scene, fault: Fault, at: str) -> Finding:
+def _text(context: RuleContext, fault: Fault, at: str) -> Finding:
     """A text that does not look as it must."""
     name = str(fault.path[-1])
     value = str(fault.value)
@@ -166,7 +166,7 @@ def _text(scene: Scene, fault: Fault, at: str) -> Finding:
     placeholder = _PLACEHOLDER.search(value)
     hint = _declare(placeholder[1]) if placeholder else _suggestion(name, value)
     message = f"{_called(fault)}{_shown(fault)} must be {rule}"
-    return scene.error(f"invalid-{name.replace('_', '-')}", message, hint, at)
+    return context.error(f"invalid-{name.replace('_', '-')}", message, hint, at)
 
 
 _RULES = {
@@ -188,18 +188,18 @@ def _suggestion(name: str, value: str) -> str:
     return ""
 
 
-def _range(scene: Scene, fault: Fault, at: str) -> Finding:
+def _range(context: RuleContext, fault: Fault, at: str) -> Finding:
     side, more = ("at least", "more") if fault.keyword == "minimum" else ("at most", "less")
     message = f"{_called(fault)} is {fault.value}, and must be {side} {fault.wanted}"
-    return scene.error("out-of-range", message, f"write {fault.wanted} or {more}", at)
+    return context.error("out-of-range", message, f"write {fault.wanted} or {more}", at)
 
 
-def _other(scene: Scene, fault: Fault, at: str) -> Finding:
+def _other(context: RuleContext, fault: Fault, at: str) -> Finding:
     """A keyword that the generated schema does not use today."""
-    return scene.error("schema", f"{_called(fault)} is not valid: {fault.keyword} {fault.wanted}", "", at)
+    return context.error("schema", f"{_called(fault)} is not valid: {fault.keyword} {fault.wanted}", "", at)
 
 
-_EXPLAINERS: Mapping[str, Callable[[Scene, Fault, str], Finding]] = {
+_EXPLAINERS: Mapping[str, Callable[[RuleContext, Fault, str], Finding]] = {
     "type": _type,
     "additionalProperties": _unknown,
     "required": _required,

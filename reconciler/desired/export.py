@@ -14,10 +14,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from reconciler.appspec.secrets import is_plaintext
 from reconciler.appspec.shape import MISSING, SPEC, Field, Listing, Record, Scalar, Shape
 from reconciler.appspec.spelling import canonical_spelling
-from reconciler.desired.secrets import is_plaintext
-from reconciler.desired.writing import Noted, Style, mapping_lines
+from reconciler.yamltext.write import Noted, Style, mapping_lines
 
 CIPHERTEXT = "EV["
 CIPHERTEXT_COMMENT = "secret, encrypted for this app alone: of no use in any other"

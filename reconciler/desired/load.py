@@ -8,23 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.appspec.shape import SPEC
+from reconciler.appspec.secrets import plaintext_secrets
 from reconciler.config import Config
 from reconciler.desired.model import DesiredApp
-from reconciler.desired.secrets import plaintext_secrets
+from reconciler.desired.reading import WRAPPER, parse_specs
 from reconciler.desired.variables import Variables, substitute
-from reconciler.documents import Document, is_wrapped, parse, read_text
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity
+from reconciler.yamltext import Document, is_wrapped, read_text
 
 SUFFIXES = (".yaml", ".yml", ".json")
 """What spec files end with."""
 
 CONFIG_NAMES = ("reconcile.yaml", "reconcile.yml")
 """The configuration may stand among the specs and is none."""
-
-WRAPPER = "spec"
-"""The key under which deploy templates hold the spec."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +55,7 @@ def load(
         except InvalidInput as error:
             findings += error.findings
             continue
-        documents, wrong = parse(text, str(path), shape=SPEC, wrapper=WRAPPER)
+        documents, wrong = parse_specs(text, str(path))
         findings += wrong
         if not documents and not wrong:
             findings.append(_empty(Location(str(path))))

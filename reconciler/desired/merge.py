@@ -15,13 +15,13 @@ from typing import Any
 import yaml
 
 from reconciler.appspec.shape import SPEC
-from reconciler.desired.changes import ALL, All, Merger, Trie
-from reconciler.desired.edits import CannotEdit, Edits
 from reconciler.desired.export import export_spec, tidy
+from reconciler.desired.live_edits import ALL, All, Merger, Trie
 from reconciler.desired.model import DesiredApp
-from reconciler.desired.source import Source, sources
-from reconciler.desired.writing import Style, json_text
-from reconciler.documents import parse
+from reconciler.desired.reading import parse_specs
+from reconciler.yamltext.edit import CannotEdit, Edits
+from reconciler.yamltext.nodes import NodeText, sources
+from reconciler.yamltext.write import Style, json_text
 
 Path = tuple[str, ...]
 Differing = Callable[[Mapping[str, Any]], Iterable[Path]]
@@ -87,7 +87,7 @@ def _agree(found: Any, expected: Any) -> bool:
             return bool(found == expected) and isinstance(found, bool) == isinstance(expected, bool)
 
 
-def _root(app: DesiredApp, text: str) -> Source:
+def _root(app: DesiredApp, text: str) -> NodeText:
     """The node of the app's spec."""
     node = sources(text)[app.document.index]
     for key in app.wrapper.split("/")[1:]:
@@ -99,7 +99,7 @@ def _root(app: DesiredApp, text: str) -> Source:
 
 def _spec(app: DesiredApp, text: str) -> Any:
     """What the app's document says, without variables put in; None if it cannot be read."""
-    documents, findings = parse(text, app.file, shape=SPEC, wrapper=app.wrapper.removeprefix("/"))
+    documents, findings = parse_specs(text, app.file)
     if any(finding.is_error for finding in findings) or app.document.index >= len(documents):
         return None
     data = documents[app.document.index].data
@@ -142,7 +142,7 @@ def _routed(spec: Mapping[str, Any]) -> list[Path]:
     ]
 
 
-def _style(app: DesiredApp, root: Source) -> Style:
+def _style(app: DesiredApp, root: NodeText) -> Style:
     """How the file lays out its blocks."""
     dashes, steps = [], []
     for node in root.walk():

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reconciler.documents import Document
     from reconciler.findings import Location
+    from reconciler.yamltext import Document
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.documents import Document, parse, read_text
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity
+from reconciler.yamltext import Document, parse, read_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

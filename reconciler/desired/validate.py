@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from reconciler.appspec.models import AppSpec
-from reconciler.appspec.shape import SPEC
+from reconciler.appspec.shape import SPEC, hits, pruned
 from reconciler.appspec.spelling import canonical_spelling
-from reconciler.desired import rules_components, rules_names, rules_routing, rules_sources
 from reconciler.desired.model import DesiredApp
-from reconciler.desired.rules import Rule, Scene, scene_of
-from reconciler.desired.trees import hits, pruned
+from reconciler.desired.rules import app as app_rules
+from reconciler.desired.rules import components as component_rules
+from reconciler.desired.rules.context import Rule, RuleContext, context_of
 from reconciler.findings import Finding, ranked
 
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ def validate(app: DesiredApp, *, strict: bool = False, policies: Sequence[Policy
 
     Unknown fields and values are warnings, as the platform may know newer ones; errors with ``strict``.
     """
-    scene = scene_of(app, strict=strict)
-    findings = list(_schema(scene))
+    context = context_of(app, strict=strict)
+    findings = list(_schema(context))
     for rule in RULES:
-        findings += rule(scene)
+        findings += rule(context)
     if policies:
         from reconciler.desired.policies import check
 
@@ -58,14 +58,14 @@ def is_valid(spec: Mapping[str, Any]) -> bool:
     return True
 
 
-def _schema(scene: Scene) -> Iterator[Finding]:
-    if is_valid(scene.spec):
+def _schema(context: RuleContext) -> Iterator[Finding]:
+    if is_valid(context.spec):
         return
-    spec = _with_region(scene.spec)
+    spec = _with_region(context.spec)
     if not is_valid(spec):
         from reconciler.desired.explain import explain
 
-        yield from explain(scene, spec)
+        yield from explain(context, spec)
 
 
 def _with_region(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,33 +75,33 @@ def _with_region(spec: Mapping[str, Any]) -> dict[str, Any]:
     return {**spec, "region": canonical_spelling("region", spec["region"])}
 
 
-def regions(scene: Scene) -> Iterator[Finding]:
+def regions(context: RuleContext) -> Iterator[Finding]:
     """A data center stands for its region."""
-    written = scene.spec.get("region")
+    written = context.spec.get("region")
     region = canonical_spelling("region", written)
     if region != written:
         message = f"{written} is a data center; App Platform's region is {region}"
-        yield scene.notice("region", message, f"write {region}", "/region")
+        yield context.notice("region", message, f"write {region}", "/region")
 
 
-def deprecated(scene: Scene) -> Iterator[Finding]:
+def deprecated(context: RuleContext) -> Iterator[Finding]:
     """Fields for which there is a newer way, each told once for the spec."""
     places: dict[str, list[str]] = {}
     newer: dict[str, str] = {}
-    for pointer, field, _, _ in hits(scene.spec, _DEPRECATED):
+    for pointer, field, _, _ in hits(context.spec, _DEPRECATED):
         places.setdefault(field.name, []).append(pointer)
         newer[field.name] = field.deprecated
     for name, (first, *more) in places.items():
         message = f"{name} is deprecated{f' (here and at {len(more)} more places)' if more else ''}"
-        yield scene.notice("deprecated", message, f"use {newer[name]}", first, *more)
+        yield context.notice("deprecated", message, f"use {newer[name]}", first, *more)
 
 
 RULES: tuple[Rule, ...] = (
     regions,
     deprecated,
-    *rules_names.RULES,
-    *rules_sources.RULES,
-    *rules_routing.RULES,
-    *rules_components.RULES,
+    *app_rules.RULES,
+    *component_rules.SOURCE_RULES,
+    *app_rules.ROUTING_RULES,
+    *component_rules.RULES,
 )
 """Every rule, in the order they are asked."""

@@ -15,8 +15,8 @@ from typing import Any
 
 from reconciler.appspec.shape import SPEC, Listing, Record, Scalar, Shape
 from reconciler.config import Variable
-from reconciler.documents import Document, resolve_plain
 from reconciler.findings import Finding, Severity
+from reconciler.yamltext import Document, resolve_plain
 
 
 class Variables:

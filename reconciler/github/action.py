@@ -17,9 +17,9 @@ from reconciler.github import context as contexts
 from reconciler.github import inputs as given
 from reconciler.github import outputs
 from reconciler.github.inputs import Inputs, Mode
-from reconciler.github.job import Job, escape_data
+from reconciler.github.job import ActionRun, escape_data
+from reconciler.github.publish import tell
 from reconciler.github.report import Result, output_values
-from reconciler.github.telling import tell
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     import httpx
 
     from reconciler.clock import Clock
-    from reconciler.github.context import Context
+    from reconciler.github.context import EventContext
 
-    Execute = Callable[[Inputs, Context], Awaitable[Result]]
+    Execute = Callable[[Inputs, EventContext], Awaitable[Result]]
     """Does what the mode says and hands back what happened; mode, specs and tokens are in the inputs."""
 
 _DIFFERENCES = 2
@@ -56,7 +56,7 @@ async def run(
     for line in outputs.mask_lines((token, github_token)):
         out(line)
     only_tokens = Inputs(token=token, github_token=github_token)
-    job = Job(inputs=only_tokens, context=contexts.read(environ), clock=clock, out=out, transport=transport)
+    job = ActionRun(inputs=only_tokens, context=contexts.read(environ), clock=clock, out=out, transport=transport)
     try:
         job = _prepared(replace(job, inputs=given.parse(environ)))
     except UsageError as error:
@@ -81,7 +81,7 @@ async def run(
     return result.exit_code
 
 
-def _prepared(job: Job) -> Job:
+def _prepared(job: ActionRun) -> ActionRun:
     """A run without a token for a pull request's plan validates offline instead, and says why."""
     needs_token = job.inputs.mode in (Mode.PLAN, Mode.DRIFT) and not job.inputs.sandbox
     if job.inputs.token or not needs_token or not job.context.for_pull:
@@ -128,7 +128,7 @@ def _failure(exit_code: int, text: str) -> Result:
     )
 
 
-def _report(job: Job, result: Result) -> None:
+def _report(job: ActionRun, result: Result) -> None:
     """Log, outputs, summary, SARIF: each is tried, whatever becomes of the others."""
     context, inputs = job.context, job.inputs
     for line in (*outputs.inert_log(job.redact(result.text)), *map(job.redact, result.annotations)):

@@ -25,7 +25,7 @@ _QUEUE_PULL = re.compile(r"/pr-(\d+)-[0-9a-f]+$")
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class EventContext:
     """One run of a workflow.
 
     ``sha`` is the commit that is checked out, ``head_sha`` the one the run speaks of: of a pull request its head, not
@@ -58,12 +58,12 @@ class Context:
         return self.event in PULL_EVENTS or self.event == "workflow_run"
 
 
-def read(environ: Mapping[str, str]) -> Context:
+def read(environ: Mapping[str, str]) -> EventContext:
     """The context of this process; an event file that is missing or broken counts as an empty event."""
     return parse(environ, _event(environ.get("GITHUB_EVENT_PATH", "")))
 
 
-def parse(environ: Mapping[str, str], event: Mapping[str, Any]) -> Context:
+def parse(environ: Mapping[str, str], event: Mapping[str, Any]) -> EventContext:
     """The context of a run with these variables and this event payload."""
     name = environ.get("GITHUB_EVENT_NAME", "")
     repository = environ.get("GITHUB_REPOSITORY", "")
@@ -72,7 +72,7 @@ def parse(environ: Mapping[str, str], event: Mapping[str, Any]) -> Context:
     server = environ.get("GITHUB_SERVER_URL", "").rstrip("/") or "https://github.com"
     api = environ.get("GITHUB_API_URL", "").rstrip("/") or "https://api.github.com"
     run_id = _number(environ.get("GITHUB_RUN_ID"))
-    return Context(
+    return EventContext(
         event=name,
         repository=repository,
         sha=sha,

@@ -19,23 +19,25 @@ LIVE = "(live)"
 """What stands where a live value would."""
 
 
-def veiled(report: PlanReport) -> PlanReport:
+def hide_live_values(report: PlanReport) -> PlanReport:
     """The report without a value that only App Platform has; paths and Git's own values stay."""
-    return replace(report, plans=tuple(map(_veiled, report.plans)))
+    return replace(report, plans=tuple(map(_without_live_values, report.plans)))
 
 
-def refuse_strangers(named: Collection[str], ours: Collection[str]) -> None:
+def refuse_unmanaged(named: Collection[str], ours: Collection[str]) -> None:
     """Refuse specs of apps that the repository's own specs do not name.
 
     Raises:
         PlanMismatch: there are such apps.
     """
-    if strangers := sorted(set(named) - set(ours)):
-        message = f"the fork's specs are for apps that this repository's own specs do not name: {', '.join(strangers)}"
+    if unmanaged_apps := sorted(set(named) - set(ours)):
+        message = (
+            f"the fork's specs are for apps that this repository's own specs do not name: {', '.join(unmanaged_apps)}"
+        )
         raise PlanMismatch(message, hint="a new app is planned by a pull request from a branch of this repository")
 
 
-def _veiled(plan: Plan) -> Plan:
+def _without_live_values(plan: Plan) -> Plan:
     reason = plan.reason
     for change in plan.changes:
         if change.path == ("region",) and change.before:  # a guard's reason quotes it

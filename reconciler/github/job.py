@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import httpx
 
     from reconciler.clock import Clock
-    from reconciler.github.context import Context
+    from reconciler.github.context import EventContext
     from reconciler.github.inputs import Inputs
     from reconciler.github.report import Result
 
@@ -24,14 +24,14 @@ _MARKUP = re.compile(r"[^\w ./-]")
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class ActionRun:
     """What one run works with. ``out`` prints a line of the log; ``preface`` is told before any report.
 
     ``transport`` replaces the network to GitHub in tests.
     """
 
     inputs: Inputs
-    context: Context
+    context: EventContext
     clock: Clock
     out: Callable[[str], None]
     transport: httpx.AsyncBaseTransport | None = None

@@ -17,8 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from reconciler import __version__
 from reconciler.errors import LiveError
-from reconciler.live import answers
-from reconciler.live.answers import PER_PAGE
+from reconciler.live import errors as answers
 from reconciler.live.calls import (
     APPS,
     CREATE,
@@ -34,6 +33,7 @@ from reconciler.live.calls import (
     read,
     write,
 )
+from reconciler.live.errors import PER_PAGE
 from reconciler.live.listing import LISTINGS, MOST_PAGES, Page, incomplete, read_pages, whole
 from reconciler.live.models import (
     Deployment,

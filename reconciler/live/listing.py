@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 from reconciler.errors import LiveError
-from reconciler.live import answers
+from reconciler.live import errors as answers
 from reconciler.live.calls import Call
 
 Page = dict[str, Any]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from reconciler import __version__
-from reconciler.live.answers import tail, tidy
+from reconciler.live.errors import tail, tidy
 from reconciler.live.models import ProbeAnswer
 
 if TYPE_CHECKING:

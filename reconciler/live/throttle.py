@@ -109,7 +109,7 @@ class _Tries:
     """Seconds that failed tries, and the pauses after them, took."""
 
 
-class Verdict(Enum):
+class RetryDecision(Enum):
     """What became of one try."""
 
     FINAL = "an answer, good or bad, that stands"
@@ -123,16 +123,16 @@ def was_unsent(failure: Failure) -> bool:
     return isinstance(failure, (*_UNSENT, *_HOPELESS))
 
 
-def judge(result: httpx.Response | Failure) -> Verdict:
+def judge(result: httpx.Response | Failure) -> RetryDecision:
     """What became of a try, from its answer or its failure."""
     if isinstance(result, httpx.Response):
         if result.status_code == 429:
-            return Verdict.LIMITED
+            return RetryDecision.LIMITED
         garbled = result.is_success and DECODED not in result.extensions
-        return Verdict.UNKNOWN if result.is_server_error or garbled else Verdict.FINAL
+        return RetryDecision.UNKNOWN if result.is_server_error or garbled else RetryDecision.FINAL
     if isinstance(result, _HOPELESS) or "CERTIFICATE_VERIFY_FAILED" in str(result):
-        return Verdict.FINAL
-    return Verdict.UNSENT if was_unsent(result) else Verdict.UNKNOWN
+        return RetryDecision.FINAL
+    return RetryDecision.UNSENT if was_unsent(result) else RetryDecision.UNKNOWN
 
 
 class Throttle(httpx.AsyncBaseTransport):
@@ -249,14 +249,14 @@ class Throttle(httpx.AsyncBaseTransport):
         """Seconds to wait before the next try, or None if there is none; counts this one."""
         verdict = judge(result)
         match verdict:
-            case Verdict.FINAL:
+            case RetryDecision.FINAL:
                 return None
-            case Verdict.LIMITED:
+            case RetryDecision.LIMITED:
                 assert isinstance(result, httpx.Response)
                 return self._after_limit(result, tries, sent_at)
-            case Verdict.UNKNOWN if not _changes_nothing(request):
+            case RetryDecision.UNKNOWN if not _changes_nothing(request):
                 return None
-            case Verdict.UNSENT | Verdict.UNKNOWN:
+            case RetryDecision.UNSENT | RetryDecision.UNKNOWN:
                 return self._after_failure(result, tries, sent_at)
 
     def _after_limit(self, answer: httpx.Response, tries: _Tries, sent_at: float) -> float | None:

@@ -13,10 +13,10 @@ from typing import Any
 
 from reconciler.appspec.shape import SPEC, Field, Listing, Record, Shape
 from reconciler.plan.canonical import Opaque, Tree
-from reconciler.plan.fingerprints import Fingerprints, Verdict, hidden, stored_in
 from reconciler.plan.labels import place_of
 from reconciler.plan.model import Note
 from reconciler.plan.routes import settle_ingress
+from reconciler.plan.secret_fingerprints import Fingerprints, SecretMatch, hidden, stored_in
 
 Path = tuple[str, ...]
 
@@ -202,8 +202,8 @@ def _secret(ours: Any, theirs: Any, path: Path, walk: _Walk) -> Any:
         return ours
     if walk.secrets.fingerprints is not None:
         verdict = walk.secrets.fingerprints.verdict(walk.app, path, ours, walk.stored)
-        if verdict is not Verdict.SAME:
-            walk.notes.append(Note(path, "sent", CHANGED if verdict is Verdict.CHANGED else UNMARKED))
+        if verdict is not SecretMatch.SAME:
+            walk.notes.append(Note(path, "sent", CHANGED if verdict is SecretMatch.CHANGED else UNMARKED))
             return ours
     walk.notes.append(Note(path, "kept", UNCHANGED if walk.secrets.fingerprints else KEPT))
     walk.carried.append(path)

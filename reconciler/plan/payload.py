@@ -8,8 +8,8 @@ from typing import Any
 from reconciler.appspec.shape import SPEC, Listing, Record, Shape
 from reconciler.plan.align import Path, Secrets, align, scaled_with
 from reconciler.plan.canonical import canonical, index_of
-from reconciler.plan.fingerprints import plaintext_secrets, with_variable
 from reconciler.plan.routes import ROUTABLE_KINDS
+from reconciler.plan.secret_fingerprints import plaintext_secrets, with_variable
 
 _ABSENT: Any = object()
 

@@ -20,7 +20,7 @@ from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any, assert_never
 
 from reconciler.live.models import ComponentHealth, ComponentState, Health
-from reconciler.rollout.rules import HEALTH_EVERY, UNCONFIRMED, Rules
+from reconciler.rollout.limits import HEALTH_EVERY, UNCONFIRMED, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -149,7 +149,7 @@ def saw_components(evidence: Evidence, sample: Sample) -> Evidence:
     return _stretch(replace(evidence, components=sample, components_at=evidence.age, silent_since=None))
 
 
-def asked_in_vain(evidence: Evidence) -> Evidence:
+def record_unreadable(evidence: Evidence) -> Evidence:
     """The components were asked for now, and there was no answer: their turn is over, and what they said grows old."""
     answered = evidence.age if evidence.components_at is None else evidence.components_at
     since = answered if evidence.silent_since is None else evidence.silent_since
@@ -220,7 +220,7 @@ def worst(evidence: Evidence) -> Sample:
     return max(samples, key=lambda sample: sample.grade, default=Sample(Grade.UNKNOWN, "nothing is known yet"))
 
 
-class Source(StrEnum):
+class HealthSource(StrEnum):
     """Where a reading comes from; none: nothing is due."""
 
     COMPONENTS = "components"
@@ -232,7 +232,7 @@ class Source(StrEnum):
 class Due:
     """Which source is to be read now; of none, ``wait`` says in how many seconds the next is due."""
 
-    source: Source
+    source: HealthSource
     wait: float = 0.0
 
 
@@ -242,14 +242,14 @@ def next_reading(evidence: Evidence, rules: Rules, expected: tuple[str, ...]) ->
     if rules.judge_components and expected:
         wait = _due_in(evidence.components_at, evidence.age, HEALTH_EVERY)
         if not wait:
-            return Due(Source.COMPONENTS)
+            return Due(HealthSource.COMPONENTS)
         waits.append(wait)
     if rules.probe_every > 0:
         wait = _due_in(evidence.probe_at, evidence.age, rules.probe_every)
         if not wait:
-            return Due(Source.PROBE)
+            return Due(HealthSource.PROBE)
         waits.append(wait)
-    return Due(Source.NONE, max(0.1, min(waits)))
+    return Due(HealthSource.NONE, max(0.1, min(waits)))
 
 
 def _due_in(last: float | None, age: float, every: float) -> float:

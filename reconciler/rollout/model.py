@@ -1,6 +1,6 @@
 """The words of this room that others read: outcomes, records and events.
 
-The policy's own words (steps, states) are in `steps.py`.
+The policy's own words (states, steps) are in `state.py` and `steps.py`.
 """
 
 from __future__ import annotations

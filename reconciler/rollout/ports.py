@@ -10,8 +10,11 @@ from typing import Any, Literal, Protocol
 from reconciler.config import Policy
 from reconciler.desired.model import DesiredApp
 from reconciler.live.models import Deployment, Health, LiveApp, LogLinks, ProbeAnswer, RollbackValidation, Usage
-from reconciler.plan.align import Secrets
-from reconciler.plan.model import Plan
+from reconciler.plan.align import Secrets, align
+from reconciler.plan.canonical import canonical
+from reconciler.plan.compare import Comparison, live_digest
+from reconciler.plan.model import ChangeKind, Plan
+from reconciler.plan.payload import payload
 
 LogType = Literal["BUILD", "DEPLOY", "RUN", "RUN_RESTARTED", "AUTOSCALE_EVENT"]
 
@@ -103,7 +106,7 @@ class ManualPlatform(Protocol):
 
 
 class Specs(Protocol):
-    """What a rollout must know of specs; `specs.JobSpecs` asks the plan room."""
+    """What a rollout must know of specs; `specs.SpecKnowledge` asks the plan room."""
 
     def payload(self, live: Mapping[str, Any] | None) -> dict[str, Any]:
         """What is sent: Git's spec, with what must be carried over from live."""
@@ -122,7 +125,7 @@ class Specs(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class RolloutJob:
     """One app's rollout: a plan, or something to go on with, which a plan can ask for, too.
 
     ``follow``           a deployment that is under way with our spec, to be followed instead of writing anything
@@ -148,3 +151,49 @@ class Job:
     roll_back_to: str = ""
     carried: Mapping[str, Any] = field(default_factory=dict)
     again: str = "reconcile"
+
+
+# --- What a rollout knows of specs, from the plan room: the same comparison that made the plan ---
+
+
+class SpecKnowledge:
+    """See `ports.Specs`. Secrets that are to be rotated count only for what is sent, never for what is found."""
+
+    def __init__(self, job: RolloutJob) -> None:
+        self._job = job
+        self._known = Secrets(fingerprints=job.secrets.fingerprints)
+        self._wanted = canonical(job.desired.spec) if job.desired is not None else None
+
+    def payload(self, live: Mapping[str, Any] | None) -> dict[str, Any]:
+        """Git's document, field for field, with kept ciphertext and ignored paths carried over from live."""
+        assert self._job.desired is not None
+        return payload(self._job.desired.spec, live, ignore=self._job.policy.ignore, secrets=self._job.secrets)
+
+    def carries(self, spec: Mapping[str, Any]) -> bool:
+        """Whether a live spec is what Git wants, by our reading or by the platform's rendering of Git's spec."""
+        if self._wanted is None:
+            return False
+        return Comparison(self._wanted, None, self._job.policy, self._known, self._job.rendered).carries(spec)
+
+    def missing(self, spec: Mapping[str, Any]) -> Sequence[str]:
+        """Human paths of what was sent and is not there; empty while all of it is there.
+
+        The platform's own rendering does not count: it lacks just what the platform does not take (C09).
+        """
+        if self._wanted is None:
+            return ()
+        aligned = align(self._wanted, canonical(spec), ignore=self._job.policy.ignore)
+        if aligned.desired == aligned.live:
+            return ()
+        from reconciler.plan.diff import diff
+
+        changes = diff(aligned.live, aligned.desired)
+        return [change.human_path for change in changes if change.kind is ChangeKind.ADDED and not change.sensitive]
+
+    def moved(self, app: LiveApp) -> bool:
+        """Whether the digest of what the plan rests on is another now; False for a plan without one."""
+        return bool(self._job.plan.live_digest) and live_digest(app) != self._job.plan.live_digest
+
+    def same(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+        """Whether two live specs mean the same, ciphertext included."""
+        return one == other or canonical(one) == canonical(other)

@@ -1,6 +1,6 @@
 """What is known of one app's rollout, and what a step can find out: frozen data, no decisions.
 
-`RolloutState` only collects facts. `fold.observe` adds what a step found; `steps.next_step` decides.
+`RolloutState` only collects facts. `reduce.reduce` adds what a step found; `policy.next_step` decides.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from enum import StrEnum
 
 from reconciler.live.models import Health, Phase
 from reconciler.rollout.health import Evidence
+from reconciler.rollout.limits import Rules
 from reconciler.rollout.model import OutcomeKind
-from reconciler.rollout.rules import Rules
 
 
 class Task(StrEnum):
@@ -79,7 +79,7 @@ class Refusal(StrEnum):
     PINNED = "pinned"
 
 
-class Trace(StrEnum):
+class WriteProbe(StrEnum):
     """What a look for a lost write found.
 
     ours       the deployment it made
@@ -96,7 +96,7 @@ class Trace(StrEnum):
     GONE = "gone"
 
 
-class Standing(StrEnum):
+class ActiveState(StrEnum):
     """What the app shows after its deployment became healthy.
 
     ours     it is what is active
@@ -130,20 +130,20 @@ class Goal:
 
 
 @dataclass(frozen=True, slots=True)
-class Sending:
+class WriteStatus:
     """One write: how far it is, how often it was sent, what looking for it found."""
 
     status: Sent = Sent.NOT_YET
     sends: int = 0
     looks: int = 0
-    trace: Trace | None = None
+    trace: WriteProbe | None = None
     deployment_id: str = ""
     refusal: Refusal = Refusal.CONTENT
     why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
+class TrackedDeployment:
     """A deployment that is followed. ``build`` and ``deploy`` are seconds spent in either; ``missing`` 404 in a row.
 
     ``components`` are those of its spec whose health the platform reports.
@@ -193,7 +193,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Precheck:
     """The app as it stands right before anything is written.
 
     ``moved``: it is no longer what the plan was made from. ``running_id``: a deployment under way that carries our
@@ -209,10 +209,10 @@ class Sight:
 
 
 @dataclass(frozen=True, slots=True)
-class Traced:
+class WriteProbed:
     """What a look for a write found."""
 
-    trace: Trace
+    trace: WriteProbe
     deployment_id: str = ""
 
 
@@ -261,7 +261,7 @@ class Successor:
 class BackRead:
     """What the app shows as active."""
 
-    standing: Standing
+    standing: ActiveState
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +272,7 @@ class Collected:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class RollbackOptions:
     """Where one could go back to: ids of deployments that were active and good, best first.
 
     ``newer``: somebody deployed after the deployment that failed; ``newer_id`` says which, if it carries our spec.
@@ -307,8 +307,8 @@ Seen = (
     | Accepted
     | Lost
     | Refused
-    | Sight
-    | Traced
+    | Precheck
+    | WriteProbed
     | Adopted
     | PhaseSeen
     | HealthSeen
@@ -317,7 +317,7 @@ Seen = (
     | Successor
     | BackRead
     | Collected
-    | Options
+    | RollbackOptions
     | Validated
     | PinSeen
 )
@@ -339,21 +339,21 @@ class RolloutState:
     """
 
     goal: Goal
-    sight: Sight | None = None
-    write: Sending = field(default_factory=Sending)
-    leg: Leg | None = None
+    sight: Precheck | None = None
+    write: WriteStatus = field(default_factory=WriteStatus)
+    leg: TrackedDeployment | None = None
     hops: int = 0
     successor: Successor | None = None
-    standing: Standing | None = None
+    standing: ActiveState | None = None
     standing_looks: int = 0
     fault: str | None = None
-    options: Options | None = None
+    options: RollbackOptions | None = None
     rejected: tuple[str, ...] = ()
     valid: bool = False
-    undo: Sending = field(default_factory=Sending)
-    restore: Sending = field(default_factory=Sending)
-    back: Leg | None = None
-    commit: Sending = field(default_factory=Sending)
+    undo: WriteStatus = field(default_factory=WriteStatus)
+    restore: WriteStatus = field(default_factory=WriteStatus)
+    back: TrackedDeployment | None = None
+    commit: WriteStatus = field(default_factory=WriteStatus)
     pin: Pin | None = None
     pin_looks: int = 0
     pinned: bool = False

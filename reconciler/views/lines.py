@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-from reconciler.views.values import cells, inert
+from reconciler.findings import Finding, Severity
+from reconciler.views.values import cells, inert, paragraph, shortened
 
 Tone = Literal["", "strong", "quiet", "good", "bad", "change", "error", "warning", "notice"]
 """What a piece of text means; how that looks is decided here and nowhere else."""
@@ -62,3 +63,30 @@ def _painter() -> Callable[[Span], str]:
         return style.render(inert(text)) if style and text.strip() else inert(text)
 
     return paint
+
+
+# --- Findings as lines: ``file:line:column: severity: message [code]``, then how to mend it, indented ---
+
+
+MESSAGE_WIDTH = 2000
+
+_TONES: dict[Severity, Tone] = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTICE: "notice"}
+
+
+def finding_lines(findings: Iterable[Finding], *, indent: str = "") -> list[Line]:
+    """The findings in the order they come in; two spaces deeper what helps with each."""
+    return [line for finding in findings for line in _lines(finding, indent)]
+
+
+def _lines(finding: Finding, indent: str) -> Iterable[Line]:
+    place = f"{shortened(str(finding.location), 300)}: " if finding.location else ""
+    yield (
+        (f"{indent}{place}", ""),
+        (finding.severity.value, _TONES[finding.severity]),
+        (f": {shortened(finding.message, MESSAGE_WIDTH)} ", ""),
+        (f"[{shortened(finding.code, 80)}]", "quiet"),
+    )
+    for line in paragraph(finding.hint, MESSAGE_WIDTH):
+        yield ((f"{indent}    {line}", "quiet"),)
+    for other in finding.related:
+        yield ((f"{indent}    see also {shortened(str(other), 300)}", "quiet"),)

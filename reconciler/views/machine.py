@@ -42,8 +42,8 @@ from reconciler.views.documents import (
     PlanDocument,
     RolloutDocument,
 )
-from reconciler.views.opaque import opaque
 from reconciler.views.summary import known_costs, total_delta
+from reconciler.views.values import opaque
 
 Kind = Literal["plan", "drift", "rollout", "findings"]
 _ACTION_WORDS: dict[Action, ActionWord] = {

@@ -15,8 +15,7 @@ from reconciler.findings import Finding, ranked
 from reconciler.plan.model import Action, ChangeKind, Plan, PlanReport
 from reconciler.redaction import without_query
 from reconciler.rollout.model import OutcomeKind, RolloutRecord, RolloutReport
-from reconciler.views.finding_lines import finding_lines
-from reconciler.views.lines import render
+from reconciler.views.lines import finding_lines, render
 from reconciler.views.markup import (
     code,
     details,

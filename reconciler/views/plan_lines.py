@@ -10,11 +10,9 @@ from typing import Any
 
 from reconciler.plan.model import Action, Change, ChangeKind, Note, Plan, PlanReport
 from reconciler.redaction import MASK
-from reconciler.views.finding_lines import finding_lines
-from reconciler.views.lines import Line, Tone, width_of
-from reconciler.views.opaque import opaque
+from reconciler.views.lines import Line, Tone, finding_lines, width_of
 from reconciler.views.summary import is_quiet, plan_cost, plan_word, telling_reason, unjudged
-from reconciler.views.values import cells, change_text, count, inert, name, padded, shortened
+from reconciler.views.values import cells, change_text, count, inert, name, opaque, padded, shortened
 
 INDENT = " " * 6
 MANY_QUIET = 20

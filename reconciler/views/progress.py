@@ -1,6 +1,6 @@
 """Live progress of rollouts on a terminal: an app a row.
 
-`rows` is pure and says what there is to see at a moment; `Progress` shows it through rich. The caller owns the
+`rows` is pure and says what there is to see at a moment; `ProgressDisplay` shows it through rich. The caller owns the
 console and the time.
 """
 
@@ -147,8 +147,8 @@ def _line(row: Row, names: int, phases: int, width: int) -> Line:
     return (*head, (cropped(row.text, width - width_of(head)), "quiet"))
 
 
-class Progress:
-    """A live table while rollouts run: ``with Progress(console, now) as progress: progress(event)``.
+class ProgressDisplay:
+    """A live table while rollouts run: ``with ProgressDisplay(console, now) as progress: progress(event)``.
 
     ``now`` gives seconds since the run began. Leaving it leaves the last state on the screen.
     """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.live.models import ComponentState, Deployment, Health, LiveApp, Phase
-from reconciler.plan.past import ago
+from reconciler.plan.deployment_history import ago
 from reconciler.views.lines import Line, Tone, render
 from reconciler.views.values import cells, name, padded, shortened
 

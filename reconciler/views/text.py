@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from reconciler.findings import Finding, ranked
 from reconciler.plan.model import PlanReport
 from reconciler.rollout.model import Event, RolloutReport
-from reconciler.views.finding_lines import finding_lines
-from reconciler.views.lines import Line, Tone, render
+from reconciler.views.lines import Line, Tone, finding_lines, render
 from reconciler.views.plan_lines import plan_lines
 from reconciler.views.rollout_lines import rollout_lines
 from reconciler.views.summary import OUTCOME_WORDS, finding_counts, outcome_symbol, plan_summary, rollout_summary

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from reconciler.appspec.schema import spec_schema
 from reconciler.appspec.shape import MISSING, SPEC, Listing, Record
-from reconciler.desired.faults import faults
+from reconciler.desired.schema_errors import faults
 from reconciler.desired.validate import is_valid
 
 TEXTS = st.sampled_from(

@@ -22,14 +22,15 @@ import pytest
 import yaml
 from hypothesis import Phase, given, settings
 
-from reconciler import reconcile
+from reconciler.engine import apply as applying
+from reconciler.engine import load as loading
+from reconciler.engine.importing import Importer
+from reconciler.engine.options import RunOptions
 from reconciler.errors import InvalidInput
-from reconciler.imports import Importer
 from reconciler.plan.model import Action, ChangeKind, SyncStatus
-from reconciler.reconcile import Wishes
 from reconciler.sandbox import Settings
 from reconciler.views import text
-from tests.drift.world import CONFIG, INSTANT, OURS, World, notes, paths, service, web
+from tests.support.account import CONFIG, INSTANT, OURS, World, notes, paths, service, web
 from tests.support.specs import specs
 
 Spec = dict[str, Any]
@@ -91,7 +92,7 @@ def edited(spec: Spec, change: Callable[[Spec], Any]) -> Spec:
 
 
 def findings(world: World, **wanted: Any) -> list[Any]:
-    return list(reconcile.check(world.wishes(**wanted)).findings)
+    return list(loading.check(world.options(**wanted)).findings)
 
 
 def secret(value: str, **more: Any) -> Spec:
@@ -252,7 +253,7 @@ def test_c12_an_export_keeps_raw_values_such_as_bindable_variables(world: World)
     spec = web(envs=[{"key": "HOST", "value": "${STARTER_DOMAIN}"}, {"key": "URL", "value": "https://${APP_DOMAIN}/x"}])
     apply(world, spec)
     folder = world.root / "exported"
-    file = Importer.read(folder, Wishes((folder,), config=world.config)).bring(world.live()).file
+    file = Importer.read(folder, RunOptions((folder,), config=world.config)).bring(world.live()).file
     found = yaml.safe_load(file.read_text())
     assert {env["key"]: env["value"] for env in service(found)["envs"]} == {
         "HOST": "${STARTER_DOMAIN}",
@@ -343,7 +344,7 @@ def test_c18_an_app_that_moved_since_the_plan_is_refused_not_overwritten(world: 
     world.edit(lambda spec: service(spec).update(instance_count=7))
 
     async def late(client: Any) -> Any:
-        return await reconcile.apply(planned, client, world.clock, on_event=lambda _: None)
+        return await applying.apply(planned, client, world.clock, on_event=lambda _: None)
 
     (record,) = world.ask(late).records
     assert record.outcome.kind.value == "refused"

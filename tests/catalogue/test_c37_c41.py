@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler import reconcile
-from reconciler.cli import exits
-from reconciler.cli.exits import Exit
+from reconciler.engine import exits
+from reconciler.engine import load as loading
+from reconciler.exit_codes import Exit
 from reconciler.findings import Severity
-from tests.drift.world import CONFIG, World, service, web
+from tests.support.account import CONFIG, World, service, web
 
 
 @pytest.mark.parametrize(
@@ -47,10 +47,10 @@ def test_c41_a_tag_that_moves_is_a_warning_with_its_place(world: World):
         service(spec)["image"].pop("tag", None)
         service(spec)["image"] |= {"tag": tag} if tag else {}
         world.write(spec)
-        found = [one for one in reconcile.check(world.wishes()).findings if one.code == "mutable-tag"]
+        found = [one for one in loading.check(world.options()).findings if one.code == "mutable-tag"]
         assert [one.severity for one in found] == [Severity.WARNING]
         assert found[0].location
         assert found[0].location.line
     service(spec)["image"] = {**service(spec)["image"], "digest": "sha256:" + "a" * 64}
     world.write(spec)
-    assert "mutable-tag" not in [one.code for one in reconcile.check(world.wishes()).findings]
+    assert "mutable-tag" not in [one.code for one in loading.check(world.options()).findings]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli.options import Connection
-from reconciler.cli.suggestions import Suggestions
+from reconciler.cli.suggested_commands import Suggestions
 
 SANDBOX = Suggestions.of(Connection(sandbox=True))
 

@@ -7,8 +7,11 @@ import json
 
 import pytest
 
+from reconciler.cli.flags import COMMANDS
+from reconciler.cli.main import build
+from reconciler.engine.load import check
+from reconciler.engine.options import RunOptions
 from reconciler.errors import UsageError
-from reconciler.reconcile import Wishes, check
 
 
 def test_an_app_that_no_spec_describes_is_no_silent_success(run, capsys):
@@ -157,8 +160,13 @@ def test_an_error_of_the_platform_within_a_group_of_requests_is_no_bug(run, caps
 
 def test_an_action_that_names_no_app_of_the_specs_is_refused_by_the_same_check(checkout):
     with pytest.raises(UsageError, match="no spec describes an app nope"):
-        check(Wishes((checkout / "specs",), apps=frozenset({"nope"})))
+        check(RunOptions((checkout / "specs",), apps=frozenset({"nope"})))
 
 
 def test_an_app_that_is_to_be_pruned_is_in_no_spec_any_more(checkout):
-    assert check(Wishes((checkout / "specs",), apps=frozenset({"gone"}), prune=True)).apps == ()
+    assert check(RunOptions((checkout / "specs",), apps=frozenset({"gone"}), prune=True)).apps == ()
+
+
+def test_every_command_that_help_shows_is_known_to_the_search_for_misspelt_ones():
+    shown = [name for name in build() if not name.startswith("-") and build()[name].show]
+    assert set(shown) == set(COMMANDS)

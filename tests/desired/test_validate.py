@@ -10,8 +10,8 @@ from reconciler.config import Config
 from reconciler.desired.load import load
 from reconciler.desired.model import DesiredApp
 from reconciler.desired.validate import validate, validate_all
-from reconciler.documents import parse
 from reconciler.findings import Severity
+from reconciler.yamltext import parse
 
 IMAGE = "image: {registry_type: GHCR, repository: a/b, tag: '1'}"
 
@@ -360,7 +360,7 @@ def test_a_clean_validation_imports_neither_jsonschema_nor_the_network():
     import sys
 
     code = (
-        "import sys; from reconciler.documents import parse; from reconciler.desired.validate import validate; "
+        "import sys; from reconciler.yamltext import parse; from reconciler.desired.validate import validate; "
         "from reconciler.desired.load import load; from reconciler.desired.model import DesiredApp; "
         "d = parse('name: web\\nservices: [{name: api, git: {repo_clone_url: x}}]\\n', 'a')[0][0]; "
         "assert validate(DesiredApp('web', d.data, d)) == (); "

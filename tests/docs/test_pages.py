@@ -5,10 +5,10 @@ import re
 import pytest
 
 from checks import pages
+from reconciler.cli.connect import TOKEN_VARIABLES
 from reconciler.cli.main import build
-from reconciler.cli.world import TOKEN_VARIABLES
 from reconciler.config import Config
-from reconciler.plan.fingerprints import KEY_VARIABLE
+from reconciler.plan.secret_fingerprints import KEY_VARIABLE
 
 
 @pytest.mark.parametrize(("name", "table"), [("configuration", pages.configuration), ("commands", pages.commands)])
@@ -44,7 +44,7 @@ def test_the_variables_that_are_read_are_named():
 
 
 def test_the_table_of_what_is_wrong_has_every_exit_code_that_is_no_success():
-    from reconciler.cli.exits import Exit
+    from reconciler.exit_codes import Exit
 
     text = (pages.DOCS / "commands.md").read_text(encoding="utf-8").partition("## When something is wrong")[2]
     assert [int(code) for code in re.findall(r"(?m)^\| (\d+) \|", text)] == [int(code) for code in Exit if code]

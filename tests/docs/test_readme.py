@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reconciler.cli.exits import _MOST_SERIOUS_FIRST, MEANINGS
 from reconciler.cli.main import build, main
 from reconciler.config import Config
+from reconciler.exit_codes import _MOST_SERIOUS_FIRST, MEANINGS
 from tests.support.warp import warp
 
 ROOT = Path(__file__).parents[2]

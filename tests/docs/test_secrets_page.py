@@ -7,9 +7,10 @@ from pathlib import Path
 import yaml
 
 from reconciler.config import Config
-from reconciler.plan import fingerprints, guard
+from reconciler.plan import guard
+from reconciler.plan import secret_fingerprints as fingerprints
 from reconciler.plan.canonical import Opaque
-from reconciler.plan.fingerprints import Fingerprints
+from reconciler.plan.secret_fingerprints import Fingerprints
 
 DOCS = Path(__file__).parents[2] / "docs"
 SECRETS = (DOCS / "secrets.md").read_text(encoding="utf-8")

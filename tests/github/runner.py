@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from reconciler.github import action
-from reconciler.github.context import Context
+from reconciler.github.context import EventContext
 from reconciler.github.inputs import Inputs
 from reconciler.github.report import Result
 from tests.github.test_outputs import read_outputs
@@ -22,7 +22,7 @@ from tests.support.virtual_time import VirtualClock
 ROOT = Path(__file__).parents[2]
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
 
-Execute = Callable[[Inputs, Context], Awaitable[Result]]
+Execute = Callable[[Inputs, EventContext], Awaitable[Result]]
 
 
 def input_variables(given: dict[str, str], token: str) -> dict[str, str]:

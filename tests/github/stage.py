@@ -17,14 +17,14 @@ import httpx
 import uvicorn
 import yaml
 
-from reconciler.cli import actions
+from reconciler.cli import action as actions
 from reconciler.sandbox import Sandbox, Settings
 from reconciler.sandbox.server import make_server
 from tests.github.runner import Step, input_variables
 from tests.github.test_outputs import read_outputs
 from tests.github.world import REPO, pull_event
-from tests.history.repository import DAY, START, Repository
 from tests.support.fake_github import FakeGitHub
+from tests.support.repository import DAY, START, Repository
 
 TOKEN = "dop_v1_stage_token"
 Tree = dict[str, Any]

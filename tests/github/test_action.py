@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 
 from reconciler.errors import Interrupted, InvalidInput, PlanMismatch, ReconcileError, TransportFailed
 from reconciler.findings import Finding, Location, Severity
-from reconciler.github.context import Context
+from reconciler.github.context import EventContext
 from reconciler.github.inputs import Inputs, Mode
 from reconciler.github.report import NOTHING_KNOWN, Result
 from reconciler.plan.model import Action, Change, ChangeKind, Cost, Plan, PlanReport, SyncStatus
@@ -34,9 +34,9 @@ class Tool:
     """Stands for the reconciler: says what it is told to, and remembers how it was asked."""
 
     result: Result | BaseException
-    asked: list[tuple[Inputs, Context]] = field(default_factory=list)
+    asked: list[tuple[Inputs, EventContext]] = field(default_factory=list)
 
-    async def __call__(self, inputs: Inputs, context: Context) -> Result:
+    async def __call__(self, inputs: Inputs, context: EventContext) -> Result:
         self.asked.append((inputs, context))
         if isinstance(self.result, BaseException):
             raise self.result

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from reconciler.cli import exits
 from reconciler.clock import SystemClock
+from reconciler.engine import exits
 from reconciler.findings import Finding, Severity
-from reconciler.github.context import Context
+from reconciler.github.context import EventContext
 from reconciler.github.inputs import Inputs
-from reconciler.github.job import Job
+from reconciler.github.job import ActionRun
 from reconciler.github.report import NOTHING_KNOWN, Result, digest, drifting, fingerprint, output_values
 from reconciler.plan.model import Action, Cost, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import Outcome, OutcomeKind, RolloutRecord, RolloutReport
@@ -103,7 +103,7 @@ def test_a_deployment_under_way_is_no_drift_for_the_exit_code_either() -> None:
 def test_two_jobs_about_different_specs_have_a_comment_each() -> None:
     def key(**given: Any) -> str:
         inputs = Inputs(**given)
-        return Job(inputs=inputs, context=Context(), clock=SystemClock(), out=print).key
+        return ActionRun(inputs=inputs, context=EventContext(), clock=SystemClock(), out=print).key
 
     assert len({key(), key(specs=("a",)), key(specs=("a", "b")), key(specs=("b",))}) == 4
     assert key(specs=("a", "b")) == key(specs=("b", "a"))

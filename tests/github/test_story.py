@@ -16,7 +16,7 @@ import yaml
 from tests.github.runner import ACTION
 from tests.github.stage import TOKEN, Served, Stage, serving
 from tests.github.world import NEW, OLD, REPO, pull_event
-from tests.history.repository import Repository
+from tests.support.repository import Repository
 
 MERGED, FIXED = "c" * 40, "d" * 40
 

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from reconciler.config import Policy
 from reconciler.desired.model import DesiredApp
-from reconciler.documents import Document
 from reconciler.live.models import LiveApp
 from reconciler.plan.align import Secrets
 from reconciler.plan.canonical import canonical
@@ -19,6 +18,7 @@ from reconciler.plan.compare import Comparison, compare
 from reconciler.plan.payload import payload
 from reconciler.sandbox import Settings
 from reconciler.sandbox.simulation.normalise import cleaned, encrypted, normalised
+from reconciler.yamltext import Document
 
 Spec = dict[str, Any]
 

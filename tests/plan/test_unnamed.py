@@ -12,7 +12,7 @@ from reconciler.plan.model import Action, Plan, PlanReport, SyncStatus
 from reconciler.views import text
 from reconciler.views.plan_lines import note_text
 from tests.plan.platform import app, service
-from tests.plan.test_plan import active, plan
+from tests.plan.test_decide import active, plan
 from tests.plan.timeline import live_app
 
 RULES = {"rules": [{"match": {"path": {"prefix": "/api"}}, "component": {"name": "api"}}]}

@@ -15,8 +15,8 @@ from reconciler.live.models import LiveApp
 from reconciler.plan.compare import live_digest
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.rollout.model import Event, RolloutRecord
-from reconciler.rollout.ports import Job
-from reconciler.rollout.run import roll_out
+from reconciler.rollout.ports import RolloutJob
+from reconciler.rollout.scheduler import roll_out
 from reconciler.sandbox import Fault, Sandbox
 from reconciler.sandbox.settings import Settings, Speed
 from tests.support.virtual_time import VirtualClock
@@ -58,15 +58,15 @@ class Stage:
     def app(self, name: str = "web") -> LiveApp | None:
         return self.run(lambda client: client.find_app(name))
 
-    def job(self, spec: Spec, action: Action = Action.UPDATE, *, policy: Policy = POLICY, **more: Any) -> Job:
+    def job(self, spec: Spec, action: Action = Action.UPDATE, *, policy: Policy = POLICY, **more: Any) -> RolloutJob:
         live = self.app(spec["name"])
         found = {"app_id": live.id, "live_digest": live_digest(live)} if live else {}
         plan = Plan(spec["name"], SyncStatus.OUT_OF_SYNC, action, **found)
-        return Job(plan, desired(spec), policy, **more)
+        return RolloutJob(plan, desired(spec), policy, **more)
 
     def roll(
         self,
-        *jobs: Job,
+        *jobs: RolloutJob,
         stop_at: float | None = None,
         meanwhile: tuple[float, Callable[[Client], Awaitable[Any]]] | None = None,
         **more: Any,
@@ -105,7 +105,7 @@ class Stage:
 
         return self.run(use)
 
-    def one(self, job: Job, **more: Any) -> RolloutRecord:
+    def one(self, job: RolloutJob, **more: Any) -> RolloutRecord:
         (record,) = self.roll(job, **more)
         return record
 

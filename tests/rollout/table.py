@@ -12,26 +12,26 @@ from typing import Any
 
 from reconciler.live.models import Phase
 from reconciler.rollout.health import Evidence, Grade, Sample
+from reconciler.rollout.limits import Rules
 from reconciler.rollout.model import OutcomeKind
-from reconciler.rollout.rules import Rules
+from reconciler.rollout.policy import next_step
 from reconciler.rollout.state import (
+    ActiveState,
     Goal,
-    Leg,
-    Options,
     Pin,
+    Precheck,
     Refusal,
     Role,
+    RollbackOptions,
     RolloutState,
-    Sending,
     Sent,
-    Sight,
-    Standing,
     Successor,
     Task,
-    Trace,
+    TrackedDeployment,
+    WriteProbe,
+    WriteStatus,
 )
-from reconciler.rollout.step import Adopt, Finish, LookUp, Step, Write
-from reconciler.rollout.steps import next_step
+from reconciler.rollout.steps import Adopt, Finish, LookUp, Step, Write
 from tests.rollout.walk import Walk
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "rollout.md"
@@ -71,8 +71,8 @@ def state(task: Task = Task.UPDATE, *, rules: Rules = RULES, **facts: Any) -> Ro
     return RolloutState(goal(task, rules=rules), **facts)
 
 
-def leg(phase: Phase, role: Role = Role.DEPLOY, **more: Any) -> Leg:
-    return Leg(role, "d", ("api",), phase, **more)
+def leg(phase: Phase, role: Role = Role.DEPLOY, **more: Any) -> TrackedDeployment:
+    return TrackedDeployment(role, "d", ("api",), phase, **more)
 
 
 GOOD = Sample(Grade.GOOD, "api is healthy")
@@ -85,21 +85,21 @@ def evidence(grade: Grade, *, age: float = 0.0, stretch: float = 0.0, fresh: boo
     return Evidence(age, sample, last, GOOD, last, 1, grade, age - stretch, age)
 
 
-LOST = Sending(Sent.LOST, 1, why="reset")
-SEEN = Sight()
+LOST = WriteStatus(Sent.LOST, 1, why="reset")
+SEEN = Precheck()
 MOST_LOOKS = 4
 TRIED = {"tries": 3, "why": "GET /v2/apps/1: 502"}
 SOAKED = evidence(Grade.GOOD, age=60, stretch=30)
 SICK = evidence(Grade.BAD, age=60, stretch=20)
 
 
-def lost(trace: Trace, *, sends: int = 1, looks: int = 1, **more: Any) -> Sending:
-    return Sending(Sent.LOST, sends, looks, trace, "d" if trace is Trace.OURS else "", why="reset", **more)
+def lost(trace: WriteProbe, *, sends: int = 1, looks: int = 1, **more: Any) -> WriteStatus:
+    return WriteStatus(Sent.LOST, sends, looks, trace, "d" if trace is WriteProbe.OURS else "", why="reset", **more)
 
 
 def before() -> list[Row]:
     name = "Before anything is written"
-    refused = {each: Sending(Sent.REFUSED, 1, refusal=each, why="no") for each in Refusal}
+    refused = {each: WriteStatus(Sent.REFUSED, 1, refusal=each, why="no") for each in Refusal}
     return [
         Row(name, "nothing is to be done", state(Task.NONE), "end: **unchanged**"),
         Row(
@@ -111,26 +111,26 @@ def before() -> list[Row]:
         Row(name, "it is as planned", state(sight=SEEN), "Write update"),
         Row(name, "it is to be redeployed, and as planned", state(Task.REDEPLOY, sight=SEEN), "Write redeploy"),
         Row(name, "it is to be deleted, and as planned", state(Task.DELETE, sight=SEEN), "Write delete"),
-        Row(name, "it is gone", state(sight=Sight(gone=True)), "end: **refused**"),
-        Row(name, "it is to be deleted, and gone", state(Task.DELETE, sight=Sight(gone=True)), "end: **deleted**"),
-        Row(name, "somebody pinned it", state(sight=Sight(pin=Pin.OTHER)), "end: **blocked**"),
-        Row(name, "it moved since the plan", state(sight=Sight(moved=True)), "end: **refused**"),
+        Row(name, "it is gone", state(sight=Precheck(gone=True)), "end: **refused**"),
+        Row(name, "it is to be deleted, and gone", state(Task.DELETE, sight=Precheck(gone=True)), "end: **deleted**"),
+        Row(name, "somebody pinned it", state(sight=Precheck(pin=Pin.OTHER)), "end: **blocked**"),
+        Row(name, "it moved since the plan", state(sight=Precheck(moved=True)), "end: **refused**"),
         Row(
             name,
             "it moved, and our spec is being deployed",
-            state(sight=Sight(moved=True, running_id="d")),
+            state(sight=Precheck(moved=True, running_id="d")),
             "Adopt followed",
         ),
         Row(
             name,
             "it moved, and our spec is active",
-            state(sight=Sight(moved=True, active_is_ours=True)),
+            state(sight=Precheck(moved=True, active_is_ours=True)),
             "end: **unchanged**",
         ),
         Row(
             name,
             "it is to be deleted, and moved to our spec",
-            state(Task.DELETE, sight=Sight(moved=True, active_is_ours=True, running_id="d")),
+            state(Task.DELETE, sight=Precheck(moved=True, active_is_ours=True, running_id="d")),
             "end: **refused**",
         ),
         Row(name, "a deployment of our spec is under way", state(Task.FOLLOW), "Adopt followed"),
@@ -138,28 +138,33 @@ def before() -> list[Row]:
         Row(
             name,
             "a rollback of ours is to be finished, and pins the app",
-            state(Task.RESUME, sight=Sight(pin=Pin.OURS, pinned_id="r"), pinned=True),
+            state(Task.RESUME, sight=Precheck(pin=Pin.OURS, pinned_id="r"), pinned=True),
             "Adopt rollback",
         ),
-        Row(name, "… and another rollback pins it", state(Task.RESUME, sight=Sight(pin=Pin.OTHER)), "end: **blocked**"),
+        Row(
+            name,
+            "… and another rollback pins it",
+            state(Task.RESUME, sight=Precheck(pin=Pin.OTHER)),
+            "end: **blocked**",
+        ),
         Row(name, "… and nothing pins it any more", state(Task.RESUME, sight=SEEN), "end: **refused**"),
         Row(name, "a person asks for a rollback", state(Task.ROLL_BACK), "FindCandidates"),
         Row(
             name,
             "… and there is no other version to go back to",
-            state(Task.ROLL_BACK, options=Options()),
+            state(Task.ROLL_BACK, options=RollbackOptions()),
             "end: **refused**",
         ),
         Row(
             name,
             "the write was accepted and names its deployment",
-            state(sight=SEEN, write=Sending(Sent.ACCEPTED, 1, deployment_id="d")),
+            state(sight=SEEN, write=WriteStatus(Sent.ACCEPTED, 1, deployment_id="d")),
             "Adopt deploy",
         ),
         Row(
             name,
             "the write was accepted and names none",
-            state(sight=SEEN, write=Sending(Sent.ACCEPTED, 1)),
+            state(sight=SEEN, write=WriteStatus(Sent.ACCEPTED, 1)),
             "LookUp update",
         ),
         Row(
@@ -185,19 +190,19 @@ def before() -> list[Row]:
         Row(
             name,
             "the name is taken by another spec",
-            state(Task.CREATE, write=replace(refused[Refusal.TAKEN], trace=Trace.FOREIGN, looks=1)),
+            state(Task.CREATE, write=replace(refused[Refusal.TAKEN], trace=WriteProbe.FOREIGN, looks=1)),
             "end: **refused**",
         ),
         Row(
             name,
             "the name is taken by our spec",
-            state(Task.CREATE, write=replace(refused[Refusal.TAKEN], trace=Trace.OURS, looks=1)),
+            state(Task.CREATE, write=replace(refused[Refusal.TAKEN], trace=WriteProbe.OURS, looks=1)),
             "Adopt deploy",
         ),
         Row(
             name,
             "the name is taken, and no app of that name shows",
-            state(Task.CREATE, write=replace(refused[Refusal.TAKEN], trace=Trace.NOT_THERE, looks=MOST_LOOKS)),
+            state(Task.CREATE, write=replace(refused[Refusal.TAKEN], trace=WriteProbe.NOT_THERE, looks=MOST_LOOKS)),
             "end: **refused**",
         ),
     ]
@@ -206,24 +211,24 @@ def before() -> list[Row]:
 def lost_rows() -> list[Row]:
     name = "The write's answer was lost"
 
-    def row(when: str, write: Sending, then: str, **more: Any) -> Row:
+    def row(when: str, write: WriteStatus, then: str, **more: Any) -> Row:
         return Row(name, when, state(sight=SEEN, write=write, **more), then)
 
     return [
         row("not looked yet", LOST, "LookUp update"),
-        row("its deployment was found", lost(Trace.OURS), "Adopt deploy"),
-        row("our spec is there, its deployment is not", lost(Trace.STORED), "LookUp update"),
-        row("… still not after four looks", lost(Trace.STORED, looks=MOST_LOOKS), "end: **failed**"),
-        row("nothing of it is there", lost(Trace.NOT_THERE), "LookUp update"),
-        row("… still not after four looks", lost(Trace.NOT_THERE, looks=MOST_LOOKS), "Write update"),
-        row("… and that was the second time", lost(Trace.NOT_THERE, sends=2, looks=MOST_LOOKS), "end: **failed**"),
-        row("somebody else changed the app", lost(Trace.FOREIGN), "end: **refused**"),
-        row("the app is gone", lost(Trace.GONE), "end: **refused**"),
+        row("its deployment was found", lost(WriteProbe.OURS), "Adopt deploy"),
+        row("our spec is there, its deployment is not", lost(WriteProbe.STORED), "LookUp update"),
+        row("… still not after four looks", lost(WriteProbe.STORED, looks=MOST_LOOKS), "end: **failed**"),
+        row("nothing of it is there", lost(WriteProbe.NOT_THERE), "LookUp update"),
+        row("… still not after four looks", lost(WriteProbe.NOT_THERE, looks=MOST_LOOKS), "Write update"),
+        row("… and that was the second time", lost(WriteProbe.NOT_THERE, sends=2, looks=MOST_LOOKS), "end: **failed**"),
+        row("somebody else changed the app", lost(WriteProbe.FOREIGN), "end: **refused**"),
+        row("the app is gone", lost(WriteProbe.GONE), "end: **refused**"),
         row("looking failed three times", LOST, "end: **failed**", **TRIED),
         Row(
             name,
             "a deletion, and the app is gone",
-            state(Task.DELETE, sight=SEEN, write=lost(Trace.GONE)),
+            state(Task.DELETE, sight=SEEN, write=lost(WriteProbe.GONE)),
             "end: **deleted**",
         ),
     ]
@@ -232,7 +237,7 @@ def lost_rows() -> list[Row]:
 def following() -> list[Row]:
     name = "The deployment"
 
-    def row(when: str, found: Leg, then: str, **more: Any) -> Row:
+    def row(when: str, found: TrackedDeployment, then: str, **more: Any) -> Row:
         return Row(name, when, state(leg=found, **more), then)
 
     over = leg(Phase.SUPERSEDED)
@@ -271,7 +276,7 @@ def health() -> list[Row]:
         Row(
             name,
             "no component has a health, and there is no probe",
-            state(leg=Leg(Role.DEPLOY, "d", (), Phase.ACTIVE), rules=Rules()),
+            state(leg=TrackedDeployment(Role.DEPLOY, "d", (), Phase.ACTIVE), rules=Rules()),
             "ReadBack",
         ),
         row("nothing was read", Evidence(), "CheckHealth"),
@@ -287,13 +292,17 @@ def health() -> list[Row]:
         row("… beyond it", evidence(Grade.UNKNOWN, age=300, stretch=300), "end: **timed_out**"),
         row("good at the end of the budget: the soak may end", evidence(Grade.GOOD, age=310, stretch=20), "Wait"),
         row("… but a dip then is judged at once", evidence(Grade.BAD, age=310), "CollectFailure"),
-        row("healthy, and it is what is active", SOAKED, "end: **applied**", standing=Standing.OURS),
-        row("healthy, and what was active before still is", SOAKED, "ReadBack", standing=Standing.BEFORE),
+        row("healthy, and it is what is active", SOAKED, "end: **applied**", standing=ActiveState.OURS),
+        row("healthy, and what was active before still is", SOAKED, "ReadBack", standing=ActiveState.BEFORE),
         row(
-            "… still after four looks", SOAKED, "end: **applied**", standing=Standing.BEFORE, standing_looks=MOST_LOOKS
+            "… still after four looks",
+            SOAKED,
+            "end: **applied**",
+            standing=ActiveState.BEFORE,
+            standing_looks=MOST_LOOKS,
         ),
-        row("healthy, and somebody else's is taking over", SOAKED, "FindSuccessor", standing=Standing.OTHER),
-        row("healthy, and somebody rolled back meanwhile", SOAKED, "end: **blocked**", standing=Standing.PINNED),
+        row("healthy, and somebody else's is taking over", SOAKED, "FindSuccessor", standing=ActiveState.OTHER),
+        row("healthy, and somebody rolled back meanwhile", SOAKED, "end: **blocked**", standing=ActiveState.PINNED),
         row("healthy, and reading back failed three times", SOAKED, "end: **applied**", **TRIED),
         row("healthy, and the app is gone", SOAKED, "end: **failed**", missing=True, **TRIED),
     ]
@@ -306,8 +315,8 @@ def choosing() -> list[Row]:
     def row(when: str, then: str, rules: Rules = RULES, **more: Any) -> Row:
         return Row(name, when, state(leg=leg(Phase.ERROR), fault="deployment d failed", rules=rules, **more), then)
 
-    def found(**more: Any) -> Options:
-        return Options(candidates=more.pop("candidates", two), **more)
+    def found(**more: Any) -> RollbackOptions:
+        return RollbackOptions(candidates=more.pop("candidates", two), **more)
 
     return [
         row("`on_failure: leave`", "end: **left**", Rules(on_failure="leave")),
@@ -349,39 +358,39 @@ def choosing() -> list[Row]:
 
 def sending_back() -> list[Row]:
     name = "The rollback, or the last good spec, was sent"
-    options = Options(candidates=("c1",))
+    options = RollbackOptions(candidates=("c1",))
 
-    def undo(when: str, found: Sending, then: str, **more: Any) -> Row:
+    def undo(when: str, found: WriteStatus, then: str, **more: Any) -> Row:
         facts = {"options": options, "valid": True, "undo": found, "pinned": True} | more
         return Row(name, when, state(leg=leg(Phase.ERROR), fault="deployment d failed", **facts), then)
 
-    def restore(when: str, found: Sending, then: str, **more: Any) -> Row:
+    def restore(when: str, found: WriteStatus, then: str, **more: Any) -> Row:
         facts = {"options": options, "rejected": ("region_conflict",), "restore": found} | more
         return Row(name, when, state(leg=leg(Phase.ERROR), fault="deployment d failed", **facts), then)
 
-    def refused(refusal: Refusal) -> Sending:
-        return Sending(Sent.REFUSED, 1, refusal=refusal, why="no")
+    def refused(refusal: Refusal) -> WriteStatus:
+        return WriteStatus(Sent.REFUSED, 1, refusal=refusal, why="no")
 
     return [
-        undo("the rollback was accepted", Sending(Sent.ACCEPTED, 1, deployment_id="r"), "Adopt rollback"),
+        undo("the rollback was accepted", WriteStatus(Sent.ACCEPTED, 1, deployment_id="r"), "Adopt rollback"),
         undo("the rollback's answer was lost", LOST, "LookUp rollback"),
         undo("… looking failed three times", LOST, "end: **rollback_failed**, pinned", **TRIED),
-        undo("… its deployment was found", lost(Trace.OURS), "Adopt rollback"),
-        undo("… nothing of it after four looks", lost(Trace.NOT_THERE, looks=4), "Rollback", pinned=False),
+        undo("… its deployment was found", lost(WriteProbe.OURS), "Adopt rollback"),
+        undo("… nothing of it after four looks", lost(WriteProbe.NOT_THERE, looks=4), "Rollback", pinned=False),
         undo(
             "… for the third time",
-            lost(Trace.NOT_THERE, sends=3, looks=4),
+            lost(WriteProbe.NOT_THERE, sends=3, looks=4),
             "end: **rollback_failed**",
             pinned=False,
         ),
-        undo("… somebody else pinned the app", lost(Trace.FOREIGN), "end: **blocked**", pinned=False),
-        undo("… the app is gone", lost(Trace.GONE), "end: **failed**", pinned=False),
-        restore("the spec was accepted", Sending(Sent.ACCEPTED, 1, deployment_id="b"), "Adopt restore"),
+        undo("… somebody else pinned the app", lost(WriteProbe.FOREIGN), "end: **blocked**", pinned=False),
+        undo("… the app is gone", lost(WriteProbe.GONE), "end: **failed**", pinned=False),
+        restore("the spec was accepted", WriteStatus(Sent.ACCEPTED, 1, deployment_id="b"), "Adopt restore"),
         restore("the spec's answer was lost", LOST, "LookUp restore"),
-        restore("… nothing of it after four looks", lost(Trace.NOT_THERE, looks=4), "RestoreSpec"),
-        restore("… for the third time", lost(Trace.NOT_THERE, sends=3, looks=4), "end: **rollback_failed**"),
-        restore("… somebody else changed the app", lost(Trace.FOREIGN), "end: **superseded**"),
-        restore("… the app is gone", lost(Trace.GONE), "end: **failed**"),
+        restore("… nothing of it after four looks", lost(WriteProbe.NOT_THERE, looks=4), "RestoreSpec"),
+        restore("… for the third time", lost(WriteProbe.NOT_THERE, sends=3, looks=4), "end: **rollback_failed**"),
+        restore("… somebody else changed the app", lost(WriteProbe.FOREIGN), "end: **superseded**"),
+        restore("… the app is gone", lost(WriteProbe.GONE), "end: **failed**"),
         restore("… as the app is gone", refused(Refusal.GONE), "end: **failed**"),
         restore("the spec was refused", refused(Refusal.CONTENT), "end: **rollback_failed**"),
         restore("somebody pinned the app right before", refused(Refusal.PINNED), "end: **blocked**"),
@@ -393,15 +402,15 @@ def back() -> list[Row]:
     name = "The deployment that goes back"
     pinning = replace(RULES, on_failure="pin")
 
-    def row(when: str, found: Leg, then: str, rules: Rules = RULES, **more: Any) -> Row:
+    def row(when: str, found: TrackedDeployment, then: str, rules: Rules = RULES, **more: Any) -> Row:
         facts = {"pinned": found.role is Role.ROLLBACK, "fault": "deployment d failed", "back": found} | more
         return Row(name, when, state(rules=rules, **facts), then)
 
-    def rollback(phase: Phase, **more: Any) -> Leg:
+    def rollback(phase: Phase, **more: Any) -> TrackedDeployment:
         return leg(phase, Role.ROLLBACK, **more)
 
     good = rollback(Phase.ACTIVE, evidence=evidence(Grade.GOOD, age=15, stretch=15))
-    sent = Sending(Sent.ACCEPTED, 1)
+    sent = WriteStatus(Sent.ACCEPTED, 1)
     over = rollback(Phase.SUPERSEDED)
     return [
         row("under way", rollback(Phase.BUILDING), "Follow"),

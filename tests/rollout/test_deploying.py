@@ -10,7 +10,7 @@ from reconciler.config import HealthPolicy, Policy, Probe, Timeouts
 from reconciler.live.client import Client
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.rollout.model import OutcomeKind, RolloutRecord
-from reconciler.rollout.ports import Job
+from reconciler.rollout.ports import RolloutJob
 from reconciler.sandbox.settings import Settings, Speed
 from tests.rollout.stage import POLICY, Stage, desired, web
 
@@ -91,7 +91,7 @@ def test_nothing_is_written_for_an_app_of_which_the_plan_wants_nothing(stage: St
     ],
 )
 def test_an_app_that_the_plan_refuses_ends_as_it_says(stage: Stage, status: SyncStatus, expected: str) -> None:
-    record = stage.one(Job(Plan("web", status, Action.REFUSE, reason="because"), desired(web())))
+    record = stage.one(RolloutJob(Plan("web", status, Action.REFUSE, reason="because"), desired(web())))
     assert (kind(record), record.outcome.reason) == (expected, "because")
 
 

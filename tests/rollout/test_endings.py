@@ -1,134 +1,298 @@
-"""How each end is told: what happened, and the commands that a person needs next."""
+"""Each end says why: a wrong reason would send a person looking in the wrong place."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from reconciler.live.models import Phase
-from reconciler.rollout import endings
-from reconciler.rollout.model import Outcome, OutcomeKind
-from reconciler.rollout.state import Goal, Leg, Role, RolloutState, Sending, Task
+from reconciler.rollout.limits import Rules
+from reconciler.rollout.model import OutcomeKind
+from reconciler.rollout.policy import next_step
+from reconciler.rollout.state import (
+    ActiveState,
+    Pin,
+    Precheck,
+    Refusal,
+    Role,
+    RollbackOptions,
+    Sent,
+    Successor,
+    Task,
+    WriteProbe,
+    WriteStatus,
+)
+from reconciler.rollout.steps import Finish
+from tests.rollout.table import LOST, RULES, SEEN, SICK, SOAKED, TRIED, leg, lost, state
 
-AGAIN, STATUS, ROLLBACK = "reconcile specs/web.yaml", "reconcile status web", "reconcile rollback web"
-SETTLE = (f"{ROLLBACK} --commit", f"{ROLLBACK} --revert", STATUS)
+QUIET = "GET /v2/apps/1: 502"
+"""What TRIED says."""
 
 
-def state(**facts: Any) -> RolloutState:
-    return RolloutState(Goal(Task.UPDATE, "web", again=AGAIN), **facts)
+def refused(refusal: Refusal) -> WriteStatus:
+    return WriteStatus(Sent.REFUSED, 1, refusal=refusal, why="no")
 
 
-FAULT = {"fault": "deployment d failed"}
+def end(facts: dict[str, Any], task: Task = Task.UPDATE) -> tuple[str, str]:
+    step = next_step(state(task, **facts))
+    assert isinstance(step, Finish), step
+    return step.outcome.kind.value, step.outcome.reason
+
+
+PLACED = {"sight": SEEN}
+NOT_LEARNT = "what became of the update could not be learnt"
 
 
 @pytest.mark.parametrize(
-    ("ending", "expected"),
+    ("facts", "kind", "reason"),
     [
+        (TRIED, "failed", f"nothing was changed: {QUIET}"),
+        ({"sight": Precheck(gone=True)}, "refused", "the app was deleted since it was planned"),
         (
-            (endings.blocked, state()),
-            Outcome(
-                OutcomeKind.BLOCKED,
-                "the app is pinned to a rollback that this run did not make; nothing is deployed until that is settled",
-                SETTLE,
-            ),
+            {"sight": Precheck(moved=True)},
+            "refused",
+            "the app changed since it was planned; nothing was written over it",
         ),
         (
-            (endings.blocked, state(pinned=True, **FAULT)),
-            Outcome(
-                OutcomeKind.BLOCKED,
-                "deployment d failed; the app is pinned to a rollback; nothing is deployed until that is settled",
-                SETTLE,
-                pinned=True,
-            ),
+            {"sight": Precheck(moved=True, active_is_ours=True)},
+            "unchanged",
+            "somebody applied the same spec since it was planned",
         ),
+        (PLACED | {"write": refused(Refusal.CONTENT)}, "refused", "no"),
+        (PLACED | {"write": refused(Refusal.ACCESS)}, "failed", "nothing was changed: no"),
+        (PLACED | {"write": refused(Refusal.GONE)}, "refused", "no"),
+        (PLACED | {"write": lost(WriteProbe.GONE)}, "refused", "the app was deleted while our answer was lost"),
         (
-            (endings.timed_out, state(), "d", "the build took more than 3600 s"),
-            Outcome(
-                OutcomeKind.TIMED_OUT,
-                "the build took more than 3600 s; deployment d goes on without us, and the next run follows it",
-                (AGAIN, STATUS),
-            ),
+            PLACED | {"write": lost(WriteProbe.FOREIGN)},
+            "refused",
+            "somebody else changed the app while our answer was lost; nothing was written over it",
         ),
-        (
-            (endings.rollback_failed, state(), "502"),
-            Outcome(OutcomeKind.ROLLBACK_FAILED, "going back failed, too: 502", (ROLLBACK, STATUS)),
-        ),
-        (
-            (endings.rollback_failed, state(pinned=True, **FAULT), "502"),
-            Outcome(
-                OutcomeKind.ROLLBACK_FAILED,
-                "deployment d failed; going back failed, too: 502. The app is left pinned to the rollback",
-                SETTLE,
-                pinned=True,
-            ),
-        ),
-        (
-            (endings.gone, state()),
-            Outcome(OutcomeKind.FAILED, "then somebody deleted the app", (STATUS,)),
-        ),
-        (
-            (endings.gone, state(pinned=True, **FAULT)),
-            Outcome(OutcomeKind.FAILED, "deployment d failed; then somebody deleted the app", (STATUS,), pinned=True),
-        ),
-        (
-            (endings.rolled_back, state(), "back to c"),
-            Outcome(OutcomeKind.ROLLED_BACK, "back to c", (STATUS,)),
-        ),
-        (
-            (endings.rolled_back, state(**FAULT), "back to c"),
-            Outcome(OutcomeKind.ROLLED_BACK, "deployment d failed; back to c", (STATUS,)),
-        ),
+        (PLACED | {"write": LOST} | TRIED, "failed", f"{NOT_LEARNT}: {QUIET}"),
+        (PLACED | {"write": lost(WriteProbe.STORED, looks=4)}, "failed", f"{NOT_LEARNT}: reset"),
     ],
 )
-def test_an_end_says_what_happened_and_what_to_do(
-    ending: tuple[Callable[..., Outcome], Any], expected: Outcome
-) -> None:
-    end, *what = ending
-    assert end(*what) == expected
-
-
-def deployment(name: str, phase: Phase, role: Role = Role.DEPLOY) -> Leg:
-    return Leg(role, name, phase=phase)
+def test_before_a_deployment(facts: dict[str, Any], kind: str, reason: str) -> None:
+    assert end(facts) == (kind, reason)
 
 
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
-        ({}, "stopped before anything was sent"),
+        ({"sight": Precheck(gone=True)}, "somebody deleted it before us"),
+        (PLACED | {"write": refused(Refusal.GONE)}, "somebody deleted it before us"),
+        (PLACED | {"write": lost(WriteProbe.GONE)}, "deleted"),
+    ],
+)
+def test_what_is_to_be_deleted_is_gone_by_us_or_by_somebody(facts: dict[str, Any], reason: str) -> None:
+    assert end(facts, Task.DELETE) == ("deleted", reason)
+
+
+def test_a_name_that_is_taken_is_told_as_the_platform_tells_it() -> None:
+    taken = replace(refused(Refusal.TAKEN), trace=WriteProbe.FOREIGN, looks=1)
+    assert end({"write": taken}, Task.CREATE) == ("refused", "no")
+
+
+def test_a_rollback_that_was_to_be_finished_is_no_more() -> None:
+    assert end(PLACED, Task.RESUME) == ("refused", "the rollback that was to be finished no longer pins the app")
+
+
+HEALTHY = {"leg": leg(Phase.ACTIVE, evidence=SOAKED)}
+OVER = {"leg": leg(Phase.SUPERSEDED)}
+
+
+@pytest.mark.parametrize(
+    ("facts", "kind", "reason"),
+    [
         (
-            {"write": Sending(sends=1)},
-            "stopped while the update was being sent; whether it took effect is not known",
+            {"leg": leg(Phase.BUILDING, missing=3)},
+            "failed",
+            "the app was deleted by somebody while it was rolled out",
         ),
         (
-            {"leg": deployment("d", Phase.UNKNOWN)},
-            "stopped when deployment d had just begun; it goes on without us",
+            {"leg": leg(Phase.CANCELED)},
+            "canceled",
+            "deployment d was canceled by somebody; the app stays on what it ran before",
         ),
+        (HEALTHY | {"standing": ActiveState.OURS}, "applied", "healthy for 30 s"),
+        (HEALTHY | TRIED, "applied", f"healthy for 30 s; it could not be read back: {QUIET}"),
+        (HEALTHY | TRIED | {"missing": True}, "failed", "the app was deleted right after it became healthy"),
         (
-            {"leg": deployment("d", Phase.BUILDING), "write": Sending(sends=1)},
-            "stopped while deployment d was BUILDING; it goes on without us",
+            HEALTHY | {"standing": ActiveState.BEFORE, "standing_looks": 4},
+            "applied",
+            "healthy for 30 s; the app does not show it as active yet",
         ),
+        (OVER | TRIED, "superseded", f"deployment d was superseded; by what could not be read: {QUIET}"),
+        (OVER | {"successor": Successor()}, "superseded", "a deployment that does not carry our spec took over"),
         (
-            {"leg": deployment("d", Phase.ACTIVE)},
-            "stopped after deployment d became ACTIVE, before the rollout was finished",
-        ),
-        (
-            {"leg": deployment("d", Phase.ERROR), "back": deployment("r", Phase.DEPLOYING, Role.ROLLBACK)},
-            "stopped while deployment r was DEPLOYING; it goes on without us",
+            OVER | {"successor": Successor(deployment_id="e"), "hops": 5},
+            "superseded",
+            "deployments of the same spec superseded each other more than 5 times",
         ),
     ],
 )
-def test_an_interruption_says_how_far_it_was(facts: Any, reason: str) -> None:
-    expected = Outcome(OutcomeKind.INTERRUPTED, reason, (AGAIN, STATUS))
-    assert endings.interrupted(state(**facts)) == expected
+def test_a_deployment(facts: dict[str, Any], kind: str, reason: str) -> None:
+    assert end(facts) == (kind, reason)
 
 
-def test_an_interruption_that_leaves_a_pin_says_so_and_how_to_settle_it() -> None:
-    found = endings.interrupted(state(pinned=True, back=deployment("r", Phase.ACTIVE, Role.ROLLBACK)))
-    assert found.reason == (
-        "stopped after deployment r became ACTIVE, before the rollout was finished; "
-        "the app is pinned to our rollback until that is committed, which the next run does"
-    )
-    assert found.commands == (AGAIN, *SETTLE)
-    assert found.pinned
+FAULT = {"leg": leg(Phase.ERROR), "fault": "deployment d failed"}
+ONE = FAULT | {"options": RollbackOptions(candidates=("c1",))}
+RESTORING = ONE | {"rejected": ("region_conflict",)}
+SINCE = "somebody changed the app since, so nothing is written over it"
+
+
+@pytest.mark.parametrize(
+    ("facts", "kind", "reason"),
+    [
+        (
+            FAULT | {"rules": Rules(on_failure="leave")},
+            "left",
+            "deployment d failed; left as it is, as the policy asks",
+        ),
+        (
+            FAULT | TRIED,
+            "rollback_failed",
+            f"deployment d failed; going back failed, too: the earlier deployments could not be read: {QUIET}",
+        ),
+        (FAULT | TRIED | {"missing": True}, "failed", "deployment d failed; then somebody deleted the app"),
+        (
+            FAULT | {"options": RollbackOptions(newer=True)},
+            "superseded",
+            "deployment d failed; somebody deployed since, so nothing is rolled back",
+        ),
+        (
+            FAULT | {"options": RollbackOptions()},
+            "degraded",
+            "deployment d failed; no rollback target: no earlier deployment was ever active",
+        ),
+        (
+            ONE | {"options": RollbackOptions(candidates=("c1",), serving=True, reverted=True), "rejected": ("x",)},
+            "rolled_back",
+            "deployment d failed; deployment c1 still serves, and the platform made its spec the app's again",
+        ),
+        (
+            ONE | {"valid": True, "undo": LOST} | TRIED,
+            "rollback_failed",
+            "deployment d failed; going back failed, too: what became of the rollback could not be learnt: reset",
+        ),
+        (
+            ONE | {"valid": True, "undo": refused(Refusal.CONTENT)},
+            "rollback_failed",
+            "deployment d failed; going back failed, too: what became of the rollback could not be learnt: no",
+        ),
+        (RESTORING | {"restore": lost(WriteProbe.FOREIGN)}, "superseded", f"deployment d failed; {SINCE}"),
+        (RESTORING | {"restore": refused(Refusal.MOVED)}, "superseded", f"deployment d failed; {SINCE}"),
+        (
+            RESTORING | {"restore": refused(Refusal.CONTENT)},
+            "rollback_failed",
+            (
+                "deployment d failed; going back failed, too: no rollback is possible (region_conflict), "
+                "and the last good spec could not be sent: no"
+            ),
+        ),
+    ],
+)
+def test_choosing_where_to_go_back_to(facts: dict[str, Any], kind: str, reason: str) -> None:
+    assert end(facts) == (kind, reason)
+
+
+def back(phase: Phase, **more: Any) -> dict[str, Any]:
+    """A rollback's deployment, ``r``; the app is pinned to it."""
+    return {"back": replace(leg(phase, Role.ROLLBACK, **more), id="r"), "fault": "it failed", "pinned": True}
+
+
+GOOD = back(Phase.ACTIVE, evidence=SOAKED)
+SENT = GOOD | {"commit": WriteStatus(Sent.ACCEPTED, 3, why="no")}
+LEFT_PINNED = ". The app is left pinned to the rollback"
+
+
+@pytest.mark.parametrize(
+    ("facts", "why"),
+    [
+        (back(Phase.ERROR), "deployment r failed"),
+        (back(Phase.CANCELED), "deployment r was canceled by somebody"),
+        (back(Phase.DEPLOYING, deploy=1200), "the deployment took more than 1200 s"),
+        (back(Phase.SUPERSEDED) | TRIED, "deployment r was superseded, by what could not be read"),
+        (back(Phase.ACTIVE, evidence=SICK), "deployment r: api is as it is, for 20 s"),
+        (SENT | TRIED, f"whether the commit took effect could not be read: {QUIET}"),
+        (SENT | {"pin": Pin.OURS, "pin_looks": 4}, "the commit did not unpin the app. no"),
+    ],
+)
+def test_going_back_failed_too(facts: dict[str, Any], why: str) -> None:
+    assert end(facts) == ("rollback_failed", f"it failed; going back failed, too: {why}{LEFT_PINNED}")
+
+
+RESTORED = GOOD | {"back": replace(GOOD["back"], role=Role.RESTORE), "pinned": False}
+
+
+@pytest.mark.parametrize(
+    ("facts", "kind", "reason"),
+    [
+        (
+            GOOD | {"rules": replace(RULES, on_failure="pin")},
+            "pinned",
+            "it failed; rolled back by deployment r, left pinned as the policy asks",
+        ),
+        (
+            SENT | {"pin": Pin.NONE},
+            "rolled_back",
+            "it failed; rolled back by deployment r, committed, not pinned any more",
+        ),
+        (
+            RESTORED | {"rejected": ("x", "y", "x")},
+            "rolled_back",
+            "it failed; the last good spec was sent back, as no rollback is possible (x, y)",
+        ),
+        (
+            back(Phase.SUPERSEDED) | {"successor": Successor()},
+            "superseded",
+            "it failed; while it was taken back, somebody's deployment took over",
+        ),
+        (back(Phase.BUILDING, missing=3), "failed", "it failed; then somebody deleted the app"),
+    ],
+)
+def test_going_back(facts: dict[str, Any], kind: str, reason: str) -> None:
+    assert end(facts) == (kind, reason)
+
+
+def test_when_nothing_is_to_be_done_the_plan_says_why() -> None:
+    plain = state(Task.NONE)
+    goal = replace(plain.goal, settled=OutcomeKind.STALLED, reason="it failed before")
+    step = next_step(replace(plain, goal=goal))
+    assert isinstance(step, Finish)
+    assert (step.outcome.kind, step.outcome.reason) == (OutcomeKind.STALLED, "it failed before")
+
+
+def told(facts: dict[str, Any], task: Task = Task.UPDATE, rules: Rules = RULES) -> str:
+    step = next_step(state(task, rules=rules, **facts))
+    assert isinstance(step, Finish), step
+    return step.outcome.reason
+
+
+def test_a_rollback_that_was_asked_for_is_told_as_one_where_somebody_deployed_since() -> None:
+    reason = told({"options": RollbackOptions(newer=True)}, Task.ROLL_BACK)
+    assert reason == "a rollback was asked for; somebody deployed since, so nothing is rolled back"
+
+
+def test_a_rollback_that_stays_refused_ends_as_failed() -> None:
+    facts = {
+        "leg": leg(Phase.ERROR),
+        "fault": "api failed",
+        "options": RollbackOptions(candidates=("a",)),
+        "valid": True,
+    }
+    assert end({**facts, "undo": refused(Refusal.CONTENT)})[0] == "rollback_failed"
+
+
+def test_how_the_deployment_that_goes_back_ended_is_told() -> None:
+    back = {"back": leg(Phase.ERROR, Role.ROLLBACK), "fault": "api failed", "pinned": True}
+    assert "deployment d failed. The app is left pinned" in told(back)
+    assert "canceled by somebody" in told({**back, "back": leg(Phase.CANCELED, Role.ROLLBACK)})
+
+
+def test_who_wanted_a_pin_is_told() -> None:
+    pin = replace(RULES, on_failure="pin")
+    healthy = {"back": leg(Phase.ACTIVE, Role.ROLLBACK, evidence=SOAKED), "pinned": True}
+    assert told({**healthy, "fault": "api failed"}, rules=pin).endswith("left pinned as the policy asks")
+    assert told(healthy, Task.ROLL_BACK, pin).endswith("left pinned as was asked for")

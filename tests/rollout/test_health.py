@@ -15,22 +15,22 @@ from reconciler.rollout.health import (
     Due,
     Evidence,
     Grade,
+    HealthSource,
     Judgement,
     Sample,
-    Source,
     Verdict,
-    asked_in_vain,
     components_with_health,
     grade_components,
     judge,
     next_reading,
     passed,
     probe_problem,
+    record_unreadable,
     saw_components,
     saw_probe,
     worst,
 )
-from reconciler.rollout.rules import UNCONFIRMED, Rules
+from reconciler.rollout.limits import UNCONFIRMED, Rules
 
 RULES = Rules()
 WAIT = Rules(unknown_is_healthy=False)
@@ -147,7 +147,7 @@ def test_what_is_bad_for_the_tolerance_is_unhealthy() -> None:
 def in_vain(found: Evidence, rules: Rules = RULES) -> Evidence:
     """What is known when the components are not answered for any more, until there is a verdict."""
     while judge(found, rules, API).judgement is Judgement.WAITING:
-        found = asked_in_vain(passed(found, 5.0))
+        found = record_unreadable(passed(found, 5.0))
     return found
 
 
@@ -170,21 +170,21 @@ def test_an_answer_ends_the_silence_before_it() -> None:
     found = read(Grade.GOOD)
     for _ in range(3):
         for _ in range(11):
-            found = asked_in_vain(passed(found, 5.0))
+            found = record_unreadable(passed(found, 5.0))
             assert found.grade is Grade.GOOD
         found = saw_components(passed(found, 5.0), Sample(Grade.GOOD, "web"))
     for _ in range(12):
-        found = asked_in_vain(passed(found, 5.0))
+        found = record_unreadable(passed(found, 5.0))
     assert found.grade is Grade.UNKNOWN
 
 
 def test_components_that_never_answered_are_said_to_be_unreadable_after_a_minute() -> None:
-    found = asked_in_vain(passed(Evidence(), 5.0))
+    found = record_unreadable(passed(Evidence(), 5.0))
     for _ in range(11):
-        found = asked_in_vain(passed(found, 5.0))
+        found = record_unreadable(passed(found, 5.0))
         assert judge(found, RULES, API) == Verdict(Judgement.WAITING, "nothing is known yet")
     for _ in range(3):
-        found = asked_in_vain(passed(found, 5.0))
+        found = record_unreadable(passed(found, 5.0))
         assert judge(found, RULES, API) == Verdict(Judgement.WAITING, "the health of the components cannot be read")
 
 
@@ -192,7 +192,7 @@ def test_a_probe_that_succeeds_does_not_vouch_for_components_that_cannot_be_read
     rules = Rules(probe_every=5.0)
     found = saw_probe(read(Grade.GOOD), "", rules)
     for _ in range(12):
-        found = saw_probe(asked_in_vain(passed(found, 5.0)), "", rules)
+        found = saw_probe(record_unreadable(passed(found, 5.0)), "", rules)
     assert found.grade is Grade.UNKNOWN
     assert judge(found, rules, API) == Verdict(Judgement.WAITING, "the health of the components cannot be read")
 
@@ -207,7 +207,7 @@ def test_both_sources_must_have_been_read() -> None:
     half = read(Grade.GOOD)
     assert judge(half, rules, API).judgement is Judgement.WAITING
     assert judge(saw_probe(half, "", rules), rules, API).judgement is Judgement.HEALTHY
-    assert next_reading(half, rules, API).source is Source.PROBE
+    assert next_reading(half, rules, API).source is HealthSource.PROBE
 
 
 BOTH = Rules(probe_every=1)
@@ -215,7 +215,7 @@ BOTH = Rules(probe_every=1)
 
 def test_a_probe_that_is_sent_every_second_is_waited_for() -> None:
     assert judge(read(*[Grade.GOOD] * 9), BOTH, API).judgement is Judgement.WAITING
-    assert next_reading(read(Grade.GOOD), BOTH, API).source is Source.PROBE
+    assert next_reading(read(Grade.GOOD), BOTH, API).source is HealthSource.PROBE
 
 
 def test_of_both_sources_the_worse_counts_and_is_told() -> None:
@@ -253,15 +253,15 @@ def test_while_nothing_was_read_that_is_what_is_told() -> None:
 @pytest.mark.parametrize(
     ("components_at", "probe_at", "due"),
     [
-        (None, None, Due(Source.COMPONENTS, 0)),
-        (5, None, Due(Source.COMPONENTS, 0)),
-        (6, None, Due(Source.PROBE, 0)),
-        (6, 3, Due(Source.PROBE, 0)),
-        (6, 4, Due(Source.NONE, 1)),
-        (9, 4, Due(Source.NONE, 1)),
-        (8, 9.5, Due(Source.NONE, 3)),
-        (5.5, 9, Due(Source.NONE, 0.5)),
-        (5.05, 9, Due(Source.NONE, 0.1)),
+        (None, None, Due(HealthSource.COMPONENTS, 0)),
+        (5, None, Due(HealthSource.COMPONENTS, 0)),
+        (6, None, Due(HealthSource.PROBE, 0)),
+        (6, 3, Due(HealthSource.PROBE, 0)),
+        (6, 4, Due(HealthSource.NONE, 1)),
+        (9, 4, Due(HealthSource.NONE, 1)),
+        (8, 9.5, Due(HealthSource.NONE, 3)),
+        (5.5, 9, Due(HealthSource.NONE, 0.5)),
+        (5.05, 9, Due(HealthSource.NONE, 0.1)),
     ],
 )
 def test_each_source_is_read_when_it_is_due_and_the_first_is_waited_for(
@@ -272,14 +272,14 @@ def test_each_source_is_read_when_it_is_due_and_the_first_is_waited_for(
 
 
 def test_components_without_health_are_not_asked_for() -> None:
-    assert next_reading(Evidence(), BOTH, ()) == Due(Source.PROBE, 0)
+    assert next_reading(Evidence(), BOTH, ()) == Due(HealthSource.PROBE, 0)
 
 
 def test_the_probe_alone_is_read_at_its_own_interval() -> None:
     rules = Rules(probe_every=7, judge_components=False)
     found = saw_probe(Evidence(), "", rules)
     due = next_reading(found, rules, API)
-    assert (due.source, due.wait) == (Source.NONE, 7)
+    assert (due.source, due.wait) == (HealthSource.NONE, 7)
 
 
 def test_rules_are_the_policys_numbers() -> None:
@@ -322,4 +322,4 @@ def test_healthy_is_only_said_after_an_unbroken_soak(grades: list[Grade]) -> Non
 
 def test_without_a_probe_none_is_sent() -> None:
     due = next_reading(read(Grade.GOOD), RULES, API)
-    assert (due.source, due.wait) == (Source.NONE, 5)
+    assert (due.source, due.wait) == (HealthSource.NONE, 5)

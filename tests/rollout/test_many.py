@@ -12,12 +12,11 @@ from reconciler.config import Policy
 from reconciler.errors import InvalidInput, ReconcileError
 from reconciler.live.client import Client
 from reconciler.plan.model import Action
-from reconciler.rollout import run
+from reconciler.rollout import scheduler as run
 from reconciler.rollout.model import Event
-from reconciler.rollout.order import find_circle
-from reconciler.rollout.run import roll_out
-from reconciler.rollout.specs import JobSpecs
-from reconciler.rollout.watch import Poller, interval
+from reconciler.rollout.poller import Poller, interval
+from reconciler.rollout.ports import SpecKnowledge
+from reconciler.rollout.scheduler import find_circle, roll_out
 from tests.rollout.stage import POLICY, Stage, web
 from tests.rollout.test_deploying import kind
 from tests.support.virtual_time import VirtualClock
@@ -102,7 +101,7 @@ def test_forty_rollouts_stay_under_the_platforms_request_budget() -> None:
 
 
 def test_a_bug_in_one_rollout_is_told_and_stops_no_other(stage: Stage) -> None:
-    class Broken(JobSpecs):
+    class Broken(SpecKnowledge):
         def payload(self, live: Any) -> Any:
             if self._job.plan.app == "bad":
                 raise KeyError("s3cret")
@@ -133,7 +132,7 @@ def test_an_app_that_is_no_longer_in_git_is_deleted_without_a_spec(stage: Stage)
 
 
 def test_a_deliberate_error_within_a_rollout_is_told_in_its_own_words(stage: Stage) -> None:
-    class Unwilling(JobSpecs):
+    class Unwilling(SpecKnowledge):
         def payload(self, live: Any) -> Any:
             raise ReconcileError("the secret KEY has no value")
 

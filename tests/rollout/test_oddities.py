@@ -11,37 +11,35 @@ from reconciler.config import HealthPolicy, Policy, Probe
 from reconciler.errors import ApiError, Conflict, LiveError, NotFound, Rejected, TransportFailed
 from reconciler.live.models import Deployment, LiveApp, Phase, ProbeAnswer, RollbackValidation
 from reconciler.plan.model import Action, Plan, SyncStatus
-from reconciler.rollout import step as steps
-from reconciler.rollout.context import Context
+from reconciler.rollout import steps
+from reconciler.rollout.executor import perform
 from reconciler.rollout.failure import collect
-from reconciler.rollout.perform import perform
-from reconciler.rollout.ports import Job
-from reconciler.rollout.record import Recorder
-from reconciler.rollout.sightings import Sightings
-from reconciler.rollout.specs import JobSpecs
+from reconciler.rollout.observations import Observations, RolloutContext
+from reconciler.rollout.poller import Poller
+from reconciler.rollout.ports import RolloutJob, SpecKnowledge
+from reconciler.rollout.recorder import Recorder
 from reconciler.rollout.state import (
     Accepted,
+    ActiveState,
     BackRead,
     Failed,
     Goal,
     HealthSeen,
-    Leg,
     Lost,
-    Options,
     ProbeSeen,
     Refusal,
     Refused,
     Role,
+    RollbackOptions,
     RolloutState,
     Seen,
-    Standing,
     Task,
-    Trace,
-    Traced,
+    TrackedDeployment,
     Validated,
+    WriteProbe,
+    WriteProbed,
 )
-from reconciler.rollout.watch import Poller
-from reconciler.rollout.writes import fate
+from reconciler.rollout.writes import classify_error
 from tests.rollout.stage import desired, web
 from tests.support.virtual_time import VirtualClock
 
@@ -78,27 +76,31 @@ class Script:
         return answer
 
     def do(
-        self, step: steps.Step, *, seen: Sightings | None = None, policy: Policy | None = None, **state: Any
+        self, step: steps.Step, *, seen: Observations | None = None, policy: Policy | None = None, **state: Any
     ) -> Seen:
         found = RolloutState(Goal(Task.UPDATE, "web"), **state)
         return self.clock.run(perform(step, found, self.context(seen, policy), self.clock))
 
-    def context(self, seen: Sightings | None = None, policy: Policy | None = None) -> Context:
-        job = Job(Plan("web", SyncStatus.OUT_OF_SYNC, Action.UPDATE, app_id="1"), desired(NEW), policy or Policy())
+    def context(self, seen: Observations | None = None, policy: Policy | None = None) -> RolloutContext:
+        job = RolloutJob(
+            Plan("web", SyncStatus.OUT_OF_SYNC, Action.UPDATE, app_id="1"), desired(NEW), policy or Policy()
+        )
         now = self.clock.monotonic
         client: Any = self
         recorder = Recorder(job.plan, now, 0.0, lambda _: None)
-        return Context(job, client, Poller(client, self.clock), JobSpecs(job), recorder, seen or seen_app(), now)
+        return RolloutContext(
+            job, client, Poller(client, self.clock), SpecKnowledge(job), recorder, seen or seen_app(), now
+        )
 
 
-def seen_app(spec: Any = OLD, known: tuple[str, ...] = ("a",), **more: Any) -> Sightings:
+def seen_app(spec: Any = OLD, known: tuple[str, ...] = ("a",), **more: Any) -> Observations:
     """The app was seen with this spec, and with deployment ``a`` active."""
-    found = Sightings("1", known=set(known), base=spec, **more)
+    found = Observations("1", known=set(known), base=spec, **more)
     found.saw_app(app(spec, active_deployment=made("a")))
     return found
 
 
-CANDIDATE = {"options": Options(candidates=("a",))}
+CANDIDATE = {"options": RollbackOptions(candidates=("a",))}
 
 
 def test_a_finished_rollout_has_nothing_to_perform(clock: VirtualClock) -> None:
@@ -141,16 +143,16 @@ def test_a_probe_waits_for_an_address(clock: VirtualClock) -> None:
 @pytest.mark.parametrize(
     ("found", "standing"),
     [
-        (app(NEW), Standing.BEFORE),
-        (app(NEW, active_deployment=made("a")), Standing.BEFORE),
-        (app(NEW, active_deployment=made("d", NEW)), Standing.OURS),
-        (app(NEW, active_deployment=made("x", NEW)), Standing.OTHER),
-        (app(NEW, active_deployment=made("d", NEW), pinned_deployment=made("p")), Standing.PINNED),
-        (app(OLD, active_deployment=made("d", NEW), pending_deployment=made("x", OLD)), Standing.OTHER),
-        (app(NEW, active_deployment=made("d", NEW), pending_deployment=made("x", NEW)), Standing.OURS),
+        (app(NEW), ActiveState.BEFORE),
+        (app(NEW, active_deployment=made("a")), ActiveState.BEFORE),
+        (app(NEW, active_deployment=made("d", NEW)), ActiveState.OURS),
+        (app(NEW, active_deployment=made("x", NEW)), ActiveState.OTHER),
+        (app(NEW, active_deployment=made("d", NEW), pinned_deployment=made("p")), ActiveState.PINNED),
+        (app(OLD, active_deployment=made("d", NEW), pending_deployment=made("x", OLD)), ActiveState.OTHER),
+        (app(NEW, active_deployment=made("d", NEW), pending_deployment=made("x", NEW)), ActiveState.OURS),
     ],
 )
-def test_what_the_app_shows_as_active(clock: VirtualClock, found: LiveApp, standing: Standing) -> None:
+def test_what_the_app_shows_as_active(clock: VirtualClock, found: LiveApp, standing: ActiveState) -> None:
     assert Script(clock, get_app=found).do(steps.ReadBack("d")) == BackRead(standing)
 
 
@@ -182,26 +184,26 @@ def test_a_validation_that_is_refused_is_an_answer_too(clock: VirtualClock, answ
 def options(clock: VirtualClock, found: LiveApp, history: list[dict[str, Any]]) -> Seen:
     listed = [Deployment.model_validate(each) for each in history]
     script = Script(clock, get_app=found, list_deployments=listed)
-    return script.do(steps.FindCandidates(), leg=Leg(Role.DEPLOY, "d", phase=Phase.ERROR))
+    return script.do(steps.FindCandidates(), leg=TrackedDeployment(Role.DEPLOY, "d", phase=Phase.ERROR))
 
 
 def test_somebody_who_deployed_our_spec_since_is_to_be_followed(clock: VirtualClock) -> None:
     history = [made("x", NEW, "BUILDING"), made("d", NEW, "ERROR"), made("a")]
     found = options(clock, app(NEW, active_deployment=made("a")), history)
-    assert isinstance(found, Options)
+    assert isinstance(found, RollbackOptions)
     assert (found.newer, found.newer_id) == (True, "x")
 
 
 def test_a_newer_deployment_of_our_spec_that_failed_too_is_not(clock: VirtualClock) -> None:
     history = [made("x", NEW, "ERROR"), made("d", NEW, "ERROR"), made("a")]
     found = options(clock, app(NEW, active_deployment=made("a")), history)
-    assert isinstance(found, Options)
+    assert isinstance(found, RollbackOptions)
     assert (found.newer, found.newer_id) == (True, "")
 
 
 def test_a_history_that_does_not_show_ours_says_nothing_about_newer_ones(clock: VirtualClock) -> None:
     found = options(clock, app(NEW, active_deployment=made("a")), [made("a")])
-    assert isinstance(found, Options)
+    assert isinstance(found, RollbackOptions)
     assert (found.newer, found.candidates, found.serving) == (False, ("a",), True)
 
 
@@ -212,7 +214,7 @@ def test_a_created_app_without_an_id_is_looked_for(clock: VirtualClock) -> None:
     script = Script(clock, create_app=LiveApp())
     assert script.do(steps.Write(Task.CREATE)) == Lost("the answer names no app")
     script = Script(clock, find_app=app(NEW), list_deployments=[])
-    assert script.do(steps.LookUp("create"), seen=Sightings()) == Traced(Trace.STORED)
+    assert script.do(steps.LookUp("create"), seen=Observations()) == WriteProbed(WriteProbe.STORED)
 
 
 def test_an_accepted_write_without_a_deployment_names_none(clock: VirtualClock) -> None:
@@ -240,21 +242,21 @@ def test_nothing_is_rolled_back_once_somebody_changed_the_app(
 @pytest.mark.parametrize(
     ("found", "trace"),
     [
-        (app(OLD), Trace.NOT_THERE),
-        (app(NEW), Trace.STORED),
-        (app(web(tag="9")), Trace.FOREIGN),
-        (app(OLD, pinned_deployment=made("p")), Trace.FOREIGN),
-        (app(NEW, pending_deployment=made("n", NEW)), Trace.OURS),
+        (app(OLD), WriteProbe.NOT_THERE),
+        (app(NEW), WriteProbe.STORED),
+        (app(web(tag="9")), WriteProbe.FOREIGN),
+        (app(OLD, pinned_deployment=made("p")), WriteProbe.FOREIGN),
+        (app(NEW, pending_deployment=made("n", NEW)), WriteProbe.OURS),
     ],
 )
-def test_a_lost_update_is_told_by_what_the_app_shows(clock: VirtualClock, found: LiveApp, trace: Trace) -> None:
+def test_a_lost_update_is_told_by_what_the_app_shows(clock: VirtualClock, found: LiveApp, trace: WriteProbe) -> None:
     seen = Script(clock, get_app=found, list_deployments=[]).do(steps.LookUp("update"))
-    assert isinstance(seen, Traced)
+    assert isinstance(seen, WriteProbed)
     assert seen.trace is trace
 
 
 def test_a_lost_write_to_an_app_that_is_gone(clock: VirtualClock) -> None:
-    assert Script(clock, get_app=gone()).do(steps.LookUp("update")) == Traced(Trace.GONE)
+    assert Script(clock, get_app=gone()).do(steps.LookUp("update")) == WriteProbed(WriteProbe.GONE)
 
 
 ROLLED = {"cause_details": {"type": "MANUAL_ROLLBACK"}}
@@ -263,30 +265,30 @@ ROLLED = {"cause_details": {"type": "MANUAL_ROLLBACK"}}
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        (app(NEW), Traced(Trace.NOT_THERE)),
-        (app(NEW, pending_deployment=made("r", OLD, "BUILDING", **ROLLED)), Traced(Trace.STORED)),
-        (app(NEW, pinned_deployment=made("r", OLD)), Traced(Trace.OURS, "r")),
-        (app(NEW, pinned_deployment=made("r", web(tag="9"))), Traced(Trace.FOREIGN)),
-        (app(NEW, pinned_deployment=made("a", OLD)), Traced(Trace.FOREIGN)),
+        (app(NEW), WriteProbed(WriteProbe.NOT_THERE)),
+        (app(NEW, pending_deployment=made("r", OLD, "BUILDING", **ROLLED)), WriteProbed(WriteProbe.STORED)),
+        (app(NEW, pinned_deployment=made("r", OLD)), WriteProbed(WriteProbe.OURS, "r")),
+        (app(NEW, pinned_deployment=made("r", web(tag="9"))), WriteProbed(WriteProbe.FOREIGN)),
+        (app(NEW, pinned_deployment=made("a", OLD)), WriteProbed(WriteProbe.FOREIGN)),
     ],
 )
-def test_a_lost_rollback_is_told_by_the_pin(clock: VirtualClock, found: LiveApp, expected: Traced) -> None:
+def test_a_lost_rollback_is_told_by_the_pin(clock: VirtualClock, found: LiveApp, expected: WriteProbed) -> None:
     assert Script(clock, get_app=found).do(steps.LookUp("rollback"), **CANDIDATE) == expected
 
 
 @pytest.mark.parametrize(
     ("found", "history", "expected"),
     [
-        (app(NEW), [], Traced(Trace.NOT_THERE)),
-        (app(OLD), [], Traced(Trace.STORED)),
-        (app(web(tag="9")), [], Traced(Trace.FOREIGN)),
-        (app(OLD, pending_deployment=made("b")), [], Traced(Trace.OURS, "b")),
-        (app(OLD), [made("b", phase="ERROR"), made("a")], Traced(Trace.OURS, "b")),
-        (app(OLD, pinned_deployment=made("p")), [], Traced(Trace.FOREIGN)),
+        (app(NEW), [], WriteProbed(WriteProbe.NOT_THERE)),
+        (app(OLD), [], WriteProbed(WriteProbe.STORED)),
+        (app(web(tag="9")), [], WriteProbed(WriteProbe.FOREIGN)),
+        (app(OLD, pending_deployment=made("b")), [], WriteProbed(WriteProbe.OURS, "b")),
+        (app(OLD), [made("b", phase="ERROR"), made("a")], WriteProbed(WriteProbe.OURS, "b")),
+        (app(OLD, pinned_deployment=made("p")), [], WriteProbed(WriteProbe.FOREIGN)),
     ],
 )
 def test_a_lost_restored_spec_is_told_by_its_deployment(
-    clock: VirtualClock, found: LiveApp, history: list[Any], expected: Traced
+    clock: VirtualClock, found: LiveApp, history: list[Any], expected: WriteProbed
 ) -> None:
     listed = [Deployment.model_validate(each) for each in history]
     script = Script(clock, get_app=found, list_deployments=listed)
@@ -320,7 +322,7 @@ def test_a_spec_is_restored_only_over_what_was_seen(
     ],
 )
 def test_an_error_of_a_write_is_a_refusal_or_a_lost_answer(problem: LiveError, creating: bool, expected: Seen) -> None:
-    assert fate(problem, creating=creating) == expected
+    assert classify_error(problem, creating=creating) == expected
 
 
 # ---- what failed --------------------------------------------------------------------------------------------------
@@ -353,7 +355,7 @@ def test_a_failed_build_is_explained_by_its_own_log_even_an_empty_one(clock: Vir
 
 
 def test_deployments_that_tell_nothing_of_themselves_teach_nothing() -> None:
-    seen = Sightings()
+    seen = Observations()
     seen.saw(Deployment(id="bare"))
     assert (seen.specs, seen.born) == ({}, {})
     assert not seen.is_older("bare", "other")
@@ -372,7 +374,7 @@ def test_a_warning_is_told_once(clock: VirtualClock) -> None:
 
 
 def test_without_a_spec_of_git_nothing_carries_it_and_nothing_is_missing() -> None:
-    specs = JobSpecs(Job(Plan("web", SyncStatus.OUT_OF_SYNC, Action.DELETE), None))
+    specs = SpecKnowledge(RolloutJob(Plan("web", SyncStatus.OUT_OF_SYNC, Action.DELETE), None))
     assert not specs.carries(OLD)
     assert specs.missing(OLD) == ()
 
@@ -380,5 +382,5 @@ def test_without_a_spec_of_git_nothing_carries_it_and_nothing_is_missing() -> No
 def test_what_the_platform_renders_of_gits_spec_counts_as_ours() -> None:
     rendered = {**NEW, "features": ["new-thing"], "quantum": {"level": 9}}
     plan = Plan("web", SyncStatus.OUT_OF_SYNC, Action.UPDATE)
-    assert not JobSpecs(Job(plan, desired(NEW))).carries(rendered)
-    assert JobSpecs(Job(plan, desired(NEW), rendered=rendered)).carries(rendered)
+    assert not SpecKnowledge(RolloutJob(plan, desired(NEW))).carries(rendered)
+    assert SpecKnowledge(RolloutJob(plan, desired(NEW), rendered=rendered)).carries(rendered)

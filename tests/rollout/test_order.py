@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.errors import InvalidInput
 from reconciler.findings import Severity
-from reconciler.rollout.order import check_order, find_circle
+from reconciler.rollout.scheduler import check_order, find_circle
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.live.client import Client
 from reconciler.plan.model import Action
-from reconciler.rollout.run import roll_out
+from reconciler.rollout.scheduler import roll_out
 from reconciler.sandbox.settings import Settings, Speed
 from tests.rollout.stage import Stage, web
 from tests.rollout.test_deploying import kind, steps

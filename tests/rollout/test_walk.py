@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.rollout.fold import observe
 from reconciler.rollout.model import OutcomeKind
-from reconciler.rollout.reasons import describe, why
+from reconciler.rollout.recorder import describe, why
+from reconciler.rollout.reduce import reduce
 from reconciler.rollout.state import RolloutState, Task, Waited
-from reconciler.rollout.step import WRITES, CommitRollback, Finish, Rollback, Write
+from reconciler.rollout.steps import WRITES, CommitRollback, Finish, Rollback, Write
 from tests.rollout.table import DOCUMENT, document
 from tests.rollout.walk import Walk, goals, small_bounds, walked
 
@@ -119,13 +119,13 @@ def test_a_finding_that_a_step_cannot_make_is_a_bug(walk: Walk) -> None:
     for kind, step in kinds.items():
         if kind.__name__ != "Wait":
             with pytest.raises(TypeError, match=kind.__name__):
-                observe(states[kind], step, Waited())
+                reduce(states[kind], step, Waited())
 
 
 def test_following_without_a_deployment_is_a_bug(walk: Walk) -> None:
     follow = next(step for step in walk.steps if type(step).__name__ == "Follow")
     with pytest.raises(TypeError, match="without a deployment"):
-        observe(RolloutState(goals()[0]), follow, Waited())
+        reduce(RolloutState(goals()[0]), follow, Waited())
 
 
 def test_the_document_shows_the_table_and_the_diagram_as_the_code_has_them(walk: Walk) -> None:

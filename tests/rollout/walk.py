@@ -18,12 +18,17 @@ from operator import attrgetter
 from unittest import mock
 
 from reconciler.live.models import Health, Phase
-from reconciler.rollout import back, fold, sending, steps
 from reconciler.rollout import health as health_module
-from reconciler.rollout.fold import observe
-from reconciler.rollout.rules import Rules
+from reconciler.rollout import policy as steps
+from reconciler.rollout import policy_rollback as back
+from reconciler.rollout import policy_rules as sending
+from reconciler.rollout import reduce as fold
+from reconciler.rollout.limits import Rules
+from reconciler.rollout.policy import next_step
+from reconciler.rollout.reduce import reduce
 from reconciler.rollout.state import (
     Accepted,
+    ActiveState,
     Adopted,
     BackRead,
     Collected,
@@ -31,25 +36,24 @@ from reconciler.rollout.state import (
     Goal,
     HealthSeen,
     Lost,
-    Options,
     PhaseSeen,
     Pin,
     PinSeen,
+    Precheck,
     ProbeSeen,
     Refusal,
     Refused,
+    RollbackOptions,
     RolloutState,
     Seen,
-    Sight,
-    Standing,
     Successor,
     Task,
-    Trace,
-    Traced,
     Validated,
     Waited,
+    WriteProbe,
+    WriteProbed,
 )
-from reconciler.rollout.step import (
+from reconciler.rollout.steps import (
     Adopt,
     CheckHealth,
     CollectFailure,
@@ -70,7 +74,6 @@ from reconciler.rollout.step import (
     Wait,
     Write,
 )
-from reconciler.rollout.steps import next_step
 
 TICK = 10.0
 RULES = Rules(build=10, deploy=10, health=30, soak=10, tolerance=10)
@@ -101,22 +104,22 @@ PHASES = (
     Phase.SUPERSEDED,
 )
 SIGHTS = (
-    Sight(),
-    Sight(gone=True),
-    Sight(moved=True),
-    Sight(moved=True, running_id="theirs"),
-    Sight(moved=True, active_is_ours=True),
-    Sight(pin=Pin.OTHER, pinned_id="x"),
+    Precheck(),
+    Precheck(gone=True),
+    Precheck(moved=True),
+    Precheck(moved=True, running_id="theirs"),
+    Precheck(moved=True, active_is_ours=True),
+    Precheck(pin=Pin.OTHER, pinned_id="x"),
 )
 OPTIONS = (
-    Options(),
-    Options(pin=Pin.OTHER),
-    Options(newer=True),
-    Options(newer=True, newer_id="again"),
-    Options(candidates=("c1",)),
-    Options(candidates=("c1", "c2")),
-    Options(candidates=("c1", "c2"), serving=True),
-    Options(candidates=("c1", "c2"), serving=True, reverted=True),
+    RollbackOptions(),
+    RollbackOptions(pin=Pin.OTHER),
+    RollbackOptions(newer=True),
+    RollbackOptions(newer=True, newer_id="again"),
+    RollbackOptions(candidates=("c1",)),
+    RollbackOptions(candidates=("c1", "c2")),
+    RollbackOptions(candidates=("c1", "c2"), serving=True),
+    RollbackOptions(candidates=("c1", "c2"), serving=True, reverted=True),
 )
 CODES = ("", "incompatible_phase", "exceeded_revision_limit", "app_pinned")
 
@@ -130,7 +133,7 @@ HARMLESS: dict[type[Step], tuple[Seen, ...]] = {
     CheckHealth: (*HEALTHS, *FAILED),
     Probe: (ProbeSeen(), ProbeSeen("503")),
     Wait: (Waited(),),
-    ReadBack: (*map(BackRead, Standing), *FAILED),
+    ReadBack: (*map(BackRead, ActiveState), *FAILED),
     CollectFailure: (Collected("web failed"),),
     FindCandidates: (*OPTIONS, *FAILED),
     ValidateRollback: (*map(Validated, CODES), *FAILED),
@@ -143,17 +146,17 @@ def findings(step: Step, state: RolloutState, pins: bool) -> Iterator[tuple[Seen
     now = Pin.OURS if pins else Pin.NONE
     match step:
         case Look():
-            sights = (Sight(pin=Pin.OURS, pinned_id="r"), *SIGHTS) if state.goal.task is Task.RESUME else SIGHTS
+            sights = (Precheck(pin=Pin.OURS, pinned_id="r"), *SIGHTS) if state.goal.task is Task.RESUME else SIGHTS
             yield from ((seen, seen.pin is Pin.OURS) for seen in sights)
         case Rollback():
             yield from ((Accepted("r"), True), (Accepted(), True), (Lost("reset"), True), (Lost("reset"), False))
             yield from ((refused, pins) for refused in REFUSALS)
         case LookUp() if step.write == "rollback":
-            yield (Traced(Trace.OURS, "r") if pins else Traced(Trace.NOT_THERE)), pins
-            yield Traced(Trace.STORED), pins
-            yield from ((Traced(trace), False) for trace in (Trace.FOREIGN, Trace.GONE))
+            yield (WriteProbed(WriteProbe.OURS, "r") if pins else WriteProbed(WriteProbe.NOT_THERE)), pins
+            yield WriteProbed(WriteProbe.STORED), pins
+            yield from ((WriteProbed(trace), False) for trace in (WriteProbe.FOREIGN, WriteProbe.GONE))
         case LookUp():
-            yield from ((Traced(trace, "d" if trace is Trace.OURS else ""), pins) for trace in Trace)
+            yield from ((WriteProbed(trace, "d" if trace is WriteProbe.OURS else ""), pins) for trace in WriteProbe)
         case FindSuccessor():
             yield from ((Successor(now), pins), (Successor(deployment_id="s"), False), (Successor(Pin.OTHER), False))
         case CommitRollback():
@@ -192,7 +195,7 @@ class Walk:
             self.steps.append(step)
             self.edges.append([])
             for seen, pins_after in () if isinstance(step, Finish) else findings(step, state, pins):
-                after = observe(state, step, seen, TICK)
+                after = reduce(state, step, seen, TICK)
                 assert after.goal is goal
                 known = numbers.setdefault(_facts(after, pins_after), len(self.nodes))
                 if known == len(self.nodes):

@@ -8,11 +8,11 @@ from typing import Any
 import jsonschema
 import pytest
 
-from reconciler.cli import exits
-from reconciler.cli.exits import Exit
+from reconciler.engine import exits
+from reconciler.exit_codes import Exit
 from reconciler.plan.model import Plan, PlanReport, SyncStatus
 from reconciler.views import machine, markdown, text
-from tests.drift.world import World, paths, service, web
+from tests.support.account import World, paths, service, web
 
 Spec = dict[str, Any]
 
@@ -172,7 +172,7 @@ def test_a_renamed_app_is_attributed_by_the_history_of_both_names(told: World):
 
 
 def test_many_apps_are_one_walk_and_those_in_sync_are_not_looked_up(world: World, monkeypatch):
-    from reconciler.desired.history import History
+    from reconciler.desired.git_history import History
 
     walks: list[list[str]] = []
     histories = History.histories

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from reconciler.desired.writing import is_misread
+from reconciler.yamltext.write import is_misread
 
 
 class _Dumper(yaml.SafeDumper):

@@ -13,7 +13,7 @@ import zlib
 from dataclasses import dataclass, field
 
 from reconciler.sandbox import Fault, Settings, Speed
-from tests.survival.land import Land, Run, Spec, built, tag_of, web
+from tests.survival.environment import Environment, Run, Spec, built, tag_of, web
 
 SHARE = 0.1
 """Share of all requests that goes wrong, all kinds of trouble together."""
@@ -66,12 +66,12 @@ class Chaos:
 
     apps: int
     seed: int
-    land: Land = field(init=False)
+    environment: Environment = field(init=False)
     steps: list[Step] = field(default_factory=list)
     wanted: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.land = Land(Settings(speed=SPEED, seed=self.seed), {"guards": {"max_changes": 100}})
+        self.environment = Environment(Settings(speed=SPEED, seed=self.seed), {"guards": {"max_changes": 100}})
 
     @property
     def names(self) -> list[str]:
@@ -79,13 +79,13 @@ class Chaos:
 
     def story(self) -> list[Step]:
         """Create all, update all while some fail, fix what failed; each until it has converged."""
-        with self.land as land:
-            land.box.configure(rate_per_minute=250)
+        with self.environment as environment:
+            environment.box.configure(rate_per_minute=250)
             self._trouble()
             self._step("create", dict.fromkeys(self.names, OLD), set())
             failing = self.names[::EVERY]
             for name, where in zip(failing, itertools.cycle(("deploy", "health")), strict=False):
-                land.box.fail(name, "build" if from_source(name) else where)
+                environment.box.fail(name, "build" if from_source(name) else where)
             self._step("update", dict.fromkeys(self.names, NEW), set(failing))
             self._step("mend", {name: NEXT if name in failing else NEW for name in self.names}, set())
         return self.steps
@@ -96,23 +96,23 @@ class Chaos:
             seed = zlib.crc32(f"{self.seed}/{number}".encode())
             one = SHARE / len(TROUBLES)
             data = {name: getattr(fault, name) for name in Fault.__dataclass_fields__}
-            self.land.box.fault(Fault(**(data | {"share": one, "seed": seed})))
+            self.environment.box.fault(Fault(**(data | {"share": one, "seed": seed})))
 
     def _step(self, name: str, wanted: dict[str, str], failing: set[str]) -> None:
         """Git wants these versions; run until the last run has nothing left to do."""
-        land = self.land
+        environment = self.environment
         changed = sum(self.wanted.get(app) != tag for app, tag in wanted.items())
         self.wanted = wanted
-        land.commit(*(spec(app, tag) for app, tag in wanted.items()))
+        environment.commit(*(spec(app, tag) for app, tag in wanted.items()))
         jitter = random.Random(self.seed).random
-        began, before = land.clock.monotonic(), deployments(land)
+        began, before = environment.clock.monotonic(), deployments(environment)
         runs: list[Run] = []
         troubled = 0
         while len(runs) < RUNS and not (runs and settled(runs[-1], failing)):
-            tap = land.tap()
-            runs.append(land.clock.run(land.running(tap, random=jitter, concurrency=IN_FLIGHT)))
+            tap = environment.tap()
+            runs.append(environment.clock.run(environment.running(tap, random=jitter, concurrency=IN_FLIGHT)))
             troubled += tap.troubled
-        seconds = land.clock.monotonic() - began
+        seconds = environment.clock.monotonic() - began
         sent = sum(len(run.sent) for run in runs)
         most = bound(self.apps, changed, len(failing), len(runs))
         wrong = self._wrong(wanted, failing, runs, before)
@@ -122,15 +122,17 @@ class Chaos:
 
     def _wrong(self, wanted: dict[str, str], failing: set[str], runs: list[Run], before: dict[str, int]) -> list[str]:
         """What does not hold, looked at without any trouble in the way."""
-        land = self.land
-        faults = [Fault(**{name: each[name] for name in Fault.__dataclass_fields__}) for each in land.box.faults()]
-        land.box.clear_faults()
+        environment = self.environment
+        faults = [
+            Fault(**{name: each[name] for name in Fault.__dataclass_fields__}) for each in environment.box.faults()
+        ]
+        environment.box.clear_faults()
         wrong = [] if settled(runs[-1], failing) else [f"not settled after {len(runs)} runs: exit {runs[-1].code}"]
-        apps = land.apps()
+        apps = environment.apps()
         names = [app.name for app in apps]
         wrong += [f"{name}: two apps" for name in set(names) if names.count(name) > 1]
         wrong += [f"{name}: lost" for name in wanted if name not in names]
-        after = deployments(land)
+        after = deployments(environment)
         for app in apps:
             active = app.active_deployment
             serves = tag_of(active.spec) if active else "nothing"
@@ -144,7 +146,7 @@ class Chaos:
             if made > allowed:
                 wrong.append(f"{app.name}: {made} deployments, not {allowed} at most")
         for fault in faults:
-            land.box.fault(fault)
+            environment.box.fault(fault)
         return wrong
 
 
@@ -156,9 +158,9 @@ def spec(name: str, tag: str) -> Spec:
     return built(name, tag) if from_source(name) else web(name, tag)
 
 
-def deployments(land: Land) -> dict[str, int]:
+def deployments(environment: Environment) -> dict[str, int]:
     """How many deployments each app has, past any trouble."""
-    state = land.box.state()
+    state = environment.box.state()
     return {app["name"]: len(app["deployments"]) for app in state["apps"]}
 
 

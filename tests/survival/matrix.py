@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from tests.survival.land import POINTS, Death, Land, Point, Run
+from tests.survival.environment import POINTS, Death, Environment, Point, Run
 from tests.survival.scenarios import SETTLED, Scenario, counts, secrets, violations
 
 DELAYS = (0.0, 600.0)
@@ -67,37 +67,37 @@ def plain(scenario: Scenario) -> Plain:
 
 
 def _undisturbed(scenario: Scenario) -> Plain:
-    with scenario.begin() as land:
-        known = secrets(land)
-        run = land.run()
-        land.wait(BETWEEN)
-        again = land.run()
-        wrong = violations(scenario, land, again.code, known, counts(land))
+    with scenario.begin() as environment:
+        known = secrets(environment)
+        run = environment.run()
+        environment.wait(BETWEEN)
+        again = environment.run()
+        wrong = violations(scenario, environment, again.code, known, counts(environment))
         assert not wrong, (scenario.name, wrong, run.code, again.code)
-        return Plain(run.sent, counts(land))
+        return Plain(run.sent, counts(environment))
 
 
 def cell(scenario: Scenario, base: Plain, death: Death, delay: float) -> Cell:
     """Die, wait, run cleanly until all is settled, and look at what is left."""
-    with scenario.begin() as land:
-        known = secrets(land)
-        died = land.run(death)
+    with scenario.begin() as environment:
+        known = secrets(environment)
+        died = environment.run(death)
         wrong: list[str] = [] if died.died else ["the run did not die"]
-        land.wait(delay)
-        runs = clean_runs(land)
+        environment.wait(delay)
+        runs = clean_runs(environment)
         wrong += quiet_after(runs)
-        land.wait(AFTER)
-        wrong += violations(scenario, land, runs[-1].code, known, base.deployments)
+        environment.wait(AFTER)
+        wrong += violations(scenario, environment, runs[-1].code, known, base.deployments)
         request = kind_of(base.sent[death.at])
         return Cell(scenario.name, death.at, request, death.point, delay, told(runs), tuple(wrong))
 
 
-def clean_runs(land: Land) -> list[Run]:
+def clean_runs(environment: Environment) -> list[Run]:
     """Runs that nobody disturbs: as many as everything needs at most, and one more that must find nothing to do."""
-    runs = [land.run()]
+    runs = [environment.run()]
     for _ in range(SETTLED):
-        land.wait(BETWEEN)
-        runs.append(land.run())
+        environment.wait(BETWEEN)
+        runs.append(environment.run())
     return runs
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tests.survival.land import Land, Run, pushed, tag_of
+from tests.survival.environment import Environment, Run, pushed, tag_of
 from tests.survival.matrix import clean_runs, plain, quiet_after, writes
 from tests.survival.people import DEEDS, THEIRS
 from tests.survival.scenarios import NEW, OLD, Scenario, by_name, secrets, violations
@@ -25,28 +25,28 @@ class Raced:
     wrong: tuple[str, ...]
 
 
-def meddled(scenario: Scenario, deed: str, at: int) -> tuple[Land, Run, list[str]]:
+def meddled(scenario: Scenario, deed: str, at: int) -> tuple[Environment, Run, list[str]]:
     """A run in which somebody acts right before request ``at``; what was there then, as versions, newest first."""
-    land = scenario.begin()
-    return land, *_meddled(land, deed, at)
+    environment = scenario.begin()
+    return environment, *_meddled(environment, deed, at)
 
 
-def _meddled(land: Land, deed: str, at: int) -> tuple[Run, list[str]]:
-    tap = land.tap()
+def _meddled(environment: Environment, deed: str, at: int) -> tuple[Run, list[str]]:
+    tap = environment.tap()
 
     async def act() -> None:
-        await land.asking(lambda client: DEEDS[deed](land, client))
+        await environment.asking(lambda client: DEEDS[deed](environment, client))
 
     tap.meddle_at, tap.meddle = at, act
-    run = land.clock.run(land.running(tap))
+    run = environment.clock.run(environment.running(tap))
     return run, [request for request in run.sent[at:] if writes(request)]
 
 
 def raced(scenario: Scenario, deed: str, at: int) -> Raced:
     """One race, and what must hold right after it and after the clean runs that follow."""
-    with scenario.begin() as land:
-        known = secrets(land)
-        run, ours = _meddled(land, deed, at)
+    with scenario.begin() as environment:
+        known = secrets(environment)
+        run, ours = _meddled(environment, deed, at)
         wrong = [f"no report: {run.error or 'died'}"] if run.report is None else []
         record = run.report.records[0] if run.report else None
         reason = record.outcome.reason if record else ""
@@ -55,61 +55,63 @@ def raced(scenario: Scenario, deed: str, at: int) -> Raced:
         request = run.sent[at] if at < len(run.sent) else "nothing any more"
         seen = at == 0 or at >= len(run.sent) or writes(request)  # seen from the start, or not to be seen in time
         if not seen:
-            wrong += _respected(land, deed, run, ours)
-        wrong += _afterwards(scenario, land, deed, known)
+            wrong += _respected(environment, deed, run, ours)
+        wrong += _afterwards(scenario, environment, deed, known)
         told = record.outcome.kind.value if record else "none"
         return Raced(scenario.name, deed, at, request, told, reason, tuple(wrong))
 
 
-def _respected(land: Land, deed: str, run: Run, ours: list[str]) -> list[str]:
+def _respected(environment: Environment, deed: str, run: Run, ours: list[str]) -> list[str]:
     """Right after the run: what somebody else did still stands, and nothing was sent against it."""
-    names = [app.name for app in land.apps()]
+    names = [app.name for app in environment.apps()]
     match deed:
         case "deletes" if run.sent:
             return ["deleted, and made again"] if "web" in names and run.kind("web") != "applied" else []
         case "edits" | "creates":
-            theirs = "web" in names and tag_of(land.app().spec) != THEIRS
-            happened = any(tag_of(made.spec) == THEIRS for made in land.deployments()) if "web" in names else False
+            theirs = "web" in names and tag_of(environment.app().spec) != THEIRS
+            happened = (
+                any(tag_of(made.spec) == THEIRS for made in environment.deployments()) if "web" in names else False
+            )
             return [f"their version was written over by {ours}"] if theirs and happened else []
         case "pins":
-            app = land.app() if "web" in names else None
+            app = environment.app() if "web" in names else None
             by = app.pinned_deployment if app else None
-            made = [each for each in land.deployments() if each.is_rollback] if app else []
-            others = [each for each in made if each.user and each.user.uuid != _us(land)]
+            made = [each for each in environment.deployments() if each.is_rollback] if app else []
+            others = [each for each in made if each.user and each.user.uuid != _us(environment)]
             return ["their pin is gone"] if others and (by is None or by.id != others[0].id) else []
         case _:
             return []
 
 
-def _us(land: Land) -> str:
+def _us(environment: Environment) -> str:
     from reconciler.sandbox.simulation.simulation import user_of
 
     return user_of("run")["uuid"]
 
 
-def _afterwards(scenario: Scenario, land: Land, deed: str, known: dict[str, str]) -> list[str]:
+def _afterwards(scenario: Scenario, environment: Environment, deed: str, known: dict[str, str]) -> list[str]:
     """After clean runs: Git's version or the last good one again, unless somebody pinned the app."""
-    land.wait(120)
-    runs = clean_runs(land)
+    environment.wait(120)
+    runs = clean_runs(environment)
     found = quiet_after(runs)
-    land.wait(120)
-    if any(app.pinned_deployment for app in land.apps()):
+    environment.wait(120)
+    if any(app.pinned_deployment for app in environment.apps()):
         if runs[-1].code != 5:
             found.append(f"pinned, and exit {runs[-1].code}")
         return found
-    names = sorted(app.name for app in land.apps())
+    names = sorted(app.name for app in environment.apps())
     if names != ["web"]:
         found.append(f"apps {names}")
-    serves = land.app().active_deployment
+    serves = environment.app().active_deployment
     # who makes the app anew leaves nothing to go back to; who cancels what takes it back is told, and wants it so
     excused = runs[-1].code == 5 or (deed == "cancels" and runs[-1].code == 6)
-    if serves is not None and not land.healthy() and not excused:
+    if serves is not None and not environment.healthy() and not excused:
         found.append("unhealthy")
     if runs[-1].code == 0 and (serves is None or tag_of(serves.spec) != tag_of(scenario.wanted[0])):
         found.append("exit 0 without Git's version")
     if runs[-1].code not in (0, 4, 5, 6):
         found.append(f"exit {runs[-1].code}")
-    secret = secrets(land)["web"]
+    secret = secrets(environment)["web"]
     if not secret.startswith("EV[") or (deed != "deletes" and secret != known.get("web", secret)):
         found.append("the secret is another")
     return found
@@ -133,22 +135,22 @@ def races(scenario: Scenario) -> Iterator[Raced]:
 
 def two_at_once(scenario: Scenario, later: float) -> tuple[Run, Run, list[str]]:
     """Two runs, the second begun ``later`` seconds after the first, on one loop; then clean ones."""
-    with scenario.begin() as land:
-        known = secrets(land)
+    with scenario.begin() as environment:
+        known = secrets(environment)
 
         async def second() -> Run:
             await asyncio.sleep(later)
-            return await land.running(land.tap())
+            return await environment.running(environment.tap())
 
         async def both() -> tuple[Run, Run]:
-            one, other = asyncio.create_task(land.running(land.tap())), asyncio.create_task(second())
+            one, other = asyncio.create_task(environment.running(environment.tap())), asyncio.create_task(second())
             return await one, await other
 
-        one, other = land.clock.run(both())
-        runs = clean_runs(land)
+        one, other = environment.clock.run(both())
+        runs = clean_runs(environment)
         wrong = quiet_after(runs)
-        land.wait(120)
-        wrong += violations(scenario, land, runs[-1].code, known, plain(scenario).deployments)
+        environment.wait(120)
+        wrong += violations(scenario, environment, runs[-1].code, known, plain(scenario).deployments)
         for run in (one, other):
             if run.report is None:
                 wrong.append(f"no report: {run.error}")

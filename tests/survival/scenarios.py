@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.sandbox import Settings
-from tests.survival.land import SETTINGS, Account, Land, Spec, built, tag_of, web
+from tests.survival.environment import SETTINGS, Account, Environment, Spec, built, tag_of, web
 
 SETTLED = 2
 """Clean runs within which everything must be converged or reported."""
@@ -34,14 +34,14 @@ class Scenario:
     config: dict[str, Any] = field(default_factory=dict)
     pinned: bool = False
 
-    def begin(self) -> Land:
+    def begin(self) -> Environment:
         """The account and the repository as they are when the run that may die begins."""
-        land = Land(self.settings, self.config)
-        land.there(*self.before)
+        environment = Environment(self.settings, self.config)
+        environment.there(*self.before)
         if self.fails:
-            land.box.fail(self.bad, self.fails)
-        land.commit(*self.wanted)
-        return land
+            environment.box.fail(self.bad, self.fails)
+        environment.commit(*self.wanted)
+        return environment
 
 
 AFTER_API: dict[str, Any] = {"apps": {"web": {"depends_on": ["api"]}}}
@@ -144,21 +144,23 @@ def ciphertext(spec: Spec) -> str:
     return str(next(env["value"] for env in spec["services"][0]["envs"] if env["key"] == "KEY"))
 
 
-def secrets(land: Account) -> dict[str, str]:
-    return {app.name: ciphertext(app.spec) for app in land.apps()}
+def secrets(environment: Account) -> dict[str, str]:
+    return {app.name: ciphertext(app.spec) for app in environment.apps()}
 
 
-def counts(land: Account) -> dict[str, int]:
-    return {app.name: len(land.deployments(app.name)) for app in land.apps()}
+def counts(environment: Account) -> dict[str, int]:
+    return {app.name: len(environment.deployments(app.name)) for app in environment.apps()}
 
 
-def violations(scenario: Scenario, land: Account, code: int, known: dict[str, str], most: dict[str, int]) -> list[str]:
+def violations(
+    scenario: Scenario, environment: Account, code: int, known: dict[str, str], most: dict[str, int]
+) -> list[str]:
     """What does not hold after clean runs that ended with ``code``.
 
     ``known`` is the ciphertext that was there before, ``most`` the deployments of a run that nobody disturbs, by app.
     """
     found = [] if code in scenario.codes else [f"exit {code}, not {scenario.codes}"]
-    apps = land.apps()
+    apps = environment.apps()
     names = sorted(app.name for app in apps)
     if names != sorted(scenario.ends):
         found.append(f"apps {names}, not {sorted(scenario.ends)}")
@@ -168,13 +170,13 @@ def violations(scenario: Scenario, land: Account, code: int, known: dict[str, st
         serves = tag_of(active.spec) if active else ""
         if serves != want:
             found.append(f"{name} serves {serves or 'nothing'}, not {want or 'nothing'}")
-        if active and not land.healthy(name):
+        if active and not environment.healthy(name):
             found.append(f"{name} is unhealthy")
         if app.running_deployment is not None:
             found.append(f"{name} is still being deployed")
         if app.pinned_deployment is not None and not scenario.pinned:
             found.append(f"{name} is left pinned")
-        made = len(land.deployments(name))
+        made = len(environment.deployments(name))
         if made > most.get(name, 0) + 1:
             found.append(f"{name} has {made} deployments, not {most.get(name, 0)} and one at most")
         kept = ciphertext(app.spec)

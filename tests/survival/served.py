@@ -19,7 +19,7 @@ import yaml
 
 from reconciler.live.client import Client
 from reconciler.sandbox import Sandbox, Settings, Speed
-from tests.survival.land import Account, Spec
+from tests.survival.environment import Account, Spec
 from tests.survival.scenarios import Scenario, by_name, counts, secrets, violations
 
 T = TypeVar("T")

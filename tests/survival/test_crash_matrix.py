@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.survival.land import POINTS, Death, Land, web
+from tests.survival.environment import POINTS, Death, Environment, web
 from tests.survival.matrix import DELAYS, cell, plain, writes
 from tests.survival.scenarios import BASIC, Scenario, by_name
 
@@ -30,42 +30,42 @@ def test_a_run_that_dies_anywhere_is_followed_on(scenario: str, delay: float) ->
 
 
 def test_a_dead_run_sends_nothing_more() -> None:
-    with by_name("two apps created in order").begin() as land:
-        run = land.run(Death(4, "before"))
+    with by_name("two apps created in order").begin() as environment:
+        run = environment.run(Death(4, "before"))
         assert run.died
         assert len(run.sent) == 5
-        assert len(land.apps()) <= 1
+        assert len(environment.apps()) <= 1
 
 
 def test_c48_an_unhealthy_app_that_nobody_judged_is_taken_back_by_the_next_run() -> None:
-    with by_name("health fails").begin() as land:
-        land.ask(lambda client: _update_past_the_reconciler(land, client))
-        land.wait(60)
-        assert not land.healthy()
-        run = land.run()
+    with by_name("health fails").begin() as environment:
+        environment.ask(lambda client: _update_past_the_reconciler(environment, client))
+        environment.wait(60)
+        assert not environment.healthy()
+        run = environment.run()
         assert run.kind("web") == "rolled_back"
-        assert land.healthy()
+        assert environment.healthy()
 
 
 def test_an_app_in_sync_whose_deployment_is_young_is_looked_at_once_and_an_older_one_never() -> None:
-    with by_name("update").begin() as land:
-        assert land.run().code == 0
-        assert [request.split("/")[-1] for request in land.run().sent] == ["apps", "health"]
-        land.wait(3600)
-        assert len(land.run().sent) == 1
+    with by_name("update").begin() as environment:
+        assert environment.run().code == 0
+        assert [request.split("/")[-1] for request in environment.run().sent] == ["apps", "health"]
+        environment.wait(3600)
+        assert len(environment.run().sent) == 1
 
 
 def test_a_spec_that_is_being_taken_back_is_not_deployed_again() -> None:
     scenario = by_name("health fails, restored")
     base = plain(scenario)
     restore = max(at for at, request in enumerate(base.sent) if request.startswith("PUT"))
-    with scenario.begin() as land:
-        land.run(Death(restore, "lost"))
-        assert land.run().kind("web") == "stalled"
-        assert len(land.deployments()) == base.deployments["web"]
+    with scenario.begin() as environment:
+        environment.run(Death(restore, "lost"))
+        assert environment.run().kind("web") == "stalled"
+        assert len(environment.deployments()) == base.deployments["web"]
 
 
-async def _update_past_the_reconciler(land: Land, client: object) -> None:
+async def _update_past_the_reconciler(environment: Environment, client: object) -> None:
     from reconciler.live.client import Client
 
     assert isinstance(client, Client)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from reconciler.sandbox import Fault
-from tests.survival.land import web
+from tests.survival.environment import web
 from tests.survival.scenarios import NEW, OLD, by_name, counts
 from tests.survival.served import QUICK, Served, killed, until
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.survival.land import tag_of, web
+from tests.survival.environment import tag_of, web
 from tests.survival.matrix import plain
 from tests.survival.people import DEEDS, THEIRS
 from tests.survival.races import meddled, on_push, raced, two_at_once
@@ -31,50 +31,50 @@ def at_kind(scenario: Scenario, method: str, ending: str) -> int:
 
 def test_c18_an_edit_between_the_plan_and_the_write_is_not_written_over() -> None:
     scenario = by_name("update")
-    land, run, ours = meddled(scenario, "edits", at_kind(scenario, "PUT", "") - 1)
-    with land:
+    environment, run, ours = meddled(scenario, "edits", at_kind(scenario, "PUT", "") - 1)
+    with environment:
         assert run.kind("web") == "refused"
         assert ours == []
-        assert tag_of(land.app().spec) == THEIRS
+        assert tag_of(environment.app().spec) == THEIRS
 
 
 def test_an_edit_while_a_rollback_is_validated_is_not_rolled_back() -> None:
     scenario = by_name("health fails")
-    land, run, ours = meddled(scenario, "edits", at_kind(scenario, "POST", "rollback/validate"))
-    with land:
+    environment, run, ours = meddled(scenario, "edits", at_kind(scenario, "POST", "rollback/validate"))
+    with environment:
         assert run.kind("web") == "superseded"
         assert ours == []
-        assert tag_of(land.app().spec) == THEIRS
+        assert tag_of(environment.app().spec) == THEIRS
 
 
 def test_c35_a_push_that_supersedes_ours_is_followed_when_it_carries_our_spec() -> None:
     scenario = on_push("update")
-    land, run, _ = meddled(scenario, "pushes", at_kind(scenario, "PUT", "") + 3)
-    with land:
+    environment, run, _ = meddled(scenario, "pushes", at_kind(scenario, "PUT", "") + 3)
+    with environment:
         assert run.kind("web") == "applied"
         assert [found.role for found in run.record("web").deployments] == ["deploy", "followed"]
 
 
 def test_c47_a_pin_made_while_we_roll_out_is_never_fought() -> None:
     scenario = by_name("update")
-    land, run, ours = meddled(scenario, "pins", at_kind(scenario, "PUT", "") + 2)
-    with land:
+    environment, run, ours = meddled(scenario, "pins", at_kind(scenario, "PUT", "") + 2)
+    with environment:
         assert run.kind("web") == "blocked"
         assert run.code == 5
         assert ours == []
-        land.wait(3600)
-        assert land.run().kind("web") == "blocked"
+        environment.wait(3600)
+        assert environment.run().kind("web") == "blocked"
 
 
 def test_an_app_that_is_deleted_while_it_is_planned_does_not_end_the_run_of_others() -> None:
-    with replace(by_name("two apps updated in order"), config={}).begin() as land:
-        tap = land.tap()
+    with replace(by_name("two apps updated in order"), config={}).begin() as environment:
+        tap = environment.tap()
 
         async def delete() -> None:
-            await land.asking(lambda client: DEEDS["deletes"](land, client))
+            await environment.asking(lambda client: DEEDS["deletes"](environment, client))
 
         tap.meddle_at, tap.meddle = 1, delete
-        run = land.clock.run(land.running(tap))
+        run = environment.clock.run(environment.running(tap))
         assert run.kind("web") == "refused"
         assert run.kind("api") == "applied"
         assert "deleted" in run.record("web").outcome.reason
@@ -82,10 +82,10 @@ def test_an_app_that_is_deleted_while_it_is_planned_does_not_end_the_run_of_othe
 
 def test_a_name_that_somebody_took_meanwhile_is_refused_and_theirs_is_left_alone() -> None:
     scenario = by_name("create")
-    land, run, _ = meddled(scenario, "creates", at_kind(scenario, "POST", "/v2/apps"))
-    with land:
+    environment, run, _ = meddled(scenario, "creates", at_kind(scenario, "POST", "/v2/apps"))
+    with environment:
         assert run.kind("web") == "refused"
-        assert [tag_of(app.spec) for app in land.apps()] == [THEIRS]
+        assert [tag_of(app.spec) for app in environment.apps()] == [THEIRS]
 
 
 @pytest.mark.parametrize("name", ["create", "update", "health fails", "deploy fails, restored"])
@@ -105,15 +105,15 @@ def test_who_cancels_what_takes_an_app_back_is_told_by_every_later_run_what_serv
     scenario = by_name("health fails, restored")
     sent = plain(scenario).sent
     restored = max(at for at, request in enumerate(sent) if request.startswith("PUT"))
-    land, run, _ = meddled(scenario, "cancels", restored + 2)
-    with land:
+    environment, run, _ = meddled(scenario, "cancels", restored + 2)
+    with environment:
         assert (run.kind("web"), run.code) == ("rollback_failed", 5)
         assert "was canceled by somebody" in run.record("web").outcome.reason
-        later = land.run()
+        later = environment.run()
         assert (later.kind("web"), later.code) == ("stalled", 6)
         assert re.search(
             r"was to be rolled back .*which was canceled .*it still serves", later.record("web").outcome.reason
         )
-        serves = land.app().active_deployment
+        serves = environment.app().active_deployment
         assert serves is not None
         assert tag_of(serves.spec) == NEW

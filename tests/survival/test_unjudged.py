@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from reconciler import reconcile
 from reconciler.config import Policy
+from reconciler.engine import plan as planning
 from reconciler.live.models import LiveApp
-from reconciler.plan.past import unjudged
+from reconciler.plan.deployment_history import unjudged
 from reconciler.sandbox import Fault
 from tests.support.virtual_time import EPOCH
-from tests.survival.land import CONFIG, SETTINGS, Land, Spec, web
+from tests.survival.environment import CONFIG, SETTINGS, Environment, Spec, web
 
 SITE: Spec = {
     "name": "web",
@@ -27,72 +27,74 @@ PROBED: dict[str, Any] = {
 }
 
 
-def in_sync(spec: Spec, config: dict[str, Any] | None = None, age: float = 60.0) -> Land:
+def in_sync(spec: Spec, config: dict[str, Any] | None = None, age: float = 60.0) -> Environment:
     """An app that another run left in sync, active for so many seconds."""
-    land = Land(SETTINGS, config)
-    land.ask(lambda client: client.create_app(spec))
-    land.commit(spec)
-    land.wait(14)  # it has just become active
-    land.wait(age)
-    return land
+    environment = Environment(SETTINGS, config)
+    environment.ask(lambda client: client.create_app(spec))
+    environment.commit(spec)
+    environment.wait(14)  # it has just become active
+    environment.wait(age)
+    return environment
 
 
-def asked(land: Land) -> list[str]:
+def asked(environment: Environment) -> list[str]:
     """The ends of what a run asks for, and how the app ends."""
-    run = land.run()
+    run = environment.run()
     return [*(request.rpartition("/")[2] for request in run.sent if request.startswith("GET /v2")), run.kind("web")]
 
 
 def test_a_healthy_app_costs_one_reading_while_it_is_young() -> None:
-    with in_sync(web()) as land:
-        assert asked(land) == ["apps", "health", "unchanged"]
+    with in_sync(web()) as environment:
+        assert asked(environment) == ["apps", "health", "unchanged"]
 
 
 def test_an_old_one_costs_nothing() -> None:
-    with in_sync(web(), age=1800) as land:
-        assert asked(land) == ["apps", "unchanged"]
+    with in_sync(web(), age=1800) as environment:
+        assert asked(environment) == ["apps", "unchanged"]
 
 
 def test_planning_never_asks() -> None:
-    with in_sync(web()) as land:
-        sent = land.ask(lambda client: reconcile.plan(land.desired, land.wishes, client, land.clock)).report.requests
+    with in_sync(web()) as environment:
+        sent = environment.ask(
+            lambda client: planning.plan(environment.desired, environment.options, client, environment.clock)
+        ).report.requests
         assert sent == 1
 
 
 def test_one_within_its_soak_is_followed_to_its_end() -> None:
-    with in_sync(web(), age=1.0) as land:
-        found = asked(land)
+    with in_sync(web(), age=1.0) as environment:
+        found = asked(environment)
         assert found[-1] == "applied"
         assert found.count("health") > 1
 
 
 def test_a_site_without_anything_to_judge_is_not_asked_for() -> None:
-    with in_sync(SITE) as land:
-        assert asked(land) == ["apps", "unchanged"]
+    with in_sync(SITE) as environment:
+        assert asked(environment) == ["apps", "unchanged"]
 
 
 def test_the_probe_is_asked_as_well() -> None:
-    with in_sync(web(), PROBED) as land:
-        assert asked(land) == ["apps", "unchanged"]
-        land.box.set_health("web", "api", "UNHEALTHY")
-        assert asked(land)[-1] == "degraded"  # there was nothing before it
+    with in_sync(web(), PROBED) as environment:
+        assert asked(environment) == ["apps", "unchanged"]
+        environment.box.set_health("web", "api", "UNHEALTHY")
+        assert asked(environment)[-1] == "degraded"  # there was nothing before it
 
 
 def test_an_unhealthy_one_is_judged_and_taken_back() -> None:
-    with in_sync(web(tag="1.26")) as land:
-        land.box.fail("web", "health")
-        app = land.app()
-        land.ask(lambda client: client.update_app(app.id, web(tag="1.27")))
-        land.commit(web(tag="1.27"))
-        land.wait(120)
-        assert asked(land)[-1] == "rolled_back"
-        assert asked(land)[-1] == "stalled"
+    with in_sync(web(tag="1.26")) as environment:
+        environment.box.fail("web", "health")
+        app = environment.app()
+        environment.ask(lambda client: client.update_app(app.id, web(tag="1.27")))
+        environment.commit(web(tag="1.27"))
+        environment.wait(120)
+        assert asked(environment)[-1] == "rolled_back"
+        assert asked(environment)[-1] == "stalled"
 
 
 def test_one_whose_health_cannot_be_read_is_followed() -> None:
-    with in_sync(web()) as land:
-        land.box.fault(Fault("server_error", operation="apps_get_health", times=6))
-        assert asked(land)[-1] == "applied"
+    with in_sync(web()) as environment:
+        environment.box.fault(Fault("server_error", operation="apps_get_health", times=6))
+        assert asked(environment)[-1] == "applied"
 
 
 @pytest.mark.parametrize(

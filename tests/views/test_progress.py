@@ -9,7 +9,7 @@ from rich.console import Console
 
 from reconciler.rollout.model import Event, OutcomeKind
 from reconciler.views.lines import render, width_of
-from reconciler.views.progress import Progress, bar, rows, table, tracks, visible
+from reconciler.views.progress import ProgressDisplay, bar, rows, table, tracks, visible
 from tests.views import samples
 
 EVENTS = (
@@ -104,7 +104,7 @@ def test_hostile_events_make_printable_rows(app, text, phase):
 def test_the_table_shows_every_app_and_stays_on_the_screen():
     output = io.StringIO()
     console = Console(file=output, force_terminal=True, width=100, height=24, color_system=None)
-    with Progress(console, lambda: 72.5) as progress:
+    with ProgressDisplay(console, lambda: 72.5) as progress:
         for event in EVENTS:
             progress(event)
         progress(Event(70.0, "[red]x[/red]", "[bold]markup[/bold] is not read"))

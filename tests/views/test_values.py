@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reconciler.plan.model import Change, ChangeKind
 from reconciler.views import values
-from reconciler.views.opaque import opaque, plain
+from reconciler.views.values import opaque, plain
 from tests.views import samples
 
 

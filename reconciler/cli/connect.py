@@ -1,0 +1,103 @@
+"""The way to App Platform, or to the sandbox in its place."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from reconciler.cli.flags import check_connection
+from reconciler.cli.suggested_commands import Suggestions
+from reconciler.clock import SystemClock
+from reconciler.errors import ReconcileError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from reconciler.cli.options import Connection
+    from reconciler.live.client import Client
+    from reconciler.sandbox import Sandbox
+
+SANDBOX_URL = "http://sandbox"
+"""What the embedded sandbox calls itself in links and live URLs."""
+
+EMBEDDED = "token-of-the-embedded-sandbox"
+"""Any token will do; this one is no word of ordinary text, out of which it would be redacted."""
+
+TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
+
+
+def token() -> str:
+    """The API token of the environment."""
+    for name in TOKEN_VARIABLES:
+        if value := os.environ.get(name, "").strip():
+            return value
+    raise UsageError(
+        "no API token: DIGITALOCEAN_TOKEN is not set",
+        hint="set DIGITALOCEAN_TOKEN, or try the embedded sandbox: reconcile --sandbox",
+    )
+
+
+def open_sandbox(file: Path) -> Sandbox:
+    """The embedded sandbox with its state in a file.
+
+    Raises:
+        UsageError: its packages are not installed.
+        ReconcileError: the file cannot be used.
+    """
+    try:
+        from reconciler.sandbox import Sandbox
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"the sandbox needs the package {error.name}", hint="install it in a checkout: pip install '.[sandbox]'"
+        ) from error
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return Sandbox(file, now=lambda: SystemClock().now().timestamp(), base_url=SANDBOX_URL)
+    except (OSError, sqlite3.Error) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        hint = "name a file that can be written: --sandbox-file, or --file of reconcile sandbox"
+        raise ReconcileError(f"the sandbox cannot keep its state in {file}: {why}", hint=hint) from None
+
+
+@asynccontextmanager
+async def connect(connection: Connection, on_wait: Callable[[float, str], None] | None = None) -> AsyncIterator[Client]:
+    """A client of what the flags name. ``on_wait`` hears of pauses for the rate limit.
+
+    Raises:
+        UsageError: the flags exclude each other, or there is no token.
+    """
+    check_connection(connection)
+    try:
+        async with _client(connection, on_wait) as client:
+            yield client
+    except ReconcileError as error:
+        error.hint = Suggestions.of(connection).sentence(error.hint)
+        raise
+
+
+@asynccontextmanager
+async def _client(connection: Connection, on_wait: Callable[[float, str], None] | None) -> AsyncIterator[Client]:
+    from reconciler.live import in_process
+    from reconciler.live.client import Client
+
+    clock = SystemClock()
+    if not connection.sandbox:
+        async with Client(token(), base_url=connection.api_url, clock=clock, on_wait=on_wait) as client:
+            yield client
+        return
+    box = open_sandbox(connection.sandbox_file)
+    try:
+        async with Client(
+            EMBEDDED,
+            base_url=SANDBOX_URL,
+            transport=in_process.transport(box.asgi),
+            clock=clock,
+            per_minute=in_process.PER_MINUTE,
+            on_wait=on_wait,
+        ) as client:
+            yield client
+    finally:
+        box.close()

@@ -1,0 +1,69 @@
+"""`reconcile fmt`: spec files in the one way they are written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from reconciler.cli.console import redacted, say, show
+from reconciler.exit_codes import Exit
+from reconciler.findings import Finding, ranked
+
+
+def fmt(
+    *paths: Annotated[Path, Parameter(help="files and folders of app specs; specs/ when left out")],
+    check: Annotated[bool, Parameter(help="write nothing: exit 2 if a file would change")] = False,
+) -> int:
+    """Write spec files in one way: order of fields, indentation, quotes. Comments stay, and the meaning never changes.
+
+    JSON files, and text that is not valid YAML, are left as they are; the latter is told, with exit 3.
+    """
+    from reconciler.desired.load import find_specs
+
+    findings: list[Finding] = []
+    files = find_specs(paths or (Path("specs"),), findings)
+    changed = [file for file in files if _formatted(file, findings, write=not check)]
+    for file in changed:
+        show(f"{'would change' if check else 'formatted'} {file}")
+    if findings:
+        from reconciler.views import text
+
+        say(redacted(text.findings(ranked(findings))))
+    wrong = {finding.location.file for finding in findings if finding.is_error and finding.location}
+    broken = sum(str(file) in wrong for file in files)
+    counts = [
+        f"{len(changed)} {'to format' if check else 'formatted'}",
+        f"{len(files) - len(changed) - broken} as they should be",
+        *([f"{broken} with errors"] if broken else []),
+    ]
+    show(", ".join(counts))
+    if any(finding.is_error for finding in findings):
+        return Exit.INVALID
+    return Exit.DIFFERENCES if check and changed else Exit.OK
+
+
+def _formatted(file: Path, findings: list[Finding], *, write: bool) -> bool:
+    """Whether a file is not yet written as it should be; what is wrong with it goes to the findings."""
+    from reconciler.desired.export import rewrite
+    from reconciler.desired.format import format_text
+    from reconciler.desired.reading import parse_specs
+    from reconciler.errors import InvalidInput
+    from reconciler.yamltext import read_text
+
+    try:
+        text = read_text(file, str(file))
+    except InvalidInput as error:
+        findings += error.findings
+        return False
+    _, problems = parse_specs(text, str(file))
+    if wrong := [finding for finding in problems if finding.is_error]:
+        findings += wrong
+        return False
+    formatted = format_text(text)
+    if formatted == text:
+        return False
+    if write:
+        rewrite(file, formatted)
+    return True

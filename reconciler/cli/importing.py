@@ -1,0 +1,80 @@
+"""`reconcile import`: live apps as spec files."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from reconciler.cli.connect import connect
+from reconciler.cli.console import Console
+from reconciler.cli.options import Connection, Output, SpecFlags, run_options
+from reconciler.errors import InvalidInput, UsageError
+from reconciler.exit_codes import Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reconciler.live.models import LiveApp
+
+DEFAULT_FOLDER = Path("specs")
+
+
+def import_(
+    *apps: Annotated[str, Parameter(help="names of live apps")],
+    into: Annotated[Path, Parameter(help="folder of specs")] = DEFAULT_FOLDER,
+    all: Annotated[bool, Parameter(help="every live app")] = False,  # noqa: A002  the flag's own name
+    config: Annotated[Path | None, Parameter(help="reconcile.yaml, for variables and ignored paths")] = None,
+    connection: Connection = Connection(),
+) -> int:
+    """Write specs from live apps. Afterwards `reconcile --plan` finds them in sync.
+
+    An app that has a spec in the folder already gets what differs written into that file; the rest of it, comments and
+    order included, stays. Secrets stay as ciphertext, which is of use in that app alone.
+    """
+    if apps and all:
+        raise UsageError("--all takes every app: name none beside it", hint="reconcile import --all")
+    if not apps and not all:
+        raise UsageError(
+            "name the apps to import, or use --all", hint="reconcile import web api; reconcile import --all"
+        )
+    console = Console(Output())
+    chosen = asyncio.run(_chosen(apps, connection, console))
+    if not chosen:
+        console.out("there are no apps")
+        return Exit.OK
+    from reconciler.engine.importing import Importer
+
+    importer = Importer.read(into, run_options((into,), SpecFlags(config=config)))
+    console.keep_secret(importer.secrets)
+    written = 0
+    wrong: list[InvalidInput] = []
+    for app in chosen:
+        try:
+            done = importer.bring(app)
+        except InvalidInput as error:
+            wrong.append(error)
+            continue
+        written += done.changed
+        console.out(f"{app.name}: {f'written to {done.file}' if done.changed else f'{done.file} says it already'}")
+    if wrong:
+        raise InvalidInput([finding for error in wrong for finding in error.findings])
+    return Exit.OK
+
+
+async def _chosen(names: Sequence[str], connection: Connection, console: Console) -> list[LiveApp]:
+    """The live apps of those names, each once; every one by name without any.
+
+    Raises:
+        UsageError: there is no such app.
+    """
+    async with connect(connection, console.waiting) as client:
+        fleet = {app.name: app for app in await client.list_apps()}
+    for name in names:
+        if name not in fleet:
+            from reconciler.config_file import did_you_mean
+
+            raise UsageError(f"there is no app {name}", hint=did_you_mean(name, fleet))
+    return [fleet[name] for name in dict.fromkeys(names or sorted(fleet))]

@@ -1,0 +1,32 @@
+"""`reconcile schema`: JSON Schemas for editors and programs."""
+
+import json
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from reconciler.cli.console import show
+from reconciler.exit_codes import Exit
+
+
+def schema(
+    what: Annotated[
+        Literal["spec", "config", "plan", "drift", "rollout", "findings"], Parameter(help="of what")
+    ] = "spec",
+) -> int:
+    """Print a JSON Schema, for editors and for programs that read the JSON output."""
+    match what:
+        case "spec":
+            from reconciler.appspec.schema import spec_schema
+
+            document = spec_schema()
+        case "config":
+            from reconciler.config_file import config_schema
+
+            document = config_schema()
+        case _:
+            from reconciler.views import machine
+
+            document = machine.json_schema(what)
+    show(json.dumps(document, indent=2, ensure_ascii=False))
+    return Exit.OK

@@ -1,0 +1,81 @@
+"""`reconcile status`: how apps stand on App Platform."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from reconciler.cli.connect import connect
+from reconciler.cli.console import Console
+from reconciler.cli.flags import POSITIVE
+from reconciler.cli.options import Connection, Output
+from reconciler.cli.suggested_commands import Suggestions
+from reconciler.clock import SystemClock
+from reconciler.errors import UsageError
+from reconciler.exit_codes import Exit
+
+if TYPE_CHECKING:
+    from reconciler.live.client import Client
+    from reconciler.live.models import LiveApp
+    from reconciler.views.status import AppStatus
+
+
+def status(
+    *apps: Annotated[str, Parameter(help="names of apps; every app when left out")],
+    deployments: Annotated[int, Parameter(validator=POSITIVE, help="how many deployments of each are shown")] = 5,
+    connection: Connection = Connection(),
+    output: Output = Output(),
+) -> int:
+    """Show how apps stand: what is active and pinned, their last deployments, who made them and why.
+
+    Exit 5 if one of them is pinned: a person is needed.
+    """
+    if output.format in ("markdown", "sarif"):
+        raise UsageError(f"--format {output.format} is not for status", hint="it is told as text or json")
+    return asyncio.run(_status(apps, deployments, connection, Console(output, vital=True)))
+
+
+async def _status(apps: tuple[str, ...], deployments: int, connection: Connection, console: Console) -> int:
+    from reconciler.views import status as view
+
+    async with connect(connection, console.waiting) as client:
+        chosen = await chosen_apps(client, apps)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_look(client, app, deployments)) for app in chosen]
+    found = [task.result() for task in tasks]
+    if console.format == "json":
+        console.out(view.machine(found))
+    else:
+        flags, now = Suggestions.of(connection).flags, SystemClock().now()
+        told = view.status(found, now=now, color=console.color, width=console.width, flags=flags)
+        console.out(told or "there are no apps")
+    return Exit.PERSON_NEEDED if any(app.pinned_deployment for app in chosen) else Exit.OK
+
+
+async def chosen_apps(client: Client, names: tuple[str, ...]) -> list[LiveApp]:
+    """The apps of those names, or all of them by name.
+
+    Raises:
+        UsageError: there is no such app.
+    """
+    fleet = {app.name: app for app in await client.list_apps()}
+    for name in names:
+        if name not in fleet:
+            from reconciler.config_file import did_you_mean
+
+            raise UsageError(f"there is no app {name}", hint=did_you_mean(name, fleet))
+    return [fleet[name] for name in names or sorted(fleet)]
+
+
+async def _look(client: Client, app: LiveApp, limit: int) -> AppStatus:
+    from reconciler.errors import LiveError
+    from reconciler.views.status import AppStatus
+
+    found = await client.list_deployments(app.id, limit=limit)
+    try:
+        health = await client.health(app.id) if app.active_deployment else None
+    except LiveError:  # health is but a part of the picture, and not every token or app has it
+        health = None
+    return AppStatus(app, found, health)

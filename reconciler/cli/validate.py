@@ -1,0 +1,60 @@
+"""`reconcile validate`: specs judged without a token or a network."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from reconciler.cli.console import Console
+from reconciler.cli.options import Output, SpecFlags, run_options
+from reconciler.exit_codes import Exit
+from reconciler.findings import Finding, has_errors
+
+
+def validate(
+    *specs: Annotated[Path, Parameter(help="files and folders of app specs; specs/ when left out")],
+    source: SpecFlags = SpecFlags(),
+    output: Output = Output(),
+) -> int:
+    """Check app specs offline: all problems at once, each with its place and how to mend it.
+
+    Needs no token, so pull requests from forks can run it.
+    """
+    from reconciler.engine.load import check
+
+    console = Console(output, vital=True)
+    desired = check(run_options(specs, source))
+    console.keep_secret(desired.secrets)
+    show_findings(console, desired.findings, checked=len(desired.apps))
+    return Exit.INVALID if has_errors(desired.findings) else Exit.OK
+
+
+def show_findings(console: Console, findings: tuple[Finding, ...], *, checked: int) -> None:
+    """Findings in the format that was asked for; text also says how many apps were looked at."""
+    if console.format == "json":
+        from reconciler.views import machine
+
+        console.out(machine.findings(findings))
+    elif console.format == "sarif":
+        from reconciler.views import sarif
+
+        console.out(sarif.sarif(findings))
+    elif console.format == "markdown":
+        from reconciler.views import markdown
+
+        console.out(markdown.findings(findings))
+    else:
+        _show_text(console, findings, checked)
+
+
+def _show_text(console: Console, findings: tuple[Finding, ...], checked: int) -> None:
+    from reconciler.views import text
+
+    if findings:
+        console.out(text.findings(findings, color=console.color))
+    else:
+        console.out(f"{checked} app{'' if checked == 1 else 's'} checked, no findings")
+    if console.format == "github" and findings:
+        from reconciler.views import annotations
+
+        console.out(annotations.annotations(findings))

@@ -1,0 +1,350 @@
+"""The Git history of spec files: which versions stood there, and which specs are gone.
+
+Read with dulwich, so no git program is needed, and a repository owned by another user (as in containers) is no
+trouble. Nothing is written. dulwich is imported only when a history is opened.
+
+Limits, on purpose: only the path a file has now is followed, renames are not; and never more commits are read than
+asked for. What was not read is said (`FileHistory.gap`), never guessed: a shallow clone does not know what it lacks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
+
+from reconciler.desired.reading import parse_specs
+from reconciler.yamltext import is_wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+    from dulwich.objects import Commit
+    from dulwich.repo import Repo
+
+    ReadSpecs = Callable[[str, str], Iterable[tuple[str, Mapping[str, Any]]]]
+    """(text, file) -> (app name, spec) of every app in it; texts that cannot be read hold none."""
+
+_Entry: TypeAlias = tuple[int, bytes]
+"""Mode and id of what stands in a folder."""
+
+DEFAULT_COMMITS = 2000
+"""Commits that are read before a history counts as too long."""
+
+SPEC_SUFFIXES = (".yaml", ".yml", ".json")
+_REGULAR = 0o100000
+_FOLDER = 0o040000
+_KIND = 0o170000
+_FOLDERS_KEPT = 32
+"""A folder is asked for again right away: as a parent's, and for every file that stands in it."""
+_MISSING = "objects are missing from the repository (a partial clone, or a damaged one)"
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A version of a file: the commit that brought it. ``text`` is None where the commit removed the file."""
+
+    commit: str
+    when: datetime
+    author: str
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileHistory:
+    """The versions of a file, newest first. ``gap`` says why there may be earlier ones; empty: that is all of them."""
+
+    revisions: tuple[Revision, ...]
+    gap: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PastSpec:
+    """A version of an app's spec that once stood in Git, and the last commit that had it."""
+
+    commit: str
+    when: datetime
+    author: str
+    file: str
+    spec: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedSpec:
+    """An app whose spec stood in Git and is gone; its versions, newest first (never empty)."""
+
+    name: str
+    versions: tuple[PastSpec, ...]
+
+    @property
+    def last(self) -> PastSpec:
+        """The version that was removed."""
+        return self.versions[0]
+
+
+@dataclass(frozen=True, slots=True)
+class RemovedSpecs:
+    """The specs that are gone from a folder. ``gap`` says why there may be more; empty: these are all."""
+
+    specs: tuple[RemovedSpec, ...]
+    gap: str = ""
+
+
+class History:
+    """The history of the repository around a path, as seen from HEAD (detached or not)."""
+
+    def __init__(self, repo: Repo, root: Path) -> None:
+        self.repo = repo
+        self.root = root
+        self._folders: dict[bytes, dict[bytes, _Entry]] = {}
+
+    @classmethod
+    def open(cls, path: str | Path) -> History | None:
+        """The history around a file or folder (which may be missing by now); None outside of any repository."""
+        from dulwich.errors import NotGitRepository
+        from dulwich.repo import Repo
+
+        start = Path(path).absolute()
+        while not start.is_dir() and start != start.parent:
+            start = start.parent
+        try:
+            repo = Repo.discover(start)
+        except NotGitRepository:
+            return None
+        return cls(repo, Path(repo.path).resolve())
+
+    def close(self) -> None:
+        """Let go of the repository's files."""
+        self.repo.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @cached_property
+    def shallow(self) -> bool:
+        """Whether the clone lacks older commits (``git clone --depth``)."""
+        return bool(self.repo.get_shallow())
+
+    @cached_property
+    def head(self) -> str:
+        """The commit that is checked out; empty in a repository without any."""
+        try:
+            return self.repo.head().decode()
+        except KeyError:
+            return ""
+
+    def inside(self, path: str | Path) -> str | None:
+        """The path within the repository, with slashes ("" for its root); None if it stands outside."""
+        absolute = Path(path).absolute()
+        # The folder is resolved, the file itself is not: a link is what Git knows of a file.
+        resolved = absolute.resolve() if absolute.is_dir() else absolute.parent.resolve() / absolute.name
+        try:
+            relative = resolved.relative_to(self.root).as_posix()
+        except ValueError:
+            return None
+        return "" if relative == "." else relative
+
+    def revisions(self, path: str | Path, *, limit: int = DEFAULT_COMMITS) -> FileHistory:
+        """The versions of one file, see `histories`."""
+        return self.histories([path], limit=limit)[0]
+
+    def histories(self, paths: Sequence[str | Path], *, limit: int = DEFAULT_COMMITS) -> list[FileHistory]:
+        """The versions of files, each newest first, from one walk that reads at most ``limit`` commits.
+
+        A commit counts where a file differs from every parent's, as ``git log FILE`` counts.
+        """
+        inside = [self.inside(path) for path in paths]
+        found: dict[str, list[Revision]] = {name: [] for name in inside if name is not None}
+        walk = _Walk(self, limit)
+        gap = ""
+        try:
+            for commit in walk:
+                parents = walk.parents(commit)
+                for name in self._touched(commit, parents, found):
+                    found[name].append(self._revision(commit, self._lookup(commit, name)))
+        except _ObjectMissing:
+            gap = _MISSING
+        outside = FileHistory((), "the file stands outside of the repository")
+        return [outside if name is None else FileHistory(tuple(found[name]), gap or walk.gap) for name in inside]
+
+    def _touched(self, commit: Commit, parents: Sequence[Commit], names: Iterable[str]) -> Iterator[str]:
+        """The files that differ from what every parent has."""
+        same = {parent.tree == commit.tree for parent in parents}
+        if True in same:
+            return
+        for name in names:
+            own = self._lookup(commit, name)
+            before = [self._lookup(parent, name) for parent in parents]
+            if own not in before and (own or before):
+                yield name
+
+    def _revision(self, commit: Commit, entry: _Entry | None) -> Revision:
+        return Revision(commit.id.decode(), _when(commit), _author(commit), self._text(entry))
+
+    def removed_specs(
+        self,
+        folder: str | Path,
+        present: Collection[str],
+        *,
+        read: ReadSpecs | None = None,
+        limit: int = DEFAULT_COMMITS,
+    ) -> RemovedSpecs:
+        """The apps whose specs stood in a folder (or file) in some commit and are not ``present`` now.
+
+        ``present`` are the names of the apps that Git has now, wherever they stand: a spec that moved to another file
+        is not gone. ``read`` takes a file's text apart; by default plain YAML without variables.
+        """
+        inside = self.inside(folder)
+        if inside is None:
+            return RemovedSpecs((), "the folder stands outside of the repository")
+        take_apart = read or plain_specs
+        gone: dict[str, list[PastSpec]] = {}
+        seen: set[tuple[str, bytes]] = set()
+        walk = _Walk(self, limit)
+        gap = ""
+        try:
+            for commit in walk:
+                for file, blob in self._files(commit, inside, seen):
+                    for name, spec in take_apart(self._text((_REGULAR, blob)) or "", file):
+                        if name not in present:
+                            past = PastSpec(commit.id.decode(), _when(commit), _author(commit), file, spec)
+                            gone.setdefault(name, []).append(past)
+        except _ObjectMissing:
+            gap = _MISSING
+        return RemovedSpecs(tuple(RemovedSpec(name, tuple(gone[name])) for name in sorted(gone)), gap or walk.gap)
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Every file of the commit that is checked out that may hold a spec, anywhere: name, text.
+
+        A file whose object is missing (a partial clone) counts as empty; `removed_specs` tells that gap.
+        """
+        if not self.head:
+            return
+        try:
+            for file, blob in self._files(self.stored(self.repo.head()), "", set()):
+                yield file, self._text((_REGULAR, blob)) or ""
+        except _ObjectMissing:
+            return
+
+    def stored(self, sha: bytes) -> Any:
+        """The object with an id.
+
+        Raises:
+            _ObjectMissing: it is not in the repository.
+        """
+        from dulwich.objects import ObjectID
+
+        try:
+            return self.repo[ObjectID(sha)]
+        except KeyError as error:
+            raise _ObjectMissing from error
+
+    def _lookup(self, commit: Commit, inside: str) -> _Entry | None:
+        """Mode and id of what stands at a path in a commit; None where there is nothing."""
+        entry: _Entry | None = (_FOLDER, commit.tree)
+        for part in inside.encode().split(b"/") if inside else ():
+            entry = self._children(entry).get(part) if entry else None
+        return entry
+
+    def _children(self, entry: _Entry) -> dict[bytes, _Entry]:
+        """What stands in a folder, by name; nothing for what is no folder. The last few folders are kept."""
+        mode, sha = entry
+        if mode & _KIND != _FOLDER:
+            return {}
+        known = self._folders.pop(sha, None)
+        if known is None:
+            tree = self.stored(sha)
+            known = {name: tree[name] for name in tree}
+        self._folders[sha] = known
+        if len(self._folders) > _FOLDERS_KEPT:
+            del self._folders[next(iter(self._folders))]
+        return known
+
+    def _text(self, entry: _Entry | None) -> str | None:
+        """The text of a file; None where there is none, or where it is a folder, a link or a submodule."""
+        if entry is None or entry[0] & _KIND != _REGULAR:
+            return None
+        text: str = self.stored(entry[1]).data.decode("utf-8-sig", "replace")
+        return text
+
+    def _files(self, commit: Commit, inside: str, seen: set[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
+        """Spec files below a path that were not seen yet: name within the repository, id."""
+        pending = [(inside, self._lookup(commit, inside))]
+        while pending:
+            path, entry = pending.pop()
+            if entry is None or (path, entry[1]) in seen:
+                continue
+            seen.add((path, entry[1]))
+            if entry[0] & _KIND == _REGULAR and PurePosixPath(path).suffix in SPEC_SUFFIXES:
+                yield path, entry[1]
+            children = self._children(entry)
+            prefix = f"{path}/" if path else ""
+            pending += [(prefix + name.decode("utf-8", "replace"), children[name]) for name in sorted(children)]
+
+
+class _ObjectMissing(Exception):
+    """An object that a tree or a commit names is not in the repository."""
+
+
+def plain_specs(text: str, file: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """The apps of a text as they stand, without variables put in: (name, spec)."""
+    documents, _ = parse_specs(text, file)
+    specs = [document.data["spec"] if is_wrapped(document.data, "spec") else document.data for document in documents]
+    return [(spec["name"], spec) for spec in specs if isinstance(spec, dict) and isinstance(spec.get("name"), str)]
+
+
+class _Walk:
+    """Commits reachable from HEAD, newest first, at most ``limit``; afterwards ``gap`` says what was not reached."""
+
+    def __init__(self, history: History, limit: int) -> None:
+        self._history = history
+        self._limit = limit
+        self._provider = history.repo.parents_provider()
+        self.gap = ""
+
+    def parents(self, commit: Commit) -> list[Commit]:
+        """The parents that are here; those that a shallow clone lacks are not."""
+        return [self._history.stored(parent) for parent in self._provider.get_parents(commit.id, commit)]
+
+    def __iter__(self) -> Iterator[Commit]:
+        from dulwich.errors import MissingCommitError
+        from dulwich.walk import Walker
+
+        history = self._history
+        if not history.head:
+            self.gap = "the repository has no commit yet"
+            return
+        if history.shallow:
+            self.gap = "the clone is shallow: earlier commits are not here"
+        head = history.repo.head()
+        walker = Walker(
+            history.repo.object_store, [head], get_parents=lambda commit: self._provider.get_parents(commit.id, commit)
+        )
+        try:
+            for count, entry in enumerate(walker):
+                if count >= self._limit:
+                    self.gap = self.gap or f"only the newest commits were read ({self._limit})"
+                    return
+                yield entry.commit
+        except (MissingCommitError, KeyError):
+            self.gap = _MISSING
+
+
+def _when(commit: Commit) -> datetime:
+    """When the commit was made, in the committer's own time zone."""
+    try:
+        zone = timezone(timedelta(seconds=commit.commit_timezone))
+    except ValueError:
+        zone = UTC
+    return datetime.fromtimestamp(commit.commit_time, zone)
+
+
+def _author(commit: Commit) -> str:
+    """The author's name, else what stands for it."""
+    person = bytes(commit.author).decode("utf-8", "replace")
+    return person.split(" <", 1)[0].strip() or person.strip("<> ")

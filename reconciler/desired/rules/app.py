@@ -1,0 +1,202 @@
+"""Rules on an app as a whole: names that must be unique (C19), and how requests reach components."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from reconciler.appspec.shape import SPEC, Listing, Record, identity_of
+from reconciler.appspec.spelling import canonical_spelling
+from reconciler.desired.rules.context import SINGULAR, Rule, RuleContext, did_you_mean, mapping, records, text
+from reconciler.findings import Finding
+
+
+def component_names(context: RuleContext) -> Iterator[Finding]:
+    """A name stands for one component, whatever its kind; databases count."""
+    named = [(component.name, f"{component.pointer}/name") for component in context.components if component.name]
+    yield from _twice(context, named, "duplicate-name", "component", "component names are unique in an app: rename one")
+
+
+def has_components(context: RuleContext) -> Iterator[Finding]:
+    """An app without a component is none."""
+    if not any(
+        context.spec.get(kind) for kind in ("services", "static_sites", "jobs", "workers", "functions")
+    ) and not (context.spec.get("databases")):
+        known = [name for name in SPEC.fields if name not in context.spec]
+        near = next(
+            (hint for name in context.spec if name not in SPEC.fields and (hint := did_you_mean(name, known))), ""
+        )
+        hint = near or "add one of services, static_sites, jobs, workers, functions"
+        yield context.error("no-components", "the app has no component", hint, "")
+
+
+def environment_keys(context: RuleContext) -> Iterator[Finding]:
+    """A variable is set once in each list."""
+    for owner, pointer in _owners(context):
+        envs = [
+            (key, f"{at}/key") for at, env in records(owner, "envs", pointer) if isinstance(key := env.get("key"), str)
+        ]
+        yield from _twice(context, envs, "duplicate-env", "variable", "keep one of the two")
+
+
+def alerts(context: RuleContext) -> Iterator[Finding]:
+    """An alert is told apart by rule, operator, value and window."""
+    for owner, pointer in _owners(context):
+        found = [
+            (identity_of(_ALERTS, alert), at) for at, alert in records(owner, "alerts", pointer) if alert.get("rule")
+        ]
+        yield from _twice(context, found, "duplicate-alert", "alert", "keep one of the two")
+
+
+def log_destinations(context: RuleContext) -> Iterator[Finding]:
+    """A log destination's name is unique in its component."""
+    for owner, pointer in _owners(context):
+        found = [
+            (name, f"{at}/name")
+            for at, destination in records(owner, "log_destinations", pointer)
+            if isinstance(name := destination.get("name"), str)
+        ]
+        yield from _twice(context, found, "duplicate-log-destination", "log destination", "keep one of the two")
+
+
+def domains(context: RuleContext) -> Iterator[Finding]:
+    """A domain stands once, whatever its spelling, and one of them at most is PRIMARY."""
+    found = list(records(context.spec, "domains"))
+    named = [
+        (str(canonical_spelling("hostname", name)), f"{at}/domain")
+        for at, domain in found
+        if isinstance(name := domain.get("domain"), str)
+    ]
+    yield from _twice(context, named, "duplicate-domain", "domain", "keep one of the two")
+    primary = [f"{at}/type" for at, domain in found if domain.get("type") == "PRIMARY"]
+    for at in primary[1:]:
+        message = f"a second PRIMARY domain; the first is on line {context.at(primary[0]).line}"
+        yield context.error("several-primary-domains", message, "make all but one of them ALIAS", at, primary[0])
+
+
+RULES: tuple[Rule, ...] = (component_names, has_components, environment_keys, alerts, log_destinations, domains)
+"""The rules of this module."""
+
+
+def _alert_listing() -> Listing:
+    shape = SPEC.fields["alerts"].shape
+    assert isinstance(shape, Listing)
+    assert isinstance(shape.item, Record)
+    return shape
+
+
+_ALERTS = _alert_listing()
+
+
+def _owners(context: RuleContext) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Everything that has lists of its own: the app and its components."""
+    yield context.spec, ""
+    for component in context.components:
+        yield component.data, component.pointer
+
+
+def _twice(
+    context: RuleContext, named: Iterable[tuple[str, str]], code: str, what: str, hint: str
+) -> Iterator[Finding]:
+    """A finding at each second place of a name, with the first place."""
+    first: dict[str, str] = {}
+    for name, pointer in named:
+        other = first.setdefault(name, pointer)
+        if other is not pointer:
+            message = f"the {what} {name} stands here a second time; the first is on line {context.at(other).line}"
+            yield context.error(code, message, hint, pointer, other)
+
+
+# --- How requests reach components: ingress rules, routes, cross-origin policies ---
+
+
+ROUTABLE = ("services", "static_sites", "functions")
+"""The kinds of component that a rule can lead to."""
+
+_ORIGIN = ("exact", "prefix", "regex")
+
+
+def rules(context: RuleContext) -> Iterator[Finding]:
+    """An ingress rule leads to a component or redirects, and does not ask for two things at once."""
+    for at, rule in records(mapping(context.spec, "ingress"), "rules", "/ingress"):
+        component, redirect = rule.get("component"), rule.get("redirect")
+        if component is not None and redirect is not None:
+            message = "an ingress rule leads to a component or redirects, not both"
+            yield context.error(
+                "component-and-redirect", message, "make two rules of it", f"{at}/redirect", f"{at}/component"
+            )
+        if component is None and redirect is None:
+            message = "an ingress rule leads nowhere"
+            yield context.error("rule-without-target", message, "add `component: {name: …}` or `redirect: …`", at)
+        if isinstance(component, Mapping):
+            if component.get("preserve_path_prefix") is True and component.get("rewrite"):
+                message = "preserve_path_prefix and rewrite exclude each other"
+                places = (f"{at}/component/rewrite", f"{at}/component/preserve_path_prefix")
+                yield context.error("preserve-and-rewrite", message, "keep one of them", *places)
+            yield from _target(context, text(component, "name"), f"{at}/component/name")
+
+
+def _target(context: RuleContext, name: str, at: str) -> Iterator[Finding]:
+    kinds = {component.name: component.kind for component in context.components if component.name}
+    if not name or kinds.get(name) in ROUTABLE:
+        return
+    routable = [known for known, kind in kinds.items() if kind in ROUTABLE]
+    hint = did_you_mean(name, routable, f"components here: {', '.join(routable)}" if routable else "add the component")
+    kind = kinds.get(name)
+    message = f"{name!r} is a {SINGULAR[kind]} and serves no requests" if kind else f"there is no component {name!r}"
+    yield context.error("unknown-component", message, hint, at)
+
+
+def same_match(context: RuleContext) -> Iterator[Finding]:
+    """Of two rules with one match the second is never reached."""
+    first: dict[tuple[str, ...], str] = {}
+    for at, rule in records(mapping(context.spec, "ingress"), "rules", "/ingress"):
+        match = mapping(rule, "match")
+        path, authority = mapping(match, "path"), mapping(match, "authority")
+        key = (text(path, "prefix"), text(path, "exact"), text(authority, "exact"), text(authority, "prefix"))
+        other = first.setdefault(key, at)
+        if other is not at:
+            message = f"this rule is never reached: the one on line {context.at(other).line} has the same match"
+            yield context.error("duplicate-rule", message, "remove it, or change its match", at, other)
+
+
+def routes(context: RuleContext) -> Iterator[Finding]:
+    """A path is routed to one component, and by routes or by ingress rules."""
+    first: dict[str, str] = {}
+    ruled = bool(mapping(context.spec, "ingress").get("rules"))
+    for component in context.components:
+        found = list(records(component.data, "routes", component.pointer))
+        if found and ruled:
+            message = f"{component.called} has routes, and the app has ingress rules: only one of them can be"
+            hint = "make ingress rules of the routes"
+            yield context.error("routes-and-ingress", message, hint, f"{component.pointer}/routes", "/ingress")
+        for at, route in found:
+            path = text(route, "path") or "/"
+            other = first.setdefault(path, at)
+            if other is not at:
+                message = f"the path {path} is routed a second time; the first is on line {context.at(other).line}"
+                yield context.error("duplicate-route", message, "a path leads to one component", f"{at}/path", other)
+
+
+def origins(context: RuleContext) -> Iterator[Finding]:
+    """An allowed origin is one of exact, prefix, regex."""
+    for at, cors in _cors(context):
+        for origin_at, origin in records(cors, "allow_origins", at):
+            present = [name for name in _ORIGIN if origin.get(name) not in (None, "")]
+            if len(present) != 1:
+                shown = " and ".join(present) if present else "nothing"
+                message = f"an allowed origin says exactly one of exact, prefix and regex; this one says {shown}"
+                yield context.error("origin", message, "make an origin of each", origin_at)
+
+
+def _cors(context: RuleContext) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for component in context.components:
+        if found := mapping(component.data, "cors"):
+            yield f"{component.pointer}/cors", found
+    for at, rule in records(mapping(context.spec, "ingress"), "rules", "/ingress"):
+        if found := mapping(rule, "cors"):
+            yield f"{at}/cors", found
+
+
+ROUTING_RULES: tuple[Rule, ...] = (rules, same_match, routes, origins)
+"""The rules of this module."""

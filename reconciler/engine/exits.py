@@ -1,0 +1,66 @@
+"""With which exit code a run ends."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, assert_never
+
+from reconciler.exit_codes import Exit, most_serious
+from reconciler.findings import has_errors
+from reconciler.plan.model import NO_DRIFT, Action, SyncStatus
+from reconciler.rollout.model import OutcomeKind
+
+if TYPE_CHECKING:
+    from reconciler.engine.plan import Planned
+    from reconciler.plan.model import Plan, PlanReport
+    from reconciler.rollout.model import RolloutReport
+
+
+def of_plan(report: PlanReport, *, differences_matter: bool) -> Exit:
+    """What a plan or a drift run ends with. Differences count only where the caller asked for them."""
+    if any(plan.status is SyncStatus.UNKNOWN for plan in report.plans):
+        return Exit.ERROR
+    if has_errors(report.findings) or any(has_errors(plan.findings) for plan in report.plans):
+        return Exit.INVALID
+    if differences_matter and any(_differs(plan) for plan in report.plans):
+        return Exit.DIFFERENCES
+    return Exit.OK
+
+
+def _differs(plan: Plan) -> bool:
+    return plan.action is not Action.NONE or plan.status not in NO_DRIFT
+
+
+def of_rollout(report: RolloutReport) -> Exit:
+    """What an apply ends with."""
+    return most_serious(_of_outcome(record.outcome.kind) for record in report.records)
+
+
+def of_apply(report: RolloutReport, planned: Planned) -> Exit:
+    """The rollout's code; a spec that the platform refused is an invalid spec rather than a guard's refusal."""
+    invalid = {app.plan.app for app in planned.apps if has_errors(app.plan.findings)}
+    others = replace(report, records=tuple(record for record in report.records if record.app not in invalid))
+    codes = [of_rollout(others)]
+    return most_serious([*codes, Exit.INVALID] if invalid else codes)
+
+
+def _of_outcome(kind: OutcomeKind) -> Exit:
+    match kind:
+        case OutcomeKind.UNCHANGED | OutcomeKind.APPLIED | OutcomeKind.DELETED | OutcomeKind.TAKEN_BACK:
+            return Exit.OK
+        case OutcomeKind.SKIPPED:  # what it was skipped for has a code of its own
+            return Exit.OK
+        case OutcomeKind.ROLLED_BACK | OutcomeKind.PINNED:
+            return Exit.ROLLED_BACK
+        case OutcomeKind.LEFT | OutcomeKind.DEGRADED | OutcomeKind.ROLLBACK_FAILED | OutcomeKind.BLOCKED:
+            return Exit.PERSON_NEEDED
+        case OutcomeKind.STALLED:
+            return Exit.STALLED
+        case OutcomeKind.REFUSED:
+            return Exit.REFUSED
+        case OutcomeKind.SUPERSEDED | OutcomeKind.CANCELED | OutcomeKind.TIMED_OUT | OutcomeKind.FAILED:
+            return Exit.ERROR
+        case OutcomeKind.INTERRUPTED:
+            return Exit.INTERRUPTED
+        case _:
+            assert_never(kind)

@@ -1,0 +1,108 @@
+"""Live apps brought into a folder of specs: new files, or only what differs in those that stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reconciler.config import Config
+from reconciler.config_file import read_config
+from reconciler.desired.export import export_spec, rewrite
+from reconciler.desired.load import CONFIG_NAMES, load
+from reconciler.desired.merge import merge_spec
+from reconciler.desired.model import DesiredApp
+from reconciler.errors import InvalidInput
+from reconciler.findings import Finding, Location, Severity
+from reconciler.plan.align import align
+from reconciler.plan.canonical import canonical
+from reconciler.plan.diff import diff
+from reconciler.plan.secret_fingerprints import without_variable
+
+if TYPE_CHECKING:
+    from reconciler.engine.options import RunOptions
+    from reconciler.live.models import LiveApp
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """The file that holds an app's spec now, and whether it had to be changed for that."""
+
+    file: Path
+    changed: bool
+
+
+@dataclass
+class Importer:
+    """Writes into one folder; knows which file holds which app."""
+
+    folder: Path
+    config: Config
+    options: RunOptions
+    files: dict[str, Path] = field(default_factory=dict)
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+
+    @classmethod
+    def read(cls, folder: Path, options: RunOptions) -> Importer:
+        """The importer for a folder, which need not exist.
+
+        Raises:
+            InvalidInput: the configuration cannot be used.
+        """
+        config = read_config(options.config, (folder,)).config
+        importer = cls(folder, config, options)
+        if folder.exists():
+            loaded = load((folder,), config=config, environ=options.environ)
+            importer.files = {app.name: Path(app.file) for app in loaded.apps}
+            importer.secrets = frozenset().union(*(app.secrets for app in loaded.apps))
+        return importer
+
+    def bring(self, live: LiveApp) -> Brought:
+        """Write what an app's spec is, if its file does not say so already.
+
+        Raises:
+            InvalidInput: the file of the app has errors, or something else stands where it would be written.
+        """
+        name = self._name_in_git(live.name)
+        spec = without_variable({**live.spec, "name": name})
+        if name in self.files:
+            return self._merge(self.files[name], name, spec)
+        called = f"{name}.yaml"
+        file = self.folder / (f"{name}-app.yaml" if called in CONFIG_NAMES else called)
+        if file.exists():
+            message = f"{file} is there already and holds no app {name}"
+            hint = "move it, or import into another folder: --into"
+            raise InvalidInput([Finding(Severity.ERROR, "file-exists", message, hint, Location(str(file)))])
+        self.folder.mkdir(parents=True, exist_ok=True)
+        rewrite(file, export_spec(spec))
+        self.files[name] = file
+        return Brought(file, changed=True)
+
+    def _name_in_git(self, live: str) -> str:
+        """What Git calls the app: its new name, where the configuration says that it moves."""
+        if live in self.files:
+            return live
+        return next((name for name in self.files if live in self.config.former_names(name)), live)
+
+    def _merge(self, file: Path, name: str, spec: Mapping[str, Any]) -> Brought:
+        app = self._loaded(file, name)
+        ignore = self.config.policy(name).ignore
+
+        def differing(desired: Mapping[str, Any]) -> list[tuple[str, ...]]:
+            aligned = align(canonical(desired), canonical(spec), ignore=ignore)
+            return [change.path for change in diff(aligned.live, aligned.desired)]
+
+        text = merge_spec(app, spec, differing)
+        if text == app.document.text:
+            return Brought(file, changed=False)
+        rewrite(file, text)
+        return Brought(file, changed=True)
+
+    def _loaded(self, file: Path, name: str) -> DesiredApp:
+        """The app as its file says it now: an app brought before may have changed that file."""
+        loaded = load((file,), config=self.config, environ=self.options.environ)
+        wrong = [finding for finding in loaded.findings if finding.is_error]
+        if wrong:
+            raise InvalidInput(wrong)
+        return next(app for app in loaded.apps if app.name == name)

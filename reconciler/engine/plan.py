@@ -1,0 +1,109 @@
+"""Observe, compare, propose what differs, and say what would be done; nothing is changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from reconciler.config import Config
+from reconciler.engine.load import Desired
+from reconciler.engine.options import RunOptions
+from reconciler.engine.planner import PlannedApp, Planner, check_rotations
+from reconciler.findings import Finding
+from reconciler.plan.guard import check_allowed, guarded
+from reconciler.plan.model import PlanReport
+from reconciler.plan.secret_fingerprints import Fingerprints
+from reconciler.plan.warnings import without_repeats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from reconciler.clock import Clock
+    from reconciler.desired.reading import Named
+    from reconciler.engine.prune import Removed
+    from reconciler.live.client import Client
+    from reconciler.live.models import LiveApp
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A run's plans, and the report of them. Its repr is short: `asyncio.run` makes one of whatever it returns."""
+
+    apps: tuple[PlannedApp, ...] = field(repr=False)
+    report: PlanReport = field(repr=False)
+    config: Config
+    options: RunOptions
+
+
+async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clock) -> Planned:
+    """Observe, compare, propose what differs, and say what would be done; nothing is changed.
+
+    A fleet in sync costs the listing of its apps and not one request more.
+    """
+    check_allowed(options.allow)
+    check_rotations(options.rotate, desired.apps, desired.known)
+    began, now = clock.monotonic(), clock.now()
+    planner = Planner(client, desired.config, now, options.rotate, options.retry, fingerprints(desired, options))
+    removed = pruning(desired, options)
+    fleet = {app.name: app for app in await client.list_apps()}
+    apps = await planner.plans(desired.apps, fleet, desired.known)
+    unmanaged_apps = unmanaged(fleet, desired)
+    notes: tuple[Finding, ...] = ()
+    if removed is not None:
+        deletions, notes = removed.judge([fleet[name] for name in unmanaged_apps if options.selects(name)], planner)
+        apps += deletions
+        unmanaged_apps = tuple(sorted({*unmanaged_apps} - {app.plan.app for app in deletions}))
+    if options.drift:
+        from reconciler.engine.drift import attributed
+
+        apps = attributed(apps, _reader(desired, options), now)
+    everyone = len(fleet.keys() | desired.known)
+    plans, renames = without_repeats([app.plan for app in apps])
+    guarded_plans = guarded(plans, desired.config.guards, fleet=everyone, allowed=options.allow)
+    report = PlanReport(
+        guarded_plans,
+        (*desired.findings, *notes, *renames),
+        requests=client.requests,
+        seconds=clock.monotonic() - began,
+        unmanaged=unmanaged_apps if options.unmanaged else (),
+    )
+    apps = tuple(replace(app, plan=judged) for app, judged in zip(apps, guarded_plans, strict=True))
+    return Planned(apps, report, desired.config, options)
+
+
+def unmanaged(fleet: Mapping[str, LiveApp], desired: Desired) -> tuple[str, ...]:
+    """Apps that are live and in no spec, nor the former name of one that is; they are told, and never touched."""
+    moved = (desired.config.former_names(name) for name in desired.known - fleet.keys())
+    return tuple(sorted((fleet.keys() - desired.known).difference(*moved)))
+
+
+def fingerprints(desired: Desired, options: RunOptions) -> Fingerprints | None:
+    """What makes fingerprints of secrets, if the policy of any app asks for them.
+
+    Raises:
+        UsageError: it does, and the environment has no key.
+    """
+    wanted = any(desired.config.policy(app.name).secrets == "fingerprint" for app in desired.apps)
+    return Fingerprints.of(options.environ) if wanted else None
+
+
+def pruning(desired: Desired, options: RunOptions) -> Removed | None:
+    """What Git shows of removed specs, if they are to be pruned.
+
+    Raises:
+        PlanMismatch: they are, and Git does not show all of its history.
+        InvalidInput: there is no spec, and never was.
+    """
+    if not options.prune:
+        return None
+    from reconciler.engine.prune import Removed, check_emptied
+
+    removed = Removed.read(options.specs, desired.known, _reader(desired, options))
+    check_emptied(desired.findings, removed)
+    return removed
+
+
+def _reader(desired: Desired, options: RunOptions) -> Callable[[str, str], Named]:
+    from reconciler.desired.reading import reader
+
+    return reader(desired.config, options.environ, options.variables)

@@ -1,0 +1,213 @@
+"""What must be asked of the platform to plan: nothing for an app in sync, history and a proposal for the others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from reconciler.config import Config, Policy
+from reconciler.config_file import did_you_mean
+from reconciler.desired.model import DesiredApp
+from reconciler.errors import (
+    Conflict,
+    LiveError,
+    NotFound,
+    RateLimited,
+    Rejected,
+    ServerFailed,
+    Unauthorized,
+    UsageError,
+)
+from reconciler.findings import Finding, Severity
+from reconciler.live.models import Deployment, LiveApp, Proposal
+from reconciler.plan.align import Secrets, names
+from reconciler.plan.canonical import canonical
+from reconciler.plan.compare import Comparison, compare
+from reconciler.plan.decide import Evidence, make_plan
+from reconciler.plan.deployment_history import prior_failure
+from reconciler.plan.model import Action, Plan, SyncStatus
+from reconciler.plan.payload import payload
+from reconciler.plan.secret_fingerprints import Fingerprints, plaintext_secrets
+from reconciler.plan.warnings import possible_rename
+from reconciler.redaction import Redactor
+
+if TYPE_CHECKING:
+    from reconciler.live.client import Client
+
+HISTORY = 20
+"""How many deployments of an app are read: far more than a spec is ever tried."""
+
+WHOLE_HISTORY = 200
+"""How many are read before a spec is sent that none of those shows: it may have failed long before."""
+
+
+@dataclass(frozen=True)
+class PlannedApp:
+    """One app's plan and what it was made from. ``desired`` is None for an app that is to be deleted.
+
+    ``deployments``, newest first, are those that were read: none for an app in sync.
+    """
+
+    plan: Plan
+    policy: Policy
+    desired: DesiredApp | None = None
+    live: LiveApp | None = None
+    rendered: Mapping[str, Any] | None = field(default=None, repr=False)
+    secrets: Secrets = field(default_factory=Secrets, repr=False)
+    deployments: tuple[Deployment, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class Planner:
+    """One run's questions."""
+
+    client: Client
+    config: Config
+    now: datetime
+    rotate: frozenset[str] = frozenset()
+    retry: bool = False
+    fingerprints: Fingerprints | None = field(default=None, repr=False)
+
+    async def plans(
+        self, apps: Sequence[DesiredApp], fleet: Mapping[str, LiveApp], known: Collection[str]
+    ) -> tuple[PlannedApp, ...]:
+        """The plans of all apps, in their order; those that differ are asked about at once.
+
+        Raises:
+            LiveError: the platform could not be asked about any app.
+        """
+        unmanaged_apps = {name: app for name, app in fleet.items() if name not in known}
+        tasks: list[asyncio.Task[PlannedApp]] = []
+        done: list[PlannedApp | None] = []
+        try:
+            async with asyncio.TaskGroup() as group:
+                for app in apps:
+                    former = () if app.name in fleet else self.config.former_names(app.name)
+                    moved_from = next((name for name in former if name in fleet), "")
+                    live = fleet.get(moved_from or app.name)
+                    comparison = self._compare(app, live)
+                    settled = self._settled(app, comparison, moved_from)
+                    done.append(settled)
+                    if settled is None:
+                        others = unmanaged_apps if live is None else {}
+                        tasks.append(group.create_task(self._answered(app, comparison, moved_from, others)))
+        except* LiveError as failed:
+            raise failed.exceptions[0] from None
+        answers = iter(tasks)
+        return tuple(settled or next(answers).result() for settled in done)
+
+    def _compare(self, app: DesiredApp, live: LiveApp | None) -> Comparison:
+        policy = self.config.policy(app.name)
+        fingerprints = self.fingerprints if policy.secrets == "fingerprint" else None
+        secrets = Secrets(rotate=rotations(self.rotate, app.name), fingerprints=fingerprints)
+        return compare(app.spec, live, policy, secrets=secrets)
+
+    def _settled(self, app: DesiredApp, comparison: Comparison, moved_from: str) -> PlannedApp | None:
+        """The plan of an app in sync, which needs no question."""
+        if moved_from or not comparison.in_sync:
+            return None
+        plan = make_plan(app, comparison, Evidence(self.now))
+        return PlannedApp(plan, comparison.policy, app, comparison.live, secrets=comparison.secrets)
+
+    async def _answered(
+        self, app: DesiredApp, comparison: Comparison, moved_from: str, unmanaged_apps: Mapping[str, LiveApp]
+    ) -> PlannedApp:
+        """The plan of an app that differs; what fails for one app must not end the run of the others.
+
+        Raises:
+            Unauthorized: the token does not do, for any app.
+            RateLimited: the token's budget is spent, for every app.
+        """
+        live = comparison.live
+        try:
+            return await self._asked(app, comparison, moved_from, unmanaged_apps)
+        except (Unauthorized, RateLimited):
+            raise
+        except LiveError as error:
+            status, reason = SyncStatus.UNKNOWN, Redactor(app.secrets)(error.message)
+            if isinstance(error, NotFound) and live is not None:
+                status, reason = SyncStatus.ABSENT, "somebody deleted the app while it was planned"
+        app_id = live.id if live else ""
+        plan = Plan(app.name, status, Action.REFUSE, reason, app_id=app_id, file=app.file, moved_from=moved_from)
+        return PlannedApp(plan, comparison.policy, app, live, secrets=comparison.secrets)
+
+    async def _asked(
+        self, app: DesiredApp, comparison: Comparison, moved_from: str, unmanaged_apps: Mapping[str, LiveApp]
+    ) -> PlannedApp:
+        live = comparison.live
+        deployments: list[Deployment] | None = None
+        if live is not None:
+            deployments = await self._history(live, comparison)
+        proposal, findings = await self._proposal(app, comparison, deployments or ())
+        if live is None:
+            findings = (*findings, *possible_rename(app, comparison.wanted, unmanaged_apps))
+        evidence = Evidence(self.now, proposal, deployments, findings, self.retry, moved_from)
+        plan = make_plan(app, comparison, evidence)
+        rendered = proposal.spec if proposal else None
+        read = tuple(deployments or ())
+        return PlannedApp(plan, comparison.policy, app, live, rendered, comparison.secrets, read)
+
+    async def _history(self, live: LiveApp, comparison: Comparison) -> list[Deployment]:
+        """The app's deployments, newest first: more where the wanted spec may have failed before those of one page."""
+        found = await self.client.list_deployments(live.id, limit=HISTORY)
+        tried = any(comparison.carries(deployment.spec) for deployment in found)
+        if tried or len(found) < HISTORY or live.pinned_deployment or self.retry:
+            return found
+        return await self.client.list_deployments(live.id, limit=WHOLE_HISTORY)
+
+    async def _proposal(
+        self, app: DesiredApp, comparison: Comparison, deployments: Sequence[Deployment]
+    ) -> tuple[Proposal | None, tuple[Finding, ...]]:
+        """What the platform makes of the spec; not asked where the answer could change nothing."""
+        live = comparison.live
+        if live is not None:
+            failed = prior_failure(deployments, comparison.carries, comparison.policy)
+            if live.pinned_deployment or not comparison.changes or (failed and not self.retry):
+                return None, ()
+        spec = payload(
+            app.spec, live.spec if live else None, ignore=comparison.policy.ignore, secrets=comparison.secrets
+        )
+        try:
+            return await self.client.propose(spec, live.id if live else ""), ()
+        except (Rejected, Conflict, ServerFailed) as error:
+            return None, (_refusal(app, error),)
+
+
+def _refusal(app: DesiredApp, error: Rejected | Conflict | ServerFailed) -> Finding:
+    """The platform's objection to a spec: it tells only the first of several. Secrets go before a view escapes them."""
+    redact = Redactor(app.secrets)
+    message, advice = redact(error.message), redact(error.hint)
+    if isinstance(error, ServerFailed):
+        hint = "a source that cannot be reached is a common cause; try again, or check the sources"
+        return Finding(Severity.ERROR, "propose-failed", message, hint, app.locate(""))
+    return Finding(Severity.ERROR, "platform-refuses", message, advice, app.locate(""))
+
+
+def rotations(rotate: Collection[str], app: str) -> frozenset[str]:
+    """The entries of ``--rotate APP[/COMPONENT]/KEY`` for one app, without its name."""
+    return frozenset(entry.partition("/")[2] for entry in rotate if entry.partition("/")[0] == app)
+
+
+def check_rotations(rotate: Collection[str], apps: Sequence[DesiredApp], known: Collection[str]) -> None:
+    """Refuse an entry of ``--rotate`` that names nothing: a secret that was to be replaced must not stay by a typo.
+
+    ``known`` are the apps of Git; an entry for one that is not among the ``apps`` of this run concerns another run.
+
+    Raises:
+        UsageError: there is no such app, or it has no such secret with a value in Git.
+    """
+    here = {app.name: app for app in apps}
+    for entry in sorted(rotate):
+        name, _, rest = entry.partition("/")
+        if name not in known:
+            raise UsageError(f"--rotate {entry}: there is no app {name}", hint=did_you_mean(name, known))
+        if name not in here:
+            continue
+        secrets = plaintext_secrets(canonical(here[name].spec))
+        if not rest or not any(names(rest, path) for path in secrets):
+            told = ", ".join(f"{name}/{'/'.join(path)}" for path in sorted(secrets)) or "none"
+            message = f"--rotate {entry} names no secret whose value stands in Git"
+            raise UsageError(message, hint=f"secrets of {name} with a value in Git: {told}")

@@ -1,0 +1,144 @@
+"""What a run tells on GitHub: the comment on its pull requests, or the environment's drift issue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.github.api import GitHub, GitHubError, number_of, text_of
+from reconciler.github.comment import About, Fate, Remark, post
+from reconciler.github.inputs import Mode, Switch
+from reconciler.github.issue import Detection, Move, keep
+from reconciler.github.report import drifting, fingerprint
+
+if TYPE_CHECKING:
+    from reconciler.github.context import EventContext
+    from reconciler.github.job import ActionRun
+    from reconciler.github.report import Result
+
+
+async def tell(job: ActionRun, result: Result) -> None:
+    """The comment or the issue, as mode and event ask for; what GitHub refuses is a warning."""
+    comments, tracks = _comments(job), _tracks(job)
+    if not job.context.repository or not (comments or tracks):
+        return
+    if not job.inputs.github_token:
+        job.warn("no GitHub token: neither comment nor issue is written")
+        return
+    try:
+        client = GitHub(
+            job.inputs.github_token,
+            clock=job.clock,
+            api_url=job.context.api_url,
+            graphql_url=job.context.graphql_url,
+            transport=job.transport,
+        )
+        async with client as github:
+            await (_comment(github, job, result) if comments else _track(github, job, result))
+    except GitHubError as error:
+        job.warn(error.message)
+
+
+def _comments(job: ActionRun) -> bool:
+    """Whether there can be a pull request that the run may write to: a fork's own run has a token that only reads."""
+    context, inputs = job.context, job.inputs
+    if inputs.comment is Switch.OFF or inputs.mode is Mode.DRIFT:
+        return False
+    if context.is_fork and context.event == "pull_request" and not inputs.token:
+        return False
+    if inputs.mode is Mode.APPLY:
+        return bool(context.pulls or context.commits)
+    return context.for_pull
+
+
+def _tracks(job: ActionRun) -> bool:
+    return job.inputs.issue is Switch.AUTO and job.inputs.mode is Mode.DRIFT and not job.context.for_pull
+
+
+async def _comment(github: GitHub, job: ActionRun, result: Result) -> None:
+    context = job.context
+    applied = job.inputs.mode is Mode.APPLY
+    for pull in await concerned(github, context):
+        remark = Remark(
+            repository=context.repository,
+            pull=pull,
+            key=job.key,
+            commit=context.head_sha,
+            about=About.OUTCOME if applied else About.PLAN,
+            run=context.run,
+            render=job.report(result),
+            worth_opening=applied or result.worth_telling,
+        )
+        posted = await post(github, remark)
+        if posted.fate is Fate.FAILED:
+            job.warn(posted.reason)
+        else:
+            job.out(f"comment on #{pull}: {posted.fate} {posted.reason or posted.url}".rstrip())
+
+
+async def _track(github: GitHub, job: ActionRun, result: Result) -> None:
+    drifted = drifting(result)
+    if drifted is None:
+        job.out("drift issue: left as it is, the detection did not get to its end")
+        return
+    kept = await keep(
+        github,
+        Detection(
+            repository=job.context.repository,
+            key=job.key,
+            name=job.inputs.environment,
+            fingerprint=fingerprint(drifted),
+            render=job.report(result),
+            at=job.clock.now(),
+            run_url=job.context.run_url,
+            after=job.inputs.drift_after,
+        ),
+    )
+    if kept.warning:
+        job.warn(kept.warning)
+    elif kept.move is not Move.NOTHING:
+        job.out(f"drift issue #{kept.number}: {kept.move} {kept.url}".rstrip())
+
+
+# --- Which pull requests a run has something to tell ---
+
+
+_MOST = 10
+
+
+async def concerned(github: GitHub, context: EventContext) -> tuple[int, ...]:
+    """Numbers of the pull requests, in the order they were made; ten at most.
+
+    Those that the event names; of a ``workflow_run`` the open one whose head is the run's commit (the payload names
+    none when it comes from a fork, and what an artifact says of it is the stranger's word); of a push those that its
+    commits were merged by. A merge queue's trial speaks of a commit that is nobody's head: it tells none.
+
+    Raises:
+        GitHubError: GitHub could not be asked.
+    """
+    if context.event == "merge_group":
+        return ()
+    if context.pulls:
+        return context.pulls[:_MOST]
+    if context.event == "workflow_run" and context.head_label:
+        return await _by_head(github, context)
+    return await _merged(github, context)
+
+
+async def _by_head(github: GitHub, context: EventContext) -> tuple[int, ...]:
+    path = f"/repos/{context.repository}/pulls"
+    found = [
+        number_of(pull, "number")
+        async for pull in github.pages(path, state="open", head=context.head_label)
+        if text_of(pull.get("head"), "sha") == context.head_sha
+    ]
+    return tuple(sorted(found))[:_MOST]
+
+
+async def _merged(github: GitHub, context: EventContext) -> tuple[int, ...]:
+    branch = context.ref.removeprefix("refs/heads/")
+    found: set[int] = set()
+    for commit in context.commits:
+        async for pull in github.pages(f"/repos/{context.repository}/commits/{commit}/pulls"):
+            if text_of(pull, "merged_at") and text_of(pull.get("base"), "ref") == branch:
+                found.add(number_of(pull, "number"))
+    return tuple(sorted(found))[:_MOST]

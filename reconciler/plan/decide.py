@@ -1,0 +1,191 @@
+"""From a comparison to a plan: status, action, reason. A decision table over frozen data.
+
+Three specs are compared: Git's, the app's, and that of its active deployment. In sync means that all agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from reconciler.desired.model import DesiredApp
+from reconciler.findings import Finding, Severity, has_errors
+from reconciler.live.models import Deployment, LiveApp, Phase, Proposal
+from reconciler.plan import cost
+from reconciler.plan.canonical import canonical
+from reconciler.plan.compare import Comparison, desired_digest, live_digest
+from reconciler.plan.deployment_history import PriorFailure, ago, prior_failure, unfinished_rollback, unjudged
+from reconciler.plan.model import UNJUDGED, Action, Cost, Note, Plan, SyncStatus
+from reconciler.plan.warnings import left_out, redact_changes, secrets_without_value, unnamed
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known beyond the two specs.
+
+    ``proposal`` and ``deployments`` (newest first) are None where nobody asked. ``findings`` are the platform's
+    objections. ``retry``: try a spec again that failed. ``moved_from``: the app's name so far.
+    """
+
+    now: datetime
+    proposal: Proposal | None = None
+    deployments: Sequence[Deployment] | None = None
+    findings: tuple[Finding, ...] = ()
+    retry: bool = False
+    moved_from: str = ""
+
+
+def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -> Plan:
+    """What would be done to one app, and why."""
+    if evidence.proposal is not None:
+        comparison = replace(comparison, rendered=evidence.proposal.spec)
+    live = comparison.live
+    if comparison.in_sync:
+        assert live is not None
+        return Plan(
+            desired.name,
+            SyncStatus.IN_SYNC,
+            Action.NONE,
+            app_id=live.id,
+            file=desired.file,
+            notes=(*comparison.aligned.notes, *_young(live, comparison, evidence.now)),
+            cost=cost.unchanged(comparison.live_tree),
+            desired_digest=desired_digest(comparison.wanted),
+        )
+    plan = Plan(
+        desired.name,
+        SyncStatus.ABSENT,
+        Action.CREATE,
+        app_id=live.id if live else "",
+        file=desired.file,
+        changes=redact_changes(comparison.surviving, desired.secrets),
+        notes=comparison.aligned.notes if live else (),
+        findings=(
+            *evidence.findings,
+            *_name_findings(desired, live, evidence),
+            *left_out(comparison.changes, comparison.surviving),
+            *secrets_without_value(desired, comparison.aligned.desired),
+        ),
+        cost=_cost(comparison, evidence),
+        desired_digest=desired_digest(comparison.wanted),
+        live_digest=live_digest(live) if live else "",
+        update_all_source_versions=comparison.policy.source_versions == "latest",
+        moved_from=evidence.moved_from,
+    )
+    decided = _decide(plan, comparison, evidence)
+    if decided.writes and has_errors(decided.findings):
+        return replace(decided, action=Action.REFUSE, reason="the platform refuses this spec")
+    if decided.action is Action.UPDATE:
+        rendered = canonical(comparison.rendered or {})
+        return replace(decided, notes=(*decided.notes, *unnamed(comparison.wanted, comparison.aligned, rendered)))
+    return decided
+
+
+def _young(live: LiveApp, comparison: Comparison, now: datetime) -> Iterator[Note]:
+    """That an apply would look at an app in sync once more: a run that was cut short may not have judged it."""
+    age = unjudged(live, comparison.policy, now)
+    if age is not None:
+        yield Note((), UNJUDGED, f"active {ago(now - age, now)}, perhaps not judged yet: an apply looks at its health")
+
+
+def _decide(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan:
+    """The decision table, most urgent first."""
+    live = comparison.live
+    if live is None:
+        return replace(plan, reason="there is no app of this name yet")
+    if live.pinned_deployment is not None:
+        return _pinned(plan, live, comparison, evidence)
+    under_way = [run for run in (live.pending_deployment, live.in_progress_deployment) if run is not None]
+    differs = bool(plan.changes)
+    running = next((run for run in under_way if not differs and (not run.spec or comparison.carries(run.spec))), None)
+    if running is not None:
+        reason = f"a deployment of this very spec is under way ({running.phase.value})"
+        return replace(_quiet(plan), status=SyncStatus.PROGRESSING, follow=running.id, reason=reason)
+    if rollback := next((run for run in under_way if run.is_rollback), None):
+        reason = f"a rollback is under way ({rollback.id}): run again when it has ended"
+        return replace(plan, status=SyncStatus.PROGRESSING, action=Action.REFUSE, reason=reason)
+    past = _setback(comparison, evidence)
+    if past is not None and (differs or not comparison.active_agrees) and not evidence.retry:
+        return _stalled(plan, live, past, evidence)
+    if differs:
+        return replace(
+            plan, status=SyncStatus.OUT_OF_SYNC, action=Action.UPDATE, reason=_why_update(plan, live, comparison)
+        )
+    return _same_spec(_quiet(plan), live, comparison, past)
+
+
+def _quiet(plan: Plan) -> Plan:
+    return replace(plan, action=Action.NONE)
+
+
+def _same_spec(plan: Plan, live: LiveApp, comparison: Comparison, past: PriorFailure | None) -> Plan:
+    """Git and the app's spec agree; what about the deployment that is active?"""
+    if comparison.active_agrees:
+        return replace(plan, status=SyncStatus.IN_SYNC)
+    what = f"its last deployment {past.what}" if past else "no deployment of it is active"
+    running = live.running_deployment
+    if running is not None:
+        what = f"a deployment of another spec is under way ({running.id})"
+    reason = f"the app's spec is what Git wants, but {what}: it is deployed again"
+    return replace(plan, status=SyncStatus.OUT_OF_SYNC, action=Action.REDEPLOY, reason=reason)
+
+
+def _pinned(plan: Plan, live: LiveApp, comparison: Comparison, evidence: Evidence) -> Plan:
+    """Somebody rolled the app back and has not committed it: us, in a run that was killed, or a person."""
+    pinned = live.pinned_deployment
+    assert pinned is not None
+    blocked = replace(plan, status=SyncStatus.BLOCKED)
+    ours = unfinished_rollback(live, evidence.deployments or (), comparison.carries, comparison.policy)
+    if ours is not None and ours.phase in (Phase.ERROR, Phase.CANCELED):
+        ended = "failed" if ours.phase is Phase.ERROR else "was canceled"
+        reason = f"pinned to a rollback that {ended} (deployment {ours.id}): a person is needed"
+        return replace(blocked, action=Action.REFUSE, reason=reason, override=f"reconcile status {plan.app}")
+    if ours is not None:
+        reason = "an earlier run rolled it back and was cut short: the rollback is judged and committed"
+        return replace(_quiet(blocked), follow=ours.id, resume_rollback=True, reason=reason)
+    who = (pinned.user.full_name or pinned.user.email) if pinned.user else ""
+    told = ("pinned to a rollback", ago(pinned.created_at, evidence.now), f"by {who}" if who else "")
+    reason = " ".join(part for part in told if part)
+    return replace(blocked, action=Action.REFUSE, reason=reason, override=f"reconcile status {plan.app}")
+
+
+def _setback(comparison: Comparison, evidence: Evidence) -> PriorFailure | None:
+    return prior_failure(evidence.deployments or (), comparison.carries, comparison.policy)
+
+
+def _stalled(plan: Plan, live: LiveApp, past: PriorFailure, evidence: Evidence) -> Plan:
+    when = ago(past.deployment.created_at, evidence.now)
+    told = f"this spec {past.what} {when} (deployment {past.deployment.id})".replace("  ", " ")
+    told = f"{told}, {past.but}" if past.but else told
+    if live.active_deployment is None:
+        reason = f"{told}; nothing is active, and there is nothing to roll back to"
+        return replace(plan, status=SyncStatus.DEGRADED, action=Action.REFUSE, reason=reason, override="--retry")
+    reason = f"{told}; it is not tried again until Git changes"
+    return replace(plan, status=SyncStatus.STALLED, action=Action.REFUSE, reason=reason, override="--retry")
+
+
+def _why_update(plan: Plan, live: LiveApp, comparison: Comparison) -> str:
+    if plan.moved_from:
+        return f"was {plan.moved_from} so far"
+    if live.running_deployment is not None:
+        return f"a deployment of another spec is under way ({live.running_deployment.id}); it would be superseded"
+    if comparison.active_agrees:
+        return "the app's spec differs from Git, the active deployment does not: it was changed and not deployed"
+    return ""
+
+
+def _cost(comparison: Comparison, evidence: Evidence) -> Cost:
+    proposed = evidence.proposal.app_cost if evidence.proposal else None
+    live = comparison.live_tree if comparison.live else None
+    return cost.compared(live, comparison.aligned.desired, proposed)
+
+
+def _name_findings(desired: DesiredApp, live: LiveApp | None, evidence: Evidence) -> tuple[Finding, ...]:
+    """A taken name is found out before anything is sent."""
+    proposal = evidence.proposal
+    if live is not None or proposal is None or proposal.app_name_available is not False:
+        return ()
+    hint = f"{proposal.app_name_suggestion} is free" if proposal.app_name_suggestion else "choose another name"
+    message = f"the name {desired.name} is taken, though no app of this account that the token sees has it"
+    return (Finding(Severity.ERROR, "name-taken", message, hint, desired.locate("/name")),)

@@ -1,0 +1,185 @@
+"""What a plan says beside its changes: findings about the comparison, and values hidden that are secret elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from reconciler.appspec.models import COMPONENT_KINDS, SOURCE_FIELDS
+from reconciler.desired.model import DesiredApp
+from reconciler.findings import Finding, Severity
+from reconciler.live.models import LiveApp
+from reconciler.plan.align import Aligned
+from reconciler.plan.canonical import Tree, canonical
+from reconciler.plan.model import Change, ChangeKind, Note, Plan
+from reconciler.redaction import Redactor
+
+UNNAMED = "live has it and Git does not name it: the update may take it away"
+
+
+def redact_changes(changes: tuple[Change, ...], secrets: Collection[str]) -> tuple[Change, ...]:
+    """The changes without any of these values, wherever they stand: a secret may be part of a plain variable (C05)."""
+    if not secrets or not changes:
+        return changes
+    redact = Redactor(secrets)
+    return tuple(_hidden(change, redact) for change in changes)
+
+
+def _hidden(change: Change, redact: Redactor) -> Change:
+    before, after = _redacted(change.before, redact), _redacted(change.after, redact)
+    if (before, after) == (change.before, change.after):
+        return change
+    if before == after:
+        return replace(change, before=None, after=None, sensitive=True)
+    return replace(change, before=before, after=after)
+
+
+def _redacted(value: Any, redact: Redactor) -> Any:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {key: _redacted(item, redact) for key, item in value.items()}
+    return [_redacted(item, redact) for item in value] if isinstance(value, list) else value
+
+
+def left_out(changes: tuple[Change, ...], surviving: tuple[Change, ...]) -> Iterator[Finding]:
+    """Differences that the platform's own rendering of the spec does not show: no reason to deploy, but to be told.
+
+    What Git adds and the rendering lacks is a field that the platform does not take; anything else is another way of
+    writing the same.
+    """
+    for change in changes:
+        if change in surviving:
+            continue
+        if change.kind is ChangeKind.ADDED:
+            message = f"App Platform does not take {change.human_path}: its own rendering of the spec lacks it"
+            yield Finding(Severity.WARNING, "not-taken", message, "remove it, or check its name and place")
+        else:
+            message = f"{change.human_path} is written differently and means the same to App Platform"
+            yield Finding(Severity.NOTICE, "same-to-platform", message, "write it as `reconcile import` shows it")
+
+
+_SET_BY_PEOPLE = (
+    ("vpc",),
+    ("features",),
+    ("ingress", "load_balancer"),
+    ("ingress", "load_balancer_size"),
+    *(("domains", "*", field) for field in ("type", "minimum_tls_version", "certificate")),
+)
+"""What the platform may choose and people set as well."""
+
+
+def unnamed(wanted: Tree, aligned: Aligned, rendered: Tree) -> Iterator[Note]:
+    """What live has and Git does not name, though people may have set it: an update sends the spec without it.
+
+    Not what the platform's own rendering of Git's spec has as well: that is its choice.
+    """
+    for path in _SET_BY_PEOPLE:
+        for place in _places(aligned.live, path):
+            ignored = any(place[: len(carried)] == carried for carried in aligned.carried)
+            kept = _at(aligned.desired, place)
+            if not ignored and kept is not None and _at(wanted, place) is None and _at(rendered, place) != kept:
+                yield Note(place, "unnamed", UNNAMED)
+
+
+def _places(tree: Tree, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The paths in a tree that a pattern means."""
+    if "*" not in path:
+        yield from [path] if _at(tree, path) is not None else []
+        return
+    head, _, field = path
+    items = tree.get(head)
+    for name in items if isinstance(items, Mapping) else ():
+        yield from _places(tree, (head, name, field))
+
+
+def _at(tree: Tree, path: tuple[str, ...]) -> Any:
+    node: Any = tree
+    for part in path:
+        node = node.get(part) if isinstance(node, Mapping) else None
+    return node
+
+
+def secrets_without_value(app: DesiredApp, tree: Tree) -> Iterator[Finding]:
+    """Secrets that have a value neither in Git nor on App Platform; ``tree``: Git's, aligned with live."""
+    for pointer, path in _secrets(app.spec):
+        node: Any = tree
+        for part in path:
+            node = node.get(part, {}) if isinstance(node, Mapping) else {}
+        if isinstance(node, Mapping) and node and "value" not in node:
+            message = f"the secret {'/'.join(path)} has no value, neither in Git nor on App Platform"
+            hint = "set it in the control panel, or give it a declared variable: value: ${NAME}"
+            yield Finding(Severity.WARNING, "secret-without-value", message, hint, app.locate(pointer))
+
+
+def _secrets(spec: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """JSON pointer and path by identity of every variable of type SECRET without a value."""
+    holders: list[tuple[str, tuple[str, ...], Any]] = [("", (), spec)]
+    for kind in COMPONENT_KINDS:
+        items = spec.get(kind)
+        for index, item in enumerate(items if isinstance(items, list) else ()):
+            if isinstance(item, Mapping):
+                holders.append((f"/{kind}/{index}", (kind, str(item.get("name", ""))), item))
+    for pointer, path, holder in holders:
+        envs = holder.get("envs")
+        for index, env in enumerate(envs if isinstance(envs, list) else ()):
+            if isinstance(env, Mapping) and env.get("type") == "SECRET" and not env.get("value"):
+                yield f"{pointer}/envs/{index}", (*path, "envs", str(env.get("key", "")))
+
+
+# --- A new app that looks like one that no spec names any more: probably a rename (C21). Pure ---
+
+
+_CODE = "renamed"
+_MANY = 3
+"""More warnings than these are one: apps made from one mould all resemble each other, and then it is no rename."""
+
+
+def possible_rename(app: DesiredApp, wanted: Tree, unmanaged_apps: Mapping[str, LiveApp]) -> tuple[Finding, ...]:
+    """A warning for each live app outside Git that has the very components and sources of a new one."""
+    traits = _traits(wanted)
+    alike = [
+        name for name, live in sorted(unmanaged_apps.items()) if traits and _traits(canonical(live.spec)) == traits
+    ]
+    return tuple(_warning(app, name) for name in alike)
+
+
+def without_repeats(plans: Sequence[Plan]) -> tuple[tuple[Plan, ...], tuple[Finding, ...]]:
+    """The plans, and what concerns none alone: of many such warnings one that counts, which then stands for all."""
+    alike = [plan for plan in plans for finding in plan.findings if finding.code == _CODE]
+    if len(alike) <= _MANY:
+        return tuple(plans), ()
+    rest = tuple(
+        replace(plan, findings=tuple(finding for finding in plan.findings if finding.code != _CODE)) for plan in plans
+    )
+    apps = len({plan.app for plan in alike})
+    who = "1 new app looks" if apps == 1 else f"{apps} new apps look"
+    told = Finding(
+        Severity.WARNING,
+        _CODE,
+        f"{who} like live apps outside Git: was one renamed?",
+        "to keep it, write `moved: {OLD: NEW}` in reconcile.yaml; --unmanaged names all",
+    )
+    return rest, (told,)
+
+
+def _traits(tree: Tree) -> frozenset[tuple[str, str, str]]:
+    """Kind, name and source of each component."""
+    return frozenset(
+        (kind, name, repr([(field, component[field]) for field in SOURCE_FIELDS if field in component]))
+        for kind in COMPONENT_KINDS
+        if isinstance(components := tree.get(kind), dict)
+        for name, component in components.items()
+        if isinstance(component, dict)
+    )
+
+
+def _warning(app: DesiredApp, name: str) -> Finding:
+    return Finding(
+        Severity.WARNING,
+        _CODE,
+        f"{app.name} is a new app, and {name}, which no spec names any more, stays: was it renamed?",
+        f"to keep the app, write `moved: {{{name}: {app.name}}}` in reconcile.yaml",
+        app.locate("/name"),
+    )

@@ -1,0 +1,246 @@
+"""The whole policy of a rollout: deploy, judge, roll back, commit, stop.
+
+`next_step` is a total, pure function of what is known. It is read from top to bottom: the way back, once one is taken;
+before there is a deployment; and the judgement of the deployment, first by phase, then by health. Everything that can
+be asked for is bounded (see `limits.py`), so every rollout ends in `Finish`. docs/rollout.md shows it as a table.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from reconciler.live.models import Phase
+from reconciler.rollout.health import Judgement, Verdict, judge
+from reconciler.rollout.limits import HOPS, LOOKS, MISSING, SENDS, TRIES, pause
+from reconciler.rollout.model import Outcome, OutcomeKind
+from reconciler.rollout.outcomes import blocked, ended, status_command, timed_out
+from reconciler.rollout.policy_rollback import options, way_back
+from reconciler.rollout.policy_rules import Resolution, over_budget, reading, resolve
+from reconciler.rollout.state import (
+    ActiveState,
+    Pin,
+    Precheck,
+    Refusal,
+    Role,
+    RolloutState,
+    Successor,
+    Task,
+    TrackedDeployment,
+)
+from reconciler.rollout.steps import (
+    Adopt,
+    CollectFailure,
+    FindSuccessor,
+    Finish,
+    Follow,
+    Look,
+    LookUp,
+    ReadBack,
+    Step,
+    Write,
+)
+
+
+def next_step(state: RolloutState) -> Step:
+    """What to do next, given everything that is known; total and pure."""
+    if state.back is not None:
+        return way_back(state, state.back)
+    if state.leg is not None:
+        return _deployed(state, state.leg) if state.fault is None else _failed(state, state.fault)
+    task = state.goal.task
+    match task:
+        case Task.NONE:
+            return Finish(ended(state, state.goal.settled, state.goal.reason, status_command(state)))
+        case Task.FOLLOW:
+            return Adopt(Role.FOLLOWED, state.goal.follow_id)
+        case Task.ROLL_BACK:
+            return options(state)
+        case Task.CREATE:
+            return _write(state)
+        case Task.UPDATE | Task.REDEPLOY | Task.DELETE | Task.RESUME:
+            return _before(state)
+        case _:
+            assert_never(task)
+
+
+# ---- before there is a deployment ---------------------------------------------------------------------------------
+
+
+def _before(state: RolloutState) -> Step:
+    """Nothing is written to an app that is not what the plan was made from."""
+    sight = state.sight
+    if sight is None:
+        if state.tries >= TRIES:
+            return Finish(ended(state, OutcomeKind.FAILED, f"nothing was changed: {state.why}", state.goal.again))
+        return Look(pause(state.tries))
+    if sight.gone:
+        if state.goal.task is Task.DELETE:
+            return Finish(ended(state, OutcomeKind.DELETED, "somebody deleted it before us"))
+        return Finish(_refused(state, "the app was deleted since it was planned"))
+    if state.goal.task is Task.RESUME:
+        return _resume(state, sight)
+    if sight.pin is not Pin.NONE:
+        return Finish(blocked(state))
+    if sight.moved:
+        return _moved(state, sight)
+    return _write(state)
+
+
+def _resume(state: RolloutState, sight: Precheck) -> Step:
+    """Finish a rollback that an earlier run began: judge the deployment that the app is pinned to, then commit."""
+    match sight.pin:
+        case Pin.OURS:
+            return Adopt(Role.ROLLBACK, sight.pinned_id)
+        case Pin.OTHER:
+            return Finish(blocked(state))
+        case Pin.NONE:
+            return Finish(_refused(state, "the rollback that was to be finished no longer pins the app"))
+        case _:
+            assert_never(sight.pin)
+
+
+def _moved(state: RolloutState, sight: Precheck) -> Step:
+    """Somebody changed the app since it was planned. If to the same as we want: fine. Else it is theirs."""
+    if state.goal.task is not Task.DELETE and sight.running_id:
+        return Adopt(Role.FOLLOWED, sight.running_id)
+    if state.goal.task is not Task.DELETE and sight.active_is_ours:
+        return Finish(ended(state, OutcomeKind.UNCHANGED, "somebody applied the same spec since it was planned"))
+    return Finish(_refused(state, "the app changed since it was planned; nothing was written over it"))
+
+
+def _write(state: RolloutState) -> Step:
+    """Send the plan's write, or find out what became of it."""
+    task, write = state.goal.task, state.write
+    resolution = resolve(write, state.tries, SENDS)
+    match resolution:
+        case Resolution.SEND:
+            return Write(task)
+        case Resolution.LOOK_UP:
+            return LookUp(task.value, pause(write.looks + state.tries))
+        case Resolution.ADOPT:
+            return Adopt(Role.DEPLOY, write.deployment_id)
+        case Resolution.GONE:
+            if task is Task.DELETE:
+                return Finish(ended(state, OutcomeKind.DELETED, "deleted"))
+            return Finish(_refused(state, "the app was deleted while our answer was lost"))
+        case Resolution.FOREIGN:
+            why = "somebody else changed the app while our answer was lost; nothing was written over it"
+            return Finish(_refused(state, why))
+        case Resolution.REFUSED:
+            return Finish(_refused_write(state))
+        case Resolution.GIVE_UP:
+            why = f"what became of the {task.value} could not be learnt: {state.why or write.why}"
+            return Finish(ended(state, OutcomeKind.FAILED, why, state.goal.again, status_command(state)))
+        case _:
+            assert_never(resolution)
+
+
+def _refused_write(state: RolloutState) -> Outcome:
+    """The platform refused the write: it had no effect."""
+    match state.write.refusal:
+        case Refusal.GONE if state.goal.task is Task.DELETE:
+            return ended(state, OutcomeKind.DELETED, "somebody deleted it before us")
+        case Refusal.ACCESS:
+            return ended(state, OutcomeKind.FAILED, f"nothing was changed: {state.write.why}", state.goal.again)
+        case _:
+            return _refused(state, state.write.why)
+
+
+def _refused(state: RolloutState, why: str) -> Outcome:
+    return ended(state, OutcomeKind.REFUSED, why, state.goal.again, status_command(state))
+
+
+# ---- the deployment: by phase, then by health ---------------------------------------------------------------------
+
+
+def _deployed(state: RolloutState, leg: TrackedDeployment) -> Step:
+    """Judge the deployment that the write led to, or that is followed."""
+    if leg.missing >= MISSING:
+        why = "the app was deleted by somebody while it was rolled out"
+        return Finish(ended(state, OutcomeKind.FAILED, why, state.goal.again))
+    match leg.phase:
+        case Phase.UNKNOWN | Phase.PENDING_BUILD | Phase.BUILDING | Phase.PENDING_DEPLOY | Phase.DEPLOYING:
+            over = over_budget(leg, state.goal.rules)
+            return Finish(timed_out(state, leg.id, over)) if over else Follow(leg.id)
+        case Phase.ACTIVE:
+            verdict = judge(leg.evidence, state.goal.rules, leg.components)
+            return _judged(state, leg, verdict)
+        case Phase.ERROR:
+            return CollectFailure(leg.id)
+        case Phase.SUPERSEDED:
+            return _superseded(state, leg)
+        case Phase.CANCELED:
+            why = f"deployment {leg.id} was canceled by somebody; the app stays on what it ran before"
+            return Finish(ended(state, OutcomeKind.CANCELED, why, status_command(state)))
+        case _:
+            assert_never(leg.phase)
+
+
+def _judged(state: RolloutState, leg: TrackedDeployment, verdict: Verdict) -> Step:
+    """An active deployment, by its health."""
+    match verdict.judgement:
+        case Judgement.HEALTHY:
+            return _healthy(state, leg, verdict.reason)
+        case Judgement.UNHEALTHY:
+            return CollectFailure(leg.id)
+        case Judgement.UNKNOWN:
+            return Finish(timed_out(state, leg.id, verdict.reason))
+        case Judgement.WAITING:
+            return reading(leg, state.goal.rules, verdict.reason)
+        case _:
+            assert_never(verdict.judgement)
+
+
+def _healthy(state: RolloutState, leg: TrackedDeployment, why: str) -> Step:
+    """Healthy: read the app back, so that nothing green runs something old."""
+    if state.tries >= TRIES:
+        if state.missing:
+            return Finish(ended(state, OutcomeKind.FAILED, "the app was deleted right after it became healthy"))
+        return Finish(ended(state, OutcomeKind.APPLIED, f"{why}; it could not be read back: {state.why}"))
+    match state.standing:
+        case ActiveState.OURS:
+            return Finish(ended(state, OutcomeKind.APPLIED, why))
+        case ActiveState.OTHER:
+            return _superseded(state, leg)
+        case ActiveState.PINNED:
+            return Finish(blocked(state))
+        case None | ActiveState.BEFORE:
+            if state.standing_looks >= LOOKS:
+                return Finish(ended(state, OutcomeKind.APPLIED, f"{why}; the app does not show it as active yet"))
+            return ReadBack(leg.id, pause(state.standing_looks + state.tries))
+        case _:
+            assert_never(state.standing)
+
+
+def _superseded(state: RolloutState, leg: TrackedDeployment) -> Step:
+    """Another deployment took over: follow it if it carries our spec, else it is somebody else's turn."""
+    successor = state.successor
+    if successor is None:
+        if state.tries >= TRIES:
+            why = f"deployment {leg.id} was superseded; by what could not be read: {state.why}"
+            return Finish(ended(state, OutcomeKind.SUPERSEDED, why, state.goal.again, status_command(state)))
+        return FindSuccessor(leg.id, pause(state.tries))
+    if successor.pin is not Pin.NONE:
+        return Finish(blocked(state))
+    if successor.deployment_id and state.hops < HOPS:
+        return Adopt(Role.FOLLOWED, successor.deployment_id)
+    return Finish(_taken_over(state, successor))
+
+
+def _taken_over(state: RolloutState, successor: Successor) -> Outcome:
+    if successor.deployment_id:
+        why = f"deployments of the same spec superseded each other more than {HOPS} times"
+    else:
+        why = "a deployment that does not carry our spec took over"
+    return ended(state, OutcomeKind.SUPERSEDED, why, state.goal.again, status_command(state))
+
+
+# ---- it failed: where to go back to -------------------------------------------------------------------------------
+
+
+def _failed(state: RolloutState, fault: str) -> Step:
+    """It failed, and what failed is known: do what the policy asks for."""
+    if state.goal.rules.on_failure == "leave":
+        why = f"{fault}; left as it is, as the policy asks"
+        return Finish(ended(state, OutcomeKind.LEFT, why, f"reconcile rollback {state.goal.app}"))
+    return options(state)

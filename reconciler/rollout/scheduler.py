@@ -1,0 +1,288 @@
+"""Rolls out many apps at once: performs what the policy asks for, app by app, and keeps the account.
+
+Each app is a task of one `asyncio.TaskGroup`. An app waits for those it depends on, then for one of the places that
+``concurrency`` gives; one that fails never stops the others, unless they depend on it or the run is to fail fast.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from reconciler.clock import Clock
+from reconciler.errors import InvalidInput, ReconcileError
+from reconciler.findings import Finding, Severity
+from reconciler.plan.model import Action, Plan, SyncStatus
+from reconciler.rollout.executor import perform
+from reconciler.rollout.limits import Rules
+from reconciler.rollout.model import Event, Outcome, OutcomeKind, RolloutRecord
+from reconciler.rollout.observations import Observations, RolloutContext
+from reconciler.rollout.outcomes import interrupted
+from reconciler.rollout.policy import next_step
+from reconciler.rollout.poller import Poller
+from reconciler.rollout.ports import Platform, RolloutJob, SpecKnowledge, Specs
+from reconciler.rollout.recorder import Recorder
+from reconciler.rollout.reduce import reduce
+from reconciler.rollout.state import Goal, RolloutState, Task
+from reconciler.rollout.steps import WRITES, Finish, Step
+
+MOST_STEPS = 100_000
+"""More steps than any policy asks for within its budgets; beyond it a rollout is a bug, and stops."""
+
+
+def _quiet(_event: Event) -> None:
+    """Tells nobody."""
+
+
+async def roll_out(  # noqa: PLR0913  every one of these is a choice of the caller
+    jobs: Sequence[RolloutJob],
+    client: Platform,
+    *,
+    clock: Clock,
+    specs: Callable[[RolloutJob], Specs] = SpecKnowledge,
+    on_event: Callable[[Event], None] = _quiet,
+    concurrency: int = 10,
+    fail_fast: bool = False,
+    stop: asyncio.Event | None = None,
+) -> list[RolloutRecord]:
+    """Roll out every job; the records are in the order of the jobs, and there is one for each.
+
+    ``specs`` gives a job's knowledge of specs. When ``stop`` is set, everything stops at once: apps
+    under way end as interrupted, with what goes on without us and how to resume; the others are skipped. If the task
+    that runs this is canceled, the same is told by events, and CancelledError is raised.
+
+    Raises:
+        InvalidInput: apps depend on each other in a circle.
+    """
+    check_order({job.plan.app: job.policy.depends_on for job in jobs})
+    run = _Run(client, clock, specs, on_event, concurrency, fail_fast, jobs)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(run.app(job), name=job.plan.app) for job in jobs]
+        if stop is not None:
+            watcher = group.create_task(_cancel_when(stop, tasks))
+            for task in tasks:
+                task.add_done_callback(lambda _: watcher.cancel() if all(map(asyncio.Task.done, tasks)) else None)
+            if not tasks:
+                watcher.cancel()
+    return [run.records[job.plan.app] for job in jobs]
+
+
+async def _cancel_when(stop: asyncio.Event, tasks: Iterable[asyncio.Task[None]]) -> None:
+    await stop.wait()
+    for task in tasks:
+        task.cancel()
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run over several apps."""
+
+    client: Platform
+    clock: Clock
+    specs: Callable[[RolloutJob], Specs]
+    on_event: Callable[[Event], None]
+    concurrency: int
+    fail_fast: bool
+    jobs: Sequence[RolloutJob]
+    records: dict[str, RolloutRecord] = field(default_factory=dict)
+    done: dict[str, asyncio.Event] = field(init=False)
+    places: asyncio.Semaphore = field(init=False)
+    poller: Poller = field(init=False)
+    began: float = field(init=False)
+    failed_first: str = ""
+
+    def __post_init__(self) -> None:
+        self.done = {job.plan.app: asyncio.Event() for job in self.jobs}
+        self.places = asyncio.Semaphore(max(1, self.concurrency))
+        self.poller = Poller(self.client, self.clock)
+        self.began = self.clock.monotonic()
+
+    async def app(self, job: RolloutJob) -> None:
+        """One app, from waiting for its turn to its record; there is a record however it ends."""
+        name = job.plan.app
+        recorder = Recorder(job.plan, self.clock.monotonic, self.began, self.on_event)
+        rollout: _Rollout | None = None
+        try:
+            unmet = await self._unmet(job)
+            async with self.places:
+                if unmet or self.failed_first:
+                    why = unmet or f"{self.failed_first} failed, and this run stops at the first failure"
+                    self._finish(job, recorder, Outcome(OutcomeKind.SKIPPED, why, (job.again,)))
+                    return
+                recorder = Recorder(job.plan, self.clock.monotonic, self.began, self.on_event)
+                rollout = self._rollout(job, recorder)
+                with self.client.meter(name):
+                    outcome = await rollout.to_its_end()
+                self._finish(job, recorder, outcome, rollout.context.seen)
+        except asyncio.CancelledError:
+            skipped = Outcome(OutcomeKind.SKIPPED, "the run was stopped before it began", (job.again,))
+            outcome = rollout.interrupted() if rollout else skipped
+            self._finish(job, recorder, outcome, rollout.context.seen if rollout else None)
+            raise
+        finally:
+            self.done[name].set()
+
+    async def _unmet(self, job: RolloutJob) -> str:
+        """Wait for the apps this one depends on; why it cannot be rolled out, or empty."""
+        for name in job.policy.depends_on:
+            if name in self.done:
+                await self.done[name].wait()
+                kind = self.records[name].outcome.kind
+                if not kind.good:
+                    return f"it depends on {name}, which is not healthy: {kind.value.replace('_', ' ')}"
+        return ""
+
+    def _rollout(self, job: RolloutJob, recorder: Recorder) -> _Rollout:
+        if job.desired is not None:
+            recorder.keep_secret(job.desired.secrets)
+        seen = Observations(app_id=job.plan.app_id)
+        now = self.clock.monotonic
+        context = RolloutContext(job, self.client, self.poller, self.specs(job), recorder, seen, now)
+        return _Rollout(context, self.clock, RolloutState(goal_of(job)))
+
+    def _finish(self, job: RolloutJob, recorder: Recorder, outcome: Outcome, seen: Observations | None = None) -> None:
+        name = job.plan.app
+        if self.fail_fast and not outcome.kind.good and not self.failed_first:
+            self.failed_first = name
+        self.records[name] = recorder.finish(
+            outcome,
+            app_id=(seen.app_id if seen else "") or job.plan.app_id,
+            requests=self.client.metered(name).requests,
+            live_url=seen.live_url if seen else "",
+        )
+
+
+@dataclass(slots=True)
+class _Rollout:
+    """One app's rollout: the state, and the step under way."""
+
+    context: RolloutContext
+    clock: Clock
+    state: RolloutState
+    step: Step | None = None
+
+    async def to_its_end(self) -> Outcome:
+        """Perform what the policy asks for until it says that this is the end."""
+        try:
+            return await self._perform_all()
+        except ReconcileError as problem:
+            return Outcome(OutcomeKind.FAILED, problem.message, (self.context.job.again,), pinned=self.state.pinned)
+        except Exception as problem:  # noqa: BLE001  one app's bug must not take the others' rollouts down: it is told
+            place = traceback.extract_tb(problem.__traceback__)[-1]
+            why = f"a bug in reconciler: {type(problem).__name__} in {place.name}, line {place.lineno}"
+            return Outcome(OutcomeKind.FAILED, why, (self.context.job.again,), pinned=self.state.pinned)
+
+    async def _perform_all(self) -> Outcome:
+        last = self._charged()
+        for _ in range(MOST_STEPS):
+            step = self.step = next_step(self.state)
+            self.context.recorder.decided(step, self.state)
+            if isinstance(step, Finish):
+                return step.outcome
+            seen = await perform(step, self.state, self.context, self.clock)
+            now = self._charged()
+            self.state = reduce(self.state, step, seen, now - last)
+            last = now
+        raise TypeError("a rollout without an end")
+
+    def _charged(self) -> float:
+        """Seconds that count for the budgets: no app is judged by how long our requests wait for their turn."""
+        return self.clock.monotonic() - self.context.client.metered(self.context.job.plan.app).held
+
+    def interrupted(self) -> Outcome:
+        """How it ends when the run is stopped now."""
+        outcome = interrupted(self.state)
+        if isinstance(self.step, WRITES):
+            why = f"{outcome.reason}; a request was under way ({type(self.step).__name__}), and its answer is not known"
+            return Outcome(outcome.kind, why, outcome.commands, outcome.pinned)
+        return outcome
+
+
+def goal_of(job: RolloutJob) -> Goal:
+    """What a job asks of the policy."""
+    settled, reason = _settled(job.plan)
+    task = _task(job)
+    follow = job.roll_back_to if task is Task.ROLL_BACK else job.follow or job.plan.follow
+    return Goal(task, job.plan.app, Rules.of(job.policy), follow, settled, reason, job.again)
+
+
+def _task(job: RolloutJob) -> Task:
+    if job.roll_back:
+        return Task.ROLL_BACK
+    if job.resume_rollback or job.plan.resume_rollback:
+        return Task.RESUME
+    if job.follow or job.plan.follow:
+        return Task.FOLLOW
+    action = job.plan.action
+    match action:
+        case Action.CREATE:
+            return Task.CREATE
+        case Action.UPDATE:
+            return Task.UPDATE
+        case Action.REDEPLOY:
+            return Task.REDEPLOY
+        case Action.DELETE:
+            return Task.DELETE
+        case Action.NONE | Action.REFUSE:
+            return Task.NONE
+        case _:
+            assert_never(action)
+
+
+_REFUSED = {
+    SyncStatus.BLOCKED: OutcomeKind.BLOCKED,
+    SyncStatus.STALLED: OutcomeKind.STALLED,
+    SyncStatus.DEGRADED: OutcomeKind.DEGRADED,
+    SyncStatus.UNKNOWN: OutcomeKind.FAILED,
+}
+
+
+def _settled(plan: Plan) -> tuple[OutcomeKind, str]:
+    """How an app stands of which the plan says that nothing is to be done, or may be."""
+    if plan.action is Action.REFUSE:
+        return _REFUSED.get(plan.status, OutcomeKind.REFUSED), plan.reason
+    return OutcomeKind.UNCHANGED, plan.reason
+
+
+# --- The order of apps: which wait for which, and circles among them. Pure ---
+
+
+def find_circle(depends_on: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    """The first circle, such as ``("api", "web", "api")``; empty when there is none. Unknown names wait for nothing."""
+    settled: set[str] = set()
+    for start in depends_on:
+        path: list[str] = []
+        rest = [iter((start,))]
+        while rest:
+            name = next(rest[-1], None)
+            if name is None:
+                rest.pop()
+                if path:
+                    settled.add(path.pop())
+            elif name in path:
+                return (*path[path.index(name) :], name)
+            elif name not in settled:
+                path.append(name)
+                rest.append(iter(tuple(depends_on.get(name, ()))))
+    return ()
+
+
+def check_order(depends_on: Mapping[str, Iterable[str]]) -> None:
+    """Refuse circles.
+
+    Raises:
+        InvalidInput: apps depend on each other in a circle, which is shown.
+    """
+    circle = find_circle(depends_on)
+    if circle:
+        told = " → ".join(circle)
+        finding = Finding(
+            Severity.ERROR,
+            "depends-on-circle",
+            f"apps depend on each other in a circle: {told}",
+            "break it in depends_on",
+        )
+        raise InvalidInput([finding], f"apps depend on each other in a circle: {told}", hint="break it in depends_on")

@@ -1,0 +1,19 @@
+"""YAML and JSON text as plain data that knows where each value stands.
+
+PyYAML's C parser composes nodes; the construction is ours, because the stock one loses what people wrote:
+``value: 0x423f`` becomes a huge integer, ``12:30`` becomes 750, a date becomes an object that no JSON can carry. Here
+
+- in a field whose type is string (a `Shape` says so) a plain scalar keeps its source text, with a warning to
+  quote it where YAML reads a number or a boolean; null stays None;
+- elsewhere null, booleans, integers and numbers are resolved as PyYAML's safe loader does (YAML 1.1), but dates and
+  base-60 numbers stay text, and ``1e3`` is a number, as in JSON;
+- keys are always text; duplicate keys, unknown tags and oversized documents are findings, never exceptions.
+
+Positions are not kept: `Document.locate` composes the text once more when a place is asked for.
+"""
+
+from reconciler.yamltext.build import resolve_plain
+from reconciler.yamltext.compose import MAX_DEPTH, MAX_NODES
+from reconciler.yamltext.document import MAX_BYTES, Document, is_wrapped, parse, read_text
+
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_NODES", "Document", "is_wrapped", "parse", "read_text", "resolve_plain"]

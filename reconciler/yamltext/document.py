@@ -1,0 +1,199 @@
+"""Documents: data and where it stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from yaml.error import MarkedYAMLError, YAMLError
+from yaml.nodes import MappingNode, Node, ScalarNode
+from yaml.reader import ReaderError
+
+from reconciler.errors import InvalidInput
+from reconciler.findings import Finding, Location, Severity
+from reconciler.yamltext.build import Builder, Guide
+from reconciler.yamltext.compose import Problem, TooMuch, compose, composed, follow, pointers
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML document: ``data`` of str, int, float, bool, None, list and dict with text keys.
+
+    ``text`` is the whole file's, ``index`` the document's number in it, from 0. The repr shows neither text nor data,
+    as both may hold secrets.
+    """
+
+    file: str
+    text: str = field(repr=False)
+    index: int
+    data: Any = field(repr=False)
+
+    def locate(self, pointer: str, *, key: bool = False) -> Location:
+        """Where a JSON pointer (RFC 6901) stands; its nearest parent that exists, if it does not.
+
+        A scalar is pointed at itself, a block that begins below its key is pointed at by the key;
+        with ``key`` always the key. Lines and columns count from 1.
+        """
+        nodes = composed(self.text)
+        if self.index >= len(nodes):
+            return Location(self.file, pointer=pointer)
+        name, node, found = follow(nodes[self.index], pointer)
+        spot = name if name is not None and ((key and found) or _begins_below(name, node)) else node
+        return _at(spot, self.file, pointer)
+
+    def is_plain(self, pointer: str) -> bool:
+        """Whether a pointer leads to a scalar that is written without quotes."""
+        nodes = composed(self.text)
+        if self.index >= len(nodes):
+            return False
+        _, node, found = follow(nodes[self.index], pointer)
+        return found and isinstance(node, ScalarNode) and not node.style and not node.tag
+
+
+def parse(text: str, file: str, *, guide: Guide = None, wrapper: str = "") -> tuple[list[Document], list[Finding]]:
+    """Every document of a text, and what is wrong with it. Never raises for what the text says.
+
+    ``guide`` guides the construction; in a wrapped document (see `is_wrapped`) it is that of what is under
+    ``wrapper``. An empty document has the data None; so has one that is too large. After a syntax error the rest
+    of the file is not read.
+    """
+    documents: list[Document] = []
+    findings: list[Finding] = []
+    try:
+        for index, node in enumerate(compose(text)):
+            builder = Builder()
+            data = None
+            try:
+                data = builder.build(node, {wrapper: guide} if _wraps(node, wrapper) else guide)
+            except TooMuch as stop:
+                builder.problems.append(stop.problem)
+            documents.append(Document(file, text, index, data))
+            if builder.problems:
+                findings += _told(builder.problems, node, file)
+    except TooMuch as stop:
+        findings.append(_finding(stop.problem, {}, file))
+    except YAMLError as error:
+        findings.append(_syntax(error, text, file))
+    return documents, findings
+
+
+def is_wrapped(root: object, wrapper: str) -> bool:
+    """Whether the spec stands under the key ``wrapper``: a mapping is there, and the root has no name of its own.
+
+    Deploy templates (``.do/deploy.template.yaml``) are written so, under ``spec``.
+    """
+    return bool(wrapper) and isinstance(root, Mapping) and isinstance(root.get(wrapper), Mapping) and "name" not in root
+
+
+def _wraps(root: Node, wrapper: str) -> bool:
+    """`is_wrapped` for a node."""
+    if not wrapper or not isinstance(root, MappingNode) or len(root.value) > 64:
+        return False
+    values = {key.value: value for key, value in root.value if isinstance(key, ScalarNode)}
+    return isinstance(values.get(wrapper), MappingNode) and "name" not in values
+
+
+def _begins_below(key: Node, value: Node) -> bool:
+    return not isinstance(value, ScalarNode) and value.start_mark.line > key.start_mark.line
+
+
+def _at(node: Node, file: str, pointer: str) -> Location:
+    return Location(file, node.start_mark.line + 1, node.start_mark.column + 1, pointer)
+
+
+def _told(problems: Sequence[Problem], root: Node, file: str) -> list[Finding]:
+    known = pointers(root, {id(node) for problem in problems for node in (problem.node, problem.other)})
+    return [_finding(problem, known, file) for problem in problems]
+
+
+def _finding(problem: Problem, known: Mapping[int, str], file: str) -> Finding:
+    def at(node: Node | None) -> Location:
+        return Location(file) if node is None else _at(node, file, known.get(id(node), ""))
+
+    related = () if problem.other is None else (at(problem.other),)
+    return Finding(problem.severity, problem.code, problem.message, problem.hint, at(problem.node), related)
+
+
+_HINTS = (
+    ("mapping values are not allowed", "look for a second ': ' in the line (quote such text) and at the indentation"),
+    ("did not find expected", "check the indentation of this line and of those before it, and the quotes"),
+    ("found undefined alias", "define it earlier with &name, or quote text that begins with *"),
+    ("found unexpected end of stream", "a quote or bracket is opened and never closed"),
+    ("cannot start any token", "quote text that begins with @, ` or %"),
+)
+
+
+def _syntax(error: YAMLError, text: str, file: str) -> Finding:
+    """The finding for a text that is not YAML, in words a person can use."""
+    if isinstance(error, ReaderError):
+        # libyaml counts the bytes of the text as UTF-8
+        before = text.encode("utf-8", "replace")[: error.position].decode("utf-8", "ignore")
+        message = f"not valid YAML: the control character U+{error.character:04X} is not allowed"
+        return Finding(Severity.ERROR, "yaml", message, "remove the character", place_after(before, file))
+    if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
+        return Finding(Severity.ERROR, "yaml", "not valid YAML", location=Location(file))
+    mark = error.problem_mark
+    lines = text.splitlines()
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    indent = line[: len(line) - len(line.lstrip())]
+    if "\t" in indent or line[mark.column : mark.column + 1] == "\t":
+        message, hint = "not valid YAML: a tab in the indentation", "indent with spaces"
+        return Finding(Severity.ERROR, "yaml", message, hint, Location(file, mark.line + 1, line.find("\t") + 1))
+    context = f" {error.context} (begun on line {error.context_mark.line + 1})" if error.context_mark else ""
+    hint = next((hint for part, hint in _HINTS if part in (error.problem or "")), "")
+    message = f"not valid YAML: {error.problem}{context}"
+    return Finding(Severity.ERROR, "yaml", message, hint, Location(file, mark.line + 1, mark.column + 1))
+
+
+# --- Reading files within bounds ---
+
+
+MAX_BYTES = 10 * 1024 * 1024
+"""Longest file that is read; real specs have a few kilobytes."""
+
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+# JSON writes characters beyond the basic plane as two escapes, which YAML does not know.
+_SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+
+
+def read_text(path: Path, file: str) -> str:
+    """A file's text: UTF-8, with or without a byte order mark. ``file`` is how findings name it.
+
+    Raises:
+        InvalidInput: the file cannot be read, is too large, or is not UTF-8; carries one finding.
+    """
+    try:
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise _unusable("unreadable-file", f"the file cannot be read: {error.strerror}", "", Location(file)) from error
+    if len(raw) > MAX_BYTES:
+        message = f"the file is larger than {MAX_BYTES // (1024 * 1024)} MiB"
+        raise _unusable("too-large", message, "split it into several files", Location(file))
+    hint = "save the file as UTF-8"
+    if raw.startswith(_UTF16):
+        raise _unusable("encoding", "the file is UTF-16, not UTF-8", hint, Location(file, 1, 1))
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start].decode("utf-8-sig", "replace")
+        raise _unusable("encoding", "the file is not UTF-8", hint, place_after(before, file)) from error
+    return _SURROGATES.sub(_joined, text) if file.endswith(".json") and "\\u" in text else text
+
+
+def place_after(text: str, file: str) -> Location:
+    """The location right after a text that begins the file."""
+    return Location(file, text.count("\n") + 1, len(text) - text.rfind("\n"))
+
+
+def _unusable(code: str, message: str, hint: str, location: Location) -> InvalidInput:
+    return InvalidInput([Finding(Severity.ERROR, code, message, hint, location)], f"{location}: {message}")
+
+
+def _joined(match: re.Match[str]) -> str:
+    high, low = int(match[2], 16), int(match[3], 16)
+    return match[1] + chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))

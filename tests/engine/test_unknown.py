@@ -1,0 +1,136 @@
+"""An app about which App Platform cannot be asked: it stays unknown, and the others are planned and applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from reconciler.engine import exits
+from reconciler.errors import LiveError, RateLimited, Unauthorized
+from reconciler.exit_codes import Exit
+from reconciler.github.report import Result, drifting
+from reconciler.plan.model import Action, PlanReport, SyncStatus
+from reconciler.plan.saved import dump, load, mismatches
+from reconciler.views import text
+from reconciler.views.markdown import plan as markdown
+from tests.support.account import World, web
+
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+@dataclass
+class Broken(httpx.AsyncBaseTransport):
+    """Answers in its own way whatever is asked about one app."""
+
+    inner: httpx.AsyncBaseTransport
+    app_id: str
+    answer: Answer
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.app_id in request.url.path:
+            return self.answer(request)
+        return await self.inner.handle_async_request(request)
+
+
+def lost(request: httpx.Request) -> httpx.Response:
+    raise httpx.ReadError("connection reset by peer", request=request)
+
+
+def status(code: int, message: str = "no") -> Answer:
+    return lambda _: httpx.Response(code, json={"id": "some_error", "message": message})
+
+
+@pytest.fixture
+def edited(world: World) -> World:
+    """Three apps, of which Git changed two since they were applied."""
+    world.commit(0, web(), web("shop"), web("blog"))
+    world.apply()
+    world.commit(1, web(http_port=9000), web("shop", http_port=9000), web("blog"))
+    return world
+
+
+def broken(world: World, answer: Answer, name: str = "web") -> None:
+    world.tap.inner = Broken(world.tap.inner, world.live(name).id, answer)
+
+
+def words(report: PlanReport) -> dict[str, tuple[str, str]]:
+    return {plan.app: (plan.status.value, plan.action.word) for plan in report.plans}
+
+
+@pytest.mark.parametrize("answer", [lost, status(500), status(418)], ids=["lost", "500", "418"])
+def test_what_fails_for_one_app_leaves_the_others_planned(edited: World, answer: Answer):
+    broken(edited, answer)
+    report = edited.plan()
+    assert words(report) == {
+        "web": ("unknown", "refuse"),
+        "shop": ("out_of_sync", "update"),
+        "blog": ("in_sync", "none"),
+    }
+    assert next(plan.reason for plan in report.plans if plan.app == "web")
+
+
+@pytest.mark.parametrize("matters", [True, False])
+def test_a_plan_or_drift_that_could_not_look_everywhere_is_an_error(edited: World, matters: bool):
+    broken(edited, lost)
+    assert exits.of_plan(edited.plan(drift=matters), differences_matter=matters) is Exit.ERROR
+
+
+def test_an_apply_fails_for_that_app_skips_what_depends_on_it_and_applies_the_others(edited: World):
+    edited.configure({"defaults": {"health": {"soak": "0s"}}, "apps": {"new": {"depends_on": ["web"]}}})
+    edited.write(web("new"))
+    broken(edited, lost)
+    report = edited.apply()
+    told = {record.app: record.outcome.kind.value for record in report.records}
+    assert told == {"web": "failed", "shop": "applied", "blog": "unchanged", "new": "skipped"}
+    assert exits.of_rollout(report) is Exit.ERROR
+
+
+@pytest.mark.parametrize(("code", "error"), [(401, Unauthorized), (429, RateLimited)])
+def test_what_fails_for_every_app_ends_the_run(edited: World, code: int, error: type[LiveError]):
+    broken(edited, status(code))
+    with pytest.raises(error):
+        edited.plan()
+
+
+def test_an_app_that_somebody_deletes_while_it_is_planned_is_absent_and_not_unknown(edited: World):
+    broken(edited, status(404))
+    assert edited.one().status is SyncStatus.ABSENT
+
+
+def test_a_saved_plan_that_could_not_look_is_refused_even_if_nothing_changed(edited: World):
+    whole = edited.tap.inner
+    broken(edited, lost)
+    unknown = edited.plan().plans
+    edited.tap.inner = whole
+    saved = load(dump(unknown), "plan.json")
+    assert mismatches(saved, edited.plan().plans) == ["web: was unknown: App Platform could not be asked about it"]
+    assert mismatches(saved, unknown) == ["web: is unknown: App Platform could not be asked about it"]
+
+
+def test_unknown_is_neither_drift_nor_none_and_hides_no_drift_of_another_app(edited: World):
+    broken(edited, lost)
+    report = edited.plan(drift=True)
+    found = drifting(Result(1, plan=report))
+    assert found is not None
+    assert [plan.app for plan in found] == ["shop"]
+    alone = PlanReport(tuple(plan for plan in report.plans if plan.app != "shop"))
+    assert drifting(Result(1, plan=alone)) is None, "the drift issue is neither opened nor closed"
+    assert Result(1, plan=alone).worth_telling
+
+
+def test_every_view_says_unknown_and_why_without_a_secret(edited: World):
+    edited.environ["TOKEN"] = "hunter2-hunter2"
+    edited.configure({"variables": [{"name": "TOKEN", "secret": True}]})
+    edited.write(web(http_port=9001, envs=[{"key": "TOKEN", "value": "${TOKEN}", "type": "SECRET"}]))
+    broken(edited, status(500, "cannot read hunter2-hunter2"))
+    report = edited.plan()
+    plan = next(plan for plan in report.plans if plan.app == "web")
+    assert plan.action is Action.REFUSE
+    for told in (text.plan(report), markdown(report)):
+        assert "unknown" in told
+        assert "cannot read" in told
+        assert "hunter2" not in told
+    assert "1 unknown" in text.plan(report)

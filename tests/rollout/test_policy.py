@@ -1,0 +1,202 @@
+"""The policy as a decision table."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from reconciler.live.models import Phase
+from reconciler.rollout.policy import next_step
+from reconciler.rollout.state import (
+    ActiveState,
+    Pin,
+    Role,
+    RollbackOptions,
+    RolloutState,
+    Sent,
+    Successor,
+    Task,
+    WriteProbe,
+    WriteStatus,
+)
+from reconciler.rollout.steps import (
+    Adopt,
+    CommitRollback,
+    FindCandidates,
+    FindSuccessor,
+    Finish,
+    Follow,
+    Look,
+    LookUp,
+    ReadBack,
+    RestoreSpec,
+    Rollback,
+    Step,
+    ValidateRollback,
+    VerifyUnpinned,
+)
+from tests.rollout.table import LOST, ROWS, SEEN, SOAKED, Row, leg, lost, state, told
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.section}: {row.when}")
+def test_the_policy_decides(row: Row) -> None:
+    assert told(next_step(row.state)) == row.then
+
+
+HEALTHY = leg(Phase.ACTIVE, evidence=SOAKED)
+BACK = leg(Phase.ACTIVE, Role.ROLLBACK, evidence=SOAKED)
+
+
+def reason(state: RolloutState) -> str:
+    step = next_step(state)
+    assert isinstance(step, Finish)
+    return step.outcome.reason
+
+
+def test_what_could_not_be_learnt_is_told_with_the_last_error() -> None:
+    gone_quiet = state(sight=SEEN, write=LOST, tries=3, why="GET /v2/apps/1: 502")
+    assert reason(gone_quiet) == "what became of the update could not be learnt: GET /v2/apps/1: 502"
+    in_vain = state(sight=SEEN, write=lost(WriteProbe.STORED, looks=4))
+    assert reason(in_vain) == "what became of the update could not be learnt: reset"
+
+
+UNDER_WAY = [phase for phase in Phase if not phase.terminal]
+
+
+@pytest.mark.parametrize("phase", UNDER_WAY)
+def test_a_deployment_under_way_is_followed_there_and_back(phase: Phase) -> None:
+    assert next_step(state(leg=leg(phase))) == Follow("d")
+    assert next_step(state(back=leg(phase, Role.ROLLBACK))) == Follow("d")
+
+
+@pytest.mark.parametrize("phase", UNDER_WAY)
+def test_each_budget_ends_when_it_is_spent_and_is_charged_alone(phase: Phase) -> None:
+    budget, spent, other = ("build", 3600, "deploy") if phase.building else ("deploy", 1200, "build")
+    assert next_step(state(leg=leg(phase, **{budget: spent - 1, other: 9999}))) == Follow("d")
+    over = state(leg=leg(phase, **{budget: spent}))
+    name = "build" if phase.building else "deployment"
+    assert reason(over).startswith(f"the {name} took more than {spent} s; deployment d goes on without us")
+
+
+ERROR, OVER = leg(Phase.ERROR), leg(Phase.SUPERSEDED)
+FAULT = {"leg": ERROR, "fault": "deployment d failed"}
+TWO = RollbackOptions(candidates=("c1", "c2"))
+COMMITTED = {"back": BACK, "pinned": True, "commit": WriteStatus(Sent.ACCEPTED, 1)}
+
+
+@pytest.mark.parametrize(
+    ("facts", "step"),
+    [
+        ({}, Look),
+        ({"leg": OVER}, lambda after: FindSuccessor("d", after)),
+        ({"back": replace(OVER, role=Role.ROLLBACK)}, lambda after: FindSuccessor("d", after)),
+        (FAULT, FindCandidates),
+        (FAULT | {"options": TWO}, lambda after: ValidateRollback("c1", after)),
+        (FAULT | {"options": TWO, "rejected": ("x",)}, lambda after: ValidateRollback("c2", after)),
+    ],
+)
+@pytest.mark.parametrize(("tries", "pause"), [(0, 0), (1, 2), (2, 5)])
+def test_a_read_that_failed_is_made_again_after_a_while(facts: Any, step: Any, tries: int, pause: float) -> None:
+    assert next_step(state(**facts, tries=tries)) == step(pause)
+
+
+@pytest.mark.parametrize(
+    ("facts", "step"),
+    [
+        (
+            lambda looks: {"sight": SEEN, "write": lost(WriteProbe.STORED, looks=looks)},
+            lambda after: LookUp("update", after),
+        ),
+        (
+            lambda looks: FAULT | {"options": TWO, "valid": True, "undo": lost(WriteProbe.STORED, looks=looks)},
+            lambda after: LookUp("rollback", after),
+        ),
+        (
+            lambda looks: (
+                FAULT | {"options": TWO, "rejected": ("x", "x"), "restore": lost(WriteProbe.STORED, looks=looks)}
+            ),
+            lambda after: LookUp("restore", after),
+        ),
+        (
+            lambda looks: {"leg": HEALTHY, "standing": ActiveState.BEFORE, "standing_looks": looks},
+            lambda after: ReadBack("d", after),
+        ),
+        (lambda looks: COMMITTED | {"pin": Pin.OURS, "pin_looks": looks}, VerifyUnpinned),
+    ],
+)
+@pytest.mark.parametrize(
+    ("looks", "tries", "pause"), [(0, 0, 0), (1, 0, 2), (0, 2, 5), (1, 1, 5), (3, 0, 10), (3, 2, 10)]
+)
+def test_a_look_is_made_again_after_a_while_that_grows(
+    facts: Any, step: Any, looks: int, tries: int, pause: float
+) -> None:
+    assert next_step(state(**facts(looks), tries=tries)) == step(pause)
+
+
+@pytest.mark.parametrize(
+    ("facts", "step"),
+    [
+        (FAULT, FindCandidates(5)),
+        ({"back": replace(OVER, role=Role.ROLLBACK)}, FindSuccessor("d", 5)),
+        (COMMITTED | {"pin": Pin.OURS}, VerifyUnpinned(5)),
+        ({"leg": HEALTHY}, ReadBack("d", 5)),
+    ],
+)
+def test_an_app_that_does_not_show_once_or_twice_is_not_gone(facts: Any, step: Step) -> None:
+    assert next_step(state(**facts, tries=2, missing=True)) == step
+
+
+@pytest.mark.parametrize(
+    ("options", "facts", "step"),
+    [
+        (TWO, {}, ValidateRollback("c1")),
+        (TWO, {"valid": True}, Rollback("c1")),
+        (TWO, {"rejected": ("x",), "valid": True}, Rollback("c2")),
+        (TWO, {"rejected": ("x", "y")}, RestoreSpec("c1")),
+        (TWO, {"rejected": ("exceeded_revision_limit",)}, RestoreSpec("c1")),
+        (replace(TWO, serving=True), {}, ValidateRollback("c1")),
+        (replace(TWO, serving=True), {"valid": True}, Rollback("c1")),
+        (replace(TWO, serving=True), {"rejected": ("x",)}, RestoreSpec("c1")),
+        (replace(TWO, serving=True, reverted=True), {}, ValidateRollback("c1")),
+        (replace(TWO, reverted=True), {"rejected": ("x",)}, ValidateRollback("c2")),
+    ],
+)
+def test_candidates_are_tried_in_turn_and_the_best_ones_spec_is_the_last_resort(
+    options: RollbackOptions, facts: Any, step: Step
+) -> None:
+    assert next_step(state(**FAULT, options=options, **facts)) == step
+
+
+LOST_AGAIN = lost(WriteProbe.NOT_THERE, sends=2, looks=4)
+
+
+@pytest.mark.parametrize(
+    ("facts", "step"),
+    [
+        ({"leg": leg(Phase.BUILDING, missing=2)}, Follow("d")),
+        ({"back": leg(Phase.BUILDING, Role.ROLLBACK, missing=2)}, Follow("d")),
+        ({"leg": OVER, "successor": Successor(deployment_id="e"), "hops": 4}, Adopt(Role.FOLLOWED, "e")),
+        (FAULT | {"options": RollbackOptions(newer=True, newer_id="e"), "hops": 4}, Adopt(Role.FOLLOWED, "e")),
+        (FAULT | {"options": TWO, "valid": True, "undo": LOST_AGAIN}, Rollback("c1")),
+        (FAULT | {"options": TWO, "rejected": ("x", "y"), "restore": LOST_AGAIN}, RestoreSpec("c1")),
+        (COMMITTED | {"commit": WriteStatus(Sent.LOST, 2), "pin": Pin.OURS, "pin_looks": 4}, CommitRollback()),
+    ],
+)
+def test_the_last_time_that_a_bound_allows_is_used(facts: Any, step: Step) -> None:
+    assert next_step(state(**facts)) == step
+
+
+def test_who_took_over_is_told() -> None:
+    over = leg(Phase.SUPERSEDED)
+    assert "does not carry our spec" in reason(state(leg=over, successor=Successor()))
+    again = state(leg=over, successor=Successor(deployment_id="e"), hops=5)
+    assert "superseded each other more than 5 times" in reason(again)
+
+
+def test_what_failed_stands_in_the_reason_and_a_rollback_that_was_asked_for_says_so() -> None:
+    failed = state(leg=leg(Phase.ERROR), fault="deployment d failed: api", options=RollbackOptions())
+    assert reason(failed).startswith("deployment d failed: api; no rollback target")
+    asked = state(Task.ROLL_BACK, options=RollbackOptions())
+    assert reason(asked) == "there is no earlier deployment of another version to go back to; nothing was changed"

@@ -1,0 +1,130 @@
+"""Why each step was chosen, as the account tells it."""
+
+from __future__ import annotations
+
+import pytest
+
+from reconciler.live.models import Phase
+from reconciler.rollout.failure import summary
+from reconciler.rollout.health import Evidence, Grade, Sample
+from reconciler.rollout.model import Failure, Outcome, OutcomeKind
+from reconciler.rollout.recorder import describe, why
+from reconciler.rollout.state import (
+    ActiveState,
+    Refusal,
+    Role,
+    RollbackOptions,
+    RolloutState,
+    Sent,
+    Task,
+    WriteStatus,
+)
+from reconciler.rollout.steps import (
+    Adopt,
+    CheckHealth,
+    CollectFailure,
+    CommitRollback,
+    FindCandidates,
+    FindSuccessor,
+    Finish,
+    Follow,
+    Look,
+    LookUp,
+    Probe,
+    ReadBack,
+    RestoreSpec,
+    Rollback,
+    Step,
+    ValidateRollback,
+    VerifyUnpinned,
+    Wait,
+    Write,
+)
+from tests.rollout.table import LOST, goal, leg, state
+
+BAD = Evidence(20, Sample(Grade.BAD, "api is unhealthy", "api"), 20, grade=Grade.BAD, confirmed=20)
+GOOD = Evidence(40, Sample(Grade.GOOD, "fine"), 40, Sample(Grade.GOOD), 40, grade=Grade.GOOD, confirmed=40)
+ACTIVE = leg(Phase.ACTIVE, evidence=GOOD)
+BACK = leg(Phase.ACTIVE, Role.ROLLBACK, evidence=GOOD)
+TWO = RollbackOptions(candidates=("a", "b"))
+
+CASES: dict[str, tuple[RolloutState, Step, str]] = {
+    "a new app": (state(Task.CREATE), Write(Task.CREATE), "there is no such app yet"),
+    "an update": (state(), Write(Task.UPDATE), "the app is as it was planned"),
+    "an update again": (state(write=LOST), Write(Task.UPDATE), "looking shows nothing of the one before"),
+    "a look": (state(), Look(), "what changed since the plan is not written over"),
+    "a look again": (state(tries=1, why="GET /v2/apps/1: 502"), Look(), "the last try failed: GET /v2/apps/1: 502"),
+    "a lost write": (state(write=LOST), LookUp("update"), "the answer was lost: reset"),
+    "a lost rollback": (state(undo=LOST), LookUp("rollback"), "the answer was lost: reset"),
+    "a lost restore": (state(restore=LOST), LookUp("restore"), "the answer was lost: reset"),
+    "a write without a deployment": (
+        state(write=WriteStatus(Sent.ACCEPTED, 1)), LookUp("update"), "the answer names no deployment"),
+    "a taken name": (
+        state(write=WriteStatus(Sent.REFUSED, 1, refusal=Refusal.TAKEN, why="409: the name is taken")),
+        LookUp("create"), "409: the name is taken"),
+    "our deployment": (state(), Adopt(Role.DEPLOY, "d"), "it is what was sent"),
+    "a restored spec's deployment": (state(), Adopt(Role.RESTORE, "d"), "it is what was sent"),
+    "our rollback": (state(undo=WriteStatus(Sent.ACCEPTED, 1)), Adopt(Role.ROLLBACK, "d"), "it is what was sent"),
+    "an earlier run's rollback": (state(Task.RESUME), Adopt(Role.ROLLBACK, "d"), "an earlier run began it"),
+    "what the plan follows": (
+        RolloutState(goal(Task.FOLLOW, reason="a deployment of this very spec is under way (BUILDING)")),
+        Adopt(Role.FOLLOWED, "d"), "a deployment of this very spec is under way (BUILDING)"),
+    "what runs already": (state(), Adopt(Role.FOLLOWED, "d"), "it was under way already"),
+    "what took over": (state(leg=ACTIVE), Adopt(Role.FOLLOWED, "e"), "somebody deployed the same spec since"),
+    "a superseded one": (state(leg=leg(Phase.SUPERSEDED)), FindSuccessor("d"), "it was superseded"),
+    "one about to be": (state(leg=ACTIVE), FindSuccessor("d"), "another deployment is taking over"),
+    "a healthy one": (state(leg=ACTIVE), ReadBack("d"), "healthy for 30 s"),
+    "a healthy one, not shown yet": (
+        state(leg=ACTIVE, standing=ActiveState.BEFORE), ReadBack("d"), "the app still shows what was active before"),
+    "an error": (state(leg=leg(Phase.ERROR)), CollectFailure("d"), "its phase is ERROR"),
+    "an unhealthy one": (
+        state(leg=leg(Phase.ACTIVE, evidence=BAD)), CollectFailure("d"), "api is unhealthy, for 20 s"),
+    "a failure": (state(leg=leg(Phase.ERROR), fault="api failed"), FindCandidates(), "api failed"),
+    "a person's wish": (state(Task.ROLL_BACK), FindCandidates(), "a rollback was asked for"),
+    "a change right before": (
+        state(undo=WriteStatus(sends=1)), FindCandidates(), "somebody changed the app right before the rollback"),
+    "the first candidate": (state(options=TWO), ValidateRollback("a"), "it was the last that did well"),
+    "the one that serves": (
+        state(options=RollbackOptions(candidates=("a",), serving=True)), ValidateRollback("a"), "it still serves"),
+    "the next candidate": (
+        state(options=TWO, rejected=("region_conflict",)), ValidateRollback("b"),
+        "the one before is no way back: region_conflict"),
+    "the one asked for": (
+        RolloutState(goal(Task.ROLL_BACK, follow_id="a"), options=TWO), ValidateRollback("a"), "it was asked for"),
+    "a rollback": (
+        state(options=TWO, valid=True), Rollback("a"), "the platform says that the app can be rolled back to it"),
+    "a rollback again": (
+        state(options=TWO, valid=True, undo=LOST), Rollback("a"), "looking shows nothing of the one before"),
+    "a spec sent back": (
+        state(options=TWO, rejected=("region_conflict", "region_conflict")), RestoreSpec("a"),
+        "no rollback is possible: region_conflict"),
+    "a spec sent back again": (
+        state(options=TWO, restore=LOST), RestoreSpec("a"), "looking shows nothing of the one before"),
+    "a healthy rollback": (state(back=BACK), CommitRollback(), "healthy for 15 s"),
+    "a commit again": (
+        state(back=BACK, commit=WriteStatus(Sent.ACCEPTED, 1)), CommitRollback(), "the app is still pinned"),
+    "after a commit": (
+        state(back=BACK, commit=WriteStatus(Sent.ACCEPTED, 1)), VerifyUnpinned(), "the commit was sent"),
+    "after a lost commit": (state(back=BACK, commit=LOST), VerifyUnpinned(), "the answer to the commit was lost"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("known", "step", "reason"), CASES.values(), ids=CASES)
+def test_the_account_tells_why(known: RolloutState, step: Step, reason: str) -> None:
+    assert why(known, step) == reason
+
+
+@pytest.mark.parametrize(
+    "step", [Follow("d"), CheckHealth("d"), Probe("d"), Wait(5, "not yet"), Finish(Outcome(OutcomeKind.APPLIED))]
+)
+def test_what_passes_the_time_and_the_end_itself_need_no_reason(step: Step) -> None:
+    assert why(state(leg=ACTIVE), step) == ""
+
+
+def test_what_is_followed_is_named_before_it_is_explained() -> None:
+    told = "following deployment d1, which is not of this run but carries the same spec"
+    assert describe(Adopt(Role.FOLLOWED, "d1")) == told
+
+
+def test_a_failure_is_told_so_that_the_sentence_can_go_on() -> None:
+    assert summary("d1", Failure("web", code="C", message="It failed.")) == "deployment d1 failed: web: C: It failed"

@@ -1,0 +1,310 @@
+"""What each finding adds to what is known, and what it makes one forget."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from reconciler.live.models import Health, Phase
+from reconciler.rollout.health import Evidence, Grade, Sample
+from reconciler.rollout.limits import Rules
+from reconciler.rollout.reduce import reduce
+from reconciler.rollout.state import (
+    Accepted,
+    ActiveState,
+    Adopted,
+    BackRead,
+    Collected,
+    Failed,
+    Goal,
+    HealthSeen,
+    Lost,
+    PhaseSeen,
+    Pin,
+    PinSeen,
+    Precheck,
+    ProbeSeen,
+    Refusal,
+    Refused,
+    Role,
+    RollbackOptions,
+    RolloutState,
+    Seen,
+    Sent,
+    Successor,
+    Task,
+    TrackedDeployment,
+    Validated,
+    Waited,
+    WriteProbe,
+    WriteProbed,
+    WriteStatus,
+)
+from reconciler.rollout.steps import (
+    Adopt,
+    CheckHealth,
+    CollectFailure,
+    CommitRollback,
+    FindCandidates,
+    FindSuccessor,
+    Follow,
+    Look,
+    LookUp,
+    Probe,
+    ReadBack,
+    RestoreSpec,
+    Rollback,
+    Step,
+    ValidateRollback,
+    VerifyUnpinned,
+    Wait,
+    Write,
+)
+
+GOAL = Goal(Task.UPDATE, "web", Rules(unknown_is_healthy=False, probe_count=2, soak=60))
+START = RolloutState(GOAL)
+TIRED = {"tries": 2, "why": "502", "missing": True}
+"""What earlier tries of the same step left; an answer makes one forget it."""
+
+ONCE = WriteStatus(Sent.LOST, 1, 3, WriteProbe.NOT_THERE, why="reset")
+AGAIN = WriteStatus(sends=1)
+
+
+def state(**facts: Any) -> RolloutState:
+    return replace(START, **facts)
+
+
+@pytest.mark.parametrize(
+    ("before", "step", "seen", "after"),
+    [
+        ({}, Look(), Precheck(moved=True), {"sight": Precheck(moved=True)}),
+        ({}, Look(), Precheck(pin=Pin.OTHER), {"sight": Precheck(pin=Pin.OTHER)}),
+        ({}, Look(), Precheck(pin=Pin.OURS), {"sight": Precheck(pin=Pin.OURS), "pinned": True}),
+        ({"pinned": True}, Look(), Precheck(), {"sight": Precheck(), "pinned": True}),
+        ({}, FindSuccessor("d"), Successor(deployment_id="e"), {"successor": Successor(deployment_id="e")}),
+        ({}, FindSuccessor("d"), Successor(Pin.OURS), {"successor": Successor(Pin.OURS)}),
+        (
+            {"pinned": True},
+            FindSuccessor("d"),
+            Successor(Pin.OURS),
+            {"successor": Successor(Pin.OURS), "pinned": True},
+        ),
+        ({"pinned": True}, FindSuccessor("d"), Successor(Pin.OTHER), {"successor": Successor(Pin.OTHER)}),
+        (
+            {"standing_looks": 1},
+            ReadBack("d"),
+            BackRead(ActiveState.BEFORE),
+            {"standing": ActiveState.BEFORE, "standing_looks": 2},
+        ),
+        ({}, FindCandidates(), RollbackOptions(newer=True), {"options": RollbackOptions(newer=True)}),
+        ({"pin_looks": 1}, VerifyUnpinned(), PinSeen(Pin.NONE), {"pin": Pin.NONE, "pin_looks": 2}),
+        ({"pinned": True}, VerifyUnpinned(), PinSeen(Pin.NONE), {"pin": Pin.NONE, "pin_looks": 1}),
+        ({"pinned": True}, VerifyUnpinned(), PinSeen(Pin.OTHER), {"pin": Pin.OTHER, "pin_looks": 1}),
+        (
+            {"pinned": True},
+            VerifyUnpinned(),
+            PinSeen(Pin.OURS),
+            {"pin": Pin.OURS, "pin_looks": 1, "pinned": True},
+        ),
+        ({}, CollectFailure("d"), Collected("web failed"), {"fault": "web failed"}),
+        ({}, ValidateRollback("c"), Validated(), {"valid": True}),
+        ({"rejected": ("a",)}, ValidateRollback("c"), Validated("b"), {"rejected": ("a", "b")}),
+    ],
+)
+def test_a_look_at_the_app_is_remembered(before: Any, step: Step, seen: Seen, after: Any) -> None:
+    assert reduce(state(**before, **TIRED), step, seen) == state(**after)
+
+
+def test_of_a_deployment_that_failed_only_its_name_role_and_phase_are_kept() -> None:
+    leg = TrackedDeployment(Role.FOLLOWED, "d", ("api",), Phase.ERROR, build=9, deploy=9, missing=1)
+    found = reduce(state(leg=leg), CollectFailure("d"), Collected("web failed"))
+    assert found == state(leg=TrackedDeployment(Role.FOLLOWED, "d", phase=Phase.ERROR), fault="web failed")
+
+
+def test_a_read_that_failed_is_counted_and_says_why() -> None:
+    assert reduce(START, Look(), Failed("502")) == state(tries=1, why="502")
+    again = reduce(state(tries=1, why="502"), Look(), Failed("404", missing=True))
+    assert again == state(tries=2, why="404", missing=True)
+
+
+def test_a_candidate_whose_validation_fails_three_times_is_out() -> None:
+    first = reduce(START, ValidateRollback("c"), Failed("502"))
+    second = reduce(first, ValidateRollback("c"), Failed("502"))
+    assert (first.tries, second.tries, second.rejected) == (1, 2, ())
+    assert reduce(second, ValidateRollback("c"), Failed("502")) == state(rejected=("unverifiable",))
+    other = replace(second, rejected=("x",))
+    assert reduce(other, ValidateRollback("c"), Failed("502")) == state(rejected=("x", "unverifiable"))
+    assert reduce(state(tries=2), Look(), Failed("502")).rejected == ()
+
+
+# ---- deployments --------------------------------------------------------------------------------------------------
+
+KNOWN = {"sight": Precheck(), "hops": 1, "fault": "web failed", "rejected": ("x",), "pinned": True, "valid": True}
+
+
+@pytest.mark.parametrize(
+    ("role", "kept"),
+    [
+        (Role.DEPLOY, {"hops": 1}),
+        (Role.FOLLOWED, {"hops": 2}),
+        (Role.ROLLBACK, {"fault": "web failed", "rejected": ("x",), "pinned": True}),
+        (Role.RESTORE, {"fault": "web failed", "rejected": ("x",), "pinned": True}),
+    ],
+)
+def test_of_what_was_known_before_a_deployment_only_what_still_matters_is_kept(role: Role, kept: Any) -> None:
+    found = reduce(state(**KNOWN, **TIRED), Adopt(role, "e"), Adopted(("api",)))
+    place = "leg" if role in (Role.DEPLOY, Role.FOLLOWED) else "back"
+    assert found == RolloutState(GOAL, **kept, **{place: TrackedDeployment(role, "e", ("api",))})
+
+
+def follow(leg: TrackedDeployment, step: Step, seen: Seen, seconds: float = 0.0) -> TrackedDeployment:
+    """The deployment after a finding."""
+    found = reduce(state(leg=leg), step, seen, seconds)
+    assert found.leg is not None
+    assert found == state(leg=found.leg)
+    return found.leg
+
+
+DEPLOYING = TrackedDeployment(Role.DEPLOY, "d", ("api",), Phase.DEPLOYING, build=5, deploy=7, missing=2)
+ACTIVE = replace(DEPLOYING, phase=Phase.ACTIVE, missing=0)
+
+
+def test_time_is_charged_to_the_phase_that_was_last_seen() -> None:
+    building = replace(DEPLOYING, phase=Phase.BUILDING)
+    assert follow(building, Follow("d"), Failed("502"), 3) == replace(building, build=8)
+    assert follow(DEPLOYING, Follow("d"), Failed("502"), 3) == replace(DEPLOYING, deploy=10)
+    assert follow(ACTIVE, Wait(3, ""), Waited(), 3) == replace(ACTIVE, evidence=Evidence(age=3))
+
+
+def test_no_time_goes_by_unless_it_is_told() -> None:
+    assert reduce(state(leg=DEPLOYING), Follow("d"), Failed("502")) == state(leg=DEPLOYING)
+
+
+def test_a_phase_is_remembered_and_ends_the_row_of_404() -> None:
+    gone = follow(DEPLOYING, Follow("d"), Failed("404", missing=True))
+    assert gone == replace(DEPLOYING, missing=3)
+    assert follow(gone, Follow("d"), Failed("502")) == gone
+    assert follow(gone, Follow("d"), PhaseSeen(Phase.BUILDING)) == replace(DEPLOYING, phase=Phase.BUILDING, missing=0)
+
+
+@pytest.mark.parametrize("phase", [phase for phase in Phase if phase.terminal])
+def test_when_a_deployment_ends_its_budgets_are_forgotten(phase: Phase) -> None:
+    assert follow(DEPLOYING, Follow("d"), PhaseSeen(phase)) == TrackedDeployment(Role.DEPLOY, "d", ("api",), phase)
+
+
+def test_readings_are_graded_by_the_rules_of_the_app() -> None:
+    unknown = Health.model_validate({"components": [{"name": "api", "state": "UNKNOWN"}]})
+    seen = follow(ACTIVE, CheckHealth("d"), HealthSeen(unknown), 5)
+    sample = Sample(Grade.UNKNOWN, "the health of api is not known", "api")
+    assert seen.evidence == Evidence(5, sample, 5, confirmed=5)
+    probed = follow(ACTIVE, Probe("d"), ProbeSeen(), 5)
+    assert probed.evidence.probe == Sample(Grade.SHORT, "the probe succeeded 1 of 2 times in a row")
+    assert follow(ACTIVE, Probe("d"), ProbeSeen("503"), 5).evidence.streak == 0
+
+
+def test_a_reading_in_vain_is_no_evidence_but_was_made() -> None:
+    asked = Evidence(5, components_at=5, silent_since=5)
+    assert follow(ACTIVE, CheckHealth("d"), Failed("502"), 5) == replace(ACTIVE, evidence=asked)
+
+
+def test_the_deployment_that_goes_back_is_followed_instead_of_the_one_that_failed() -> None:
+    failed, back = replace(DEPLOYING, phase=Phase.ERROR), TrackedDeployment(Role.ROLLBACK, "r", phase=Phase.BUILDING)
+    found = reduce(state(leg=failed, back=back), Follow("r"), PhaseSeen(Phase.DEPLOYING), 4)
+    assert found == state(leg=failed, back=replace(back, phase=Phase.DEPLOYING, build=4))
+
+
+@pytest.mark.parametrize("step", [Follow("d"), CheckHealth("d"), Probe("d"), Wait(1, "")])
+def test_watching_without_a_deployment_is_a_bug(step: Step) -> None:
+    with pytest.raises(TypeError, match="without a deployment"):
+        reduce(START, step, Waited())
+
+
+@pytest.mark.parametrize(
+    ("step", "seen"),
+    [
+        (Follow("d"), Waited()),
+        (CheckHealth("d"), Waited()),
+        (Probe("d"), Failed("502")),
+        (Wait(1, ""), ProbeSeen()),
+        (Follow("d"), HealthSeen(Health())),
+        (CheckHealth("d"), ProbeSeen()),
+        (Probe("d"), HealthSeen(Health())),
+    ],
+)
+def test_a_reading_that_is_not_the_steps_is_a_bug(step: Step, seen: Seen) -> None:
+    with pytest.raises(TypeError, match=f"{type(step).__name__} cannot find {type(seen).__name__}"):
+        reduce(state(leg=ACTIVE), step, seen)
+
+
+@pytest.mark.parametrize(
+    ("step", "seen"),
+    [
+        (Look(), Accepted()),
+        (Look(), Adopted()),
+        (LookUp("update"), Accepted()),
+        (Write(Task.UPDATE), WriteProbed(WriteProbe.OURS)),
+        (Rollback("c"), Adopted()),
+        (Adopt(Role.DEPLOY, "d"), Lost("reset")),
+        (Look(), Validated()),
+    ],
+)
+def test_an_answer_that_is_not_the_steps_is_a_bug(step: Step, seen: Seen) -> None:
+    with pytest.raises(TypeError, match=f"{type(step).__name__} cannot find {type(seen).__name__}"):
+        reduce(START, step, seen)
+
+
+# ---- writes -------------------------------------------------------------------------------------------------------
+
+ANSWERS = [
+    (Accepted("e"), WriteStatus(Sent.ACCEPTED, 2, deployment_id="e")),
+    (Lost("reset"), WriteStatus(Sent.LOST, 2, why="reset")),
+    (Refused("no", Refusal.TAKEN), WriteStatus(Sent.REFUSED, 2, refusal=Refusal.TAKEN, why="no")),
+]
+
+
+@pytest.mark.parametrize(("seen", "sent"), ANSWERS)
+def test_an_answer_counts_the_write_and_makes_one_forget_the_one_before(seen: Seen, sent: WriteStatus) -> None:
+    assert reduce(state(write=ONCE, **TIRED), Write(Task.UPDATE), seen) == state(write=sent)
+    assert reduce(state(restore=ONCE, **TIRED), RestoreSpec("c"), seen) == state(restore=sent)
+    committed = reduce(state(commit=ONCE, pin=Pin.OURS, pin_looks=4, **TIRED), CommitRollback(), seen)
+    assert committed == state(commit=sent)
+
+
+@pytest.mark.parametrize(("seen", "sent"), ANSWERS[:2])
+def test_a_rollback_may_pin_the_app_as_soon_as_it_was_sent(seen: Seen, sent: WriteStatus) -> None:
+    assert reduce(state(undo=ONCE, valid=True), Rollback("c"), seen) == state(undo=sent, valid=True, pinned=True)
+
+
+FOUND = {"options": RollbackOptions(candidates=("c",)), "rejected": ("a",), "valid": True}
+
+
+@pytest.mark.parametrize("refusal", [Refusal.MOVED, Refusal.PINNED])
+def test_a_rollback_before_which_somebody_changed_the_app_is_decided_anew_but_for_three_times(refusal: Refusal) -> None:
+    assert reduce(state(**FOUND), Rollback("c"), Refused("no", refusal)) == state(undo=AGAIN)
+    third = reduce(state(**FOUND, undo=WriteStatus(sends=2)), Rollback("c"), Refused("no", refusal))
+    assert third == state(options=FOUND["options"], rejected=("a", "refused"), undo=WriteStatus(sends=3, why="no"))
+
+
+@pytest.mark.parametrize("refusal", [Refusal.CONTENT, Refusal.TAKEN, Refusal.ACCESS, Refusal.GONE])
+def test_a_rollback_that_is_refused_for_another_reason_makes_its_candidate_none(refusal: Refusal) -> None:
+    found = reduce(state(**FOUND), Rollback("c"), Refused("no", refusal))
+    assert found == state(options=FOUND["options"], rejected=("a", "refused"), undo=WriteStatus(sends=1, why="no"))
+
+
+@pytest.mark.parametrize(("write", "place"), [("update", "write"), ("restore", "restore"), ("rollback", "undo")])
+def test_a_look_for_a_write_is_counted_and_its_deployment_remembered(write: str, place: str) -> None:
+    found = reduce(state(**{place: ONCE}, **TIRED), LookUp(write), WriteProbed(WriteProbe.OURS, "e"))
+    assert found == state(**{place: replace(ONCE, trace=WriteProbe.OURS, looks=4, deployment_id="e")})
+    known = replace(ONCE, deployment_id="d")
+    again = reduce(state(**{place: known}), LookUp(write), WriteProbed(WriteProbe.STORED))
+    assert again == state(**{place: replace(known, trace=WriteProbe.STORED, looks=4)})
+
+
+@pytest.mark.parametrize("trace", list(WriteProbe))
+def test_a_rollback_of_which_nothing_shows_does_not_pin_the_app(trace: WriteProbe) -> None:
+    found = reduce(state(undo=ONCE, pinned=True), LookUp("rollback"), WriteProbed(trace))
+    assert found.pinned is (trace in (WriteProbe.OURS, WriteProbe.STORED))
+    assert not reduce(state(undo=ONCE), LookUp("rollback"), WriteProbed(trace)).pinned
+    assert reduce(state(restore=ONCE, pinned=True), LookUp("restore"), WriteProbed(trace)).pinned
