@@ -54,8 +54,9 @@ format: $(VENV)/dev ## format the code
 	$(BIN)/ruff check --fix-only --quiet $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-bench: $(VENV)/dev ## speed against the bare floor, measured side by side
+bench: $(VENV)/dev ## speed against the bare floor, and of the first difference, measured side by side
 	$(BIN)/python -m benchmarks.fleet
+	$(BIN)/python -m benchmarks.diff
 
 hops: $(VENV)/dev ## files that a plan, a failing deployment and a rotated secret pass on their way through the code
 	$(BIN)/python -m checks.hops

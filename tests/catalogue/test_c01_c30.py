@@ -276,7 +276,7 @@ def test_c14_a_feature_of_tomorrow_is_sent_compared_and_changed_without_new_code
     apply(world, spec)
     assert service(world.live().spec)["turbo"] == {"level": 9, "modes": ["a", "b"]}
     world.write(edited(spec, lambda one: service(one)["turbo"].update(level=10)))
-    assert paths(world.one()) == ["services/api/turbo"]
+    assert paths(world.one()) == ["services/api/turbo/level"]
     assert world.outcome() == "applied"
     in_sync(world)
 
