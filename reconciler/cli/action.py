@@ -18,8 +18,7 @@ from reconciler.cli.signals import on_signals
 from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
 from reconciler.config_file import find_config, read_config
-from reconciler.desired.escaping_links import escaping_links_of
-from reconciler.desired.load import find_specs
+from reconciler.desired.load import escaping_links, find_specs
 from reconciler.engine import exits
 from reconciler.engine import saved_plans as plan_files
 from reconciler.engine.apply import apply
@@ -33,7 +32,7 @@ from reconciler.github import action as github_action
 from reconciler.github.forks import hide_live_values, refuse_unmanaged
 from reconciler.github.inputs import Inputs, Mode
 from reconciler.github.report import Result
-from reconciler.plan.freeze import frozen
+from reconciler.plan.guard import frozen
 from reconciler.redaction import Redactor
 from reconciler.views import annotations as commands
 from reconciler.views import markdown, sarif, text
@@ -116,11 +115,11 @@ class Performance:
         """
         root = Path(self.environ.get("GITHUB_WORKSPACE") or ".")
         config = wanted.config or find_config(wanted.specs)
-        found = escaping_links_of([config] if config and config.exists() else [], root)
+        found = escaping_links([config] if config and config.exists() else [], root)
         if not found:
             policies = Path(read_config(config, wanted.specs).config.policies)
             rules = sorted(policies.iterdir()) if policies.is_dir() else []
-            found = escaping_links_of([*find_specs(wanted.specs, [], policies=str(policies)), *rules], root)
+            found = escaping_links([*find_specs(wanted.specs, [], policies=str(policies)), *rules], root)
         if found:
             raise InvalidInput(found)
 

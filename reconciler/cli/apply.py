@@ -9,8 +9,7 @@ from cyclopts import Group, Parameter
 
 from reconciler.cli.connect import connect
 from reconciler.cli.console import Console
-from reconciler.cli.flags import POSITIVE, check_mode, check_specs
-from reconciler.cli.options import Connection, Output, SpecFlags, run_options
+from reconciler.cli.options import POSITIVE, Connection, Output, SpecFlags, check_mode, check_specs, run_options
 from reconciler.cli.show import ProgressPrinter, annotate, show_plan, show_rollout
 from reconciler.cli.signals import on_signals
 from reconciler.cli.suggested_commands import Suggestions
@@ -22,7 +21,7 @@ from reconciler.engine.load import Desired, check, usable
 from reconciler.engine.options import RunOptions
 from reconciler.engine.plan import Planned, plan
 from reconciler.errors import PlanMismatch
-from reconciler.plan.freeze import frozen
+from reconciler.plan.guard import frozen
 from reconciler.rollout.model import RolloutReport
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from cyclopts import App, Parameter
 
 from reconciler.cli import console
 from reconciler.cli.connect import open_sandbox
-from reconciler.cli.flags import PORT
-from reconciler.cli.options import SANDBOX_FILE
+from reconciler.cli.options import PORT, SANDBOX_FILE
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reconciler.appspec.secrets import plaintext_secrets
 from reconciler.config import Config
+from reconciler.config_file import CONFIG_NAMES
 from reconciler.desired.model import DesiredApp
 from reconciler.desired.reading import WRAPPER, parse_specs
 from reconciler.desired.variables import Variables, substitute
@@ -19,9 +20,6 @@ from reconciler.yamltext import Document, is_wrapped, read_text
 
 SUFFIXES = (".yaml", ".yml", ".json")
 """What spec files end with."""
-
-CONFIG_NAMES = ("reconcile.yaml", "reconcile.yml")
-"""The configuration may stand among the specs and is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,3 +171,32 @@ def _none_found(paths: Sequence[Path | str]) -> Finding:
 
 def _kind(value: object) -> str:
     return {list: "a list", str: "text", bool: "a boolean"}.get(type(value), "a number")
+
+
+# --- Links that lead out of a checkout: what a pull request may have read, and what not ---
+
+
+def escaping_links(files: Iterable[Path], root: Path) -> tuple[Finding, ...]:
+    """The files that are none of the checkout at ``root``, an error each; their text is not read.
+
+    A symbolic link is a file that says which other file is meant. In a checkout that a stranger wrote it can mean
+    anything on the machine: the environment with its token, the credentials in ``.git/config``. Within the checkout
+    links are welcome, as several environments share a spec that way: to a file that is named as specs are, and not into
+    the repository's own folder. A finding names the link alone, not what it leads to.
+    """
+    message = "this leads to a file outside of the checkout, and is not read"
+    hint = "put the file itself there, or link to a spec of the same repository"
+    real_root = Path(os.path.realpath(root))
+    return tuple(
+        Finding(Severity.ERROR, "outside-checkout", message, hint, Location(str(file)))
+        for file in files
+        if not _belongs(file, real_root)
+    )
+
+
+def _belongs(file: Path, root: Path) -> bool:
+    real = Path(os.path.realpath(file))
+    if not real.is_relative_to(root):
+        return False
+    is_link = real != Path(os.path.abspath(file))  # noqa: PTH100 - Path.resolve would follow the link
+    return not is_link or (real.suffix in SUFFIXES and ".git" not in real.relative_to(root).parts)
