@@ -65,7 +65,7 @@ async def run(
     clock: Clock,
     out: Callable[[str], None],
     transport: httpx.AsyncBaseTransport | None = None,
-) -> int:
+) -> Exit:
     """One run of the action in this environment; the exit code of its step is returned.
 
     ``out`` prints a line of the log. ``transport`` replaces the network to GitHub in tests.

@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconciler.exit_codes import Exit
 from reconciler.findings import has_errors
 from reconciler.plan.model import Action, Cost, SyncStatus
 from reconciler.rollout.model import OutcomeKind
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _MOST_APPS = 1000
 
-_BROKEN_OFF = frozenset({1, 64, 130})
+_BROKEN_OFF = frozenset({Exit.ERROR, Exit.USAGE, Exit.INTERRUPTED})
 """Exit codes of runs that did not see everything they should have seen."""
 
 _UNSETTLED = frozenset({SyncStatus.PROGRESSING, SyncStatus.UNKNOWN})
@@ -48,7 +49,7 @@ class Result:
     a drift detection, ``rollout`` of an apply. ``plan_file`` is where the plan was saved.
     """
 
-    exit_code: int
+    exit_code: Exit
     text: str = ""
     markdown: Callable[[int], str] | None = None
     plan: PlanReport | None = None
