@@ -344,7 +344,7 @@ def test_c18_an_app_that_moved_since_the_plan_is_refused_not_overwritten(world: 
     world.edit(lambda spec: service(spec).update(instance_count=7))
 
     async def late(client: Any) -> Any:
-        return await applying.apply(planned, client, world.clock, on_event=lambda _: None)
+        return await applying.apply(planned, client, world.clock)
 
     (record,) = world.ask(late).records
     assert record.outcome.kind.value == "refused"
