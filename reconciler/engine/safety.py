@@ -42,7 +42,10 @@ def refuse(options: RunOptions, config: Config, now: datetime, plans: Sequence[P
 
 
 def guard(apps: Sequence[PlannedApp], options: RunOptions, config: Config, fleet: int) -> tuple[PlannedApp, ...]:
-    """The apps, with the plans refused that do what was not allowed. ``fleet``: the number of apps, live or wanted."""
+    """The apps, with the plans refused that do what was not allowed.
+
+    ``fleet`` is the number of apps, live or wanted: never fewer than are planned, whatever a caller says.
+    """
     allowed = guarded([app.plan for app in apps], config.guards, fleet=max(fleet, len(apps)), allowed=options.allow)
     return tuple(replace(app, plan=plan) for app, plan in zip(apps, allowed, strict=True))
 
