@@ -34,7 +34,7 @@ test: $(VENV)/dev ## the whole test suite
 # Named examples alone: what is drawn or walked would make the figure a matter of chance. -k leaves out the walk's other
 # reader, and three tests that take a third of the time and reach nothing that others do not.
 COVERING := tests/plan tests/rollout tests/plan/test_attribution.py tests/engine/test_fingerprints.py \
-	tests/plan/test_freeze.py -m "not hypothesis" --ignore=tests/rollout/test_walk.py \
+	-m "not hypothesis" --ignore=tests/rollout/test_walk.py \
 	-k "not (document_shows_the_table or whatever_the_platform_does or outlasts_its_budget or forty_rollouts)"
 
 coverage: $(VENV)/dev ## every branch of plan/ and rollout/ is taken by a test that names what it does
@@ -54,8 +54,9 @@ format: $(VENV)/dev ## format the code
 	$(BIN)/ruff check --fix-only --quiet $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-bench: $(VENV)/dev ## speed against the bare floor, measured side by side
+bench: $(VENV)/dev ## speed against the bare floor, and of the first difference, measured side by side
 	$(BIN)/python -m benchmarks.fleet
+	$(BIN)/python -m benchmarks.diff
 
 hops: $(VENV)/dev ## files that a plan, a failing deployment and a rotated secret pass on their way through the code
 	$(BIN)/python -m checks.hops

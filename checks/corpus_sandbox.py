@@ -92,7 +92,7 @@ class Account:
         planned = await planning.plan(desired, options, self.client, SystemClock())
         found = [f"{plan.status}: {', '.join(_paths(plan))}" for plan in planned.report.plans if not _quiet(plan)]
         if not found:
-            report = await applying.apply(planned, self.client, SystemClock(), on_event=lambda _: None)
+            report = await applying.apply(planned, self.client, SystemClock())
             found += [r.outcome.reason for r in report.records if r.outcome.kind is not OutcomeKind.UNCHANGED]
         return [*found, *(["applying it sent a write"] if self.tap.writes != before else [])]
 

@@ -19,8 +19,8 @@ from reconciler.findings import Finding, Location, Severity, has_errors
 from reconciler.text import did_you_mean
 from reconciler.yamltext import Document, parse, read_text
 
-NAMES = ("reconcile.yaml", "reconcile.yml")
-"""The file's name."""
+CONFIG_NAMES = ("reconcile.yaml", "reconcile.yml")
+"""The file's names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ def find_config(specs: Sequence[Path | str]) -> Path | None:
             Severity.ERROR, "several-configs", message, "choose one with --config", Location(str(files[0]))
         )
         raise InvalidInput([finding], message)
-    here = (Path(name) for name in NAMES)
+    here = (Path(name) for name in CONFIG_NAMES)
     return next(iter(beside.values()), None) or next((path for path in here if path.is_file()), None)
 
 
@@ -106,7 +106,7 @@ def _nearest(folder: Path) -> Path | None:
     whole = Path(os.path.normpath(Path.cwd() / folder))
     root = next((above for above in (whole, *whole.parents) if (above / ".git").exists()), whole)
     for above in (whole, *whole.parents):
-        for name in NAMES:
+        for name in CONFIG_NAMES:
             if (above / name).is_file():
                 return above / name if folder.is_absolute() else Path(os.path.relpath(above / name))
         if above == root:

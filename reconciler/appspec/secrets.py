@@ -19,6 +19,9 @@ CIPHERTEXT = "EV["
 CIPHERTEXT_PATTERN = re.compile(r"\s*EV\[")
 """A value that is, or was meant to be, ciphertext."""
 
+CIPHERTEXT_FORM = re.compile(r"^EV\[1:([A-Za-z0-9+/=_-]+):([A-Za-z0-9+/=_-]+)\]$")
+"""The ciphertext of a secret as a whole; its groups are the nonce and the cipher, both base64."""
+
 _ALSO = frozenset({"secret", "private_key", "access_key", "credentials"})
 """Further names for a secret that no documented field has."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,37 +17,34 @@ from reconciler.cli.show import failures, findings_of
 from reconciler.cli.signals import on_signals
 from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
-from reconciler.config_file import find_config, read_config
-from reconciler.desired.escaping_links import escaping_links_of
-from reconciler.desired.load import find_specs
-from reconciler.engine import exits
-from reconciler.engine import saved_plans as plan_files
-from reconciler.engine.apply import apply
-from reconciler.engine.load import Desired, check
+from reconciler.engine import exits, safety
+from reconciler.engine.apply import Watch
+from reconciler.engine.apply import run as run_engine
+from reconciler.engine.load import check
 from reconciler.engine.options import RunOptions
-from reconciler.engine.plan import Planned, plan
-from reconciler.errors import InvalidInput, PlanMismatch, ReconcileError, UsageError
+from reconciler.errors import InvalidInput, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, has_errors
 from reconciler.github import action as github_action
-from reconciler.github.forks import hide_live_values, refuse_unmanaged
 from reconciler.github.inputs import Inputs, Mode
-from reconciler.github.report import Result
-from reconciler.plan.freeze import frozen
+from reconciler.github.report import Result, hide_live_values
 from reconciler.redaction import Redactor
 from reconciler.views import annotations as commands
 from reconciler.views import markdown, sarif, text
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     import httpx
 
     from reconciler.clock import Clock
+    from reconciler.engine.load import Desired
+    from reconciler.engine.plan import Planned
     from reconciler.github.context import EventContext
     from reconciler.live.client import Client
     from reconciler.plan.model import PlanReport
-    from reconciler.rollout.model import Event
+    from reconciler.rollout.model import Event, RolloutReport
 
 _LOG_WIDTH = 140
 """Columns that fit into a log on GitHub."""
@@ -66,137 +63,102 @@ async def run(
     clock: Clock,
     out: Callable[[str], None],
     transport: httpx.AsyncBaseTransport | None = None,
-) -> int:
+) -> Exit:
     """One run of the action in this environment; the exit code of its step is returned.
 
     ``out`` prints a line of the log. ``transport`` replaces the network to GitHub in tests.
     """
-    execute = Performance(environ, clock, out)
+
+    async def execute(inputs: Inputs, context: EventContext) -> Result:
+        return await ActionStep(inputs, context, environ, clock, out).result()
+
     return await github_action.run(environ, execute=execute, clock=clock, out=out, transport=transport)
 
 
-@dataclass(frozen=True)
-class Performance:
-    """Does what the mode of the action says."""
+@dataclass
+class ActionStep:
+    """The action as the front end of a run, see `engine.apply.FrontEnd`. No secret reaches the log or the result."""
 
+    inputs: Inputs
+    context: EventContext
     environ: Mapping[str, str]
     clock: Clock
     out: Callable[[str], None]
+    redact: Redactor = field(init=False)
+    suggest: Suggestions = field(init=False)
 
-    async def __call__(self, inputs: Inputs, context: EventContext) -> Result:
-        """What happened, with no secret in it.
+    def __post_init__(self) -> None:
+        self.redact = Redactor((self.inputs.token, self.inputs.github_token))
+        self.suggest = Suggestions.of(self._connection)
+
+    async def result(self) -> Result:
+        """What happened.
 
         Raises:
-            ReconcileError: the run broke off; the message holds no secret either.
+            ReconcileError: the run broke off.
         """
-        wanted = action_options(inputs, self.environ)
         try:
-            self._stay_inside(wanted)
-            desired = check(wanted)
+            result = await self._result(action_options(self.inputs, self.context, self.environ))
         except InvalidInput as error:
-            return _checked(error.findings, checked=0)
-        redact = Redactor({*desired.secrets, inputs.token, inputs.github_token})
-        if inputs.mode is Mode.VALIDATE or has_errors(desired.findings):
-            return _redacted(_checked(desired.findings, checked=len(desired.apps)), redact)
-        try:
-            if inputs.mode is Mode.APPLY:
-                result = await self._apply(inputs, context, desired, wanted, redact)
-            else:
-                result = await self._preview(inputs, context, desired, wanted)
+            result = _checked(error.findings)
         except ReconcileError as error:
-            error.message, error.hint = redact(error.message), redact(error.hint)
+            if error.hint == safety.OVERRIDE_FREEZE:
+                error.hint = "put --override-freeze into the input allow to apply all the same"
+            error.message, error.hint = self.redact(error.message), self.redact(error.hint)
             raise
-        return _redacted(result, redact)
+        return _redacted(result, self.redact)
 
-    def _stay_inside(self, wanted: RunOptions) -> None:
-        """Refuse links that lead out of the checkout, before anything is read through one.
+    async def _result(self, options: RunOptions) -> Result:
+        if self.inputs.mode is Mode.VALIDATE:
+            desired = check(options)
+            self.loaded(desired)
+            return _checked(desired.findings, checked=len(desired.apps))
+        finished = await run_engine(options, self, self.clock)
+        if finished.rollout is None:
+            return self._previewed(finished.planned.report)
+        return self._applied(finished.planned, finished.rollout)
 
-        Raises:
-            InvalidInput: there are such links.
-        """
-        root = Path(self.environ.get("GITHUB_WORKSPACE") or ".")
-        config = wanted.config or find_config(wanted.specs)
-        found = escaping_links_of([config] if config and config.exists() else [], root)
-        if not found:
-            policies = Path(read_config(config, wanted.specs).config.policies)
-            rules = sorted(policies.iterdir()) if policies.is_dir() else []
-            found = escaping_links_of([*find_specs(wanted.specs, [], policies=str(policies)), *rules], root)
-        if found:
-            raise InvalidInput(found)
-
-    async def _preview(self, inputs: Inputs, context: EventContext, desired: Desired, wanted: RunOptions) -> Result:
-        if context.is_fork and inputs.own_specs:
-            own = replace(wanted, specs=tuple(map(Path, inputs.own_specs)), apps=frozenset())
-            refuse_unmanaged(desired.known, check(own).known)
-        async with self._platform(inputs) as client:
-            planned = await plan(desired, wanted, client, self.clock)
-        if context.is_fork:
-            planned = replace(planned, report=hide_live_values(planned.report))
-        if inputs.plan_file:
-            plan_files.save(Path(inputs.plan_file), planned)
-        report = self._suggest(inputs).plan(planned.report)
+    def _previewed(self, report: PlanReport) -> Result:
+        if self.inputs.plan_file:
+            safety.save(Path(self.inputs.plan_file), report.plans)
+        report = self.suggest.plan(hide_live_values(report) if self.context.is_fork else report)
         found = findings_of(report)
         return Result(
-            exit_code=exits.of_plan(report, differences_matter=inputs.mode is Mode.DRIFT),
+            exit_code=exits.of_plan(report, differences_matter=self.inputs.mode is Mode.DRIFT),
             text=_plan_text(report),
-            markdown=lambda limit: markdown.plan(report, limit=limit, full=_elsewhere(context, limit)),
+            markdown=lambda limit: markdown.plan(report, limit=limit, full=self._elsewhere(limit)),
             plan=report,
             findings=found,
             annotations=_annotations(found),
             sarif=sarif.sarif(found, tool_version=__version__),
-            plan_file=inputs.plan_file,
+            plan_file=self.inputs.plan_file,
         )
 
-    async def _apply(
-        self, inputs: Inputs, context: EventContext, desired: Desired, wanted: RunOptions, redact: Redactor
-    ) -> Result:
-        reason = frozen(desired.config.freeze, self.clock.now())
-        if reason and not inputs.permissions.override_freeze:
-            hint = "put --override-freeze into the input allow to apply all the same"
-            raise PlanMismatch(f"nothing is applied: {reason}", hint=hint)
-        before = plan_files.read(Path(inputs.expect_plan)) if inputs.expect_plan else None
-        suggest = self._suggest(inputs)
-        stop = asyncio.Event()
-        async with self._platform(inputs) as client:
-            planned = await plan(desired, wanted, client, self.clock)
-            foreseen = suggest.plan(planned.report)
-            for line in _plan_text(foreseen).split("\n"):
-                self.out(redact(line))
-            if before:
-                plan_files.demand(before, Path(inputs.expect_plan), planned)
-            with on_signals(stop.set):
-                report = await apply(planned, client, self.clock, on_event=self._teller(planned, redact), stop=stop)
-        code = exits.of_apply(report, planned)
-        report = suggest.rollout(report)
+    def _applied(self, planned: Planned, rollout: RolloutReport) -> Result:
+        foreseen, report = self.suggest.plan(planned.report), self.suggest.rollout(rollout)
         found = findings_of(foreseen)
         return Result(
-            exit_code=code,
+            exit_code=exits.of_apply(rollout, planned),
             text=text.rollout(report, width=_LOG_WIDTH),
-            markdown=lambda limit: markdown.rollout(report, limit=limit, full=_elsewhere(context, limit)),
+            markdown=lambda limit: markdown.rollout(report, limit=limit, full=self._elsewhere(limit)),
             rollout=report,
             findings=found,
             annotations=_annotations((*found, *failures(report, foreseen))),
             sarif=sarif.sarif(found, tool_version=__version__),
         )
 
-    def _suggest(self, inputs: Inputs) -> Suggestions:
-        return Suggestions.of(Connection(api_url=self._address(inputs), sandbox=inputs.sandbox))
+    def _elsewhere(self, limit: int) -> str:
+        """Where the whole can be read: a comment leads to the run's summary, which leads nowhere."""
+        return self.context.run_url if limit <= markdown.COMMENT_LIMIT else ""
 
-    def _address(self, inputs: Inputs) -> str:
-        return inputs.api_url or self.environ.get("DIGITALOCEAN_API_URL") or API_URL
+    # --- what the engine asks of its front end ---
 
-    def _teller(self, planned: Planned, redact: Redactor) -> Callable[[Event], None]:
-        names = max((len(app.plan.app) for app in planned.apps), default=0)
+    def loaded(self, desired: Desired) -> None:
+        """Keep secrets out of everything."""
+        self.redact = Redactor({*desired.secrets, self.inputs.token, self.inputs.github_token})
 
-        def tell(event: Event) -> None:
-            if not event.passing:
-                self.out(redact(text.event(event, names=names)))
-
-        return tell
-
-    @asynccontextmanager
-    async def _platform(self, inputs: Inputs) -> AsyncIterator[Client]:
-        """App Platform by the action's token, or the embedded sandbox.
+    def connect(self) -> AbstractAsyncContextManager[Client]:
+        """Give the way to App Platform by the action's token, or to the embedded sandbox.
 
         Raises:
             UsageError: there is no token.
@@ -205,19 +167,40 @@ class Performance:
         def waiting(seconds: float, why: str) -> None:
             self.out(f"waiting {seconds:.0f} s: {why}")
 
-        if inputs.sandbox:
-            async with connect(Connection(sandbox=True), waiting) as client:
-                yield client
-            return
+        if self.inputs.sandbox:
+            return connect(self._connection, waiting)
         from reconciler.live.client import Client
 
-        if not inputs.token:
+        if not self.inputs.token:
             raise UsageError("no API token: the input token is empty", hint="is the secret set for this environment?")
-        async with Client(inputs.token, base_url=self._address(inputs), clock=self.clock, on_wait=waiting) as client:
-            yield client
+        return Client(self.inputs.token, base_url=self._connection.api_url, clock=self.clock, on_wait=waiting)
+
+    def planned(self, planned: Planned) -> None:
+        """Log the plan."""
+        for line in _plan_text(self.suggest.plan(planned.report)).split("\n"):
+            self.out(self.redact(line))
+
+    @contextmanager
+    def watch(self, apps: Sequence[str]) -> Iterator[Watch]:
+        """Log events; the first signal stops the run."""
+        names = max(map(len, apps), default=0)
+
+        def tell(event: Event) -> None:
+            if not event.passing:
+                self.out(self.redact(text.event(event, names=names)))
+
+        stop = asyncio.Event()
+        with on_signals(stop.set):
+            yield Watch(tell, stop)
+
+    @property
+    def _connection(self) -> Connection:
+        if self.inputs.sandbox:
+            return Connection(sandbox=True)
+        return Connection(api_url=self.inputs.api_url or self.environ.get("DIGITALOCEAN_API_URL") or API_URL)
 
 
-def action_options(inputs: Inputs, environ: Mapping[str, str]) -> RunOptions:
+def action_options(inputs: Inputs, context: EventContext, environ: Mapping[str, str]) -> RunOptions:
     """What the inputs ask for. Variables of specs come from the step's ``env``, never from inputs or tokens."""
     hidden = {*TOKEN_VARIABLES, "GITHUB_TOKEN"}
     return RunOptions(
@@ -228,15 +211,20 @@ def action_options(inputs: Inputs, environ: Mapping[str, str]) -> RunOptions:
         },
         apps=frozenset(inputs.apps),
         shard=inputs.shard,
+        checkout=Path(environ.get("GITHUB_WORKSPACE") or "."),
+        own_specs=tuple(map(Path, inputs.own_specs)) if context.is_fork else (),
+        apply=inputs.mode is Mode.APPLY,
+        prune=inputs.prune,
+        drift=inputs.mode is Mode.DRIFT,
         rotate=inputs.permissions.rotate,
         allow=inputs.permissions.allow,
         retry=inputs.permissions.retry,
-        prune=inputs.prune,
-        drift=inputs.mode is Mode.DRIFT,
+        override_freeze=inputs.permissions.override_freeze,
+        expect=Path(inputs.expect_plan) if inputs.expect_plan else None,
     )
 
 
-def _checked(found: Sequence[Finding], *, checked: int) -> Result:
+def _checked(found: Sequence[Finding], *, checked: int = 0) -> Result:
     """The result of a look at the specs alone."""
     told = tuple(found)
     apps = f"{checked} app{'' if checked == 1 else 's'} checked, no findings"
@@ -257,11 +245,6 @@ def _annotations(found: Sequence[Finding]) -> tuple[str, ...]:
 
 def _plan_text(report: PlanReport) -> str:
     return text.plan(report, width=_LOG_WIDTH).removeprefix("\n")
-
-
-def _elsewhere(context: EventContext, limit: int) -> str:
-    """Where the whole can be read: a comment leads to the run's summary, which leads nowhere."""
-    return context.run_url if limit <= markdown.COMMENT_LIMIT else ""
 
 
 def _redacted(result: Result, redact: Redactor) -> Result:

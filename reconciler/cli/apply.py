@@ -1,7 +1,9 @@
 """`reconcile` itself: plan, drift, apply."""
 
 import asyncio
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,30 +11,22 @@ from cyclopts import Group, Parameter
 
 from reconciler.cli.connect import connect
 from reconciler.cli.console import Console
-from reconciler.cli.flags import POSITIVE, check_mode, check_specs
-from reconciler.cli.options import Connection, Output, SpecFlags, run_options
+from reconciler.cli.options import POSITIVE, Connection, Output, SpecFlags, check_mode, check_specs, run_options
 from reconciler.cli.show import ProgressPrinter, annotate, show_plan, show_rollout
 from reconciler.cli.signals import on_signals
 from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
-from reconciler.engine import exits
-from reconciler.engine import saved_plans as plan_files
-from reconciler.engine.apply import apply
-from reconciler.engine.load import Desired, check, usable
+from reconciler.engine import exits, safety
+from reconciler.engine.apply import Watch, run
+from reconciler.engine.load import Desired
 from reconciler.engine.options import RunOptions
-from reconciler.engine.plan import Planned, plan
-from reconciler.errors import PlanMismatch
-from reconciler.plan.freeze import frozen
-from reconciler.rollout.model import RolloutReport
+from reconciler.engine.plan import Planned
 
 if TYPE_CHECKING:
     from reconciler.live.client import Client
 
 WHAT_TO_DO = Group("What to do", sort_key=0)
 PERMISSIONS = Group("What is allowed", sort_key=2)
-
-MANY = 10
-"""Apps that are rolled out at the same time."""
 
 
 def reconcile(
@@ -78,87 +72,58 @@ def reconcile(
         "--retry": retry,
     }
     check_mode(plan=plan, drift=drift, given=given)
-    wanted = replace(
+    options = replace(
         run_options(specs, source),
-        rotate=frozenset(rotate),
-        allow=frozenset(allow),
-        retry=retry,
+        apply=not (plan or drift),
         prune=prune,
         unmanaged=unmanaged,
         drift=drift,
-    )
-    console = Console(output, vital=plan or drift)
-    desired = _usable(wanted, console)
-    if plan or drift:
-        return _preview(desired, wanted, connection, console, save, differences_matter=drift or exit_code)
-    if not override_freeze and (reason := frozen(desired.config.freeze, SystemClock().now())):
-        raise PlanMismatch(f"nothing is applied: {reason}", hint="--override-freeze applies all the same")
-    return asyncio.run(_apply(desired, wanted, connection, console, expect, concurrency or MANY, fail_fast))
-
-
-def _usable(wanted: RunOptions, console: Console) -> Desired:
-    """What Git wants, if it can be planned; from here on the console knows its secrets, also where it cannot."""
-    check_specs(wanted.specs)
-    desired = check(wanted)
-    console.keep_secret(desired.secrets)
-    return usable(desired)
-
-
-def _preview(
-    desired: Desired,
-    wanted: RunOptions,
-    connection: Connection,
-    console: Console,
-    save: Path | None,
-    *,
-    differences_matter: bool,
-) -> int:
-    planned = asyncio.run(_planned(desired, wanted, connection, console))
-    show_plan(console, Suggestions.of(connection).plan(planned.report), drift=wanted.drift)
-    annotate(console, planned.report)
-    if save:
-        plan_files.save(save, planned)
-    return exits.of_plan(planned.report, differences_matter=differences_matter)
-
-
-async def _planned(desired: Desired, wanted: RunOptions, connection: Connection, console: Console) -> Planned:
-    async with connect(connection, console.waiting) as client:
-        return await plan(desired, wanted, client, SystemClock())
-
-
-async def _apply(
-    desired: Desired,
-    wanted: RunOptions,
-    connection: Connection,
-    console: Console,
-    expect: Path | None,
-    concurrency: int,
-    fail_fast: bool,
-) -> int:
-    before = plan_files.read(expect) if expect else None
-    suggest = Suggestions.of(connection)
-    async with connect(connection, console.waiting) as client:
-        planned = await plan(desired, wanted, client, SystemClock())
-        if console.format in ("text", "github"):
-            show_plan(console, suggest.plan(planned.report))
-        if expect and before:
-            plan_files.demand(before, expect, planned)
-        stop = asyncio.Event()
-        with on_signals(stop.set), ProgressPrinter(console, [app.plan.app for app in planned.apps]) as teller:
-            report = await _roll_out(planned, client, teller, stop, concurrency, fail_fast)
-    show_rollout(console, suggest.rollout(report), suggest.plan(planned.report))
-    return exits.of_apply(report, planned)
-
-
-async def _roll_out(
-    planned: Planned, client: "Client", teller: ProgressPrinter, stop: asyncio.Event, concurrency: int, fail_fast: bool
-) -> RolloutReport:
-    return await apply(
-        planned,
-        client,
-        SystemClock(),
-        on_event=teller.tell,
-        concurrency=concurrency,
+        concurrency=concurrency or RunOptions.concurrency,
         fail_fast=fail_fast,
-        stop=stop,
+        rotate=frozenset(rotate),
+        allow=frozenset(allow),
+        retry=retry,
+        override_freeze=override_freeze,
+        expect=expect,
     )
+    check_specs(options.specs)
+    console = Console(output, vital=plan or drift)
+    finished = asyncio.run(run(options, CommandLine(console, connection), SystemClock()))
+    suggest = Suggestions.of(connection)
+    foreseen = suggest.plan(finished.planned.report)
+    if finished.rollout is not None:
+        show_rollout(console, suggest.rollout(finished.rollout), foreseen)
+        return exits.of_apply(finished.rollout, finished.planned)
+    show_plan(console, foreseen, drift=drift)
+    annotate(console, foreseen)
+    if save:
+        safety.save(save, finished.planned.report.plans)
+    return exits.of_plan(foreseen, differences_matter=drift or exit_code)
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """The command line as the front end of a run, see `engine.apply.FrontEnd`."""
+
+    console: Console
+    connection: Connection
+
+    def loaded(self, desired: Desired) -> None:
+        """Keep secrets off the console."""
+        self.console.keep_secret(desired.secrets)
+
+    def connect(self) -> "AbstractAsyncContextManager[Client]":
+        """Give the way to what the flags name."""
+        return connect(self.connection, self.console.waiting)
+
+    def planned(self, planned: Planned) -> None:
+        """Show the plan to people; documents are about what was done alone."""
+        if self.console.format in ("text", "github"):
+            show_plan(self.console, Suggestions.of(self.connection).plan(planned.report))
+
+    @contextmanager
+    def watch(self, apps: Sequence[str]) -> Iterator[Watch]:
+        """Show progress; the first signal stops it."""
+        stop = asyncio.Event()
+        with on_signals(stop.set), ProgressPrinter(self.console, apps) as printer:
+            yield Watch(printer.tell, stop)

@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from reconciler.cli.flags import check_connection
+from reconciler.cli.options import check_connection
 from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
 from reconciler.errors import ReconcileError, UsageError
@@ -25,6 +25,9 @@ SANDBOX_URL = "http://sandbox"
 
 EMBEDDED = "token-of-the-embedded-sandbox"
 """Any token will do; this one is no word of ordinary text, out of which it would be redacted."""
+
+PER_MINUTE = 1_000_000
+"""The embedded sandbox has no rate limit of its own: the client's budget is as good as none."""
 
 TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
 
@@ -80,7 +83,8 @@ async def connect(connection: Connection, on_wait: Callable[[float, str], None] 
 
 @asynccontextmanager
 async def _client(connection: Connection, on_wait: Callable[[float, str], None] | None) -> AsyncIterator[Client]:
-    from reconciler.live import in_process
+    import httpx
+
     from reconciler.live.client import Client
 
     clock = SystemClock()
@@ -93,9 +97,9 @@ async def _client(connection: Connection, on_wait: Callable[[float, str], None] 
         async with Client(
             EMBEDDED,
             base_url=SANDBOX_URL,
-            transport=in_process.transport(box.asgi),
+            transport=httpx.ASGITransport(box.asgi),
             clock=clock,
-            per_minute=in_process.PER_MINUTE,
+            per_minute=PER_MINUTE,
             on_wait=on_wait,
         ) as client:
             yield client

@@ -8,15 +8,16 @@ import sys
 import traceback
 from itertools import pairwise, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 from reconciler import __version__
 from reconciler.cli import apply, rollback, sandbox, schema, status, validate
-from reconciler.cli.console import Console, log, readable, redacted, say, settle
+from reconciler.cli.console import Console, log, readable, redacted, say, settle, show
 from reconciler.cli.signals import ending_alike
-from reconciler.errors import InternalError, Interrupted, InvalidInput, PlanMismatch, ReconcileError, UsageError
+from reconciler.engine import exits
+from reconciler.errors import InternalError, Interrupted, InvalidInput, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
 from reconciler.views.errors import Format, document
 
@@ -67,8 +68,30 @@ def build() -> App:
     app.command(schema.schema)
     app.command(sandbox.build(), name="sandbox")
     app.command("reconciler.cli.action:action", name="action", show=False)  # imported only when it is called
-    app.command("reconciler.cli.completion:install", name="--install-completion", help=COMPLETION)
+    app.command("reconciler.cli.main:install_completion", name="--install-completion", help=COMPLETION)
     return app
+
+
+def install_completion(
+    *,
+    shell: Annotated[
+        Literal["bash", "zsh", "fish"] | None, Parameter(help="which shell; found out when left out")
+    ] = None,
+    output: Annotated[Path | None, Parameter(help="only write the script, into this file")] = None,
+) -> int:
+    """Install completion for bash, zsh or fish.
+
+    Raises:
+        UsageError: the shell cannot be found out.
+    """
+    from cyclopts.completion.detect import ShellDetectionError
+
+    try:
+        path = build().install_completion(shell=shell, output=output, add_to_startup=output is None)
+    except ShellDetectionError:
+        raise UsageError("which shell this is cannot be found out", hint="name it: --shell bash|zsh|fish") from None
+    show(f"written to {path}" if output else f"written to {path}; it holds from the next shell on")
+    return Exit.OK
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,9 +104,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with ending_alike():
             result = build()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except KeyboardInterrupt:
-        return _say(Interrupted("interrupted; nothing was being changed"), Exit.INTERRUPTED, form)
+        return _say(Interrupted("interrupted; nothing was being changed"), form)
     except Exception as error:  # noqa: BLE001  a bug is told like any error: a traceback would show values
-        return _say(*_ended(error), form)
+        return _say(_ended(error), form)
     finally:
         settle()
     return result if isinstance(result, int) else Exit.OK
@@ -100,36 +123,29 @@ def _format(arguments: Sequence[str]) -> Format:
     return form
 
 
-def _ended(error: Exception) -> tuple[ReconcileError, Exit]:
-    """What ended the run, and with which code it ends."""
+def _ended(error: Exception) -> ReconcileError:
+    """What ended the run."""
     frames = traceback.extract_tb(error.__traceback__)
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
         frames += traceback.extract_tb(error.__traceback__)
     match error:
         case CycloptsError():
-            return _misread(error), Exit.USAGE
-        case UsageError():
-            return error, Exit.USAGE
-        case InvalidInput():
-            return error, Exit.INVALID
-        case PlanMismatch():
-            return error, Exit.REFUSED
-        case Interrupted():
-            return error, Exit.INTERRUPTED
+            return _misread(error)
         case ReconcileError():
-            return error, Exit.ERROR
+            return error
         case OSError(strerror=str()):
-            return _refused(error), Exit.ERROR
+            return _refused(error)
         case _:
-            return _bug(error, frames), Exit.ERROR
+            return _bug(error, frames)
 
 
-def _say(error: ReconcileError, code: Exit, form: Format) -> int:
+def _say(error: ReconcileError, form: Format) -> Exit:
     """Report an error: to people on standard error, to programs on standard output unless that has a result already.
 
     Annotations are lines of a log, and may follow one.
     """
+    code = exits.of_error(error)
     if isinstance(error, InvalidInput) and error.findings:
         from reconciler.views import text
 

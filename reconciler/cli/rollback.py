@@ -1,4 +1,4 @@
-"""`reconcile rollback`: roll an app back by hand, or settle a pin."""
+"""`reconcile rollback`: roll an app back by hand, or settle a pin; a freeze window does not stop it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from reconciler.cli.apply import CommandLine
 from reconciler.cli.connect import connect
 from reconciler.cli.console import Console
 from reconciler.cli.options import Connection, Output
-from reconciler.cli.show import ProgressPrinter, show_rollout
-from reconciler.cli.signals import on_signals
+from reconciler.cli.show import show_rollout
 from reconciler.cli.status import chosen_apps
 from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
 from reconciler.engine import exits
+from reconciler.engine.apply import roll_out
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from reconciler.config import Policy
     from reconciler.live.client import Client
     from reconciler.live.models import LiveApp
-    from reconciler.rollout.model import RolloutReport
     from reconciler.rollout.ports import RolloutJob
 
 TARGETS = 200
@@ -79,12 +79,13 @@ async def _rollback(
             console.err(f"{name}: the rollback is taken back; following deployment {deployment.id}")
             job = _job(app, policy.model_copy(update={"on_failure": "leave"}))
             job = replace(job, follow=deployment.id, carried=deployment.spec)
-            report = await _run(client, job, console)
         else:
             await _check_target(client, app, to)
             on_failure = "pin" if pin else "rollback"
             job = _job(app, policy.model_copy(update={"on_failure": on_failure}))
-            report = await _run(client, replace(job, roll_back=True, roll_back_to=to), console)
+            job = replace(job, roll_back=True, roll_back_to=to)
+        with CommandLine(console, connection).watch([name]) as watched:
+            report = await roll_out([job], client, SystemClock(), watched)
     show_rollout(console, Suggestions.of(connection).rollout(report), None)
     code = exits.of_rollout(report)
     return Exit.OK if pin and code is Exit.ROLLED_BACK else code  # going back is what was asked for
@@ -111,16 +112,3 @@ def _job(app: LiveApp, policy: Policy) -> RolloutJob:
     plan = Plan(app.name, SyncStatus.OUT_OF_SYNC, Action.REDEPLOY, app_id=app.id, live_digest=live_digest(app))
     again = f"reconcile status {app.name}"
     return RolloutJob(plan, None, policy, again=again)
-
-
-async def _run(client: Client, job: RolloutJob, console: Console) -> RolloutReport:
-    from reconciler.rollout.model import RolloutReport
-    from reconciler.rollout.ports import SpecKnowledge
-    from reconciler.rollout.scheduler import roll_out
-
-    clock = SystemClock()
-    began = clock.monotonic()
-    stop = asyncio.Event()
-    with on_signals(stop.set), ProgressPrinter(console, [job.plan.app]) as teller:
-        records = await roll_out([job], client, clock=clock, specs=SpecKnowledge, on_event=teller.tell, stop=stop)
-    return RolloutReport(tuple(records), client.requests, clock.monotonic() - began)

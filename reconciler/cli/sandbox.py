@@ -10,8 +10,7 @@ from cyclopts import App, Parameter
 
 from reconciler.cli import console
 from reconciler.cli.connect import open_sandbox
-from reconciler.cli.flags import PORT
-from reconciler.cli.options import SANDBOX_FILE
+from reconciler.cli.options import PORT, SANDBOX_FILE
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
 
@@ -88,7 +87,7 @@ def serve(
 def show(*, file: File = SANDBOX_FILE) -> int:
     """Show the apps of the sandbox and their latest deployments."""
     with _sandbox(file) as box:
-        apps = box.overview()
+        apps = box.summary()
     rows = [("APP", "STATUS", "DEPLOYMENT", "PHASE", "CAUSE")]
     for app in apps:
         latest = app.deployments[0] if app.deployments else None
@@ -148,7 +147,7 @@ def fault(
     }  # fmt: skip
     with _sandbox(file) as box:
         from reconciler.sandbox import Fault
-        from reconciler.sandbox.operations import BY_ID
+        from reconciler.sandbox.api import BY_ID
 
         if operation and operation not in (*BY_ID, "GET", "POST", "PUT", "DELETE"):
             raise UsageError(f"there is no operation {operation!r}", hint="docs/sandbox.md lists the operations")

@@ -9,8 +9,7 @@ from cyclopts import Parameter
 
 from reconciler.cli.connect import connect
 from reconciler.cli.console import Console
-from reconciler.cli.flags import POSITIVE
-from reconciler.cli.options import Connection, Output
+from reconciler.cli.options import POSITIVE, Connection, Output
 from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError

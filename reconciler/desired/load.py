@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reconciler.appspec.secrets import plaintext_secrets
 from reconciler.config import Config
+from reconciler.config_file import CONFIG_NAMES
 from reconciler.desired.model import DesiredApp
 from reconciler.desired.reading import WRAPPER, parse_specs
 from reconciler.desired.variables import Variables, substitute
@@ -19,9 +20,6 @@ from reconciler.yamltext import Document, is_wrapped, read_text
 
 SUFFIXES = (".yaml", ".yml", ".json")
 """The suffixes of spec files."""
-
-CONFIG_NAMES = ("reconcile.yaml", "reconcile.yml")
-"""The configuration may be among the specs and is not one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,3 +171,31 @@ def _none_found(paths: Sequence[Path | str]) -> Finding:
 
 def _kind(value: object) -> str:
     return {list: "a list", str: "text", bool: "a boolean"}.get(type(value), "a number")
+
+
+# --- Links that lead out of a checkout, through which a pull request could have other files read ---
+
+
+def escaping_links(files: Iterable[Path], root: Path) -> tuple[Finding, ...]:
+    """An error for each file outside the checkout at ``root``; none of them is read.
+
+    In an untrusted checkout a symbolic link can point to anything on the machine: the environment with its token, the
+    credentials in ``.git/config``. Links within the checkout are allowed, as environments share specs that way: to a
+    file with the suffix of a spec, and not into ``.git``. A finding names only the link, not its target.
+    """
+    message = "this link points outside the checkout, so it was not read"
+    hint = "replace it with the file itself, or link to a spec in this repository"
+    real_root = Path(os.path.realpath(root))
+    return tuple(
+        Finding(Severity.ERROR, "outside-checkout", message, hint, Location(str(file)))
+        for file in files
+        if not _belongs(file, real_root)
+    )
+
+
+def _belongs(file: Path, root: Path) -> bool:
+    real = Path(os.path.realpath(file))
+    if not real.is_relative_to(root):
+        return False
+    is_link = real != Path(os.path.abspath(file))  # noqa: PTH100 - Path.resolve would follow the link
+    return not is_link or (real.suffix in SUFFIXES and ".git" not in real.relative_to(root).parts)

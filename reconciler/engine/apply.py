@@ -1,78 +1,144 @@
-"""Roll out what was planned, and account for every app."""
+"""One run, whoever asks for it: load → validate → observe → plan → guard → apply → report."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
 
-from reconciler.engine.plan import Planned
-from reconciler.engine.planner import PlannedApp
+from reconciler.engine import safety
+from reconciler.engine.load import Desired, load
+from reconciler.engine.plan import Planned, plan
 from reconciler.engine.recheck import recheck_health
 from reconciler.plan.model import Plan, SyncStatus
-from reconciler.rollout.model import Outcome, OutcomeKind, RolloutRecord, RolloutReport
-from reconciler.rollout.ports import RolloutJob
+from reconciler.rollout.model import Event, Outcome, OutcomeKind, RolloutRecord, RolloutReport
+from reconciler.rollout.ports import RolloutJob, SpecKnowledge
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
 
     from reconciler.clock import Clock
+    from reconciler.engine.options import RunOptions
     from reconciler.live.client import Client
-    from reconciler.rollout.model import Event
 
 GOES_ON = (OutcomeKind.TIMED_OUT, OutcomeKind.INTERRUPTED)
 """Outcomes after which a deployment goes on without us."""
+
+
+def _quiet(_event: Event) -> None:
+    """Tells nobody."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who hears of the events of rollouts, and what stops them."""
+
+    on_event: Callable[[Event], None] = _quiet
+    stop: asyncio.Event | None = None
+
+
+class FrontEnd(Protocol):
+    """Whoever a run is for: the command line, the action, a program."""
+
+    def loaded(self, desired: Desired) -> None:
+        """Learn what Git wants, also where it cannot be used: from now on its secrets must not leave."""
+
+    def connect(self) -> AbstractAsyncContextManager[Client]:
+        """Give the way to App Platform."""
+
+    def planned(self, planned: Planned) -> None:
+        """Show what is about to be applied, or refused as a whole."""
+
+    def watch(self, apps: Sequence[str]) -> AbstractContextManager[Watch]:
+        """Watch the rollouts of these apps."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run found, and what it did if it was to apply. Its repr is short, as that of `Planned`."""
+
+    planned: Planned
+    rollout: RolloutReport | None = field(default=None, repr=False)
+
+
+async def run(options: RunOptions, front: FrontEnd, clock: Clock) -> Finished:
+    """Plan, and apply if that is asked for.
+
+    Raises:
+        InvalidInput: specs or the configuration cannot be used.
+        PlanMismatch: the run is refused as a whole, see `safety`; nothing was changed.
+        LiveError: App Platform could not be asked about any app.
+    """
+    desired = load(options, front.loaded)
+    if options.apply:
+        safety.refuse(options, desired.config, clock.now())
+    async with front.connect() as client:
+        planned = await plan(desired, options, client, clock)
+        if not options.apply:
+            return Finished(planned)
+        front.planned(planned)
+        return Finished(planned, await apply(planned, client, clock, front.watch))
 
 
 async def apply(
     planned: Planned,
     client: Client,
     clock: Clock,
-    *,
-    on_event: Callable[[Event], None],
-    concurrency: int = 10,
-    fail_fast: bool = False,
-    stop: asyncio.Event | None = None,
+    watch: Callable[[Sequence[str]], AbstractContextManager[Watch]] = lambda _apps: nullcontext(Watch()),
 ) -> RolloutReport:
-    """Roll out what was planned; every app that is not in sync has a record, however it ends."""
-    from reconciler.rollout.ports import SpecKnowledge
-    from reconciler.rollout.scheduler import roll_out
+    """Roll out what was planned, unless it is refused; every app has a record, however it ends.
+
+    Whatever plan is handed in, guards judge it here once more: what they refuse is not done, and has a record of that.
+
+    Raises:
+        PlanMismatch: the whole is refused, see `safety`; nothing was changed.
+    """
+    began, options = clock.monotonic(), planned.options
+    safety.refuse(options, planned.config, clock.now(), [app.plan for app in planned.apps])
+    guarded = safety.guard(planned.apps, options, planned.config, planned.fleet)
+    with watch([app.plan.app for app in guarded]) as watched:
+        apps = await recheck_health(client, guarded, clock.now())
+        jobs = [
+            RolloutJob(app.plan, app.desired, app.policy, planned.config.project, app.secrets, app.rendered)
+            for app in apps
+            if app.plan.status is not SyncStatus.IN_SYNC
+        ]
+        report = await roll_out(jobs, client, clock, watched, options.concurrency, fail_fast=options.fail_fast)
+    unchanged = [_unchanged(app.plan) for app in apps if app.plan.status is SyncStatus.IN_SYNC]
+    records = {record.app: record for record in (*unchanged, *report.records)}
+    in_order = tuple(records[app.plan.app] for app in apps)
+    return replace(report, records=in_order, seconds=clock.monotonic() - began)
+
+
+async def roll_out(
+    jobs: Sequence[RolloutJob],
+    client: Client,
+    clock: Clock,
+    watched: Watch,
+    concurrency: int = 1,
+    *,
+    fail_fast: bool = False,
+) -> RolloutReport:
+    """Roll out, and report. Nothing of `safety` is asked: a freeze window does not stop a person who rolls back."""
+    from reconciler.rollout import scheduler
 
     began = clock.monotonic()
-    apps = await recheck_health(client, planned.apps, clock.now())
-    in_sync = [app.plan for app in apps if app.plan.status is SyncStatus.IN_SYNC]
-    records = await roll_out(
-        [job(app, planned) for app in apps if app.plan.status is not SyncStatus.IN_SYNC],
+    records = await scheduler.roll_out(
+        jobs,
         client,
         clock=clock,
         specs=SpecKnowledge,
-        on_event=on_event,
+        on_event=watched.on_event,
         concurrency=concurrency,
         fail_fast=fail_fast,
-        stop=stop,
+        stop=watched.stop,
     )
-    told = {record.app: record for record in [*map(_unchanged, in_sync), *records]}
-    return RolloutReport(
-        tuple(told[app.plan.app] for app in planned.apps),
-        requests=client.requests,
-        seconds=clock.monotonic() - began,
-        left_running=tuple(record.app for record in records if record.outcome.kind in GOES_ON),
-    )
+    left_running = tuple(record.app for record in records if record.outcome.kind in GOES_ON)
+    return RolloutReport(tuple(records), client.requests, clock.monotonic() - began, left_running)
 
 
 def _unchanged(plan: Plan) -> RolloutRecord:
     """The record of an app in sync, for which nothing has to run."""
     return RolloutRecord(plan.app, plan.action, Outcome(OutcomeKind.UNCHANGED), app_id=plan.app_id, cost=plan.cost)
-
-
-def job(app: PlannedApp, planned: Planned) -> RolloutJob:
-    """What the rollout room is asked to do for one app."""
-    return RolloutJob(
-        app.plan,
-        app.desired,
-        app.policy,
-        project_id=planned.config.project,
-        secrets=app.secrets,
-        rendered=app.rendered,
-        follow=app.plan.follow,
-        resume_rollback=app.plan.resume_rollback,
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
+from reconciler.errors import Interrupted, InvalidInput, PlanMismatch, ReconcileError, UsageError
 from reconciler.exit_codes import Exit, most_serious
 from reconciler.findings import has_errors
 from reconciler.plan.model import NO_DRIFT, Action, SyncStatus
@@ -64,3 +65,18 @@ def _of_outcome(kind: OutcomeKind) -> Exit:
             return Exit.INTERRUPTED
         case _:
             assert_never(kind)
+
+
+def of_error(error: ReconcileError) -> Exit:
+    """What a run ends with that an error ended."""
+    match error:
+        case UsageError():
+            return Exit.USAGE
+        case InvalidInput():
+            return Exit.INVALID
+        case PlanMismatch():
+            return Exit.REFUSED
+        case Interrupted():
+            return Exit.INTERRUPTED
+        case _:
+            return Exit.ERROR

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.config import Config
-from reconciler.config_file import read_config
+from reconciler.config_file import CONFIG_NAMES, read_config
 from reconciler.desired.export import export_spec, rewrite
-from reconciler.desired.load import CONFIG_NAMES, load
+from reconciler.desired.load import load
 from reconciler.desired.merge import merge_spec
 from reconciler.desired.model import DesiredApp
 from reconciler.errors import InvalidInput

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.config import Config
-from reconciler.config_file import ConfigFile, check_names, read_config
+from reconciler.config_file import ConfigFile, check_names, find_config, read_config
+from reconciler.desired.load import escaping_links, find_specs
 from reconciler.desired.load import load as load_specs
 from reconciler.desired.policies import load_policies
 from reconciler.desired.validate import validate_all
@@ -17,6 +19,8 @@ from reconciler.plan.secret_fingerprints import KEY_VARIABLE
 from reconciler.text import did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reconciler.desired.model import DesiredApp
 
 
@@ -41,8 +45,9 @@ def check(options: RunOptions) -> Desired:
 
     Raises:
         UsageError: an app that is asked for by name is in no spec; with ``prune`` it may be one that Git no longer has.
+        InvalidInput: the configuration cannot be used, or a link leads out of the ``checkout``.
     """
-    file: ConfigFile = read_config(options.config, options.specs)
+    file = _config_within(options.checkout, options) if options.checkout else read_config(options.config, options.specs)
     config = file.config
     loaded = load_specs(
         options.specs, config=config, environ=options.environ, variables=options.variables, strict=options.strict
@@ -64,21 +69,32 @@ def check(options: RunOptions) -> Desired:
     return Desired(apps, config, tuple(ranked(list(findings))), known, keys)
 
 
-def load(options: RunOptions) -> Desired:
-    """Load and judge the specs.
+def _config_within(checkout: Path, options: RunOptions) -> ConfigFile:
+    """The configuration; nothing is read through a link that leads out of the checkout, neither here nor later.
+
+    Raises:
+        InvalidInput: there is such a link.
+    """
+    path = options.config or find_config(options.specs)
+    found = escaping_links([path] if path and path.exists() else [], checkout)
+    if not found:
+        file = read_config(path, options.specs)
+        policies = Path(file.config.policies)
+        rules = sorted(policies.iterdir()) if policies.is_dir() else []
+        found = escaping_links([*find_specs(options.specs, [], policies=str(policies)), *rules], checkout)
+    if found:
+        raise InvalidInput(found)
+    return file
+
+
+def load(options: RunOptions, seen: Callable[[Desired], None] = lambda _: None) -> Desired:
+    """Load and judge the specs. ``seen`` is called with what they are, also where they cannot be used.
 
     Raises:
         InvalidInput: a spec or the configuration cannot be used; nothing was asked of the network.
     """
-    return usable(check(options))
-
-
-def usable(desired: Desired) -> Desired:
-    """The same, if it can be planned.
-
-    Raises:
-        InvalidInput: a spec or the configuration cannot be used.
-    """
+    desired = check(options)
+    seen(desired)
     if has_errors(desired.findings):
         raise InvalidInput(desired.findings)
     return desired

@@ -1,4 +1,4 @@
-"""What a caller asks for."""
+"""What a caller asks for, and what it permits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,18 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What a caller asks for. ``shard`` is (part, of how many), counted from 1; ``drift``: say who made differences."""
+    """What a caller asks for; without more than ``specs``, a plan that permits nothing.
+
+    ``apply``                    apply the plan, instead of only making it
+    ``shard``                    the part of the apps, as (part, of how many), counted from 1
+    ``drift``                    say who made the differences
+    ``allow``, ``rotate``, …     what is permitted; see `plan.guard` for the grammar of ``allow``
+    ``override_freeze``          apply inside a freeze window
+    ``expect``                   a saved plan: apply only if it still is what would be done
+    ``checkout``                 no file outside of this folder is read, whatever links say
+    ``own_specs``                the specs whose apps may be named; any may where there are none
+    ``concurrency``              apps that are rolled out at the same time
+    """
 
     specs: tuple[Path, ...]
     config: Path | None = None
@@ -19,12 +30,19 @@ class RunOptions:
     strict: bool = False
     apps: frozenset[str] = frozenset()
     shard: tuple[int, int] = (1, 1)
-    rotate: frozenset[str] = frozenset()
-    allow: frozenset[str] = frozenset()
-    retry: bool = False
+    checkout: Path | None = None
+    own_specs: tuple[Path, ...] = ()
+    apply: bool = False
     prune: bool = False
     unmanaged: bool = False
     drift: bool = False
+    concurrency: int = 10
+    fail_fast: bool = False
+    rotate: frozenset[str] = frozenset()
+    allow: frozenset[str] = frozenset()
+    retry: bool = False
+    override_freeze: bool = False
+    expect: Path | None = None
 
     def selects(self, name: str) -> bool:
         """Whether an app is asked for: it is in the shard, and among ``apps`` where any are named."""

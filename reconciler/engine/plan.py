@@ -6,11 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reconciler.config import Config
+from reconciler.engine import safety
 from reconciler.engine.load import Desired
 from reconciler.engine.options import RunOptions
 from reconciler.engine.planner import PlannedApp, Planner, check_rotations
 from reconciler.findings import Finding
-from reconciler.plan.guard import check_allowed, guarded
+from reconciler.plan.guard import check_allowed
 from reconciler.plan.model import PlanReport
 from reconciler.plan.secret_fingerprints import Fingerprints
 from reconciler.plan.warnings import without_repeats
@@ -27,19 +28,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Planned:
-    """A run's plans, and the report of them. Its repr is short: `asyncio.run` makes one of whatever it returns."""
+    """A run's plans, and the report of them. ``fleet``: the number of apps that are live or wanted, by which guards go.
+
+    Its repr is short: `asyncio.run` makes one of whatever it returns.
+    """
 
     apps: tuple[PlannedApp, ...] = field(repr=False)
     report: PlanReport = field(repr=False)
     config: Config
     options: RunOptions
+    fleet: int
 
 
 async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clock) -> Planned:
     """Observe, compare, propose what differs, and say what would be done; nothing is changed.
 
     A fleet in sync costs the listing of its apps and not one request more.
+
+    Raises:
+        PlanMismatch: specs name apps that are not theirs to name.
     """
+    safety.refuse_unowned(desired, options)
     check_allowed(options.allow)
     check_rotations(options.rotate, desired.apps, desired.known)
     began, now = clock.monotonic(), clock.now()
@@ -57,18 +66,18 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
         from reconciler.engine.drift import attributed
 
         apps = attributed(apps, _reader(desired, options), now)
-    everyone = len(fleet.keys() | desired.known)
     plans, renames = without_repeats([app.plan for app in apps])
-    guarded_plans = guarded(plans, desired.config.guards, fleet=everyone, allowed=options.allow)
+    apps = tuple(replace(app, plan=one) for app, one in zip(apps, plans, strict=True))
+    everyone = len(fleet.keys() | desired.known)
+    apps = safety.guard(apps, options, desired.config, everyone)
     report = PlanReport(
-        guarded_plans,
+        tuple(app.plan for app in apps),
         (*desired.findings, *notes, *renames),
         requests=client.requests,
         seconds=clock.monotonic() - began,
         unmanaged=unmanaged_apps if options.unmanaged else (),
     )
-    apps = tuple(replace(app, plan=judged) for app, judged in zip(apps, guarded_plans, strict=True))
-    return Planned(apps, report, desired.config, options)
+    return Planned(apps, report, desired.config, options, everyone)
 
 
 def unmanaged(fleet: Mapping[str, LiveApp], desired: Desired) -> tuple[str, ...]:

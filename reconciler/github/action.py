@@ -12,7 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.errors import Interrupted, InvalidInput, PlanMismatch, ReconcileError, UsageError
+from reconciler.engine import exits
+from reconciler.errors import InvalidInput, ReconcileError, UsageError
+from reconciler.exit_codes import Exit
 from reconciler.github import context as contexts
 from reconciler.github import inputs as given
 from reconciler.github import outputs
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
     Execute = Callable[[Inputs, EventContext], Awaitable[Result]]
     """Does what the mode says and hands back what happened; mode, specs and tokens are in the inputs."""
 
-_DIFFERENCES = 2
-_INTERRUPTED = 130
 _DEPENDABOT = "dependabot[bot]"
 
 
@@ -44,7 +44,7 @@ async def run(
     clock: Clock,
     out: Callable[[str], None],
     transport: httpx.AsyncBaseTransport | None = None,
-) -> int:
+) -> Exit:
     """Run the action in this environment; the exit code of the step is returned.
 
     ``transport`` replaces the network to GitHub in tests.
@@ -69,15 +69,15 @@ async def run(
     except ReconcileError as error:
         result = _failed(error)
     except (KeyboardInterrupt, asyncio.CancelledError):
-        _report(job, _failure(_INTERRUPTED, "interrupted"))
+        _report(job, _failure(Exit.INTERRUPTED, "interrupted"))
         raise
     except Exception as error:
-        _report(job, _failure(1, f"internal error: {type(error).__name__}; the log has the details"))
+        _report(job, _failure(Exit.ERROR, f"internal error: {type(error).__name__}; the log has the details"))
         raise
     _report(job, result)
     await tell(job, result)
-    if job.inputs.mode is Mode.DRIFT and result.exit_code == _DIFFERENCES and not job.inputs.fail_on_drift:
-        return 0
+    if job.inputs.mode is Mode.DRIFT and result.exit_code is Exit.DIFFERENCES and not job.inputs.fail_on_drift:
+        return Exit.OK
     return result.exit_code
 
 
@@ -100,24 +100,10 @@ def _failed(error: ReconcileError) -> Result:
     text = f"{error.message}\n{error.hint}" if error.hint else error.message
     findings = error.findings if isinstance(error, InvalidInput) else ()
     text = "\n".join([text, *(f"{finding.location or ''}: {finding.message}" for finding in findings)])
-    return replace(_failure(_exit_code(error), text), findings=findings)
+    return replace(_failure(exits.of_error(error), text), findings=findings)
 
 
-def _exit_code(error: ReconcileError) -> int:
-    match error:
-        case UsageError():
-            return 64
-        case InvalidInput():
-            return 3
-        case PlanMismatch():
-            return 7
-        case Interrupted():
-            return _INTERRUPTED
-        case _:
-            return 1
-
-
-def _failure(exit_code: int, text: str) -> Result:
+def _failure(exit_code: Exit, text: str) -> Result:
     # Indented, it is code: nothing in it is markdown, a link or somebody's name.
     body = "### reconcile failed\n\n" + "".join(f"    {line}\n" for line in text.splitlines())
     return Result(

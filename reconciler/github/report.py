@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from reconciler.exit_codes import Exit
 from reconciler.findings import has_errors
 from reconciler.plan.model import Action, Cost, SyncStatus
 from reconciler.rollout.model import OutcomeKind
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.findings import Finding
-    from reconciler.plan.model import Plan, PlanReport
+    from reconciler.plan.model import Change, Plan, PlanReport
     from reconciler.rollout.model import RolloutReport
 
 _MOST_APPS = 1000
 
-_BROKEN_OFF = frozenset({1, 64, 130})
+_BROKEN_OFF = frozenset({Exit.ERROR, Exit.USAGE, Exit.INTERRUPTED})
 """Exit codes of runs that did not see everything they should have seen."""
 
 _UNSETTLED = frozenset({SyncStatus.PROGRESSING, SyncStatus.UNKNOWN})
@@ -48,7 +49,7 @@ class Result:
     a drift detection, ``rollout`` of an apply. ``plan_file`` is where the plan was saved.
     """
 
-    exit_code: int
+    exit_code: Exit
     text: str = ""
     markdown: Callable[[int], str] | None = None
     plan: PlanReport | None = None
@@ -173,3 +174,28 @@ def _cost_delta(result: Result) -> str:
         return ""
     known = [cost.delta for cost in costs if cost.delta is not None]
     return f"{sum(known):.2f}" if known or not costs else ""
+
+
+# --- What a pull request from a fork may be told of the account it is planned against ---
+#
+# Its plan is public and its specs are a stranger's: naming an app must not be enough to read what runs there.
+
+LIVE = "(live)"
+"""What stands where a live value would."""
+
+
+def hide_live_values(report: PlanReport) -> PlanReport:
+    """The report without a value that only App Platform has; paths and Git's own values stay."""
+    return replace(report, plans=tuple(map(_without_live_values, report.plans)))
+
+
+def _without_live_values(plan: Plan) -> Plan:
+    reason = plan.reason
+    for change in plan.changes:
+        if change.path == ("region",) and change.before:  # a guard's reason quotes it
+            reason = reason.replace(f"from {change.before} ", f"from {LIVE} ")
+    return replace(plan, reason=reason, changes=tuple(map(_hidden, plan.changes)))
+
+
+def _hidden(change: Change) -> Change:
+    return change if change.before is None else replace(change, before=LIVE)

@@ -13,7 +13,7 @@ from typing import Any
 
 from reconciler.appspec.shape import SPEC, Field, Listing, Record, Shape
 from reconciler.plan.canonical import Opaque, Tree
-from reconciler.plan.labels import place_of
+from reconciler.plan.diff import place_of
 from reconciler.plan.model import Note
 from reconciler.plan.routes import settle_ingress
 from reconciler.plan.secret_fingerprints import Fingerprints, SecretMatch, hidden, stored_in

@@ -26,7 +26,7 @@ from reconciler.desired.git_history import FileHistory, plain_specs
 from reconciler.live.models import Deployment
 from reconciler.plan.align import align, segments
 from reconciler.plan.canonical import Tree, canonical, key_of
-from reconciler.plan.diff import diff
+from reconciler.plan.diff import comparable, diff, related
 from reconciler.plan.model import AppAttribution, Attribution, Change, ChangeKind, Origin
 from reconciler.text import ago
 
@@ -61,13 +61,11 @@ class _Comparison:
 
     def differs(self, path: Path) -> bool:
         """Whether the two differ at a path, above it or below it."""
-        for change in self._changes:
-            shorter = min(len(change.path), len(path))
-            if change.path[:shorter] == path[:shorter] and not (
-                change.kind is ChangeKind.REORDERED and len(path) > len(change.path)
-            ):
-                return True
-        return False
+        path = comparable(path)
+        return any(
+            related(path, change.path) and not (change.kind is ChangeKind.REORDERED and len(path) > len(change.path))
+            for change in self._changes
+        )
 
 
 class _Case:
@@ -200,7 +198,7 @@ class _Case:
     def _why_unknown(self, path: Path) -> str:
         if not self.history.versions:
             return self.history.gap or "the spec file is not in Git"
-        if any(path[: len(one)] == one or one[: len(path)] == path for one in self._variables):
+        if any(related(comparable(path), one) for one in self._variables):
             return "a variable brings Git's value, and Git does not say what it was"
         return self.history.gap
 

@@ -21,7 +21,6 @@ from typing import Any
 from reconciler.appspec.secrets import CIPHERTEXT, is_named_so, is_typed_so
 from reconciler.appspec.shape import MISSING, SPEC, Field, Listing, Record, Scalar, Shape, identity_of
 from reconciler.appspec.spelling import canonical_spelling
-from reconciler.plan.labels import place_of
 from reconciler.plan.routes import translate_routes
 from reconciler.redaction import MASK
 
@@ -77,17 +76,14 @@ def canonical(spec: Mapping[str, Any]) -> Tree:
     return tree
 
 
+def canonical_items(listing: Listing, items: Sequence[Any]) -> tuple[Any, ...]:
+    """The items of a raw list, each canonical by itself."""
+    return tuple(map(_converter(listing.item), items))
+
+
 def key_of(listing: Listing, item: Any) -> str:
     """The key of a raw list item in the canonical tree, without the suffix that tells duplicates apart."""
     return identity_of(listing, _converter(listing.item)(item))
-
-
-def index_of(listing: Listing, items: Sequence[Any], part: str) -> int | None:
-    """Where a part of a path leads to in a raw list: by identity, or in an ordered list by label or number."""
-    if not listing.identity:
-        return place_of(tuple(map(_converter(listing.item), items)), part)
-    named = (place for place, item in enumerate(items) if isinstance(item, Mapping) and key_of(listing, item) == part)
-    return next(named, None)
 
 
 def plain(value: Any) -> Any:

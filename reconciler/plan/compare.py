@@ -1,4 +1,4 @@
-"""Git against live, in the cheapest way that tells: two canonical trees, aligned; deepdiff only if they differ."""
+"""Git against live, in the cheapest way that tells: two canonical trees, aligned; their changes only if they differ."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from reconciler.config import Policy
 from reconciler.live.models import LiveApp
 from reconciler.plan.align import Aligned, Secrets, align
 from reconciler.plan.canonical import Opaque, Tree, canonical, plain
+from reconciler.plan.diff import comparable, diff, related
 from reconciler.plan.guard import is_dangerous, takes_away
 from reconciler.plan.model import Change
 
@@ -72,8 +73,6 @@ class Comparison:
     @cached_property
     def changes(self) -> tuple[Change, ...]:
         """What would change in the app's spec by our own reading of it."""
-        from reconciler.plan.diff import diff
-
         return diff(self.aligned.live, self.aligned.desired)
 
     @cached_property
@@ -86,12 +85,10 @@ class Comparison:
         """
         if self.rendered is None or self.live is None or not self.changes:
             return self.changes
-        from reconciler.plan.diff import diff
-
         theirs = align(canonical(self.rendered), self.live_tree, ignore=self.policy.ignore)
-        seen = [change.path for change in diff(theirs.live, theirs.desired)]
+        seen = [comparable(change.path, labels=False) for change in diff(theirs.live, theirs.desired)]
         standing = [
-            change.sensitive or takes_away(change) or any(_related(change.path, path) for path in seen)
+            change.sensitive or takes_away(change) or any(related(change.path, path) for path in seen)
             for change in self.changes
         ]
         return tuple(
@@ -99,12 +96,6 @@ class Comparison:
             for change, stands in zip(self.changes, standing, strict=True)
             if stands or (any(standing) and is_dangerous(change))
         )
-
-
-def _related(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    """Whether one path is the other or lies below it: the two readings may tell a change at different depths."""
-    length = min(len(one), len(other))
-    return one[:length] == other[:length]
 
 
 def compare(

@@ -1,191 +1,274 @@
 """Two canonical trees, and what would have to change for the first to become the second.
 
-The search for differences is deepdiff's. It is imported only when the trees are unequal, sees nothing but names and
-numbers (each distinct value of the trees has one, so that no secret can end up in its objects and no two types are
-taken for one), and its types end here.
+Keyed trees are walked here. deepdiff does what is hard: it finds which items of a list moved, and which item became
+which in a list that no schema knows. It is imported only then (docs/decisions/010-what-deepdiff-does.md), and no
+difference depends on its finding it. It is given names of fields and numbers, one for each distinct value, so that no
+secret can end up in its objects.
 
-What people read is decided here, too:
+How changes are worded is decided here, too:
 
 - a component, variable, domain … that is added or removed is one change, with all that it holds for a value;
 - a field that is left out counts as its documented default: ``instance_count 1 → 3`` rather than ``+ 3``;
-- an item of an ordered list is told by what it says (``ingress/rules/[/api]``), and a new order is one change.
+- an item of an ordered list is named by what it says (``ingress/rules/[/api]``), one of a list that no schema knows by
+  its number, from 0: that of live where it is changed or removed, Git's where it is added;
+- of items in another order those that need not move stay, and the moves of all others are one change of the list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import json
+from bisect import bisect
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from reconciler.appspec.shape import MISSING, SPEC, Listing, Record, Scalar, Shape
-from reconciler.plan.canonical import Opaque, Tree, plain, text_of
-from reconciler.plan.labels import labels
-from reconciler.plan.model import Change, ChangeKind
+from reconciler.appspec.shape import MISSING, SPEC, Listing, Record, Shape
+from reconciler.plan.canonical import Opaque, Tree, plain
+from reconciler.plan.model import Change, ChangeKind, Move
 
 Path = tuple[str, ...]
 
 _ABSENT: Any = object()
 
+_MOST_PAIRS = 1000
+"""Items of a list that may be compared with each other: deepdiff takes some 0.3 ms for each two."""
+
 
 def diff(before: Tree, after: Tree) -> tuple[Change, ...]:
     """The changes from one canonical tree to another, in the order of the spec's fields; none if they are equal.
 
-    A change of a secret has no values, and a secret within an added or removed part stands as ``(secret)``.
+    A change of a secret has no values, and a secret within an added or removed part reads ``(secret)``.
     """
+    return () if before == after else tuple(_members(SPEC, before, after, ()))
+
+
+def related(one: Path, other: Path) -> bool:
+    """Whether one path is the other or lies below it."""
+    length = min(len(one), len(other))
+    return one[:length] == other[:length]
+
+
+def comparable(path: Path, *, labels: bool = True) -> Path:
+    """The part of a path that leads to the same place in any comparison of this app.
+
+    It ends at the first name that no schema knows, as items below are numbered; without ``labels`` also at an ordered
+    list, as what an item says may be spelled in another way.
+    """
+    shape: Shape | None = SPEC
+    for depth, part in enumerate(path):
+        if shape is None or (not labels and isinstance(shape, Listing) and shape.ordered):
+            return path[:depth]
+        shape = _within(shape, part)[0]
+    return path
+
+
+# --- keyed trees -----------------------------------------------------------------------------------------------------
+
+
+def _pair(shape: Shape | None, old: Any, new: Any, path: Path) -> Iterator[Change]:
+    """The changes at one place, where the two differ."""
+    match shape, old, new:
+        case Listing(ordered=True), tuple(), tuple():
+            yield from _ordered(shape, labels(old), labels(new), path)
+        case ((Record() | Listing() | None), dict(), dict()):
+            yield from _members(shape, old, new, path)
+        case None, list(), list():
+            yield from _unnamed(old, new, path)
+        case _:
+            yield _change(path, old, new)
+
+
+def _members(shape: Record | Listing | None, before: Tree, after: Tree, path: Path) -> Iterator[Change]:
+    order = list(shape.fields) if isinstance(shape, Record) else []
+    names = sorted(before.keys() | after.keys())
+    for name in sorted(names, key=lambda name: order.index(name) if name in order else len(order)):
+        old, new = before.get(name, _ABSENT), after.get(name, _ABSENT)
+        if old != new:
+            inner, unset = _within(shape, name)
+            if unset not in (old, new):
+                old, new = (unset if value is _ABSENT else value for value in (old, new))
+            yield from _pair(inner, old, new, (*path, name))
+
+
+def _within(shape: Shape | None, name: str) -> tuple[Shape | None, Any]:
+    """The shape under a name, and what leaving it out reads as (`_ABSENT`: as nothing)."""
+    if isinstance(shape, Listing):
+        return shape.item, _ABSENT
+    field = shape.fields.get(name) if isinstance(shape, Record) else None
+    if field is None:
+        return None, _ABSENT
+    if isinstance(field.shape, Listing):
+        return field.shape, {} if field.shape.identity else () if field.shape.ordered else _ABSENT
+    hidden = field.server_chosen or field.default in (MISSING, "")  # the empty string is a value that cannot be seen
+    return field.shape, _ABSENT if hidden else field.default
+
+
+def _change(path: Path, old: Any, new: Any, place: str = "") -> Change:
+    kind = ChangeKind.ADDED if old is _ABSENT else ChangeKind.REMOVED if new is _ABSENT else ChangeKind.CHANGED
+    if isinstance(old, Opaque) or isinstance(new, Opaque):
+        return Change(path, kind, sensitive=True)
+    before, after = (None if value is _ABSENT else plain(value) for value in (old, new))
+    return Change(path, kind, before, after, place=place)
+
+
+# --- lists -----------------------------------------------------------------------------------------------------------
+
+
+def _ordered(shape: Listing, before: Tree, after: Tree, path: Path) -> Iterator[Change]:
+    """The changes of an ordered list, its items by label."""
+    old, new, order = [one for one in before if one in after], [one for one in after if one in before], list(after)
+    stays = _staying(old, new)
+    if old != new:
+        yield _reordered(path, list(before), order, stays)
+    for label, item in after.items():
+        if label not in before:
+            yield _change((*path, label), _ABSENT, item, _place(label, order, stays))
+        elif before[label] != item:
+            yield from _pair(shape.item, before[label], item, (*path, label))
+    yield from (_change((*path, label), before[label], _ABSENT) for label in before if label not in after)
+
+
+def _unnamed(before: list[Any], after: list[Any], path: Path) -> Iterator[Change]:
+    """The changes of a list that no schema knows, its items by number."""
+    origins = _origins(before, after)
+    places = {origin: place for place, origin in enumerate(origins)}
+    new = [str(origin) for origin in origins if origin is not None]
+    old = sorted(new, key=int)
+    if old != new:
+        yield _reordered(path, old, new, _staying(old, new))
+    for number, item in enumerate(before):
+        now = after[places[number]] if number in places else _ABSENT
+        if item != now:
+            yield from _pair(None, item, now, (*path, str(number)))
+    yield from (_change((*path, str(at)), _ABSENT, item) for at, item in enumerate(after) if origins[at] is None)
+
+
+def _origins(before: list[Any], after: list[Any]) -> list[int | None]:
+    """Which of live's items each of Git's was: its equal, or of those left the closest, or the one in its place."""
+    was = {key: place for place, key in enumerate(_keys(before))}
+    origins = [was.get(key) for key in _keys(after)]
+    taken = set(origins)
+    old = [place for place, item in enumerate(before) if place not in taken and isinstance(item, dict | list)]
+    new = [place for place, item in enumerate(after) if origins[place] is None and isinstance(item, dict | list)]
+    if 0 < len(old) * len(new) <= _MOST_PAIRS:
+        numbers: dict[Any, int] = {}
+        trees = ([_numbered(items[place], numbers) for place in left] for items, left in ((before, old), (after, new)))
+        for level in _found(*trees, ignore_order=True):
+            here, there = (level.path(output_format="list", use_t2=second) for second in (False, True))
+            if len(here) > 1 and origins[new[there[0]]] is None and old[here[0]] not in taken:
+                origins[new[there[0]]] = old[here[0]]
+                taken.add(old[here[0]])
+    for place, origin in enumerate(origins):
+        prior = origins[place - 1] if place else -1
+        if origin is None and prior is not None and prior + 1 < len(before) and prior + 1 not in taken:
+            origins[place] = prior + 1  # what comes next on both sides: no other can take it
+    return origins
+
+
+def _reordered(path: Path, before: list[str], after: list[str], stays: Collection[str]) -> Change:
+    moved = [item for item in after if item in before and item not in stays]
+    moves = tuple(Move(item, _place(item, after, stays)) for item in moved)
+    return Change(path, ChangeKind.REORDERED, before, after, moves=moves)
+
+
+def _staying(before: list[str], after: list[str]) -> Collection[str]:
+    """Of the same items in two orders, those that need not move: all others are moved past them."""
     if before == after:
-        return ()
-    prepared = _Prepared()
-    first, second = prepared.pair(SPEC, before, after, ())
-    changes = [*prepared.reordered, *(_told(found, before, after) for found in _found(first, second))]
-    return tuple(sorted(changes, key=lambda change: _place(change.path, prepared.orders)))
+        return before
+    numbers = {item: number for number, item in enumerate(before)}
+    order = [numbers[item] for item in after]
+    places = {number: place for place, number in enumerate(order)}
+    moved = {number for level in _found(sorted(order), order) for number in (level.t1, level.t2)}
+    stays = [number for number in order if number not in moved]
+    for number in sorted(moved & places.keys()):  # of two that change places deepdiff names both: one can stay
+        at = bisect(stays, number)
+        around = [*stays[max(at - 1, 0) : at], number, *stays[at : at + 1]]
+        if around == sorted(around, key=lambda one: places[one]):
+            stays.insert(at, number)
+    return {before[number] for number in stays}
 
 
-def _found(first: Tree, second: Tree) -> Iterator[Path]:
-    """The paths at which deepdiff finds the numbered trees to differ."""
+def _place(item: str, after: Sequence[str], stays: Collection[str]) -> str:
+    """Where an item comes to be: ``before [/api]``, or ``after [/]`` where none that stays follows; empty for all."""
+    at = after.index(item)
+    if any(one in stays for one in after[at:]):
+        return f"before {after[at + 1]}"
+    return f"after {after[at - 1]}" if stays else ""
+
+
+def _keys(items: list[Any]) -> Iterator[tuple[Any, int]]:
+    """What items are known by, with a count of those that are alike."""
+    seen: Counter[Any] = Counter()
+    for key in map(_key, items):
+        seen[key] += 1
+        yield key, seen[key]
+
+
+def _key(value: Any) -> Any:
+    """A value in a form that can be looked up: what is equal has equal ones."""
+    if isinstance(value, dict):
+        return frozenset((name, _key(item)) for name, item in value.items())
+    return tuple(map(_key, value)) if isinstance(value, list | tuple) else value
+
+
+def _numbered(value: Any, numbers: dict[Any, int]) -> Any:
+    """A part of a tree with a number for each distinct value."""
+    if isinstance(value, dict):
+        return {name: _numbered(item, numbers) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_numbered(item, numbers) for item in value]
+    return numbers.setdefault(_key(value), len(numbers))
+
+
+def _found(first: Any, second: Any, *, ignore_order: bool = False) -> Iterator[Any]:
+    """Where two trees of names and numbers differ, says deepdiff; if order is ignored, between the closest items."""
     from deepdiff import DeepDiff
 
     found = DeepDiff(
         first,
         second,
         view="tree",
-        threshold_to_diff_deeper=0,  # never give up on a dict as "too different": each difference is wanted
-        ignore_private_variables=False,  # `__NAME` is a fine name of a variable
+        ignore_order=ignore_order,
+        cutoff_distance_for_pairs=1,  # what is closest is a pair, however far that is
+        cutoff_intersection_for_pairs=1,
+        threshold_to_diff_deeper=0,  # never give up on a dict as "too different"
+        ignore_private_variables=False,  # a field may be called `__name`
     )
     for levels in found.values():
-        for level in levels:
-            yield tuple(level.path(output_format="list"))
+        yield from levels
 
 
-# --- preparing -------------------------------------------------------------------------------------------------------
+# --- items of ordered lists ------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Prepared:
-    """The trees as nested dicts of numbers, and what is found on the way: new orders, and the order of labels."""
-
-    numbers: dict[Any, int] = field(default_factory=dict)
-    reordered: list[Change] = field(default_factory=list)
-    orders: dict[Path, list[str]] = field(default_factory=dict)
-
-    def pair(self, shape: Shape | None, before: Any, after: Any, path: Path) -> tuple[Any, Any]:
-        """Both sides of one place; where leaving out means being empty, the side that is left out is empty."""
-        if isinstance(shape, Listing) and shape.ordered and isinstance(shape.item, Record):
-            if isinstance(before, tuple) and isinstance(after, tuple):
-                return self._ordered(shape, labels(before), labels(after), path)
-        elif (
-            shape is not None and not isinstance(shape, Scalar) and isinstance(before, dict) and isinstance(after, dict)
-        ):
-            return self._members(shape, before, after, path)
-        return self._number(before), self._number(after)
-
-    def _members(self, shape: Shape, before: Tree, after: Tree, path: Path) -> tuple[Tree, Tree]:
-        first: Tree = {}
-        second: Tree = {}
-        for name in before.keys() | after.keys():
-            old, new = before.get(name, _ABSENT), after.get(name, _ABSENT)
-            if old == new:
-                continue
-            inner, empty = _within(shape, name)
-            old, new = (empty if old is _ABSENT else old), (empty if new is _ABSENT else new)
-            one, two = self.pair(inner, old, new, (*path, name))
-            if old is not _ABSENT:
-                first[name] = one
-            if new is not _ABSENT:
-                second[name] = two
-        return first, second
-
-    def _ordered(self, shape: Listing, before: Tree, after: Tree, path: Path) -> tuple[Tree, Tree]:
-        kept = [label for label in before if label in after]
-        new = [label for label in after if label not in before]
-        self.orders[path] = [*after, *before]
-        if [*kept, *new] != list(after):
-            self.reordered.append(Change(path, ChangeKind.REORDERED, list(before), list(after)))
-        return self._members(shape, before, after, path)
-
-    def _number(self, value: Any) -> Any:
-        """One number for each distinct value; values of different types never share one."""
-        if value is _ABSENT:
-            return None
-        key = value if isinstance(value, Opaque) else (type(value), text_of(value))
-        return self.numbers.setdefault(key, len(self.numbers))
+def labels(items: Iterable[Any]) -> dict[str, Any]:
+    """The items of an ordered list by what they say, in their order; equal labels are numbered."""
+    out: dict[str, Any] = {}
+    for item in items:
+        label = wanted = _label(item)
+        number = 1
+        while label in out:
+            number += 1
+            label = f"{wanted}#{number}"
+        out[label] = item
+    return out
 
 
-def _within(shape: Shape, name: str) -> tuple[Shape | None, Any]:
-    """The shape under a name, and what leaving it out is the same as (`_ABSENT`: nothing)."""
-    if isinstance(shape, Listing):
-        return shape.item, _ABSENT
-    assert isinstance(shape, Record)
-    spec = shape.fields.get(name)
-    if spec is None:
-        return None, _ABSENT
-    if isinstance(spec.shape, Listing):
-        if spec.shape.identity:
-            return spec.shape, {}
-        return spec.shape, () if spec.shape.ordered and isinstance(spec.shape.item, Record) else _ABSENT
-    return spec.shape, {} if spec.default == {} else _ABSENT
+def _label(item: Any) -> str:
+    """``[/api]``, ``[example.com/api]`` for ingress rules; else the item itself, short."""
+    if isinstance(item, dict) and item.keys() & {"match", "component", "redirect"}:
+        match = item.get("match", {})
+        parts = [match.get(name, {}) for name in ("authority", "path")] if isinstance(match, dict) else [{}, {}]
+        host, path = ("".join(map(str, part.values())) if isinstance(part, dict) else str(part) for part in parts)
+        return f"[{host}{path or '/'}]"
+    if isinstance(item, dict):
+        return "[" + ",".join(f"{name}={value}" for name, value in sorted(item.items())) + "]"
+    return f"[{json.dumps(item, default=repr)}]"
 
 
-# --- telling ---------------------------------------------------------------------------------------------------------
-
-
-def _told(path: Path, before: Tree, after: Tree) -> Change:
-    old, new = _at(before, path), _at(after, path)
-    if isinstance(old, Opaque) or isinstance(new, Opaque):
-        return Change(path, _kind(old, new), sensitive=True)
-    default = _shown_default(path)
-    if default is not _ABSENT:
-        old, new = (default if old is _ABSENT else old), (default if new is _ABSENT else new)
-    return Change(path, _kind(old, new), _value(old), _value(new))
-
-
-def _kind(old: Any, new: Any) -> ChangeKind:
-    if old is _ABSENT:
-        return ChangeKind.ADDED
-    return ChangeKind.REMOVED if new is _ABSENT else ChangeKind.CHANGED
-
-
-def _value(value: Any) -> Any:
-    return None if value is _ABSENT else plain(value)
-
-
-def _at(tree: Any, path: Path) -> Any:
-    """What stands at a path, through ordered lists by label."""
-    for part in path:
-        members = labels(tree) if isinstance(tree, tuple) else tree
-        if not isinstance(members, Mapping) or part not in members:
-            return _ABSENT
-        tree = members[part]
-    return tree
-
-
-def _shown_default(path: Path) -> Any:
-    """The documented default of a single value, worth showing: not the empty string, which nobody can see."""
-    shape: Shape | None = SPEC
-    default: Any = _ABSENT
-    for part in path:
-        default = _ABSENT
-        if isinstance(shape, Listing):
-            shape = shape.item
-            continue
-        spec = shape.fields.get(part) if isinstance(shape, Record) else None
-        shape = spec.shape if spec else None
-        if spec and isinstance(spec.shape, Scalar) and spec.default not in (MISSING, "") and not spec.server_chosen:
-            default = spec.default
-    return default
-
-
-def _place(path: Path, orders: Mapping[Path, list[str]]) -> tuple[tuple[int, str], ...]:
-    """What to sort by: fields as the spec lists them, unknown ones after them, names by alphabet, lists in order."""
-    out: list[tuple[int, str]] = []
-    shape: Shape | None = SPEC
-    for depth, part in enumerate(path):
-        if isinstance(shape, Record):
-            names = list(shape.fields)
-            spec = shape.fields.get(part)
-            out.append((names.index(part) if spec else len(names), part))
-            shape = spec.shape if spec else None
-        else:
-            order = orders.get(path[:depth])
-            out.append((order.index(part) if order else 0, part))
-            shape = shape.item if isinstance(shape, Listing) else None
-    return tuple(out)
+def place_of(items: tuple[Any, ...], part: str) -> int | None:
+    """The index of the item with that label, or with that number; None if there is none."""
+    known = list(labels(items))
+    if part in known:
+        return known.index(part)
+    return int(part) if part.isdecimal() and int(part) < len(items) else None

@@ -71,11 +71,20 @@ class ChangeKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """An item of a list, by label or number, and where it comes to be: ``before [/api]``, ``after [/]``."""
+
+    item: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One difference. ``path`` is by identity: ``("services", "web", "envs", "PORT", "value")``.
 
     ``before`` is live, ``after`` is Git's; None where there is nothing. Values of a sensitive change are never
-    kept: they are None, too.
+    kept: they are None, too. Of a list in another order they are its items' labels, and ``moves`` says which of them
+    have moved. ``place`` is that of an item that is added to an ordered list, among those that stay where they are.
     """
 
     path: tuple[str, ...]
@@ -83,6 +92,8 @@ class Change:
     before: Any = None
     after: Any = None
     sensitive: bool = False
+    place: str = ""
+    moves: tuple[Move, ...] = ()
 
     @property
     def human_path(self) -> str:

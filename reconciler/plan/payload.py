@@ -7,7 +7,8 @@ from typing import Any
 
 from reconciler.appspec.shape import SPEC, Listing, Record, Shape
 from reconciler.plan.align import Path, Secrets, align, scaled_with
-from reconciler.plan.canonical import canonical, index_of
+from reconciler.plan.canonical import canonical, canonical_items, key_of
+from reconciler.plan.diff import place_of
 from reconciler.plan.routes import ROUTABLE_KINDS
 from reconciler.plan.secret_fingerprints import plaintext_secrets, with_variable
 
@@ -83,7 +84,11 @@ def _step(shape: Shape | None, node: Any, part: str) -> tuple[Shape | None, Any]
 
 
 def _index(shape: Shape | None, items: list[Any], part: str) -> int | None:
-    return index_of(shape, items, part) if isinstance(shape, Listing) else None
+    """Where a part of a path leads to in a raw list: by identity, or in an ordered list by label or number."""
+    if isinstance(shape, Listing) and shape.identity:
+        named = (place for place, item in enumerate(items) if isinstance(item, Mapping) and key_of(shape, item) == part)
+        return next(named, None)
+    return place_of(canonical_items(shape, items), part) if isinstance(shape, Listing) else None
 
 
 def _with(shape: Shape | None, node: Any, path: Path, value: Any) -> Any:

@@ -12,7 +12,7 @@ from reconciler.findings import Finding, Severity
 from reconciler.live.models import LiveApp
 from reconciler.plan.align import Aligned
 from reconciler.plan.canonical import Tree, canonical
-from reconciler.plan.model import Change, ChangeKind, Note, Plan
+from reconciler.plan.model import Change, ChangeKind, Move, Note, Plan
 from reconciler.redaction import Redactor
 
 UNNAMED = "live has it and Git does not name it: the update may take it away"
@@ -28,11 +28,10 @@ def redact_changes(changes: tuple[Change, ...], secrets: Collection[str]) -> tup
 
 def _hidden(change: Change, redact: Redactor) -> Change:
     before, after = _redacted(change.before, redact), _redacted(change.after, redact)
-    if (before, after) == (change.before, change.after):
-        return change
-    if before == after:
-        return replace(change, before=None, after=None, sensitive=True)
-    return replace(change, before=before, after=after)
+    if before == after and change.before != change.after:
+        return replace(change, before=None, after=None, sensitive=True, place="", moves=())
+    moves = tuple(Move(redact(move.item), redact(move.place)) for move in change.moves)
+    return replace(change, before=before, after=after, place=redact(change.place), moves=moves)
 
 
 def _redacted(value: Any, redact: Redactor) -> Any:

@@ -1,8 +1,8 @@
-"""An App Platform in a box: an ASGI app over SQLite, in process or on a port."""
+"""A simulated App Platform: an ASGI app over SQLite, used in process or served on a port."""
 
-from reconciler.sandbox.box import Sandbox
-from reconciler.sandbox.faults import Fault
-from reconciler.sandbox.refusal import ConnectionLost
+from reconciler.sandbox.http.gateway import ConnectionLost
+from reconciler.sandbox.sandbox import Sandbox
 from reconciler.sandbox.settings import SPEEDS, Settings, Speed
+from reconciler.sandbox.simulation.faults import Fault
 
 __all__ = ["SPEEDS", "ConnectionLost", "Fault", "Sandbox", "Settings", "Speed"]

@@ -1,4 +1,4 @@
-"""The sandbox on a port, for the platform's own clients and for other processes.
+"""Serves the sandbox on a port, for the platform's own clients and for other processes.
 
 uvicorn is imported only when something is served.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from reconciler.sandbox.box import Sandbox
-from reconciler.sandbox.refusal import ConnectionLost
+from reconciler.sandbox.http.gateway import ConnectionLost
+from reconciler.sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
     import socket
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class Dropping:
-    """An ASGI app around the sandbox that turns `ConnectionLost` into a connection that really breaks.
+    """An ASGI wrapper that turns `ConnectionLost` into a TCP connection that is dropped.
 
-    ``transports`` are the open connections by the client's address; the server's protocol keeps them.
+    ``transports`` are the open connections by client address, maintained by the server's protocol.
     """
 
     def __init__(self, app: ASGIApp, transports: dict[tuple[str, int], asyncio.Transport]) -> None:
@@ -33,24 +33,24 @@ class Dropping:
         self._transports = transports
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or break its connection."""
+        """Serve one request, or drop its connection."""
         try:
             await self._app(scope, receive, send)
         except ConnectionLost:
             self._transports[tuple(scope["client"])].abort()
-            while (await receive())["type"] != "http.disconnect":  # the server learns of it in its own time
+            while (await receive())["type"] != "http.disconnect":  # until the server has noticed
                 pass
 
 
 def make_server(
-    box: Sandbox, host: str, port: int, ready: Callable[[str], None] | None = None, **options: Any
+    sandbox: Sandbox, host: str, port: int, ready: Callable[[str], None] | None = None, **options: Any
 ) -> uvicorn.Server:
-    """A server for a sandbox; run it with ``run()`` or, on a loop, with ``await serve()``.
+    """Build a server for a sandbox; start it with ``run()`` or, on a running loop, with ``await serve()``.
 
     Args:
-        box: what is served; give it ``base_url=None`` so that links begin with the address a client used.
+        sandbox: make it with ``base_url=None``, so that links use the address that the client used.
         host: the address to listen on.
-        port: the port, 0 for any that is free.
+        port: the port; 0: any free one.
         ready: called with the sandbox's URL once it listens.
         options: further settings of ``uvicorn.Config``.
     """
@@ -80,7 +80,7 @@ def make_server(
 
     return Server(
         uvicorn.Config(
-            Dropping(box.asgi, transports),
+            Dropping(sandbox.asgi, transports),
             host=host,
             port=port,
             http=Protocol,
@@ -101,14 +101,14 @@ def serve(
     """Serve a sandbox until SIGINT or SIGTERM.
 
     Args:
-        path: where its state is kept; None: in memory.
+        path: the database file; None: in memory.
         host: the address to listen on.
-        port: the port, 0 for any that is free.
-        settings: how it behaves; None: as the file says.
+        port: the port; 0: any free one.
+        settings: how it behaves; None: the settings stored in the file.
         ready: called with the sandbox's URL once it listens.
     """
-    box = Sandbox(path, settings=settings, base_url=None, sleep=asyncio.sleep)
+    sandbox = Sandbox(path, settings=settings, base_url=None, sleep=asyncio.sleep)
     try:
-        make_server(box, host, port, ready).run()
+        make_server(sandbox, host, port, ready).run()
     finally:
-        box.close()
+        sandbox.close()

@@ -1,46 +1,44 @@
-"""The sandbox's settings: how fast it is, what it refuses, and a switch for each behaviour nobody could verify.
+"""The sandbox's settings: its speed, what it refuses, and a switch for each behaviour that is unverified.
 
-This is the only place that knows them. Every field carries its documentation, `describe` tells them all, and a
-sandbox kept in a file keeps its settings there, so that another process (or the control API) can change them.
+Every field carries its own documentation, which `describe` lists. A sandbox in a file stores its settings there, so
+that another process (or the control API) can change them.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 
-def _told(default: Any, doc: str) -> Any:
-    """A field with its documentation."""
+def _field(default: Any, doc: str) -> Any:
+    """A dataclass field with documentation."""
     return field(default=default, metadata={"doc": doc})
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """How long each phase takes, in seconds. The default suits a demo: a deployment takes half a second."""
+    """Seconds that each phase takes. The defaults suit a demo: a deployment takes half a second."""
 
-    pending_build: float = _told(0.05, "PENDING_BUILD")
-    build: float = _told(0.2, "BUILDING, for apps with something to build")
-    skipped_build: float = _told(0.02, "BUILDING, for image-only apps, restarts and rollbacks without a rebuild")
-    pending_deploy: float = _told(0.05, "PENDING_DEPLOY")
-    deploy: float = _told(0.2, "DEPLOYING")
-    settle: float = _told(0.0, "after ACTIVE, until the health of components is known")
-    job: float = _told(0.2, "a job invocation")
-    autoscale: float = _told(0.2, "an autoscaling event")
+    pending_build: float = _field(0.05, "PENDING_BUILD")
+    build: float = _field(0.2, "BUILDING, for apps with something to build")
+    skipped_build: float = _field(0.02, "BUILDING, for image-only apps, restarts and rollbacks without a rebuild")
+    pending_deploy: float = _field(0.05, "PENDING_DEPLOY")
+    deploy: float = _field(0.2, "DEPLOYING")
+    settle: float = _field(0.0, "after ACTIVE, until the health of components is known")
+    job: float = _field(0.2, "a job invocation")
+    autoscale: float = _field(0.2, "an autoscaling event")
 
     @classmethod
     def realistic(cls) -> Speed:
-        """As the platform takes for a small app; for tests on a virtual clock."""
+        """The times of the real platform for a small app; for tests on a virtual clock."""
         return cls(5.0, 120.0, 2.0, 5.0, 60.0, 10.0, 30.0, 30.0)
 
     @classmethod
     def instant(cls) -> Speed:
-        """Every deployment has ended by the request after the one that made it."""
+        """No time at all: a deployment has ended by the request after the one that created it."""
         return cls(*[0.0] * 8)
 
 
@@ -50,56 +48,68 @@ SPEEDS = MappingProxyType({"demo": Speed(), "realistic": Speed.realistic(), "ins
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything about a sandbox that can be chosen. A switch's default is what is thought most likely."""
+    """Everything about a sandbox that can be chosen. Each switch defaults to the behaviour thought most likely."""
 
     speed: Speed = field(default_factory=Speed, metadata={"doc": "seconds of each phase"})
-    seed: int | None = _told(None, "makes ids and ciphertexts repeatable; None: random")
-    rate_per_minute: int | None = _told(None, "requests a minute and token before 429; the platform has 250; None: off")
-    rate_per_hour: int | None = _told(None, "requests an hour and token before 429; the platform has 5000; None: off")
+    seed: int | None = _field(None, "makes ids and ciphertexts repeatable; None: random")
+    rate_per_minute: int | None = _field(
+        None, "requests a minute and token before 429; the platform has 250; None: off"
+    )
+    rate_per_hour: int | None = _field(None, "requests an hour and token before 429; the platform has 5000; None: off")
     tokens: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict,
-        metadata={"doc": "token: scopes, such as app:read, or * for all; empty: every token is good for everything"},
+        metadata={"doc": "token: scopes, such as app:read, or * for all; empty: every token may do everything"},
     )
-    project_id: str = _told("6b5f4e0e-3f1c-4a57-9d5a-0c2f6a1d7b10", "project of apps created without one")
-    default_region: str = _told("nyc", "region of specs without one")
+    project_id: str = _field("6b5f4e0e-3f1c-4a57-9d5a-0c2f6a1d7b10", "project of apps created without one")
+    default_region: str = _field("nyc", "region of specs without one")
     revision_limits: Mapping[str, int] = field(
         default_factory=lambda: {"starter": 0, "basic": 10, "professional": 10},
         metadata={"doc": "how many successful deployments a tier can be rolled back to; starter: static sites only"},
     )
-    free_static_apps: int = _told(3, "static apps that cost nothing")
-    invalid_spec_status: int = _told(422, "status of the answer to an invalid spec: 422 or 400")
+    free_static_apps: int = _field(3, "static apps that cost nothing")
+    invalid_spec_status: Literal[422, 400] = _field(422, "status of the answer to an invalid spec: 422 or 400")
 
-    fills_defaults: Literal["common", "documented", "none"] = _told(
+    fills_defaults: Literal["common", "documented", "none"] = _field(
         "common",
         "which defaults the platform writes into app.spec: region, sizes, counts, ports, scopes; every documented one; "
         "none",
     )
-    propose_fills_defaults: bool = _told(True, "propose answers the spec as the platform would store it, not as sent")
-    returns_general_type: bool = _told(False, "envs come back with type: GENERAL; else it is left out")
-    rewrites_routes: bool = _told(True, "components' routes and cors come back as ingress rules")
-    routes_order: Literal["declared", "longest"] = _told(
+    propose_fills_defaults: bool = _field(True, "propose returns the spec as the platform would store it, not as sent")
+    returns_general_type: bool = _field(False, "envs come back with type: GENERAL; else without a type")
+    rewrites_routes: bool = _field(True, "components' routes and cors come back as ingress rules")
+    routes_order: Literal["declared", "longest"] = _field(
         "declared", "order of the ingress rules made of routes: as components are listed, or longest path first"
     )
-    reorders_envs: bool = _told(True, "envs come back sorted by key")
-    omits_zero_values: bool = _told(False, 'false, 0 and "" are left out of what comes back')
-    unknown_fields: Literal["keep", "drop", "refuse"] = _told(
-        "keep", "what happens to fields nobody documented: kept, silently dropped, refused"
+    reorders_envs: bool = _field(True, "envs come back sorted by key")
+    omits_zero_values: bool = _field(False, 'false, 0 and "" are left out of responses')
+    unknown_fields: Literal["keep", "drop", "refuse"] = _field(
+        "keep", "what happens to undocumented fields: kept, silently dropped, refused"
     )
-    foreign_ciphertext_decrypts: bool = _told(True, "EV[…] of another app is taken as it is; else the spec is refused")
-    spec_reverts_on_failure: bool = _told(
+    foreign_ciphertext_decrypts: bool = _field(
+        True, "EV[…] of another app is accepted as it is; else the spec is refused"
+    )
+    spec_reverts_on_failure: bool = _field(
         False, "after a failed deployment app.spec becomes the active deployment's spec again"
     )
-    auto_rollback_deployment: bool = _told(
+    auto_rollback_deployment: bool = _field(
         False, "a failed deployment is followed by an AUTO_ROLLBACK deployment of the one that was active"
     )
-    rollback_changes_spec: bool = _told(False, "app.spec is the rolled-back spec as soon as the app is pinned")
-    commit_changes_spec: bool = _told(True, "committing a rollback makes its spec app.spec; else only the pin goes")
-    rollback_to_active: bool = _told(True, "rolling back to the deployment that is active is valid")
-    pinned_put: Literal["refuse", "store"] = _told(
+    rollback_changes_spec: bool = _field(False, "app.spec is the rolled-back spec as soon as the app is pinned")
+    commit_changes_spec: bool = _field(
+        True, "committing a rollback makes its spec app.spec; else it only removes the pin"
+    )
+    rollback_to_active: bool = _field(True, "rolling back to the deployment that is active is valid")
+    pinned_put: Literal["refuse", "store"] = _field(
         "refuse", "PUT on a pinned app: 409, or the spec is stored and nothing is deployed"
     )
-    autoscaling_writes_count: bool = _told(False, "an autoscaling event writes instance_count into app.spec")
-    html_gateway_errors: bool = _told(True, "gateway errors (502, 504, 524) answer HTML, not JSON")
+    autoscaling_writes_count: bool = _field(False, "an autoscaling event writes instance_count into app.spec")
+    html_gateway_errors: bool = _field(True, "gateway errors (502, 504, 524) are HTML, not JSON")
+
+
+_HINTS = get_type_hints(Settings)
+
+CHOICES = MappingProxyType({name: get_args(hint) for name, hint in _HINTS.items() if get_origin(hint) is Literal})
+"""The settings that take one of a fixed set of values."""
 
 
 def to_data(value: Any) -> Any:
@@ -111,48 +121,38 @@ def to_data(value: Any) -> Any:
     return {key: to_data(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
+def without_tokens(settings: Settings) -> dict[str, Any]:
+    """The settings as plain data, without the tokens: no reader needs them."""
+    return {name: value for name, value in to_data(settings).items() if name != "tokens"}
+
+
 def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
-    """The settings with some fields replaced; ``speed`` may be a name of `SPEEDS` or some of its fields.
+    """The settings with some fields replaced; ``speed`` may be a name in `SPEEDS`, or some of its fields.
 
     Raises:
-        ValueError: there is no such field, or the value does not fit.
+        ValueError: unknown field, or invalid value.
     """
-    known = {item.name: item for item in fields(Settings)}
-    update: dict[str, Any] = {}
-    for name, value in changes.items():
-        if name not in known:
-            raise ValueError(f"there is no setting {name!r}")
-        update[name] = _fitting(name, value, getattr(settings, name))
-    return replace(settings, **update)
+    for name in changes:
+        if name not in _HINTS:
+            raise ValueError(f"unknown setting {name!r}")
+    return replace(settings, **{name: _fitting(name, changes[name], getattr(settings, name)) for name in changes})
 
 
 def _fitting(name: str, value: Any, current: Any) -> Any:
-    """The value for a field, checked against what it may be."""
+    """The value for a field, validated."""
     if name == "speed":
         return _speed(value, current)
     if name == "tokens" and isinstance(value, dict):
         return {str(token): tuple(str(scope) for scope in scopes) for token, scopes in value.items()}
     if name in CHOICES:
         if value not in CHOICES[name]:
-            raise ValueError(f"{name} is one of {', '.join(map(str, CHOICES[name]))}")
+            raise ValueError(f"{name} must be one of {', '.join(map(str, CHOICES[name]))}")
         return value
-    optional = name in ("seed", "rate_per_minute", "rate_per_hour")
+    optional = _HINTS[name] == int | None
     wanted: type = int if optional else type(current)
     if (optional and value is None) or (isinstance(value, wanted) and isinstance(value, bool) == (wanted is bool)):
         return value
     raise ValueError(f"{name} must be {wanted.__name__}, not {value!r}")
-
-
-CHOICES: Mapping[str, tuple[Any, ...]] = MappingProxyType(
-    {
-        "fills_defaults": ("common", "documented", "none"),
-        "routes_order": ("declared", "longest"),
-        "unknown_fields": ("keep", "drop", "refuse"),
-        "pinned_put": ("refuse", "store"),
-        "invalid_spec_status": (422, 400),
-    }
-)
-"""The settings with a fixed set of values."""
 
 
 def _speed(value: Any, current: Speed) -> Speed:
@@ -162,14 +162,14 @@ def _speed(value: Any, current: Speed) -> Speed:
         return SPEEDS[value]
     names = {item.name for item in fields(Speed)}
     if not isinstance(value, dict) or not names.issuperset(value):
-        raise ValueError(f"speed is one of {', '.join(SPEEDS)}, or seconds for {', '.join(sorted(names))}")
+        raise ValueError(f"speed must be one of {', '.join(SPEEDS)}, or seconds for {', '.join(sorted(names))}")
     if any(isinstance(item, bool) or not isinstance(item, int | float) or item < 0 for item in value.values()):
-        raise ValueError("seconds are numbers that are not negative")
+        raise ValueError("seconds must be numbers of 0 or more")
     return replace(current, **{name: float(item) for name, item in value.items()})
 
 
 def describe() -> list[tuple[str, str, str]]:
-    """Every setting with its default and what it means, in order; ``speed`` by its parts."""
+    """(name, default, meaning) of every setting, in order; ``speed`` by its parts."""
     out: list[tuple[str, str, str]] = []
     default = Settings()
     for item in fields(Settings):
@@ -186,12 +186,12 @@ def describe() -> list[tuple[str, str, str]]:
 
 
 def parsed(pairs: Iterable[str]) -> dict[str, Any]:
-    """Settings to change, of texts ``NAME=VALUE``; ``speed.build=3`` is a part of ``speed``.
+    """Changes of settings from texts ``NAME=VALUE``; ``speed.build=3`` is a part of ``speed``.
 
-    Values are JSON where they can be read as that, else text; nothing at all is none.
+    A value that parses as JSON is JSON, any other is text; an empty value is None.
 
     Raises:
-        ValueError: a text has another form, or ``speed`` is given both whole and in parts.
+        ValueError: not ``NAME=VALUE``, or ``speed`` is given both whole and in parts.
     """
     out: dict[str, Any] = {}
     for pair in pairs:
@@ -218,7 +218,7 @@ def _read(text: str) -> Any:
 
 
 def shown(settings: Settings) -> list[tuple[str, str]]:
-    """(name, value) of every setting, as `parsed` reads them; of tokens only how many there are."""
+    """(name, value) of every setting, in the form that `parsed` reads; of the tokens, only their number."""
     out: list[tuple[str, str]] = []
     for item in fields(Settings):
         value = getattr(settings, item.name)

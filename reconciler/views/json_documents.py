@@ -85,13 +85,26 @@ class _Placed(_Data):
     parts: list[Text] = _at("path")
 
 
+class MoveData(_Data):
+    """An item of a list, by label or number, and where it comes to be: "before [/api]", "after [/]"."""
+
+    item: Text
+    place: Text
+
+
 class ChangeData(_Placed):
-    """One difference. path is by identity, parts are its segments; before is live, after is Git's."""
+    """One difference. path is by identity, parts are its segments; before is live, after is Git's.
+
+    Items without identity are numbered from 0, as live has them, or Git where they are added. place: of an item added
+    to an ordered list, such as "before [/api]". moves: the items of a list in another order that moved, and where to.
+    """
 
     kind: ChangeKind
     before: Any
     after: Any
     sensitive: bool
+    place: Text
+    moves: list[MoveData]
 
     @model_validator(mode="before")
     @classmethod

@@ -199,16 +199,21 @@ class Told:
     def text(self, width: int) -> str:
         """What the change does, on one line of about ``width`` characters."""
         if self.whole:
-            return "+ added" if self.kind is ChangeKind.ADDED else "- removed"
+            text = "+ added" if self.kind is ChangeKind.ADDED else "- removed"
+            return shortened(f"{text} {self.change.place}".rstrip(), width)
         return change_text(self.change, width)
 
 
 def parts_of(changes: Sequence[Change]) -> list[Told]:
-    """Changes as lines: an added or removed part of a spec, then each of its values; without any secret."""
+    """Changes as lines: an added or removed part of a spec, then each of its values; each move. Without any secret."""
     return [told for change in changes for told in _parts_of(opaque(change))]
 
 
 def _parts_of(change: Change) -> Iterator[Told]:
+    for move in change.moves:
+        yield Told(_label((*change.path, move.item)), replace(change, place=move.place, moves=()))
+    if change.moves:
+        return
     leaves = _values_within(change)
     if not leaves:
         yield Told(_label(change.path), change)

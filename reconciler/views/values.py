@@ -133,6 +133,8 @@ def change_text(change: Change, width: int) -> str:
             return f"- {MASK if change.sensitive else shown(change.before, width - 2)}"
         case ChangeKind.CHANGED:
             return f"{MASK} changed" if change.sensitive else " → ".join(_pair(change.before, change.after, width - 3))
+        case ChangeKind.REORDERED if change.place:
+            return shortened(f"moved {change.place}", width)
         case ChangeKind.REORDERED:
             if change.sensitive or change.before is None or change.after is None:
                 return "order changed"
@@ -234,7 +236,7 @@ def opaque(change: Change) -> Change:
     """
     shape, secret = _at(change.path)
     if secret or change.sensitive:
-        return replace(change, before=None, after=None, sensitive=True)
+        return replace(change, before=None, after=None, sensitive=True, place="", moves=())
     return replace(change, before=plain(change.before, shape), after=plain(change.after, shape))
 
 

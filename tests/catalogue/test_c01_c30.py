@@ -276,7 +276,7 @@ def test_c14_a_feature_of_tomorrow_is_sent_compared_and_changed_without_new_code
     apply(world, spec)
     assert service(world.live().spec)["turbo"] == {"level": 9, "modes": ["a", "b"]}
     world.write(edited(spec, lambda one: service(one)["turbo"].update(level=10)))
-    assert paths(world.one()) == ["services/api/turbo"]
+    assert paths(world.one()) == ["services/api/turbo/level"]
     assert world.outcome() == "applied"
     in_sync(world)
 
@@ -344,7 +344,7 @@ def test_c18_an_app_that_moved_since_the_plan_is_refused_not_overwritten(world: 
     world.edit(lambda spec: service(spec).update(instance_count=7))
 
     async def late(client: Any) -> Any:
-        return await applying.apply(planned, client, world.clock, on_event=lambda _: None)
+        return await applying.apply(planned, client, world.clock)
 
     (record,) = world.ask(late).records
     assert record.outcome.kind.value == "refused"

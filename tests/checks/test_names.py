@@ -21,7 +21,7 @@ CODE = ("reconciler", "tests", "checks", "benchmarks")
 FEWEST_MUTANTS = 2117
 """There were as many when this was written: moving code must not take any out of sight."""
 
-FEWEST_CONTRACTS = 5
+FEWEST_CONTRACTS = 6
 
 
 def contracts() -> list[dict[str, object]]:

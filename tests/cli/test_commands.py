@@ -244,7 +244,7 @@ def test_c05_an_error_nobody_foresaw_is_told_by_type_and_place_and_never_by_valu
         error = ValueError("the value is sk-live-123456, or quite-another")
         raise ExceptionGroup("several: quite-another", [error]) if group else error
 
-    monkeypatch.setattr("reconciler.cli.apply.check", broken)
+    monkeypatch.setattr("reconciler.engine.load.check", broken)
     assert run("--sandbox") == 1
     told = capsys.readouterr()
     assert told.out == ""
@@ -261,7 +261,7 @@ def test_c05_an_error_that_quotes_a_secret_is_told_without_it(run, monkeypatch, 
         message = "envs[0].value sk-live-123456 is not fine"
         raise Rejected(message, method="PUT", path="/v2/apps", status=422, hint="why sk-live-123456?")
 
-    monkeypatch.setattr("reconciler.cli.apply.plan", refuse)
+    monkeypatch.setattr("reconciler.engine.apply.plan", refuse)
     assert run("--sandbox") == 1
     told = capsys.readouterr().err
     assert "envs[0].value (secret) is not fine" in told

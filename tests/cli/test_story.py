@@ -165,6 +165,14 @@ def test_nothing_is_applied_in_a_freeze_window(run, checkout, capsys):
     assert run("--sandbox", "--override-freeze") == 0
 
 
+def test_a_freeze_window_does_not_stop_a_rollback_by_hand(applied, run, edit, checkout, capsys):
+    edit("mailer", "2.4.1", "2.5.0")
+    assert run("--sandbox") == 0
+    (checkout / "reconcile.yaml").write_text("freeze: [{start: 2020-01-01, end: 2099-01-01}]\n")
+    assert run("rollback", "mailer", "--sandbox") == 0
+    assert "✓ mailer rolled back as asked" in " ".join(capsys.readouterr().out.split())
+
+
 def test_an_app_waits_for_those_it_depends_on_and_is_skipped_if_they_fail(run, checkout, capsys):
     (checkout / "reconcile.yaml").write_text("apps: {mailer: {depends_on: [shop]}}\n")
     run("sandbox", "fail", "shop", "build", "--times", "2")

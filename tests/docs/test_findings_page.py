@@ -50,6 +50,11 @@ COMPUTED = {
     "record.outcome.kind.value.replace('_', '-')": {
         kind.value.replace("_", "-") for kind in OutcomeKind if not kind.good
     },
+    # an error that ends a run is shown like a finding, and is none: docs/commands.md has the kinds of errors
+    "ended.type.replace('_', '-')": set(),
+    "as_finding(ended)": set(),
+    "*_ended(error)": set(),
+    "Interrupted('interrupted; nothing was being changed')": set(),
 }
 """What the codes are that the source computes."""
 

@@ -13,7 +13,7 @@ from reconciler.plan import secret_fingerprints as fingerprints
 from reconciler.plan.canonical import Opaque, canonical
 from reconciler.plan.model import Action, SyncStatus
 from reconciler.plan.secret_fingerprints import Fingerprints, SecretMatch
-from reconciler.sandbox.ciphers import decrypt
+from reconciler.sandbox.simulation.normalise import decrypt
 from tests.support.account import World, notes, paths, service, web
 
 KEY = "correct horse battery staple"

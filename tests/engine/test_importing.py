@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.desired.load import CONFIG_NAMES, load
+from reconciler.config_file import CONFIG_NAMES
+from reconciler.desired.load import load
 from reconciler.engine.importing import Importer
 from reconciler.engine.options import RunOptions
 from reconciler.live.models import LiveApp

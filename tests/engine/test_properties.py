@@ -21,7 +21,7 @@ from reconciler.plan.align import align
 from reconciler.plan.canonical import canonical
 from reconciler.plan.model import Plan, SyncStatus
 from reconciler.sandbox import Settings, Speed
-from reconciler.sandbox.normalise import cleaned, encrypted
+from reconciler.sandbox.simulation.normalise import cleaned, encrypted
 from tests.support.account import World, paths
 from tests.support.specs import Edit, edits, specs
 

@@ -12,6 +12,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from reconciler.errors import Interrupted, InvalidInput, PlanMismatch, ReconcileError, TransportFailed
+from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, Location, Severity
 from reconciler.github.context import EventContext
 from reconciler.github.inputs import Inputs, Mode
@@ -43,12 +44,12 @@ class Tool:
         return self.result
 
 
-def planned(plan: Plan, exit_code: int = 0, text: str = "") -> Tool:
+def planned(plan: Plan, exit_code: Exit = Exit.OK, text: str = "") -> Tool:
     told = text or ("nothing differs" if plan is SYNC else "~ web")
     return Tool(Result(exit_code=exit_code, plan=PlanReport((plan,)), text=told, markdown=lambda limit: told[:limit]))
 
 
-def rolled(kind: OutcomeKind, exit_code: int = 0) -> Tool:
+def rolled(kind: OutcomeKind, exit_code: Exit = Exit.OK) -> Tool:
     record = RolloutRecord("web", Action.UPDATE, Outcome(kind))
     report = RolloutReport((record,))
     return Tool(Result(exit_code=exit_code, rollout=report, text=kind, markdown=lambda limit: f"web {kind}"[:limit]))
@@ -94,7 +95,7 @@ def test_opened_pushed_again_merged_drifted_and_fixed_is_one_comment_and_one_clo
     assert (step.exit_code, step.warnings) == (0, [])
     assert "web applied" in said(fake)
 
-    step = runner.step(planned(CHANGED, exit_code=2), "schedule", mode="drift", environment="production")
+    step = runner.step(planned(CHANGED, exit_code=Exit.DIFFERENCES), "schedule", mode="drift", environment="production")
     assert (step.exit_code, step.outputs["exit-code"], step.outputs["drift"]) == (0, "2", "true")
     [issue] = fake.issues.values()
     assert (issue["state"], issue["title"]) == ("open", "Drift in production")
@@ -106,7 +107,9 @@ def test_opened_pushed_again_merged_drifted_and_fixed_is_one_comment_and_one_clo
 
 def test_a_merge_that_is_rolled_back_says_so_everywhere(runner: Runner, fake: FakeGitHub) -> None:
     fake.merge(7, NEW)
-    step = runner.step(rolled(OutcomeKind.ROLLED_BACK, exit_code=4), "push", push(NEW), sha=NEW, mode="apply")
+    step = runner.step(
+        rolled(OutcomeKind.ROLLED_BACK, exit_code=Exit.ROLLED_BACK), "push", push(NEW), sha=NEW, mode="apply"
+    )
     assert (step.exit_code, step.outputs["rolled-back"], step.outputs["exit-code"]) == (4, "web", "4")
     assert "web rolled_back" in step.summary
     assert "web rolled_back" in said(fake)
@@ -144,7 +147,7 @@ def test_what_the_tool_does_is_asked_for_with_the_inputs(runner: Runner) -> None
 
 
 def test_a_fork_without_secrets_is_validated_offline_and_the_summary_says_why(runner: Runner, fake: FakeGitHub) -> None:
-    tool = Tool(Result(exit_code=3, markdown=lambda limit: "1 spec is broken"[:limit]))
+    tool = Tool(Result(exit_code=Exit.INVALID, markdown=lambda limit: "1 spec is broken"[:limit]))
     step = runner.step(tool, "pull_request", pull_event(head="stranger/shop"), token="")
     assert tool.asked[0][0].mode is Mode.VALIDATE
     assert step.exit_code == 3
@@ -154,7 +157,7 @@ def test_a_fork_without_secrets_is_validated_offline_and_the_summary_says_why(ru
 
 
 def test_dependabot_gets_no_secrets_either_and_its_pull_request_is_told(runner: Runner, fake: FakeGitHub) -> None:
-    tool = Tool(Result(exit_code=3, markdown=lambda limit: "1 problem"[:limit]))
+    tool = Tool(Result(exit_code=Exit.INVALID, markdown=lambda limit: "1 problem"[:limit]))
     step = runner.step(tool, "pull_request", pull_event(), actor="dependabot[bot]", token="")
     assert "Dependabot" in step.summary
     assert "1 problem" in said(fake)
@@ -287,20 +290,22 @@ def test_a_lookup_that_fails_fails_no_run(runner: Runner, fake: FakeGitHub) -> N
 
 
 def test_a_runner_whose_files_cannot_be_written_is_a_warning(runner: Runner, tmp_path: Path) -> None:
-    tool = Tool(Result(exit_code=0, sarif="{}"))
+    tool = Tool(Result(exit_code=Exit.OK, sarif="{}"))
     step = runner.step(tool, "workflow_dispatch", sarif_file=str(tmp_path / "no" / "such.sarif"))
     assert "cannot be written" in step.warnings[0]
     assert step.exit_code == 0
 
 
 def test_sarif_is_written_where_it_is_wished_for(runner: Runner, tmp_path: Path) -> None:
-    runner.step(Tool(Result(exit_code=0, sarif="{}")), "workflow_dispatch", sarif_file=str(tmp_path / "out.sarif"))
+    runner.step(
+        Tool(Result(exit_code=Exit.OK, sarif="{}")), "workflow_dispatch", sarif_file=str(tmp_path / "out.sarif")
+    )
     assert (tmp_path / "out.sarif").read_text() == "{}"
 
 
 def test_comment_off_and_issue_off_write_nothing(runner: Runner, fake: FakeGitHub) -> None:
     runner.step(planned(CHANGED), "pull_request", pull_event(), comment="off")
-    runner.step(planned(CHANGED, exit_code=2), "schedule", mode="drift", issue="off")
+    runner.step(planned(CHANGED, exit_code=Exit.DIFFERENCES), "schedule", mode="drift", issue="off")
     assert fake.log == []
 
 
@@ -310,22 +315,22 @@ def test_without_a_github_token_there_is_a_warning(runner: Runner, fake: FakeGit
 
 
 def test_fail_on_drift_fails_on_drift_and_still_tells(runner: Runner, fake: FakeGitHub) -> None:
-    step = runner.step(planned(CHANGED, exit_code=2), "schedule", mode="drift", fail_on_drift="true")
+    step = runner.step(planned(CHANGED, exit_code=Exit.DIFFERENCES), "schedule", mode="drift", fail_on_drift="true")
     assert (step.exit_code, len(fake.issues)) == (2, 1)
 
 
 def test_a_detection_that_failed_neither_opens_nor_closes(runner: Runner, fake: FakeGitHub) -> None:
-    runner.step(planned(CHANGED, exit_code=2), "schedule", mode="drift")
+    runner.step(planned(CHANGED, exit_code=Exit.DIFFERENCES), "schedule", mode="drift")
     step = runner.step(Tool(ReconcileError("no answer")), "schedule", mode="drift")
     assert (step.exit_code, step.outputs["drift"]) == (1, "")
     assert [issue["state"] for issue in fake.issues.values()] == ["open"]
 
 
 def test_a_detection_that_was_interrupted_neither_opens_nor_closes(runner: Runner, fake: FakeGitHub) -> None:
-    step = runner.step(planned(CHANGED, exit_code=130), "schedule", mode="drift")
+    step = runner.step(planned(CHANGED, exit_code=Exit.INTERRUPTED), "schedule", mode="drift")
     assert (step.exit_code, step.outputs["drift"], fake.issues) == (130, "", {})
-    runner.step(planned(CHANGED, exit_code=2), "schedule", mode="drift")
-    runner.step(planned(SYNC, exit_code=130), "schedule", mode="drift")
+    runner.step(planned(CHANGED, exit_code=Exit.DIFFERENCES), "schedule", mode="drift")
+    runner.step(planned(SYNC, exit_code=Exit.INTERRUPTED), "schedule", mode="drift")
     runner.step(Tool(Interrupted("stopped")), "schedule", mode="drift")
     assert [issue["state"] for issue in fake.issues.values()] == ["open"]
 
@@ -350,7 +355,7 @@ def test_a_token_that_something_quotes_reaches_neither_log_nor_summary_nor_comme
     leak = f"the request had {SECRET} in it"
     tool = Tool(
         Result(
-            exit_code=0,
+            exit_code=Exit.OK,
             text=leak,
             markdown=lambda limit: leak,
             annotations=(f"::notice::{leak}",),
@@ -412,7 +417,7 @@ def test_a_fleet_of_hostile_specs_makes_a_comment_within_the_limit_that_does_not
     runner: Runner, fake: FakeGitHub, apps: int
 ) -> None:
     report = PlanReport(tuple(hostile_plan(number) for number in range(apps)))
-    tool = Tool(Result(exit_code=0, plan=report, markdown=lambda limit: markdown.plan(report, limit=limit)))
+    tool = Tool(Result(exit_code=Exit.OK, plan=report, markdown=lambda limit: markdown.plan(report, limit=limit)))
     step = runner.step(tool, "pull_request", pull_event(), environment="production")
     body = said(fake)
     assert len(body) <= 65_536

@@ -7,6 +7,7 @@ import pytest
 
 from reconciler.clock import SystemClock
 from reconciler.engine import exits
+from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, Severity
 from reconciler.github.context import EventContext
 from reconciler.github.inputs import Inputs
@@ -23,7 +24,7 @@ RUNNING = Plan("api", SyncStatus.PROGRESSING, Action.NONE)
 STALLED = Plan("old", SyncStatus.STALLED, Action.REFUSE)
 
 
-def planned(*plans: Plan, exit_code: int = 0) -> Result:
+def planned(*plans: Plan, exit_code: Exit = Exit.OK) -> Result:
     return Result(exit_code=exit_code, plan=PlanReport(plans=plans))
 
 
@@ -32,7 +33,7 @@ def record(app: str, kind: OutcomeKind, cost: Cost | None = None) -> RolloutReco
 
 
 def test_a_plan_s_outputs_say_what_would_change_and_what_it_costs() -> None:
-    values = output_values(planned(SYNC, WEB, NEW, ODD, exit_code=2))
+    values = output_values(planned(SYNC, WEB, NEW, ODD, exit_code=Exit.DIFFERENCES))
     assert (values["changes"], values["drift"], values["cost-delta"], values["exit-code"]) == (
         "3",
         "true",
@@ -65,7 +66,7 @@ def test_an_apply_s_outputs_say_what_was_changed_and_what_was_rolled_back() -> N
         record("site", OutcomeKind.UNCHANGED),
         record("old", OutcomeKind.STALLED),
     )
-    values = output_values(Result(exit_code=4, rollout=RolloutReport(records)))
+    values = output_values(Result(exit_code=Exit.ROLLED_BACK, rollout=RolloutReport(records)))
     assert (values["changes"], values["rolled-back"], values["cost-delta"]) == ("1", "api db", "7.00")
     assert [app["outcome"] for app in json.loads(values["apps"])] == ["applied", "rolled_back", "pinned", "stalled"]
 
@@ -91,7 +92,7 @@ def test_an_apply_s_outputs_say_what_was_changed_and_what_was_rolled_back() -> N
     ],
 )
 def test_what_did_not_stay_changed_counts_and_costs_nothing(kind: OutcomeKind, changes: str, cost: str) -> None:
-    values = output_values(Result(exit_code=1, rollout=RolloutReport((record("web", kind, Cost(5.0, 12.0)),))))
+    values = output_values(Result(exit_code=Exit.ERROR, rollout=RolloutReport((record("web", kind, Cost(5.0, 12.0)),))))
     assert (values["changes"], values["cost-delta"]) == (changes, cost)
 
 
@@ -111,18 +112,18 @@ def test_two_jobs_about_different_specs_have_a_comment_each() -> None:
 
 
 def test_a_run_that_got_nowhere_knows_nothing() -> None:
-    assert output_values(Result(exit_code=1)) == NOTHING_KNOWN | {"exit-code": "1"}
+    assert output_values(Result(exit_code=Exit.ERROR)) == NOTHING_KNOWN | {"exit-code": "1"}
 
 
 def test_drift_is_unknown_when_somebody_could_not_look_or_a_deployment_is_still_running() -> None:
-    assert drifting(Result(exit_code=1, plan=PlanReport((WEB,)))) is None
-    assert drifting(planned(SYNC, RUNNING, exit_code=2)) is None
+    assert drifting(Result(exit_code=Exit.ERROR, plan=PlanReport((WEB,)))) is None
+    assert drifting(planned(SYNC, RUNNING, exit_code=Exit.DIFFERENCES)) is None
     broken = Finding(Severity.ERROR, "yaml", "no")
-    assert drifting(Result(exit_code=3, plan=PlanReport((), findings=(broken,)))) is None
+    assert drifting(Result(exit_code=Exit.INVALID, plan=PlanReport((), findings=(broken,)))) is None
 
 
 def test_a_stalled_app_is_drift_and_a_running_one_beside_it_hides_nothing() -> None:
-    assert drifting(planned(SYNC, RUNNING, STALLED, exit_code=6)) == (STALLED,)
+    assert drifting(planned(SYNC, RUNNING, STALLED, exit_code=Exit.STALLED)) == (STALLED,)
 
 
 def test_a_fingerprint_names_a_drift_whatever_the_order() -> None:
@@ -131,16 +132,16 @@ def test_a_fingerprint_names_a_drift_whatever_the_order() -> None:
     assert len({fingerprint(plans) for plans in [(), (WEB,), (moved,), (WEB, NEW)]}) == 4
     assert fingerprint(()) == ""
     assert digest(planned(WEB)) == fingerprint((WEB,))
-    assert digest(Result(exit_code=0)) == ""
+    assert digest(Result(exit_code=Exit.OK)) == ""
 
 
 def test_what_is_worth_a_comment() -> None:
     warning = Finding(Severity.WARNING, "latest", "a tag that moves")
     assert not planned(SYNC).worth_telling
     assert planned(SYNC, WEB).worth_telling
-    assert Result(exit_code=0, plan=PlanReport((SYNC,), findings=(warning,))).worth_telling
-    assert Result(exit_code=3).worth_telling
-    assert not Result(exit_code=1).worth_telling, "a plan that could not be made is red anyway"
-    assert Result(exit_code=0, rollout=RolloutReport((record("web", OutcomeKind.APPLIED),))).worth_telling
-    assert not Result(exit_code=0, rollout=RolloutReport((record("web", OutcomeKind.UNCHANGED),))).worth_telling
-    assert Result(exit_code=1, rollout=RolloutReport((record("web", OutcomeKind.FAILED),))).worth_telling
+    assert Result(exit_code=Exit.OK, plan=PlanReport((SYNC,), findings=(warning,))).worth_telling
+    assert Result(exit_code=Exit.INVALID).worth_telling
+    assert not Result(exit_code=Exit.ERROR).worth_telling, "a plan that could not be made is red anyway"
+    assert Result(exit_code=Exit.OK, rollout=RolloutReport((record("web", OutcomeKind.APPLIED),))).worth_telling
+    assert not Result(exit_code=Exit.OK, rollout=RolloutReport((record("web", OutcomeKind.UNCHANGED),))).worth_telling
+    assert Result(exit_code=Exit.ERROR, rollout=RolloutReport((record("web", OutcomeKind.FAILED),))).worth_telling

@@ -17,7 +17,7 @@ from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import Comparison, compare
 from reconciler.plan.payload import payload
 from reconciler.sandbox import Settings
-from reconciler.sandbox.normalise import cleaned, encrypted, normalised
+from reconciler.sandbox.simulation.normalise import cleaned, encrypted, normalised
 from reconciler.yamltext import Document
 
 Spec = dict[str, Any]

@@ -249,6 +249,18 @@ def test_a_value_that_a_variable_brings_is_unknown(story: Story) -> None:
     assert "a variable brings Git's value" in change.text
 
 
+def test_an_item_of_a_list_that_no_schema_knows_counts_with_its_whole_field(story: Story) -> None:
+    """Its number is another in each comparison: what is second here is third there."""
+    story.apply(0, {**spec(), "brand_new": [1, 2, 7]})
+    edit = story.deploy(4, {**spec(), "brand_new": [1, 2]}, user="mallory@example.com")
+    story.git = {**spec(), "brand_new": [1, 5, 2, 7]}
+    told = story.told().changes
+    assert [(change.path, change.kind, change.deployment_id) for change in told] == [
+        (("brand_new", "1"), "both", edit),
+        (("brand_new", "3"), "both", edit),
+    ]
+
+
 def test_without_the_deployment_that_brought_it_a_live_edit_is_still_one(story: Story) -> None:
     story.apply(0, spec("1.0"))
     story.deploy(4, spec("1.0", "debug"))

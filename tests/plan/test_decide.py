@@ -14,7 +14,7 @@ from reconciler.live.models import Deployment, LiveApp, Proposal
 from reconciler.plan.align import Secrets
 from reconciler.plan.compare import compare, desired_digest, live_digest
 from reconciler.plan.decide import Evidence, make_plan
-from reconciler.plan.model import Action, Plan, SyncStatus
+from reconciler.plan.model import Action, Move, Plan, SyncStatus
 from tests.plan.platform import CIPHER, app, desired, env, secret, service
 from tests.plan.timeline import NOW, deployment, history, live_app
 
@@ -281,6 +281,24 @@ def test_a_difference_that_the_platforms_rendering_does_not_show_is_told_and_no_
     assert "services/api/brand_new" in found.findings[1].message
 
 
+def test_a_rule_that_the_platform_spells_in_another_way_is_still_a_change():
+    def spec(*paths):
+        rules = [{"match": {"path": {"prefix": path}}, "component": {"name": "api"}} for path in paths]
+        return app(ingress={"rules": rules})
+
+    stored = spec("/")
+    proposal = Proposal(spec=spec("/api", "/"))
+    found = plan(live_app(stored, active=active(stored)), [], spec=spec("/API", "/"), proposal=proposal)
+    assert (found.action, [change.human_path for change in found.changes]) == (Action.UPDATE, ["ingress/rules/[/API]"])
+
+
+def test_an_item_of_an_unknown_list_that_the_platform_spells_in_another_way_is_still_a_change():
+    stored = app(brand_new=["a"])
+    proposal = Proposal(spec=app(brand_new=["B", "a"]))
+    found = plan(live_app(stored, active=active(stored)), [], spec=app(brand_new=["a", "b"]), proposal=proposal)
+    assert (found.action, [change.human_path for change in found.changes]) == (Action.UPDATE, ["brand_new/1"])
+
+
 def test_a_difference_that_the_platforms_rendering_shows_at_another_depth_counts():
     spec = app(services=[service(autoscaling={"min_instance_count": 1})])
     stored = app(services=[service(autoscaling={"min_instance_count": 2})])
@@ -343,6 +361,22 @@ def test_c05_a_change_of_nothing_but_a_hidden_value_is_sensitive():
     live = live_app(stored, active=active(stored))
     (change,) = plan(live, [], spec=spec, hidden=frozenset({"hunter2", "hunter3"})).changes
     assert (change.before, change.after, change.sensitive) == (None, None, True)
+
+
+def test_a_hidden_value_in_an_ordered_list_is_hidden_wherever_a_change_names_it():
+    def spec(*paths):
+        rules = [{"match": {"path": {"prefix": path}}, "component": {"name": "api"}} for path in paths]
+        return app(ingress={"rules": rules})
+
+    stored = spec("/hunter2", "/b")
+    found = plan(
+        live_app(stored, active=active(stored)), spec=spec("/b", "/n", "/hunter2"), hidden=frozenset({"hunter2"})
+    )
+    assert "hunter2" not in repr(found)
+    assert [(change.before, change.place, change.moves) for change in found.changes] == [
+        (["[/(secret)]", "[/b]"], "", (Move("[/b]", "before [/n]"),)),
+        (None, "before [/(secret)]", ()),
+    ]
 
 
 def test_c05_a_hidden_value_in_a_new_component_stands_as_secret():

@@ -27,7 +27,7 @@ class GoError(Exception):
 
 
 class Godo:
-    """The Go client that the others stand on."""
+    """The Go client that the others are built on."""
 
     agent = "godo/1.160.0"
 
@@ -51,7 +51,7 @@ class Godo:
         return found
 
     def read(self, url: str) -> str:
-        """What is behind an address that was given out; no token is sent there."""
+        """The content of a URL that the API returned; no token is sent there."""
         answer = httpx.get(url)
         assert answer.status_code == 200
         return answer.text

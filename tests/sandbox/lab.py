@@ -1,4 +1,4 @@
-"""A sandbox on virtual time with a client: each call runs to its end, `wait` lets time pass."""
+"""A sandbox on virtual time with a client: each call runs to completion, `wait` lets time pass."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONG = 1000.0  # longer than any deployment takes
 class Lab:
     def __init__(self, settings: Settings | None = None, path: Any = None, **kwargs: Any) -> None:
         self.clock = VirtualClock()
-        self.box = Sandbox(
+        self.sandbox = Sandbox(
             path,
             self.clock.timestamp,
             settings or Settings(speed=Speed.realistic(), seed=1),
@@ -25,14 +25,14 @@ class Lab:
         )
 
     def close(self) -> None:
-        self.box.close()
+        self.sandbox.close()
         self.clock.close()
 
     def call(self, method: str, path: str, token: str | None = "t", **kwargs: Any) -> httpx.Response:
         async def ask() -> httpx.Response:
             headers = {**({"authorization": f"Bearer {token}"} if token else {}), **kwargs.pop("headers", {})}
             async with httpx.AsyncClient(
-                transport=httpx.ASGITransport(app=self.box.asgi), base_url="http://sandbox"
+                transport=httpx.ASGITransport(app=self.sandbox.asgi), base_url="http://sandbox"
             ) as client:
                 return await client.request(method, path, headers=headers, **kwargs)
 

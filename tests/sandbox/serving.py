@@ -17,10 +17,10 @@ class Served:
     """Where it is reached, and its controls; ``sleep`` lets its time pass at once."""
 
     url: str
-    box: Sandbox
+    sandbox: Sandbox
 
     def sleep(self, seconds: float) -> None:
-        self.box.advance(seconds)
+        self.sandbox.advance(seconds)
 
 
 def realistic() -> Settings:
@@ -29,21 +29,21 @@ def realistic() -> Settings:
 
 @contextmanager
 def serving(settings: Settings | None = None) -> Iterator[Served]:
-    box = Sandbox(settings=settings or realistic(), base_url=None)
+    sandbox = Sandbox(settings=settings or realistic(), base_url=None)
     listening, urls = threading.Event(), []
 
     def ready(url: str) -> None:
         urls.append(url)
         listening.set()
 
-    server = make_server(box, "127.0.0.1", 0, ready)
+    server = make_server(sandbox, "127.0.0.1", 0, ready)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
     thread.start()
     try:
         assert listening.wait(10)
-        yield Served(urls[0], box)
+        yield Served(urls[0], sandbox)
     finally:
         server.should_exit = True
         thread.join(10)
-        box.close()
+        sandbox.close()
     assert not thread.is_alive()

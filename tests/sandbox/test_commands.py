@@ -14,7 +14,7 @@ import pytest
 
 from reconciler.cli import main
 from reconciler.sandbox import Sandbox, Settings, Speed
-from reconciler.sandbox.faults import DEPLOYMENT_FAULTS, REQUEST_FAULTS
+from reconciler.sandbox.simulation.faults import DEPLOYMENT_FAULTS, REQUEST_FAULTS
 from tests.sandbox.lab import Lab, Tree, built, web
 
 
@@ -39,9 +39,9 @@ class Shell:
         return Lab(Settings(speed=Speed.instant()), path=self.file)
 
     def waiting(self) -> list[Tree]:
-        box = Sandbox(self.file)
-        found = box.faults()
-        box.close()
+        sandbox = Sandbox(self.file)
+        found = sandbox.faults()
+        sandbox.close()
         return found
 
 
@@ -87,7 +87,7 @@ def test_the_apps_are_shown_as_a_plain_table(shell: Shell) -> None:
     assert "has no apps" in shell.good("show")
     lab = shell.lab()
     lab.create(web("shop"))
-    lab.box.fail("ill", "build", message="no such module")
+    lab.sandbox.fail("ill", "build", message="no such module")
     lab.create(built("ill"))
     ids = [item["id"] for name in ("shop", "ill") for item in deployments(lab, name)]
     lab.close()
@@ -106,18 +106,18 @@ def deployments(lab: Lab, name: str) -> list[Tree]:
 
 
 def test_settings_are_changed_and_shown(shell: Shell) -> None:
-    told = shell.good("set", "speed.build=30", "fills_defaults=none", "reorders_envs=false", "rate_per_minute=250")
-    assert "speed.build=30\n" in told
-    assert "fills_defaults=none\nreorders_envs=false\n" in told
+    shown = shell.good("set", "speed.build=30", "fills_defaults=none", "reorders_envs=false", "rate_per_minute=250")
+    assert "speed.build=30\n" in shown
+    assert "fills_defaults=none\nreorders_envs=false\n" in shown
     assert "rate_per_minute=\n" in shell.good("set", "rate_per_minute=")
     assert shell.good("set", "speed=realistic").startswith("speed.pending_build=5\nspeed.build=120\n")
-    box = Sandbox(shell.file)
-    assert (box.settings.fills_defaults, box.settings.reorders_envs, box.settings.rate_per_minute) == (
+    sandbox = Sandbox(shell.file)
+    assert (sandbox.settings.fills_defaults, sandbox.settings.reorders_envs, sandbox.settings.rate_per_minute) == (
         *("none", False),
         None,
     )
-    assert box.settings.speed == Speed.realistic()
-    box.close()
+    assert sandbox.settings.speed == Speed.realistic()
+    sandbox.close()
     assert len(shell.good("set").splitlines()) > 25
 
 
@@ -140,19 +140,19 @@ def test_a_reset_forgets_the_apps(shell: Shell) -> None:
 
 
 WRONG = [
-    (["push", "nobody"], "there is no app 'nobody'"),
-    (["set", "colour=red"], "there is no setting 'colour'"),
+    (["push", "nobody"], "no such app: 'nobody'"),
+    (["set", "colour=red"], "unknown setting 'colour'"),
     (["set", "nonsense"], "'nonsense' is not NAME=VALUE"),
-    (["set", "fills_defaults=some"], "fills_defaults is one of common, documented, none"),
+    (["set", "fills_defaults=some"], "fills_defaults must be one of common, documented, none"),
     (["set", "speed=realistic", "speed.build=3"], "both whole and in parts"),
-    (["fault", "hang", "--phase", "SLEEPING"], "phase is one of PENDING_BUILD"),
+    (["fault", "hang", "--phase", "SLEEPING"], "phase must be one of PENDING_BUILD"),
     (["fault", "latency", "--share", "2"], "--share is from 0 to 1"),
     (["fault", "latency", "--operation", "apps_explode"], "there is no operation 'apps_explode'"),
     (["fault", "fire"], 'Invalid value "fire"'),
     (["fail", "shop", "build", "--times", "0"], "--times is 1 or more"),
     (["serve", "--port", "99999"], 'Invalid value "99999" for --port'),
     (["serve", "--token", ":app:read"], "--token takes TOKEN:SCOPE,SCOPE"),
-    (["serve", "--setting", "colour=red"], "there is no setting 'colour'"),
+    (["serve", "--setting", "colour=red"], "unknown setting 'colour'"),
 ]
 
 
@@ -165,7 +165,7 @@ def test_what_does_not_fit_is_said_with_a_way_out(shell: Shell, arguments: list[
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_sandbox_is_served_as_its_options_say_and_ends_when_told(tmp_path: Path, number: signal.Signals) -> None:
+def test_the_sandbox_is_served_with_its_options_until_a_signal_ends_it(tmp_path: Path, number: signal.Signals) -> None:
     command = "import sys; from reconciler.cli import main; sys.exit(main())"
     options = ["--port", "0", "--file", "box.db", "--speed", "instant", "--setting", "seed=5"]
     tokens = ["--token", "reader:app:read", "--token", "root"]

@@ -1,4 +1,4 @@
-"""docs/sandbox.md says what the code does."""
+"""docs/sandbox.md agrees with the code."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from checks.sandbox_tables import current
 from reconciler.cli.main import build
-from reconciler.sandbox.control_http import ControlServer
-from reconciler.sandbox.faults import DEPLOYMENT_FAULTS, REQUEST_FAULTS
-from reconciler.sandbox.operations import OPERATIONS
+from reconciler.sandbox import Sandbox
+from reconciler.sandbox.api import OPERATIONS
 from reconciler.sandbox.settings import describe
-from reconciler.sandbox.tables import current
+from reconciler.sandbox.simulation.faults import DEPLOYMENT_FAULTS, REQUEST_FAULTS
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "sandbox.md").read_text(encoding="utf-8")
 
 
 def test_the_tables_are_current() -> None:
-    assert current(DOCUMENT) == DOCUMENT, "run: python -m reconciler.sandbox.tables docs/sandbox.md"
+    assert current(DOCUMENT) == DOCUMENT, "run: python -m checks.sandbox_tables docs/sandbox.md"
 
 
 def test_every_operation_and_setting_is_in_a_table() -> None:
@@ -29,13 +29,15 @@ def test_every_operation_and_setting_is_in_a_table() -> None:
         assert re.search(rf"\| `{re.escape(name)}` \| {re.escape(f'`{default}`') if default else ''} \|", DOCUMENT)
 
 
-def test_every_fault_and_control_is_told() -> None:
-    told = {
+def test_every_fault_and_control_is_documented() -> None:
+    documented = {
         kind for line in re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", DOCUMENT, re.MULTILINE) for kind in line.split(", ")
     }
-    assert {f"`{kind}`" for kind in DEPLOYMENT_FAULTS + REQUEST_FAULTS} <= told
-    served = {name.split("_", 2)[1:][1] for name in dir(ControlServer) if re.match(r"_(get|post|delete)_", name)}
-    assert set(re.findall(r"/_sandbox/(\w+)`", DOCUMENT)) == served
+    assert {f"`{kind}`" for kind in DEPLOYMENT_FAULTS + REQUEST_FAULTS} <= documented
+    rows = re.findall(r"^\| `([A-Z`, ]+) /_sandbox/(\w+)`", DOCUMENT, re.MULTILINE)
+    sandbox = Sandbox()
+    assert {f"{method} {name}" for methods, name in rows for method in methods.split("`, `")} == set(sandbox.controls())
+    sandbox.close()
 
 
 COMMANDS = [line.partition("#")[0].strip() for line in DOCUMENT.splitlines() if line.startswith("reconcile ")]

@@ -35,7 +35,7 @@ def test_links_begin_with_the_address_of_the_server(client: httpx.Client) -> Non
 
 def test_a_broken_connection_is_really_broken(served: Served, client: httpx.Client) -> None:
     for kind, total in (("reset_before", 0), ("reset_after", 1)):
-        served.box.fault(Fault(kind))
+        served.sandbox.fault(Fault(kind))
         with pytest.raises(httpx.TransportError):
             client.post("/v2/apps", json={"spec": web()})
         assert client.get("/v2/apps").json()["meta"]["total"] == total

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,11 @@ import httpx
 from reconciler.clock import SystemClock
 from reconciler.config import Policy
 from reconciler.engine import apply as applying
-from reconciler.engine import exits, saved_plans
+from reconciler.engine import exits, safety
 from reconciler.engine import load as loading
 from reconciler.engine import plan as planning
 from reconciler.engine.options import RunOptions
-from reconciler.errors import InvalidInput, LiveError, PlanMismatch, ReconcileError, UsageError
-from reconciler.exit_codes import Exit
+from reconciler.errors import InvalidInput, ReconcileError
 from reconciler.live.client import Client
 from reconciler.plan.model import PlanReport
 from reconciler.rollout.model import RolloutReport
@@ -76,19 +76,7 @@ async def run(
             problem.hint,
             *(f"{finding.code} {finding.message} {finding.hint}" for finding in found),
         ]
-        return Ending("error", int(_code(problem)), "\n".join(said))
-
-
-def _code(problem: ReconcileError) -> Exit:
-    match problem:
-        case InvalidInput():
-            return Exit.INVALID
-        case PlanMismatch():
-            return Exit.REFUSED
-        case UsageError():
-            return Exit.USAGE
-        case LiveError() | _:
-            return Exit.ERROR
+        return Ending("error", int(exits.of_error(problem)), "\n".join(said))
 
 
 async def _run(
@@ -99,19 +87,19 @@ async def _run(
         config=asked.folder / "reconcile.yaml",
         environ=asked.environ or {},
         drift=asked.command == "drift",
+        expect=asked.folder / SAVED if asked.demand else None,
     )
     desired = loading.load(options)
     waiting = {"transport": transport, "clock": clock, "random": lambda: 0.5, "on_wait": on_wait}
     async with Client(asked.token, base_url=asked.url, **waiting) as client:
         planned = await planning.plan(desired, options, client, clock)
         if asked.save:
-            saved_plans.save(asked.folder / SAVED, planned)
+            safety.save(asked.folder / SAVED, planned.report.plans)
         if asked.command != "apply":
             code = exits.of_plan(planned.report, differences_matter=asked.command == "drift")
             return Ending("plan", int(code), "\n".join(_of_plan(planned.report)))
-        if asked.demand:
-            saved_plans.demand(saved_plans.read(asked.folder / SAVED), asked.folder / SAVED, planned)
-        report = await applying.apply(planned, client, clock, on_event=lambda event: on_wait(WORDS, event.text))
+        watch = applying.Watch(lambda event: on_wait(WORDS, event.text))
+        report = await applying.apply(planned, client, clock, lambda _apps: nullcontext(watch))
     said = "\n".join([*_of_plan(planned.report), *_of_rollout(report)])
     return Ending(report.records[0].outcome.kind.value, int(exits.of_apply(report, planned)), said)
 

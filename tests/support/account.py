@@ -163,7 +163,7 @@ class World:
 
         async def use(client: Client) -> RolloutReport:
             planned = await planning.plan(desired, options, client, self.clock)
-            return await applying.apply(planned, client, self.clock, on_event=lambda _: None)
+            return await applying.apply(planned, client, self.clock)
 
         return self.ask(use)
 

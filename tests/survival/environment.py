@@ -11,7 +11,7 @@ import copy
 import json
 import tempfile
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -282,8 +282,8 @@ class Environment(Account):
 
     async def _reconcile(self, tap: Tap, random: Callable[[], float], more: dict[str, Any]) -> Run:
         async with Client("run", transport=tap, base_url="http://sandbox", clock=self.clock, random=random) as client:
-            planned = await planning.plan(self.desired, self.options, client, self.clock)
-            report = await applying.apply(planned, client, self.clock, on_event=lambda _: None, **more)
+            planned = await planning.plan(self.desired, replace(self.options, **more), client, self.clock)
+            report = await applying.apply(planned, client, self.clock)
         return Run(tuple(tap.sent), report)
 
     # ---- the account, seen and changed past the reconciler

@@ -12,6 +12,7 @@ from reconciler.plan.model import (
     Change,
     ChangeKind,
     Cost,
+    Move,
     Note,
     Plan,
     PlanReport,
@@ -74,7 +75,20 @@ WEB = Plan(
                 "envs": [{"key": "SMTP_PASSWORD", "value": "EV[1:n:c]", "type": "SECRET"}],
             },
         ),
-        Change(("ingress", "rules"), ChangeKind.REORDERED, ["[/]", "[/api]"], ["[/api]", "[/]"]),
+        Change(
+            ("ingress", "rules"),
+            ChangeKind.REORDERED,
+            ["[/]", "[/api]"],
+            ["[/new]", "[/api]", "[/]"],
+            moves=(Move("[/api]", "before [/]"),),
+        ),
+        Change(
+            ("ingress", "rules", "[/new]"),
+            ChangeKind.ADDED,
+            None,
+            {"match": {"path": {"prefix": "/new"}}, "component": {"name": "api"}},
+            place="before [/]",
+        ),
     ),
     notes=(
         Note((*API, "envs", "STRIPE_KEY", "value"), "kept", "ciphertext cannot be compared"),
@@ -304,7 +318,17 @@ _findings = st.lists(
 ).map(tuple)
 _amounts = st.one_of(st.none(), st.floats(0, 1e6))
 _costs = st.builds(Cost, _amounts, _amounts, st.booleans())
-_changes = st.builds(Change, _paths, st.sampled_from(ChangeKind), _values, _values, st.booleans())
+_moves = st.lists(st.builds(Move, hostile, hostile), max_size=2).map(tuple)
+_changes = st.builds(
+    Change,
+    _paths,
+    st.sampled_from(ChangeKind),
+    _values,
+    _values,
+    st.booleans(),
+    place=st.one_of(st.just(""), hostile),
+    moves=st.one_of(st.just(()), _moves),
+)
 _notes = st.builds(Note, _paths, st.one_of(st.sampled_from(["kept", "ignored", "rotated"]), hostile), hostile)
 _origins = st.sampled_from(["git_ahead", "live_edit", "both", "unknown"])
 _moments = st.one_of(st.none(), st.datetimes())

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from reconciler.plan.model import Action, Change, ChangeKind, Note, Plan, PlanReport, SyncStatus
+from reconciler.plan.model import Action, Change, ChangeKind, Move, Note, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import Event
 from reconciler.views import annotations, json_documents, markdown, sarif, text
 from tests.views import samples
@@ -186,6 +186,8 @@ def _leaky():
         Change(("envs", "TOKEN"), ChangeKind.REMOVED, env, None),
         Change(("services", "web"), ChangeKind.ADDED, None, registry),
         Change(("services", "web", "envs"), ChangeKind.REORDERED, [env], [env, env]),
+        Change(("envs", "D", "value"), ChangeKind.REORDERED, sensitive=True, moves=(Move(SECRET, f"before {SECRET}"),)),
+        Change(("envs", "D", "value"), ChangeKind.ADDED, sensitive=True, place=f"before {SECRET}"),
         Change(("services", "web", "image", "registry_credentials"), ChangeKind.ADDED, None, SECRET),
         Change(("services", "web", "log_destinations", "d"), ChangeKind.REMOVED, drain, None),
         Change(("services", "web", "log_destinations", "d", "datadog", "api_key"), ChangeKind.CHANGED, SECRET, "x"),

@@ -80,6 +80,7 @@ def test_values_are_bare_unless_that_would_mislead(value, shown):
         (Change((), ChangeKind.CHANGED, "a\nb", "a\nc"), r"a\nb → a\nc"),
         (Change((), ChangeKind.REORDERED, ["a", "b"], ["b", "a"]), 'order changed: ["a", "b"] → ["b", "a"]'),
         (Change((), ChangeKind.REORDERED), "order changed"),
+        (Change((), ChangeKind.REORDERED, place="before [/a\nb]"), r"moved before [/a\nb]"),
         (Change((), ChangeKind.ADDED, sensitive=True), "+ (secret)"),
         (Change((), ChangeKind.REMOVED, sensitive=True), "- (secret)"),
         (Change((), ChangeKind.CHANGED, sensitive=True), "(secret) changed"),

@@ -1,0 +1,87 @@
+"""The operations that return URLs: logs and consoles. `web.routes` serves what they point to."""
+
+from __future__ import annotations
+
+from reconciler.sandbox.http.limits import ticket
+from reconciler.sandbox.http.request import Call, bad_request, not_found
+from reconciler.sandbox.simulation.lifecycle import components
+from reconciler.sandbox.simulation.running import LOG_TYPES, latest_log_type, logs_available
+from reconciler.sandbox.simulation.store import App, Deployment, dumps
+
+
+def _active(call: Call, app: App) -> Deployment:
+    """The active deployment; the latest one while none is active."""
+    tx = call.platform.tx
+    found = tx.deployment(app.active) if app.active else next(iter(tx.deployments(app.id, limit=1)), None)
+    if found is None:
+        raise not_found()
+    return found
+
+
+def _component(call: Call, deployment: Deployment, *, running: bool = False) -> str:
+    """The component in the path, or in the query, where the vendor's Go client puts it; it must exist.
+
+    Raises:
+        HTTPException: 404.
+    """
+    name = call.params.get("component_name") or call.one("component_name")
+    kinds = ("services", "workers") if running else ("services", "static_sites", "jobs", "workers", "functions")
+    if name and name not in {item["name"] for _, item in components(deployment.spec, kinds)}:
+        raise not_found()
+    return name
+
+
+def _logs(call: Call, deployment: Deployment) -> str:
+    kind = call.one("type")
+    if not kind:
+        raise bad_request("type is required")
+    if kind not in LOG_TYPES:
+        raise bad_request(f"type is one of {', '.join(LOG_TYPES)}")
+    follow = call.flag("follow")
+    component = _component(call, deployment)
+    if kind == "AUTOSCALE_EVENT":
+        raise bad_request("logs of autoscaling events are found with the event")
+    if kind == "UNSPECIFIED":
+        kind = latest_log_type(deployment)
+    if not logs_available(deployment, kind):
+        raise bad_request(f"deployment {deployment.id} is {deployment.phase}: there are no {kind} logs yet")
+    return links(call, "/".join((deployment.app_id, deployment.id, component or "-", kind)), follow=follow)
+
+
+def links(call: Call, place: str, *, follow: bool) -> str:
+    """``{live_url, historic_urls}``; ``live_url``, a web socket, only for clients that follow."""
+    token = ticket(call.platform.key, place)
+    url = f"{call.base_url}/_logs/{place}"
+    out: dict[str, object] = {"historic_urls": [f"{url}?token={token}"]}
+    if follow:
+        out = {"live_url": f"{url}/live?token={token}", **out}
+    return dumps(out)
+
+
+def app_logs(call: Call) -> str:
+    """GET …/logs and GET …/components/{component_name}/logs: of the active deployment."""
+    return _logs(call, _active(call, call.app()))
+
+
+def deployment_logs(call: Call) -> str:
+    """GET …/deployments/{deployment_id}/logs and …/deployments/{deployment_id}/components/{component_name}/logs."""
+    return _logs(call, call.deployment(call.app()))
+
+
+def _exec(call: Call, deployment: Deployment) -> str:
+    component = _component(call, deployment, running=True)
+    if not deployment.was_active or deployment.phase != "ACTIVE":
+        raise bad_request("the component has no running instance")
+    place = f"{deployment.app_id}/{component}"
+    scheme = call.base_url.replace("http", "ws", 1)
+    return dumps({"url": f"{scheme}/_exec/{place}?token={ticket(call.platform.key, 'exec', place)}"})
+
+
+def app_exec(call: Call) -> str:
+    """GET …/components/{component_name}/exec."""
+    return _exec(call, _active(call, call.app()))
+
+
+def deployment_exec(call: Call) -> str:
+    """GET …/deployments/{deployment_id}/components/{component_name}/exec."""
+    return _exec(call, call.deployment(call.app()))

@@ -1,0 +1,1 @@
+"""The simulated platform: its state, its rules and its answers; independent of HTTP."""

@@ -1,0 +1,311 @@
+"""How the platform changes a spec before it stores it: encrypts secrets, fills in defaults, translates routes. Pure.
+
+`settings.py` has a switch for each of these. Secrets become ``EV[1:nonce:cipher]``, which only their own app can
+decrypt. The cipher is built from the standard library's hashes: it is authenticated and bound to the app, which is what
+clients can observe. It is no protection outside a sandbox.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from typing import TYPE_CHECKING, Any
+
+from reconciler.appspec.catalog import DEFAULT_SIZE
+from reconciler.appspec.models import SOURCE_FIELDS
+from reconciler.appspec.secrets import CIPHERTEXT_FORM, is_marked
+from reconciler.appspec.shape import MISSING, SPEC, Listing, Record, Scalar, Shape
+from reconciler.appspec.spelling import canonical_spelling
+from reconciler.sandbox.simulation.lifecycle import BUILT_KINDS, components
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.sandbox.settings import Settings
+    from reconciler.sandbox.simulation.store import Tree
+
+ROUTABLE = ("services", "static_sites", "functions")
+"""The kinds of components that requests can reach."""
+
+_BUILDPACKS = "buildpack-stack=ubuntu-22"
+_DATABASE_VERSIONS = {"PG": "16", "MYSQL": "8", "REDIS": "7", "VALKEY": "8", "MONGODB": "7", "KAFKA": "3.8"}
+_TAG = 16
+
+
+class ForeignCiphertext(ValueError):
+    """A ciphertext that the app cannot decrypt, at ``place`` in the spec."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"unable to decrypt {place}")
+        self.place = place
+
+
+def cleaned(value: Any) -> Any:
+    """A copy without nulls: to the platform, null is the same as absent."""
+    if isinstance(value, dict):
+        return {str(key): cleaned(item) for key, item in value.items() if item is not None}
+    return [cleaned(item) for item in value if item is not None] if isinstance(value, list) else value
+
+
+def respelled(spec: Tree) -> Tree:
+    """The spec in canonical spelling: ``nyc`` for ``nyc3``, POST_DEPLOY for UNSPECIFIED, no empty zones."""
+
+    def domain(item: Tree) -> Tree:
+        return {key: value for key, value in item.items() if key != "zone" or value}
+
+    def job(item: Tree) -> Tree:
+        return item | {"kind": canonical_spelling("job-kind", item["kind"])} if "kind" in item else item
+
+    out = dict(spec)
+    for name, change in (("domains", domain), ("jobs", job)):
+        if isinstance(spec.get(name), list):
+            out[name] = [change(item) if isinstance(item, dict) else item for item in spec[name]]
+    if "region" in spec:
+        out["region"] = canonical_spelling("region", spec["region"])
+    return out
+
+
+def normalised(spec: Tree, settings: Settings) -> Tree:
+    """The spec as the platform renders it, before encryption. The input must be valid and cleaned."""
+    out = respelled(spec)
+    if settings.rewrites_routes:
+        out = with_ingress(out, longest_first=settings.routes_order == "longest")
+    if settings.fills_defaults != "none":
+        out = _common_defaults(out, settings.default_region)
+    if settings.fills_defaults == "documented":
+        out = _walked(out, SPEC, _documented)
+    return presented(out, settings)
+
+
+def presented(spec: Tree, settings: Settings) -> Tree:
+    """The part of `normalised` that changes how a spec is written, not what it means."""
+
+    def written(envs: list[Tree]) -> list[Tree]:
+        out = [_typed(env, general=settings.returns_general_type) for env in envs]
+        return sorted(out, key=lambda env: str(env.get("key"))) if settings.reorders_envs else out
+
+    out = _with_envs(spec, written)
+    if settings.unknown_fields == "drop":
+        out = _walked(out, SPEC, lambda value, shape, _: {name: value[name] for name in value if name in shape.fields})
+    return _without_zeros(out) if settings.omits_zero_values else out
+
+
+def encrypted(spec: Tree, settings: Settings, key: bytes, app_id: str, number: int) -> Tree:
+    """The spec with every secret encrypted for the app. ``number`` must be new for each submission.
+
+    A secret without a value stays without: nothing of an earlier spec is kept.
+
+    Raises:
+        ForeignCiphertext: with `foreign_ciphertext_decrypts` off.
+    """
+    count = 0
+
+    def hide(value: Any, place: str) -> Any:
+        nonlocal count
+        if not isinstance(value, str) or not value:
+            return value
+        if CIPHERTEXT_FORM.match(value):
+            if settings.foreign_ciphertext_decrypts or decrypt(key, app_id, value) is not None:
+                return value
+            raise ForeignCiphertext(place)
+        count += 1
+        return encrypt(key, app_id, f"{number}:{count}", value)
+
+    def hidden(value: Tree, shape: Record, place: str) -> Tree:
+        marked = {name for name in value if name in shape.fields and is_marked(shape.fields[name], value)}
+        return {name: hide(item, _dotted(place, name)) if name in marked else item for name, item in value.items()}
+
+    out: Tree = _walked(spec, SPEC, hidden)
+    return out
+
+
+def encrypt(key: bytes, app_id: str, number: object, plaintext: str) -> str:
+    """A ciphertext for the app; it differs for each ``number``."""
+    own = hmac.digest(key, app_id.encode(), "sha256")
+    nonce = hmac.digest(own, f"nonce:{number}".encode(), "sha256")[:24]
+    hidden = _mixed(plaintext.encode(), own, nonce)
+    sealed = hmac.digest(own, nonce + hidden, "sha256")[:_TAG] + hidden
+    return f"EV[1:{base64.b64encode(nonce).decode()}:{base64.b64encode(sealed).decode()}]"
+
+
+def decrypt(key: bytes, app_id: str, ciphertext: str) -> str | None:
+    """The plaintext, or None if the ciphertext is not this app's."""
+    match = CIPHERTEXT_FORM.match(ciphertext)
+    if not match:
+        return None
+    own = hmac.digest(key, app_id.encode(), "sha256")
+    try:
+        nonce, sealed = (base64.b64decode(part, validate=True) for part in match.groups())
+    except ValueError:
+        return None
+    tag, hidden = sealed[:_TAG], sealed[_TAG:]
+    if not hmac.compare_digest(tag, hmac.digest(own, nonce + hidden, "sha256")[:_TAG]):
+        return None
+    return _mixed(hidden, own, nonce).decode()
+
+
+def _mixed(text: bytes, key: bytes, nonce: bytes) -> bytes:
+    """The text XOR a stream derived from key and nonce; its own inverse."""
+    stream = hashlib.shake_256(key + nonce).digest(len(text))
+    return bytes(a ^ b for a, b in zip(text, stream, strict=True))
+
+
+def routable(spec: Tree) -> list[Tree]:
+    """The components that requests can reach: not services with internal ports only."""
+    return [
+        item
+        for kind, item in components(spec, ROUTABLE)
+        if not (kind == "services" and item.get("internal_ports") and not item.get("http_port"))
+    ]
+
+
+def with_ingress(spec: Tree, *, longest_first: bool) -> Tree:
+    """The spec with the deprecated `routes` and `cors` of its components as ingress rules.
+
+    An existing `ingress`, even an empty one, stays: declared routes are added after its rules, and the cors of a
+    component without routes moves to the rules that lead to it. Without an ingress, a component without routes gets
+    ``/`` if it is the first and no other has that path, else ``/`` and its name.
+    """
+    out = dict(spec)
+    for kind in ROUTABLE:
+        if spec.get(kind):
+            out[kind] = [{key: item[key] for key in item if key not in ("routes", "cors")} for item in spec[kind]]
+    explicit = spec.get("ingress")
+    reachable = routable(spec)
+    if explicit is None:
+        made = [_rule(item, route) for item, route in _routes(reachable)]
+    else:
+        made = [_rule(item, route) for item in reachable for route in item.get("routes") or []]
+    if longest_first:
+        made.sort(key=lambda rule: -len(rule["match"]["path"]["prefix"]))
+    rules = [*_with_cors((explicit or {}).get("rules") or [], reachable), *made]
+    if rules:
+        out["ingress"] = {**(explicit or {}), "rules": rules}
+    return out
+
+
+def _routes(reachable: list[Tree]) -> list[tuple[Tree, Tree]]:
+    """Every component with each of its routes, declared or default."""
+    claimed = any((route.get("path") or "/") == "/" for item in reachable for route in item.get("routes") or [])
+    found = []
+    for number, item in enumerate(reachable):
+        default = "/" if number == 0 and not claimed else f"/{item['name']}"
+        found += [(item, route) for route in item.get("routes") or [{"path": default}]]
+    return found
+
+
+def _rule(item: Tree, route: Tree) -> Tree:
+    component: Tree = {"name": item["name"]}
+    if route.get("preserve_path_prefix"):
+        component["preserve_path_prefix"] = True
+    rule: Tree = {"match": {"path": {"prefix": route.get("path") or "/"}}, "component": component}
+    return rule | {"cors": item["cors"]} if item.get("cors") else rule
+
+
+def _with_cors(rules: list[Tree], reachable: list[Tree]) -> list[Tree]:
+    cors = {item["name"]: item["cors"] for item in reachable if item.get("cors") and not item.get("routes")}
+    names = [(rule.get("component") or {}).get("name") for rule in rules]
+    return [
+        {**rule, "cors": cors[name]} if name in cors and "cors" not in rule else rule
+        for name, rule in zip(names, rules, strict=True)
+    ]
+
+
+def _common_defaults(spec: Tree, region: str) -> Tree:
+    """The spec with the defaults that the platform writes into most specs."""
+    out = {**spec, "region": spec.get("region") or region}
+    if "features" not in out and any(not item.get("image") for _, item in components(spec)):
+        out["features"] = [_BUILDPACKS]
+    for kind in BUILT_KINDS:
+        if spec.get(kind):
+            out[kind] = [_component(kind, item) for item in spec[kind]]
+    if spec.get("databases"):
+        out["databases"] = [_database(item) for item in spec["databases"]]
+    if spec.get("domains"):
+        primary = any(item.get("type") == "PRIMARY" for item in spec["domains"])
+        kinds = ["ALIAS" if primary or number else "PRIMARY" for number in range(len(spec["domains"]))]
+        out["domains"] = [{"type": kind, **item} for kind, item in zip(kinds, spec["domains"], strict=True)]
+    return _with_envs(out, lambda envs: [{**env, "scope": env.get("scope") or "RUN_AND_BUILD_TIME"} for env in envs])
+
+
+def _component(kind: str, item: Tree) -> Tree:
+    out = dict(item)
+    if kind in ("services", "workers", "jobs"):
+        out.setdefault("instance_size_slug", DEFAULT_SIZE)
+        if "autoscaling" not in item:
+            out.setdefault("instance_count", 1)
+    if kind == "services" and not item.get("internal_ports"):
+        out.setdefault("http_port", 8080)
+    if kind == "jobs":
+        out.setdefault("kind", "POST_DEPLOY")
+    if any(source in item for source in SOURCE_FIELDS if source != "image"):
+        out.setdefault("source_dir", "/")
+    return out
+
+
+def _database(item: Tree) -> Tree:
+    version = _DATABASE_VERSIONS.get(str(item.get("engine")))
+    return {**item, "version": version} if version and "version" not in item and not item.get("production") else item
+
+
+def _documented(value: Tree, shape: Record, _: str) -> Tree:
+    """A record with every documented default that is not empty."""
+    out = dict(value)
+    for name, field in shape.fields.items():
+        if name in out or field.default is MISSING or field.default in ("", {}) or _excluded(name, out):
+            continue
+        if isinstance(field.shape, Scalar):
+            out[name] = field.default
+    return out
+
+
+def _excluded(name: str, record: Tree) -> bool:
+    """Whether a default would contradict the record."""
+    return (
+        (name == "instance_count" and "autoscaling" in record)
+        or (name == "tag" and "digest" in record)
+        or (name == "error_document" and bool(record.get("catchall_document")))
+        or (name == "http_port" and bool(record.get("internal_ports")))
+        or (name == "preserve_path_prefix" and "rewrite" in record)
+        or (name == "source_dir" and "image" in record)
+        or name in ("type", "routes", "cors")
+    )
+
+
+def _with_envs(spec: Tree, change: Callable[[list[Tree]], list[Tree]]) -> Tree:
+    """The spec with ``change`` applied to the variables of the app and of each component."""
+
+    def changed(item: Tree) -> Tree:
+        return {**item, "envs": change(item["envs"])} if item.get("envs") else item
+
+    return changed(spec) | {kind: [changed(item) for item in spec[kind]] for kind in BUILT_KINDS if spec.get(kind)}
+
+
+def _typed(env: Tree, *, general: bool) -> Tree:
+    if general:
+        return {**env, "type": env.get("type") or "GENERAL"}
+    return {key: value for key, value in env.items() if key != "type" or value != "GENERAL"}
+
+
+def _walked(value: Any, shape: Shape, change: Callable[[Tree, Record, str], Tree], place: str = "") -> Any:
+    """The value with ``change`` applied to each record of a known shape, outermost first; ``place`` is its path."""
+    if isinstance(shape, Listing) and isinstance(value, list):
+        return [_walked(item, shape.item, change, f"{place}[{number}]") for number, item in enumerate(value)]
+    if not isinstance(shape, Record) or not isinstance(value, dict):
+        return value
+    return {
+        name: _walked(item, shape.fields[name].shape, change, _dotted(place, name)) if name in shape.fields else item
+        for name, item in change(value, shape, place).items()
+    }
+
+
+def _dotted(place: str, name: str) -> str:
+    return f"{place}.{name}" if place else name
+
+
+def _without_zeros(value: Any) -> Any:
+    """Without false, 0 and "" (as encoders with `omitempty` write); empty objects such as ``ingress: {}`` stay."""
+    if isinstance(value, dict):
+        return {key: _without_zeros(item) for key, item in value.items() if item not in (False, "", [])}
+    return [_without_zeros(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,220 @@
+"""A running app: the health of its components, its instances, its responses, scheduled jobs and logs. Pure.
+
+Nothing runs in the background: a request for job invocations first adds those that were due. Logs have no secrets.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, tzinfo
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from reconciler.sandbox.simulation.lifecycle import RUNNING_KINDS, components, moment, reached
+from reconciler.sandbox.simulation.store import make_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.sandbox.simulation.store import App, Deployment, Tree
+
+MOST_RUNS = 50
+"""The most runs of a job that are caught up on after a long time without requests: the latest."""
+
+LOG_TYPES = ("UNSPECIFIED", "BUILD", "DEPLOY", "RUN", "RUN_RESTARTED", "AUTOSCALE_EVENT")
+"""The types of logs, as in the API's parameter."""
+
+_INSTANCE_TYPES = {"services": "SERVICE", "workers": "WORKER"}
+_MOST_INSTANCES = 250  # of a component, as autoscaling has it; more are not listed
+
+
+def count_of(app: App, item: Tree) -> int:
+    """The number of instances of a component: set by an autoscaling event, else the minimum, else as in the spec."""
+    fewest = (item.get("autoscaling") or {}).get("min_instance_count")
+    return int(app.counts.get(item["name"]) or fewest or item.get("instance_count") or 1)
+
+
+def unhealthy(active: Deployment, now: float) -> str | None:
+    """The component that a fault has made unhealthy, "" if it has no instances; None if there is none."""
+    fate = active.fate or {}
+    if fate.get("fails") != "health" or active.active_at is None or now < active.active_at + float(fate["after"]):
+        return None
+    return str(fate["component"])
+
+
+def state_of(app: App, active: Deployment, name: str, now: float, settle: float) -> str:
+    """HEALTHY, UNHEALTHY or UNKNOWN for a component of the active deployment."""
+    if name in app.health:
+        return app.health[name]
+    if unhealthy(active, now) == name:
+        return "UNHEALTHY"
+    return "UNKNOWN" if now < (active.active_at or 0.0) + settle else "HEALTHY"
+
+
+def health_of(app: App, active: Deployment | None, now: float, settle: float) -> Tree:
+    """The ``app_health`` of an app; without an active deployment it has no components."""
+    if active is None or (active.spec.get("maintenance") or {}).get("archive"):
+        return {"components": []}
+    found = []
+    for _, item in components(active.spec, RUNNING_KINDS):
+        name, wanted = item["name"], count_of(app, item)
+        state = state_of(app, active, name, now, settle)
+        ready = {"HEALTHY": wanted, "UNHEALTHY": 0}.get(state, 0)
+        load = int(make_id(b"load", app.id, name)[:2], 16)
+        found.append(
+            {
+                "name": name,
+                "state": state,
+                "replicas_desired": wanted,
+                "replicas_ready": ready,
+                "cpu_usage_percent": round(load / 16, 2) if ready else 0.0,
+                "memory_usage_percent": round(10 + load / 8, 2) if ready else 0.0,
+            }
+        )
+    out: Tree = {"components": found}
+    functions = [item["name"] for _, item in components(active.spec, ("functions",))]
+    if functions:
+        metrics = [{"metric_label": "activations", "metric_value": 0.0, "time_window": "1h"}]
+        out["functions_components"] = [
+            {"name": name, "functions_component_health_metrics": metrics} for name in functions
+        ]
+    return out
+
+
+def instances_of(app: App, active: Deployment | None) -> list[Tree]:
+    """The instances of an app, named like the platform's: component, deployment, five characters."""
+    out: list[Tree] = []
+    if active is None:
+        return out
+    for kind, item in components(active.spec, RUNNING_KINDS):
+        name = item["name"]
+        for number in range(min(count_of(app, item), _MOST_INSTANCES)):
+            mark = make_id(b"instance", active.id, name, number)[:5]
+            out.append(
+                {
+                    "component_name": name,
+                    "component_type": _INSTANCE_TYPES[kind],
+                    "instance_name": f"{name}-{active.id[:8]}-{mark}",
+                    "instance_alias": f"{name}-{number}",
+                }
+            )
+    return out
+
+
+def visit(app: App, active: Deployment | None, now: float) -> tuple[int, str]:
+    """(status, text) of the app's response to a request."""
+    if active is None:
+        return 404, "no deployment of this app is active\n"
+    spec = active.spec
+    maintenance = spec.get("maintenance") or {}
+    if maintenance.get("enabled") or maintenance.get("archive"):
+        return 503, f"{app.name} is down for maintenance\n"
+    if spec.get("ingress") is not None and not spec["ingress"].get("rules"):
+        return 404, "no ingress rule leads to a component\n"
+    if unhealthy(active, now) is not None or "UNHEALTHY" in app.health.values():
+        return 503, "no healthy upstream\n"
+    return 200, f"{app.name} {active.id}\n"
+
+
+def scheduled(spec: Tree) -> list[Tree]:
+    """The jobs of a spec that run on a schedule."""
+    return [job for job in spec.get("jobs") or [] if job.get("kind") == "SCHEDULED" and _cron(job)]
+
+
+def due(job: Tree, after: float, until: float) -> list[float]:
+    """When a job was due between two moments (seconds since 1970), in order; at most the latest `MOST_RUNS`."""
+    from cronsim import CronSim
+
+    zone = time_zone(job["schedule"])
+    found: list[float] = []
+    # backwards from just after the end, which itself is never due
+    for run in CronSim(_cron(job), datetime.fromtimestamp(until + 1, UTC).astimezone(zone), reverse=True):
+        at = run.timestamp()
+        if at <= after or len(found) == MOST_RUNS:
+            break
+        if at <= until:
+            found.append(at)
+    return found[::-1]
+
+
+def _cron(job: Tree) -> str:
+    return str((job.get("schedule") or {}).get("cron") or "")
+
+
+def time_zone(schedule: Tree) -> tzinfo:
+    """The time zone of a job's schedule.
+
+    Raises:
+        ZoneInfoNotFoundError, ValueError, OSError: no such time zone; OSError for names that are no file names.
+    """
+    name = schedule.get("time_zone") or "UTC"
+    return UTC if name == "UTC" else ZoneInfo(name)
+
+
+def logs_available(deployment: Deployment, kind: str) -> bool:
+    """Whether there are logs of this type: their phase was reached."""
+    if kind == "BUILD":
+        return reached(deployment, "BUILDING")
+    if kind == "DEPLOY":
+        return reached(deployment, "DEPLOYING")
+    return deployment.was_active
+
+
+def latest_log_type(deployment: Deployment) -> str:
+    """The type of the furthest phase reached, for requests without a type."""
+    return next((kind for kind in ("RUN", "DEPLOY") if logs_available(deployment, kind)), "BUILD")
+
+
+def log_text(app: App, deployment: Deployment, component: str, kind: str, now: float) -> str:
+    """The log of one component, or of all (""), as lines ``component time message``."""
+    found = [(where, item) for where, item in components(deployment.spec) if component in ("", item["name"])]
+    lines: list[str] = []
+    for where, item in found:
+        messages = _LOGS[kind](app, deployment, where, item, now)
+        lines += [f"{item['name']} {moment(at)} {message}" for at, message in messages]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _begin(deployment: Deployment, phase: str) -> float:
+    return next((float(at) for name, at in deployment.timeline if name == phase), deployment.created_at)
+
+
+def _build(_: App, deployment: Deployment, __: str, item: Tree, now: float) -> Iterator[tuple[float, str]]:
+    at = _begin(deployment, "BUILDING")
+    if item.get("image"):
+        yield at, "nothing to build: the component runs an image"
+        return
+    yield at, f"building commit {deployment.commits.get(item['name'], 'unknown')}"
+    yield at, f"$ {item.get('build_command') or 'build'}"
+    fate = deployment.fate or {}
+    if fate.get("fails") == "build" and fate.get("component") == item["name"]:
+        if deployment.phase == "ERROR":
+            yield deployment.phase_at, "error: build step exited with status 1"
+            yield deployment.phase_at, fate["message"]
+    elif now >= _begin(deployment, "PENDING_DEPLOY"):
+        yield _begin(deployment, "PENDING_DEPLOY"), "build complete"
+
+
+def _deploy(_: App, deployment: Deployment, where: str, item: Tree, now: float) -> Iterator[tuple[float, str]]:
+    at = _begin(deployment, "DEPLOYING")
+    yield at, f"starting {item['name']}"
+    if where == "services":
+        yield at, f"waiting for port {item.get('http_port') or 8080}"
+    fate = deployment.fate or {}
+    if fate.get("fails") == "deploy" and fate.get("component") == item["name"]:
+        if deployment.phase == "ERROR":
+            yield deployment.phase_at, "fatal: could not start: listen: configuration is missing"
+            yield deployment.phase_at, fate["message"]
+    elif deployment.was_active and now >= deployment.created_at:
+        yield deployment.active_at or deployment.phase_at, "started"
+
+
+def _run(app: App, deployment: Deployment, where: str, item: Tree, now: float) -> Iterator[tuple[float, str]]:
+    if where in ("services", "workers"):
+        at = deployment.active_at or deployment.phase_at
+        yield at, "ready"
+        if unhealthy(deployment, now) == item["name"] or app.health.get(item["name"]) == "UNHEALTHY":
+            yield at, "error: upstream connection refused"
+            yield at, "readiness check failed: HTTP 503"
+
+
+_LOGS = {"BUILD": _build, "DEPLOY": _deploy, "RUN": _run, "RUN_RESTARTED": _run}
