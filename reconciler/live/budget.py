@@ -1,4 +1,4 @@
-"""What the headers of an answer say of the token's rate limit. Pure."""
+"""Reads the token's rate limit from the headers of a response. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 LONGEST_PAUSE = 3600.0
-"""Seconds; the platform's longest window is an hour. No header makes anybody wait longer, nor all 429s together."""
+"""Seconds; the platform's longest window is an hour. Neither a header nor all 429s together cause a longer wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What an answer's headers say of the rate limit; None for what they do not say. Times in seconds from now."""
+    """The rate limit according to a response's headers; None for missing values. Times in seconds from now."""
 
     limit: int | None = None
     remaining: int | None = None
@@ -23,9 +23,9 @@ class Budget:
 
     @classmethod
     def read(cls, headers: Mapping[str, str], now: datetime) -> Budget:
-        """The budget of an answer's headers; whatever does not read counts as not said.
+        """The budget in a response's headers; unreadable values count as missing.
 
-        The reset is measured against the answer's own ``date`` where it has one: the two clocks may differ.
+        The reset is relative to the response's own ``date`` if it has one: the two clocks may differ.
         """
         limit, remaining = _number(headers.get("ratelimit-limit")), _number(headers.get("ratelimit-remaining"))
         reset, retry = _number(headers.get("ratelimit-reset")), headers.get("retry-after")

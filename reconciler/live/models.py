@@ -1,6 +1,6 @@
-"""What App Platform answers: pure, typed, and tolerant of whatever it may add or leave out.
+"""App Platform's responses: pure, typed, and tolerant of additions and omissions.
 
-Every field is optional on reading, unknown fields are kept, an unknown value of an enumeration stays readable.
+Every field is optional, unknown fields are kept, an unknown value of an enumeration can be read.
 Source: the vendor's OpenAPI description and Go client.
 """
 
@@ -23,7 +23,7 @@ from pydantic import (
 
 
 class Phase(StrEnum):
-    """The phase of a deployment. Phases that nobody documented yet read as UNKNOWN."""
+    """The phase of a deployment. Undocumented phases read as UNKNOWN."""
 
     UNKNOWN = "UNKNOWN"
     PENDING_BUILD = "PENDING_BUILD"
@@ -41,12 +41,12 @@ class Phase(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether the deployment will not move any more."""
+        """Whether the deployment has finished."""
         return self in _TERMINAL
 
     @property
     def building(self) -> bool:
-        """Whether the build budget is what runs."""
+        """Whether the time counts against the build timeout."""
         return self in (Phase.UNKNOWN, Phase.PENDING_BUILD, Phase.BUILDING)
 
 
@@ -66,7 +66,7 @@ class ComponentState(StrEnum):
 
 
 def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-    """What does not fit reads as None: an odd answer must not stop a rollout."""
+    """Read a value that does not fit as None: an odd response must not stop a rollout."""
     try:
         return handler(value)
     except ValueError:
@@ -74,7 +74,7 @@ def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
 
 
 def _moment(value: datetime) -> datetime | None:
-    """A time without a zone is UTC; the first moment of the year 1 is how Go writes that there is none."""
+    """A time without a zone is UTC; the start of the year 1 is Go's zero value and means none."""
     return None if value.year == 1 else value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
@@ -102,7 +102,7 @@ class _Answer(BaseModel):
 
 
 class StepReason(_Answer):
-    """Why a step ended as it did."""
+    """Why a step ended with its status."""
 
     code: Text = ""
     message: Text = ""
@@ -122,7 +122,7 @@ class ProgressStep(_Answer):
 
 
 class Progress(_Answer):
-    """How far a deployment is. Judge a deployment by its phase, never by counting steps."""
+    """The progress of a deployment. Its result is its phase; never infer it from the steps."""
 
     pending_steps: Count = 0
     running_steps: Count = 0
@@ -134,7 +134,7 @@ class Progress(_Answer):
 
 
 class User(_Answer):
-    """Who asked for something."""
+    """The user who requested something."""
 
     uuid: Text = ""
     email: Text = ""
@@ -156,7 +156,7 @@ class CauseDetails(_Answer):
 
 
 class Deployment(_Answer):
-    """A deployment: the spec it was made from, how far it is, why it exists."""
+    """A deployment: its spec, its progress, and why it exists."""
 
     id: Text = ""
     spec: Tree = {}
@@ -173,7 +173,7 @@ class Deployment(_Answer):
 
     @property
     def user(self) -> User | None:
-        """Who made it, where the platform says."""
+        """Who made it, if the platform says."""
         action = self.cause_details and self.cause_details.digitalocean_user_action
         return action.user if action else None
 
@@ -211,12 +211,12 @@ class LiveApp(_Answer):
 
     @property
     def name(self) -> str:
-        """The app's name, which stands in its spec."""
+        """The app's name, which is in its spec."""
         return _text(self.spec.get("name"))
 
     @property
     def running_deployment(self) -> Deployment | None:
-        """The deployment under way, if any: in progress, else pending."""
+        """The deployment in progress, or else the pending one, if any."""
         return self.in_progress_deployment or self.pending_deployment
 
 
@@ -241,7 +241,7 @@ class Health(_Answer):
 
 
 class Condition(_Answer):
-    """An error or a warning of a rollback's validation."""
+    """An error or a warning from validating a rollback."""
 
     code: Text = ""
     message: Text = ""
@@ -257,7 +257,7 @@ class RollbackValidation(_Answer):
 
 
 class Proposal(_Answer):
-    """What the platform says of a proposed spec. ``app_cost`` is USD a month; every field may be missing."""
+    """The platform's response to a proposed spec. ``app_cost`` is USD a month; every field may be missing."""
 
     spec: Annotated[dict[str, Any] | None, WrapValidator(_or_none)] = None
     app_cost: Ratio = None
@@ -277,7 +277,7 @@ class LogLinks(_Answer):
 
 @dataclass(frozen=True, slots=True)
 class ProbeAnswer:
-    """What a probe got: a status and the beginning of the body, or why there was no answer at all."""
+    """The result of a probe: a status and the start of the body, or why there was no response."""
 
     status: int | None = None
     body: str = ""
@@ -286,7 +286,7 @@ class ProbeAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What requests took: how many were sent, and the seconds they waited for their turn, as for the rate limit."""
+    """The cost of requests: how many were sent, and the seconds they waited, for example for the rate limit."""
 
     requests: int = 0
     held: float = 0.0

@@ -1,6 +1,6 @@
-"""What is fetched without the token, from other addresses than the API's: logs, and the answers of apps themselves.
+"""Fetches from addresses other than the API's, without the token: logs, and responses of the apps themselves.
 
-Nothing here raises for what it meets on the network: it is evidence, and its absence is evidence, too.
+Nothing here raises network errors: the result is evidence, and so is its absence.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 LOG_SECONDS = 30.0
-"""For one log as a whole."""
+"""Seconds for one log in total."""
 
 LOG_MOST = 32 << 20
-"""Bytes of one log that are read; of a longer one the end is not seen."""
+"""Maximum number of bytes to read of one log; the end of a longer one is not read."""
 
 LOG_KEPT = 256 << 10
-"""Bytes of a log's end that are kept while reading."""
+"""Bytes from the end of a log that are kept while reading."""
 
 LOG_FILES = 4
-"""Files of a log that are looked into, the last first."""
+"""Maximum number of files of a log to read, the last first."""
 
 _MET = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ImportError)
-"""What a fetch can meet: the network, an address or header that is none, a proxy or certificates of no use."""
+"""What can fail in a fetch: the network, an invalid address or header, an unusable proxy or certificates."""
 
 
 class Outside:
@@ -55,7 +55,7 @@ class Outside:
         return self._clients[verify_tls]
 
     async def log_tail(self, urls: Sequence[str], lines: int) -> list[str]:
-        """The last lines of a log in several files; a file that cannot be read leaves a line that says so."""
+        """The last lines of a log in several files; an unreadable file yields a line that says so."""
         found: list[str] = []
         for url in list(reversed(urls))[:LOG_FILES]:
             if len(found) >= lines:
@@ -90,7 +90,7 @@ class Outside:
         verify_tls: bool,
         body_limit: int,
     ) -> ProbeAnswer:
-        """One request, redirects not followed; ``timeout`` in seconds in all, ``body_limit`` in bytes."""
+        """Send one request without following redirects; total ``timeout`` in seconds, ``body_limit`` in bytes."""
         body = bytearray()
         try:
             client = self._client(verify_tls=verify_tls)
@@ -103,7 +103,7 @@ class Outside:
                     if len(body) >= body_limit:
                         break
         except (httpx.TimeoutException, TimeoutError):
-            return ProbeAnswer(error=f"no answer within {timeout:g} s")
+            return ProbeAnswer(error=f"no response within {timeout:g} s")
         except (httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError) as problem:
             return ProbeAnswer(error=tidy(str(problem)) or _name(problem))
         except _MET as problem:
@@ -112,4 +112,4 @@ class Outside:
 
 
 def _name(problem: Exception) -> str:
-    return "no answer in time" if isinstance(problem, TimeoutError) else type(problem).__name__
+    return "timed out" if isinstance(problem, TimeoutError) else type(problem).__name__

@@ -128,7 +128,7 @@ def test_a_probe_keeps_but_the_beginning_of_a_body(clock: VirtualClock) -> None:
 
 
 def test_a_probe_ends_in_time(clock: VirtualClock) -> None:
-    assert probe(clock, text("late"), seconds=60.0, timeout=3.0) == ProbeAnswer(error="no answer within 3 s")
+    assert probe(clock, text("late"), seconds=60.0, timeout=3.0) == ProbeAnswer(error="no response within 3 s")
     assert clock.monotonic() == 3.0
 
 
@@ -136,7 +136,7 @@ def test_a_probe_ends_in_time(clock: VirtualClock) -> None:
     ("failure", "told"),
     [
         (httpx.ConnectError("[Errno 111] Connection refused"), "[Errno 111] Connection refused"),
-        (httpx.ReadTimeout("x"), "no answer within 10 s"),
+        (httpx.ReadTimeout("x"), "no response within 10 s"),
         (httpx.RemoteProtocolError("Server disconnected"), "Server disconnected"),
         (httpx.ReadError(""), "ReadError"),
         (httpx.LocalProtocolError("Illegal header value b's3cr3t'"), "LocalProtocolError"),

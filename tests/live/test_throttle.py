@@ -71,7 +71,7 @@ def test_c43_c44_a_write_is_never_repeated_blindly(clock: VirtualClock, name: st
         platform.run(use)
     assert len(platform.requests) == 1
     assert isinstance(caught.value, ServerFailed) == (trouble in ("500", "html 504", "524"))
-    assert "look at the app" in caught.value.hint
+    assert "check the app" in caught.value.hint
 
 
 @pytest.mark.parametrize("name", [*READS, *WRITES])
