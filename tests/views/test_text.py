@@ -89,9 +89,9 @@ def test_a_long_reason_goes_beneath_its_app():
 
 def test_an_unfinished_rollback_is_not_called_blocked():
     plan = Plan(
-        "web", SyncStatus.BLOCKED, Action.NONE, "an earlier run was cut short", follow="d", resume_rollback=True
+        "web", SyncStatus.BLOCKED, Action.NONE, "an earlier run was interrupted", follow="d", resume_rollback=True
     )
-    assert "  = web  rollback to finish: an earlier run was cut short" in text.plan(PlanReport((plan,)))
+    assert "  = web  rollback to finish: an earlier run was interrupted" in text.plan(PlanReport((plan,)))
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_link_to_a_log_stands_on_its_own_line_without_its_credential():
 
 
 def test_what_is_refused_for_one_reason_is_said_once():
-    why = "2 of 3 apps would change, more than the 30 % that one run may"
+    why = "2 of 3 apps would change, but one run may change at most 30%"
     change = Change(("region",), ChangeKind.CHANGED, "ams", "fra")
     plans = tuple(
         Plan(app, SyncStatus.OUT_OF_SYNC, Action.REFUSE, why, changes=(change,), override="--allow max-changes")
