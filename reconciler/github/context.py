@@ -1,6 +1,6 @@
-"""Where a run of the action stands, read from the environment and the event file.
+"""The context of a run of the action, read from the environment and the event file.
 
-Both are somebody else's: every field may be missing or of another shape, and then counts as empty.
+Neither is under our control: any field may be missing or of another shape, and then counts as empty.
 Variables: "Default environment variables" of GitHub's documentation; events: "Webhook events and payloads".
 """
 
@@ -19,7 +19,7 @@ PULL_EVENTS = frozenset({"pull_request", "pull_request_target"})
 """Events whose payload describes a pull request."""
 
 MAX_COMMITS = 20
-"""So many commits of a push are asked for their pull requests; merge queues push several at once."""
+"""Maximum number of commits of a push whose pull requests are looked up; merge queues push several at once."""
 
 _QUEUE_PULL = re.compile(r"/pr-(\d+)-[0-9a-f]+$")
 
@@ -28,8 +28,8 @@ _QUEUE_PULL = re.compile(r"/pr-(\d+)-[0-9a-f]+$")
 class EventContext:
     """One run of a workflow.
 
-    ``sha`` is the commit that is checked out, ``head_sha`` the one the run speaks of: of a pull request its head, not
-    the merge commit. ``pulls`` are numbers the event names by itself; ``head_label`` (``owner:branch``) finds the pull
+    ``sha`` is the commit that is checked out, ``head_sha`` the one the run is about: of a pull request its head, not
+    the merge commit. ``pulls`` are numbers that the event names; ``head_label`` (``owner:branch``) finds the pull
     request of a ``workflow_run``, whose payload names none when it comes from a fork. ``commits`` are those of a push,
     oldest first. ``run`` orders runs: (id, attempt).
     """
@@ -54,12 +54,12 @@ class EventContext:
 
     @property
     def for_pull(self) -> bool:
-        """Whether the run judges a pull request that is not merged yet."""
+        """Whether the run is about a pull request that is not merged yet."""
         return self.event in PULL_EVENTS or self.event == "workflow_run"
 
 
 def read(environ: Mapping[str, str]) -> EventContext:
-    """The context of this process; an event file that is missing or broken counts as an empty event."""
+    """The context of this process; a missing or broken event file counts as an empty event."""
     return parse(environ, _event(environ.get("GITHUB_EVENT_PATH", "")))
 
 
@@ -99,7 +99,7 @@ def _event(path: str) -> Mapping[str, Any]:
     try:
         event = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        # An event nobody can read tells nothing; the run itself needs none of it.
+        # An unreadable event counts as empty; the run itself does not need it.
         return {}
     return event if isinstance(event, dict) else {}
 
@@ -162,7 +162,7 @@ def _head_label(name: str, event: Mapping[str, Any]) -> str:
 
 def _is_fork(event: Mapping[str, Any], repository: str) -> bool:
     if _dig(event, "pull_request", "head") is not None:
-        # A fork that was deleted meanwhile has no repository any more.
+        # A fork that was deleted meanwhile has no repository.
         head, base = (_text(_dig(event, "pull_request", side, "repo", "full_name")) for side in ("head", "base"))
         return head.lower() != (base or repository).lower()
     if _dig(event, "workflow_run") is not None:

@@ -1,4 +1,4 @@
-"""One run of the action: what it was given, and how its report reads on GitHub."""
+"""One run of the action: its inputs, and its report for GitHub."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MARKUP = re.compile(r"[^\w ./-]")
 
 @dataclass(frozen=True, slots=True)
 class ActionRun:
-    """What one run works with. ``out`` prints a line of the log; ``preface`` is told before any report.
+    """The inputs of one run. ``out`` prints a line of the log; ``preface`` precedes any report.
 
     ``transport`` replaces the network to GitHub in tests.
     """
@@ -39,7 +39,7 @@ class ActionRun:
 
     @property
     def key(self) -> str:
-        """What comments and issues are told apart by: config, specs, environment, and the selection of apps."""
+        """The key of comments and issues: config, specs, environment and selection of apps."""
         inputs = self.inputs
         part, whole = inputs.shard
         shard = f"{part}/{whole}" if whole > 1 else ""
@@ -47,23 +47,23 @@ class ActionRun:
         return key_of(inputs.config, inputs.environment, specs, ",".join(sorted(inputs.apps)), shard)
 
     def redact(self, text: str) -> str:
-        """The text with no token in it, whatever was quoted."""
+        """The text without tokens."""
         return Redactor((self.inputs.token, self.inputs.github_token))(text)
 
     def report(self, result: Result) -> Callable[[int], str]:
-        """The report as markdown, for a limit in characters: under its environment, above commit, run and digest."""
+        """The report as markdown for a limit in characters, with environment, commit, run and digest."""
         head = self._heading() + self.preface
         end = self._footer(result)
 
         def render(limit: int) -> str:
             room = max(0, limit - len(head) - len(end))
-            told = result.markdown(room) if result.markdown else ""
-            return self.redact(f"{head}{told.rstrip()}{end}")
+            body = result.markdown(room) if result.markdown else ""
+            return self.redact(f"{head}{body.rstrip()}{end}")
 
         return render
 
     def _heading(self) -> str:
-        # A comment for each environment stands in one pull request; a name with markup in it is none.
+        # A pull request can have a comment per environment; markup in a name is removed.
         name = _MARKUP.sub("", self.inputs.environment).strip()
         return f"**{name}**\n\n" if name else ""
 

@@ -1,4 +1,4 @@
-"""What a run hands back, and what the step's outputs say of it. Pure."""
+"""The result of a run, and the step's outputs made from it. Pure."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 _MOST_APPS = 1000
 
 _BROKEN_OFF = frozenset({Exit.ERROR, Exit.USAGE, Exit.INTERRUPTED})
-"""Exit codes of runs that did not see everything they should have seen."""
+"""Exit codes of incomplete runs."""
 
 _UNSETTLED = frozenset({SyncStatus.PROGRESSING, SyncStatus.UNKNOWN})
-"""Neither drift nor none: where a deployment leads is not known yet, or nobody could ask."""
+"""Neither drift nor in sync: a deployment is under way, or App Platform could not be asked."""
 
 _GONE_BACK = frozenset({OutcomeKind.ROLLED_BACK, OutcomeKind.PINNED})
 _PRICED = frozenset({OutcomeKind.APPLIED, OutcomeKind.DELETED, OutcomeKind.LEFT})
-"""What was written is there, and costs what was planned."""
+"""Outcomes after which the change is in place and costs what was planned."""
 
 _STAYED = _PRICED | {
     OutcomeKind.DEGRADED,
@@ -37,14 +37,14 @@ _STAYED = _PRICED | {
     OutcomeKind.TIMED_OUT,
     OutcomeKind.INTERRUPTED,
 }
-"""Something was written and not taken back; of those that are not priced, what it comes to is not known yet."""
+"""Outcomes after which something was changed for good; those not priced have an unknown cost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run did, as this room needs it.
+    """The result of a run, as this package needs it.
 
-    ``exit_code`` is the command line's. ``text`` is for the log, ``markdown`` for people on GitHub: it takes a limit in
+    ``exit_code`` is the command line's. ``text`` is for the log, ``markdown`` for GitHub: it takes a limit in
     characters. ``annotations`` are finished ``::error …`` lines, ``sarif`` a finished document. ``plan`` of a plan or
     a drift detection, ``rollout`` of an apply. ``plan_file`` is where the plan was saved.
     """
@@ -61,18 +61,18 @@ class Result:
 
     @property
     def broken_off(self) -> bool:
-        """Whether the run did not see everything it should have seen."""
+        """Whether the run was incomplete."""
         return self.exit_code in _BROKEN_OFF
 
     @property
     def unknown(self) -> bool:
-        """Whether App Platform could not be asked about some of the apps, and was asked about the others."""
+        """Whether App Platform could be asked about some of the apps only."""
         plans = self.plan.plans if self.plan else ()
         return any(plan.status is SyncStatus.UNKNOWN for plan in plans)
 
     @property
-    def worth_telling(self) -> bool:
-        """Whether it is worth a comment of its own: more than that nothing differs, or that nobody could look."""
+    def is_noteworthy(self) -> bool:
+        """Whether it is worth a new comment: not if nothing differs or nothing could be compared."""
         planned = self.plan is not None and any(plan.action is not Action.NONE for plan in self.plan.plans)
         done = self.rollout is not None and any(
             record.outcome.kind is not OutcomeKind.UNCHANGED for record in self.rollout.records
@@ -92,7 +92,7 @@ NOTHING_KNOWN = {
     "rolled-back": "",
     "cost-delta": "",
 }
-"""The outputs of a run of which nothing is known; each name stands in ``action.yml``, too."""
+"""The outputs of a run of unknown result; each name is also in ``action.yml``."""
 
 
 def output_values(result: Result) -> dict[str, str]:
@@ -111,7 +111,7 @@ def output_values(result: Result) -> dict[str, str]:
 
 
 def drifting(result: Result) -> tuple[Plan, ...] | None:
-    """The plans of apps that are not what Git asks for; None when nobody knows: not looked at, or still deploying."""
+    """The plans of apps that differ from Git; None if unknown: not compared, or still deploying."""
     if result.plan is None or (result.broken_off and not result.unknown) or has_errors(result.plan.findings):
         return None
     drifted = tuple(plan for plan in result.plan.plans if plan.status not in (SyncStatus.IN_SYNC, *_UNSETTLED))
@@ -120,7 +120,7 @@ def drifting(result: Result) -> tuple[Plan, ...] | None:
 
 
 def fingerprint(plans: tuple[Plan, ...]) -> str:
-    """A name for these plans; another one as soon as an app, Git or App Platform is another. Empty for none."""
+    """A digest of these plans that changes with an app, Git or App Platform. Empty for no plans."""
     if not plans:
         return ""
     parts = sorted([plan.app, plan.status, plan.action, plan.desired_digest, plan.live_digest] for plan in plans)
@@ -128,19 +128,19 @@ def fingerprint(plans: tuple[Plan, ...]) -> str:
 
 
 def digest(result: Result) -> str:
-    """A name for what a plan says, to see at a glance whether two comments say the same; empty without a plan."""
+    """A digest of a plan's content, to compare two comments at a glance; empty without a plan."""
     return fingerprint(result.plan.plans) if result.plan else ""
 
 
 def _changes(result: Result) -> int:
-    """Apps that were changed and stayed so, or that would be changed."""
+    """The number of apps that were changed for good, or that would be changed."""
     if result.rollout is not None:
         return sum(record.outcome.kind in _STAYED for record in result.rollout.records)
     return sum(plan.writes for plan in result.plan.plans) if result.plan else 0
 
 
 def _apps(result: Result) -> list[dict[str, object]]:
-    """What there is to say of each app; apps in sync are left out."""
+    """A summary of each app; apps in sync are omitted."""
     apps: list[dict[str, object]] = []
     if result.rollout is not None:
         for record in result.rollout.records:
@@ -164,7 +164,7 @@ def _rolled_back(result: Result) -> list[str]:
 
 
 def _cost_delta(result: Result) -> str:
-    """USD a month, of those apps whose costs are known; empty when none is."""
+    """USD per month of the apps whose costs are known; empty if there are none."""
     if result.rollout is not None:
         stayed = [record for record in result.rollout.records if record.outcome.kind in _STAYED]
         costs = [record.cost if record.outcome.kind in _PRICED else Cost() for record in stayed]
@@ -178,14 +178,14 @@ def _cost_delta(result: Result) -> str:
 
 # --- What a pull request from a fork may be told of the account it is planned against ---
 #
-# Its plan is public and its specs are a stranger's: naming an app must not be enough to read what runs there.
+# Its plan is public and its specs are untrusted: naming an app must not be enough to read its live spec.
 
 LIVE = "(live)"
-"""What stands where a live value would."""
+"""The placeholder for a live value."""
 
 
 def hide_live_values(report: PlanReport) -> PlanReport:
-    """The report without a value that only App Platform has; paths and Git's own values stay."""
+    """The report without values that only App Platform has; paths and Git's own values stay."""
     return replace(report, plans=tuple(map(_without_live_values, report.plans)))
 
 

@@ -47,10 +47,10 @@ def counted(issue: dict[str, Any]) -> str:
     return fields["seen"]
 
 
-OPEN = Known(1, is_open=True, told="open", fingerprint="f1", seen=1)
-CLOSED = Known(1, is_open=False, told="closed")
-PERSON = Known(1, is_open=False, told="open", fingerprint="f1", seen=4)
-COUNTING = Known(1, is_open=False, told="closed", fingerprint="f1", seen=1)
+OPEN = Known(1, is_open=True, recorded="open", fingerprint="f1", seen=1)
+CLOSED = Known(1, is_open=False, recorded="closed")
+PERSON = Known(1, is_open=False, recorded="open", fingerprint="f1", seen=4)
+COUNTING = Known(1, is_open=False, recorded="closed", fingerprint="f1", seen=1)
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ def test_a_plan_that_was_not_reviewed_is_refused_and_nothing_is_changed(stage: S
     stage.commit(shop=service("shop", "evil"))
     step = stage.merge(7, MERGED, expect_plan="plan.json")
     assert (step.exit_code, step.outputs["exit-code"]) == (7, "7")
-    assert "the spec in Git is another one" in stage.comment()
+    assert "the spec in Git changed" in stage.comment()
     assert stage.app("shop")["spec"]["services"][0]["image"]["tag"] == "1"
 
 
@@ -180,7 +180,7 @@ def test_a_fork_asks_nobody_anything_and_its_mistakes_stand_on_their_lines(check
     checkout.commit(shop=broken)
     step = checkout.step("pull_request", pull_event(head="stranger/shop"), token="", sarif_file="out.sarif")
     assert (step.exit_code, step.outputs["changes"], checkout.served.fake.log) == (3, "", [])
-    assert "**No plan:** this pull request comes from a fork" in step.summary
+    assert "**No plan:** this pull request is from a fork" in step.summary
     [line] = [line for line in step.log if line.startswith("::error ")]
     assert "file=specs/shop.yaml,line=10,col=14," in line
     [result] = json.loads(Path("out.sarif").read_text())["runs"][0]["results"]
