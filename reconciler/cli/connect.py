@@ -27,7 +27,7 @@ EMBEDDED = "token-of-the-embedded-sandbox"
 """Any token will do; this one is no word of ordinary text, out of which it would be redacted."""
 
 PER_MINUTE = 1_000_000
-"""The embedded sandbox has no rate limit of its own: the client's budget is as good as none."""
+"""The embedded sandbox has no rate limit by default, so the client's is practically unlimited."""
 
 TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
 

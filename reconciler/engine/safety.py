@@ -60,8 +60,8 @@ def refuse_unowned(desired: Desired, options: RunOptions) -> None:
         return
     own = check(replace(options, specs=options.own_specs, apps=frozenset(), checkout=None)).known
     if unowned := ", ".join(sorted(desired.known - own)):
-        message = f"the fork's specs are for apps that this repository's own specs do not name: {unowned}"
-        raise PlanMismatch(message, hint="a new app is planned by a pull request from a branch of this repository")
+        message = f"the fork has specs of apps that this repository's own specs do not name: {unowned}"
+        raise PlanMismatch(message, hint="to plan a new app, open the pull request from a branch of this repository")
 
 
 def save(file: Path, plans: Iterable[Plan]) -> None:

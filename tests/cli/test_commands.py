@@ -285,4 +285,4 @@ def test_c18_a_saved_plan_may_be_applied_twice_and_no_other_may(applied, run, ch
     assert "1 in sync" in capsys.readouterr().out
     spec.write_text(spec.read_text().replace("1.28", "1.29"))
     assert run("--expect", "plan.json", "--sandbox") == 7
-    assert "web: the spec in Git is another one" in capsys.readouterr().err
+    assert "web: the spec in Git changed" in capsys.readouterr().err

@@ -191,7 +191,7 @@ def test_an_app_waits_for_those_it_depends_on_and_is_skipped_if_they_fail(run, c
         (["--bogus"], "--bogus"),
         (["--var", "NAME", "--plan"], "NAME=VALUE"),
         (["--shard", "5/4", "--plan"], "part of a whole"),
-        (["--allow", "remove", "--plan", "--sandbox"], "allows nothing"),
+        (["--allow", "remove", "--plan", "--sandbox"], "invalid --allow"),
         (["status", "nope", "--sandbox"], "there is no app nope"),
         (["rollback", "shop", "--commit", "--revert"], "neither"),
         (["--plan"], "DIGITALOCEAN_TOKEN is not set"),

@@ -12,7 +12,7 @@ from reconciler.views import text
 from reconciler.views.markdown import plan as markdown
 from tests.support.account import World, web
 
-SAID = "2 apps became active lately and may not be judged yet, an apply looks at their health"
+SAID = "2 apps became active recently and may not have been health-checked yet; apply will check them"
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def told(plan: Plan) -> list[str]:
 def test_a_young_app_is_in_sync_and_noted_without_a_question_more(applied: World, drift: bool):
     report = applied.plan(drift=drift)
     assert {plan.status for plan in report.plans} == {SyncStatus.IN_SYNC}
-    assert told(report.plans[0]) == ["active 2 min ago, perhaps not judged yet: an apply looks at its health"]
+    assert told(report.plans[0]) == ["active 2 min ago, and may not have been health-checked: apply will check it"]
     assert report.requests == 1
     assert of_plan(report, differences_matter=True) is Exit.OK
 

@@ -118,7 +118,7 @@ def test_unknown_is_neither_drift_nor_none_and_hides_no_drift_of_another_app(edi
     assert [plan.app for plan in found] == ["shop"]
     alone = PlanReport(tuple(plan for plan in report.plans if plan.app != "shop"))
     assert drifting(Result(1, plan=alone)) is None, "the drift issue is neither opened nor closed"
-    assert Result(1, plan=alone).worth_telling
+    assert Result(1, plan=alone).is_noteworthy
 
 
 def test_every_view_says_unknown_and_why_without_a_secret(edited: World):
