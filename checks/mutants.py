@@ -56,7 +56,6 @@ MODULES = (
     "plan.decide",
     "plan.deployment_history",
     "plan.guard",
-    "plan.freeze",
 )
 """The pure modules that decide, and what is as good as pure, below `reconciler`; of some only what these reach."""
 
@@ -76,7 +75,6 @@ TIERS = {
         "plan/test_decide.py",
         "plan/test_deployment_history.py",
         "plan/test_guard.py",
-        "plan/test_freeze.py",
     ),
     "walk": ("rollout/test_walk.py",),
     "rollouts": (
