@@ -12,8 +12,7 @@ from reconciler.github.report import drifting, fingerprint
 
 if TYPE_CHECKING:
     from reconciler.github.context import EventContext
-    from reconciler.github.job import ActionRun
-    from reconciler.github.report import Result
+    from reconciler.github.report import ActionRun, Result
 
 
 async def tell(job: ActionRun, result: Result) -> None:
