@@ -54,7 +54,7 @@ async def _status(apps: tuple[str, ...], deployments: int, connection: Connectio
 
 
 async def chosen_apps(client: Client, names: tuple[str, ...]) -> list[LiveApp]:
-    """The apps of those names, or all of them by name.
+    """The apps of those names, each once; all of them by name where there are none.
 
     Raises:
         UsageError: there is no such app.
@@ -65,7 +65,7 @@ async def chosen_apps(client: Client, names: tuple[str, ...]) -> list[LiveApp]:
             from reconciler.text import did_you_mean
 
             raise UsageError(f"there is no app {name}", hint=did_you_mean(name, fleet))
-    return [fleet[name] for name in names or sorted(fleet)]
+    return [fleet[name] for name in dict.fromkeys(names or sorted(fleet))]
 
 
 async def _look(client: Client, app: LiveApp, limit: int) -> AppStatus:
