@@ -27,15 +27,11 @@ GOES_ON = (OutcomeKind.TIMED_OUT, OutcomeKind.INTERRUPTED)
 """Outcomes after which a deployment goes on without us."""
 
 
-def _quiet(_event: Event) -> None:
-    """Tells nobody."""
-
-
 @dataclass(frozen=True)
 class Watch:
     """Who hears of the events of rollouts, and what stops them."""
 
-    on_event: Callable[[Event], None] = _quiet
+    on_event: Callable[[Event], None] = lambda _event: None
     stop: asyncio.Event | None = None
 
 
