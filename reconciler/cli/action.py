@@ -224,17 +224,16 @@ def action_options(inputs: Inputs, context: EventContext, environ: Mapping[str, 
     )
 
 
-def _checked(found: Sequence[Finding], *, checked: int = 0) -> Result:
+def _checked(found: tuple[Finding, ...], *, checked: int = 0) -> Result:
     """The result of a look at the specs alone."""
-    told = tuple(found)
     apps = f"{checked} app{'' if checked == 1 else 's'} checked, no findings"
     return Result(
-        exit_code=Exit.INVALID if has_errors(told) else Exit.OK,
-        text=text.findings(told) if told else apps,
-        markdown=lambda limit: markdown.findings(told, limit=limit) if told else f"### {apps}",
-        findings=told,
-        annotations=_annotations(told),
-        sarif=sarif.sarif(told, tool_version=__version__),
+        exit_code=Exit.INVALID if has_errors(found) else Exit.OK,
+        text=text.findings(found) if found else apps,
+        markdown=lambda limit: markdown.findings(found, limit=limit) if found else f"### {apps}",
+        findings=found,
+        annotations=_annotations(found),
+        sarif=sarif.sarif(found, tool_version=__version__),
     )
 
 

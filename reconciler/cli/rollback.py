@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 TARGETS = 200
 """Deployments, newest first, among which one to go back to is looked for: a page of them."""
 
-ConfigFile = Annotated[Path | None, Parameter(help="reconcile.yaml, for timeouts and health; found when left out")]
-
 
 def rollback(
     app: Annotated[str, Parameter(help="name of the app")],
@@ -44,7 +42,9 @@ def rollback(
     ] = False,
     commit: Annotated[bool, Parameter(help="keep the rollback that the app is pinned to")] = False,
     revert: Annotated[bool, Parameter(help="take back the rollback that the app is pinned to")] = False,
-    config: ConfigFile = None,
+    config: Annotated[
+        Path | None, Parameter(help="reconcile.yaml, for timeouts and health; found when left out")
+    ] = None,
     connection: Connection = Connection(),
     output: Output = Output(),
 ) -> int:
