@@ -18,7 +18,7 @@ from reconciler.cli.status import chosen_apps
 from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
 from reconciler.engine import exits
-from reconciler.engine.apply import roll_out
+from reconciler.engine.apply import roll_back
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
 
@@ -87,7 +87,7 @@ async def _rollback(
             await _check_target(client, app, to)
             job = replace(job, roll_back=True, roll_back_to=to)
         with CommandLine(console, connection).watch([name]) as watched:
-            report = await roll_out([job], client, SystemClock(), watched)
+            report = await roll_back(job, client, SystemClock(), watched)
     show_rollout(console, Suggestions.of(connection).rollout(report), None)
     code = exits.of_rollout(report)
     return Exit.OK if pin and code is Exit.ROLLED_BACK else code  # going back is what was asked for

@@ -90,6 +90,7 @@ async def apply(
 
     Raises:
         PlanMismatch: the whole is refused, see `safety`; nothing was changed.
+        InvalidInput: apps depend on each other in a circle; nothing was changed.
     """
     began, options = clock.monotonic(), planned.options
     safety.refuse(options, planned.config, clock.now(), [app.plan for app in planned.apps])
@@ -101,14 +102,27 @@ async def apply(
             for app in apps
             if app.plan.status is not SyncStatus.IN_SYNC
         ]
-        report = await roll_out(jobs, client, clock, watched, options.concurrency, fail_fast=options.fail_fast)
+        report = await _roll_out(jobs, client, clock, watched, options.concurrency, fail_fast=options.fail_fast)
     unchanged = [_unchanged(app.plan) for app in apps if app.plan.status is SyncStatus.IN_SYNC]
     records = {record.app: record for record in (*unchanged, *report.records)}
     in_order = tuple(records[app.plan.app] for app in apps)
     return replace(report, records=in_order, seconds=clock.monotonic() - began)
 
 
-async def roll_out(
+async def roll_back(job: RolloutJob, client: Client, clock: Clock, watched: Watch) -> RolloutReport:
+    """Roll one app back, or follow a rollback that was taken back, as a person asks by hand.
+
+    `safety` is not asked: a freeze window must not keep anybody from going back to what worked.
+
+    Raises:
+        ValueError: the job would do anything else.
+    """
+    if not (job.roll_back or job.follow):
+        raise ValueError(f"{job.plan.app}: a plan is applied by apply, which asks what forbids it")
+    return await _roll_out([job], client, clock, watched)
+
+
+async def _roll_out(
     jobs: Sequence[RolloutJob],
     client: Client,
     clock: Clock,
@@ -117,7 +131,6 @@ async def roll_out(
     *,
     fail_fast: bool = False,
 ) -> RolloutReport:
-    """Roll out, and report. Nothing of `safety` is asked: a freeze window does not stop a person who rolls back."""
     from reconciler.rollout import scheduler
 
     began = clock.monotonic()
