@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from reconciler.engine import safety
 from reconciler.engine.load import Desired, load
+from reconciler.engine.options import RunOptions
 from reconciler.engine.plan import Planned, plan
 from reconciler.engine.recheck import recheck_health
 from reconciler.plan.model import Plan, SyncStatus
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from reconciler.clock import Clock
-    from reconciler.engine.options import RunOptions
     from reconciler.live.client import Client
 
 GOES_ON = (OutcomeKind.TIMED_OUT, OutcomeKind.INTERRUPTED)
@@ -102,7 +102,7 @@ async def apply(
             for app in apps
             if app.plan.status is not SyncStatus.IN_SYNC
         ]
-        report = await _roll_out(jobs, client, clock, watched, options.concurrency, fail_fast=options.fail_fast)
+        report = await _roll_out(jobs, client, clock, watched, options)
     unchanged = [_unchanged(app.plan) for app in apps if app.plan.status is SyncStatus.IN_SYNC]
     records = {record.app: record for record in (*unchanged, *report.records)}
     in_order = tuple(records[app.plan.app] for app in apps)
@@ -119,17 +119,11 @@ async def roll_back(job: RolloutJob, client: Client, clock: Clock, watched: Watc
     """
     if not (job.roll_back or job.follow):
         raise ValueError(f"{job.plan.app}: a plan is applied by apply, which asks what forbids it")
-    return await _roll_out([job], client, clock, watched)
+    return await _roll_out([job], client, clock, watched, RunOptions(specs=()))
 
 
 async def _roll_out(
-    jobs: Sequence[RolloutJob],
-    client: Client,
-    clock: Clock,
-    watched: Watch,
-    concurrency: int = 1,
-    *,
-    fail_fast: bool = False,
+    jobs: Sequence[RolloutJob], client: Client, clock: Clock, watched: Watch, options: RunOptions
 ) -> RolloutReport:
     from reconciler.rollout import scheduler
 
@@ -140,8 +134,8 @@ async def _roll_out(
         clock=clock,
         specs=SpecKnowledge,
         on_event=watched.on_event,
-        concurrency=concurrency,
-        fail_fast=fail_fast,
+        concurrency=options.concurrency,
+        fail_fast=options.fail_fast,
         stop=watched.stop,
     )
     left_running = tuple(record.app for record in records if record.outcome.kind in GOES_ON)
