@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 from reconciler.cli.connect import connect
 from reconciler.cli.console import Console
 from reconciler.cli.options import POSITIVE, Connection, Output, SpecFlags, check_mode, check_specs, run_options
-from reconciler.cli.show import ProgressPrinter, annotate, show_plan, show_rollout
+from reconciler.cli.show import ProgressPrinter, annotate, findings_of, show_plan, show_rollout
 from reconciler.cli.signals import on_signals
 from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
@@ -95,7 +95,7 @@ def reconcile(
         show_rollout(console, suggest.rollout(finished.rollout), foreseen)
         return exits.of_apply(finished.rollout, finished.planned)
     show_plan(console, foreseen, drift=drift)
-    annotate(console, foreseen)
+    annotate(console, findings_of(foreseen))
     if save:
         safety.save(save, finished.planned.report.plans)
     return exits.of_plan(foreseen, differences_matter=drift or exit_code)

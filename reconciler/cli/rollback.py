@@ -18,7 +18,7 @@ from reconciler.cli.status import chosen_apps
 from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
 from reconciler.engine import exits
-from reconciler.engine.apply import roll_out
+from reconciler.engine.apply import roll_back
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 
 TARGETS = 200
 """Deployments, newest first, among which one to go back to is looked for: a page of them."""
-
-ConfigFile = Annotated[Path | None, Parameter(help="reconcile.yaml, for timeouts and health; found when left out")]
 
 
 def rollback(
@@ -44,7 +42,9 @@ def rollback(
     ] = False,
     commit: Annotated[bool, Parameter(help="keep the rollback that the app is pinned to")] = False,
     revert: Annotated[bool, Parameter(help="take back the rollback that the app is pinned to")] = False,
-    config: ConfigFile = None,
+    config: Annotated[
+        Path | None, Parameter(help="reconcile.yaml, for timeouts and health; found when left out")
+    ] = None,
     connection: Connection = Connection(),
     output: Output = Output(),
 ) -> int:
@@ -87,7 +87,7 @@ async def _rollback(
             await _check_target(client, app, to)
             job = replace(job, roll_back=True, roll_back_to=to)
         with CommandLine(console, connection).watch([name]) as watched:
-            report = await roll_out([job], client, SystemClock(), watched)
+            report = await roll_back(job, client, SystemClock(), watched)
     show_rollout(console, Suggestions.of(connection).rollout(report), None)
     code = exits.of_rollout(report)
     return Exit.OK if pin and code is Exit.ROLLED_BACK else code  # going back is what was asked for

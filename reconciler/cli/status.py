@@ -14,6 +14,7 @@ from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
+from reconciler.text import did_you_mean
 
 if TYPE_CHECKING:
     from reconciler.live.client import Client
@@ -62,8 +63,6 @@ async def chosen_apps(client: Client, names: tuple[str, ...]) -> list[LiveApp]:
     fleet = {app.name: app for app in await client.list_apps()}
     for name in names:
         if name not in fleet:
-            from reconciler.text import did_you_mean
-
             raise UsageError(f"there is no app {name}", hint=did_you_mean(name, fleet))
     return [fleet[name] for name in dict.fromkeys(names or sorted(fleet))]
 

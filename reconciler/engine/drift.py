@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 Read = Callable[[str, str], Sequence[tuple[str, Mapping[str, Any]]]]
 
-_NO_REPOSITORY = "the spec file is not in a Git repository"
-
 
 def attributed(apps: Sequence[PlannedApp], read: Read, now: datetime) -> tuple[PlannedApp, ...]:
     """The apps, the plans of those that differ with who made each difference.
@@ -33,13 +31,13 @@ def attributed(apps: Sequence[PlannedApp], read: Read, now: datetime) -> tuple[P
     asked = [app.desired if app.plan.changes or app.live is None else None for app in apps]
     found = _histories({desired.file for desired in asked if desired is not None})
 
-    def told(app: PlannedApp, desired: DesiredApp | None) -> PlannedApp:
+    def with_origin(app: PlannedApp, desired: DesiredApp | None) -> PlannedApp:
         if desired is None:
             return app
         attribution = _attribution(app, desired, found[desired.file], read, now)
         return replace(app, plan=replace(app.plan, attribution=attribution))
 
-    return tuple(map(told, apps, asked))
+    return tuple(map(with_origin, apps, asked))
 
 
 def _histories(files: set[str]) -> dict[str, FileHistory]:
@@ -52,7 +50,7 @@ def _histories(files: set[str]) -> dict[str, FileHistory]:
         for file in sorted(files):
             history = next((one for one, _ in open_ones.values() if _holds(one, file)), None) or History.open(file)
             if history is None:
-                found[file] = FileHistory((), _NO_REPOSITORY)
+                found[file] = FileHistory((), "the spec file is not in a Git repository")
             else:
                 open_ones.setdefault(history.root, (history, []))[1].append(file)
         for history, inside in open_ones.values():

@@ -15,7 +15,6 @@ from reconciler.redaction import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
-    from types import TracebackType
 
     import httpx
 
@@ -122,9 +121,7 @@ class GitHub:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self._client.aclose()
 
     async def get(self, path: str, **params: str) -> Any:

@@ -50,7 +50,6 @@ class EventContext:
     run_url: str = ""
     api_url: str = "https://api.github.com"
     graphql_url: str = "https://api.github.com/graphql"
-    server_url: str = "https://github.com"
     summary_path: str = ""
     output_path: str = ""
 
@@ -89,7 +88,6 @@ def parse(environ: Mapping[str, str], event: Mapping[str, Any]) -> EventContext:
         run_url=f"{server}/{repository}/actions/runs/{run_id}" if repository and run_id else "",
         api_url=api,
         graphql_url=environ.get("GITHUB_GRAPHQL_URL", "") or f"{api}/graphql",
-        server_url=server,
         summary_path=environ.get("GITHUB_STEP_SUMMARY", ""),
         output_path=environ.get("GITHUB_OUTPUT", ""),
     )

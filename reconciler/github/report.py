@@ -151,18 +151,18 @@ def _apps(result: Result) -> list[dict[str, object]]:
     """What there is to say of each app; apps in sync are left out."""
     apps: list[dict[str, object]] = []
     if result.rollout is not None:
-        for record in result.rollout.records:
-            if record.outcome.kind is not OutcomeKind.UNCHANGED:
-                apps.append(  # noqa: PERF401 - a comprehension of this size reads worse
-                    {"app": record.app, "action": record.action.word, "outcome": record.outcome.kind.value}
-                )
+        apps += (
+            {"app": record.app, "action": record.action.word, "outcome": record.outcome.kind.value}
+            for record in result.rollout.records
+            if record.outcome.kind is not OutcomeKind.UNCHANGED
+        )
     elif result.plan is not None:
-        for plan in result.plan.plans:
-            if plan.action is not Action.NONE or plan.status is not SyncStatus.IN_SYNC:
-                entry: dict[str, object] = {"app": plan.app, "action": plan.action.word, "status": plan.status.value}
-                if plan.cost.delta is not None:
-                    entry["cost_delta"] = plan.cost.delta
-                apps.append(entry)
+        apps += (
+            {"app": plan.app, "action": plan.action.word, "status": plan.status.value}
+            | ({} if plan.cost.delta is None else {"cost_delta": plan.cost.delta})
+            for plan in result.plan.plans
+            if plan.action is not Action.NONE or plan.status is not SyncStatus.IN_SYNC
+        )
     return apps[:_MOST_APPS]
 
 
