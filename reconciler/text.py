@@ -1,9 +1,12 @@
-"""Words that every package says alike: how long ago, did you mean."""
+"""Texts that packages write and read alike: how long ago, did you mean, JSON pointers, a part of the apps."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from datetime import UTC, datetime
+
+_SHARD = re.compile(r"([1-9]\d{0,4})/([1-9]\d{0,4})")
 
 
 def ago(moment: datetime | None, now: datetime) -> str:
@@ -13,14 +16,15 @@ def ago(moment: datetime | None, now: datetime) -> str:
     """
     if moment is None:
         return ""
-    seconds = (_utc(now) - _utc(moment)).total_seconds()
+    seconds = (in_utc(now) - in_utc(moment)).total_seconds()
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if (number := int(seconds // length)) >= 1:
             return f"{number} {unit} ago"
     return "just now"
 
 
-def _utc(moment: datetime) -> datetime:
+def in_utc(moment: datetime) -> datetime:
+    """A moment that can be compared: one without a zone is taken as UTC, which is what the API speaks."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -44,3 +48,25 @@ def nearest(name: str, known: Collection[str], *, cutoff: float = 0.6) -> str:
 
 def _plain(name: str) -> str:
     return name.lower().replace("-", "_")
+
+
+# --- JSON pointers (RFC 6901) ---
+
+
+def pointer_token(name: object) -> str:
+    """A name as it is written in a JSON pointer."""
+    return str(name).replace("~", "~0").replace("/", "~1")
+
+
+def segments(pointer: str) -> tuple[str, ...]:
+    """The names in a JSON pointer."""
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
+
+
+# --- A part of the apps ---
+
+
+def shard_of(text: str) -> tuple[int, int] | None:
+    """``2/5`` as (2, 5), an empty text as all, (1, 1); None for what is no part of a whole."""
+    match = _SHARD.fullmatch(text or "1/1")
+    return (int(match[1]), int(match[2])) if match and int(match[1]) <= int(match[2]) else None

@@ -7,7 +7,6 @@ in every run, a quarter of the time that reading the arguments takes.
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -17,7 +16,7 @@ from cyclopts.validators import Number
 
 from reconciler.engine.options import RunOptions
 from reconciler.errors import UsageError
-from reconciler.text import nearest
+from reconciler.text import nearest, shard_of
 from reconciler.views.errors import Format
 
 if TYPE_CHECKING:
@@ -87,9 +86,6 @@ class Output:
 # --- From flags to `RunOptions`: what a run is asked for ---
 
 
-_SHARD = re.compile(r"^([1-9]\d*)/([1-9]\d*)$")
-
-
 def run_options(specs: Sequence[Path], source: SpecFlags) -> RunOptions:
     """What the flags about specs ask for."""
     return RunOptions(
@@ -111,12 +107,10 @@ def _assignment(text: str) -> tuple[str, str]:
 
 
 def _shard(text: str) -> tuple[int, int]:
-    if not text:
-        return (1, 1)
-    match = _SHARD.match(text)
-    if not match or int(match[1]) > int(match[2]):
+    shard = shard_of(text)
+    if shard is None:
         raise UsageError(f"--shard {text!r} is not a part of a whole", hint="write 1/4 … 4/4")
-    return int(match[1]), int(match[2])
+    return shard
 
 
 # --- Combinations of flags that make no sense are refused: none is silently without effect ---

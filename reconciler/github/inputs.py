@@ -5,18 +5,17 @@ Spaces of a name would become underscores; names of shells cannot hold hyphens, 
 
 from __future__ import annotations
 
-import re
 import shlex
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.errors import UsageError
+from reconciler.text import shard_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SHARD = re.compile(r"([1-9]\d{0,4})/([1-9]\d{0,4})")
 _TRUE = frozenset({"true", "True", "TRUE"})
 _FALSE = frozenset({"false", "False", "FALSE"})
 _ALLOW, _ROTATE = "--allow", "--rotate"
@@ -167,10 +166,10 @@ def _words(environ: Mapping[str, str], name: str) -> list[str]:
 
 def _shard(environ: Mapping[str, str]) -> tuple[int, int]:
     value = raw(environ, "shard")
-    match = _SHARD.fullmatch(value or "1/1")
-    if not match or int(match[1]) > int(match[2]):
+    shard = shard_of(value)
+    if shard is None:
         raise _wrong("shard", value, "a part and the number of parts, such as 2/5")
-    return int(match[1]), int(match[2])
+    return shard
 
 
 def _permissions(environ: Mapping[str, str]) -> Permissions:

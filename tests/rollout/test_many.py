@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.config import Policy
+from reconciler.config import Policy, find_circle
 from reconciler.errors import InvalidInput, ReconcileError
 from reconciler.live.client import Client
 from reconciler.plan.model import Action
@@ -16,7 +16,7 @@ from reconciler.rollout import scheduler as run
 from reconciler.rollout.model import Event
 from reconciler.rollout.poller import Poller, interval
 from reconciler.rollout.ports import SpecKnowledge
-from reconciler.rollout.scheduler import find_circle, roll_out
+from reconciler.rollout.scheduler import roll_out
 from tests.rollout.stage import POLICY, Stage, web
 from tests.rollout.test_deploying import kind
 from tests.support.virtual_time import VirtualClock

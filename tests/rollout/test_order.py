@@ -6,9 +6,10 @@ from itertools import pairwise
 
 import pytest
 
+from reconciler.config import find_circle
 from reconciler.errors import InvalidInput
 from reconciler.findings import Severity
-from reconciler.rollout.scheduler import check_order, find_circle
+from reconciler.rollout.scheduler import check_order
 
 
 @pytest.mark.parametrize(
