@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.config import Policy, find_circle
+from reconciler.config import Policy
 from reconciler.errors import InvalidInput, ReconcileError
 from reconciler.live.client import Client
 from reconciler.plan.model import Action
@@ -66,20 +66,6 @@ def test_a_circle_of_dependencies_is_an_error_that_shows_it(stage: Stage) -> Non
     ]
     with pytest.raises(InvalidInput, match="web → api → web"):
         stage.roll(*jobs)
-
-
-@pytest.mark.parametrize(
-    ("graph", "circle"),
-    [
-        ({}, ()),
-        ({"a": ["b", "c"], "b": ["d"], "c": ["d"], "d": []}, ()),
-        ({"a": ["a"]}, ("a", "a")),
-        ({"a": ["b"], "b": ["c"], "c": ["b"]}, ("b", "c", "b")),
-        ({"a": ["unknown"]}, ()),
-    ],
-)
-def test_circles_are_found(graph: dict[str, list[str]], circle: tuple[str, ...]) -> None:
-    assert find_circle(graph) == circle
 
 
 def test_no_more_apps_than_asked_for_are_under_way_at_once(stage: Stage) -> None:
