@@ -6,17 +6,16 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from reconciler.appspec.shape import SPEC
-from reconciler.config import Config, Policy
+from reconciler.config import Config, Policy, find_circle
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity, has_errors
-from reconciler.text import did_you_mean
+from reconciler.text import did_you_mean, pointer_token
 from reconciler.yamltext import Document, parse, read_text
 
 CONFIG_NAMES = ("reconcile.yaml", "reconcile.yml")
@@ -176,10 +175,7 @@ def _moves(file: ConfigFile, known: Collection[str]) -> Iterator[Finding]:
 
 
 def _cycle(file: ConfigFile, graph: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        circle = list(reversed(error.args[1]))  # the sorter tells it from the awaited to the waiting
+    if circle := find_circle(graph):
         message = f"apps wait for each other: {' → '.join(circle)}"
         where = file.locate(f"/apps/{circle[0]}/depends_on")
         yield Finding(Severity.ERROR, "dependency-cycle", message, "remove one of these from depends_on", where)
@@ -266,7 +262,7 @@ def _told(
     place: tuple[str | int, ...],
     problem: Mapping[str, Any],
 ) -> Finding:
-    pointer = "".join(f"/{_escaped(token)}" for token in place)
+    pointer = "".join(f"/{pointer_token(token)}" for token in place)
     name = _called(place)
     match problem["type"]:
         case "extra_forbidden":
@@ -325,7 +321,7 @@ def _without_effect(config: Config, document: Document) -> Iterator[Finding]:
         hint = "check the path, which counts from where this file stands; or remove it"
         yield Finding(Severity.ERROR, "no-such-path", message, hint, document.locate("/policies"))
     ignored = {"/defaults/ignore": config.defaults.ignore}
-    ignored |= {f"/apps/{_escaped(name)}/ignore": own.get("ignore") or [] for name, own in config.apps.items()}
+    ignored |= {f"/apps/{pointer_token(name)}/ignore": own.get("ignore") or [] for name, own in config.apps.items()}
     for at, pointers in ignored.items():
         for number, pointer in enumerate(pointers):
             field = pointer.split("/")[1]
@@ -333,10 +329,6 @@ def _without_effect(config: Config, document: Document) -> Iterator[Finding]:
                 message = f"{pointer} ignores nothing that is known: a spec has no field {field!r}"
                 hint = did_you_mean(field, SPEC.fields) or "it begins at the spec, such as /services/web/instance_count"
                 yield Finding(Severity.WARNING, "unknown-path", message, hint, document.locate(f"{at}/{number}"))
-
-
-def _escaped(token: str | int) -> str:
-    return str(token).replace("~", "~0").replace("/", "~1")
 
 
 def _unmergeable(config: Config, document: Document) -> Iterator[Finding]:

@@ -11,7 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.plan.attribution import SpecHistory, identity_path, spec_history
+from reconciler.plan.attribution import SpecHistory, spec_history
+from reconciler.plan.canonical import identity_path
 from reconciler.plan.model import AppAttribution, Attribution
 from reconciler.text import ago
 

@@ -29,7 +29,7 @@ from reconciler.plan.decide import Evidence, make_plan
 from reconciler.plan.deployment_history import prior_failure
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.plan.payload import payload
-from reconciler.plan.secret_fingerprints import Fingerprints, plaintext_secrets
+from reconciler.plan.secret_fingerprints import Fingerprints, unencrypted
 from reconciler.plan.warnings import possible_rename
 from reconciler.redaction import Redactor
 from reconciler.text import did_you_mean
@@ -198,7 +198,7 @@ def check_rotations(rotate: Collection[str], apps: Sequence[DesiredApp], known: 
             raise UsageError(f"--rotate {entry}: there is no app {name}", hint=did_you_mean(name, known))
         if name not in here:
             continue
-        secrets = plaintext_secrets(canonical(here[name].spec))
+        secrets = unencrypted(canonical(here[name].spec))
         if not rest or not any(names(rest, path) for path in secrets):
             told = ", ".join(f"{name}/{'/'.join(path)}" for path in sorted(secrets)) or "none"
             message = f"--rotate {entry} names no secret whose value stands in Git"

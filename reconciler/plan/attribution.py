@@ -17,18 +17,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from reconciler.appspec.shape import SPEC, Listing, Record, Shape
 from reconciler.desired.git_history import FileHistory, plain_specs
 from reconciler.live.models import Deployment
-from reconciler.plan.align import align, segments
-from reconciler.plan.canonical import Tree, canonical, key_of
+from reconciler.plan.align import align
+from reconciler.plan.canonical import Path, Tree, canonical
 from reconciler.plan.diff import comparable, diff, related
 from reconciler.plan.model import AppAttribution, Attribution, Change, ChangeKind, Origin
-from reconciler.text import ago
+from reconciler.text import ago, in_utc
 
 
 def attribute(
@@ -147,7 +146,7 @@ class _Case:
     def _put_back(self, path: Path, stood: int, brought: int) -> bool:
         """Whether Git's present value was live since Git moved to it, and the old one came back afterwards."""
         created = self._deployments[brought].created_at
-        if stood == 0 or created is None or _utc(created) <= _utc(self._mover(stood).when):
+        if stood == 0 or created is None or in_utc(created) <= in_utc(self._mover(stood).when):
             return False
         return self._was_live(path, brought, self._mover(stood).when)
 
@@ -157,7 +156,7 @@ class _Case:
             self._deployments[brought + 1 :], self._desired_deployed[brought + 1 :], strict=True
         ):
             created = deployment.created_at
-            if created is None or _utc(created) < _utc(since):
+            if created is None or in_utc(created) < in_utc(since):
                 break
             if comparison is not None and not comparison.differs(path):
                 return True
@@ -176,12 +175,12 @@ class _Case:
         edited = (oldest if brought is None else self._deployments[brought]).created_at
         if edited is None:
             return None
-        if _utc(setter.when) > _utc(edited):
+        if in_utc(setter.when) > in_utc(edited):
             return setter
         if brought is None or self._was_live(path, brought, setter.when):
             return None
         read_back = not oldest.previous_deployment_id or (
-            oldest.created_at is not None and _utc(oldest.created_at) < _utc(setter.when)
+            oldest.created_at is not None and in_utc(oldest.created_at) < in_utc(setter.when)
         )
         return setter if read_back else None
 
@@ -293,15 +292,7 @@ def _summary(kind: Origin, told: Sequence[Attribution], case: _Case) -> str:
             return f"unknown who made this: {reason}" if reason else "unknown who made this"
 
 
-def _utc(moment: datetime) -> datetime:
-    """A moment that can be compared: one without a zone is taken as UTC, which is what the API speaks."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 # --- What Git can tell about an app: the versions of its spec, for `attribution` ---
-
-
-Path = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,22 +329,3 @@ def spec_history(
         for revision in history.revisions
     )
     return SpecHistory(tuple(versions), history.gap)
-
-
-def identity_path(spec: Mapping[str, Any], pointer: str) -> Path:
-    """The path by identity of a JSON pointer with list indexes, as far as the spec's shape tells identities."""
-    node: Any = spec
-    shape: Shape | None = SPEC
-    out: list[str] = []
-    for part in segments(pointer):
-        if isinstance(node, list):
-            node = node[int(part)]
-            known = isinstance(shape, Listing) and shape.identity and isinstance(node, Mapping)
-            out.append(key_of(shape, node) if known and isinstance(shape, Listing) else part)
-            shape = shape.item if isinstance(shape, Listing) else None
-        else:
-            node = node[part]
-            out.append(part)
-            field = shape.fields.get(part) if isinstance(shape, Record) else None
-            shape = field.shape if field else None
-    return tuple(out)

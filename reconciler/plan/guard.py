@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
-from reconciler.appspec.models import COMPONENT_KINDS
+from reconciler.appspec.kinds import COMPONENT_KINDS, SINGULAR
 from reconciler.config import Freeze, Guards
 from reconciler.errors import UsageError
 from reconciler.plan.model import Action, Change, ChangeKind, Plan
@@ -25,15 +25,7 @@ _BY_APP = ("remove", "replace", "region", "archive", "delete")
 _WHICH_DATABASE = ("engine", "production", "cluster_name", "db_name")
 """The fields of a database that say which one it is: with another value the data stay behind."""
 
-_NOUNS: Mapping[str, str] = {
-    "services": "the service",
-    "static_sites": "the static site",
-    "jobs": "the job",
-    "workers": "the worker",
-    "functions": "the functions",
-    "databases": "the database",
-    "domains": "the domain",
-}
+_NOUNS: Mapping[str, str] = {**SINGULAR, "domains": "domain"}
 
 
 def check_allowed(allowed: Collection[str]) -> None:
@@ -111,7 +103,7 @@ def _danger(app: str, change: Change) -> Iterator[tuple[str, str]]:
         yield f"archive={app}", "archives the app: its last instances stop"
     elif takes_away(change):
         name = change.path[1]
-        yield f"remove={app}/{name}", f"removes {_NOUNS[head]} {name}"
+        yield f"remove={app}/{name}", f"removes the {_NOUNS[head]} {name}"
 
 
 # --- Freeze windows: times in which nothing is applied ---

@@ -37,7 +37,7 @@ DANGERS = {
     "a worker goes": (app(workers=[WORKER]), app(), "remove=web/job", "removes the worker job"),
     "a job goes": (app(jobs=[WORKER]), app(), "remove=web/job", "removes the job job"),
     "a static site goes": (app(static_sites=[WORKER]), app(), "remove=web/job", "removes the static site job"),
-    "functions go": (app(functions=[WORKER]), app(), "remove=web/job", "removes the functions job"),
+    "functions go": (app(functions=[WORKER]), app(), "remove=web/job", "removes the functions component job"),
     "a database goes": (app(databases=[PG]), app(), "remove=web/db", "removes the database db"),
     "a domain goes": (
         app(domains=[{"domain": "example.com"}]), app(), "remove=web/example.com", "removes the domain example.com"),
