@@ -6,8 +6,10 @@ The models also define the file's schema: `reconcile schema config` prints it.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -306,3 +308,18 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
         old = out.get(key)
         out[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return out
+
+
+def find_circle(depends_on: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    """A circle of apps that wait for each other, such as ``("api", "web", "api")``; empty when there is none.
+
+    It begins with the one of its apps that comes first in the mapping. Unknown names wait for nothing.
+    """
+    try:
+        TopologicalSorter(depends_on).prepare()
+    except CycleError as error:
+        circle = error.args[1][:0:-1]  # the sorter has it from the awaited to the waiting, its first app twice
+        first = min(map(list(depends_on).index, circle))
+        at = circle.index(list(depends_on)[first])
+        return (*circle[at:], *circle[: at + 1])
+    return ()

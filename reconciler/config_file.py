@@ -6,21 +6,20 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from reconciler.appspec.shape import SPEC
-from reconciler.config import Config, Policy
+from reconciler.config import Config, Policy, find_circle
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity, has_errors
-from reconciler.text import did_you_mean
+from reconciler.text import did_you_mean, pointer_token
 from reconciler.yamltext import Document, parse, read_text
 
 CONFIG_NAMES = ("reconcile.yaml", "reconcile.yml")
-"""The file's names."""
+"""The file's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +180,7 @@ def _moves(file: ConfigFile, known: Collection[str]) -> Iterator[Finding]:
 
 
 def _cycle(file: ConfigFile, graph: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        circle = list(reversed(error.args[1]))  # the sorter lists each app after its dependency
+    if circle := find_circle(graph):
         message = f"circular depends_on: {' → '.join(circle)}"
         where = file.locate(f"/apps/{circle[0]}/depends_on")
         yield Finding(Severity.ERROR, "dependency-cycle", message, "remove one of these dependencies", where)
@@ -271,7 +267,7 @@ def _finding(
     place: tuple[str | int, ...],
     problem: Mapping[str, Any],
 ) -> Finding:
-    pointer = "".join(f"/{_escaped(token)}" for token in place)
+    pointer = "".join(f"/{pointer_token(token)}" for token in place)
     name = _called(place)
     match problem["type"]:
         case "extra_forbidden":
@@ -284,7 +280,7 @@ def _finding(
             message, hint = f"missing key {str(place[-1])!r}", f"add `{place[-1]}: …`"
             return Finding(Severity.ERROR, "missing-key", message, hint, document.locate(pointer))
         case "string_type":
-            message, hint = f"{name} must be text", "quote it"
+            message, hint = f"{name} must be text", "put it in quotes"
         case _:
             message, hint = in_words(name, _at(document.data, place), problem)
     return Finding(Severity.ERROR, "config-value", message, hint, document.locate(pointer))
@@ -330,7 +326,7 @@ def _without_effect(config: Config, document: Document) -> Iterator[Finding]:
         hint = "fix the path (it is relative to this file), or remove the key"
         yield Finding(Severity.ERROR, "no-such-path", message, hint, document.locate("/policies"))
     ignored = {"/defaults/ignore": config.defaults.ignore}
-    ignored |= {f"/apps/{_escaped(name)}/ignore": own.get("ignore") or [] for name, own in config.apps.items()}
+    ignored |= {f"/apps/{pointer_token(name)}/ignore": own.get("ignore") or [] for name, own in config.apps.items()}
     for at, pointers in ignored.items():
         for number, pointer in enumerate(pointers):
             field = pointer.split("/")[1]
@@ -341,10 +337,6 @@ def _without_effect(config: Config, document: Document) -> Iterator[Finding]:
                     or "start at the top of the spec, such as /services/web/instance_count"
                 )
                 yield Finding(Severity.WARNING, "unknown-path", message, hint, document.locate(f"{at}/{number}"))
-
-
-def _escaped(token: str | int) -> str:
-    return str(token).replace("~", "~0").replace("/", "~1")
 
 
 def _unmergeable(config: Config, document: Document) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Phrases shared by every package: how long ago, did you mean."""
+"""Texts that packages write and read alike: how long ago, did you mean, JSON pointers."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ def ago(moment: datetime | None, now: datetime) -> str:
     """
     if moment is None:
         return ""
-    seconds = (_utc(now) - _utc(moment)).total_seconds()
+    seconds = (in_utc(now) - in_utc(moment)).total_seconds()
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if (number := int(seconds // length)) >= 1:
             return f"{number} {unit} ago"
     return "just now"
 
 
-def _utc(moment: datetime) -> datetime:
+def in_utc(moment: datetime) -> datetime:
+    """A moment that can be compared: one without a zone is taken as UTC, which is what the API speaks."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -44,3 +45,16 @@ def nearest(name: str, known: Collection[str], *, cutoff: float = 0.6) -> str:
 
 def _plain(name: str) -> str:
     return name.lower().replace("-", "_")
+
+
+# --- JSON pointers (RFC 6901) ---
+
+
+def pointer_token(name: object) -> str:
+    """A name escaped for a JSON pointer."""
+    return str(name).replace("~", "~0").replace("/", "~1")
+
+
+def segments(pointer: str) -> tuple[str, ...]:
+    """The names in a JSON pointer."""
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])

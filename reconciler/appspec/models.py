@@ -37,12 +37,6 @@ from reconciler.appspec.parts import (
     Termination,
 )
 
-COMPONENT_KINDS = ("services", "static_sites", "jobs", "workers", "functions", "databases")
-"""The component lists of an app spec, in the order they are usually written."""
-
-SOURCE_FIELDS = ("git", "github", "gitlab", "bitbucket", "image")
-"""The fields of a component that say where its code comes from: one of them."""
-
 REGIONS = Literal["atl", "nyc", "sfo", "tor", "ams", "fra", "lon", "blr", "sgp", "syd"]
 DOMAIN_PATTERN = r"^((xn--)?[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*\.)+[a-zA-Z]{2,}\.?$"
 

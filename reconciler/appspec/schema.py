@@ -11,7 +11,8 @@ from functools import cache
 from typing import Any
 
 from reconciler.appspec.models import AppSpec
-from reconciler.appspec.shape import MISSING, SPEC, Field, Listing, Record, Shape
+from reconciler.appspec.shape import MISSING, SPEC, Field, Record
+from reconciler.appspec.walk import fields_below
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 """The value of ``$schema``."""
@@ -25,7 +26,7 @@ def spec_schema() -> dict[str, Any]:
     that are superseded. An optional field may also be null.
     """
     raw = AppSpec.model_json_schema()
-    records = {"AppSpec": SPEC} | _records(SPEC)
+    records = {record.title: record for record, _, _ in fields_below(SPEC)}
     definitions = {name: _tidy(raw["$defs"][name], records[name]) for name in sorted(raw["$defs"])}
     root = _tidy({key: value for key, value in raw.items() if key != "$defs"}, SPEC)
     return {
@@ -34,21 +35,6 @@ def spec_schema() -> dict[str, Any]:
         **root,
         "$defs": definitions,
     }
-
-
-def _records(shape: Shape) -> dict[str, Record]:
-    """Every record below a shape, by title."""
-    out: dict[str, Record] = {}
-    match shape:
-        case Record(title, fields):
-            out[title] = shape
-            for field in fields.values():
-                out |= _records(field.shape)
-        case Listing(item):
-            out |= _records(item)
-        case _:
-            pass
-    return out
 
 
 def _tidy(model: dict[str, Any], record: Record) -> dict[str, Any]:

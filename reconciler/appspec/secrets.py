@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.appspec.shape import SPEC, Field, Listing, Record, Shape
+from reconciler.appspec.shape import SPEC, Field, Shape
+from reconciler.appspec.walk import fields_below, find
 
 CIPHERTEXT = "EV["
 """Prefix of a secret's ciphertext: ``EV[1:nonce:cipher]``."""
@@ -21,6 +22,12 @@ CIPHERTEXT_PATTERN = re.compile(r"\s*EV\[")
 
 CIPHERTEXT_FORM = re.compile(r"^EV\[1:([A-Za-z0-9+/=_-]+):([A-Za-z0-9+/=_-]+)\]$")
 """The ciphertext of a secret as a whole; its groups are the nonce and the cipher, both base64."""
+
+
+def is_ciphertext(value: Any) -> bool:
+    """Whether a value is what the platform makes of a secret."""
+    return isinstance(value, str) and value.startswith(CIPHERTEXT)
+
 
 _ALSO = frozenset({"secret", "private_key", "access_key", "credentials"})
 """Further names for a secret that no documented field has."""
@@ -34,22 +41,13 @@ def secrets(
     ``shape`` is None in a part that no model knows, ``parent`` the name of the field that holds the node. Everything
     inside a secret, keys included, is yielded as a value of that secret.
     """
-    if isinstance(node, list | tuple):
-        item = shape.item if isinstance(shape, Listing) else shape
-        for index, value in enumerate(node):
-            if isinstance(value, dict | list | tuple):
-                yield from secrets(value, item, f"{pointer}/{index}", parent=parent)
-    elif isinstance(node, dict):  # a check for Mapping takes ten times as long
-        record = shape.item if isinstance(shape, Listing) else shape
-        fields = record.fields if isinstance(record, Record) else {}
-        for name, value in node.items():
-            field = fields.get(name)
-            if is_marked(field, node) if field else is_named_so(name, node, parent):
-                at = f"{pointer}/{_escaped(name)}"
-                yield from ((at, scalar) for scalar in _scalars(value))
-            elif isinstance(value, dict | list | tuple):
-                below = field.shape if field else None
-                yield from secrets(value, below, f"{pointer}/{_escaped(name)}", parent=name)
+    for at, value in find(node, is_secret, shape, pointer, parent=parent):
+        yield from ((at, scalar) for scalar in _scalars(value))
+
+
+def is_secret(field: Field | None, name: Any, owner: Mapping[str, Any], parent: str = "") -> bool:
+    """Whether a field is a secret: according to the models, or else to its name and the sibling ``type``."""
+    return is_marked(field, owner) if field else is_named_so(name, owner, parent)
 
 
 def is_marked(field: Field, owner: Mapping[str, Any]) -> bool:
@@ -66,7 +64,7 @@ def is_named_so(name: Any, owner: Mapping[str, Any], parent: str = "") -> bool:
 
 
 def is_typed_so(owner: Mapping[str, Any]) -> bool:
-    """Whether a value's ``type`` marks it as secret: anything but GENERAL, so a misspelt SECRET and future types."""
+    """Whether a value's ``type`` marks it as secret: anything but GENERAL, so also a misspelt SECRET or a new type."""
     return owner.get("type") not in (None, "", "GENERAL")
 
 
@@ -82,20 +80,7 @@ def _scalars(value: Any) -> Iterator[str | int | float]:
         yield value
 
 
-def _escaped(name: Any) -> str:
-    return str(name).replace("~", "~0").replace("/", "~1")
-
-
-def _fields(shape: Shape, parent: str) -> Iterator[tuple[str, Field]]:
-    """Every field below a shape, with the name of the field that holds its record."""
-    shape = shape.item if isinstance(shape, Listing) else shape
-    if isinstance(shape, Record):
-        for name, field in shape.fields.items():
-            yield parent, field
-            yield from _fields(field.shape, name)
-
-
-_KNOWN = tuple(_fields(SPEC, ""))
+_KNOWN = tuple((parent, field) for _, parent, field in fields_below(SPEC))
 _PLACES = frozenset((parent, field.name) for parent, field in _KNOWN if field.secret)
 _NAMES = ({name for _, name in _PLACES} - {field.name for _, field in _KNOWN if not field.secret}) | _ALSO
 _ENDINGS = tuple(f"_{name}" for name in sorted(_NAMES))

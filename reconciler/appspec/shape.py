@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
@@ -79,6 +79,11 @@ class Field:
     spelling: str = ""
     deprecated: str = ""
     description: str = ""
+
+    @property
+    def can_be_secret(self) -> bool:
+        """Whether its values are credentials, or may be."""
+        return self.secret or self.secret_when_typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,50 +173,3 @@ def record(model: type[Part]) -> Record:
 
 SPEC: Record = record(AppSpec)
 """The shape of a whole app spec."""
-
-
-# --- Walking only those branches of a spec in which a certain kind of field can stand ---
-
-
-Branches = Mapping[str, tuple[Field, Any]]
-"""The wanted fields of a record (with None), and the fields with wanted ones below (with their tree)."""
-
-
-def pruned(record: Record, wanted: Callable[[Field], bool]) -> Branches:
-    """The branches of a record that lead to wanted fields."""
-    out: dict[str, tuple[Field, Any]] = {}
-    for name, field in record.fields.items():
-        below = _record_below(field.shape)
-        if wanted(field):
-            out[name] = (field, None)
-        elif below and (tree := pruned(below, wanted)):
-            out[name] = (field, tree)
-    return out
-
-
-def matching_fields(
-    node: Any, tree: Branches, pointer: str = ""
-) -> Iterator[tuple[str, Field, Any, Mapping[str, Any]]]:
-    """Pointer, field, value and owner of every wanted field that is set, in any document."""
-    if isinstance(node, list):
-        for index, item in enumerate(node):
-            yield from matching_fields(item, tree, f"{pointer}/{index}")
-    elif isinstance(node, Mapping):
-        for name, (field, below) in tree.items():
-            value = node.get(name)
-            if value is None:
-                continue
-            if below is None:
-                yield f"{pointer}/{name}", field, value, node
-            else:
-                yield from matching_fields(value, below, f"{pointer}/{name}")
-
-
-def _record_below(shape: Shape) -> Record | None:
-    match shape:
-        case Record():
-            return shape
-        case Listing(Record() as item):
-            return item
-        case _:
-            return None

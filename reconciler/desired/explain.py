@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
 
-from reconciler.appspec.shape import SPEC, Field, Listing, Record, Scalar, Shape
+from reconciler.appspec.shape import SPEC, Field, Record, Scalar
+from reconciler.appspec.walk import field_of, fields_below, shape_at
 from reconciler.desired.rules.context import RuleContext
-from reconciler.desired.schema_errors import Fault, escaped, faults
+from reconciler.desired.schema_errors import Fault, faults
 from reconciler.findings import Finding, Severity
-from reconciler.text import did_you_mean, nearest
+from reconciler.text import did_you_mean, nearest, pointer_token
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -88,7 +89,7 @@ def _unknown(context: RuleContext, fault: Fault, at: str) -> Finding:
         or "it will be sent as written"
     )
     severity = Severity.ERROR if context.strict else Severity.WARNING
-    location = context.at(f"{at}/{escaped(name)}", key=True)
+    location = context.at(f"{at}/{pointer_token(name)}", key=True)
     return Finding(severity, "unknown-field", f"unknown field {name!r} in {_article(record)}", hint, location)
 
 
@@ -115,20 +116,10 @@ def _elsewhere(name: str) -> str:
 @cache
 def _owners() -> Mapping[str, Sequence[str]]:
     """Field names with the records that have them."""
-    out: dict[str, list[str]] = {}
-
-    def visit(shape: Shape) -> None:
-        if isinstance(shape, Listing):
-            visit(shape.item)
-        elif isinstance(shape, Record):
-            for name, field in shape.fields.items():
-                owners = out.setdefault(name, [])
-                if _article(shape) not in owners:
-                    owners.append(_article(shape))
-                visit(field.shape)
-
-    visit(SPEC)
-    return out
+    out: dict[str, dict[str, None]] = {}
+    for record, _, field in fields_below(SPEC):
+        out.setdefault(field.name, {})[_article(record)] = None
+    return {name: tuple(owners) for name, owners in out.items()}
 
 
 def _required(context: RuleContext, fault: Fault, at: str) -> Finding:
@@ -217,31 +208,16 @@ _EXPLAINERS: Mapping[str, Callable[[RuleContext, Fault, str], Finding]] = {
 # --- words --------------------------------------------------------------------------------------------------------
 
 
-def _shape(path: Sequence[str | int]) -> Shape | None:
-    """The shape at a path of a spec."""
-    shape: Shape | None = SPEC
-    for token in path:
-        if isinstance(shape, Listing):
-            shape = shape.item
-        elif isinstance(shape, Record):
-            field = shape.fields.get(str(token))
-            shape = field.shape if field else None
-    return shape
-
-
 def _record(path: Sequence[str | int]) -> Record:
     """The record at a path that is known to be one."""
-    shape = _shape(path)
+    shape = shape_at(path)
     assert isinstance(shape, Record)
     return shape
 
 
 def _field(path: Sequence[str | int]) -> Field | None:
     """The field at a path; None for an item of a list and for the spec itself."""
-    if not path or isinstance(path[-1], int):
-        return None
-    record = _shape(path[:-1])
-    return record.fields.get(path[-1]) if isinstance(record, Record) else None
+    return field_of(shape_at(path[:-1]), path[-1]) if path else None
 
 
 def _called(fault: Fault) -> str:
@@ -277,7 +253,7 @@ def _kind(value: object) -> str:
 def _shown(fault: Fault, form: str) -> str:
     """A short value put into ``form``; empty if the field may hold a secret."""
     field, value = _field(fault.path), fault.value
-    shows = field is not None and isinstance(field.shape, Scalar) and not (field.secret or field.secret_when_typed)
+    shows = field is not None and isinstance(field.shape, Scalar) and not field.can_be_secret
     if not shows or not isinstance(value, str | int | float) or len(str(value)) > 40:
         return ""
     return form.format(repr(value) if isinstance(value, str) else str(value).lower())

@@ -14,9 +14,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from reconciler.appspec.secrets import CIPHERTEXT, is_plaintext
-from reconciler.appspec.shape import MISSING, SPEC, Field, Listing, Record, Scalar, Shape
+from reconciler.appspec.secrets import is_ciphertext, is_marked, is_plaintext
+from reconciler.appspec.shape import MISSING, SPEC, Field, Record, Scalar, Shape
 from reconciler.appspec.spelling import canonical_spelling
+from reconciler.appspec.walk import mapped
 from reconciler.yamltext.write import Noted, Style, mapping_lines
 
 CIPHERTEXT_COMMENT = "secret, encrypted for this app: useless in any other"
@@ -38,14 +39,7 @@ def export_spec(spec: Mapping[str, Any], *, style: Style | None = None) -> str:
 
 def tidy(value: Any, shape: Shape | None = SPEC) -> Any:
     """A spec or a part of one, ready to write: ordered, without defaults, secrets with their comments (`Noted`)."""
-    match value:
-        case Mapping():
-            return dict(_fields(value, shape if isinstance(shape, Record) else None))
-        case list() | tuple():
-            below = shape.item if isinstance(shape, Listing) else None
-            return [tidy(item, below) for item in value]
-        case _:
-            return value
+    return mapped(value, shape, members=_members)
 
 
 def is_default(field: Field, value: Any) -> bool:
@@ -106,15 +100,13 @@ def _spelled(field: Field, value: Any) -> Any:
     return canonical_spelling(field.spelling, value) if field.spelling else value
 
 
-def _fields(value: Mapping[str, Any], record: Record | None) -> Iterator[tuple[str, Any]]:
+def _members(value: Mapping[str, Any], record: Record | None) -> Iterator[tuple[str, Any]]:
     """The fields in writing order: documented ones first, then the others as they come."""
     known = record.fields if record else {}
     for name in field_order(record):
         if name in value and not _left_out(record, known[name], value):
-            yield from _field(name, known[name], value)
-    for name, other in value.items():
-        if name not in known:
-            yield name, tidy(other, None)
+            yield from _field(known[name], value)
+    yield from ((name, other) for name, other in value.items() if name not in known)
 
 
 def _left_out(record: Record | None, field: Field, value: Mapping[str, Any]) -> bool:
@@ -124,19 +116,10 @@ def _left_out(record: Record | None, field: Field, value: Mapping[str, Any]) -> 
     )
 
 
-def _field(name: str, field: Field, record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    value = record[name]
-    if isinstance(value, str) and (
-        field.secret or (field.secret_when_typed and (record.get("type") == "SECRET" or value.startswith(CIPHERTEXT)))
-    ):
-        yield from _secret(name, value)
-    else:
-        yield name, tidy(value, field.shape)
-
-
-def _secret(name: str, value: str) -> Iterator[tuple[str, Any]]:
-    """Ciphertext with a comment; an empty or plaintext secret is omitted, which keeps the live value."""
-    if value.startswith(CIPHERTEXT):
+def _field(field: Field, record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The field; ciphertext with a comment. A secret in plaintext is left out, empty too: that keeps what live has."""
+    name, value = field.name, record[field.name]
+    if field.can_be_secret and is_ciphertext(value):
         yield name, Noted(value, CIPHERTEXT_COMMENT)
-    elif value and not is_plaintext(value):
+    elif not (isinstance(value, str) and is_marked(field, record)) or (value and not is_plaintext(value)):
         yield name, value

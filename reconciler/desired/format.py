@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import yaml
 
-from reconciler.appspec.shape import SPEC, Listing, Record, Scalar, Shape
+from reconciler.appspec.shape import SPEC, Record, Scalar, Shape
+from reconciler.appspec.walk import within
 from reconciler.desired.export import field_order
 from reconciler.desired.reading import WRAPPER, parse_specs
 from reconciler.yamltext import resolve_plain
@@ -118,9 +119,9 @@ class _Writer:
             yield from (indent + line if line else "" for line in above)
             key = noted.entry.key
             if key is None:
-                yield from self._item(noted, column, shape.item if isinstance(shape, Listing) else None)
+                yield from self._item(noted, column, within(shape, number))
             else:
-                below = SPEC if outermost and key == WRAPPER else _field_shape(shape, key)
+                below = SPEC if outermost and key == WRAPPER else within(shape, key)
                 yield from self._pair(noted, column, below)
         yield from (indent + line for line in block.end if line)
 
@@ -210,8 +211,3 @@ def _beside(line: str, comment: str, node: NodeText | None = None) -> Line:
         return _Raw(f"{line}  {comment}")
     out = "\n".join([f"{first}  {comment}" if comment else first, *rest])
     return _Raw(out) if rest else out
-
-
-def _field_shape(shape: Shape | None, key: str) -> Shape | None:
-    field = shape.fields.get(key) if isinstance(shape, Record) else None
-    return field.shape if field else None

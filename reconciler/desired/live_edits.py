@@ -1,4 +1,7 @@
-"""Collects the edits that make a spec's text match the live spec, walking its nodes."""
+"""Collects the edits that make a spec's text match the live spec, walking its nodes.
+
+Three things are walked at once, text, what it says and what it shall say, along the paths that differ.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-from reconciler.appspec.secrets import CIPHERTEXT, is_plaintext
+from reconciler.appspec.secrets import is_ciphertext, is_marked, is_plaintext
 from reconciler.appspec.shape import Field, Listing, Record, Scalar, Shape, identity_of
 from reconciler.appspec.spelling import canonical_spelling
+from reconciler.appspec.walk import field_of
 from reconciler.desired.export import field_order, is_default, tidy
 from reconciler.yamltext.edit import CannotEdit, Edits
 from reconciler.yamltext.nodes import Entry, NodeText
@@ -42,7 +46,7 @@ class Merger:
         gone: list[int] = []
         new: list[str] = []
         for name in _names(have, want, trie):
-            field = record.fields.get(name) if record else None
+            field = field_of(record, name)
             below = trie if isinstance(trie, All) else trie[name]
             if _is_live_plaintext(field, want, name) or (isinstance(below, All) and _same(field, have, want, name)):
                 continue
@@ -72,7 +76,7 @@ class Merger:
         """Edit one key; returns its resulting value, None if the key is removed."""
         have, want, name = at
         entry, theirs = node.child(name), want.get(name)
-        field = record.fields.get(name) if record else None
+        field = field_of(record, name)
         if theirs is _ABSENT:
             return _ABSENT
         if entry is None:
@@ -86,7 +90,7 @@ class Merger:
     ) -> None:
         """Put a field that appears under its newer name in the place of the older one."""
         for name in list(out):
-            field = record.fields.get(name) if record else None
+            field = field_of(record, name)
             if field and field.deprecated in new:
                 del out[name]
                 gone.append(_number(node, node.child(name)))
@@ -204,9 +208,8 @@ def _same(field: Field | None, have: Mapping[str, Any], want: Mapping[str, Any],
     ours, theirs = have.get(name), want.get(name)
     if field is None:
         return bool(ours == theirs) and isinstance(ours, bool) == isinstance(theirs, bool)
-    if isinstance(theirs, str) and theirs.startswith(CIPHERTEXT):
-        secret = field.secret or have.get("type") == "SECRET"
-        return ours == theirs or (secret and not str(ours or "").startswith(CIPHERTEXT))
+    if is_ciphertext(theirs):
+        return ours == theirs or (is_marked(field, have) and not is_ciphertext(ours))
     if is_default(field, ours) and is_default(field, theirs):
         return True
     return (
@@ -279,7 +282,4 @@ def _written(name: str, value: Any, around: Mapping[str, Any], record: Record | 
 def _is_live_plaintext(field: Field | None, want: Mapping[str, Any], name: str) -> bool:
     """Whether the live value is a plaintext secret, which is never written."""
     value = want.get(name)
-    if field is None:
-        return False
-    secret = field.secret or (field.secret_when_typed and want.get("type") == "SECRET")
-    return secret and isinstance(value, str) and is_plaintext(value)
+    return field is not None and is_marked(field, want) and isinstance(value, str) and is_plaintext(value)

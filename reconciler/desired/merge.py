@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from reconciler.appspec.kinds import ROUTABLE_KINDS, components
 from reconciler.appspec.shape import SPEC
 from reconciler.desired.export import export_spec, tidy
 from reconciler.desired.live_edits import ALL, All, Merger, Trie
@@ -134,11 +135,9 @@ def _routed(spec: Mapping[str, Any]) -> list[Path]:
     """Where components have routes of their own."""
     return [
         (kind, component["name"], name)
-        for kind in ("services", "static_sites", "functions")
-        for component in (spec[kind] if isinstance(spec.get(kind), list) else ())
-        if isinstance(component, Mapping) and "name" in component
+        for kind, component in components(spec, ROUTABLE_KINDS)
         for name in ("routes", "cors")
-        if name in component
+        if name in component and "name" in component
     ]
 
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity
+from reconciler.text import pointer_token
 from reconciler.yamltext import Document, parse, read_text
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ def _rule(error: ValidationError) -> str:
 
 
 def _pointer(path: Iterable[str | int]) -> str:
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    return "".join(f"/{pointer_token(part)}" for part in path)
 
 
 def _place(spec: Mapping[str, Any], path: Iterable[str | int]) -> str:

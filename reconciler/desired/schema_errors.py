@@ -12,6 +12,7 @@ import jsonschema
 from jsonschema import validators
 
 from reconciler.appspec.schema import spec_schema
+from reconciler.text import pointer_token
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -37,12 +38,7 @@ class Fault:
     @property
     def pointer(self) -> str:
         """The path as a JSON pointer."""
-        return "".join("/" + escaped(str(token)) for token in self.path)
-
-
-def escaped(token: str) -> str:
-    """A token escaped for a JSON pointer."""
-    return token.replace("~", "~0").replace("/", "~1")
+        return "".join("/" + pointer_token(token) for token in self.path)
 
 
 def faults(spec: Any) -> list[Fault]:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from reconciler.appspec.models import AppSpec
-from reconciler.appspec.shape import SPEC, matching_fields, pruned
+from reconciler.appspec.shape import SPEC
 from reconciler.appspec.spelling import canonical_spelling
+from reconciler.appspec.walk import branches, find_known
 from reconciler.desired.model import DesiredApp
 from reconciler.desired.rules import app as app_rules
 from reconciler.desired.rules import components as component_rules
@@ -23,7 +24,7 @@ from reconciler.findings import Finding, ranked
 if TYPE_CHECKING:
     from reconciler.desired.policies import Policy
 
-_DEPRECATED = pruned(SPEC, lambda field: bool(field.deprecated))
+_DEPRECATED = branches(SPEC, lambda _, field: bool(field.deprecated))
 
 
 def validate(app: DesiredApp, *, strict: bool = False, policies: Sequence[Policy] = ()) -> tuple[Finding, ...]:
@@ -88,7 +89,7 @@ def deprecated(context: RuleContext) -> Iterator[Finding]:
     """Deprecated fields, each reported once per spec."""
     places: dict[str, list[str]] = {}
     newer: dict[str, str] = {}
-    for pointer, field, _, _ in matching_fields(context.spec, _DEPRECATED):
+    for pointer, field, _, _ in find_known(context.spec, _DEPRECATED):
         places.setdefault(field.name, []).append(pointer)
         newer[field.name] = field.deprecated
     for name, (first, *more) in places.items():

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from random import random as system_random
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -64,10 +64,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
 
+    from reconciler.appspec.kinds import LogType
     from reconciler.clock import Clock
 
 Model = TypeVar("Model", bound=BaseModel)
-LogType = Literal["BUILD", "DEPLOY", "RUN", "RUN_RESTARTED", "AUTOSCALE_EVENT"]
 
 
 class Client:

@@ -11,14 +11,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.appspec.secrets import is_marked
 from reconciler.appspec.shape import SPEC, Field, Listing, Record, Shape
-from reconciler.plan.canonical import Opaque, Tree
+from reconciler.appspec.walk import field_of, within
+from reconciler.plan.canonical import Opaque, Path, Tree
 from reconciler.plan.diff import place_of
 from reconciler.plan.model import Note
 from reconciler.plan.routes import settle_ingress
 from reconciler.plan.secret_fingerprints import Fingerprints, SecretMatch, hidden, stored_in
-
-Path = tuple[str, ...]
+from reconciler.text import segments
 
 KEPT = "ciphertext cannot be compared"
 ROTATED = "the new value is sent"
@@ -102,11 +103,6 @@ def align(desired: Tree, live: Tree, *, ignore: Collection[str] = (), secrets: S
     return Aligned(desired, live, notes, tuple(walk.carried), frozenset(walk.rotated))
 
 
-def segments(pointer: str) -> Path:
-    """The parts of a JSON pointer (RFC 6901)."""
-    return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
-
-
 def names(entry: str, path: Path) -> bool:
     """Whether the parts of an entry are in the path, in that order: ``api/KEY`` in services/api/envs/KEY/value."""
     rest = iter(path)
@@ -159,9 +155,7 @@ def _with_port(desired: Tree, live: Tree) -> Tree:
 def _field(spec: Field, values: tuple[Tree, Any, Any], path: Path, walk: _Walk) -> Any:
     """The aligned value of a field that differs from live; ``values``: the desired record, its value, live's."""
     desired, ours, theirs = values
-    if spec.secret or spec.secret_when_typed:
-        if ours is _ABSENT and spec.secret_when_typed and desired.get("type") != "SECRET":
-            return ours
+    if spec.can_be_secret and (ours is not _ABSENT or is_marked(spec, desired)):
         return _secret(ours, theirs, path, walk)
     if ours is _ABSENT and spec.server_chosen:
         return theirs
@@ -252,8 +246,7 @@ def _ignored_item(
     index, other = place_of(ours, head), place_of(theirs, head)
     if not below or index is None or other is None:
         return ours
-    inner = shape.item if isinstance(shape, Listing) else None
-    taken = _ignored(inner, (ours[index], theirs[other]), tuple(below), (*path, head), walk)
+    taken = _ignored(within(shape, head), (ours[index], theirs[other]), tuple(below), (*path, head), walk)
     return (*ours[:index], taken, *ours[index + 1 :])
 
 
@@ -282,13 +275,9 @@ def _scaled_in_one_way(git: Tree, desired: Tree, live: Tree, walk: _Walk) -> Tre
 
 def _below(shape: Shape | None, key: str) -> tuple[Shape | None, bool]:
     """The shape under a key, and whether omitting it means the same as an empty value."""
-    if isinstance(shape, Listing):
-        return shape.item, False
-    spec = shape.fields.get(key) if isinstance(shape, Record) else None
-    if spec is None:
-        return None, False
-    keyed = isinstance(spec.shape, Listing) and bool(spec.shape.identity)
-    return spec.shape, keyed or spec.default == {}
+    below, spec = within(shape, key), field_of(shape, key)
+    keyed = isinstance(below, Listing) and bool(below.identity)
+    return below, spec is not None and (keyed or spec.default == {})
 
 
 def _or_empty(value: Any, empty: bool) -> Any:

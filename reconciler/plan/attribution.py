@@ -17,18 +17,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from reconciler.appspec.shape import SPEC, Listing, Record, Shape
 from reconciler.desired.git_history import FileHistory, plain_specs
 from reconciler.live.models import Deployment
-from reconciler.plan.align import align, segments
-from reconciler.plan.canonical import Tree, canonical, key_of
+from reconciler.plan.align import align
+from reconciler.plan.canonical import Path, Tree, canonical
 from reconciler.plan.diff import comparable, diff, related
 from reconciler.plan.model import AppAttribution, Attribution, Change, ChangeKind, Origin
-from reconciler.text import ago
+from reconciler.text import ago, in_utc
 
 
 def attribute(
@@ -114,21 +113,23 @@ class _Case:
         path = change.path
         if change.sensitive and change.kind is ChangeKind.CHANGED:
             return self._unknown(path, "a secret: its live value cannot be read", None)
-        brought = self._brought_by(path)
-        stood = _first_equal(self._live_in_git, path)
-        if stood is not None:
-            if brought is not None and self._put_back(path, stood, brought):
-                return self._edited(path, brought, f"restored to what Git had before {self._mover(stood).commit[:7]}")
-            return self._ahead(path, stood, brought)
+        deployed = self._deployed_by(path)
+        matching = _first_equal(self._live_in_git, path)
+        if matching is not None:
+            if deployed is not None and self._put_back(path, matching, deployed):
+                return self._edited(
+                    path, deployed, f"restored to what Git had before {self._mover(matching).commit[:7]}"
+                )
+            return self._ahead(path, matching, deployed)
         unknown = self._why_unknown(path)
         if unknown:
-            return self._unknown(path, unknown, brought)
-        moved = self._moved(path, brought)
+            return self._unknown(path, unknown, deployed)
+        moved = self._moved(path, deployed)
         if moved is None:
-            return self._edited(path, brought, "changed live")
-        return self._both(path, moved, brought)
+            return self._edited(path, deployed, "changed live")
+        return self._both(path, moved, deployed)
 
-    def _brought_by(self, path: Path) -> int | None:
+    def _deployed_by(self, path: Path) -> int | None:
         """The index of the deployment that introduced the live value: the oldest of the newest in a row that have it.
 
         None if the newest has another value, or if even the oldest that was read has this one and is not the
@@ -144,44 +145,44 @@ class _Case:
             return None
         return number
 
-    def _put_back(self, path: Path, stood: int, brought: int) -> bool:
+    def _put_back(self, path: Path, matching: int, deployed: int) -> bool:
         """Whether Git's current value was live after Git moved to it, and the old one was restored afterwards."""
-        created = self._deployments[brought].created_at
-        if stood == 0 or created is None or _utc(created) <= _utc(self._mover(stood).when):
+        created = self._deployments[deployed].created_at
+        if matching == 0 or created is None or in_utc(created) <= in_utc(self._mover(matching).when):
             return False
-        return self._was_live(path, brought, self._mover(stood).when)
+        return self._was_live(path, deployed, self._mover(matching).when)
 
-    def _was_live(self, path: Path, brought: int, since: datetime) -> bool:
+    def _was_live(self, path: Path, deployed: int, since: datetime) -> bool:
         """Whether Git's current value was live at some time since then, before a deployment introduced another."""
         for deployment, comparison in zip(
-            self._deployments[brought + 1 :], self._desired_deployed[brought + 1 :], strict=True
+            self._deployments[deployed + 1 :], self._desired_deployed[deployed + 1 :], strict=True
         ):
             created = deployment.created_at
-            if created is None or _utc(created) < _utc(since):
+            if created is None or in_utc(created) < in_utc(since):
                 break
             if comparison is not None and not comparison.differs(path):
                 return True
         return False
 
-    def _mover(self, stood: int) -> SpecVersion:
+    def _mover(self, matching: int) -> SpecVersion:
         """The version that replaced the last one with the live value."""
-        return self.history.versions[stood - 1]
+        return self.history.versions[matching - 1]
 
-    def _moved(self, path: Path, brought: int | None) -> SpecVersion | None:
+    def _moved(self, path: Path, deployed: int | None) -> SpecVersion | None:
         """The commit that changed Git's value as well and was never live; None if there is none or it is unclear."""
         setter = self._setter(path)
         if setter is None or not setter.commit or not self._deployments:
             return setter
         oldest = self._deployments[-1]
-        edited = (oldest if brought is None else self._deployments[brought]).created_at
+        edited = (oldest if deployed is None else self._deployments[deployed]).created_at
         if edited is None:
             return None
-        if _utc(setter.when) > _utc(edited):
+        if in_utc(setter.when) > in_utc(edited):
             return setter
-        if brought is None or self._was_live(path, brought, setter.when):
+        if deployed is None or self._was_live(path, deployed, setter.when):
             return None
         read_back = not oldest.previous_deployment_id or (
-            oldest.created_at is not None and _utc(oldest.created_at) < _utc(setter.when)
+            oldest.created_at is not None and in_utc(oldest.created_at) < in_utc(setter.when)
         )
         return setter if read_back else None
 
@@ -204,35 +205,35 @@ class _Case:
 
     # --- wording -----------------------------------------------------------------------------------------------------
 
-    def _ahead(self, path: Path, stood: int, brought: int | None) -> Attribution:
-        deployment, user = self._deployment(brought)
-        if stood == 0:
+    def _ahead(self, path: Path, matching: int, deployed: int | None) -> Attribution:
+        deployment, user = self._deployment(deployed)
+        if matching == 0:
             text = f"Git is ahead: changed here, not committed yet (live matches {self._name(0)})"
             return Attribution(path, "git_ahead", text, deployment_id=deployment, user=user)
-        mover = self._mover(stood)
-        text = f"Git is ahead since {self._committed(mover)}; live matches {self._name(stood)}"
+        mover = self._mover(matching)
+        text = f"Git is ahead since {self._committed(mover)}; live matches {self._name(matching)}"
         return Attribution(
             path, "git_ahead", text, mover.commit, mover.author, mover.when, deployment_id=deployment, user=user
         )
 
-    def _edited(self, path: Path, brought: int | None, what: str) -> Attribution:
-        deployment, user = self._deployment(brought)
-        when = self._deployments[brought].created_at if brought is not None else None
-        text = f"{what} {self._deployed(brought)}"
+    def _edited(self, path: Path, deployed: int | None, what: str) -> Attribution:
+        deployment, user = self._deployment(deployed)
+        when = self._deployments[deployed].created_at if deployed is not None else None
+        text = f"{what} {self._deployed(deployed)}"
         return Attribution(path, "live_edit", text, when=when, deployment_id=deployment, user=user)
 
-    def _both(self, path: Path, moved: SpecVersion, brought: int | None) -> Attribution:
-        deployment, user = self._deployment(brought)
+    def _both(self, path: Path, moved: SpecVersion, deployed: int | None) -> Attribution:
+        deployment, user = self._deployment(deployed)
         git = f"Git changed in {self._committed(moved)}" if moved.commit else "Git's file has uncommitted changes"
-        text = f"both: {git}, and live was changed {self._deployed(brought)}"
+        text = f"both: {git}, and live was changed {self._deployed(deployed)}"
         when = moved.when if moved.commit else None
         return Attribution(path, "both", text, moved.commit, moved.author, when, deployment_id=deployment, user=user)
 
-    def _unknown(self, path: Path, reason: str, brought: int | None) -> Attribution:
-        deployment, user = self._deployment(brought)
+    def _unknown(self, path: Path, reason: str, deployed: int | None) -> Attribution:
+        deployment, user = self._deployment(deployed)
         text = f"unknown: {reason}"
         if deployment:
-            text += f"; live since {self._deployed(brought).removeprefix('by ')}"
+            text += f"; live since {self._deployed(deployed).removeprefix('by ')}"
         return Attribution(path, "unknown", text, deployment_id=deployment, user=user)
 
     def _deployment(self, number: int | None) -> tuple[str, str]:
@@ -293,15 +294,7 @@ def _summary(kind: Origin, found: Sequence[Attribution], case: _Case) -> str:
             return f"origin unknown: {reason}" if reason else "origin unknown"
 
 
-def _utc(moment: datetime) -> datetime:
-    """A moment with a zone; one without is UTC, as in the API."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 # --- What Git can tell about an app: the versions of its spec, for `attribution` ---
-
-
-Path = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,22 +331,3 @@ def spec_history(
         for revision in history.revisions
     )
     return SpecHistory(tuple(versions), history.gap)
-
-
-def identity_path(spec: Mapping[str, Any], pointer: str) -> Path:
-    """The path by identity of a JSON pointer with list indexes, as far as the shape defines identities."""
-    node: Any = spec
-    shape: Shape | None = SPEC
-    out: list[str] = []
-    for part in segments(pointer):
-        if isinstance(node, list):
-            node = node[int(part)]
-            known = isinstance(shape, Listing) and shape.identity and isinstance(node, Mapping)
-            out.append(key_of(shape, node) if known and isinstance(shape, Listing) else part)
-            shape = shape.item if isinstance(shape, Listing) else None
-        else:
-            node = node[part]
-            out.append(part)
-            field = shape.fields.get(part) if isinstance(shape, Record) else None
-            shape = field.shape if field else None
-    return tuple(out)

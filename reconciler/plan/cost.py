@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.appspec.catalog import DEV_DATABASE_PRICE, component_price
+from reconciler.appspec.kinds import RUNNING_KINDS
 from reconciler.plan.canonical import Tree
 from reconciler.plan.model import Cost
 
@@ -16,7 +17,7 @@ def estimate(tree: Tree) -> float | None:
     estimated, static sites and functions have an allowance.
     """
     total = 0.0
-    for kind in ("services", "workers"):
+    for kind in RUNNING_KINDS:
         for component in _items(tree, kind):
             price = component_price(component)
             if price is None:

@@ -23,10 +23,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from reconciler.appspec.shape import MISSING, SPEC, Listing, Record, Shape
-from reconciler.plan.canonical import Opaque, Tree, plain
+from reconciler.appspec.walk import field_of, within
+from reconciler.plan.canonical import Opaque, Path, Tree, plain
 from reconciler.plan.model import Change, ChangeKind, Move
-
-Path = tuple[str, ...]
 
 _ABSENT: Any = object()
 
@@ -58,7 +57,7 @@ def comparable(path: Path, *, labels: bool = True) -> Path:
     for depth, part in enumerate(path):
         if shape is None or (not labels and isinstance(shape, Listing) and shape.ordered):
             return path[:depth]
-        shape = _within(shape, part)[0]
+        shape = within(shape, part)
     return path
 
 
@@ -84,19 +83,17 @@ def _members(shape: Record | Listing | None, before: Tree, after: Tree, path: Pa
     for name in sorted(names, key=lambda name: order.index(name) if name in order else len(order)):
         old, new = before.get(name, _ABSENT), after.get(name, _ABSENT)
         if old != new:
-            inner, unset = _within(shape, name)
+            inner, unset = _below(shape, name)
             if unset not in (old, new):
                 old, new = (unset if value is _ABSENT else value for value in (old, new))
             yield from _pair(inner, old, new, (*path, name))
 
 
-def _within(shape: Shape | None, name: str) -> tuple[Shape | None, Any]:
+def _below(shape: Shape | None, name: str) -> tuple[Shape | None, Any]:
     """The shape under a name, and what omitting it means (`_ABSENT`: nothing)."""
-    if isinstance(shape, Listing):
-        return shape.item, _ABSENT
-    field = shape.fields.get(name) if isinstance(shape, Record) else None
+    field = field_of(shape, name)
     if field is None:
-        return None, _ABSENT
+        return within(shape, name), _ABSENT
     if isinstance(field.shape, Listing):
         return field.shape, {} if field.shape.identity else () if field.shape.ordered else _ABSENT
     hidden = field.server_chosen or field.default in (MISSING, "")  # the empty string is an invisible value

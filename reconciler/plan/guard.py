@@ -1,4 +1,4 @@
-"""What a plan may not do unasked, and when nothing may be done. Pure: the moment is handed in.
+"""Refuses what a plan may not do unless allowed, and everything in a freeze window. Pure: the time is a parameter.
 
 Fails closed: a guarded plan is refused until it is allowed by name.
 
@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
-from reconciler.appspec.models import COMPONENT_KINDS
+from reconciler.appspec.kinds import COMPONENT_KINDS, SINGULAR
 from reconciler.config import Freeze, Guards
 from reconciler.errors import UsageError
 from reconciler.plan.model import Action, Change, ChangeKind, Plan
@@ -25,15 +25,7 @@ _BY_APP = ("remove", "replace", "region", "archive", "delete")
 _WHICH_DATABASE = ("engine", "production", "cluster_name", "db_name")
 """The fields that identify a database: with another value the data are left behind."""
 
-_NOUNS: Mapping[str, str] = {
-    "services": "the service",
-    "static_sites": "the static site",
-    "jobs": "the job",
-    "workers": "the worker",
-    "functions": "the functions component",
-    "databases": "the database",
-    "domains": "the domain",
-}
+_NOUNS: Mapping[str, str] = {**SINGULAR, "domains": "domain"}
 
 
 def check_allowed(allowed: Collection[str]) -> None:
@@ -111,10 +103,10 @@ def _danger(app: str, change: Change) -> Iterator[tuple[str, str]]:
         yield f"archive={app}", "would archive the app: its last instances stop"
     elif takes_away(change):
         name = change.path[1]
-        yield f"remove={app}/{name}", f"would remove {_NOUNS[head]} {name}"
+        yield f"remove={app}/{name}", f"removes the {_NOUNS[head]} {name}"
 
 
-# --- Freeze windows: times in which nothing is applied ---
+# --- Freeze windows: windows in which nothing is applied ---
 
 
 _MOST_LINKS = 1000

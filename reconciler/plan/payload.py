@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from reconciler.appspec.shape import SPEC, Listing, Record, Shape
-from reconciler.plan.align import Path, Secrets, align, scaled_with
-from reconciler.plan.canonical import canonical, canonical_items, key_of
+from reconciler.appspec.kinds import ROUTABLE_KINDS
+from reconciler.appspec.shape import SPEC, Listing, Shape
+from reconciler.appspec.walk import within
+from reconciler.plan.align import Secrets, align, scaled_with
+from reconciler.plan.canonical import Path, canonical, canonical_items, key_of
 from reconciler.plan.diff import place_of
-from reconciler.plan.routes import ROUTABLE_KINDS
-from reconciler.plan.secret_fingerprints import plaintext_secrets, with_variable
+from reconciler.plan.secret_fingerprints import unencrypted, with_variable
 
 _ABSENT: Any = object()
 
@@ -58,7 +59,7 @@ def _marked(
     """The spec with the fingerprints of Git's secrets, except ignored ones, which are not sent."""
     if secrets is None or secrets.fingerprints is None:
         return dict(out)
-    values = plaintext_secrets(canonical(desired), beside=ignored)
+    values = unencrypted(canonical(desired), beside=ignored)
     return with_variable(out, secrets.fingerprints.text(str(desired.get("name", "")), values))
 
 
@@ -74,12 +75,10 @@ def _found(shape: Shape | None, node: Any, path: Path) -> Any:
 def _step(shape: Shape | None, node: Any, part: str) -> tuple[Shape | None, Any]:
     """One part down, in a record by name, in a list by identity or index."""
     if isinstance(node, Mapping):
-        field = shape.fields.get(part) if isinstance(shape, Record) else None
-        return (field.shape if field else None), node.get(part, node.get(_OLDER_NAMES.get(part, part), _ABSENT))
+        return within(shape, part), node.get(part, node.get(_OLDER_NAMES.get(part, part), _ABSENT))
     if isinstance(node, list):
         index = _index(shape, node, part)
-        inner = shape.item if isinstance(shape, Listing) else None
-        return inner, _ABSENT if index is None else node[index]
+        return within(shape, part), _ABSENT if index is None else node[index]
     return None, _ABSENT
 
 
@@ -96,8 +95,7 @@ def _with(shape: Shape | None, node: Any, path: Path, value: Any) -> Any:
     part, *rest = path
     if isinstance(node, list):
         return _with_item(shape, node, path, value)
-    field = shape.fields.get(part) if isinstance(shape, Record) else None
-    inner = field.shape if field else None
+    inner = within(shape, part)
     held = node.get(part, node.get(_OLDER_NAMES.get(part, part)))
     if held is None and value is _ABSENT:
         return node
@@ -110,11 +108,10 @@ def _with(shape: Shape | None, node: Any, path: Path, value: Any) -> Any:
 def _with_item(shape: Shape | None, items: list[Any], path: Path, value: Any) -> list[Any]:
     part, *rest = path
     index = _index(shape, items, part)
-    inner = shape.item if isinstance(shape, Listing) else None
     if index is None:
         added = value if not rest else _ABSENT
         return items if added is _ABSENT else [*items, added]
-    item = _with(inner, items[index], tuple(rest), value) if rest else value
+    item = _with(within(shape, part), items[index], tuple(rest), value) if rest else value
     return [*items[:index], *([] if item is _ABSENT else [item]), *items[index + 1 :]]
 
 

@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from reconciler.appspec.kinds import ROUTABLE_KINDS
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
 Tree = dict[str, Any]
-
-ROUTABLE_KINDS = ("services", "static_sites", "functions")
-"""The kinds of components that requests can reach."""
 
 LOOSE = "~routes"
 """The key, in a canonical ingress, of the rules translated from routes: a sorted tuple."""

@@ -20,9 +20,7 @@ from functools import lru_cache
 from typing import Any
 
 from reconciler.errors import UsageError
-from reconciler.plan.canonical import Opaque, Tree
-
-Path = tuple[str, ...]
+from reconciler.plan.canonical import Opaque, Path, Tree
 
 KEY_VARIABLE = "RECONCILE_FINGERPRINT_KEY"
 """The variable of the environment that holds the passphrase."""
@@ -149,8 +147,12 @@ def with_variable(spec: Mapping[str, Any], text: str) -> dict[str, Any]:
     return {**out, "envs": [*(out.get("envs") or []), ours]}
 
 
-def plaintext_secrets(tree: Mapping[str, Any], path: Path = (), *, beside: Collection[Path] = ()) -> dict[Path, Opaque]:
-    """Every secret of a canonical tree that is not ciphertext, by path; not those at or below ``beside``."""
+def unencrypted(tree: Mapping[str, Any], path: Path = (), *, beside: Collection[Path] = ()) -> dict[Path, Opaque]:
+    """Every secret of a canonical tree that the platform has yet to encrypt, by path; not those at or below ``beside``.
+
+    Unlike `appspec.secrets.plaintext_secrets` it has the references to other components (``${db.PASSWORD}``), too: in
+    Git they give nothing away, but App Platform shows a secret of that value as ciphertext like any other.
+    """
     out: dict[Path, Opaque] = {}
     for name, value in tree.items():
         here = (*path, name)
@@ -159,7 +161,7 @@ def plaintext_secrets(tree: Mapping[str, Any], path: Path = (), *, beside: Colle
         if isinstance(value, Opaque) and not value.is_ciphertext:
             out[here] = value
         elif isinstance(value, dict):
-            out |= plaintext_secrets(value, here, beside=beside)
+            out |= unencrypted(value, here, beside=beside)
     return out
 
 

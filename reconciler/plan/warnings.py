@@ -6,12 +6,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from reconciler.appspec.models import COMPONENT_KINDS, SOURCE_FIELDS
+from reconciler.appspec.kinds import COMPONENT_KINDS, SOURCE_FIELDS
+from reconciler.appspec.secrets import is_typed_so
+from reconciler.appspec.shape import SPEC, Record
+from reconciler.appspec.walk import branches, find_known, mapped
 from reconciler.desired.model import DesiredApp
 from reconciler.findings import Finding, Severity
 from reconciler.live.models import LiveApp
 from reconciler.plan.align import Aligned
-from reconciler.plan.canonical import Tree, canonical
+from reconciler.plan.canonical import Path, Tree, canonical, identity_path
 from reconciler.plan.model import Change, ChangeKind, Move, Note, Plan
 from reconciler.redaction import Redactor
 
@@ -27,19 +30,14 @@ def redact_changes(changes: tuple[Change, ...], secrets: Collection[str]) -> tup
 
 
 def _hidden(change: Change, redact: Redactor) -> Change:
-    before, after = _redacted(change.before, redact), _redacted(change.after, redact)
+    before, after = (
+        mapped(value, scalar=lambda item: redact(item) if isinstance(item, str) else item)
+        for value in (change.before, change.after)
+    )
     if before == after and change.before != change.after:
         return replace(change, before=None, after=None, sensitive=True, place="", moves=())
     moves = tuple(Move(redact(move.item), redact(move.place)) for move in change.moves)
     return replace(change, before=before, after=after, place=redact(change.place), moves=moves)
-
-
-def _redacted(value: Any, redact: Redactor) -> Any:
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, Mapping):
-        return {key: _redacted(item, redact) for key, item in value.items()}
-    return [_redacted(item, redact) for item in value] if isinstance(value, list) else value
 
 
 def left_out(changes: tuple[Change, ...], surviving: tuple[Change, ...]) -> Iterator[Finding]:
@@ -84,7 +82,7 @@ def unnamed(wanted: Tree, aligned: Aligned, rendered: Tree) -> Iterator[Note]:
                 yield Note(place, "unnamed", UNNAMED)
 
 
-def _places(tree: Tree, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def _places(tree: Tree, path: Path) -> Iterator[Path]:
     """The paths in a tree that match a pattern."""
     if "*" not in path:
         yield from [path] if _at(tree, path) is not None else []
@@ -95,38 +93,33 @@ def _places(tree: Tree, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         yield from _places(tree, (head, name, field))
 
 
-def _at(tree: Tree, path: tuple[str, ...]) -> Any:
+def _at(tree: Tree, path: Path) -> Any:
     node: Any = tree
     for part in path:
         node = node.get(part) if isinstance(node, Mapping) else None
     return node
 
 
+def _is_typed(record: Record) -> bool:
+    return any(field.secret_when_typed for field in record.fields.values())
+
+
+_TYPES = branches(SPEC, lambda record, field: field.name == "type" and _is_typed(record))
+"""Fields that say whether a value is a secret."""
+
+
 def secrets_without_value(app: DesiredApp, tree: Tree) -> Iterator[Finding]:
     """Secrets without a value in Git and on App Platform; ``tree``: Git's, aligned with live."""
-    for pointer, path in _secrets(app.spec):
-        node: Any = tree
-        for part in path:
-            node = node.get(part, {}) if isinstance(node, Mapping) else {}
+    for found in find_known(app.spec, _TYPES):
+        pointer = found.pointer.removesuffix("/type")
+        if not is_typed_so(found.owner) or found.owner.get("value"):
+            continue
+        path = identity_path(app.spec, pointer)
+        node = _at(tree, path)
         if isinstance(node, Mapping) and node and "value" not in node:
             message = f"the secret {'/'.join(path)} has no value in Git or on App Platform"
             hint = "set it in the control panel, or use a declared variable: value: ${NAME}"
             yield Finding(Severity.WARNING, "secret-without-value", message, hint, app.locate(pointer))
-
-
-def _secrets(spec: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """JSON pointer and path by identity of every variable of type SECRET without a value."""
-    holders: list[tuple[str, tuple[str, ...], Any]] = [("", (), spec)]
-    for kind in COMPONENT_KINDS:
-        items = spec.get(kind)
-        for index, item in enumerate(items if isinstance(items, list) else ()):
-            if isinstance(item, Mapping):
-                holders.append((f"/{kind}/{index}", (kind, str(item.get("name", ""))), item))
-    for pointer, path, holder in holders:
-        envs = holder.get("envs")
-        for index, env in enumerate(envs if isinstance(envs, list) else ()):
-            if isinstance(env, Mapping) and env.get("type") == "SECRET" and not env.get("value"):
-                yield f"{pointer}/envs/{index}", (*path, "envs", str(env.get("key", "")))
 
 
 # --- A new app that looks like one that no spec names any more: probably a rename (C21). Pure ---

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any, assert_never
 
+from reconciler.appspec.kinds import RUNNING_KINDS, components
 from reconciler.live.models import ComponentHealth, ComponentState, Health
 from reconciler.rollout.limits import HEALTH_EVERY, UNCONFIRMED, Rules
 
@@ -91,13 +92,7 @@ def components_with_health(spec: Mapping[str, Any]) -> tuple[str, ...]:
     """
     if _mapping(spec.get("maintenance")).get("archive") is True:
         return ()
-    found = [
-        str(item["name"])
-        for kind in ("services", "workers")
-        for item in spec.get(kind) or ()
-        if isinstance(item, dict) and item.get("name")
-    ]
-    return tuple(found)
+    return tuple(str(item["name"]) for _, item in components(spec, RUNNING_KINDS) if item.get("name"))
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

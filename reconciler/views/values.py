@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from reconciler.appspec.secrets import CIPHERTEXT_PATTERN
-from reconciler.appspec.shape import SPEC, Field, Listing, Record, Shape
+from reconciler.appspec.secrets import CIPHERTEXT_PATTERN, is_marked, is_typed_so
+from reconciler.appspec.shape import Record, Shape
+from reconciler.appspec.walk import field_of, mapped, shape_at
 from reconciler.plan.model import Change, ChangeKind
 from reconciler.redaction import MASK
 
@@ -234,36 +235,23 @@ def opaque(change: Change) -> Change:
 
     A change of a credential itself is sensitive and has no values.
     """
-    shape, secret = _at(change.path)
-    if secret or change.sensitive:
+    fields = [field_of(shape_at(change.path[:depth]), part) for depth, part in enumerate(change.path)]
+    if change.sensitive or any(field and field.secret for field in fields):
         return replace(change, before=None, after=None, sensitive=True, place="", moves=())
+    shape = shape_at(change.path)
     return replace(change, before=plain(change.before, shape), after=plain(change.after, shape))
-
-
-def _at(path: tuple[str, ...]) -> tuple[Shape | None, bool]:
-    """The shape at a path by identity, and whether it or a parent is a credential."""
-    shape: Shape | None = SPEC
-    for part in path:
-        if isinstance(shape, Listing):
-            shape = shape.item
-            continue
-        field = _field(shape, part)
-        if field and field.secret:
-            return None, True
-        shape = field.shape if field else None
-    return shape, False
-
-
-def _field(shape: Shape | None, name: str) -> Field | None:
-    return shape.fields.get(name) if isinstance(shape, Record) else None
 
 
 def plain(value: Any, shape: Shape | None = None) -> Any:
     """A spec value that JSON can represent, without what ``shape`` says is secret.
 
-    Ciphertext, and the value of a variable of type SECRET, become ``(secret)`` in any shape; numbers that JSON
-    lacks, keys that are not text and anything else become text.
+    Ciphertext, and the value of a variable whose type says that it is a secret, become ``(secret)`` in any shape;
+    numbers that JSON lacks, keys that are not text and anything else become text.
     """
+    return mapped(value, shape, members=_members, scalar=_scalar)
+
+
+def _scalar(value: Any) -> Any:
     match value:
         case None | bool() | int():
             return value
@@ -271,17 +259,12 @@ def plain(value: Any, shape: Shape | None = None) -> Any:
             return MASK if CIPHERTEXT_PATTERN.match(value) else value
         case float():
             return value if value - value == 0 else str(value)
-        case Mapping():
-            return {str(key): _member(str(key), item, value, shape) for key, item in value.items()}
-        case list() | tuple():
-            return [plain(item, shape.item if isinstance(shape, Listing) else None) for item in value]
         case _:
             return str(value)
 
 
-def _member(key: str, item: Any, whole: Mapping[Any, Any], shape: Shape | None) -> Any:
-    field = _field(shape, key)
-    typed = key == "value" and whole.get("type") == "SECRET"
-    if item not in (None, "") and (typed or (field and field.secret)):
-        return MASK
-    return plain(item, field.shape if field else None)
+def _members(whole: Mapping[Any, Any], record: Record | None) -> Iterator[tuple[str, Any]]:
+    for key, item in whole.items():
+        field = field_of(record, key)
+        secret = is_marked(field, whole) if field else key == "value" and is_typed_so(whole)
+        yield str(key), MASK if secret and item not in (None, "") else item

@@ -11,6 +11,7 @@ from yaml.error import YAMLError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from reconciler.findings import Severity
+from reconciler.text import segments
 
 MAX_NODES = 100_000
 """Maximum number of values in one document; aliases count each time they are used."""
@@ -116,8 +117,8 @@ def is_merge(key: Node) -> bool:
 def follow(node: Node, pointer: str) -> tuple[Node | None, Node, bool]:
     """The key and value nodes at a JSON pointer and True; or those of the nearest parent and False."""
     key: Node | None = None
-    for token in pointer.split("/")[1:]:
-        found = _child(node, token.replace("~1", "/").replace("~0", "~"))
+    for name in segments(pointer):
+        found = _child(node, name)
         if found is None:
             return key, node, False
         key, node = found

@@ -12,8 +12,8 @@ import yaml
 from reconciler.desired.git_history import FileHistory, History, plain_specs
 from reconciler.live.models import Deployment
 from reconciler.plan.align import align
-from reconciler.plan.attribution import SpecHistory, attribute, identity_path, spec_history
-from reconciler.plan.canonical import canonical
+from reconciler.plan.attribution import SpecHistory, attribute, spec_history
+from reconciler.plan.canonical import canonical, identity_path
 from reconciler.plan.diff import diff
 from reconciler.plan.model import AppAttribution
 from tests.support.repository import Repository

@@ -33,14 +33,16 @@ def judged(found, *allowed):
 WORKER = {"name": "job"}
 PG = {"name": "db", "engine": "PG"}
 DANGERS = {
-    "a service goes": (app(services=[service(), service("web")]), app(), "remove=web/web", "would remove the service web"),
+    "a service goes": (
+        app(services=[service(), service("web")]), app(), "remove=web/web", "would remove the service web"),
     "a worker goes": (app(workers=[WORKER]), app(), "remove=web/job", "would remove the worker job"),
     "a job goes": (app(jobs=[WORKER]), app(), "remove=web/job", "would remove the job job"),
     "a static site goes": (app(static_sites=[WORKER]), app(), "remove=web/job", "would remove the static site job"),
     "functions go": (app(functions=[WORKER]), app(), "remove=web/job", "would remove the functions component job"),
     "a database goes": (app(databases=[PG]), app(), "remove=web/db", "would remove the database db"),
     "a domain goes": (
-        app(domains=[{"domain": "example.com"}]), app(), "remove=web/example.com", "would remove the domain example.com"),
+        app(domains=[{"domain": "example.com"}]), app(), "remove=web/example.com",
+        "would remove the domain example.com"),
     "the region changes": (app(region="nyc"), app(region="fra"), "region=web", "would move the app from nyc to fra"),
     "a database is another one": (
         app(databases=[{**PG, "production": True, "cluster_name": "a"}]),

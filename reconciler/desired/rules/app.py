@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from reconciler.appspec.shape import SPEC, Listing, Record, identity_of
+from reconciler.appspec.kinds import BUILT_KINDS, COMPONENT_KINDS, ROUTABLE_KINDS, SINGULAR
+from reconciler.appspec.shape import SPEC, identity_of
 from reconciler.appspec.spelling import canonical_spelling
-from reconciler.desired.rules.context import SINGULAR, Rule, RuleContext, mapping, records, text
+from reconciler.desired.rules.context import Rule, RuleContext, mapping, records, text
 from reconciler.findings import Finding
 from reconciler.text import did_you_mean
+
+if TYPE_CHECKING:
+    from reconciler.appspec.shape import Listing
 
 
 def component_names(context: RuleContext) -> Iterator[Finding]:
@@ -22,14 +26,12 @@ def component_names(context: RuleContext) -> Iterator[Finding]:
 
 def has_components(context: RuleContext) -> Iterator[Finding]:
     """An app needs at least one component."""
-    if not any(
-        context.spec.get(kind) for kind in ("services", "static_sites", "jobs", "workers", "functions")
-    ) and not (context.spec.get("databases")):
+    if not any(context.spec.get(kind) for kind in COMPONENT_KINDS):
         known = [name for name in SPEC.fields if name not in context.spec]
         near = next(
             (hint for name in context.spec if name not in SPEC.fields and (hint := did_you_mean(name, known))), ""
         )
-        hint = near or "add one of services, static_sites, jobs, workers, functions"
+        hint = near or f"add one of {', '.join(BUILT_KINDS)}"
         yield context.error("no-components", "the app has no components", hint, "")
 
 
@@ -81,14 +83,7 @@ RULES: tuple[Rule, ...] = (component_names, has_components, environment_keys, al
 """The rules of this module."""
 
 
-def _alert_listing() -> Listing:
-    shape = SPEC.fields["alerts"].shape
-    assert isinstance(shape, Listing)
-    assert isinstance(shape.item, Record)
-    return shape
-
-
-_ALERTS = _alert_listing()
+_ALERTS = cast("Listing", SPEC.fields["alerts"].shape)
 
 
 def _owners(context: RuleContext) -> Iterator[tuple[Mapping[str, Any], str]]:
@@ -113,9 +108,6 @@ def _duplicates(
 
 # --- How requests reach components: ingress rules, routes, cross-origin policies ---
 
-
-ROUTABLE = ("services", "static_sites", "functions")
-"""The kinds of component that a rule can route to."""
 
 _ORIGIN = ("exact", "prefix", "regex")
 
@@ -142,9 +134,9 @@ def rules(context: RuleContext) -> Iterator[Finding]:
 
 def _target(context: RuleContext, name: str, at: str) -> Iterator[Finding]:
     kinds = {component.name: component.kind for component in context.components if component.name}
-    if not name or kinds.get(name) in ROUTABLE:
+    if not name or kinds.get(name) in ROUTABLE_KINDS:
         return
-    routable = [known for known, kind in kinds.items() if kind in ROUTABLE]
+    routable = [known for known, kind in kinds.items() if kind in ROUTABLE_KINDS]
     hint = did_you_mean(name, routable, f"components: {', '.join(routable)}" if routable else "add the component")
     kind = kinds.get(name)
     message = f"{name!r} is a {SINGULAR[kind]}, which cannot serve requests" if kind else f"no such component: {name!r}"

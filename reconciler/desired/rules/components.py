@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.appspec.models import SOURCE_FIELDS
+from reconciler.appspec.kinds import SOURCE_FIELDS
 from reconciler.appspec.secrets import plaintext_secrets
 from reconciler.desired.rules.context import Component, Rule, RuleContext, mapping, records, text
 from reconciler.findings import Finding

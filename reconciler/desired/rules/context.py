@@ -10,19 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.appspec.models import COMPONENT_KINDS
+from reconciler.appspec.kinds import COMPONENT_KINDS, SINGULAR
 from reconciler.desired.model import DesiredApp
 from reconciler.findings import Finding, Location, Severity
-
-SINGULAR = {
-    "services": "service",
-    "static_sites": "static site",
-    "jobs": "job",
-    "workers": "worker",
-    "functions": "functions component",
-    "databases": "database",
-}
-"""The singular name of each kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +71,7 @@ Rule = Callable[[RuleContext], Iterable[Finding]]
 def context_of(app: DesiredApp, *, strict: bool = False) -> RuleContext:
     """The context of an app."""
     components = tuple(
-        Component(kind, pointer, name if isinstance(name := item.get("name"), str) else "", item)
+        Component(kind, pointer, text(item, "name"), item)
         for kind in COMPONENT_KINDS
         for pointer, item in records(app.spec, kind)
     )

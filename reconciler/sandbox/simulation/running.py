@@ -6,10 +6,11 @@ Nothing runs in the background: a request for job invocations first adds those t
 from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo
 
-from reconciler.sandbox.simulation.lifecycle import RUNNING_KINDS, components, moment, reached
+from reconciler.appspec.kinds import RUNNING_KINDS, LogType, components
+from reconciler.sandbox.simulation.lifecycle import moment, reached
 from reconciler.sandbox.simulation.store import make_id
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 MOST_RUNS = 50
 """The most runs of a job that are caught up on after a long time without requests: the latest."""
 
-LOG_TYPES = ("UNSPECIFIED", "BUILD", "DEPLOY", "RUN", "RUN_RESTARTED", "AUTOSCALE_EVENT")
-"""The types of logs, as in the API's parameter."""
+LOG_TYPES = ("UNSPECIFIED", *get_args(LogType))
+"""The types of logs that can be asked for."""
 
 _INSTANCE_TYPES = {"services": "SERVICE", "workers": "WORKER"}
 _MOST_INSTANCES = 250  # of a component, as autoscaling has it; more are not listed
@@ -209,7 +210,7 @@ def _deploy(_: App, deployment: Deployment, where: str, item: Tree, now: float) 
 
 
 def _run(app: App, deployment: Deployment, where: str, item: Tree, now: float) -> Iterator[tuple[float, str]]:
-    if where in ("services", "workers"):
+    if where in RUNNING_KINDS:
         at = deployment.active_at or deployment.phase_at
         yield at, "ready"
         if unhealthy(deployment, now) == item["name"] or app.health.get(item["name"]) == "UNHEALTHY":

@@ -9,9 +9,8 @@ from zoneinfo import ZoneInfoNotFoundError
 
 from pydantic import ValidationError
 
-from reconciler.appspec.models import COMPONENT_KINDS, SOURCE_FIELDS, AppSpec
-from reconciler.sandbox.simulation.lifecycle import BUILT_KINDS, components
-from reconciler.sandbox.simulation.normalise import ROUTABLE
+from reconciler.appspec.kinds import BUILT_KINDS, COMPONENT_KINDS, ROUTABLE_KINDS, SOURCE_FIELDS, components
+from reconciler.appspec.models import AppSpec
 from reconciler.sandbox.simulation.running import time_zone
 
 if TYPE_CHECKING:
@@ -113,7 +112,7 @@ def _schedule(place: str, schedule: Tree) -> Iterator[tuple[str, str]]:
 
 
 def _ingress(spec: Tree) -> Iterator[tuple[str, str]]:
-    reachable = {item["name"] for _, item in components(spec, ROUTABLE)}
+    reachable = {item["name"] for _, item in components(spec, ROUTABLE_KINDS)}
     for number, rule in enumerate((spec.get("ingress") or {}).get("rules") or []):
         place = f"ingress.rules[{number}]"
         component, redirect = rule.get("component"), rule.get("redirect")
@@ -123,7 +122,7 @@ def _ingress(spec: Tree) -> Iterator[tuple[str, str]]:
             yield f"{place}.component.name", f"component {component['name']} does not exist or cannot be routed to"
         if component and component.get("preserve_path_prefix") and component.get("rewrite"):
             yield f"{place}.component", "preserve_path_prefix cannot be used with rewrite"
-    for kind, item in components(spec, ROUTABLE):
+    for kind, item in components(spec, ROUTABLE_KINDS):
         cors = item.get("cors") or {}
         for origin in cors.get("allow_origins") or []:
             if sum(key in origin for key in ("exact", "prefix", "regex")) != 1:
