@@ -1,4 +1,4 @@
-"""`reconcile action`: what each mode of the GitHub action does, from its inputs to what is told."""
+"""`reconcile action`: each mode of the GitHub Action, from its inputs to its result."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ if TYPE_CHECKING:
     from reconciler.rollout.model import Event, RolloutReport
 
 _LOG_WIDTH = 140
-"""Columns that fit into a log on GitHub."""
+"""Width of GitHub's logs in columns."""
 
 _RUNNERS_OWN = ("INPUT_", "ACTIONS_")
 
 
 def action() -> int:
-    """Run as the GitHub action, whose inputs and event stand in the environment."""
+    """Run as the GitHub Action, with inputs and event from the environment."""
     return asyncio.run(run(os.environ, clock=SystemClock(), out=log))
 
 
@@ -64,7 +64,7 @@ async def run(
     out: Callable[[str], None],
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> Exit:
-    """One run of the action in this environment; the exit code of its step is returned.
+    """Run the action in this environment; returns the exit code of its step.
 
     ``out`` prints a line of the log. ``transport`` replaces the network to GitHub in tests.
     """
@@ -78,7 +78,7 @@ async def run(
 
 @dataclass
 class ActionStep:
-    """The action as the front end of a run, see `engine.apply.FrontEnd`. No secret reaches the log or the result."""
+    """The action as a front end, see `engine.apply.FrontEnd`. No secret reaches the log or the result."""
 
     inputs: Inputs
     context: EventContext
@@ -88,10 +88,10 @@ class ActionStep:
     redact: Redactor
 
     async def result(self) -> Result:
-        """What happened.
+        """The result of the run.
 
         Raises:
-            ReconcileError: the run broke off.
+            ReconcileError: the run failed.
         """
         try:
             result = await self._result(action_options(self.inputs, self.context, self.environ))
@@ -99,7 +99,7 @@ class ActionStep:
             result = replace(_checked(error.findings), exit_code=Exit.INVALID)
         except ReconcileError as error:
             if error.hint == safety.OVERRIDE_FREEZE:
-                error.hint = "put --override-freeze into the input allow to apply all the same"
+                error.hint = "add --override-freeze to the input `allow` to apply anyway"
             error.message, error.hint = self.redact(error.message), self.redact(error.hint)
             raise
         return _redacted(result, self.redact)
@@ -144,17 +144,17 @@ class ActionStep:
         )
 
     def _elsewhere(self, limit: int) -> str:
-        """Where the whole can be read: a comment leads to the run's summary, which leads nowhere."""
+        """Where the full report is: a comment links to the run's summary, the summary to nothing."""
         return self.context.run_url if limit <= markdown.COMMENT_LIMIT else ""
 
     # --- what the engine asks of its front end ---
 
     def loaded(self, desired: Desired) -> None:
-        """Keep secrets out of everything."""
+        """Redact secrets everywhere."""
         self.redact = Redactor({*desired.secrets, self.inputs.token, self.inputs.github_token})
 
     def connect(self) -> AbstractAsyncContextManager[Client]:
-        """Give the way to App Platform by the action's token, or to the embedded sandbox.
+        """Return a client of App Platform with the action's token, or of the embedded sandbox.
 
         Raises:
             UsageError: there is no token.
@@ -168,7 +168,9 @@ class ActionStep:
         from reconciler.live.client import Client
 
         if not self.inputs.token:
-            raise UsageError("no API token: the input token is empty", hint="is the secret set for this environment?")
+            raise UsageError(
+                "no API token: the input token is empty", hint="check that the secret is set for this environment"
+            )
         return Client(self.inputs.token, base_url=self._connection.api_url, clock=self.clock, on_wait=waiting)
 
     def planned(self, planned: Planned) -> None:
@@ -181,13 +183,13 @@ class ActionStep:
         """Log events; the first signal stops the run."""
         names = max(map(len, apps), default=0)
 
-        def tell(event: Event) -> None:
+        def log_event(event: Event) -> None:
             if not event.passing:
                 self.out(self.redact(text.event(event, names=names)))
 
         stop = asyncio.Event()
         with on_signals(stop.set):
-            yield Watch(tell, stop)
+            yield Watch(log_event, stop)
 
     @property
     def _suggest(self) -> Suggestions:
@@ -201,7 +203,7 @@ class ActionStep:
 
 
 def action_options(inputs: Inputs, context: EventContext, environ: Mapping[str, str]) -> RunOptions:
-    """What the inputs ask for. Variables of specs come from the step's ``env``, never from inputs or tokens."""
+    """The run options in the inputs. Variables of specs come from the step's ``env``, never from inputs or tokens."""
     hidden = {*TOKEN_VARIABLES, "GITHUB_TOKEN"}
     return RunOptions(
         specs=tuple(map(Path, inputs.specs)),
@@ -225,7 +227,7 @@ def action_options(inputs: Inputs, context: EventContext, environ: Mapping[str, 
 
 
 def _checked(found: tuple[Finding, ...], *, checked: int = 0) -> Result:
-    """The result of a look at the specs alone."""
+    """The result of validating only the specs."""
     apps = f"{checked} app{'' if checked == 1 else 's'} checked, no findings"
     return Result(
         exit_code=Exit.INVALID if has_errors(found) else Exit.OK,

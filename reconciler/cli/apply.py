@@ -38,31 +38,30 @@ WHAT_TO_DO = Group("What to do", sort_key=0)
 
 
 def reconcile(
-    *specs: Annotated[Path, Parameter(help="files and folders of app specs; specs/ when left out")],
-    plan: Annotated[bool, Parameter(group=WHAT_TO_DO, help="only say what would be done")] = False,
-    drift: Annotated[
-        bool, Parameter(group=WHAT_TO_DO, help="only compare: exit 2 if live is not what Git says")
-    ] = False,
+    *specs: Annotated[Path, Parameter(help="files and folders of app specs [default: specs/]")],
+    plan: Annotated[bool, Parameter(group=WHAT_TO_DO, help="only show what would be done")] = False,
+    drift: Annotated[bool, Parameter(group=WHAT_TO_DO, help="only compare: exit 2 if live differs from Git")] = False,
     exit_code: Annotated[bool, Parameter(group=WHAT_TO_DO, help="with --plan: exit 2 if anything differs")] = False,
-    save: Annotated[Path | None, Parameter(group=WHAT_TO_DO, help="with --plan: keep the plan in a file")] = None,
+    save: Annotated[Path | None, Parameter(group=WHAT_TO_DO, help="with --plan: save the plan to a file")] = None,
     expect: Annotated[
-        Path | None, Parameter(group=WHAT_TO_DO, help="apply only if this saved plan still is what would be done")
+        Path | None, Parameter(group=WHAT_TO_DO, help="apply only if this saved plan still matches")
     ] = None,
     concurrency: Annotated[
         int | None,
-        Parameter(group=WHAT_TO_DO, validator=POSITIVE, help="apps rolled out at the same time; 10 when left out"),
+        Parameter(group=WHAT_TO_DO, validator=POSITIVE, help="apps rolled out at the same time [default: 10]"),
     ] = None,
-    fail_fast: Annotated[bool, Parameter(group=WHAT_TO_DO, help="begin no further app after one failed")] = False,
-    unmanaged: Annotated[bool, Parameter(group=WHAT_TO_DO, help="also name live apps that no spec describes")] = False,
+    fail_fast: Annotated[bool, Parameter(group=WHAT_TO_DO, help="start no further app after one failed")] = False,
+    unmanaged: Annotated[bool, Parameter(group=WHAT_TO_DO, help="also list live apps without a spec")] = False,
     prune: Annotated[
-        bool, Parameter(group=WHAT_TO_DO, help="also delete apps whose spec was removed from Git; needs its history")
+        bool,
+        Parameter(group=WHAT_TO_DO, help="also delete apps whose spec was removed from Git; needs the full history"),
     ] = False,
     permissions: Permissions = Permissions(),
     source: SpecFlags = SpecFlags(),
     connection: Connection = Connection(),
     output: Output = Output(),
 ) -> int:
-    """Make App Platform what the specs in Git say; `--plan` only says what would be done."""
+    """Make App Platform match the specs in Git; `--plan` only shows what would be done."""
     given = {"--save": save, "--exit-code": exit_code, "--expect": expect, "--concurrency": concurrency}
     given |= {"--fail-fast": fail_fast, "--override-freeze": permissions.override_freeze, "--retry": permissions.retry}
     check_mode(plan=plan, drift=drift, given=given)
@@ -96,7 +95,7 @@ def reconcile(
 
 @dataclass(frozen=True)
 class CommandLine:
-    """The command line as the front end of a run, see `engine.apply.FrontEnd`."""
+    """The command line as a front end, see `engine.apply.FrontEnd`."""
 
     console: Console
     connection: Connection
@@ -106,17 +105,17 @@ class CommandLine:
         self.console.keep_secret(desired.secrets)
 
     def connect(self) -> "AbstractAsyncContextManager[Client]":
-        """Give the way to what the flags name."""
+        """Return a client of what the flags name."""
         return connect(self.connection, self.console.waiting)
 
     def planned(self, planned: Planned) -> None:
-        """Show the plan to people; documents are about what was done alone."""
+        """Show the plan to people; machine-readable output has only what was done."""
         if self.console.format in ("text", "github"):
             show_plan(self.console, Suggestions.of(self.connection).plan(planned.report))
 
     @contextmanager
     def watch(self, apps: Sequence[str]) -> Iterator[Watch]:
-        """Show progress; the first signal stops it."""
+        """Show progress; the first signal stops the run."""
         stop = asyncio.Event()
         with on_signals(stop.set), ProgressPrinter(self.console, apps) as printer:
-            yield Watch(printer.tell, stop)
+            yield Watch(printer.show, stop)

@@ -1,4 +1,4 @@
-"""The way to App Platform, or to the sandbox in its place."""
+"""Connects to App Platform, or to the sandbox instead."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from reconciler.sandbox import Sandbox
 
 SANDBOX_URL = "http://sandbox"
-"""What the embedded sandbox calls itself in links and live URLs."""
+"""The embedded sandbox's host name in links and live URLs."""
 
 EMBEDDED = "token-of-the-embedded-sandbox"
-"""Any token will do; this one is no word of ordinary text, out of which it would be redacted."""
+"""Any token works; this one does not occur in ordinary text, which would otherwise be redacted."""
 
 PER_MINUTE = 1_000_000
 """The embedded sandbox has no rate limit by default, so the client's is practically unlimited."""
@@ -33,7 +33,7 @@ TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
 
 
 def token() -> str:
-    """The API token of the environment."""
+    """The API token in the environment."""
     for name in TOKEN_VARIABLES:
         if value := os.environ.get(name, "").strip():
             return value
@@ -54,23 +54,23 @@ def open_sandbox(file: Path) -> Sandbox:
         from reconciler.sandbox import Sandbox
     except ModuleNotFoundError as error:
         raise UsageError(
-            f"the sandbox needs the package {error.name}", hint="install it in a checkout: pip install '.[sandbox]'"
+            f"the sandbox needs the package {error.name}", hint="install it from a checkout: pip install '.[sandbox]'"
         ) from error
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         return Sandbox(file, now=lambda: SystemClock().now().timestamp(), base_url=SANDBOX_URL)
     except (OSError, sqlite3.Error) as error:
         why = getattr(error, "strerror", None) or str(error)
-        hint = "name a file that can be written: --sandbox-file, or --file of reconcile sandbox"
+        hint = "choose a writable file with --sandbox-file, or --file of reconcile sandbox"
         raise ReconcileError(f"the sandbox cannot keep its state in {file}: {why}", hint=hint) from None
 
 
 @asynccontextmanager
 async def connect(connection: Connection, on_wait: Callable[[float, str], None] | None = None) -> AsyncIterator[Client]:
-    """A client of what the flags name. ``on_wait`` hears of pauses for the rate limit.
+    """A client of what the flags name. ``on_wait`` is called before pauses for the rate limit.
 
     Raises:
-        UsageError: the flags exclude each other, or there is no token.
+        UsageError: the flags cannot be combined, or there is no token.
     """
     from reconciler.live.client import Client
 

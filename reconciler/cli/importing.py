@@ -28,21 +28,19 @@ def import_(
     config: Annotated[Path | None, Parameter(help="reconcile.yaml, for variables and ignored paths")] = None,
     connection: Connection = Connection(),
 ) -> int:
-    """Write specs from live apps. Afterwards `reconcile --plan` finds them in sync.
+    """Write specs from live apps. Afterwards `reconcile --plan` shows them in sync.
 
-    An app that has a spec in the folder already gets what differs written into that file; the rest of it, comments and
-    order included, stays. Secrets stay as ciphertext, which is of use in that app alone.
+    If an app already has a spec in the folder, only what differs is written to that file; the rest of it, comments and
+    order included, stays. Secrets stay as ciphertext, which only works in that app.
     """
     if apps and all:
-        raise UsageError("--all takes every app: name none beside it", hint="reconcile import --all")
+        raise UsageError("--all cannot be combined with app names", hint="reconcile import --all")
     if not apps and not all:
-        raise UsageError(
-            "name the apps to import, or use --all", hint="reconcile import web api; reconcile import --all"
-        )
+        raise UsageError("name the apps to import, or use --all", hint="for example: reconcile import web api")
     console = Console(Output())
     chosen = asyncio.run(_chosen(apps, connection, console))
     if not chosen:
-        console.out("there are no apps")
+        console.out("no apps")
         return Exit.OK
     from reconciler.engine.importing import Importer
 
@@ -52,12 +50,12 @@ def import_(
     wrong: list[InvalidInput] = []
     for app in chosen:
         try:
-            done = importer.bring(app)
+            done = importer.write(app)
         except InvalidInput as error:
             wrong.append(error)
             continue
         written += done.changed
-        console.out(f"{app.name}: {f'written to {done.file}' if done.changed else f'{done.file} says it already'}")
+        console.out(f"{app.name}: {f'written to {done.file}' if done.changed else f'{done.file} unchanged'}")
     if wrong:
         raise InvalidInput([finding for error in wrong for finding in error.findings])
     return Exit.OK

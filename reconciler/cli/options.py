@@ -1,7 +1,7 @@
-"""The flags that several commands share; cyclopts turns these dataclasses into options and help.
+"""Flags shared by several commands; cyclopts turns these dataclasses into options and help.
 
-Here, and where the commands are that run most often, annotations are no strings: cyclopts would compile each of them
-in every run, a quarter of the time that reading the arguments takes.
+Annotations here, and in the most frequent commands, are not strings: cyclopts would compile each of them
+in every run, a quarter of the time it takes to parse the arguments.
 """
 
 import os
@@ -18,7 +18,7 @@ from reconciler.errors import UsageError
 from reconciler.text import nearest
 from reconciler.views.errors import Format
 
-WHAT = Group("What to look at", sort_key=1)
+WHAT = Group("Selection", sort_key=1)
 CONNECTION = Group("Connection", sort_key=3)
 OUTPUT = Group("Output", sort_key=4)
 PERMISSIONS = Group("What is allowed", sort_key=2)
@@ -35,17 +35,21 @@ PORT = Number(gte=0, lte=65535)
 @Parameter(name="*")
 @dataclass(frozen=True)
 class SpecFlags:
-    """Which specs are read and how."""
+    """Which specs to read and how."""
 
     config: Annotated[
-        Path | None, Parameter(group=WHAT, help="reconcile.yaml; looked for beside the specs, above them, then here")
+        Path | None,
+        Parameter(
+            group=WHAT,
+            help="reconcile.yaml [default: the nearest in or above the folder of the specs, else in this one]",
+        ),
     ] = None
     var: Annotated[
-        tuple[str, ...], Parameter(group=WHAT, help="NAME=VALUE of a declared variable; wins over the environment")
+        tuple[str, ...], Parameter(group=WHAT, help="NAME=VALUE of a declared variable; overrides the environment")
     ] = ()
-    app: Annotated[tuple[str, ...], Parameter(group=WHAT, help="only this app; may be given several times")] = ()
-    shard: Annotated[str, Parameter(group=WHAT, help="only a part of the apps, such as 1/4: for parallel jobs")] = ""
-    strict: Annotated[bool, Parameter(group=WHAT, help="unknown fields and values are errors")] = False
+    app: Annotated[tuple[str, ...], Parameter(group=WHAT, help="only this app; can be repeated")] = ()
+    shard: Annotated[str, Parameter(group=WHAT, help="only a part of the apps, such as 1/4, for parallel jobs")] = ""
+    strict: Annotated[bool, Parameter(group=WHAT, help="treat unknown fields and values as errors")] = False
 
 
 @Parameter(name="*")
@@ -53,12 +57,12 @@ class SpecFlags:
 class Permissions:
     """What a run may do beyond what it always may."""
 
-    retry: Annotated[bool, Parameter(group=PERMISSIONS, help="try specs again that failed before")] = False
+    retry: Annotated[bool, Parameter(group=PERMISSIONS, help="retry specs that failed before")] = False
     rotate: Annotated[
         tuple[str, ...], Parameter(group=PERMISSIONS, help="APP[/COMPONENT]/KEY: send the new value of a secret")
     ] = ()
     allow: Annotated[
-        tuple[str, ...], Parameter(group=PERMISSIONS, help="what a guard refused, such as remove=web/api")
+        tuple[str, ...], Parameter(group=PERMISSIONS, help="allow what a guard refused, such as remove=web/api")
     ] = ()
     override_freeze: Annotated[bool, Parameter(group=PERMISSIONS, help="apply inside a freeze window")] = False
 
@@ -66,16 +70,14 @@ class Permissions:
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Connection:
-    """Which App Platform is asked."""
+    """Which App Platform to use."""
 
-    api_url: Annotated[
-        str, Parameter(group=CONNECTION, env_var="DIGITALOCEAN_API_URL", help="another address of the API")
-    ] = API_URL
-    sandbox: Annotated[bool, Parameter(group=CONNECTION, help="the embedded sandbox instead: no token, no network")] = (
-        False
+    api_url: Annotated[str, Parameter(group=CONNECTION, env_var="DIGITALOCEAN_API_URL", help="address of the API")] = (
+        API_URL
     )
+    sandbox: Annotated[bool, Parameter(group=CONNECTION, help="use the embedded sandbox: no token, no network")] = False
     sandbox_file: Annotated[
-        Path, Parameter(group=CONNECTION, env_var="RECONCILE_SANDBOX_FILE", help="state of the embedded sandbox")
+        Path, Parameter(group=CONNECTION, env_var="RECONCILE_SANDBOX_FILE", help="state file of the embedded sandbox")
     ] = SANDBOX_FILE
 
 
@@ -86,11 +88,11 @@ class Output:
 
     format: Annotated[
         Format,
-        Parameter(group=OUTPUT, help="github: text, and workflow annotations; sarif: findings only"),
+        Parameter(group=OUTPUT, help="github: text plus workflow annotations; sarif: only findings"),
     ] = "text"
     verbose: Annotated[bool, Parameter(name=("--verbose", "-v"), group=OUTPUT, help="show every app and value")] = False
     color: Annotated[
-        Literal["auto", "always", "never"], Parameter(group=OUTPUT, help="auto: on a terminal without NO_COLOR")
+        Literal["auto", "always", "never"], Parameter(group=OUTPUT, help="auto: on a terminal, unless NO_COLOR is set")
     ] = "auto"
 
 
@@ -98,7 +100,7 @@ class Output:
 
 
 def run_options(specs: Sequence[Path], source: SpecFlags) -> RunOptions:
-    """What the flags about specs ask for."""
+    """The options in the flags about specs."""
     return RunOptions(
         specs=tuple(specs) or (Path("specs"),),
         config=source.config,
@@ -120,7 +122,7 @@ def _assignment(text: str) -> tuple[str, str]:
 def _shard(text: str) -> tuple[int, int]:
     found = shard_of(text or "1/1")
     if found is None:
-        raise UsageError(f"--shard {text!r} is not a part of a whole", hint="write 1/4 … 4/4")
+        raise UsageError(f"invalid --shard {text!r}", hint="use 1/4 … 4/4")
     return found
 
 
@@ -128,37 +130,37 @@ def _shard(text: str) -> tuple[int, int]:
 
 
 def check_mode(*, plan: bool, drift: bool, given: Mapping[str, object]) -> None:
-    """Refuse the flags that the mode has no use for. ``given``: which of those in question stand on the command line.
+    """Refuse flags that have no effect in a mode. ``given``: which of those in question are on the command line.
 
     Raises:
         UsageError: there is one.
     """
     if plan and drift:
-        raise UsageError("--plan and --drift exclude each other")
+        raise UsageError("--plan and --drift cannot be combined")
     goes_with = {
-        "--save": (plan, "--plan"),
-        "--exit-code": (plan or drift, "--plan: an apply has exit codes of its own"),
-        "--retry": (not drift, "applying and with --plan: --drift tries nothing"),
+        "--save": (plan, "with --plan"),
+        "--exit-code": (plan or drift, "with --plan"),
+        "--retry": (not drift, "with --plan or when applying"),
     }
-    applying = (not plan and not drift, "applying, not with --plan or --drift")
-    for flag in (flag for flag, stands in given.items() if stands):
+    applying = (not plan and not drift, "when applying, without --plan and --drift")
+    for flag in (flag for flag, present in given.items() if present):
         sensible, where = goes_with.get(flag, applying)
         if not sensible:
-            raise UsageError(f"{flag} goes with {where}")
+            raise UsageError(f"{flag} can only be used {where}")
 
 
 def check_connection(connection: Connection) -> None:
-    """Refuse an address beside the sandbox, and its file without it; from the environment, either may always stand.
+    """Refuse an address with the sandbox, and the sandbox file without it; the environment may set both.
 
     Raises:
         UsageError: there is one.
     """
     elsewhere = connection.api_url not in (API_URL, os.environ.get("DIGITALOCEAN_API_URL"))
     if connection.sandbox and elsewhere:
-        raise UsageError("--sandbox and --api-url exclude each other", hint="a served sandbox needs --api-url alone")
+        raise UsageError("--sandbox and --api-url cannot be combined", hint="for a served sandbox, use only --api-url")
     file = str(connection.sandbox_file)
     if not connection.sandbox and file not in (str(SANDBOX_FILE), os.environ.get("RECONCILE_SANDBOX_FILE")):
-        raise UsageError("--sandbox-file goes with --sandbox", hint=f"add --sandbox to use {file}")
+        raise UsageError("--sandbox-file needs --sandbox", hint=f"add --sandbox to use {file}")
 
 
 COMMANDS = ("validate", "import", "fmt", "status", "rollback", "schema", "sandbox")
@@ -166,11 +168,11 @@ COMMANDS = ("validate", "import", "fmt", "status", "rollback", "schema", "sandbo
 
 
 def check_specs(specs: Sequence[Path]) -> None:
-    """Refuse a word that is no file and looks like a command.
+    """Refuse a word that is not a file and looks like a command.
 
     Raises:
         UsageError: there is one; the hint names the command.
     """
     for word in (str(path) for path in specs if not path.exists()):
         if near := nearest(word, COMMANDS):
-            raise UsageError(f"there is neither a command nor a file {word}", hint=f"did you mean reconcile {near}?")
+            raise UsageError(f"no such command or file: {word}", hint=f"did you mean reconcile {near}?")

@@ -1,6 +1,6 @@
-"""Where differences come from: the Git history of the spec files and the apps' deployments, read for `--drift`.
+"""Finds the origin of differences for `--drift` in the Git history of the spec files and the apps' deployments.
 
-Only apps that differ are asked about, and each repository is walked once for all of their files.
+Only apps that differ are looked up, and each repository is walked once for all of their files.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ Read = Callable[[str, str], Sequence[tuple[str, Mapping[str, Any]]]]
 
 
 def attributed(apps: Sequence[PlannedApp], read: Read, now: datetime) -> tuple[PlannedApp, ...]:
-    """The apps, the plans of those that differ with who made each difference.
+    """The apps; the plans of those that differ say who made each difference.
 
-    ``read`` takes the text of a spec file apart, see `desired.reading.reader`.
+    ``read`` parses the text of a spec file, see `desired.reading.reader`.
     """
     asked = [app.desired if app.plan.changes or app.live is None else None for app in apps]
     found = _histories({desired.file for desired in asked if desired is not None})
@@ -42,7 +42,7 @@ def attributed(apps: Sequence[PlannedApp], read: Read, now: datetime) -> tuple[P
 
 
 def _histories(files: set[str]) -> dict[str, FileHistory]:
-    """The history of each file, one walk a repository."""
+    """The history of each file, with one walk per repository."""
     from reconciler.desired.git_history import FileHistory, History
 
     open_ones: dict[Path, tuple[History, list[str]]] = {}
@@ -63,7 +63,7 @@ def _histories(files: set[str]) -> dict[str, FileHistory]:
 
 
 def _holds(history: History, file: str) -> bool:
-    """Whether a file stands in a repository, and in none within it."""
+    """Whether a file is in a repository and not in a nested one."""
     folder = Path(file).absolute().parent.resolve()
     while folder not in (history.root, folder.parent):
         if (folder / ".git").exists():
@@ -93,16 +93,16 @@ def _attribution(
 
 
 def _absent(desired: DesiredApp, history: SpecHistory, now: datetime) -> AppAttribution:
-    """An app that is not live: nobody can tell one that was never created from one that was deleted."""
+    """An app that is not live: it was never created or was deleted, and nothing shows which."""
     known = [version for version in history.versions if version.spec is not None]
     if not known:
         reason = history.gap or "the spec is not committed yet"
-        text = f"there is no such app live, and Git does not say since when it should be: {reason}"
+        text = f"no such live app, and Git does not show since when it should exist: {reason}"
         return AppAttribution(desired.name, "unknown", text)
     first = known[-1]
     text = (
-        f"in Git since {first.commit[:7]} ({first.author}, {ago(first.when, now)}) at the latest: "
-        "it was never applied, or somebody deleted the app"
+        f"in Git since {first.commit[:7]} ({first.author}, {ago(first.when, now)}) or earlier: "
+        "it was never applied, or the app was deleted"
     )
     one = Attribution((), "unknown", text, first.commit, first.author, first.when)
     return AppAttribution(desired.name, "unknown", text, (one,))

@@ -1,4 +1,4 @@
-"""Load and validate what Git wants; nothing is asked of the network."""
+"""Loads and validates what Git wants, offline."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Desired:
-    """What Git wants: the apps that were asked for, out of ``known`` ones, and what is to be said of them."""
+    """What Git wants: the selected apps, out of the ``known`` ones, and the findings about them."""
 
     apps: tuple[DesiredApp, ...]
     config: Config
@@ -41,10 +41,10 @@ class Desired:
 
 
 def check(options: RunOptions) -> Desired:
-    """Load and judge the specs; what is wrong with them is in the findings.
+    """Load and validate the specs; their problems are in the findings.
 
     Raises:
-        UsageError: an app that is asked for by name is in no spec; with ``prune`` it may be one that Git no longer has.
+        UsageError: an app selected by name has no spec; with ``prune`` it may be one that Git no longer has.
         InvalidInput: the configuration cannot be used, or a link leads out of the ``checkout``.
     """
     file = _config_within(options.checkout, options) if options.checkout else read_config(options.config, options.specs)
@@ -56,7 +56,7 @@ def check(options: RunOptions) -> Desired:
     known = frozenset(app.name for app in loaded.apps)
     unknown = sorted(options.apps - known)
     if unknown and not options.prune and not has_errors(loaded.findings):
-        raise UsageError(f"no spec describes an app {unknown[0]}", hint=did_you_mean(unknown[0], known))
+        raise UsageError(f"no spec for app {unknown[0]}", hint=did_you_mean(unknown[0], known))
     apps = tuple(app for app in loaded.apps if options.selects(app.name))
     of_apps = validate_all(apps, strict=options.strict, policies=policies)
     findings = (*file.warnings, *loaded.findings, *findings, *check_names(file, known), *of_apps)
@@ -69,7 +69,7 @@ def check(options: RunOptions) -> Desired:
 
 
 def _config_within(checkout: Path, options: RunOptions) -> ConfigFile:
-    """The configuration; nothing is read through a link that leads out of the checkout, neither here nor later.
+    """The configuration; nothing is ever read through a link that leads out of the checkout.
 
     Raises:
         InvalidInput: there is such a link.
@@ -87,10 +87,10 @@ def _config_within(checkout: Path, options: RunOptions) -> ConfigFile:
 
 
 def load(options: RunOptions, seen: Callable[[Desired], None] = lambda _: None) -> Desired:
-    """Load and judge the specs. ``seen`` is called with what they are, also where they cannot be used.
+    """Load and validate the specs. ``seen`` is called with them even if they are invalid.
 
     Raises:
-        InvalidInput: a spec or the configuration cannot be used; nothing was asked of the network.
+        InvalidInput: a spec or the configuration cannot be used; no request was sent.
     """
     desired = check(options)
     seen(desired)

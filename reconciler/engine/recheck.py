@@ -1,7 +1,7 @@
-"""Deployments that a run which was cut short may not have judged: looked at again by the next one that applies.
+"""Rechecks the health of deployments that an interrupted run may not have judged, in the next run that applies.
 
-A run that was killed after its deployment became active leaves an app that is in sync and perhaps unhealthy. There is
-no state file, and the platform does not know whether somebody judged it, so a young deployment is looked at.
+A run that was killed after its deployment became active leaves an app that is in sync but possibly unhealthy. There is
+no state file, and the platform does not know whether a run judged it, so a recent deployment is checked.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 async def recheck_health(client: Client, apps: Sequence[PlannedApp], now: datetime) -> tuple[PlannedApp, ...]:
-    """The plans; those in sync whose health nobody may have judged follow their deployment, if it looks unwell.
+    """The plans; those in sync whose health may not have been checked follow their deployment if it looks unhealthy.
 
-    For as long as its soak a deployment is followed, as no run can have judged it by then. After that, until any
-    rollout would have ended, one reading of its health tells whether it must be. An older one costs nothing.
+    During its soak a deployment is followed, as no run can have judged it by then. After that, until any
+    rollout would have ended, one reading of its health decides whether it must be. Older ones are not checked.
     """
     doubts = {
         place: _doubted(client, app, app.live, age, now)
@@ -40,18 +40,18 @@ async def recheck_health(client: Client, apps: Sequence[PlannedApp], now: dateti
 
 
 async def _doubted(client: Client, app: PlannedApp, live: LiveApp, age: timedelta, now: datetime) -> PlannedApp:
-    """The app as it was planned if it looks well, else with its deployment to be followed."""
+    """The app as planned if it looks healthy, else with its deployment to follow."""
     assert live.active_deployment is not None
     if age.total_seconds() >= app.policy.health.soak and await _looks_well(client, app, live):
         return app
     when = ago(live.active_deployment.phase_last_updated_at, now)
-    reason = f"its deployment became active {when}, and a run that was cut short may not have judged it"
+    reason = f"its deployment became active {when}, and an interrupted run may not have checked its health"
     plan = replace(app.plan, status=SyncStatus.PROGRESSING, follow=live.active_deployment.id, reason=reason)
     return replace(app, plan=plan)
 
 
 async def _looks_well(client: Client, app: PlannedApp, live: LiveApp) -> bool:
-    """One reading of an app's health, by its policy; what cannot be read does not look well."""
+    """Whether one reading of an app's health is good, by its policy; if it cannot be read, it is not."""
     from reconciler.rollout.health import Grade, components_with_health, grade_components, probe_problem
     from reconciler.rollout.limits import Rules
 

@@ -185,7 +185,7 @@ def test_opting_in_sends_each_secret_once_and_says_so(applied: World):
     applied.environ[fingerprints.KEY_VARIABLE] = KEY
     plan = applied.one()
     assert set(notes(plan).values()) == {"sent"}
-    assert {note.text for note in plan.notes} == {"no fingerprint of it is kept yet: from now on changes are noticed"}
+    assert {note.text for note in plan.notes} == {"no fingerprint stored yet; future changes will be detected"}
     assert applied.outcome() == "applied"
     assert applied.one().status is SyncStatus.IN_SYNC
 

@@ -59,7 +59,7 @@ def test_nothing_is_written_inside_a_freeze_window_unless_it_is_overridden(appli
     frozen_now(applied)
     applied.write(web(instance_count=2))
     planned = applied.planned()
-    with pytest.raises(PlanMismatch, match=r"nothing is applied: a freeze window is open until .* \(holidays\)"):
+    with pytest.raises(PlanMismatch, match=r"nothing was applied: a freeze window is open until .* \(holidays\)"):
         apply(applied, planned)
     assert applied.tap.writes == []
     assert outcomes(apply(applied, planned, override_freeze=True)) == {"web": "applied"}
@@ -107,7 +107,9 @@ def test_the_plans_that_are_applied_count_and_not_those_that_are_reported(applie
     assert applied.tap.writes == []
 
 
-@pytest.mark.parametrize(("text", "said"), [(None, "cannot be read"), ("{}", "is not a saved plan of this version")])
+@pytest.mark.parametrize(
+    ("text", "said"), [(None, "cannot read the saved plan"), ("{}", "is not a saved plan of this version")]
+)
 def test_an_expected_plan_that_is_none_refuses_everything(applied: World, tmp_path: Path, text: str | None, said: str):
     applied.write(web(instance_count=2))
     if text is not None:
@@ -207,7 +209,7 @@ def test_what_rolls_back_by_hand_rolls_out_no_plan(applied: World):
     applied.write(web(instance_count=2))
     (app,) = applied.planned().apps
     job = RolloutJob(app.plan, app.desired, app.policy)
-    with pytest.raises(ValueError, match="web: a plan is applied by apply"):
+    with pytest.raises(ValueError, match="web: only apply, which runs the safety checks"):
         applied.ask(lambda client: applying.roll_back(job, client, applied.clock, Watch()))
     assert applied.tap.writes == []
 
@@ -293,7 +295,7 @@ def test_a_front_end_that_does_not_ask_about_freeze_windows_is_refused_before_an
 
 
 def test_a_plan_that_cannot_be_the_expected_one_is_refused_before_anything_is_asked(front: Front, tmp_path: Path):
-    with pytest.raises(PlanMismatch, match="cannot be read"):
+    with pytest.raises(PlanMismatch, match="cannot read the saved plan"):
         run(front, apply=True, expect=tmp_path / "missing.json")
     assert front.asked == ["loaded 1"]
 

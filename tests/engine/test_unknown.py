@@ -106,8 +106,8 @@ def test_a_saved_plan_that_could_not_look_is_refused_even_if_nothing_changed(edi
     unknown = edited.plan().plans
     edited.tap.inner = whole
     saved = load(dump(unknown), "plan.json")
-    assert mismatches(saved, edited.plan().plans) == ["web: was unknown: App Platform could not be asked about it"]
-    assert mismatches(saved, unknown) == ["web: is unknown: App Platform could not be asked about it"]
+    assert mismatches(saved, edited.plan().plans) == ["web: was unknown: App Platform could not be asked"]
+    assert mismatches(saved, unknown) == ["web: is unknown: App Platform could not be asked"]
 
 
 def test_unknown_is_neither_drift_nor_none_and_hides_no_drift_of_another_app(edited: World):
