@@ -280,7 +280,7 @@ def _finding(
             message, hint = f"missing key {str(place[-1])!r}", f"add `{place[-1]}: …`"
             return Finding(Severity.ERROR, "missing-key", message, hint, document.locate(pointer))
         case "string_type":
-            message, hint = f"{name} must be text", "put it in quotes"
+            message, hint = f"{name} must be text", "quote it"
         case _:
             message, hint = in_words(name, _at(document.data, place), problem)
     return Finding(Severity.ERROR, "config-value", message, hint, document.locate(pointer))

@@ -136,7 +136,7 @@ def _hint(call: Call, status: int, message: str) -> str:
     if status == 429:
         return "the token's rate limit is exhausted (250 requests a minute, 5,000 an hour); try again later"
     if status >= 500 and not call.changes_nothing:
-        return "it may have taken effect all the same: check the app before trying again"
+        return "it may still have taken effect: check the app before trying again"
     if status >= 500:
         return f"App Platform has problems; see {_STATUS_PAGE} and try again later"
     return ""

@@ -103,7 +103,7 @@ def _danger(app: str, change: Change) -> Iterator[tuple[str, str]]:
         yield f"archive={app}", "would archive the app: its last instances stop"
     elif takes_away(change):
         name = change.path[1]
-        yield f"remove={app}/{name}", f"removes the {_NOUNS[head]} {name}"
+        yield f"remove={app}/{name}", f"would remove the {_NOUNS[head]} {name}"
 
 
 # --- Freeze windows: windows in which nothing is applied ---

@@ -253,7 +253,7 @@ def test_c12_an_export_keeps_raw_values_such_as_bindable_variables(world: World)
     spec = web(envs=[{"key": "HOST", "value": "${STARTER_DOMAIN}"}, {"key": "URL", "value": "https://${APP_DOMAIN}/x"}])
     apply(world, spec)
     folder = world.root / "exported"
-    file = Importer.read(folder, RunOptions((folder,), config=world.config)).bring(world.live()).file
+    file = Importer.read(folder, RunOptions((folder,), config=world.config)).write(world.live()).file
     found = yaml.safe_load(file.read_text())
     assert {env["key"]: env["value"] for env in service(found)["envs"]} == {
         "HOST": "${STARTER_DOMAIN}",

@@ -185,7 +185,7 @@ def test_a_label_we_may_not_make_or_that_exists_stops_nothing(fake: FakeGitHub) 
 def test_a_refusal_is_told_and_not_raised(fake: FakeGitHub) -> None:
     fake.tokens["gh-token"].issues = False
     kept = see(fake, DRIFT)
-    assert kept.warning.startswith("the drift issue failed: GitHub answers 403")
+    assert kept.warning.startswith("the drift issue failed: GitHub answered 403")
     fake.refuse("GET", ".*/issues", server_error(), times=9)
     assert "502" in see(fake, DRIFT).warning
 

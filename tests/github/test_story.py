@@ -303,7 +303,7 @@ def test_a_run_that_is_cancelled_says_what_goes_on_without_it(checkout: Stage, n
     step = checkout.left(environ, process.returncode, log)
     assert (step.exit_code, step.outputs["exit-code"]) == (130, "130")
     for told in (step.summary, checkout.comment()):
-        assert "Left running" in told
+        assert "Still running on App Platform" in told
         assert "shop" in told
     checkout.served.box.configure(speed="demo")
 

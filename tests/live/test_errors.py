@@ -109,7 +109,7 @@ def test_an_error_of_another_address_than_the_vendors_sends_nobody_to_the_vendor
 
 
 def test_an_address_with_the_version_in_its_path_is_refused_with_the_right_one() -> None:
-    with pytest.raises(UsageError, match="ends with /v2") as caught:
+    with pytest.raises(UsageError, match="must not end with /v2") as caught:
         Client(TOKEN, base_url="https://api.digitalocean.com/v2/")
     assert "https://api.digitalocean.com, not" in caught.value.hint
 

@@ -174,7 +174,7 @@ def test_an_older_value_that_came_back_after_it_was_replaced_live_is_no_git_ahea
     (change,) = story.told().changes
     assert change.kind == "live_edit"
     assert change.deployment_id == back
-    assert change.text.startswith(f"set back to what Git had before {moved[:7]} by the rollback, deployment {back}")
+    assert change.text.startswith(f"restored to what Git had before {moved[:7]} by rollback deployment {back}")
 
 
 def test_an_older_value_is_git_ahead_where_the_one_that_replaced_it_was_never_live(story: Story) -> None:
@@ -229,7 +229,7 @@ def test_a_history_that_is_too_short_says_unknown(story: Story) -> None:
     story.commit(4, spec("1.2"))
     with History.open(story.file) or pytest.fail("no repository") as history:
         short = spec_history(history.revisions(story.file, limit=1), {"web"})
-    reason = "only the newest commits were read (1); live has had it since deployment deployment-1, 9 d ago"
+    reason = "only the newest commits were read (1); live since deployment deployment-1, 9 d ago"
     assert story.told(history=short).text == f"origin unknown: {reason}, by bot@example.com"
 
 

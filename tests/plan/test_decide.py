@@ -47,7 +47,7 @@ def active(spec: Any) -> Deployment:
 S, A = SyncStatus, Action
 PINNED = history((OLD, "ACTIVE", {"rollback": True}), (WANTED, "ERROR"), (OLD, "SUPERSEDED"))
 TABLE = {
-    "no app of that name": Row(None, S.ABSENT, A.CREATE, "there is no app"),
+    "no app of that name": Row(None, S.ABSENT, A.CREATE, "no app has this name yet"),
     "all three specs agree": Row(live_app(WANTED, active=active(WANTED)), S.IN_SYNC, A.NONE, ""),
     "the active deployment came without its spec": Row(live_app(WANTED, active=active({})), S.IN_SYNC, A.NONE, ""),
     "the app's spec differs": Row(live_app(OLD, active=active(OLD)), S.OUT_OF_SYNC, A.UPDATE, ""),
@@ -172,7 +172,7 @@ def test_a_plan_in_sync_carries_the_same_and_whether_it_was_judged():
     assert (found.cost.before, found.cost.after) == (5.0, 5.0)
     (note,) = found.notes
     assert (note.kind, note.text) == (
-        "unjudged", "active 2 min ago, and may not have been health-checked: apply will check it",
+        "unjudged", "became active 2 min ago and may not have been health-checked: apply will check it",
     )  # fmt: skip
     old = young.model_copy(update={"phase_last_updated_at": NOW - timedelta(days=1)})
     assert plan(live_app(WANTED, active=old)).notes == ()

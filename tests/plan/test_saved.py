@@ -97,4 +97,4 @@ def test_what_is_no_saved_plan_of_this_version_is_refused(text):
 def test_an_app_that_could_not_be_asked_about_then_or_now_is_no_match(before, now, when):
     plans = (WEB, replace(WEB, status=SyncStatus.UNKNOWN, action=Action.REFUSE))
     (told,) = mismatches(saved(plans[before]), [plans[now]])
-    assert told.endswith(f"{when} unknown: App Platform could not be asked about it")
+    assert told.endswith(f"{when} unknown: App Platform could not be asked")

@@ -44,4 +44,4 @@ def test_a_few_likely_renames_are_told_one_by_one():
 def test_many_likely_renames_are_one_warning_that_counts():
     plans, (finding,) = without_repeats(resembling(12, 2))
     assert [plan.findings for plan in plans] == [()] * 12
-    assert finding.message.startswith("12 new apps look like live apps outside Git")
+    assert finding.message.startswith("12 new apps look like live apps that have no spec")

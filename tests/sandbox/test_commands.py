@@ -71,7 +71,7 @@ def test_a_fault_is_as_it_was_asked_for_until_it_is_cleared(shell: Shell) -> Non
     assert {name: fault[name] for name in expected} == expected
     listed = "1: latency app=shop operation=apps_update share=0.25 seed=7 seconds=2.5 (until cleared)\n"
     assert shell.good("faults") == listed
-    assert shell.good("clear") == shell.good("faults") == "no faults are waiting\n"
+    assert shell.good("clear") == shell.good("faults") == "no pending faults\n"
 
 
 def test_a_push_deploys_what_deploys_on_push(shell: Shell) -> None:
@@ -146,10 +146,10 @@ WRONG = [
     (["set", "fills_defaults=some"], "fills_defaults must be one of common, documented, none"),
     (["set", "speed=realistic", "speed.build=3"], "both whole and in parts"),
     (["fault", "hang", "--phase", "SLEEPING"], "phase must be one of PENDING_BUILD"),
-    (["fault", "latency", "--share", "2"], "--share is from 0 to 1"),
+    (["fault", "latency", "--share", "2"], "--share must be from 0 to 1"),
     (["fault", "latency", "--operation", "apps_explode"], "there is no operation 'apps_explode'"),
     (["fault", "fire"], 'Invalid value "fire"'),
-    (["fail", "shop", "build", "--times", "0"], "--times is 1 or more"),
+    (["fail", "shop", "build", "--times", "0"], "--times must be at least 1"),
     (["serve", "--port", "99999"], 'Invalid value "99999" for --port'),
     (["serve", "--token", ":app:read"], "--token takes TOKEN:SCOPE,SCOPE"),
     (["serve", "--setting", "colour=red"], "unknown setting 'colour'"),

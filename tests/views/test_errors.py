@@ -36,7 +36,7 @@ _DENIED = Unauthorized(
 )
 _MOVED = PlanMismatch(
     "the saved plan p.json is not what would be done now; nothing was changed\nweb: live changed\napi: Git changed",
-    hint="plan again, have it reviewed, and apply that",
+    hint="make a new plan, have it reviewed, and apply that",
 )
 STRUCTURED = [form for form in get_args(Format) if form != "text"]
 
