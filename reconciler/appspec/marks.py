@@ -61,6 +61,3 @@ class Deprecated:
     """Accepted, but there is a newer way: ``instead`` names it."""
 
     instead: str
-
-
-Mark = Default | ServerChosen | Secret | SecretWhenTyped | Identity | Ordered | Spelling | Deprecated

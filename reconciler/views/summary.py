@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from reconciler.findings import Finding, Severity
 from reconciler.plan.model import UNJUDGED, Action, Cost, Plan, PlanReport, SyncStatus
@@ -47,94 +48,68 @@ _TELLING = (
 )
 """Statuses that need their reason beside them."""
 
-OUTCOME_WORDS = {
-    OutcomeKind.UNCHANGED: "in sync",
-    OutcomeKind.APPLIED: "applied",
-    OutcomeKind.DELETED: "deleted",
-    OutcomeKind.ROLLED_BACK: "rolled back",
-    OutcomeKind.TAKEN_BACK: "rolled back as asked",
-    OutcomeKind.PINNED: "rolled back and pinned",
-    OutcomeKind.LEFT: "failed and left",
-    OutcomeKind.DEGRADED: "degraded",
-    OutcomeKind.ROLLBACK_FAILED: "rollback failed",
-    OutcomeKind.BLOCKED: "blocked",
-    OutcomeKind.STALLED: "stalled",
-    OutcomeKind.SUPERSEDED: "superseded",
-    OutcomeKind.CANCELED: "canceled",
-    OutcomeKind.TIMED_OUT: "timed out",
-    OutcomeKind.REFUSED: "refused",
-    OutcomeKind.SKIPPED: "skipped",
-    OutcomeKind.INTERRUPTED: "interrupted",
-    OutcomeKind.FAILED: "failed",
+
+@dataclass(frozen=True, slots=True)
+class OutcomeText:
+    """How an outcome is shown.
+
+    ``symbol``: ``✓`` done, ``=`` nothing to do, ``·`` not tried, ``!`` stopped short, ``✗`` failed. ``word``: one or
+    two. ``meaning``: where the app stands then, in a sentence or two; empty where the word says it all.
+    """
+
+    symbol: str
+    word: str
+    meaning: str = ""
+
+
+OUTCOMES = {
+    OutcomeKind.UNCHANGED: OutcomeText("=", "in sync"),
+    OutcomeKind.APPLIED: OutcomeText("✓", "applied"),
+    OutcomeKind.DELETED: OutcomeText("✓", "deleted"),
+    OutcomeKind.TAKEN_BACK: OutcomeText(
+        "✓",
+        "rolled back as asked",
+        "An earlier deployment is active, healthy and committed. Git's spec is not applied again until "
+        "it changes or --retry.",
+    ),
+    OutcomeKind.SKIPPED: OutcomeText("·", "skipped", "Nothing was changed."),
+    OutcomeKind.SUPERSEDED: OutcomeText(
+        "!", "superseded", "Another deployment took over. Run again to see where the app stands."
+    ),
+    OutcomeKind.CANCELED: OutcomeText("!", "canceled", "Somebody canceled the deployment."),
+    OutcomeKind.STALLED: OutcomeText(
+        "!", "stalled", "This very spec failed before. It is not tried again until Git changes or --retry."
+    ),
+    OutcomeKind.REFUSED: OutcomeText("!", "refused", "Nothing was changed."),
+    OutcomeKind.TIMED_OUT: OutcomeText(
+        "!", "timed out", "We stopped waiting; the deployment goes on without us. Run again to follow it."
+    ),
+    OutcomeKind.INTERRUPTED: OutcomeText(
+        "!", "interrupted", "The run was stopped on the way. Run again to go on from where it stands."
+    ),
+    OutcomeKind.ROLLED_BACK: OutcomeText(
+        "✗", "rolled back", "The new spec failed. The app is back on the last good one: active, healthy and committed."
+    ),
+    OutcomeKind.LEFT: OutcomeText(
+        "✗", "failed and left", "The new spec failed and was left as it is, as the policy asks."
+    ),
+    OutcomeKind.FAILED: OutcomeText(
+        "✗", "failed", "An error got in the way; what is known is said here. Run again to go on."
+    ),
+    OutcomeKind.PINNED: OutcomeText(
+        "✗",
+        "rolled back and pinned",
+        "An earlier deployment is active and pinned: nothing deploys until somebody commits or reverts the rollback.",
+    ),
+    OutcomeKind.BLOCKED: OutcomeText("!", "blocked", "Somebody pinned the app to a rollback. Nothing was changed."),
+    OutcomeKind.DEGRADED: OutcomeText(
+        "✗", "degraded", "The deployment failed and there is no earlier one to go back to."
+    ),
+    OutcomeKind.ROLLBACK_FAILED: OutcomeText("✗", "rollback failed", "Going back failed. A person is needed."),
 }
-"""An outcome in a word or two."""
+"""From the outcome nobody needs to read to the one somebody must."""
 
-OUTCOME_MEANINGS = {
-    OutcomeKind.UNCHANGED: "",
-    OutcomeKind.APPLIED: "",
-    OutcomeKind.DELETED: "",
-    OutcomeKind.ROLLED_BACK: "The new spec failed. The app is back on the last good one: active, healthy and "
-    "committed.",
-    OutcomeKind.TAKEN_BACK: "An earlier deployment is active, healthy and committed. Git's spec is not applied again "
-    "until it changes or --retry.",
-    OutcomeKind.PINNED: "An earlier deployment is active and pinned: nothing deploys until somebody commits or "
-    "reverts the rollback.",
-    OutcomeKind.LEFT: "The new spec failed and was left as it is, as the policy asks.",
-    OutcomeKind.DEGRADED: "The deployment failed and there is no earlier one to go back to.",
-    OutcomeKind.ROLLBACK_FAILED: "Going back failed. A person is needed.",
-    OutcomeKind.BLOCKED: "Somebody pinned the app to a rollback. Nothing was changed.",
-    OutcomeKind.STALLED: "This very spec failed before. It is not tried again until Git changes or --retry.",
-    OutcomeKind.SUPERSEDED: "Another deployment took over. Run again to see where the app stands.",
-    OutcomeKind.CANCELED: "Somebody canceled the deployment.",
-    OutcomeKind.TIMED_OUT: "We stopped waiting; the deployment goes on without us. Run again to follow it.",
-    OutcomeKind.REFUSED: "Nothing was changed.",
-    OutcomeKind.SKIPPED: "Nothing was changed.",
-    OutcomeKind.INTERRUPTED: "The run was stopped on the way. Run again to go on from where it stands.",
-    OutcomeKind.FAILED: "An error got in the way; what is known is said here. Run again to go on.",
-}
-"""Where an app stands after such an outcome, in a sentence or two; nothing where the word says it all."""
-
-SERIOUSNESS = (
-    OutcomeKind.UNCHANGED,
-    OutcomeKind.APPLIED,
-    OutcomeKind.DELETED,
-    OutcomeKind.TAKEN_BACK,
-    OutcomeKind.SKIPPED,
-    OutcomeKind.SUPERSEDED,
-    OutcomeKind.CANCELED,
-    OutcomeKind.STALLED,
-    OutcomeKind.REFUSED,
-    OutcomeKind.TIMED_OUT,
-    OutcomeKind.INTERRUPTED,
-    OutcomeKind.ROLLED_BACK,
-    OutcomeKind.LEFT,
-    OutcomeKind.FAILED,
-    OutcomeKind.PINNED,
-    OutcomeKind.BLOCKED,
-    OutcomeKind.DEGRADED,
-    OutcomeKind.ROLLBACK_FAILED,
-)
-"""Outcomes from the one nobody needs to read to the one somebody must."""
-
-_OUTCOME_SYMBOLS = {
-    OutcomeKind.UNCHANGED: "=",
-    OutcomeKind.APPLIED: "✓",
-    OutcomeKind.DELETED: "✓",
-    OutcomeKind.TAKEN_BACK: "✓",
-    OutcomeKind.SKIPPED: "·",
-    OutcomeKind.STALLED: "!",
-    OutcomeKind.REFUSED: "!",
-    OutcomeKind.BLOCKED: "!",
-    OutcomeKind.SUPERSEDED: "!",
-    OutcomeKind.CANCELED: "!",
-    OutcomeKind.TIMED_OUT: "!",
-    OutcomeKind.INTERRUPTED: "!",
-}
-
-
-def outcome_symbol(kind: OutcomeKind) -> str:
-    """``✓`` done, ``=`` nothing to do, ``·`` not tried, ``!`` stopped short, ``✗`` failed."""
-    return _OUTCOME_SYMBOLS.get(kind, "✗")
+_SERIOUSNESS = {kind: rank for rank, kind in enumerate(OUTCOMES)}
 
 
 def plan_word(plan: Plan) -> str:
@@ -254,12 +229,12 @@ def joined(*parts: str) -> str:
 def outcome_counts(records: Iterable[RolloutRecord]) -> str:
     """``2 applied, 1 in sync, 1 rolled back``, the most serious last."""
     tally = Counter(record.outcome.kind for record in records)
-    return ", ".join(f"{tally[kind]:,} {OUTCOME_WORDS[kind]}" for kind in SERIOUSNESS if tally[kind])
+    return ", ".join(f"{tally[kind]:,} {told.word}" for kind, told in OUTCOMES.items() if tally[kind])
 
 
 def worst_last(records: Iterable[RolloutRecord]) -> list[RolloutRecord]:
     """The records, those that need reading at the end, where a terminal leaves the eye."""
-    return sorted(records, key=lambda record: SERIOUSNESS.index(record.outcome.kind))
+    return sorted(records, key=lambda record: _SERIOUSNESS[record.outcome.kind])
 
 
 def took_text(record: RolloutRecord) -> str:
