@@ -6,7 +6,7 @@
     ├── UsageError                 a flag or combination of flags makes no sense                       exit 64
     ├── InvalidInput               specs or configuration cannot be used; carries findings             exit 3
     ├── PlanMismatch               a saved plan no longer matches Git or App Platform                  exit 7
-    ├── Interrupted                stopped by a signal; says what was left running                     exit 130
+    ├── Interrupted                stopped by a signal                                                 exit 130
     ├── InternalError              a bug: its type and place, never its message, which may hold a value  exit 1
     └── LiveError                  App Platform could not be asked, or refused                         exit 1
         ├── TransportFailed        no usable answer: connection lost, timed out, not JSON
@@ -65,11 +65,7 @@ class PlanMismatch(ReconcileError):
 
 
 class Interrupted(ReconcileError):
-    """A signal stopped the run; ``left_running`` names what goes on without us."""
-
-    def __init__(self, message: str, *, left_running: Sequence[str] = (), hint: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.left_running = tuple(left_running)
+    """A signal stopped the run."""
 
 
 class InternalError(ReconcileError):

@@ -1,12 +1,9 @@
-"""Texts that packages write and read alike: how long ago, did you mean, JSON pointers, a part of the apps."""
+"""Texts that packages write and read alike: how long ago, did you mean, JSON pointers."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from datetime import UTC, datetime
-
-_SHARD = re.compile(r"([1-9]\d{0,4})/([1-9]\d{0,4})")
 
 
 def ago(moment: datetime | None, now: datetime) -> str:
@@ -61,12 +58,3 @@ def pointer_token(name: object) -> str:
 def segments(pointer: str) -> tuple[str, ...]:
     """The names in a JSON pointer."""
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
-
-
-# --- A part of the apps ---
-
-
-def shard_of(text: str) -> tuple[int, int] | None:
-    """``2/5`` as (2, 5), an empty text as all, (1, 1); None for what is no part of a whole."""
-    match = _SHARD.fullmatch(text or "1/1")
-    return (int(match[1]), int(match[2])) if match and int(match[1]) <= int(match[2]) else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,7 +70,8 @@ async def run(
     """
 
     async def execute(inputs: Inputs, context: EventContext) -> Result:
-        return await ActionStep(inputs, context, environ, clock, out).result()
+        redact = Redactor((inputs.token, inputs.github_token))
+        return await ActionStep(inputs, context, environ, clock, out, redact).result()
 
     return await github_action.run(environ, execute=execute, clock=clock, out=out, transport=transport)
 
@@ -84,12 +85,7 @@ class ActionStep:
     environ: Mapping[str, str]
     clock: Clock
     out: Callable[[str], None]
-    redact: Redactor = field(init=False)
-    suggest: Suggestions = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.redact = Redactor((self.inputs.token, self.inputs.github_token))
-        self.suggest = Suggestions.of(self._connection)
+    redact: Redactor
 
     async def result(self) -> Result:
         """What happened.
@@ -100,7 +96,7 @@ class ActionStep:
         try:
             result = await self._result(action_options(self.inputs, self.context, self.environ))
         except InvalidInput as error:
-            result = _checked(error.findings)
+            result = replace(_checked(error.findings), exit_code=Exit.INVALID)
         except ReconcileError as error:
             if error.hint == safety.OVERRIDE_FREEZE:
                 error.hint = "put --override-freeze into the input allow to apply all the same"
@@ -121,7 +117,7 @@ class ActionStep:
     def _previewed(self, report: PlanReport) -> Result:
         if self.inputs.plan_file:
             safety.save(Path(self.inputs.plan_file), report.plans)
-        report = self.suggest.plan(hide_live_values(report) if self.context.is_fork else report)
+        report = self._suggest.plan(hide_live_values(report) if self.context.is_fork else report)
         found = findings_of(report)
         return Result(
             exit_code=exits.of_plan(report, differences_matter=self.inputs.mode is Mode.DRIFT),
@@ -135,7 +131,7 @@ class ActionStep:
         )
 
     def _applied(self, planned: Planned, rollout: RolloutReport) -> Result:
-        foreseen, report = self.suggest.plan(planned.report), self.suggest.rollout(rollout)
+        foreseen, report = self._suggest.plan(planned.report), self._suggest.rollout(rollout)
         found = findings_of(foreseen)
         return Result(
             exit_code=exits.of_apply(rollout, planned),
@@ -177,7 +173,7 @@ class ActionStep:
 
     def planned(self, planned: Planned) -> None:
         """Log the plan."""
-        for line in _plan_text(self.suggest.plan(planned.report)).split("\n"):
+        for line in _plan_text(self._suggest.plan(planned.report)).split("\n"):
             self.out(self.redact(line))
 
     @contextmanager
@@ -192,6 +188,10 @@ class ActionStep:
         stop = asyncio.Event()
         with on_signals(stop.set):
             yield Watch(tell, stop)
+
+    @property
+    def _suggest(self) -> Suggestions:
+        return Suggestions.of(self._connection)
 
     @property
     def _connection(self) -> Connection:
@@ -224,17 +224,16 @@ def action_options(inputs: Inputs, context: EventContext, environ: Mapping[str, 
     )
 
 
-def _checked(found: Sequence[Finding], *, checked: int = 0) -> Result:
+def _checked(found: tuple[Finding, ...], *, checked: int = 0) -> Result:
     """The result of a look at the specs alone."""
-    told = tuple(found)
     apps = f"{checked} app{'' if checked == 1 else 's'} checked, no findings"
     return Result(
-        exit_code=Exit.INVALID if has_errors(told) else Exit.OK,
-        text=text.findings(told) if told else apps,
-        markdown=lambda limit: markdown.findings(told, limit=limit) if told else f"### {apps}",
-        findings=told,
-        annotations=_annotations(told),
-        sarif=sarif.sarif(told, tool_version=__version__),
+        exit_code=Exit.INVALID if has_errors(found) else Exit.OK,
+        text=text.findings(found) if found else apps,
+        markdown=lambda limit: markdown.findings(found, limit=limit) if found else f"### {apps}",
+        findings=found,
+        annotations=_annotations(found),
+        sarif=sarif.sarif(found, tool_version=__version__),
     )
 
 

@@ -11,8 +11,17 @@ from cyclopts import Group, Parameter
 
 from reconciler.cli.connect import connect
 from reconciler.cli.console import Console
-from reconciler.cli.options import POSITIVE, Connection, Output, SpecFlags, check_mode, check_specs, run_options
-from reconciler.cli.show import ProgressPrinter, annotate, show_plan, show_rollout
+from reconciler.cli.options import (
+    POSITIVE,
+    Connection,
+    Output,
+    Permissions,
+    SpecFlags,
+    check_mode,
+    check_specs,
+    run_options,
+)
+from reconciler.cli.show import ProgressPrinter, annotate, findings_of, show_plan, show_rollout
 from reconciler.cli.signals import on_signals
 from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
@@ -26,7 +35,6 @@ if TYPE_CHECKING:
     from reconciler.live.client import Client
 
 WHAT_TO_DO = Group("What to do", sort_key=0)
-PERMISSIONS = Group("What is allowed", sort_key=2)
 
 
 def reconcile(
@@ -49,28 +57,14 @@ def reconcile(
     prune: Annotated[
         bool, Parameter(group=WHAT_TO_DO, help="also delete apps whose spec was removed from Git; needs its history")
     ] = False,
-    retry: Annotated[bool, Parameter(group=PERMISSIONS, help="try specs again that failed before")] = False,
-    rotate: Annotated[
-        tuple[str, ...], Parameter(group=PERMISSIONS, help="APP[/COMPONENT]/KEY: send the new value of a secret")
-    ] = (),
-    allow: Annotated[
-        tuple[str, ...], Parameter(group=PERMISSIONS, help="what a guard refused, such as remove=web/api")
-    ] = (),
-    override_freeze: Annotated[bool, Parameter(group=PERMISSIONS, help="apply inside a freeze window")] = False,
+    permissions: Permissions = Permissions(),
     source: SpecFlags = SpecFlags(),
     connection: Connection = Connection(),
     output: Output = Output(),
 ) -> int:
     """Make App Platform what the specs in Git say; `--plan` only says what would be done."""
-    given = {
-        "--save": save is not None,
-        "--exit-code": exit_code,
-        "--expect": expect is not None,
-        "--concurrency": concurrency is not None,
-        "--fail-fast": fail_fast,
-        "--override-freeze": override_freeze,
-        "--retry": retry,
-    }
+    given = {"--save": save, "--exit-code": exit_code, "--expect": expect, "--concurrency": concurrency}
+    given |= {"--fail-fast": fail_fast, "--override-freeze": permissions.override_freeze, "--retry": permissions.retry}
     check_mode(plan=plan, drift=drift, given=given)
     options = replace(
         run_options(specs, source),
@@ -80,22 +74,21 @@ def reconcile(
         drift=drift,
         concurrency=concurrency or RunOptions.concurrency,
         fail_fast=fail_fast,
-        rotate=frozenset(rotate),
-        allow=frozenset(allow),
-        retry=retry,
-        override_freeze=override_freeze,
+        rotate=frozenset(permissions.rotate),
+        allow=frozenset(permissions.allow),
+        retry=permissions.retry,
+        override_freeze=permissions.override_freeze,
         expect=expect,
     )
     check_specs(options.specs)
-    console = Console(output, vital=plan or drift)
+    console, suggest = Console(output, vital=plan or drift), Suggestions.of(connection)
     finished = asyncio.run(run(options, CommandLine(console, connection), SystemClock()))
-    suggest = Suggestions.of(connection)
     foreseen = suggest.plan(finished.planned.report)
     if finished.rollout is not None:
         show_rollout(console, suggest.rollout(finished.rollout), foreseen)
         return exits.of_apply(finished.rollout, finished.planned)
     show_plan(console, foreseen, drift=drift)
-    annotate(console, foreseen)
+    annotate(console, findings_of(foreseen))
     if save:
         safety.save(save, finished.planned.report.plans)
     return exits.of_plan(foreseen, differences_matter=drift or exit_code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING
 
 from reconciler.cli.options import check_connection
@@ -72,36 +72,23 @@ async def connect(connection: Connection, on_wait: Callable[[float, str], None] 
     Raises:
         UsageError: the flags exclude each other, or there is no token.
     """
+    from reconciler.live.client import Client
+
     check_connection(connection)
+    clock = SystemClock()
     try:
-        async with _client(connection, on_wait) as client:
-            yield client
+        if not connection.sandbox:
+            async with Client(token(), base_url=connection.api_url, clock=clock, on_wait=on_wait) as client:
+                yield client
+            return
+        import httpx
+
+        with closing(open_sandbox(connection.sandbox_file)) as box:
+            transport = httpx.ASGITransport(box.asgi)
+            async with Client(
+                EMBEDDED, base_url=SANDBOX_URL, transport=transport, clock=clock, per_minute=PER_MINUTE, on_wait=on_wait
+            ) as client:
+                yield client
     except ReconcileError as error:
         error.hint = Suggestions.of(connection).sentence(error.hint)
         raise
-
-
-@asynccontextmanager
-async def _client(connection: Connection, on_wait: Callable[[float, str], None] | None) -> AsyncIterator[Client]:
-    import httpx
-
-    from reconciler.live.client import Client
-
-    clock = SystemClock()
-    if not connection.sandbox:
-        async with Client(token(), base_url=connection.api_url, clock=clock, on_wait=on_wait) as client:
-            yield client
-        return
-    box = open_sandbox(connection.sandbox_file)
-    try:
-        async with Client(
-            EMBEDDED,
-            base_url=SANDBOX_URL,
-            transport=httpx.ASGITransport(box.asgi),
-            clock=clock,
-            per_minute=PER_MINUTE,
-            on_wait=on_wait,
-        ) as client:
-            yield client
-    finally:
-        box.close()

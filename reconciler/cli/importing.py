@@ -11,12 +11,11 @@ from cyclopts import Parameter
 from reconciler.cli.connect import connect
 from reconciler.cli.console import Console
 from reconciler.cli.options import Connection, Output, SpecFlags, run_options
+from reconciler.cli.status import chosen_apps
 from reconciler.errors import InvalidInput, UsageError
 from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from reconciler.live.models import LiveApp
 
 DEFAULT_FOLDER = Path("specs")
@@ -64,17 +63,6 @@ def import_(
     return Exit.OK
 
 
-async def _chosen(names: Sequence[str], connection: Connection, console: Console) -> list[LiveApp]:
-    """The live apps of those names, each once; every one by name without any.
-
-    Raises:
-        UsageError: there is no such app.
-    """
+async def _chosen(names: tuple[str, ...], connection: Connection, console: Console) -> list[LiveApp]:
     async with connect(connection, console.waiting) as client:
-        fleet = {app.name: app for app in await client.list_apps()}
-    for name in names:
-        if name not in fleet:
-            from reconciler.text import did_you_mean
-
-            raise UsageError(f"there is no app {name}", hint=did_you_mean(name, fleet))
-    return [fleet[name] for name in dict.fromkeys(names or sorted(fleet))]
+        return await chosen_apps(client, names)

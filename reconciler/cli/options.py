@@ -4,28 +4,24 @@ Here, and where the commands are that run most often, annotations are no strings
 in every run, a quarter of the time that reading the arguments takes.
 """
 
-from __future__ import annotations
-
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
-from reconciler.engine.options import RunOptions
+from reconciler.engine.options import RunOptions, shard_of
 from reconciler.errors import UsageError
-from reconciler.text import nearest, shard_of
+from reconciler.text import nearest
 from reconciler.views.errors import Format
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
 
 WHAT = Group("What to look at", sort_key=1)
 CONNECTION = Group("Connection", sort_key=3)
 OUTPUT = Group("Output", sort_key=4)
+PERMISSIONS = Group("What is allowed", sort_key=2)
 
 SANDBOX_FILE = Path(".reconcile/sandbox.db")
 """Where `--sandbox` keeps its state, so that a second run sees what the first did."""
@@ -50,6 +46,21 @@ class SpecFlags:
     app: Annotated[tuple[str, ...], Parameter(group=WHAT, help="only this app; may be given several times")] = ()
     shard: Annotated[str, Parameter(group=WHAT, help="only a part of the apps, such as 1/4: for parallel jobs")] = ""
     strict: Annotated[bool, Parameter(group=WHAT, help="unknown fields and values are errors")] = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Permissions:
+    """What a run may do beyond what it always may."""
+
+    retry: Annotated[bool, Parameter(group=PERMISSIONS, help="try specs again that failed before")] = False
+    rotate: Annotated[
+        tuple[str, ...], Parameter(group=PERMISSIONS, help="APP[/COMPONENT]/KEY: send the new value of a secret")
+    ] = ()
+    allow: Annotated[
+        tuple[str, ...], Parameter(group=PERMISSIONS, help="what a guard refused, such as remove=web/api")
+    ] = ()
+    override_freeze: Annotated[bool, Parameter(group=PERMISSIONS, help="apply inside a freeze window")] = False
 
 
 @Parameter(name="*")
@@ -107,16 +118,16 @@ def _assignment(text: str) -> tuple[str, str]:
 
 
 def _shard(text: str) -> tuple[int, int]:
-    shard = shard_of(text)
-    if shard is None:
+    found = shard_of(text or "1/1")
+    if found is None:
         raise UsageError(f"--shard {text!r} is not a part of a whole", hint="write 1/4 … 4/4")
-    return shard
+    return found
 
 
 # --- Combinations of flags that make no sense are refused: none is silently without effect ---
 
 
-def check_mode(*, plan: bool, drift: bool, given: Mapping[str, bool]) -> None:
+def check_mode(*, plan: bool, drift: bool, given: Mapping[str, object]) -> None:
     """Refuse the flags that the mode has no use for. ``given``: which of those in question stand on the command line.
 
     Raises:

@@ -18,7 +18,7 @@ from reconciler.cli.status import chosen_apps
 from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
 from reconciler.engine import exits
-from reconciler.engine.apply import roll_out
+from reconciler.engine.apply import roll_back
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
 
@@ -26,12 +26,9 @@ if TYPE_CHECKING:
     from reconciler.config import Policy
     from reconciler.live.client import Client
     from reconciler.live.models import LiveApp
-    from reconciler.rollout.ports import RolloutJob
 
 TARGETS = 200
 """Deployments, newest first, among which one to go back to is looked for: a page of them."""
-
-ConfigFile = Annotated[Path | None, Parameter(help="reconcile.yaml, for timeouts and health; found when left out")]
 
 
 def rollback(
@@ -45,7 +42,9 @@ def rollback(
     ] = False,
     commit: Annotated[bool, Parameter(help="keep the rollback that the app is pinned to")] = False,
     revert: Annotated[bool, Parameter(help="take back the rollback that the app is pinned to")] = False,
-    config: ConfigFile = None,
+    config: Annotated[
+        Path | None, Parameter(help="reconcile.yaml, for timeouts and health; found when left out")
+    ] = None,
     connection: Connection = Connection(),
     output: Output = Output(),
 ) -> int:
@@ -65,7 +64,10 @@ def rollback(
 async def _rollback(
     name: str, wish: tuple[str, bool, bool, bool], policy: Policy, connection: Connection, console: Console
 ) -> int:
+    from reconciler.plan.compare import live_digest
+    from reconciler.plan.model import Action, Plan, SyncStatus
     from reconciler.rollout import writes as manual
+    from reconciler.rollout.ports import RolloutJob
 
     to, pin, commit, revert = wish
     async with connect(connection, console.waiting) as client:
@@ -74,18 +76,18 @@ async def _rollback(
             gone = await manual.commit(client, app, SystemClock())
             console.out(f"{name}: the rollback is committed" + ("" if gone else ", but the app still shows as pinned"))
             return Exit.OK if gone else Exit.PERSON_NEEDED
+        plan = Plan(name, SyncStatus.OUT_OF_SYNC, Action.REDEPLOY, app_id=app.id, live_digest=live_digest(app))
+        policy = policy.model_copy(update={"on_failure": "leave" if revert else "pin" if pin else "rollback"})
+        job = RolloutJob(plan, None, policy, again=f"reconcile status {name}")
         if revert:
             deployment = await manual.revert(client, app)
             console.err(f"{name}: the rollback is taken back; following deployment {deployment.id}")
-            job = _job(app, policy.model_copy(update={"on_failure": "leave"}))
             job = replace(job, follow=deployment.id, carried=deployment.spec)
         else:
             await _check_target(client, app, to)
-            on_failure = "pin" if pin else "rollback"
-            job = _job(app, policy.model_copy(update={"on_failure": on_failure}))
             job = replace(job, roll_back=True, roll_back_to=to)
         with CommandLine(console, connection).watch([name]) as watched:
-            report = await roll_out([job], client, SystemClock(), watched)
+            report = await roll_back(job, client, SystemClock(), watched)
     show_rollout(console, Suggestions.of(connection).rollout(report), None)
     code = exits.of_rollout(report)
     return Exit.OK if pin and code is Exit.ROLLED_BACK else code  # going back is what was asked for
@@ -102,13 +104,3 @@ async def _check_target(client: Client, app: LiveApp, to: str) -> None:
         raise UsageError(f"{app.name} is on deployment {to} already: there is nothing to go back to", hint=hint)
     if to and to not in {found.id for found in await client.list_deployments(app.id, limit=TARGETS)}:
         raise UsageError(f"{app.name} has no deployment {to} among its last {TARGETS}", hint=hint)
-
-
-def _job(app: LiveApp, policy: Policy) -> RolloutJob:
-    from reconciler.plan.compare import live_digest
-    from reconciler.plan.model import Action, Plan, SyncStatus
-    from reconciler.rollout.ports import RolloutJob
-
-    plan = Plan(app.name, SyncStatus.OUT_OF_SYNC, Action.REDEPLOY, app_id=app.id, live_digest=live_digest(app))
-    again = f"reconcile status {app.name}"
-    return RolloutJob(plan, None, policy, again=again)

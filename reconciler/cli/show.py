@@ -67,15 +67,11 @@ def show_rollout(console: Console, report: RolloutReport, planned: PlanReport | 
             if not quiet or report.left_running:
                 told = text.rollout(report, color=console.color, width=console.width, verbose=console.verbose)
                 console.out("\n" + told)
-            _annotate(console, _all_findings(report, planned))
+            annotate(console, _all_findings(report, planned))
 
 
-def annotate(console: Console, report: PlanReport) -> None:
-    """The findings of a plan as workflow annotations, where they are asked for."""
-    _annotate(console, findings_of(report))
-
-
-def _annotate(console: Console, found: Sequence[Finding]) -> None:
+def annotate(console: Console, found: Sequence[Finding]) -> None:
+    """Findings as workflow annotations, where they are asked for."""
     if console.format == "github" and found:
         from reconciler.views import annotations
 

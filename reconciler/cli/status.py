@@ -14,6 +14,7 @@ from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
+from reconciler.text import did_you_mean
 
 if TYPE_CHECKING:
     from reconciler.live.client import Client
@@ -54,7 +55,7 @@ async def _status(apps: tuple[str, ...], deployments: int, connection: Connectio
 
 
 async def chosen_apps(client: Client, names: tuple[str, ...]) -> list[LiveApp]:
-    """The apps of those names, or all of them by name.
+    """The apps of those names, each once; all of them by name where there are none.
 
     Raises:
         UsageError: there is no such app.
@@ -62,10 +63,8 @@ async def chosen_apps(client: Client, names: tuple[str, ...]) -> list[LiveApp]:
     fleet = {app.name: app for app in await client.list_apps()}
     for name in names:
         if name not in fleet:
-            from reconciler.text import did_you_mean
-
             raise UsageError(f"there is no app {name}", hint=did_you_mean(name, fleet))
-    return [fleet[name] for name in names or sorted(fleet)]
+    return [fleet[name] for name in dict.fromkeys(names or sorted(fleet))]
 
 
 async def _look(client: Client, app: LiveApp, limit: int) -> AppStatus:

@@ -44,17 +44,13 @@ def show_findings(console: Console, findings: tuple[Finding, ...], *, checked: i
 
         console.out(markdown.findings(findings))
     else:
-        _show_text(console, findings, checked)
+        from reconciler.views import text
 
+        if findings:
+            console.out(text.findings(findings, color=console.color))
+        else:
+            console.out(f"{checked} app{'' if checked == 1 else 's'} checked, no findings")
+        if console.format == "github" and findings:
+            from reconciler.views import annotations
 
-def _show_text(console: Console, findings: tuple[Finding, ...], checked: int) -> None:
-    from reconciler.views import text
-
-    if findings:
-        console.out(text.findings(findings, color=console.color))
-    else:
-        console.out(f"{checked} app{'' if checked == 1 else 's'} checked, no findings")
-    if console.format == "github" and findings:
-        from reconciler.views import annotations
-
-        console.out(annotations.annotations(findings))
+            console.out(annotations.annotations(findings))

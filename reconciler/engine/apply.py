@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from reconciler.engine import safety
 from reconciler.engine.load import Desired, load
+from reconciler.engine.options import RunOptions
 from reconciler.engine.plan import Planned, plan
 from reconciler.engine.recheck import recheck_health
 from reconciler.plan.model import Plan, SyncStatus
@@ -20,22 +21,17 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from reconciler.clock import Clock
-    from reconciler.engine.options import RunOptions
     from reconciler.live.client import Client
 
 GOES_ON = (OutcomeKind.TIMED_OUT, OutcomeKind.INTERRUPTED)
 """Outcomes after which a deployment goes on without us."""
 
 
-def _quiet(_event: Event) -> None:
-    """Tells nobody."""
-
-
 @dataclass(frozen=True)
 class Watch:
     """Who hears of the events of rollouts, and what stops them."""
 
-    on_event: Callable[[Event], None] = _quiet
+    on_event: Callable[[Event], None] = lambda _event: None
     stop: asyncio.Event | None = None
 
 
@@ -94,6 +90,7 @@ async def apply(
 
     Raises:
         PlanMismatch: the whole is refused, see `safety`; nothing was changed.
+        InvalidInput: apps depend on each other in a circle; nothing was changed.
     """
     began, options = clock.monotonic(), planned.options
     safety.refuse(options, planned.config, clock.now(), [app.plan for app in planned.apps])
@@ -105,23 +102,29 @@ async def apply(
             for app in apps
             if app.plan.status is not SyncStatus.IN_SYNC
         ]
-        report = await roll_out(jobs, client, clock, watched, options.concurrency, fail_fast=options.fail_fast)
+        report = await _roll_out(jobs, client, clock, watched, options)
     unchanged = [_unchanged(app.plan) for app in apps if app.plan.status is SyncStatus.IN_SYNC]
     records = {record.app: record for record in (*unchanged, *report.records)}
     in_order = tuple(records[app.plan.app] for app in apps)
     return replace(report, records=in_order, seconds=clock.monotonic() - began)
 
 
-async def roll_out(
-    jobs: Sequence[RolloutJob],
-    client: Client,
-    clock: Clock,
-    watched: Watch,
-    concurrency: int = 1,
-    *,
-    fail_fast: bool = False,
+async def roll_back(job: RolloutJob, client: Client, clock: Clock, watched: Watch) -> RolloutReport:
+    """Roll one app back, or follow a rollback that was taken back, as a person asks by hand.
+
+    `safety` is not asked: a freeze window must not keep anybody from going back to what worked.
+
+    Raises:
+        ValueError: the job would do anything else.
+    """
+    if not (job.roll_back or job.follow):
+        raise ValueError(f"{job.plan.app}: a plan is applied by apply, which asks what forbids it")
+    return await _roll_out([job], client, clock, watched, RunOptions(specs=()))
+
+
+async def _roll_out(
+    jobs: Sequence[RolloutJob], client: Client, clock: Clock, watched: Watch, options: RunOptions
 ) -> RolloutReport:
-    """Roll out, and report. Nothing of `safety` is asked: a freeze window does not stop a person who rolls back."""
     from reconciler.rollout import scheduler
 
     began = clock.monotonic()
@@ -131,8 +134,8 @@ async def roll_out(
         clock=clock,
         specs=SpecKnowledge,
         on_event=watched.on_event,
-        concurrency=concurrency,
-        fail_fast=fail_fast,
+        concurrency=options.concurrency,
+        fail_fast=options.fail_fast,
         stop=watched.stop,
     )
     left_running = tuple(record.app for record in records if record.outcome.kind in GOES_ON)

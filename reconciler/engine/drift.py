@@ -6,7 +6,7 @@ Only apps that differ are asked about, and each repository is walked once for al
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,33 +23,22 @@ if TYPE_CHECKING:
 
 Read = Callable[[str, str], Sequence[tuple[str, Mapping[str, Any]]]]
 
-_NO_REPOSITORY = "the spec file is not in a Git repository"
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """An app that differs, and what Git wants of it."""
-
-    app: PlannedApp
-    desired: DesiredApp
-
 
 def attributed(apps: Sequence[PlannedApp], read: Read, now: datetime) -> tuple[PlannedApp, ...]:
     """The apps, the plans of those that differ with who made each difference.
 
     ``read`` takes the text of a spec file apart, see `desired.reading.reader`.
     """
-    asked = {
-        place: _Asked(app, app.desired)
-        for place, app in enumerate(apps)
-        if app.desired is not None and (app.plan.changes or app.live is None)
-    }
-    found = _histories({one.desired.file for one in asked.values()})
-    told = {place: _attribution(one, found[one.desired.file], read, now) for place, one in asked.items()}
-    return tuple(
-        replace(app, plan=replace(app.plan, attribution=told[place])) if place in told else app
-        for place, app in enumerate(apps)
-    )
+    asked = [app.desired if app.plan.changes or app.live is None else None for app in apps]
+    found = _histories({desired.file for desired in asked if desired is not None})
+
+    def with_origin(app: PlannedApp, desired: DesiredApp | None) -> PlannedApp:
+        if desired is None:
+            return app
+        attribution = _attribution(app, desired, found[desired.file], read, now)
+        return replace(app, plan=replace(app.plan, attribution=attribution))
+
+    return tuple(map(with_origin, apps, asked))
 
 
 def _histories(files: set[str]) -> dict[str, FileHistory]:
@@ -62,7 +51,7 @@ def _histories(files: set[str]) -> dict[str, FileHistory]:
         for file in sorted(files):
             history = next((one for one, _ in open_ones.values() if _holds(one, file)), None) or History.open(file)
             if history is None:
-                found[file] = FileHistory((), _NO_REPOSITORY)
+                found[file] = FileHistory((), "the spec file is not in a Git repository")
             else:
                 open_ones.setdefault(history.root, (history, []))[1].append(file)
         for history, inside in open_ones.values():
@@ -83,10 +72,11 @@ def _holds(history: History, file: str) -> bool:
     return folder == history.root
 
 
-def _attribution(asked: _Asked, file: FileHistory, read: Read, now: datetime) -> AppAttribution | None:
+def _attribution(
+    app: PlannedApp, desired: DesiredApp, file: FileHistory, read: Read, now: datetime
+) -> AppAttribution | None:
     from reconciler.plan.attribution import attribute
 
-    app, desired = asked.app, asked.desired
     history = spec_history(file, {desired.name, app.plan.moved_from} - {""}, read)
     if app.live is None:
         return _absent(desired, history, now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from reconciler.errors import Interrupted, InvalidInput, PlanMismatch, ReconcileError, UsageError
@@ -40,8 +39,7 @@ def of_rollout(report: RolloutReport) -> Exit:
 def of_apply(report: RolloutReport, planned: Planned) -> Exit:
     """The rollout's code; a spec that the platform refused is an invalid spec rather than a guard's refusal."""
     invalid = {app.plan.app for app in planned.apps if has_errors(app.plan.findings)}
-    others = replace(report, records=tuple(record for record in report.records if record.app not in invalid))
-    codes = [of_rollout(others)]
+    codes = [_of_outcome(record.outcome.kind) for record in report.records if record.app not in invalid]
     return most_serious([*codes, Exit.INVALID] if invalid else codes)
 
 

@@ -57,10 +57,9 @@ def check(options: RunOptions) -> Desired:
     unknown = sorted(options.apps - known)
     if unknown and not options.prune and not has_errors(loaded.findings):
         raise UsageError(f"no spec describes an app {unknown[0]}", hint=did_you_mean(unknown[0], known))
-    findings = (*loaded.findings, *findings, *check_names(file, known))
     apps = tuple(app for app in loaded.apps if options.selects(app.name))
-    findings = (*findings, *validate_all(apps, strict=options.strict, policies=policies))
-    findings = (*file.warnings, *findings)
+    of_apps = validate_all(apps, strict=options.strict, policies=policies)
+    findings = (*file.warnings, *loaded.findings, *findings, *check_names(file, known), *of_apps)
     if options.prune:
         from reconciler.engine.prune import set_aside
 

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+_SHARD = re.compile(r"([1-9]\d{0,4})/([1-9]\d{0,4})")
+
+
+def shard_of(text: str) -> tuple[int, int] | None:
+    """``2/5`` as (2, 5); None if it is not a part of a whole."""
+    match = _SHARD.fullmatch(text)
+    return (int(match[1]), int(match[2])) if match and int(match[1]) <= int(match[2]) else None
 
 
 @dataclass(frozen=True)

@@ -80,8 +80,7 @@ class Planner:
             LiveError: the platform could not be asked about any app.
         """
         unmanaged_apps = {name: app for name, app in fleet.items() if name not in known}
-        tasks: list[asyncio.Task[PlannedApp]] = []
-        done: list[PlannedApp | None] = []
+        plans: list[PlannedApp | asyncio.Task[PlannedApp]] = []
         try:
             async with asyncio.TaskGroup() as group:
                 for app in apps:
@@ -89,28 +88,21 @@ class Planner:
                     moved_from = next((name for name in former if name in fleet), "")
                     live = fleet.get(moved_from or app.name)
                     comparison = self._compare(app, live)
-                    settled = self._settled(app, comparison, moved_from)
-                    done.append(settled)
-                    if settled is None:
+                    if comparison.in_sync and not moved_from:
+                        plan = make_plan(app, comparison, Evidence(self.now))
+                        plans.append(PlannedApp(plan, comparison.policy, app, live, secrets=comparison.secrets))
+                    else:
                         others = unmanaged_apps if live is None else {}
-                        tasks.append(group.create_task(self._answered(app, comparison, moved_from, others)))
+                        plans.append(group.create_task(self._answered(app, comparison, moved_from, others)))
         except* LiveError as failed:
             raise failed.exceptions[0] from None
-        answers = iter(tasks)
-        return tuple(settled or next(answers).result() for settled in done)
+        return tuple(plan if isinstance(plan, PlannedApp) else plan.result() for plan in plans)
 
     def _compare(self, app: DesiredApp, live: LiveApp | None) -> Comparison:
         policy = self.config.policy(app.name)
         fingerprints = self.fingerprints if policy.secrets == "fingerprint" else None
         secrets = Secrets(rotate=rotations(self.rotate, app.name), fingerprints=fingerprints)
         return compare(app.spec, live, policy, secrets=secrets)
-
-    def _settled(self, app: DesiredApp, comparison: Comparison, moved_from: str) -> PlannedApp | None:
-        """The plan of an app in sync, which needs no question."""
-        if moved_from or not comparison.in_sync:
-            return None
-        plan = make_plan(app, comparison, Evidence(self.now))
-        return PlannedApp(plan, comparison.policy, app, comparison.live, secrets=comparison.secrets)
 
     async def _answered(
         self, app: DesiredApp, comparison: Comparison, moved_from: str, unmanaged_apps: Mapping[str, LiveApp]

@@ -20,8 +20,9 @@ from reconciler.engine.planner import PlannedApp, Planner
 from reconciler.errors import InvalidInput, PlanMismatch
 from reconciler.findings import Finding, Location, Severity, has_errors
 from reconciler.plan import cost
+from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import compare, live_digest
-from reconciler.plan.model import Action, Cost, Plan, SyncStatus
+from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.text import ago
 from reconciler.yamltext import parse, read_text
 
@@ -196,21 +197,13 @@ def _deletion(live: LiveApp, spec: RemovedSpec, now: datetime) -> Plan:
         reason=reason,
         app_id=live.id,
         file=last.file,
-        cost=_saved(live),
+        cost=replace(cost.unchanged(canonical(live.spec)), after=0.0),
         live_digest=live_digest(live),
     )
     if live.pinned_deployment is None:
         return plan
     why = f"{reason}, but somebody pinned the app to a rollback"
     return replace(plan, status=SyncStatus.BLOCKED, action=Action.REFUSE, reason=why)
-
-
-def _saved(live: LiveApp) -> Cost:
-    """What the app costs so far."""
-    from reconciler.plan.canonical import canonical
-
-    before = cost.unchanged(canonical(live.spec))
-    return Cost(before.before, 0.0, before.estimated)
 
 
 def _perhaps_described(live: LiveApp, file: str) -> Finding:

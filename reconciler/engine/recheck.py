@@ -29,21 +29,18 @@ async def recheck_health(client: Client, apps: Sequence[PlannedApp], now: dateti
     For as long as its soak a deployment is followed, as no run can have judged it by then. After that, until any
     rollout would have ended, one reading of its health tells whether it must be. An older one costs nothing.
     """
-    ages = [_unjudged_for(app, now) for app in apps]
-    doubts = [_doubted(client, app, age, now) for app, age in zip(apps, ages, strict=True) if age is not None]
-    looked_at = iter(await asyncio.gather(*doubts))
-    return tuple(app if age is None else next(looked_at) for app, age in zip(apps, ages, strict=True))
+    doubts = {
+        place: _doubted(client, app, app.live, age, now)
+        for place, app in enumerate(apps)
+        if app.live is not None and app.plan.status is SyncStatus.IN_SYNC
+        if (age := unjudged(app.live, app.policy, now)) is not None
+    }
+    looked_at = dict(zip(doubts, await asyncio.gather(*doubts.values()), strict=True))
+    return tuple(looked_at.get(place, app) for place, app in enumerate(apps))
 
 
-def _unjudged_for(app: PlannedApp, now: datetime) -> timedelta | None:
-    live = app.live
-    return unjudged(live, app.policy, now) if live is not None and app.plan.status is SyncStatus.IN_SYNC else None
-
-
-async def _doubted(client: Client, app: PlannedApp, age: timedelta, now: datetime) -> PlannedApp:
+async def _doubted(client: Client, app: PlannedApp, live: LiveApp, age: timedelta, now: datetime) -> PlannedApp:
     """The app as it was planned if it looks well, else with its deployment to be followed."""
-    live = app.live
-    assert live is not None
     assert live.active_deployment is not None
     if age.total_seconds() >= app.policy.health.soak and await _looks_well(client, app, live):
         return app

@@ -19,9 +19,8 @@ from reconciler.github import context as contexts
 from reconciler.github import inputs as given
 from reconciler.github import outputs
 from reconciler.github.inputs import Inputs, Mode
-from reconciler.github.job import ActionRun, escape_data
 from reconciler.github.publish import tell
-from reconciler.github.report import Result, output_values
+from reconciler.github.report import ActionRun, Result, escape_data, output_values
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

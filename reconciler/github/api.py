@@ -15,7 +15,6 @@ from reconciler.redaction import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
-    from types import TracebackType
 
     import httpx
 
@@ -34,10 +33,8 @@ _LOST = frozenset({500, 502, 503, 504})
 class GitHubError(ReconcileError):
     """GitHub could not be asked, or refused; ``status`` is 0 when no answer came. Holds neither token nor body."""
 
-    def __init__(self, message: str, *, method: str, path: str, status: int = 0, hint: str = "") -> None:
+    def __init__(self, message: str, *, status: int = 0, hint: str = "") -> None:
         super().__init__(message, hint=hint)
-        self.method = method
-        self.path = path
         self.status = status
 
     @property
@@ -62,20 +59,27 @@ def number_of(entry: object, name: str) -> int:
     Raises:
         GitHubError: it does not.
     """
-    value = entry.get(name) if isinstance(entry, dict) else None
+    value = within(entry, name)
     if not isinstance(value, int):
-        raise GitHubError(f"GitHub's answer holds no {name}", method="", path="")
+        raise GitHubError(f"GitHub's answer holds no {name}")
     return value
 
 
-def text_of(entry: object, name: str) -> str:
-    """A text of GitHub's answer; empty when it holds none."""
-    value = entry.get(name) if isinstance(entry, dict) else None
+def within(tree: object, *keys: str) -> Any:
+    """What stands below keys; None where there is no such thing."""
+    for key in keys:
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    return tree
+
+
+def text_of(tree: object, *keys: str) -> str:
+    """The text below keys; empty where there is none."""
+    value = within(tree, *keys)
     return value if isinstance(value, str) else ""
 
 
 class GitHub:
-    """A repository host's API with a token.
+    """A repository host's API with a token. Every method raises `GitHubError`: no usable answer, or an error status.
 
     Reads, and writes that may happen twice, are repeated; others only when the first try cannot have taken effect.
     All pauses of a client together stay below ``patience`` seconds: a comment is not worth an hour of a runner.
@@ -97,7 +101,7 @@ class GitHub:
         import httpx
 
         if not (token.isascii() and token.isprintable()):
-            raise GitHubError("the GitHub token holds characters that no token has", method="", path="")
+            raise GitHubError("the GitHub token holds characters that no token has")
         self._clock = clock
         self._patience = patience
         self._redact = Redactor([token])
@@ -112,31 +116,20 @@ class GitHub:
             self._client = httpx.AsyncClient(base_url=api_url, transport=transport, timeout=_TIMEOUT, headers=headers)
         except (httpx.InvalidURL, ValueError) as error:
             # Not the exception's text: it may quote a proxy with its password.
-            message = f"GitHub cannot be asked: {type(error).__name__}"
-            raise GitHubError(message, method="", path="") from None
+            raise GitHubError(f"GitHub cannot be asked: {type(error).__name__}") from None
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self._client.aclose()
 
     async def get(self, path: str, **params: str) -> Any:
-        """The JSON of a read.
-
-        Raises:
-            GitHubError: no usable answer, or an error status.
-        """
+        """The JSON of a read."""
         return self._json(await self._send("GET", path, params=params), "GET", path)
 
     async def pages(self, path: str, **params: str) -> AsyncIterator[Any]:
-        """Every entry of a list, page by page, as long as the answers name a next one.
-
-        Raises:
-            GitHubError: no usable answer, an error status, or a next page on another host.
-        """
+        """Every entry of a list, page by page, as long as the answers name a next one, on this host."""
         response = await self._send("GET", path, params={**params, "per_page": str(PAGE)})
         while True:
             entries = self._json(response, "GET", path)
@@ -148,27 +141,15 @@ class GitHub:
             response = await self._send("GET", self._own(following, path))
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The JSON of a write that must not happen twice: not repeated once it may have taken effect.
-
-        Raises:
-            GitHubError: no usable answer, or an error status.
-        """
+        """The JSON of a write that must not happen twice: not repeated once it may have taken effect."""
         return self._json(await self._send("POST", path, body=body), "POST", path)
 
     async def patch(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The JSON of a change to a state that the body gives in full: repeating it changes nothing more.
-
-        Raises:
-            GitHubError: no usable answer, or an error status.
-        """
+        """The JSON of a change to a state that the body gives in full: repeating it changes nothing more."""
         return self._json(await self._send("PATCH", path, body=body, again=True), "PATCH", path)
 
     async def delete(self, path: str) -> None:
-        """Delete; what is gone already counts as deleted.
-
-        Raises:
-            GitHubError: no usable answer, or an error status.
-        """
+        """Delete; what is gone already counts as deleted."""
         try:
             await self._send("DELETE", path, again=True)
         except GitHubError as error:
@@ -176,17 +157,13 @@ class GitHub:
                 raise
 
     async def query(self, text: str, **variables: object) -> dict[str, Any]:
-        """The data of a GraphQL query (never a mutation: it is repeated like a read).
-
-        Raises:
-            GitHubError: no usable answer, an error status, or errors in the answer.
-        """
+        """The data of a GraphQL query (never a mutation: it is repeated like a read); errors in it are an error."""
         path = self._graphql_url
         response = await self._send("POST", path, body={"query": text, "variables": variables}, again=True)
         answer = self._json(response, "POST", "graphql")
-        data = answer.get("data") if isinstance(answer, dict) else None
+        data = within(answer, "data")
         if not isinstance(data, dict) or answer.get("errors"):
-            raise GitHubError("GitHub refuses the query", method="POST", path="graphql", status=403)
+            raise GitHubError("GitHub refuses the query", status=403)
         return data
 
     async def _send(
@@ -227,9 +204,7 @@ class GitHub:
             )
         except (httpx.RequestError, httpx.InvalidURL) as error:
             # The exception's text may name a proxy with its password: its kind is enough.
-            failed = GitHubError(
-                f"GitHub does not answer {method} {told}: {type(error).__name__}", method=method, path=told
-            )
+            failed = GitHubError(f"GitHub does not answer {method} {told}: {type(error).__name__}")
             unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
             return _Trouble(failed, untouched=unsent)
         if response.is_success:
@@ -243,13 +218,8 @@ class GitHub:
         hint = ""
         if status == 403 and not limited:
             hint = "let the job's `permissions` allow it: pull-requests: write to comment, issues: write for issues"
-        error = GitHubError(
-            f"GitHub answers {status} to {method} {path}: {said or 'no reason given'}",
-            method=method,
-            path=path,
-            status=status,
-            hint=hint,
-        )
+        message = f"GitHub answers {status} to {method} {path}: {said or 'no reason given'}"
+        error = GitHubError(message, status=status, hint=hint)
         pause = self._asked_pause(response) if limited else None
         return _Trouble(error, untouched=limited, pause=pause, limited=limited)
 
@@ -264,19 +234,17 @@ class GitHub:
 
     def _message(self, response: httpx.Response) -> str:
         try:
-            answer = response.json()
+            said = text_of(response.json(), "message")
         except ValueError:
             return "the answer is no JSON"
-        said = answer.get("message") if isinstance(answer, dict) else None
-        return self._redact(" ".join(said.split())[:300]) if isinstance(said, str) else ""
+        return self._redact(" ".join(said.split())[:300])
 
     def _json(self, response: httpx.Response, method: str, path: str) -> Any:
         try:
             return response.json()
         except ValueError:
-            raise GitHubError(
-                f"GitHub's answer to {method} {path} is no JSON", method=method, path=path, status=response.status_code
-            ) from None
+            message = f"GitHub's answer to {method} {path} is no JSON"
+            raise GitHubError(message, status=response.status_code) from None
 
     def _own(self, url: str, path: str) -> str:
         """The next page's address, if it is this API's: the token goes nowhere else."""
@@ -284,7 +252,7 @@ class GitHub:
 
         base, target = self._client.base_url, httpx.URL(url)
         if (target.scheme, target.host, target.port) != (base.scheme, base.host, base.port):
-            raise GitHubError(f"the next page of {path} is on another host", method="GET", path=path)
+            raise GitHubError(f"the next page of {path} is on another host")
         return url
 
 

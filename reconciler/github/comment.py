@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from reconciler.github.api import GitHubError, number_of, text_of
+from reconciler.github.api import GitHubError, number_of, text_of, within
 from reconciler.github.outputs import fitted
 from reconciler.github.ownership import BODY_LIMIT, marker, parse_marker, same_author, weight, whoami
 
@@ -112,8 +112,7 @@ async def _stale(github: GitHub, remark: Remark, standing: list[_Standing]) -> s
     if remark.about is About.PLAN:
         # Asked for last, right before writing: a newer commit's own run takes longer than what is left to do here.
         pull = await github.get(f"/repos/{remark.repository}/pulls/{remark.pull}")
-        head = pull.get("head") if isinstance(pull, dict) else None
-        newest = head.get("sha") if isinstance(head, dict) else None
+        newest = text_of(pull, "head", "sha")
         if newest and newest != remark.commit:
             return f"#{remark.pull} has a newer commit, whose own run tells"
     return ""
@@ -173,10 +172,7 @@ async def _minimized(github: GitHub, ids: list[str]) -> frozenset[str]:
         if not error.forbidden:
             raise
         return frozenset()
-    nodes = data.get("nodes")
-    return frozenset(
-        text_of(node, "id") for node in nodes or () if isinstance(node, dict) and node.get("isMinimized") is True
-    )
+    return frozenset(text_of(node, "id") for node in data.get("nodes") or () if within(node, "isMinimized") is True)
 
 
 def body_of(remark: Remark) -> str:

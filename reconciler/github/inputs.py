@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
+from reconciler.engine.options import shard_of
 from reconciler.errors import UsageError
-from reconciler.text import shard_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TRUE = frozenset({"true", "True", "TRUE"})
-_FALSE = frozenset({"false", "False", "FALSE"})
+_TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _ALLOW, _ROTATE = "--allow", "--rotate"
 _RETRY, _OVERRIDE_FREEZE = _FLAGS = ("--retry", "--override-freeze")
 
@@ -137,13 +136,9 @@ def _choice(environ: Mapping[str, str], name: str, otherwise: Choice) -> Choice:
 def _truth(environ: Mapping[str, str], name: str, *, otherwise: bool) -> bool:
     """The spellings of YAML 1.2's core schema, as GitHub's own toolkit takes them."""
     value = raw(environ, name)
-    if value in _TRUE:
-        return True
-    if value in _FALSE:
-        return False
-    if value:
+    if value and value not in _TRUTH:
         raise _wrong(name, value, "true or false")
-    return otherwise
+    return _TRUTH.get(value, otherwise)
 
 
 def _count(environ: Mapping[str, str], name: str, otherwise: int) -> int:
@@ -166,10 +161,10 @@ def _words(environ: Mapping[str, str], name: str) -> list[str]:
 
 def _shard(environ: Mapping[str, str]) -> tuple[int, int]:
     value = raw(environ, "shard")
-    shard = shard_of(value)
-    if shard is None:
+    found = shard_of(value or "1/1")
+    if found is None:
         raise _wrong("shard", value, "a part and the number of parts, such as 2/5")
-    return shard
+    return found
 
 
 def _permissions(environ: Mapping[str, str]) -> Permissions:

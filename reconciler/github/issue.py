@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any
 
 from reconciler.github.api import GitHubError, number_of, text_of
 from reconciler.github.outputs import fitted
@@ -39,6 +39,15 @@ class Move(StrEnum):
     OPEN = "open"
     UPDATE = "update"
     CLOSE = "close"
+
+
+_STATES = {
+    Move.OPEN: {"state": "open"},
+    Move.UPDATE: {"state": "open"},
+    Move.CLOSE: {"state": "closed", "state_reason": "completed"},
+    Move.COUNT: {},
+}
+"""The state that the request of each move asks for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,21 +197,10 @@ def _change(move: Move, known: Known, detection: Detection) -> dict[str, str]:
     seen = known.seen + 1 if drifts else 0
     now = detection.at.strftime("%Y-%m-%d %H:%M UTC")
     since = known.since if drifts and known.seen and known.since else now
-    match move:
-        case Move.OPEN | Move.UPDATE:
-            state = {"state": "open"}
-        case Move.CLOSE:
-            state = {"state": "closed", "state_reason": "completed"}
-        case Move.COUNT:
-            state = {}
-        case Move.NOTHING:
-            raise AssertionError("nothing needs no request")
-        case _:
-            assert_never(move)
-    told = "open" if move in (Move.OPEN, Move.UPDATE) else "closed"
+    state = _STATES[move]
     fields = {
         "key": detection.key,
-        "told": told,
+        "told": state.get("state", "closed"),
         "drift": detection.fingerprint,
         "seen": str(seen),
         "since": since if drifts else "",

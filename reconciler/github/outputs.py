@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.errors import ReconcileError
-from reconciler.github.job import escape_data
+from reconciler.github.report import escape_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

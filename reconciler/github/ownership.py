@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from reconciler.github.api import GitHubError
+from reconciler.github.api import GitHubError, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,13 +62,12 @@ async def whoami(github: GitHub) -> str:
         GitHubError: GitHub cannot be reached at all.
     """
     try:
-        user = await github.get("/user")
-        login = user.get("login") if isinstance(user, dict) else None
+        login = text_of(await github.get("/user"), "login")
     except GitHubError as error:
         if not error.forbidden:
             raise
         login = await _viewer(github)
-    return login if isinstance(login, str) and login else ACTIONS_BOT
+    return login or ACTIONS_BOT
 
 
 async def _viewer(github: GitHub) -> str:
@@ -78,16 +77,11 @@ async def _viewer(github: GitHub) -> str:
         if not error.forbidden:
             raise
         return ""
-    viewer = data.get("viewer")
-    login = viewer.get("login") if isinstance(viewer, dict) else None
-    if not isinstance(login, str) or not login:
-        return ""
+    login = text_of(data, "viewer", "login")
     # Only an app's token comes here, and REST writes an app's login with this ending.
-    return login if login.endswith(_BOT) else login + _BOT
+    return login if not login or login.endswith(_BOT) else login + _BOT
 
 
 def same_author(entry: object, login: str) -> bool:
     """Whether a comment or issue (as REST gives it) was written by this login."""
-    user = entry.get("user") if isinstance(entry, dict) else None
-    author = user.get("login") if isinstance(user, dict) else None
-    return isinstance(author, str) and author.lower() == login.lower()
+    return text_of(entry, "user", "login").lower() == login.lower()

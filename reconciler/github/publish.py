@@ -12,8 +12,7 @@ from reconciler.github.report import drifting, fingerprint
 
 if TYPE_CHECKING:
     from reconciler.github.context import EventContext
-    from reconciler.github.job import ActionRun
-    from reconciler.github.report import Result
+    from reconciler.github.report import ActionRun, Result
 
 
 async def tell(job: ActionRun, result: Result) -> None:
@@ -129,7 +128,7 @@ async def _by_head(github: GitHub, context: EventContext) -> tuple[int, ...]:
     found = [
         number_of(pull, "number")
         async for pull in github.pages(path, state="open", head=context.head_label)
-        if text_of(pull.get("head"), "sha") == context.head_sha
+        if text_of(pull, "head", "sha") == context.head_sha
     ]
     return tuple(sorted(found))[:_MOST]
 
@@ -139,6 +138,6 @@ async def _merged(github: GitHub, context: EventContext) -> tuple[int, ...]:
     found: set[int] = set()
     for commit in context.commits:
         async for pull in github.pages(f"/repos/{context.repository}/commits/{commit}/pulls"):
-            if text_of(pull, "merged_at") and text_of(pull.get("base"), "ref") == branch:
+            if text_of(pull, "merged_at") and text_of(pull, "base", "ref") == branch:
                 found.add(number_of(pull, "number"))
     return tuple(sorted(found))[:_MOST]

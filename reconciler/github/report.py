@@ -1,21 +1,29 @@
-"""What a run hands back, and what the step's outputs say of it. Pure."""
+"""What a run hands back, and how it reads on GitHub: in outputs, in the report, for a fork. Pure."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reconciler.exit_codes import Exit
 from reconciler.findings import has_errors
+from reconciler.github.ownership import key_of
 from reconciler.plan.model import Action, Cost, SyncStatus
+from reconciler.redaction import Redactor
 from reconciler.rollout.model import OutcomeKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import httpx
+
+    from reconciler.clock import Clock
     from reconciler.findings import Finding
+    from reconciler.github.context import EventContext
+    from reconciler.github.inputs import Inputs
     from reconciler.plan.model import Change, Plan, PlanReport
     from reconciler.rollout.model import RolloutReport
 
@@ -143,18 +151,18 @@ def _apps(result: Result) -> list[dict[str, object]]:
     """What there is to say of each app; apps in sync are left out."""
     apps: list[dict[str, object]] = []
     if result.rollout is not None:
-        for record in result.rollout.records:
-            if record.outcome.kind is not OutcomeKind.UNCHANGED:
-                apps.append(  # noqa: PERF401 - a comprehension of this size reads worse
-                    {"app": record.app, "action": record.action.word, "outcome": record.outcome.kind.value}
-                )
+        apps += (
+            {"app": record.app, "action": record.action.word, "outcome": record.outcome.kind.value}
+            for record in result.rollout.records
+            if record.outcome.kind is not OutcomeKind.UNCHANGED
+        )
     elif result.plan is not None:
-        for plan in result.plan.plans:
-            if plan.action is not Action.NONE or plan.status is not SyncStatus.IN_SYNC:
-                entry: dict[str, object] = {"app": plan.app, "action": plan.action.word, "status": plan.status.value}
-                if plan.cost.delta is not None:
-                    entry["cost_delta"] = plan.cost.delta
-                apps.append(entry)
+        apps += (
+            {"app": plan.app, "action": plan.action.word, "status": plan.status.value}
+            | ({} if plan.cost.delta is None else {"cost_delta": plan.cost.delta})
+            for plan in result.plan.plans
+            if plan.action is not Action.NONE or plan.status is not SyncStatus.IN_SYNC
+        )
     return apps[:_MOST_APPS]
 
 
@@ -174,6 +182,76 @@ def _cost_delta(result: Result) -> str:
         return ""
     known = [cost.delta for cost in costs if cost.delta is not None]
     return f"{sum(known):.2f}" if known or not costs else ""
+
+
+# --- One run of the action, and its report ---
+
+
+_MARKUP = re.compile(r"[^\w ./-]")
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRun:
+    """What one run works with. ``out`` prints a line of the log; ``preface`` is told before any report.
+
+    ``transport`` replaces the network to GitHub in tests.
+    """
+
+    inputs: Inputs
+    context: EventContext
+    clock: Clock
+    out: Callable[[str], None]
+    transport: httpx.AsyncBaseTransport | None = None
+    preface: str = ""
+
+    @property
+    def key(self) -> str:
+        """What comments and issues are told apart by: config, specs, environment, and the selection of apps."""
+        inputs = self.inputs
+        part, whole = inputs.shard
+        shard = f"{part}/{whole}" if whole > 1 else ""
+        specs = "\n".join(sorted(inputs.own_specs or inputs.specs))
+        return key_of(inputs.config, inputs.environment, specs, ",".join(sorted(inputs.apps)), shard)
+
+    def redact(self, text: str) -> str:
+        """The text with no token in it, whatever was quoted."""
+        return Redactor((self.inputs.token, self.inputs.github_token))(text)
+
+    def report(self, result: Result) -> Callable[[int], str]:
+        """The report as markdown, for a limit in characters: under its environment, above commit, run and digest."""
+        head = self._heading() + self.preface
+        end = self._footer(result)
+
+        def render(limit: int) -> str:
+            room = max(0, limit - len(head) - len(end))
+            told = result.markdown(room) if result.markdown else ""
+            return self.redact(f"{head}{told.rstrip()}{end}")
+
+        return render
+
+    def _heading(self) -> str:
+        # A comment for each environment stands in one pull request; a name with markup in it is none.
+        name = _MARKUP.sub("", self.inputs.environment).strip()
+        return f"**{name}**\n\n" if name else ""
+
+    def _footer(self, result: Result) -> str:
+        context = self.context
+        parts = [f"commit {context.head_sha}"] if context.head_sha else []
+        if context.run_url:
+            parts.append(f"[run and summary]({context.run_url})")
+        name = digest(result)
+        if name:
+            parts.append(f"digest `{name}`")
+        return f"\n\n<sub>{' · '.join(parts)}</sub>\n" if parts else "\n"
+
+    def warn(self, text: str) -> None:
+        """A warning in the log and on the run's page."""
+        self.out(f"::warning title=reconcile::{escape_data(text)}")
+
+
+def escape_data(text: str) -> str:
+    """A workflow command's data: percent signs and line ends are escaped, in this order."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 # --- What a pull request from a fork may be told of the account it is planned against ---

@@ -23,6 +23,7 @@ from reconciler.errors import InvalidInput, PlanMismatch
 from reconciler.live.client import Client
 from reconciler.plan.model import Action, PlanReport
 from reconciler.rollout.model import RolloutReport
+from reconciler.rollout.ports import RolloutJob
 from tests.support.account import CONFIG, OURS, Spec, World, service, web
 
 ALWAYS = {"start": "2000-01-01", "end": "2100-01-01", "reason": "holidays"}
@@ -200,6 +201,15 @@ def test_no_plan_changes_more_of_the_fleet_than_one_run_may(world: World, fleet:
     assert world.tap.writes == []
     allowed = apply(world, planned, allow=frozenset({"max-changes"}))
     assert sorted(outcomes(allowed).values()) == ["applied"] * 4 + ["unchanged"] * 6
+
+
+def test_what_rolls_back_by_hand_rolls_out_no_plan(applied: World):
+    applied.write(web(instance_count=2))
+    (app,) = applied.planned().apps
+    job = RolloutJob(app.plan, app.desired, app.policy)
+    with pytest.raises(ValueError, match="web: a plan is applied by apply"):
+        applied.ask(lambda client: applying.roll_back(job, client, applied.clock, Watch()))
+    assert applied.tap.writes == []
 
 
 # --- what may be read and named --------------------------------------------------------------------------------------

@@ -11,8 +11,7 @@ from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, Severity
 from reconciler.github.context import EventContext
 from reconciler.github.inputs import Inputs
-from reconciler.github.job import ActionRun
-from reconciler.github.report import NOTHING_KNOWN, Result, digest, drifting, fingerprint, output_values
+from reconciler.github.report import NOTHING_KNOWN, ActionRun, Result, digest, drifting, fingerprint, output_values
 from reconciler.plan.model import Action, Cost, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import Outcome, OutcomeKind, RolloutRecord, RolloutReport
 
