@@ -11,6 +11,7 @@ from reconciler.cli.flags import check_connection
 from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
 from reconciler.errors import ReconcileError, UsageError
+from reconciler.redaction import TOKEN_VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -26,12 +27,10 @@ SANDBOX_URL = "http://sandbox"
 EMBEDDED = "token-of-the-embedded-sandbox"
 """Any token will do; this one is no word of ordinary text, out of which it would be redacted."""
 
-TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
-
 
 def token() -> str:
-    """The API token of the environment."""
-    for name in TOKEN_VARIABLES:
+    """The API token of the environment: the first variable that has one."""
+    for name in TOKEN_VARIABLES[:2]:
         if value := os.environ.get(name, "").strip():
             return value
     raise UsageError(
