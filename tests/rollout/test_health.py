@@ -24,13 +24,13 @@ from reconciler.rollout.health import (
     judge,
     next_reading,
     passed,
-    probe_problem,
     record_unreadable,
     saw_components,
     saw_probe,
     worst,
 )
 from reconciler.rollout.limits import UNCONFIRMED, Rules
+from reconciler.rollout.probing import probe_problem
 
 RULES = Rules()
 WAIT = Rules(unknown_is_healthy=False)

@@ -53,7 +53,7 @@ FAULT = {"fault": "deployment d failed"}
         ),
         (
             (endings.rollback_failed, state(), "502"),
-            Outcome(OutcomeKind.ROLLBACK_FAILED, "going back failed, too: 502", (ROLLBACK, STATUS)),
+            Outcome(OutcomeKind.ROLLBACK_FAILED, "going back failed: 502", (ROLLBACK, STATUS)),
         ),
         (
             (endings.rollback_failed, state(pinned=True, **FAULT), "502"),
