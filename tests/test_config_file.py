@@ -5,7 +5,7 @@ import jsonschema
 import pytest
 
 from reconciler.config import Config
-from reconciler.config_file import ConfigFile, check_names, config_schema, load_config, read_config
+from reconciler.config_file import ConfigFile, check_names, check_probes, config_schema, load_config, read_config
 from reconciler.errors import InvalidInput
 
 
@@ -295,6 +295,29 @@ def test_an_app_that_was_renamed_twice_has_two_former_names():
 
 def test_names_can_be_checked_without_a_file():
     assert check_names(ConfigFile(Config()), ["web"]) == ()
+
+
+SERVICE, WORKER = {"services": [{"name": "api"}]}, {"workers": [{"name": "api"}]}
+
+
+@pytest.mark.parametrize(
+    ("text", "specs", "found"),
+    [
+        ("apps:\n  web: {health: {probe: {path: /}}}\n", {"web": WORKER}, [("probe-without-url", 2, 25, True)]),
+        ("apps:\n  web: {health: {probe: {path: /}}}\n", {"web": SERVICE}, []),
+        ("apps:\n  web: {health: {probe: {path: /}}}\n", {"other": WORKER}, []),
+        ("apps:\n  web: {health: {probe: null}}\n", {"web": WORKER}, []),
+        ("apps:\n  web: {health: {soak: 9s}}\n  api: {}\n", {"web": WORKER}, []),
+        ("defaults: {health: {probe: {path: /}}}\n", {"web": WORKER}, []),
+    ],
+)
+def test_c57_a_probe_of_an_app_that_answers_no_requests_is_an_error_at_its_place(text, specs, found):
+    write(text)
+    told = [
+        (one.code, one.location.line, one.location.column, one.is_error)
+        for one in check_probes(read_config(None), specs)
+    ]
+    assert told == found
 
 
 def test_the_published_schema_takes_what_the_models_take():

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reconciler.config import Config
-from reconciler.config_file import ConfigFile, check_names, did_you_mean, read_config
+from reconciler.config_file import ConfigFile, check_names, check_probes, did_you_mean, read_config
 from reconciler.desired.load import load as load_specs
 from reconciler.desired.policies import load_policies
 from reconciler.desired.validate import validate_all
@@ -51,7 +51,8 @@ def check(options: RunOptions) -> Desired:
     unknown = sorted(options.apps - known)
     if unknown and not options.prune and not has_errors(loaded.findings):
         raise UsageError(f"no spec describes an app {unknown[0]}", hint=did_you_mean(unknown[0], known))
-    findings = (*loaded.findings, *findings, *check_names(file, known))
+    probes = check_probes(file, {app.name: app.spec for app in loaded.apps})
+    findings = (*loaded.findings, *findings, *check_names(file, known), *probes)
     apps = tuple(app for app in loaded.apps if options.selects(app.name))
     findings = (*findings, *validate_all(apps, strict=options.strict, policies=policies))
     findings = (*file.warnings, *findings)
