@@ -129,8 +129,8 @@ def _apps_of(document: Document, variables: Variables, findings: list[Finding], 
 
 
 def _secrets(spec: Mapping[str, Any], used: Mapping[str, tuple[str, ...]], variables: Variables) -> frozenset[str]:
-    """What must never be shown: plaintext in secret fields, with the variables put there, and secret variables."""
-    out = set(variables.secrets)
+    """What must never be shown: plaintext in secret fields, the variables put there, secret variables, and tokens."""
+    out = set(variables.secrets | variables.tokens)
     for pointer, value in plaintext_secrets(spec):
         out.add(value)
         out.update(variables.values.get(name, "") for name in used.get(pointer, ()))
