@@ -25,6 +25,9 @@ from pydantic import (
     model_validator,
 )
 
+from reconciler.patterns import compiled
+from reconciler.redaction import TOKEN_VARIABLES
+
 _LONGEST = 366 * 86400
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
@@ -80,6 +83,34 @@ def _pointer(value: str) -> str:
 Pointer = Annotated[str, AfterValidator(_pointer)]
 
 
+_FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_FRAMING = ("content-length", "transfer-encoding")
+_LONGEST_PATH = 8000
+
+
+def _header_name(value: str) -> str:
+    if not _FIELD_NAME.fullmatch(value):
+        raise ValueError("invalid header name; use letters, digits and hyphens, such as X-Probe")
+    if value.lower() in _FRAMING:
+        raise ValueError("this header is not allowed in a request without a body; remove it")
+    return value
+
+
+def _header_value(value: str) -> str:
+    """Messages never contain the value: it may be a credential."""
+    if not value.isascii() or _CONTROL.search(value.replace("\t", "")):
+        raise ValueError("a header must be ASCII on one line; encode other text, such as with base64")
+    if value != value.strip():
+        raise ValueError("a header must not begin or end with a space; remove it")
+    return value
+
+
+HeaderName = Annotated[str, AfterValidator(_header_name)]
+HeaderValue = Annotated[str, AfterValidator(_header_value)]
+"""What an HTTP client sends, by RFC 9110; anything else would fail at every try, long after it was written."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
@@ -98,8 +129,8 @@ class Probe(_Section):
     path: str = Field(default="/", description="request path, relative to the app's live URL")
     method: Literal["GET", "HEAD", "POST"] = Field(default="GET", description="request method")
     status: int | list[int] = Field(default=200, description="expected status or statuses")
-    body: str = Field(default="", description="regular expression that the response body must match")
-    headers: dict[str, str] = Field(default={}, description="request headers")
+    body: str = Field(default="", description="regular expression (RE2 syntax) that the response body must match")
+    headers: dict[HeaderName, HeaderValue] = Field(default={}, description="request headers")
     count: int = Field(default=1, ge=1, description="consecutive successes required")
     interval: Duration = Field(default=2.0, description="pause between requests")
     timeout: Timeout = Field(default=10.0, description="how long one request may take")
@@ -118,15 +149,17 @@ class Probe(_Section):
     def _is_a_path(cls, value: str) -> str:
         if not value.startswith("/"):
             raise ValueError(f"{value!r} is not a URL path; write /{value}")
+        if _CONTROL.search(value) or len(value) > _LONGEST_PATH:
+            raise ValueError(f"not a valid request path; use one line of up to {_LONGEST_PATH:,} characters")
+        if "#" in value:
+            raise ValueError("a fragment (#) is never sent; remove it, or write %23")
         return value
 
     @field_validator("body")
     @classmethod
     def _is_a_pattern(cls, value: str) -> str:
-        try:
-            re.compile(value)
-        except re.error as error:
-            raise ValueError(f"{value!r} is not a regular expression: {error}") from error
+        if value:
+            compiled(value)
         return value
 
 
@@ -162,6 +195,13 @@ class Policy(_Section):
     depends_on: list[str] = Field(default=[], description="apps that must be healthy before this one is rolled out")
 
 
+IS_NO_VARIABLE = (
+    "is this run's own token, which is never substituted: it would be sent with the spec; "
+    "give the app a token of its own under another name"
+)
+"""Why a token is not substituted, and what to do instead."""
+
+
 class Variable(_Section):
     """A variable that is substituted in specs; without a default it must be set."""
 
@@ -170,6 +210,13 @@ class Variable(_Section):
         default=None, description="value to use if it is not set; without a default it must be set"
     )
     secret: bool = Field(default=False, description="never show its value anywhere")
+
+    @field_validator("name")
+    @classmethod
+    def _is_no_token(cls, value: str) -> str:
+        if value.upper() in TOKEN_VARIABLES:
+            raise ValueError(f"{value} {IS_NO_VARIABLE}")
+        return value
 
 
 def _named(value: object) -> object:

@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from reconciler.appspec.serving import has_address
 from reconciler.appspec.shape import SPEC
 from reconciler.config import Config, Policy, find_circle
 from reconciler.errors import InvalidInput
@@ -154,6 +155,25 @@ def check_names(file: ConfigFile, known: Collection[str]) -> tuple[Finding, ...]
         if other not in known
     ]
     return (*findings, *_cycle(file, graph))
+
+
+def check_probes(file: ConfigFile, specs: Mapping[str, Mapping[str, Any]]) -> tuple[Finding, ...]:
+    """Probes that are asked for of an app whose spec has nothing that answers requests; ``specs`` by name.
+
+    A probe among the defaults is for those that do.
+    """
+    hint = "only services, static sites and functions serve requests; remove the probe"
+    return tuple(
+        Finding(
+            Severity.ERROR,
+            "probe-without-url",
+            f"{name} has no live URL, so it cannot be probed",
+            hint,
+            file.locate(f"/apps/{pointer_token(name)}/health/probe"),
+        )
+        for name, own in file.config.apps.items()
+        if (own.get("health") or {}).get("probe") is not None and name in specs and not has_address(specs[name])
+    )
 
 
 def _moves(file: ConfigFile, known: Collection[str]) -> Iterator[Finding]:

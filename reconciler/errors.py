@@ -118,6 +118,11 @@ class ApiError(LiveError):
 class Unauthorized(ApiError):
     """401, or 403 where the token lacks a scope."""
 
+    @property
+    def words(self) -> str:
+        """What the API says, and what the token lacks."""
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
 
 class NotFound(ApiError):
     """404."""

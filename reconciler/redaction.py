@@ -10,10 +10,13 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 MASK = "(secret)"
 """What is shown in place of a secret value."""
+
+TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN", "GITHUB_TOKEN", "GH_TOKEN")
+"""Variables of the environment that hold the tokens a run works with: secrets everywhere, and variables of no spec."""
 
 _PASSWORD = re.compile(r"://[^:/@]*:(.+)@", re.DOTALL)
 
@@ -25,6 +28,11 @@ def without_query(address: str) -> str:
     """An address without its query, which may be a credential: links to stored logs carry their signature there."""
     bare, mark, _ = address.partition("?")
     return f"{bare}?…" if mark else bare
+
+
+def tokens_of(environ: Mapping[str, str]) -> frozenset[str]:
+    """The tokens that an environment holds."""
+    return frozenset(filter(None, (environ.get(name, "").strip() for name in TOKEN_VARIABLES)))
 
 
 class Redactor:

@@ -39,7 +39,7 @@ def test_a_variable_may_be_a_name_alone():
 
 
 def test_a_probes_pattern_is_checked_when_the_config_is_read():
-    with pytest.raises(ValidationError, match="is not a regular expression"):
+    with pytest.raises(ValidationError, match="invalid regular expression"):
         Probe(body="(")
 
 

@@ -5,7 +5,7 @@ import jsonschema
 import pytest
 
 from reconciler.config import Config
-from reconciler.config_file import ConfigFile, check_names, config_schema, load_config, read_config
+from reconciler.config_file import ConfigFile, check_names, check_probes, config_schema, load_config, read_config
 from reconciler.errors import InvalidInput
 
 
@@ -183,6 +183,52 @@ def test_a_mistake_is_told_in_plain_words_with_what_is_expected(text, message, h
     assert [(one.message, one.hint) for one in caught.value.findings] == [(message, hint)]
 
 
+@pytest.mark.parametrize("name", ["DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN", "GITHUB_TOKEN", "gh_token"])
+def test_c63_a_token_cannot_be_declared_as_a_variable(name):
+    hint = "give the app a token of its own under another name"
+    assert problems(f"variables: [A, {name}]\n") == [("config-value", 1, 16, hint)]
+    assert problems(f"variables:\n- name: {name}\n  default: x\n") == [("config-value", 2, 9, hint)]
+
+
+PROBE = "defaults:\n  health:\n    probe:\n      "
+
+
+@pytest.mark.parametrize(
+    ("probe", "place", "message"),
+    [
+        ("headers: {X-Key: schlüssel}", (4, 24), "X-Key: a header must be ASCII on one line"),
+        ('headers: {X-Key: "s3cr3t\\nx: y"}', (4, 24), "X-Key: a header must be ASCII on one line"),
+        ('headers: {X-Key: " s3cr3t"}', (4, 24), "X-Key: a header must not begin or end with a space"),
+        ("headers: {X Key: s3cr3t}", (4, 24), "X Key: invalid header name"),
+        ("headers: {content-length: '5'}", (4, 33),
+         "content-length: a request without a body cannot be sent with this header"),
+        ('path: "/a\\u0000b"', (4, 13), "path: not a valid request path"),
+        ('path: "/a\\nb"', (4, 13), "path: not a valid request path"),
+        (f"path: /{'a' * 8000}", (4, 13), "path: not a valid request path"),
+        ("path: /#/login", (4, 13), "path: a fragment (#) is never sent"),
+        ("body: (", (4, 13), "body: invalid regular expression: missing ): ("),
+        ("body: '^(?!error)'", (4, 13), "body: invalid regular expression: invalid perl operator: (?!"),
+        ("body: '(a{1000}){2}'", (4, 13), "body: invalid regular expression: "),
+        ("body: 'a{999}b{999}'", (4, 13), "body: the regular expression is too large"),
+    ],
+)  # fmt: skip
+def test_c57_c59_a_probe_that_cannot_be_sent_or_judged_is_refused_at_its_place(probe, place, message):
+    write(PROBE + probe + "\n")
+    with pytest.raises(InvalidInput) as caught:
+        load_config(None)
+    (finding,) = caught.value.findings
+    assert (finding.location.line, finding.location.column) == place
+    assert finding.message.startswith(message)
+    assert "s3cr3t" not in finding.message + finding.hint
+
+
+def test_c57_what_an_http_client_sends_is_no_mistake():
+    write(PROBE + 'path: "/ä b?x=y%20z"\n      headers: {X-Key: "a\\tb", Host: web.example, X-None: "", X-C: "ä"}\n')
+    assert [one[1:3] for one in problems(Path("reconcile.yaml").read_text(encoding="utf-8"))] == [(5, 68)]
+    write(Path("reconcile.yaml").read_text(encoding="utf-8").replace(', X-C: "ä"', ""))
+    assert load_config(None).defaults.health.probe.path == "/ä b?x=y%20z"
+
+
 def test_an_ignored_path_whose_field_nobody_knows_is_a_warning():
     write("defaults: {ignore: [/region, /sevices/web/instance_count, /*/web]}\napps: {web: {ignore: [/zzz]}}\n")
     assert [(one.code, str(one.location), one.hint, one.is_error) for one in read_config(None).warnings] == [
@@ -254,6 +300,29 @@ def test_an_app_that_was_renamed_twice_has_two_former_names():
 
 def test_names_can_be_checked_without_a_file():
     assert check_names(ConfigFile(Config()), ["web"]) == ()
+
+
+SERVICE, WORKER = {"services": [{"name": "api"}]}, {"workers": [{"name": "api"}]}
+
+
+@pytest.mark.parametrize(
+    ("text", "specs", "found"),
+    [
+        ("apps:\n  web: {health: {probe: {path: /}}}\n", {"web": WORKER}, [("probe-without-url", 2, 25, True)]),
+        ("apps:\n  web: {health: {probe: {path: /}}}\n", {"web": SERVICE}, []),
+        ("apps:\n  web: {health: {probe: {path: /}}}\n", {"other": WORKER}, []),
+        ("apps:\n  web: {health: {probe: null}}\n", {"web": WORKER}, []),
+        ("apps:\n  web: {health: {soak: 9s}}\n  api: {}\n", {"web": WORKER}, []),
+        ("defaults: {health: {probe: {path: /}}}\n", {"web": WORKER}, []),
+    ],
+)
+def test_c57_a_probe_of_an_app_that_answers_no_requests_is_an_error_at_its_place(text, specs, found):
+    write(text)
+    told = [
+        (one.code, one.location.line, one.location.column, one.is_error)
+        for one in check_probes(read_config(None), specs)
+    ]
+    assert told == found
 
 
 def test_the_published_schema_takes_what_the_models_take():

@@ -2,7 +2,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reconciler.engine.options import shard_of
 from reconciler.text import ago, did_you_mean, nearest, pointer_token, segments
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -44,12 +43,3 @@ def test_nothing_is_suggested_where_nothing_is_near():
 @pytest.mark.parametrize("name", ["a", "", "a/b", "a~b", "~1", "~0/"])
 def test_a_name_comes_back_from_a_json_pointer(name):
     assert segments(f"/first/{pointer_token(name)}") == ("first", name)
-
-
-def test_a_part_of_the_apps_is_written_as_its_number_and_how_many_there_are():
-    assert [shard_of(text) for text in ("1/1", "1/4", "4/4", "99999/99999")] == [(1, 1), (1, 4), (4, 4), (99999, 99999)]
-
-
-@pytest.mark.parametrize("text", ["5/4", "0/4", "1/0", "1", "1/", "a/b", "-1/2", "1/4 ", "01/4", "1/4\n", "1/100000"])
-def test_what_is_no_part_of_a_whole_is_none(text):
-    assert shard_of(text) is None

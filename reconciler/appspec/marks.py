@@ -61,6 +61,3 @@ class Deprecated:
     """Accepted but superseded by what ``instead`` names."""
 
     instead: str
-
-
-Mark = Default | ServerChosen | Secret | SecretWhenTyped | Identity | Ordered | Spelling | Deprecated

@@ -13,6 +13,9 @@ from typing import Any, NamedTuple
 from reconciler.appspec.shape import SPEC, Field, Listing, Record, Shape
 from reconciler.text import pointer_token
 
+_LISTS = (list, tuple)
+_PARTS = (dict, list, tuple)
+
 # --- steps -----------------------------------------------------------------------------------------------------------
 
 
@@ -67,13 +70,13 @@ def find(
             field = fields.get(name)
             if wanted(field, name, node, parent):
                 yield f"{pointer}/{pointer_token(name)}", value
-            elif isinstance(value, dict | list | tuple):
+            elif isinstance(value, _PARTS):
                 below = field.shape if field else None
                 yield from find(value, wanted, below, f"{pointer}/{pointer_token(name)}", parent=name)
-    elif isinstance(node, list | tuple):
+    elif isinstance(node, _LISTS):
         item = shape.item if isinstance(shape, Listing) else shape
         for index, value in enumerate(node):
-            if isinstance(value, dict | list | tuple):
+            if isinstance(value, _PARTS):
                 yield from find(value, wanted, item, f"{pointer}/{index}", parent=parent)
 
 
@@ -131,14 +134,20 @@ def mapped(
         members: gives the members of a mapping in the copy, before they are copied themselves.
         scalar: gives what stands for anything that is neither a mapping nor a list.
     """
-    if isinstance(value, dict):
-        record = shape if isinstance(shape, Record) else None
-        items = members(value, record) if members else value.items()
-        return {name: mapped(item, within(record, name), members=members, scalar=scalar) for name, item in items}
-    if isinstance(value, list | tuple):
-        below = shape.item if isinstance(shape, Listing) else None
-        return [mapped(item, below, members=members, scalar=scalar) for item in value]
-    return scalar(value)
+
+    def copy(value: Any, shape: Shape | None) -> Any:
+        if isinstance(value, dict):
+            record = shape if isinstance(shape, Record) else None
+            items = members(value, record) if members else value.items()
+            if record is None:
+                return {name: copy(item, None) for name, item in items}
+            return {name: copy(item, within(record, name)) for name, item in items}
+        if isinstance(value, _LISTS):
+            below = shape.item if isinstance(shape, Listing) else None
+            return [copy(item, below) for item in value]
+        return scalar(value)
+
+    return copy(value, shape)
 
 
 # --- the shape itself ------------------------------------------------------------------------------------------------

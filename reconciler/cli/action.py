@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
-from reconciler.cli.connect import TOKEN_VARIABLES, connect
+from reconciler.cli.connect import connect
 from reconciler.cli.console import log
 from reconciler.cli.options import API_URL, Connection
 from reconciler.cli.show import failures, findings_of
@@ -203,14 +203,15 @@ class ActionStep:
 
 
 def action_options(inputs: Inputs, context: EventContext, environ: Mapping[str, str]) -> RunOptions:
-    """The run options in the inputs. Variables of specs come from the step's ``env``, never from inputs or tokens."""
-    hidden = {*TOKEN_VARIABLES, "GITHUB_TOKEN"}
+    """What the inputs ask for. Variables of specs come from the step's ``env``, never from inputs.
+
+    The tokens are there under the names that no variable can have, so that they are kept secret wherever they turn up.
+    """
+    own = {name: value for name, value in environ.items() if not name.startswith(_RUNNERS_OWN)}
     return RunOptions(
         specs=tuple(map(Path, inputs.specs)),
         config=Path(inputs.config) if inputs.config else None,
-        environ={
-            name: value for name, value in environ.items() if not name.startswith(_RUNNERS_OWN) and name not in hidden
-        },
+        environ=own | {"DIGITALOCEAN_TOKEN": inputs.token, "GITHUB_TOKEN": inputs.github_token},
         apps=frozenset(inputs.apps),
         shard=inputs.shard,
         checkout=Path(environ.get("GITHUB_WORKSPACE") or "."),

@@ -11,6 +11,7 @@ from reconciler.cli.options import check_connection
 from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
 from reconciler.errors import ReconcileError, UsageError
+from reconciler.redaction import TOKEN_VARIABLES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -29,12 +30,10 @@ EMBEDDED = "token-of-the-embedded-sandbox"
 PER_MINUTE = 1_000_000
 """The embedded sandbox has no rate limit by default, so the client's is practically unlimited."""
 
-TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN")
-
 
 def token() -> str:
-    """The API token in the environment."""
-    for name in TOKEN_VARIABLES:
+    """The API token of the environment: the first variable that has one."""
+    for name in TOKEN_VARIABLES[:2]:
         if value := os.environ.get(name, "").strip():
             return value
     raise UsageError(

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, TextIO, cast
 
 from reconciler.errors import ReconcileError
-from reconciler.redaction import Redactor
+from reconciler.redaction import Redactor, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,8 +29,8 @@ _secrets: set[str] = set()
 
 
 def redacted(text: str) -> str:
-    """The text without any secret that this process has seen."""
-    return Redactor(_secrets)(text)
+    """The text without any secret that this process has met, and without the tokens it was started with."""
+    return Redactor(_secrets | tokens_of(os.environ))(text)
 
 
 def say(text: str) -> None:
@@ -129,12 +129,12 @@ class Console:
         self.color = _color(output.color, environ, sys.stdout)
         self.width = max(60, min(160, shutil.get_terminal_size((100, 24)).columns))
         self.vital = vital
-        self.redact = Redactor()
+        self.redact = Redactor(_secrets | tokens_of(environ))
 
     def keep_secret(self, values: Iterable[str]) -> None:
         """Redact these values from now on."""
         _secrets.update(values)
-        self.redact = Redactor(_secrets)
+        self.redact = Redactor(_secrets | tokens_of(os.environ))
 
     def out(self, text: str) -> None:
         """Print a result.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.config import Config
-from reconciler.config_file import ConfigFile, check_names, find_config, read_config
+from reconciler.config_file import ConfigFile, check_names, check_probes, find_config, read_config
 from reconciler.desired.load import escaping_links, find_specs
 from reconciler.desired.load import load as load_specs
 from reconciler.desired.policies import load_policies
@@ -57,9 +57,10 @@ def check(options: RunOptions) -> Desired:
     unknown = sorted(options.apps - known)
     if unknown and not options.prune and not has_errors(loaded.findings):
         raise UsageError(f"no spec for app {unknown[0]}", hint=did_you_mean(unknown[0], known))
+    probes = check_probes(file, {app.name: app.spec for app in loaded.apps})
     apps = tuple(app for app in loaded.apps if options.selects(app.name))
     of_apps = validate_all(apps, strict=options.strict, policies=policies)
-    findings = (*file.warnings, *loaded.findings, *findings, *check_names(file, known), *of_apps)
+    findings = (*file.warnings, *loaded.findings, *findings, *check_names(file, known), *probes, *of_apps)
     if options.prune:
         from reconciler.engine.prune import set_aside
 

@@ -120,11 +120,23 @@ class Planner:
             raise
         except LiveError as error:
             status, reason = SyncStatus.UNKNOWN, Redactor(app.secrets)(error.message)
-            if isinstance(error, NotFound) and live is not None:
+            if isinstance(error, ServerFailed) and error.path.endswith("/propose"):
+                reason += "; often an unreachable source: check the sources, or try again"
+            if isinstance(error, NotFound) and live is not None and await self._gone(live):
                 status, reason = SyncStatus.ABSENT, "the app was deleted while the plan was being made"
         app_id = live.id if live else ""
         plan = Plan(app.name, status, Action.REFUSE, reason, app_id=app_id, file=app.file, moved_from=moved_from)
         return PlannedApp(plan, comparison.policy, app, live, secrets=comparison.secrets)
+
+    async def _gone(self, live: LiveApp) -> bool:
+        """Whether the app is not there any more: a 404 of something else says nothing of it (C55)."""
+        try:
+            await self.client.get_app(live.id)
+        except NotFound:
+            return True
+        except LiveError:
+            return False
+        return False
 
     async def _asked(
         self, app: DesiredApp, comparison: Comparison, moved_from: str, unmanaged_apps: Mapping[str, LiveApp]
@@ -164,18 +176,14 @@ class Planner:
         )
         try:
             return await self.client.propose(spec, live.id if live else ""), ()
-        except (Rejected, Conflict, ServerFailed) as error:
+        except (Rejected, Conflict) as error:
             return None, (_refusal(app, error),)
 
 
-def _refusal(app: DesiredApp, error: Rejected | Conflict | ServerFailed) -> Finding:
+def _refusal(app: DesiredApp, error: Rejected | Conflict) -> Finding:
     """The platform's objection to a spec, the first of possibly several; redacted before a view escapes secrets."""
     redact = Redactor(app.secrets)
-    message, advice = redact(error.message), redact(error.hint)
-    if isinstance(error, ServerFailed):
-        hint = "often an unreachable source: check the sources, or try again"
-        return Finding(Severity.ERROR, "propose-failed", message, hint, app.locate(""))
-    return Finding(Severity.ERROR, "platform-refuses", message, advice, app.locate(""))
+    return Finding(Severity.ERROR, "platform-refuses", redact(error.message), redact(error.hint), app.locate(""))
 
 
 def rotations(rotate: Collection[str], app: str) -> frozenset[str]:

@@ -52,8 +52,9 @@ async def _doubted(client: Client, app: PlannedApp, live: LiveApp, age: timedelt
 
 async def _looks_well(client: Client, app: PlannedApp, live: LiveApp) -> bool:
     """Whether one reading of an app's health is good, by its policy; if it cannot be read, it is not."""
-    from reconciler.rollout.health import Grade, components_with_health, grade_components, probe_problem
+    from reconciler.rollout.health import Grade, components_with_health, grade_components
     from reconciler.rollout.limits import Rules
+    from reconciler.rollout.probing import applies, send
 
     assert live.active_deployment is not None
     components = components_with_health(live.active_deployment.spec)
@@ -65,10 +66,6 @@ async def _looks_well(client: Client, app: PlannedApp, live: LiveApp) -> bool:
         if found.grade is not Grade.GOOD:
             return False
     probe = app.policy.health.probe
-    if probe is None:
+    if probe is None or not applies(probe, live.active_deployment.spec):
         return True
-    url = live.live_url.rstrip("/") + "/" + probe.path.lstrip("/")
-    answer = await client.probe(
-        url, method=probe.method, headers=probe.headers, timeout=probe.timeout, verify_tls=probe.verify_tls
-    )
-    return not probe_problem(probe, status=answer.status or 0, body=answer.body, error=answer.error)
+    return not (await send(client, probe, live.live_url)).problem

@@ -246,7 +246,7 @@ class ActionRun:
 
     def warn(self, text: str) -> None:
         """A warning in the log and on the run's page."""
-        self.out(f"::warning title=reconcile::{escape_data(text)}")
+        self.out(f"::warning title=reconcile::{escape_data(self.redact(text))}")
 
 
 def escape_data(text: str) -> str:

@@ -9,7 +9,11 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 LONGEST_PAUSE = 3600.0
-"""Seconds; the platform's longest window is an hour. Neither a header nor all 429s together cause a longer wait."""
+"""Seconds; the platform's longest window is an hour. No header makes a run wait longer, nor all 429s together."""
+
+UNTIMED = 60.0
+"""Seconds that a reset may hold at most where the answer has no ``date``: our clock may be wrong, and looking again
+costs one request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +33,18 @@ class Budget:
         """
         limit, remaining = _number(headers.get("ratelimit-limit")), _number(headers.get("ratelimit-remaining"))
         reset, retry = _number(headers.get("ratelimit-reset")), headers.get("retry-after")
-        served = _moment(headers.get("date")) or now
+        dated = _moment(headers.get("date"))
+        served = dated or now
         wait = _number(retry)
         if wait is None and (at := _moment(retry)):
             wait = (at - served).total_seconds()
         return cls(
             limit=None if limit is None else int(limit),
             remaining=None if remaining is None else int(remaining),
-            resets_in=None if reset is None else _bounded(reset - served.timestamp()),
-            retry_after=None if wait is None else _bounded(wait),
+            resets_in=None
+            if reset is None
+            else _bounded(reset - served.timestamp(), LONGEST_PAUSE if dated else UNTIMED),
+            retry_after=None if wait is None else _bounded(wait, LONGEST_PAUSE),
         )
 
     @property
@@ -60,5 +67,5 @@ def _moment(text: str | None) -> datetime | None:
     return None
 
 
-def _bounded(seconds: float) -> float:
-    return min(max(seconds, 0.0), LONGEST_PAUSE)
+def _bounded(seconds: float, most: float) -> float:
+    return min(max(seconds, 0.0), most)

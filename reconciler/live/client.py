@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from reconciler import __version__
 from reconciler.errors import LiveError
 from reconciler.live import errors as answers
+from reconciler.live.bodies import ACCEPTED, TooLarge
 from reconciler.live.calls import (
     APPS,
     CREATE,
@@ -34,7 +35,17 @@ from reconciler.live.calls import (
     write,
 )
 from reconciler.live.errors import PER_PAGE
-from reconciler.live.listing import LISTINGS, MOST_PAGES, Page, incomplete, read_pages, whole
+from reconciler.live.listing import (
+    LEAST,
+    LISTINGS,
+    MOST_PAGES,
+    Page,
+    goes_on,
+    incomplete,
+    newest_first,
+    read_pages,
+    whole,
+)
 from reconciler.live.models import (
     Deployment,
     Health,
@@ -115,7 +126,7 @@ class Client:
             base_url=base,
             transport=self._throttle,
             timeout=timeout,
-            headers={"Authorization": f"Bearer {token}", "User-Agent": f"reconciler/{__version__}"},
+            headers={"Authorization": f"Bearer {token}", "User-Agent": f"reconciler/{__version__}", **ACCEPTED},
         )
 
     async def __aenter__(self) -> Self:
@@ -204,11 +215,21 @@ class Client:
     # Deployments
 
     async def list_deployments(self, app_id: str, *, limit: int = 20) -> list[Deployment]:
-        """The newest deployments, newest first, at most ``limit``."""
+        """The newest deployments, newest first, at most ``limit``, in whatever order the platform lists them.
+
+        A first page that is not newest first says nothing of where the newest are: then every page is read.
+        """
         call = read(f"{app_path(app_id)}/deployments")
-        pages = await self._pages(call, "deployments", limit)
-        found = [item for page in pages for item in answers.items_of(page, "deployments")]
-        return [self._model(Deployment, item, call) for item in found[:limit]]
+        pages = await self._pages(call, "deployments", max(limit, LEAST))
+        found = self._deployments(pages, call)
+        ids = [deployment.id for deployment in found]
+        if goes_on(pages, "deployments") and ids != [deployment.id for deployment in newest_first(found)]:
+            found = self._deployments(await self._pages(call, "deployments"), call)
+        return newest_first(found)[:limit]
+
+    def _deployments(self, pages: list[Page], call: Call) -> list[Deployment]:
+        items = (item for page in pages for item in answers.items_of(page, "deployments"))
+        return [self._model(Deployment, item, call) for item in items]
 
     async def get_deployment(self, app_id: str, deployment_id: str) -> Deployment:
         """One deployment."""
@@ -247,8 +268,9 @@ class Client:
     # Health and logs
 
     async def health(self, app_id: str) -> Health:
-        """The health of an app's components."""
-        return await self._get(Health, "app_health", read(f"{app_path(app_id)}/health"))
+        """The health of an app's components, as far as the platform reports any."""
+        call = read(f"{app_path(app_id)}/health")
+        return self._model(Health, answers.mapping(await self._ask(call), call).get("app_health") or {}, call)
 
     async def logs(
         self,
@@ -279,7 +301,7 @@ class Client:
         *,
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
-        timeout: float = 10.0,  # noqa: ASYNC109  of this one request, told in the answer instead of raised
+        timeout: float = 10.0,  # noqa: ASYNC109  of this one request, returned in the answer instead of raised
         verify_tls: bool = True,
         body_limit: int = 65536,
     ) -> ProbeAnswer:
@@ -309,7 +331,10 @@ class Client:
         query: Mapping[str, str] | None = None,
     ) -> Model:
         answer = answers.mapping(await self._ask(call, body, query), call)
-        return self._model(model, answer.get(envelope) if envelope else answer, call)
+        found = self._model(model, answer.get(envelope) if envelope else answer, call)
+        if call.changes_nothing and isinstance(found, LiveApp | Deployment) and not found.id:
+            raise answers.unusable(call, answers.UNREADABLE)  # an empty one would read as an app without any pin
+        return found
 
     async def _listed(self, call: Call, key: str) -> list[dict[str, Any]]:
         return list(answers.items_of(answers.mapping(await self._ask(call), call), key))
@@ -367,6 +392,8 @@ def _lost(call: Call, failure: httpx.RequestError, host: str) -> LiveError:
     said = answers.tidy(str(failure)) or type(failure).__name__
     if isinstance(failure, httpx.LocalProtocolError):
         said = "the request cannot be sent"
+    if isinstance(failure, TooLarge):
+        return answers.unusable(call, said)
     if "CERTIFICATE_VERIFY_FAILED" in said:
         return answers.unreachable(
             call, f"no trusted connection to {host}: {said}", hint="set SSL_CERT_FILE to the certificates to trust"

@@ -1,18 +1,21 @@
 """Reads listings of several pages, and checks that they are complete.
 
 The platform orders apps by their last update. One that is deployed while pages are read moves to the front, and the app
-it pushes to the next page can be missed silently: only counting reveals that.
+it pushes to the next page can be missed silently: only counting reveals that. In which order it lists deployments,
+the contract does not promise: they are sorted here.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from reconciler.errors import LiveError
 from reconciler.live import errors as answers
 from reconciler.live.calls import Call
+from reconciler.live.models import Deployment
 
 Page = dict[str, Any]
 App = TypeVar("App")
@@ -22,6 +25,12 @@ LISTINGS = 3
 
 MOST_PAGES = 500
 """Maximum number of pages, whatever a listing's total and links say."""
+
+
+LEAST = 20
+"""Deployments that are read at least: of fewer nothing shows in which order they are listed."""
+
+_UNDATED = datetime.min.replace(tzinfo=UTC)
 
 
 async def read_pages(page: Callable[[int], Coroutine[Any, Any, Page]], key: str, size: int, most: int) -> list[Page]:
@@ -71,3 +80,33 @@ def incomplete(call: Call, pages: Sequence[Page], seen: int) -> LiveError:
     what = f"could not get a complete list of apps: {counted}"
     hint = "the account kept changing while it was read; try again later"
     return answers.unreachable(call, what, hint=hint)
+
+
+def newest_first(found: Sequence[Deployment]) -> list[Deployment]:
+    """Deployments by ``created_at``, each once, whatever order they were listed in.
+
+    Of the same moment the one whose lineage (``previous_deployment_id``) is longer is the newer one; one without a
+    moment follows its predecessor; those that nothing tells apart stay in the order of the list.
+    """
+    known: dict[str, Deployment] = {}
+    for deployment in found:
+        known.setdefault(deployment.id, deployment)
+    places: dict[str, tuple[datetime, int]] = {}
+    for deployment in known.values():
+        line: list[Deployment] = []
+        before: Deployment | None = deployment
+        while before is not None and before.id not in places:
+            places[before.id] = (_UNDATED, 0)  # so that a circle ends
+            line.append(before)
+            before = known.get(before.previous_deployment_id)
+        when, length = places[before.id] if before else (_UNDATED, 0)
+        for one in reversed(line):
+            when, length = one.created_at or when, length + 1
+            places[one.id] = (when, length)
+    return sorted(known.values(), key=lambda deployment: places[deployment.id], reverse=True)
+
+
+def goes_on(pages: Sequence[Page], key: str) -> bool:
+    """Whether there are more items than these pages hold."""
+    held = sum(len(answers.items_of(page, key)) for page in pages)
+    return answers.has_next(pages[-1]) or answers.total_of(pages[0]) > held

@@ -73,6 +73,11 @@ def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         return None
 
 
+def _said(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """The same; an object in which nothing is said, such as ``{}`` or ``{"id": ""}``, is how some answers say none."""
+    return None if not value or (isinstance(value, dict) and not any(value.values())) else _or_none(value, handler)
+
+
 def _moment(value: datetime) -> datetime | None:
     """A time without a zone is UTC; the start of the year 1 is Go's zero value and means none."""
     return None if value.year == 1 else value if value.tzinfo else value.replace(tzinfo=UTC)
@@ -94,6 +99,7 @@ Text = Annotated[str, BeforeValidator(_text)]
 Moment = Annotated[Annotated[datetime, AfterValidator(_moment)] | None, WrapValidator(_or_none)]
 Count = Annotated[int | None, WrapValidator(_or_none)]
 Ratio = Annotated[Annotated[float, Field(allow_inf_nan=False)] | None, WrapValidator(_or_none)]
+Object = WrapValidator(_said)
 Tree = Annotated[dict[str, Any], BeforeValidator(_mapping)]
 
 
@@ -117,7 +123,7 @@ class ProgressStep(_Answer):
     message_base: Text = ""
     started_at: Moment = None
     ended_at: Moment = None
-    reason: Annotated[StepReason | None, WrapValidator(_or_none)] = None
+    reason: Annotated[StepReason | None, Object] = None
     steps: Annotated[tuple[ProgressStep, ...], BeforeValidator(_list)] = ()
 
 
@@ -144,14 +150,14 @@ class User(_Answer):
 class UserAction(_Answer):
     """What a user did: CREATE_DEPLOYMENT, UPDATE_SPEC, ROLLBACK_APP, REVERT_APP_ROLLBACK, RESTART …"""
 
-    user: Annotated[User | None, WrapValidator(_or_none)] = None
+    user: Annotated[User | None, Object] = None
     name: Text = ""
 
 
 class CauseDetails(_Answer):
     """Why a deployment exists. ``type``: MANUAL, DEPLOY_ON_PUSH, MANUAL_ROLLBACK, AUTO_ROLLBACK …"""
 
-    digitalocean_user_action: Annotated[UserAction | None, WrapValidator(_or_none)] = None
+    digitalocean_user_action: Annotated[UserAction | None, Object] = None
     type: Text = ""
 
 
@@ -165,11 +171,11 @@ class Deployment(_Answer):
     created_at: Moment = None
     updated_at: Moment = None
     cause: Text = ""
-    cause_details: Annotated[CauseDetails | None, WrapValidator(_or_none)] = None
+    cause_details: Annotated[CauseDetails | None, Object] = None
     cloned_from: Text = ""
     previous_deployment_id: Text = ""
     tier_slug: Text = ""
-    progress: Annotated[Progress | None, WrapValidator(_or_none)] = None
+    progress: Annotated[Progress | None, Object] = None
 
     @property
     def user(self) -> User | None:
@@ -189,7 +195,7 @@ class Deployment(_Answer):
         )
 
 
-_OptionalDeployment = Annotated[Deployment | None, WrapValidator(_or_none)]
+_OptionalDeployment = Annotated[Deployment | None, Object]
 
 
 class LiveApp(_Answer):
@@ -252,14 +258,14 @@ class RollbackValidation(_Answer):
     """Whether an app can be rolled back to a deployment. Answered with 200 also when invalid."""
 
     valid: Annotated[bool, WrapValidator(lambda value, handler: bool(_or_none(value, handler)))] = False
-    error: Annotated[Condition | None, WrapValidator(_or_none)] = None
+    error: Annotated[Condition | None, Object] = None
     warnings: Annotated[tuple[Condition, ...], BeforeValidator(_list)] = ()
 
 
 class Proposal(_Answer):
     """The platform's response to a proposed spec. ``app_cost`` is USD a month; every field may be missing."""
 
-    spec: Annotated[dict[str, Any] | None, WrapValidator(_or_none)] = None
+    spec: Annotated[dict[str, Any] | None, Object] = None
     app_cost: Ratio = None
     app_name_available: Annotated[bool | None, WrapValidator(_or_none)] = None
     app_name_suggestion: Text = ""
@@ -277,11 +283,15 @@ class LogLinks(_Answer):
 
 @dataclass(frozen=True, slots=True)
 class ProbeAnswer:
-    """The result of a probe: a status and the start of the body, or why there was no response."""
+    """The result of a probe: a status and the start of the body, or why there was no response.
+
+    ``sent``: the request was on its way to the app. One that was not says nothing of it.
+    """
 
     status: int | None = None
     body: str = ""
     error: str = ""
+    sent: bool = True
 
 
 @dataclass(frozen=True, slots=True)

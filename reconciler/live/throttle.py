@@ -31,6 +31,7 @@ from pydantic_core import from_json
 
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import UsageError
+from reconciler.live.bodies import TooLarge, whole
 from reconciler.live.budget import LONGEST_PAUSE, Budget
 from reconciler.live.models import Usage
 
@@ -71,6 +72,12 @@ LONGEST_TRY = 120.0
 
 WORTH_TELLING = 2.0
 """Seconds; shorter waits are not reported to `on_wait`."""
+
+REPORT_EVERY = 300.0
+"""Seconds; a longer wait for the rate limit is reported again each time, with what is left of it."""
+
+MOST_HELD = 60.0
+"""Seconds for which ``ratelimit-remaining: 0`` holds what is sent: after that one 429 tells more and costs nothing."""
 
 _TICK = 0.001
 """Seconds too short to sleep; a shorter wait counts as over."""
@@ -130,7 +137,7 @@ def judge(result: httpx.Response | Failure) -> RetryDecision:
             return RetryDecision.LIMITED
         garbled = result.is_success and DECODED not in result.extensions
         return RetryDecision.UNKNOWN if result.is_server_error or garbled else RetryDecision.FINAL
-    if isinstance(result, _HOPELESS) or "CERTIFICATE_VERIFY_FAILED" in str(result):
+    if isinstance(result, (*_HOPELESS, TooLarge)) or "CERTIFICATE_VERIFY_FAILED" in str(result):
         return RetryDecision.FINAL
     return RetryDecision.UNSENT if was_unsent(result) else RetryDecision.UNKNOWN
 
@@ -194,7 +201,7 @@ class Throttle(httpx.AsyncBaseTransport):
                 async with asyncio.timeout(LONGEST_TRY):
                     response = await self._inner.handle_async_request(request)
                     async with contextlib.aclosing(response):
-                        await response.aread()
+                        response = await whole(response)
             except TimeoutError:
                 return sent_at, httpx.ReadTimeout(f"no complete response within {LONGEST_TRY:g} s", request=request)
             except (httpx.TransportError, httpx.DecodingError) as failure:
@@ -209,12 +216,12 @@ class Throttle(httpx.AsyncBaseTransport):
     async def _admit(self) -> float:
         """Wait until the rate limit allows another request; first come, first served. Returns the time of sending."""
         async with self._gate:
-            reported_until = 0.0
+            report_at = 0.0
             while (wait := self._held_for(now := self._clock.monotonic())) > _TICK:
-                if now >= reported_until:
+                if now >= report_at:
                     self._report_wait(wait, "the rate limit")
-                    reported_until = now + wait
-                await self._clock.sleep(wait)
+                    report_at = now + min(wait, REPORT_EVERY)
+                await self._clock.sleep(min(wait, REPORT_EVERY))
             self._sent.append(now)
             return now
 
@@ -237,7 +244,7 @@ class Throttle(httpx.AsyncBaseTransport):
     def _learn(self, budget: Budget) -> None:
         if budget.limit:
             self._allowed = min(self._per_minute, budget.limit)
-        self._hold(budget.used_up)
+        self._hold(min(budget.used_up, MOST_HELD))
 
     def _hold(self, seconds: float) -> None:
         """Send nothing for that long."""

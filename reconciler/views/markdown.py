@@ -8,8 +8,9 @@ the full report can be read.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from reconciler.findings import Finding, ranked
 from reconciler.plan.model import Action, ChangeKind, Plan, PlanReport
@@ -37,14 +38,13 @@ from reconciler.views.plan_lines import (
 )
 from reconciler.views.rollout_lines import course, verdict
 from reconciler.views.summary import (
-    OUTCOME_WORDS,
+    OUTCOMES,
     cost_text,
     extra_reason,
     finding_counts,
     is_quiet,
     joined,
     outcome_counts,
-    outcome_symbol,
     plan_cost,
     plan_counts,
     plan_word,
@@ -98,12 +98,21 @@ _DEGREES = (
 
 def plan(report: PlanReport, *, limit: int = COMMENT_LIMIT, header: str = "", footer: str = "", full: str = "") -> str:
     """A plan, with a section per app that is collapsed unless the app was refused."""
-    attempts = [
-        *(_plan_detailed(report, detail, header, footer, full) for detail in _DEGREES),
-        _plan_listed(report, header, footer, full),
-        _plan_totals(report, header, footer, full),
-    ]
-    return fitted(attempts, limit)
+    top = (header, _plan_heading(report), _plan_facts(report))
+    bodies = (*(partial(_plan_detailed, report, detail) for detail in _DEGREES), partial(_plan_listed, report))
+    return _page(top, bodies, footer, full, limit)
+
+
+def _page(top: Sequence[str], bodies: Sequence[Callable[[], Iterable[str]]], footer: str, full: str, limit: int) -> str:
+    """The page with the first of the bodies with which it fits, else without any; only with the first it is whole."""
+
+    def attempt(number: int) -> Iterator[str]:
+        yield from top
+        yield _abridged(full) if number else ""
+        yield from bodies[number]() if number < len(bodies) else ()
+        yield footer
+
+    return fitted(map(attempt, range(len(bodies) + 1)), limit)
 
 
 def _plan_heading(report: PlanReport) -> str:
@@ -120,25 +129,16 @@ def _plan_facts(report: PlanReport) -> str:
     return joined(f"**{cost}**{added}" if cost else "", count(report.requests, "request"))
 
 
-def _plan_detailed(report: PlanReport, detail: _Detail, header: str, footer: str, full: str) -> Iterator[str]:
-    yield from (header, _plan_heading(report), _plan_facts(report))
-    yield _abridged(full) if detail is not _DEGREES[0] else ""
+def _plan_detailed(report: PlanReport, detail: _Detail) -> Iterator[str]:
     yield from (_app(plan, detail) for plan in report.plans if not is_quiet(plan))
     yield from (_in_sync(report.plans), _unjudged(report.plans), _unmanaged(report))
     yield _finding_block(report.findings, detail.findings)
-    yield footer
 
 
-def _plan_listed(report: PlanReport, header: str, footer: str, full: str) -> Iterator[str]:
-    yield from (header, _plan_heading(report), _plan_facts(report), _abridged(full))
+def _plan_listed(report: PlanReport) -> Iterator[str]:
     lines = [_plan_line(plan) for plan in report.plans if not is_quiet(plan)]
     yield fence(lines, "diff") if lines else ""
     yield finding_counts(report.findings) if report.findings else ""
-    yield footer
-
-
-def _plan_totals(report: PlanReport, header: str, footer: str, full: str) -> Iterator[str]:
-    yield from (header, _plan_heading(report), _plan_facts(report), _abridged(full), footer)
 
 
 def _plan_line(plan: Plan) -> str:
@@ -232,12 +232,9 @@ def rollout(
     report: RolloutReport, *, limit: int = COMMENT_LIMIT, header: str = "", footer: str = "", full: str = ""
 ) -> str:
     """A rollout report, with a section per app that changed, expanded if a person should read it."""
-    attempts = [
-        *(_rollout_detailed(report, detail, header, footer, full) for detail in _DEGREES),
-        _rollout_listed(report, header, footer, full),
-        _rollout_totals(report, header, footer, full),
-    ]
-    return fitted(attempts, limit)
+    top = (header, _rollout_heading(report), _rollout_facts(report))
+    bodies = (*(partial(_rollout_detailed, report, detail) for detail in _DEGREES), partial(_rollout_listed, report))
+    return _page(top, bodies, footer, full, limit)
 
 
 def _rollout_heading(report: RolloutReport) -> str:
@@ -259,27 +256,18 @@ def _noteworthy(report: RolloutReport) -> list[RolloutRecord]:
     ]
 
 
-def _rollout_detailed(report: RolloutReport, detail: _Detail, header: str, footer: str, full: str) -> Iterator[str]:
-    yield from (header, _rollout_heading(report), _rollout_facts(report))
-    yield _abridged(full) if detail is not _DEGREES[0] else ""
+def _rollout_detailed(report: RolloutReport, detail: _Detail) -> Iterator[str]:
     running = report.left_running[: detail.findings]
     yield f"Still running on App Platform:\n\n{fence(running)}" if running else ""
     yield from (_record(record, detail) for record in _noteworthy(report))
-    yield footer
 
 
-def _rollout_listed(report: RolloutReport, header: str, footer: str, full: str) -> Iterator[str]:
-    yield from (header, _rollout_heading(report), _rollout_facts(report), _abridged(full))
+def _rollout_listed(report: RolloutReport) -> Iterator[str]:
     lines = [
-        f"{outcome_symbol(record.outcome.kind)} {padded(name(record.app), 24)}  {OUTCOME_WORDS[record.outcome.kind]}"
+        f"{OUTCOMES[record.outcome.kind].symbol} {padded(name(record.app), 24)}  {OUTCOMES[record.outcome.kind].word}"
         for record in _noteworthy(report)
     ]
     yield fence(lines) if lines else ""
-    yield footer
-
-
-def _rollout_totals(report: RolloutReport, header: str, footer: str, full: str) -> Iterator[str]:
-    yield from (header, _rollout_heading(report), _rollout_facts(report), _abridged(full), footer)
 
 
 def _record(record: RolloutRecord, detail: _Detail) -> str:
@@ -289,7 +277,7 @@ def _record(record: RolloutRecord, detail: _Detail) -> str:
     took = took_text(record)
     trimmed = _trimmed(record, detail)
     if kind.good and not trimmed.warnings:
-        return f"`{outcome_symbol(kind)}` {code(name(record.app))} {joined(OUTCOME_WORDS[kind], took, bill)}"
+        return f"`{OUTCOMES[kind].symbol}` {code(name(record.app))} {joined(OUTCOMES[kind].word, took, bill)}"
     console = [found for found in (record.failure.links if record.failure else ()) if is_console(found)]
     body = [
         _lines(f"warning: {line}" for text in trimmed.warnings for line in paragraph(text))
@@ -298,8 +286,8 @@ def _record(record: RolloutRecord, detail: _Detail) -> str:
         link("Open it in the control panel", console[0]) if console else "",
         "" if kind.good else _course(trimmed),
     ]
-    facts = joined(f"{html_code(name(record.app))} {OUTCOME_WORDS[kind]}", took, bill)
-    return details(f"{outcome_symbol(kind)} {facts}", [part for part in body if part], opened=not kind.good)
+    facts = joined(f"{html_code(name(record.app))} {OUTCOMES[kind].word}", took, bill)
+    return details(f"{OUTCOMES[kind].symbol} {facts}", [part for part in body if part], opened=not kind.good)
 
 
 def _course(record: RolloutRecord) -> str:

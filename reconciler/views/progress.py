@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from reconciler.rollout.model import Event, OutcomeKind
 from reconciler.views.lines import LOOKS, Line, Tone, width_of
 from reconciler.views.rollout_lines import outcome_tone
-from reconciler.views.summary import OUTCOME_WORDS, outcome_symbol
+from reconciler.views.summary import OUTCOMES
 from reconciler.views.values import cells, count, cropped, duration, name, padded, shortened
 
 if TYPE_CHECKING:
@@ -90,9 +90,9 @@ def rows(found: Iterable[Track], now: float) -> list[Row]:
 def _row(track: Track, now: float) -> Row:
     outcome = track.outcome
     until = now if track.ended is None else track.ended
-    phase = OUTCOME_WORDS[outcome] if outcome else shortened(track.phase, 24).lower().replace("_", " ")
+    phase = OUTCOMES[outcome].word if outcome else shortened(track.phase, 24).lower().replace("_", " ")
     return Row(
-        symbol=outcome_symbol(outcome) if outcome else _RUNNING,
+        symbol=OUTCOMES[outcome].symbol if outcome else _RUNNING,
         app=name(track.app),
         phase=phase,
         bar="" if outcome else bar(track.done, track.total),

@@ -18,11 +18,9 @@ from reconciler.rollout.model import (
 from reconciler.views.lines import Line, Tone, width_of
 from reconciler.views.plan_lines import INDENT, MANY_QUIET, Layout, wrapped
 from reconciler.views.summary import (
-    OUTCOME_MEANINGS,
-    OUTCOME_WORDS,
+    OUTCOMES,
     cost_text,
     joined,
-    outcome_symbol,
     took_text,
     worst_last,
 )
@@ -59,7 +57,7 @@ def rollout_lines(report: RolloutReport, *, width: int, verbose: bool) -> Iterat
 
 def outcome_tone(kind: OutcomeKind) -> Tone:
     """Quiet for nothing done, good for done, warning for stopped short, bad for failed."""
-    match outcome_symbol(kind):
+    match OUTCOMES[kind].symbol:
         case "=" | "·":
             return "quiet"
         case "✓":
@@ -75,9 +73,9 @@ def record_lines(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
     kind = record.outcome.kind
     tone = outcome_tone(kind)
     head: Line = (
-        (f"  {outcome_symbol(kind)} ", tone),
+        (f"  {OUTCOMES[kind].symbol} ", tone),
         (padded(name(record.app), layout.names), "strong" if tone != "quiet" else ""),
-        (f"  {OUTCOME_WORDS[kind]}", tone),
+        (f"  {OUTCOMES[kind].word}", tone),
     )
     took = took_text(record)
     bill = cost_text(record.action, record.cost) if kind in (OutcomeKind.APPLIED, OutcomeKind.DELETED) else ""
@@ -91,7 +89,7 @@ def record_lines(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
 
 
 def _good(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
-    if meaning := OUTCOME_MEANINGS[record.outcome.kind]:
+    if meaning := OUTCOMES[record.outcome.kind].meaning:
         yield from wrapped(meaning, INDENT, layout.width)
     if record.live_url and record.outcome.kind in (OutcomeKind.APPLIED, OutcomeKind.TAKEN_BACK):
         yield ((f"{INDENT}{shortened(record.live_url, 300)}", "quiet"),)
@@ -126,7 +124,7 @@ def course(record: RolloutRecord, width: int = 0) -> Iterator[Line]:
 
 
 def _why(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
-    if meaning := OUTCOME_MEANINGS[record.outcome.kind]:
+    if meaning := OUTCOMES[record.outcome.kind].meaning:
         yield from wrapped(meaning, INDENT, layout.width)
     yield from _labelled("why", _paragraphs([record.outcome.reason], layout), "")
     if record.failure:

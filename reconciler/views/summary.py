@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from reconciler.findings import Finding, Severity
 from reconciler.plan.model import UNJUDGED, Action, Cost, Plan, PlanReport, SyncStatus
@@ -47,94 +48,67 @@ _TELLING = (
 )
 """Statuses that are shown with their reason."""
 
-OUTCOME_WORDS = {
-    OutcomeKind.UNCHANGED: "in sync",
-    OutcomeKind.APPLIED: "applied",
-    OutcomeKind.DELETED: "deleted",
-    OutcomeKind.ROLLED_BACK: "rolled back",
-    OutcomeKind.TAKEN_BACK: "rolled back as requested",
-    OutcomeKind.PINNED: "rolled back and pinned",
-    OutcomeKind.LEFT: "failed and left as is",
-    OutcomeKind.DEGRADED: "degraded",
-    OutcomeKind.ROLLBACK_FAILED: "rollback failed",
-    OutcomeKind.BLOCKED: "blocked",
-    OutcomeKind.STALLED: "stalled",
-    OutcomeKind.SUPERSEDED: "superseded",
-    OutcomeKind.CANCELED: "canceled",
-    OutcomeKind.TIMED_OUT: "timed out",
-    OutcomeKind.REFUSED: "refused",
-    OutcomeKind.SKIPPED: "skipped",
-    OutcomeKind.INTERRUPTED: "interrupted",
-    OutcomeKind.FAILED: "failed",
+
+@dataclass(frozen=True, slots=True)
+class OutcomeText:
+    """How an outcome is shown.
+
+    ``symbol``: ``✓`` done, ``=`` nothing to do, ``·`` not tried, ``!`` stopped short, ``✗`` failed. ``word``: one or
+    two. ``meaning``: the app's state afterwards, in a sentence or two; empty if the word is enough.
+    """
+
+    symbol: str
+    word: str
+    meaning: str = ""
+
+
+OUTCOMES = {
+    OutcomeKind.UNCHANGED: OutcomeText("=", "in sync"),
+    OutcomeKind.APPLIED: OutcomeText("✓", "applied"),
+    OutcomeKind.DELETED: OutcomeText("✓", "deleted"),
+    OutcomeKind.TAKEN_BACK: OutcomeText(
+        "✓",
+        "rolled back as requested",
+        "An earlier deployment is active, healthy and committed. The spec in Git will not be applied again until "
+        "it changes, or with --retry.",
+    ),
+    OutcomeKind.SKIPPED: OutcomeText("·", "skipped", "Nothing was changed."),
+    OutcomeKind.SUPERSEDED: OutcomeText(
+        "!", "superseded", "Another deployment replaced this one. Run again to see the app's state."
+    ),
+    OutcomeKind.CANCELED: OutcomeText("!", "canceled", "The deployment was canceled."),
+    OutcomeKind.STALLED: OutcomeText(
+        "!", "stalled", "This spec failed before. It will not be retried until it changes in Git, or with --retry."
+    ),
+    OutcomeKind.REFUSED: OutcomeText("!", "refused", "Nothing was changed."),
+    OutcomeKind.TIMED_OUT: OutcomeText(
+        "!", "timed out", "The deployment is still running on App Platform. Run again to follow it."
+    ),
+    OutcomeKind.INTERRUPTED: OutcomeText(
+        "!", "interrupted", "The run was stopped before it finished. Run again to continue."
+    ),
+    OutcomeKind.ROLLED_BACK: OutcomeText(
+        "✗", "rolled back", "The new spec failed. The app is back on the last good one: active, healthy and committed."
+    ),
+    OutcomeKind.LEFT: OutcomeText(
+        "✗", "failed and left as is", "The new spec failed and was left as is (on_failure: leave)."
+    ),
+    OutcomeKind.FAILED: OutcomeText("✗", "failed", "An error ended the rollout. Run again to continue."),
+    OutcomeKind.PINNED: OutcomeText(
+        "✗",
+        "rolled back and pinned",
+        "An earlier deployment is active and the app is pinned to it: nothing is deployed until a person commits or "
+        "reverts the rollback.",
+    ),
+    OutcomeKind.BLOCKED: OutcomeText("!", "blocked", "The app is pinned to a rollback. Nothing was changed."),
+    OutcomeKind.DEGRADED: OutcomeText(
+        "✗", "degraded", "The deployment failed and there is no earlier one to roll back to."
+    ),
+    OutcomeKind.ROLLBACK_FAILED: OutcomeText("✗", "rollback failed", "The rollback failed. A person is needed."),
 }
-"""An outcome in a word or two."""
+"""From the least to the most serious outcome."""
 
-OUTCOME_MEANINGS = {
-    OutcomeKind.UNCHANGED: "",
-    OutcomeKind.APPLIED: "",
-    OutcomeKind.DELETED: "",
-    OutcomeKind.ROLLED_BACK: "The new spec failed. The app is back on the last good one: active, healthy and "
-    "committed.",
-    OutcomeKind.TAKEN_BACK: "An earlier deployment is active, healthy and committed. The spec in Git will not be "
-    "applied again until it changes, or with --retry.",
-    OutcomeKind.PINNED: "An earlier deployment is active and the app is pinned to it: nothing is deployed until a "
-    "person commits or reverts the rollback.",
-    OutcomeKind.LEFT: "The new spec failed and was left as is (on_failure: leave).",
-    OutcomeKind.DEGRADED: "The deployment failed and there is no earlier one to roll back to.",
-    OutcomeKind.ROLLBACK_FAILED: "The rollback failed. A person is needed.",
-    OutcomeKind.BLOCKED: "The app is pinned to a rollback. Nothing was changed.",
-    OutcomeKind.STALLED: "This spec failed before. It will not be retried until it changes in Git, or with --retry.",
-    OutcomeKind.SUPERSEDED: "Another deployment replaced this one. Run again to see the app's state.",
-    OutcomeKind.CANCELED: "The deployment was canceled.",
-    OutcomeKind.TIMED_OUT: "The deployment is still running on App Platform. Run again to follow it.",
-    OutcomeKind.REFUSED: "Nothing was changed.",
-    OutcomeKind.SKIPPED: "Nothing was changed.",
-    OutcomeKind.INTERRUPTED: "The run was stopped before it finished. Run again to continue.",
-    OutcomeKind.FAILED: "An error ended the rollout. Run again to continue.",
-}
-"""The state of an app after an outcome, in a sentence or two; missing if the word is enough."""
-
-SERIOUSNESS = (
-    OutcomeKind.UNCHANGED,
-    OutcomeKind.APPLIED,
-    OutcomeKind.DELETED,
-    OutcomeKind.TAKEN_BACK,
-    OutcomeKind.SKIPPED,
-    OutcomeKind.SUPERSEDED,
-    OutcomeKind.CANCELED,
-    OutcomeKind.STALLED,
-    OutcomeKind.REFUSED,
-    OutcomeKind.TIMED_OUT,
-    OutcomeKind.INTERRUPTED,
-    OutcomeKind.ROLLED_BACK,
-    OutcomeKind.LEFT,
-    OutcomeKind.FAILED,
-    OutcomeKind.PINNED,
-    OutcomeKind.BLOCKED,
-    OutcomeKind.DEGRADED,
-    OutcomeKind.ROLLBACK_FAILED,
-)
-"""Outcomes from the least to the most serious."""
-
-_OUTCOME_SYMBOLS = {
-    OutcomeKind.UNCHANGED: "=",
-    OutcomeKind.APPLIED: "✓",
-    OutcomeKind.DELETED: "✓",
-    OutcomeKind.TAKEN_BACK: "✓",
-    OutcomeKind.SKIPPED: "·",
-    OutcomeKind.STALLED: "!",
-    OutcomeKind.REFUSED: "!",
-    OutcomeKind.BLOCKED: "!",
-    OutcomeKind.SUPERSEDED: "!",
-    OutcomeKind.CANCELED: "!",
-    OutcomeKind.TIMED_OUT: "!",
-    OutcomeKind.INTERRUPTED: "!",
-}
-
-
-def outcome_symbol(kind: OutcomeKind) -> str:
-    """``✓`` done, ``=`` nothing to do, ``·`` not tried, ``!`` stopped short, ``✗`` failed."""
-    return _OUTCOME_SYMBOLS.get(kind, "✗")
+_SERIOUSNESS = {kind: rank for rank, kind in enumerate(OUTCOMES)}
 
 
 def plan_word(plan: Plan) -> str:
@@ -254,12 +228,12 @@ def joined(*parts: str) -> str:
 def outcome_counts(records: Iterable[RolloutRecord]) -> str:
     """``2 applied, 1 in sync, 1 rolled back``, the most serious last."""
     tally = Counter(record.outcome.kind for record in records)
-    return ", ".join(f"{tally[kind]:,} {OUTCOME_WORDS[kind]}" for kind in SERIOUSNESS if tally[kind])
+    return ", ".join(f"{tally[kind]:,} {outcome.word}" for kind, outcome in OUTCOMES.items() if tally[kind])
 
 
 def worst_last(records: Iterable[RolloutRecord]) -> list[RolloutRecord]:
     """The records, the most serious last: on a terminal the end is read first."""
-    return sorted(records, key=lambda record: SERIOUSNESS.index(record.outcome.kind))
+    return sorted(records, key=lambda record: _SERIOUSNESS[record.outcome.kind])
 
 
 def took_text(record: RolloutRecord) -> str:

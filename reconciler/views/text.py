@@ -14,7 +14,7 @@ from reconciler.rollout.model import Event, RolloutReport
 from reconciler.views.lines import Line, Tone, finding_lines, render
 from reconciler.views.plan_lines import plan_lines
 from reconciler.views.rollout_lines import rollout_lines
-from reconciler.views.summary import OUTCOME_WORDS, finding_counts, outcome_symbol, plan_summary, rollout_summary
+from reconciler.views.summary import OUTCOMES, finding_counts, plan_summary, rollout_summary
 from reconciler.views.values import name, padded, shortened
 
 _EVENT_WIDTH = 500
@@ -55,7 +55,7 @@ def event_line(happened: Event, names: int = 0) -> Line:
     phase = happened.phase + (f" {happened.done}/{happened.total}" if happened.total else "")
     tone: Tone = ""
     if happened.outcome is not None:
-        phase = f"{outcome_symbol(happened.outcome)} {OUTCOME_WORDS[happened.outcome]}"
+        phase = f"{OUTCOMES[happened.outcome].symbol} {OUTCOMES[happened.outcome].word}"
         tone = "good" if happened.outcome.good else "bad"
     line: Line = ((f"{happened.at:7.1f}s  ", "quiet"), (padded(name(happened.app), names), "strong"))
     if phase:

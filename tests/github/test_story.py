@@ -244,7 +244,7 @@ def test_a_secret_of_a_variable_reaches_no_output_even_if_the_platform_quotes_it
     assert "sk_live_0123456789" not in told
 
 
-@pytest.mark.parametrize("name", ["INPUT_OF_OURS", "GITHUB_TOKEN", "ACTIONS_RUNTIME_TOKEN"])
+@pytest.mark.parametrize("name", ["INPUT_OF_OURS", "ACTIONS_RUNTIME_TOKEN"])
 def test_no_spec_can_ask_for_what_the_runner_keeps_to_itself(checkout: Stage, name: str) -> None:
     Path("reconcile.yaml").write_text(f"variables: [{name}]\n")
     checkout.commit(shop=service("shop", "1", {"key": "LEAK", "value": f"${{{name}}}"}))
@@ -252,6 +252,16 @@ def test_no_spec_can_ask_for_what_the_runner_keeps_to_itself(checkout: Stage, na
     assert step.exit_code == 3
     assert f"variable {name} is not set" in step.summary
     assert "a-value-to-keep" not in "\n".join([*step.log[2:], step.summary])
+
+
+@pytest.mark.parametrize("name", ["GITHUB_TOKEN", "DIGITALOCEAN_TOKEN", "KEY"])
+def test_c63_no_spec_is_given_a_token_and_no_output_shows_one(checkout: Stage, name: str) -> None:
+    Path("reconcile.yaml").write_text(f"variables: [{name}]\n")
+    checkout.commit(shop=service("shop", "1", {"key": "LEAK", "value": f"${{{name}}}"}))
+    step = checkout.step("push", {}, mode="plan", env={name: TOKEN})
+    assert step.exit_code == 3
+    assert "the token that this run works with" in step.summary
+    assert TOKEN not in "\n".join([*(line for line in step.log if "::add-mask::" not in line), step.summary])
 
 
 @pytest.mark.parametrize("target", ["/proc/self/environ", "{outside}/other.yaml", "{checkout}/.git/config"])

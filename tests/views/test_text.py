@@ -9,6 +9,7 @@ import pytest
 from reconciler.plan.model import Action, Change, ChangeKind, Cost, Note, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import Event, Outcome, OutcomeKind, RolloutRecord, RolloutReport
 from reconciler.views import markdown, text
+from reconciler.views.summary import OUTCOMES
 from tests.views import samples
 
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
@@ -212,3 +213,7 @@ def test_no_findings_are_said_so():
 )
 def test_an_event_is_one_plain_line(event, line):
     assert text.event(event, names=8) == line
+
+
+def test_every_outcome_has_its_text():
+    assert set(OUTCOMES) == set(OutcomeKind)
