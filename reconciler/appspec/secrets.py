@@ -86,7 +86,7 @@ _NAMES = ({name for _, name in _PLACES} - {field.name for _, field in _KNOWN if 
 _ENDINGS = tuple(f"_{name}" for name in sorted(_NAMES))
 
 
-# --- Where plaintext credentials stand in a spec ---
+# --- Plaintext credentials in a spec ---
 
 
 _REFERENCE = re.compile(r"\$\{[^{}]*\}")

@@ -132,7 +132,7 @@ def mapped(
         value: the document or a part of it.
         shape: what the models say of it.
         members: gives the members of a mapping in the copy, before they are copied themselves.
-        scalar: gives what stands for anything that is neither a mapping nor a list.
+        scalar: returns the replacement for anything that is neither a mapping nor a list.
     """
 
     def copy(value: Any, shape: Shape | None) -> Any:

@@ -147,7 +147,7 @@ class ActionStep:
         """Where the full report is: a comment links to the run's summary, the summary to nothing."""
         return self.context.run_url if limit <= markdown.COMMENT_LIMIT else ""
 
-    # --- what the engine asks of its front end ---
+    # --- the engine's front end ---
 
     def loaded(self, desired: Desired) -> None:
         """Redact secrets everywhere."""

@@ -57,7 +57,7 @@ def build() -> App:
         help_epilogue=EPILOGUE,
         version=__version__,
         default_parameter=Parameter(negative=(), show_default=_worth_showing),
-        suppress_keyboard_interrupt=False,  # what was left running is to be said
+        suppress_keyboard_interrupt=False,  # the output must name what is still running
     )
     app.default(apply.reconcile)
     app.command(validate.validate)

@@ -96,7 +96,7 @@ class Output:
     ] = "auto"
 
 
-# --- From flags to `RunOptions`: what a run is asked for ---
+# --- From flags to `RunOptions` ---
 
 
 def run_options(specs: Sequence[Path], source: SpecFlags) -> RunOptions:
@@ -126,7 +126,7 @@ def _shard(text: str) -> tuple[int, int]:
     return found
 
 
-# --- Combinations of flags that make no sense are refused: none is silently without effect ---
+# --- Invalid combinations of flags are refused, so that no flag is silently ignored ---
 
 
 def check_mode(*, plan: bool, drift: bool, given: Mapping[str, object]) -> None:

@@ -176,7 +176,7 @@ def _judge(app: DesiredApp, policy: Policy) -> Iterable[Finding]:
     except RecursionError:
         message = "circular $ref"
         return [Finding(Severity.ERROR, policy.code, message, "", policy.document.locate(""))]
-    told = (
+    texts = (
         Finding(
             policy.severity,
             policy.code,
@@ -186,7 +186,7 @@ def _judge(app: DesiredApp, policy: Policy) -> Iterable[Finding]:
         )
         for error in errors
     )
-    return dict.fromkeys(told)
+    return dict.fromkeys(texts)
 
 
 def _message(error: ValidationError, policy: Policy, spec: Mapping[str, Any]) -> str:

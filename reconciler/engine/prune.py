@@ -76,10 +76,10 @@ class Removed:
                 gone = {spec.name: spec for spec in removed.specs}
                 if gone:
                     had.add(str(path))
-                    standing = set(_standing(history, frozenset(gone), read))
-                    still = {name for name, file in standing if not file}
+                    held = set(_still_held(history, frozenset(gone), read))
+                    still = {name for name, file in held if not file}
                     found |= {name: spec for name, spec in gone.items() if name not in still}
-                    unread |= {name: file for name, file in sorted(standing) if file}
+                    unread |= {name: file for name, file in sorted(held) if file}
         return cls(found, unread, frozenset(had))
 
     def judge(
@@ -140,7 +140,7 @@ def _refusal(why: str) -> PlanMismatch:
     )
 
 
-def _standing(history: History, names: frozenset[str], read: Read) -> Iterator[tuple[str, str]]:
+def _still_held(history: History, names: frozenset[str], read: Read) -> Iterator[tuple[str, str]]:
     """The apps that some file of the repository still holds, in the last commit or in the working tree.
 
     With each name the file, if it cannot be read and may hold the app; otherwise empty.

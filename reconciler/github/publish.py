@@ -98,7 +98,7 @@ async def _track(github: GitHub, job: ActionRun, result: Result) -> None:
         job.out(f"drift issue #{kept.number}: {kept.move} {kept.url}".rstrip())
 
 
-# --- Which pull requests a run has something to tell ---
+# --- The pull requests that a run comments on ---
 
 
 _MOST = 10

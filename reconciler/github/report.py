@@ -254,7 +254,7 @@ def escape_data(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-# --- What a pull request from a fork may be told of the account it is planned against ---
+# --- What a pull request from a fork can learn about the account it is planned against ---
 #
 # Its plan is public and its specs are untrusted: naming an app must not be enough to read its live spec.
 

@@ -86,7 +86,7 @@ def newest_first(found: Sequence[Deployment]) -> list[Deployment]:
     """Deployments by ``created_at``, each once, whatever order they were listed in.
 
     Of the same moment the one whose lineage (``previous_deployment_id``) is longer is the newer one; one without a
-    moment follows its predecessor; those that nothing tells apart stay in the order of the list.
+    moment follows its predecessor; those that cannot be ordered stay in the order of the list.
     """
     known: dict[str, Deployment] = {}
     for deployment in found:

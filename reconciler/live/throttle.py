@@ -77,7 +77,7 @@ REPORT_EVERY = 300.0
 """Seconds; a longer wait for the rate limit is reported again each time, with what is left of it."""
 
 MOST_HELD = 60.0
-"""Seconds for which ``ratelimit-remaining: 0`` holds what is sent: after that one 429 tells more and costs nothing."""
+"""Seconds for which ``ratelimit-remaining: 0`` delays requests: afterwards a 429 shows more and costs nothing."""
 
 _TICK = 0.001
 """Seconds too short to sleep; a shorter wait counts as over."""

@@ -294,7 +294,7 @@ def _summary(kind: Origin, found: Sequence[Attribution], case: _Case) -> str:
             return f"origin unknown: {reason}" if reason else "origin unknown"
 
 
-# --- What Git can tell about an app: the versions of its spec, for `attribution` ---
+# --- An app's history in Git: the versions of its spec ---
 
 
 @dataclass(frozen=True, slots=True)

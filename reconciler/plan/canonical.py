@@ -93,7 +93,7 @@ def key_of(listing: Listing, item: Any) -> str:
 
 
 def identity_path(spec: Mapping[str, Any], pointer: str) -> Path:
-    """The path by identity of a JSON pointer with list indexes, as far as the spec's shape tells identities."""
+    """The path by identity of a JSON pointer with list indexes, as far as the spec's shape defines identities."""
     node: Any = spec
     shape: Shape | None = SPEC
     out: list[str] = []

@@ -122,7 +122,7 @@ def secrets_without_value(app: DesiredApp, tree: Tree) -> Iterator[Finding]:
             yield Finding(Severity.WARNING, "secret-without-value", message, hint, app.locate(pointer))
 
 
-# --- A new app that looks like one that no spec names any more: probably a rename (C21). Pure ---
+# --- A new app that looks like a live app without a spec: probably a rename (C21). Pure ---
 
 
 _CODE = "renamed"

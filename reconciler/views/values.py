@@ -227,7 +227,7 @@ def count(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-# --- The last look before a spec value is shown: what must not be seen is taken out ---
+# --- The last step before a spec value is shown: secrets are removed ---
 
 
 def opaque(change: Change) -> Change:

@@ -103,7 +103,7 @@ def composed(text: str) -> tuple[Node, ...]:
     nodes: list[Node] = []
     try:
         for node in compose(text):
-            nodes.append(node)  # noqa: PERF402 - what came before an error is wanted
+            nodes.append(node)  # noqa: PERF402 - what precedes an error is kept
     except (YAMLError, TooMuch):
         return tuple(nodes)
     return tuple(nodes)
