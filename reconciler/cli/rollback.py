@@ -43,7 +43,10 @@ def rollback(
     pin: Annotated[
         bool, Parameter(help="do not commit: leave the app pinned until --commit or --revert (see docs/rollout.md)")
     ] = False,
-    commit: Annotated[bool, Parameter(help="keep the rollback that the app is pinned to")] = False,
+    commit: Annotated[
+        bool, Parameter(help="keep the rollback that the app is pinned to, if it is healthy: judge it, then commit it")
+    ] = False,
+    force: Annotated[bool, Parameter(help="with --commit: commit it whatever its health")] = False,
     revert: Annotated[bool, Parameter(help="take back the rollback that the app is pinned to")] = False,
     config: ConfigFile = None,
     connection: Connection = Connection(),
@@ -55,25 +58,46 @@ def rollback(
     """
     if sum((bool(to) or pin, commit, revert)) > 1:
         raise UsageError("--commit and --revert settle a pin; they go neither with each other nor with --to or --pin")
+    if force and not commit:
+        raise UsageError("--force goes with --commit alone", hint=f"reconcile rollback {app} --commit --force")
     from reconciler.config_file import load_config
 
     policy = load_config(config).policy(app)
     console = Console(output)
-    return asyncio.run(_rollback(app, (to, pin, commit, revert), policy, connection, console))
+    if commit:
+        return asyncio.run(_commit(app, policy, connection, console, force=force))
+    return asyncio.run(_rollback(app, (to, pin, revert), policy, connection, console))
 
 
-async def _rollback(
-    name: str, wish: tuple[str, bool, bool, bool], policy: Policy, connection: Connection, console: Console
-) -> int:
+async def _commit(name: str, policy: Policy, connection: Connection, console: Console, *, force: bool) -> int:
+    """Commit the rollback that the app is pinned to: once it was judged healthy, or as it is."""
     from reconciler.rollout import writes as manual
+    from reconciler.rollout.model import OutcomeKind
 
-    to, pin, commit, revert = wish
     async with connect(connection, console.waiting) as client:
         (app,) = await chosen_apps(client, (name,))
-        if commit:
+        pinned = manual.require_pin(app)
+        if force:
             gone = await manual.commit(client, app, SystemClock())
             console.out(f"{name}: the rollback is committed" + ("" if gone else ", but the app still shows as pinned"))
             return Exit.OK if gone else Exit.PERSON_NEEDED
+        job = _job(app, policy.model_copy(update={"on_failure": "rollback"}))
+        report = await _run(client, replace(job, resume_rollback=True, follow=pinned.id, carried=pinned.spec), console)
+    if report.records[0].outcome.kind is OutcomeKind.ROLLED_BACK:
+        console.out(f"{name}: the rollback is healthy and committed")
+        return Exit.OK
+    show_rollout(console, Suggestions.of(connection).rollout(report), None)
+    return exits.of_rollout(report)
+
+
+async def _rollback(
+    name: str, wish: tuple[str, bool, bool], policy: Policy, connection: Connection, console: Console
+) -> int:
+    from reconciler.rollout import writes as manual
+
+    to, pin, revert = wish
+    async with connect(connection, console.waiting) as client:
+        (app,) = await chosen_apps(client, (name,))
         if revert:
             deployment = await manual.revert(client, app)
             console.err(f"{name}: the rollback is taken back; following deployment {deployment.id}")

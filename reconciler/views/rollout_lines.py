@@ -21,6 +21,7 @@ from reconciler.views.summary import (
     OUTCOME_MEANINGS,
     OUTCOME_WORDS,
     cost_text,
+    explained,
     joined,
     outcome_symbol,
     took_text,
@@ -143,7 +144,8 @@ def _what_next(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
     yield from _labelled("warning", _paragraphs(record.warnings, layout), "warning")
     yield from _labelled("app", [shortened(record.app_id, 80)] if record.app_id else [], "quiet")
     yield from _labelled("requests", [f"{record.requests:,}"] if record.requests else [], "quiet")
-    yield from _labelled("run", [inert(command) for command in record.outcome.commands], "strong")
+    room = layout.width - _LABELS - len(INDENT)
+    yield from _labelled("run", explained([inert(command) for command in record.outcome.commands], room), "strong")
 
 
 def _failure(failure: Failure, layout: Layout) -> Iterator[Line]:
