@@ -129,7 +129,7 @@ class Planner:
         return PlannedApp(plan, comparison.policy, app, live, secrets=comparison.secrets)
 
     async def _gone(self, live: LiveApp) -> bool:
-        """Whether the app is not there any more: a 404 of something else says nothing of it (C55)."""
+        """Whether the app is gone: a 404 for something else does not show that (C55)."""
         try:
             await self.client.get_app(live.id)
         except NotFound:
