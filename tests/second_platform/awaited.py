@@ -101,8 +101,6 @@ AWAITED: dict[str, tuple[str, ...]] = {
         "the phase leaves ACTIVE in the soak for good",
     ),
     "maintenance mode (C58)": ("an app in maintenance is not probed",),
-    "bounded regular expressions (C59)": ("a regular expression that never ends",),
-    "empty objects for no deployment": ("pinned_deployment is an empty object",),
     "answers of bounded size": (
         "the deployment's answer has no end",
         "the deployment's answer has no end once it is unzipped",
