@@ -59,7 +59,7 @@ def test_the_next_deployments_of_an_app_can_be_made_to_fail(shell: Shell) -> Non
 
 @pytest.mark.parametrize("kind", [*DEPLOYMENT_FAULTS, *REQUEST_FAULTS])
 def test_every_kind_of_fault_can_be_asked_for(shell: Shell, kind: str) -> None:
-    assert shell.good("fault", kind) == f"fault 1 is waiting: {kind}\n"
+    assert shell.good("fault", kind) == f"fault 1 is pending: {kind}\n"
     assert [fault["kind"] for fault in shell.waiting()] == [kind]
 
 
@@ -80,7 +80,7 @@ def test_a_push_deploys_what_deploys_on_push(shell: Shell) -> None:
     lab.create(web("still"))
     lab.close()
     assert shell.good("push", "shop").startswith("shop deploys: ")
-    assert "nothing of it deploys on push" in shell.good("push", "still")
+    assert "no component deploys on push" in shell.good("push", "still")
 
 
 def test_the_apps_are_shown_as_a_plain_table(shell: Shell) -> None:
@@ -147,7 +147,7 @@ WRONG = [
     (["set", "speed=realistic", "speed.build=3"], "both whole and in parts"),
     (["fault", "hang", "--phase", "SLEEPING"], "phase must be one of PENDING_BUILD"),
     (["fault", "latency", "--share", "2"], "--share must be from 0 to 1"),
-    (["fault", "latency", "--operation", "apps_explode"], "there is no operation 'apps_explode'"),
+    (["fault", "latency", "--operation", "apps_explode"], "no such operation: apps_explode"),
     (["fault", "fire"], 'Invalid value "fire"'),
     (["fail", "shop", "build", "--times", "0"], "--times must be at least 1"),
     (["serve", "--port", "99999"], 'Invalid value "99999" for --port'),

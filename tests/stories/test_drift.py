@@ -59,7 +59,7 @@ def test_git_that_moved_ahead_is_told_with_the_commit_and_its_age(told: World):
     found = origins(plan)
     kind, said = found["services/api/image/tag"]
     assert kind == "git_ahead"
-    assert said.startswith(f"Git is ahead since {commit[:7]} (Cy Young, 3 d ago); live is what ")
+    assert said.startswith(f"Git is ahead since {commit[:7]} (Cy Young, 3 d ago); live matches ")
     assert found["services/api/envs/LEVEL/value"][0] == "git_ahead"
     assert plan.attribution
     assert plan.attribution.kind == "git_ahead"
@@ -110,8 +110,8 @@ def test_a_rollback_is_a_change_of_the_app_and_not_git_moving_ahead(told: World)
     told.ask(lambda client: client.commit_rollback(app.id), "somebody")
     (one,) = told.drift().attribution.changes  # type: ignore[union-attr]
     assert one.kind == "live_edit"
-    assert "set back" in one.text
-    assert "the rollback" in one.text
+    assert "restored to what Git had before" in one.text
+    assert "rollback deployment" in one.text
 
 
 def test_a_shallow_clone_says_unknown_and_why(told: World):
@@ -160,7 +160,7 @@ def test_an_app_that_is_not_there_was_never_applied_or_deleted_by_somebody(told:
     assert plan.attribution
     assert plan.attribution.kind == "unknown"
     assert "6 d ago" in plan.attribution.text
-    assert "never applied, or somebody deleted" in plan.attribution.text
+    assert "never applied, or the app was deleted" in plan.attribution.text
 
 
 def test_a_renamed_app_is_attributed_by_the_history_of_both_names(told: World):

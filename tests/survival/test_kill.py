@@ -34,7 +34,7 @@ def test_a_signal_stops_within_two_seconds_and_the_next_run_follows_on(number: s
         assert seconds < 2.0
         assert running is not None
         assert running.id in out
-        assert "Left running" in out
+        assert "Still running on App Platform" in out
         assert "reconcile" in out
         before = counts(served)
         served.box.finish("web")
