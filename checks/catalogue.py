@@ -120,8 +120,8 @@ FIRST_VOLUME = 48
 """The last case without which nothing is released; a later one may still be open."""
 
 INTRODUCTION = """\
-What went wrong for users of tools that manage App Platform declaratively, and the tests that hold it here; a case without
-any is open. `make catalogue` writes this page from a run of these tests."""
+What went wrong for users of tools that manage App Platform declaratively, and the tests that hold it here; a case
+without any is open. `make catalogue` writes this page from a run of these tests."""
 
 Results = dict[str, bool]
 """Whether a test (``tests/x/test_y.py::test_z``, without parameters) passed in all its forms."""
