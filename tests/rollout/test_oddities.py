@@ -8,15 +8,26 @@ from typing import Any
 import pytest
 
 from reconciler.config import HealthPolicy, Policy, Probe
-from reconciler.errors import ApiError, Conflict, LiveError, NotFound, Rejected, TransportFailed, Unauthorized
-from reconciler.live.models import Deployment, LiveApp, Phase, ProbeAnswer, RollbackValidation
+from reconciler.errors import (
+    ApiError,
+    Conflict,
+    LiveError,
+    NotFound,
+    RateLimited,
+    Rejected,
+    TransportFailed,
+    Unauthorized,
+)
+from reconciler.live.models import Deployment, Health, LiveApp, Phase, ProbeAnswer, RollbackValidation
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.rollout import steps
 from reconciler.rollout.executor import perform
 from reconciler.rollout.failure import collect
+from reconciler.rollout.health import Grade, Sample
 from reconciler.rollout.observations import Observations, RolloutContext
 from reconciler.rollout.poller import Poller
 from reconciler.rollout.ports import RolloutJob, SpecKnowledge
+from reconciler.rollout.probing import read_health
 from reconciler.rollout.recorder import Recorder
 from reconciler.rollout.state import (
     Accepted,
@@ -145,6 +156,36 @@ def test_a_probe_waits_for_an_address(clock: VirtualClock) -> None:
     unsent = ProbeAnswer(error="no route to host", sent=False)
     script = Script(clock, get_app=app(live_url="https://web.example/"), probe=unsent)
     assert script.do(probe, policy=PROBING) == ProbeSeen("GET /ok could not be sent: no route to host", tells=False)
+
+
+WELL = Health.model_validate({"components": [{"name": "api", "state": "HEALTHY"}]})
+SICK = Health.model_validate({"components": [{"name": "api", "state": "UNHEALTHY"}]})
+UNSENT = ProbeAnswer(error="no route to host", sent=False)
+
+
+@pytest.mark.parametrize(
+    ("answers", "policy", "sample"),
+    [
+        ({"health": WELL}, Policy(), Sample(Grade.GOOD, "api is healthy", "api")),
+        ({"health": SICK}, PROBING, Sample(Grade.BAD, "api is unhealthy", "api")),
+        ({"health": TransportFailed("reset", **WHERE)}, PROBING, Sample(Grade.UNKNOWN, "reset")),
+        ({"health": WELL, "probe": ProbeAnswer(200)}, PROBING, Sample(Grade.GOOD, "api is healthy", "api")),
+        ({"health": WELL, "probe": ProbeAnswer(503)}, PROBING, Sample(Grade.SHORT, "GET /ok answered 503, not 200")),
+        (
+            {"health": WELL, "probe": UNSENT},
+            PROBING,
+            Sample(Grade.UNKNOWN, "GET /ok could not be sent: no route to host"),
+        ),
+        ({}, Policy(health=HealthPolicy(components=False)), Sample(Grade.GOOD)),
+    ],
+)
+def test_one_reading_is_the_worse_of_components_and_probe(
+    clock: VirtualClock, answers: dict[str, Any], policy: Policy, sample: Sample
+) -> None:
+    script: Any = Script(clock, **answers)
+    deployment = Deployment.model_validate(made("a"))
+    live = app(live_url="https://web.example")
+    assert clock.run(read_health(script, live, deployment, policy)) == sample
 
 
 @pytest.mark.parametrize(
@@ -376,6 +417,7 @@ def test_a_spec_is_restored_only_over_what_was_seen(
         (Conflict("busy", status=409, **WHERE), False, Refused("busy", Refusal.CONTENT)),
         (ApiError("teapot", status=418, **WHERE), True, Refused("teapot", Refusal.CONTENT)),
         (gone(), False, Refused("GET /v2/apps/1: 404", Refusal.GONE)),
+        (RateLimited("429", status=429, hint="later", **WHERE), False, Refused("429", Refusal.ACCESS)),
         (TransportFailed("reset", **WHERE), False, Lost("reset")),
     ],
 )

@@ -98,6 +98,15 @@ FAULT = {"fault": "deployment d failed"}
             ),
         ),
         (
+            (endings.rollback_failed, RolloutState(Goal(Task.RESUME, "web"), pinned=True), "api is unhealthy"),
+            Outcome(
+                OutcomeKind.ROLLBACK_FAILED,
+                "the rollback is not committed: api is unhealthy. The app is left pinned to the rollback",
+                SETTLE,
+                pinned=True,
+            ),
+        ),
+        (
             (endings.gone, state()),
             Outcome(OutcomeKind.FAILED, "then somebody deleted the app", (STATUS,)),
         ),
