@@ -197,7 +197,7 @@ def test_c59_a_pattern_that_needs_backtracking_is_refused_with_another_way_to_sa
 ) -> None:
     loaded, (finding,) = policies(tmp_path, wrong__yaml=text)
     assert loaded == ()
-    assert finding.message == f"it is not a regular expression: {message}"
+    assert finding.message == f"invalid regular expression: {message}"
     assert "says what must not match" in finding.hint
     assert finding.location is not None
     assert (finding.location.line, finding.location.column) == place
@@ -210,8 +210,8 @@ def test_c59_a_pattern_that_backtracks_without_end_ends(tmp_path: Path) -> None:
     spec = f"name: {'a' * 50_000}!\n? {'b' * 50_000}!\n: x\nbbb: x\n"
     told = [finding.message for finding in check(app(spec), loaded)]
     assert [message.partition(": ")[2] for message in told] == [
-        'does not satisfy type: "number"',
-        'does not satisfy pattern: "^(a+)+$"',
+        'violates type: "number"',
+        'violates pattern: "^(a+)+$"',
     ]
 
 
