@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
 from reconciler.exit_codes import Exit, most_serious
 from reconciler.findings import has_errors
@@ -33,7 +33,7 @@ def _differs(plan: Plan) -> bool:
 
 def of_rollout(report: RolloutReport) -> Exit:
     """What an apply ends with."""
-    return most_serious(_of_outcome(record.outcome.kind) for record in report.records)
+    return most_serious(_OF_OUTCOMES[record.outcome.kind] for record in report.records)
 
 
 def of_apply(report: RolloutReport, planned: Planned) -> Exit:
@@ -44,23 +44,26 @@ def of_apply(report: RolloutReport, planned: Planned) -> Exit:
     return most_serious([*codes, Exit.INVALID] if invalid else codes)
 
 
-def _of_outcome(kind: OutcomeKind) -> Exit:
-    match kind:
-        case OutcomeKind.UNCHANGED | OutcomeKind.APPLIED | OutcomeKind.DELETED | OutcomeKind.TAKEN_BACK:
-            return Exit.OK
-        case OutcomeKind.SKIPPED:  # what it was skipped for has a code of its own
-            return Exit.OK
-        case OutcomeKind.ROLLED_BACK | OutcomeKind.PINNED:
-            return Exit.ROLLED_BACK
-        case OutcomeKind.LEFT | OutcomeKind.DEGRADED | OutcomeKind.ROLLBACK_FAILED | OutcomeKind.BLOCKED:
-            return Exit.PERSON_NEEDED
-        case OutcomeKind.STALLED:
-            return Exit.STALLED
-        case OutcomeKind.REFUSED:
-            return Exit.REFUSED
-        case OutcomeKind.SUPERSEDED | OutcomeKind.CANCELED | OutcomeKind.TIMED_OUT | OutcomeKind.FAILED:
-            return Exit.ERROR
-        case OutcomeKind.INTERRUPTED:
-            return Exit.INTERRUPTED
-        case _:
-            assert_never(kind)
+_OF_OUTCOMES = {
+    OutcomeKind.UNCHANGED: Exit.OK,
+    OutcomeKind.APPLIED: Exit.OK,
+    OutcomeKind.DELETED: Exit.OK,
+    OutcomeKind.TAKEN_BACK: Exit.OK,
+    OutcomeKind.SKIPPED: Exit.OK,  # what it was skipped for has a code of its own
+    OutcomeKind.ROLLED_BACK: Exit.ROLLED_BACK,
+    OutcomeKind.PINNED: Exit.ROLLED_BACK,
+    OutcomeKind.LEFT: Exit.PERSON_NEEDED,
+    OutcomeKind.DEGRADED: Exit.PERSON_NEEDED,
+    OutcomeKind.ROLLBACK_FAILED: Exit.PERSON_NEEDED,
+    OutcomeKind.BLOCKED: Exit.PERSON_NEEDED,
+    OutcomeKind.DIVERGED: Exit.PERSON_NEEDED,
+    OutcomeKind.STALLED: Exit.STALLED,
+    OutcomeKind.REFUSED: Exit.REFUSED,
+    OutcomeKind.SUPERSEDED: Exit.ERROR,
+    OutcomeKind.CANCELED: Exit.ERROR,
+    OutcomeKind.TIMED_OUT: Exit.ERROR,
+    OutcomeKind.UNCONFIRMED: Exit.ERROR,
+    OutcomeKind.PLATFORM_FAULT: Exit.ERROR,
+    OutcomeKind.FAILED: Exit.ERROR,
+    OutcomeKind.INTERRUPTED: Exit.INTERRUPTED,
+}

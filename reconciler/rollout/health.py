@@ -20,7 +20,7 @@ from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any, assert_never
 
 from reconciler.live.models import ComponentHealth, ComponentState, Health
-from reconciler.rollout.limits import HEALTH_EVERY, UNCONFIRMED, Rules
+from reconciler.rollout.limits import HEALTH_EVERY, PHASE_EVERY, UNCONFIRMED, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,8 +68,9 @@ class Evidence:
     """The readings since a deployment became active; all times in seconds since then.
 
     ``components_at`` and ``probe_at`` are when each source was last asked, None before the first time;
+    ``phase_at`` is when the deployment itself was last read, and
     ``silent_since`` is when the components last answered or, if they never did, were first asked; None while they
-    answer. The stretch of one grade began at ``since`` and was last confirmed at ``confirmed``.
+    answer. ``healthy``: it was judged so, which ends all readings. The stretch of one grade began at ``since`` and was last confirmed at ``confirmed``.
     """
 
     age: float = 0.0
@@ -82,6 +83,8 @@ class Evidence:
     since: float = 0.0
     confirmed: float = 0.0
     silent_since: float | None = None
+    phase_at: float = 0.0
+    healthy: bool = False
 
 
 def components_with_health(spec: Mapping[str, Any]) -> tuple[str, ...]:
@@ -139,6 +142,11 @@ def probe_problem(probe: Probe, *, status: int, body: str, error: str = "") -> s
     return ""
 
 
+def saw_phase(evidence: Evidence) -> Evidence:
+    """The deployment was read now, and is still ACTIVE."""
+    return replace(evidence, phase_at=evidence.age)
+
+
 def passed(evidence: Evidence, seconds: float) -> Evidence:
     """Time went by."""
     return replace(evidence, age=evidence.age + seconds)
@@ -188,6 +196,8 @@ def judge(evidence: Evidence, rules: Rules, expected: tuple[str, ...]) -> Verdic
     wants_probe = rules.probe_every > 0
     if not wants_components and not wants_probe:
         return Verdict(Judgement.HEALTHY, "active; it has no component whose health is known, and no probe")
+    if evidence.healthy:
+        return Verdict(Judgement.HEALTHY, f"healthy for {rules.soak:g} s")
     complete = (evidence.components is not None or not wants_components) and (
         evidence.probe is not None or not wants_probe
     )
@@ -221,8 +231,9 @@ def worst(evidence: Evidence) -> Sample:
 
 
 class HealthSource(StrEnum):
-    """Where a reading comes from; none: nothing is due."""
+    """Where a reading comes from; phase: the deployment itself, which may not stay ACTIVE; none: nothing is due."""
 
+    PHASE = "phase"
     COMPONENTS = "components"
     PROBE = "probe"
     NONE = "none"
@@ -237,8 +248,14 @@ class Due:
 
 
 def next_reading(evidence: Evidence, rules: Rules, expected: tuple[str, ...]) -> Due:
-    """Which source to ask now, or how long to wait: components every 5 s, the probe at its own interval."""
-    waits: list[float] = []
+    """Which source to ask now, or how long to wait: components every 5 s, the probe at its own interval.
+
+    The phase is read every 10 s, as an active deployment may still end in ERROR.
+    """
+    wait = _due_in(evidence.phase_at, evidence.age, PHASE_EVERY)
+    if not wait:
+        return Due(HealthSource.PHASE)
+    waits = [wait]
     if rules.judge_components and expected:
         wait = _due_in(evidence.components_at, evidence.age, HEALTH_EVERY)
         if not wait:

@@ -61,6 +61,9 @@ OUTCOME_WORDS = {
     OutcomeKind.STALLED: "stalled",
     OutcomeKind.SUPERSEDED: "superseded",
     OutcomeKind.CANCELED: "canceled",
+    OutcomeKind.DIVERGED: "diverged",
+    OutcomeKind.UNCONFIRMED: "unconfirmed",
+    OutcomeKind.PLATFORM_FAULT: "platform fault",
     OutcomeKind.TIMED_OUT: "timed out",
     OutcomeKind.REFUSED: "refused",
     OutcomeKind.SKIPPED: "skipped",
@@ -85,7 +88,10 @@ OUTCOME_MEANINGS = {
     OutcomeKind.BLOCKED: "Somebody pinned the app to a rollback. Nothing was changed.",
     OutcomeKind.STALLED: "This very spec failed before. It is not tried again until Git changes or --retry.",
     OutcomeKind.SUPERSEDED: "Another deployment took over. Run again to see where the app stands.",
-    OutcomeKind.CANCELED: "Somebody canceled the deployment.",
+    OutcomeKind.CANCELED: "The deployment was canceled; by whom is unknown.",
+    OutcomeKind.DIVERGED: "Another spec is stored or serves than was asked for. A person is needed.",
+    OutcomeKind.UNCONFIRMED: "Whether the deployment serves could not be confirmed. Run again to look.",
+    OutcomeKind.PLATFORM_FAULT: "The platform failed, not the spec. Run again later to try once more.",
     OutcomeKind.TIMED_OUT: "We stopped waiting; the deployment goes on without us. Run again to follow it.",
     OutcomeKind.REFUSED: "Nothing was changed.",
     OutcomeKind.SKIPPED: "Nothing was changed.",
@@ -102,9 +108,11 @@ SERIOUSNESS = (
     OutcomeKind.SKIPPED,
     OutcomeKind.SUPERSEDED,
     OutcomeKind.CANCELED,
+    OutcomeKind.PLATFORM_FAULT,
     OutcomeKind.STALLED,
     OutcomeKind.REFUSED,
     OutcomeKind.TIMED_OUT,
+    OutcomeKind.UNCONFIRMED,
     OutcomeKind.INTERRUPTED,
     OutcomeKind.ROLLED_BACK,
     OutcomeKind.LEFT,
@@ -112,6 +120,7 @@ SERIOUSNESS = (
     OutcomeKind.PINNED,
     OutcomeKind.BLOCKED,
     OutcomeKind.DEGRADED,
+    OutcomeKind.DIVERGED,
     OutcomeKind.ROLLBACK_FAILED,
 )
 """Outcomes from the one nobody needs to read to the one somebody must."""
@@ -141,7 +150,7 @@ def plan_word(plan: Plan) -> str:
     """The app's state in a word or two: ``update``, ``in sync``, ``blocked``, ``refused``."""
     if plan.writes:
         return plan.action.word
-    if plan.resume_rollback:
+    if plan.resume_rollback or (plan.adopt_rollback and plan.status is SyncStatus.BLOCKED):
         return "rollback to finish"
     if plan.action is Action.REFUSE and plan.status not in _TELLING:
         return "refused"
