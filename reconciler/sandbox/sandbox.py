@@ -17,6 +17,7 @@ from reconciler.sandbox.settings import Settings, changed, to_data, without_toke
 from reconciler.sandbox.simulation import faults
 from reconciler.sandbox.simulation.faults import Fault
 from reconciler.sandbox.simulation.lifecycle import RUNNING_KINDS, TERMINAL, components, hurry
+from reconciler.sandbox.simulation.render import BY_PLATFORM
 from reconciler.sandbox.simulation.running import count_of
 from reconciler.sandbox.simulation.simulation import Cause, Simulation
 from reconciler.sandbox.simulation.store import TABLES, App, Store, Tree, Tx, dumps
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Receive, Scope, Send
-
-_BY_PLATFORM = ("MAINTENANCE", "UPDATE_DATABASE_TRUSTED_SOURCES", "AUTOSCALED")
 
 
 class Sandbox:
@@ -180,13 +179,17 @@ class Sandbox:
         Raises:
             ValueError: no such app or kind.
         """
-        if kind not in _BY_PLATFORM:
-            raise ValueError(f"type must be one of {', '.join(_BY_PLATFORM)}")
+        if kind not in BY_PLATFORM:
+            raise ValueError(f"type must be one of {', '.join(BY_PLATFORM)}")
         with self._simulation.changing() as platform:
             found = _app(platform.tx, app)
             if found.pinned:
                 return {"deployment_id": ""}
-            cause = Cause(kind, kind.lower().replace("_", " "), builds=False, newest_sources=False)
+            domains = [item["domain"] for item in found.spec.get("domains") or []]
+            text = (
+                f"domain {domains[-1]} ready" if domains and kind == "MAINTENANCE" else kind.lower().replace("_", " ")
+            )
+            cause = Cause(kind, text, builds=False, newest_sources=False)
             return {"deployment_id": platform.deploy(found, found.spec, cause).id}
 
     def autoscale(self, app: str, component: str, to: int, metric: str = "cpu") -> Tree:

@@ -36,7 +36,14 @@ from tests.support.specs import specs
 Spec = dict[str, Any]
 PLATFORMS: dict[str, dict[str, Any]] = {
     "likely": {},
-    "writes-everything": {"fills_defaults": "documented", "returns_general_type": True, "routes_order": "longest"},
+    "writes-everything": {
+        "fills_defaults": "documented",
+        "returns_general_type": True,
+        "routes_order": "longest",
+        "reorders_envs": True,
+        "omits_zero_values": False,
+        "encrypts_log_tokens": True,
+    },
     "writes-nothing": {
         "fills_defaults": "none",
         "reorders_envs": False,
@@ -137,7 +144,9 @@ def test_c02_credentials_of_registries_logs_and_headers_are_no_change_either(wor
     world.write(edited(spec, lambda one: service(one).update(instance_count=2)))
     assert world.outcome() == "applied"
     assert ciphertexts(service(sent(world))) == ciphertexts(live)
-    assert len(ciphertexts(live)) == 5
+    encrypts = world.sandbox.settings.encrypts_log_tokens
+    assert len(ciphertexts(live)) == (5 if encrypts else 1)
+    assert (service(live)["log_destinations"] == service(spec)["log_destinations"]) is not encrypts
 
 
 def test_c03_defaults_that_are_left_out_on_either_side_are_no_change(world: World):

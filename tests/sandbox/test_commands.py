@@ -143,7 +143,7 @@ WRONG = [
     (["push", "nobody"], "no such app: 'nobody'"),
     (["set", "colour=red"], "unknown setting 'colour'"),
     (["set", "nonsense"], "'nonsense' is not NAME=VALUE"),
-    (["set", "fills_defaults=some"], "fills_defaults must be one of common, documented, none"),
+    (["set", "fills_defaults=some"], "fills_defaults must be one of recorded, common, documented, none"),
     (["set", "speed=realistic", "speed.build=3"], "both whole and in parts"),
     (["fault", "hang", "--phase", "SLEEPING"], "phase must be one of PENDING_BUILD"),
     (["fault", "latency", "--share", "2"], "--share is from 0 to 1"),

@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from reconciler.sandbox.http.limits import Limiter, bearer, require_scope
-from reconciler.sandbox.http.request import Call, Operation, bad_request
+from reconciler.sandbox.http.request import Call, Operation, bad_request, require_uuid
 from reconciler.sandbox.simulation import faults
 from reconciler.sandbox.simulation.render import placed
 from reconciler.sandbox.simulation.simulation import user_of
@@ -142,6 +142,9 @@ class Gateway:
             body = _parsed(raw, request.headers.get("content-type", ""), operation)
             require_scope(token, operation, platform.settings, databases=_has_databases(operation, body))
             platform.user = user_of(token)
+            for name, value in request.path_params.items():
+                if name == "id" or name.endswith("_id"):
+                    require_uuid(value)
             call = self._call(platform, request, body)
             if not operation.writes and not tx.anything_due(platform.now):
                 return operation.serve(call)

@@ -180,7 +180,7 @@ def _reason(kind: str, spec: Tree, component: str) -> tuple[str, str]:
     """Reason code and message of a failing step, as seen in the wild."""
     where = next((found for found, item in components(spec) if item["name"] == component), "services")
     if kind == "build":
-        return "BuildJobExitNonZero", "Your build job failed because of a non-zero exit code."
+        return "BuildJobExitNonZero", "Your build job failed because it returned a non-zero exit code."
     if where == "services":
         message = "Your deploy failed because your container did not respond to health checks."
         return "DeployContainerHealthChecksFailed", message

@@ -10,11 +10,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from typing import TYPE_CHECKING, Any
 
 from reconciler.appspec.catalog import DEFAULT_SIZE
 from reconciler.appspec.models import SOURCE_FIELDS
-from reconciler.appspec.secrets import CIPHERTEXT_FORM, is_marked
+from reconciler.appspec.secrets import CIPHERTEXT_FORM, is_marked, secrets
 from reconciler.appspec.shape import MISSING, SPEC, Listing, Record, Scalar, Shape
 from reconciler.appspec.spelling import canonical_spelling
 from reconciler.sandbox.simulation.lifecycle import BUILT_KINDS, components
@@ -31,6 +32,8 @@ ROUTABLE = ("services", "static_sites", "functions")
 _BUILDPACKS = "buildpack-stack=ubuntu-22"
 _DATABASE_VERSIONS = {"PG": "16", "MYSQL": "8", "REDIS": "7", "VALKEY": "8", "MONGODB": "7", "KAFKA": "3.8"}
 _TAG = 16
+_RETURNED_AS_SENT = re.compile(r"(^|\.)(log_destinations\.|ingress\.secure_header(\.|$))")
+"""Places whose credentials the platform does not encrypt."""
 
 
 class ForeignCiphertext(ValueError):
@@ -72,7 +75,9 @@ def normalised(spec: Tree, settings: Settings) -> Tree:
     if settings.rewrites_routes:
         out = with_ingress(out, longest_first=settings.routes_order == "longest")
     if settings.fills_defaults != "none":
-        out = _common_defaults(out, settings.default_region)
+        out = _recorded_defaults(out, settings.default_region)
+    if settings.fills_defaults in ("common", "documented"):
+        out = _common_defaults(out)
     if settings.fills_defaults == "documented":
         out = _walked(out, SPEC, _documented)
     return presented(out, settings)
@@ -89,6 +94,20 @@ def presented(spec: Tree, settings: Settings) -> Tree:
     if settings.unknown_fields == "drop":
         out = _walked(out, SPEC, lambda value, shape, _: {name: value[name] for name in value if name in shape.fields})
     return _without_zeros(out) if settings.omits_zero_values else out
+
+
+def first_ciphertext(spec: Tree, settings: Settings) -> str | None:
+    """The place of the first secret that is ciphertext, where the platform encrypts: ``services.0.envs.4.value``."""
+    for pointer, value in secrets(spec):
+        place = pointer[1:].replace("/", ".")
+        if isinstance(value, str) and CIPHERTEXT_FORM.match(value) and _encrypts(place, settings):
+            return place
+    return None
+
+
+def _encrypts(place: str, settings: Settings) -> bool:
+    """Whether the platform encrypts the secrets at a place in a spec."""
+    return settings.encrypts_log_tokens or not _RETURNED_AS_SENT.search(place)
 
 
 def encrypted(spec: Tree, settings: Settings, key: bytes, app_id: str, number: int) -> Tree:
@@ -113,6 +132,8 @@ def encrypted(spec: Tree, settings: Settings, key: bytes, app_id: str, number: i
         return encrypt(key, app_id, f"{number}:{count}", value)
 
     def hidden(value: Tree, shape: Record, place: str) -> Tree:
+        if not _encrypts(place, settings):
+            return value
         marked = {name for name in value if name in shape.fields and is_marked(shape.fields[name], value)}
         return {name: hide(item, _dotted(place, name)) if name in marked else item for name, item in value.items()}
 
@@ -212,9 +233,20 @@ def _with_cors(rules: list[Tree], reachable: list[Tree]) -> list[Tree]:
     ]
 
 
-def _common_defaults(spec: Tree, region: str) -> Tree:
-    """The spec with the defaults that the platform writes into most specs."""
+def _recorded_defaults(spec: Tree, region: str) -> Tree:
+    """The spec with the defaults that records of the platform show, and no other."""
     out = {**spec, "region": spec.get("region") or region}
+    if spec.get("services"):
+        out["services"] = [
+            item if item.get("internal_ports") else {**item, "http_port": item.get("http_port") or 8080}
+            for item in spec["services"]
+        ]
+    return out
+
+
+def _common_defaults(spec: Tree) -> Tree:
+    """The spec with further defaults that the platform might write into most specs."""
+    out = dict(spec)
     if "features" not in out and any(not item.get("image") for _, item in components(spec)):
         out["features"] = [_BUILDPACKS]
     for kind in BUILT_KINDS:
@@ -235,8 +267,6 @@ def _component(kind: str, item: Tree) -> Tree:
         out.setdefault("instance_size_slug", DEFAULT_SIZE)
         if "autoscaling" not in item:
             out.setdefault("instance_count", 1)
-    if kind == "services" and not item.get("internal_ports"):
-        out.setdefault("http_port", 8080)
     if kind == "jobs":
         out.setdefault("kind", "POST_DEPLOY")
     if any(source in item for source in SOURCE_FIELDS if source != "image"):
@@ -291,7 +321,7 @@ def _typed(env: Tree, *, general: bool) -> Tree:
 def _walked(value: Any, shape: Shape, change: Callable[[Tree, Record, str], Tree], place: str = "") -> Any:
     """The value with ``change`` applied to each record of a known shape, outermost first; ``place`` is its path."""
     if isinstance(shape, Listing) and isinstance(value, list):
-        return [_walked(item, shape.item, change, f"{place}[{number}]") for number, item in enumerate(value)]
+        return [_walked(item, shape.item, change, _dotted(place, str(number))) for number, item in enumerate(value)]
     if not isinstance(shape, Record) or not isinstance(value, dict):
         return value
     return {

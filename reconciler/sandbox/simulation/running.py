@@ -103,13 +103,13 @@ def instances_of(app: App, active: Deployment | None) -> list[Tree]:
 def visit(app: App, active: Deployment | None, now: float) -> tuple[int, str]:
     """(status, text) of the app's response to a request."""
     if active is None:
-        return 404, "no deployment of this app is active\n"
+        return 404, "Your request could not be routed.\n"
     spec = active.spec
     maintenance = spec.get("maintenance") or {}
     if maintenance.get("enabled") or maintenance.get("archive"):
         return 503, f"{app.name} is down for maintenance\n"
     if spec.get("ingress") is not None and not spec["ingress"].get("rules"):
-        return 404, "no ingress rule leads to a component\n"
+        return 404, "Your request could not be routed.\n"
     if unhealthy(active, now) is not None or "UNHEALTHY" in app.health.values():
         return 503, "no healthy upstream\n"
     return 200, f"{app.name} {active.id}\n"

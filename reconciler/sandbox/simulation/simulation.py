@@ -163,6 +163,7 @@ class Platform:
             cloned_from=cause.cloned_from,
             commits=self._commits(app, spec, latest[0] if latest else None, newest=cause.newest_sources),
             fate=fate,
+            reuses_builds=not cause.builds,
         )
         deployment.due_at = next_due(deployment)
         self.tx.save_deployment(deployment)
@@ -182,7 +183,7 @@ class Platform:
             return None
         made = self.deploy(app, app.spec, Cause("DEPLOY_ON_PUSH"))
         first = deploying[0]
-        made.cause = f"commit {made.commits.get(first['name'], '')[:7]} pushed to {_repository(first)}"
+        made.cause = _pushed(first, made.commits.get(first["name"], ""))
         self.tx.save_deployment(made)
         return made
 
@@ -304,8 +305,10 @@ def _deploys_on_push(item: Tree) -> bool:
     return any((item.get(kind) or {}).get("deploy_on_push") for kind in ("github", "gitlab", "bitbucket"))
 
 
-def _repository(item: Tree) -> str:
-    for kind in ("github", "gitlab", "bitbucket"):
+def _pushed(item: Tree, commit: str) -> str:
+    """The cause of a deployment that a push to the component's source started."""
+    for kind, host in (("github", "github.com"), ("gitlab", "gitlab.com"), ("bitbucket", "bitbucket.org")):
         if item.get(kind):
-            return f"{kind}/{item[kind].get('repo', '')}"
-    return str((item.get("image") or {}).get("repository", ""))
+            repo, branch = item[kind].get("repo", ""), item[kind].get("branch") or "main"
+            return f"commit {commit[:7]} pushed to {host}/{repo}/tree/{branch}"
+    return f"image tag {item['image'].get('tag') or 'latest'} pushed"

@@ -103,7 +103,8 @@ class Deployment:
     """A deployment as stored.
 
     ``timeline`` lists (phase, second) of its whole planned life, of which ``done`` entries have been applied;
-    ``ended_at`` is set when it was ended early; ``fate`` is what a fault does to it (see `faults.fate`).
+    ``ended_at`` is set when it was ended early; ``fate`` is what a fault does to it (see `faults.fate`);
+    ``reuses_builds``: nothing is built for it.
     """
 
     seq: int
@@ -124,6 +125,7 @@ class Deployment:
     cloned_from: str = ""
     commits: dict[str, str] = field(default_factory=dict)
     fate: Tree | None = None
+    reuses_builds: bool = False
     ended_at: float | None = None
     active_at: float | None = None
     was_active: bool = False

@@ -32,35 +32,33 @@ def first_mistake(spec: Tree, *, unknown_fields: bool = False) -> tuple[str, str
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False, include_context=False):
             if problem["type"] != "extra_forbidden" or unknown_fields:
-                return _dotted(problem["loc"]), problem["msg"]
+                return ".".join(map(str, problem["loc"])), problem["msg"]
     return next(_rules(spec), None)
-
-
-def _dotted(place: tuple[int | str, ...]) -> str:
-    out = ""
-    for part in place:
-        out += f"[{part}]" if isinstance(part, int) else f".{part}" if out else part
-    return out
 
 
 def _rules(spec: Tree) -> Iterator[tuple[str, str]]:
     """The rules between fields and components."""
     yield from _names(spec)
-    for kind, item in components(spec, BUILT_KINDS):
-        yield from _component(f"{kind}.{item['name']}", item)
-    for item in spec.get("databases") or []:
+    for place, item in _placed(spec, BUILT_KINDS):
+        yield from _component(place, item)
+    for place, item in _placed(spec, ("databases",)):
         if item.get("production") and not item.get("cluster_name"):
-            yield f"databases.{item['name']}.cluster_name", "a production database needs the name of its cluster"
+            yield f"{place}.cluster_name", "a production database needs the name of its cluster"
     if sum(item.get("type") == "PRIMARY" for item in spec.get("domains") or []) > 1:
         yield "domains", "only one domain can be PRIMARY"
     yield from _addresses(spec)
     yield from _ingress(spec)
 
 
+def _placed(spec: Tree, kinds: tuple[str, ...]) -> Iterator[tuple[str, Tree]]:
+    """(place, item) of every item of lists in the spec: ``services.0``."""
+    return ((f"{kind}.{number}", item) for kind in kinds for number, item in enumerate(spec.get(kind) or []))
+
+
 def _addresses(spec: Tree) -> Iterator[tuple[str, str]]:
-    for item in spec.get("domains") or []:
+    for place, item in _placed(spec, ("domains",)):
         if item.get("zone") and not _HOST.fullmatch(item["zone"]):
-            yield f"domains.{item['domain']}.zone", "the zone is no host name"
+            yield f"{place}.zone", "the zone is no host name"
     page = (spec.get("ingress") or {}).get("custom_error_page_url")
     if page and not _HTTPS.fullmatch(page):
         yield "ingress.custom_error_page_url", "the page is no https URL"
@@ -68,9 +66,9 @@ def _addresses(spec: Tree) -> Iterator[tuple[str, str]]:
 
 def _names(spec: Tree) -> Iterator[tuple[str, str]]:
     seen: set[str] = set()
-    for kind, item in components(spec, COMPONENT_KINDS):
+    for place, item in _placed(spec, COMPONENT_KINDS):
         if item["name"] in seen:
-            yield f"{kind}.{item['name']}.name", "component names must be unique"
+            yield f"{place}.name", "component names must be unique"
         seen.add(item["name"])
     domains = [item["domain"] for item in spec.get("domains") or []]
     for name in domains:
@@ -115,7 +113,7 @@ def _schedule(place: str, schedule: Tree) -> Iterator[tuple[str, str]]:
 def _ingress(spec: Tree) -> Iterator[tuple[str, str]]:
     reachable = {item["name"] for _, item in components(spec, ROUTABLE)}
     for number, rule in enumerate((spec.get("ingress") or {}).get("rules") or []):
-        place = f"ingress.rules[{number}]"
+        place = f"ingress.rules.{number}"
         component, redirect = rule.get("component"), rule.get("redirect")
         if component and redirect:
             yield place, "a rule has a component or a redirect, not both"
@@ -123,8 +121,8 @@ def _ingress(spec: Tree) -> Iterator[tuple[str, str]]:
             yield f"{place}.component.name", f"component {component['name']} does not exist or cannot be routed to"
         if component and component.get("preserve_path_prefix") and component.get("rewrite"):
             yield f"{place}.component", "preserve_path_prefix cannot be used with rewrite"
-    for kind, item in components(spec, ROUTABLE):
+    for place, item in _placed(spec, ROUTABLE):
         cors = item.get("cors") or {}
         for origin in cors.get("allow_origins") or []:
             if sum(key in origin for key in ("exact", "prefix", "regex")) != 1:
-                yield f"{kind}.{item['name']}.cors.allow_origins", "an origin is one of exact, prefix and regex"
+                yield f"{place}.cors.allow_origins", "an origin is one of exact, prefix and regex"

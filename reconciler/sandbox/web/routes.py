@@ -67,7 +67,7 @@ class Web:
         with self._simulation.reading() as platform:
             app = platform.tx.app(request.path_params["app_id"])
             if app is None:
-                return PlainTextResponse("there is no such app\n", 404)
+                return PlainTextResponse("Your request could not be routed.\n", 404)
             active = platform.tx.deployment(app.active)
             status, text = visit(app, active, platform.now)
         headers = {"x-sandbox-deployment": active.id} if active else {}

@@ -60,7 +60,7 @@ def test_c28_alerts_of_the_app_and_its_components_have_destinations(lab: Lab) ->
     assert {name: changed[name] for name in wanted} == wanted
     after = lab.get(path)["alerts"]
     assert (after[1], after[0], after[2]) == (changed, found[0], found[2])
-    lab.refused("POST", f"{path}/nothing/destinations", 404, wanted)
+    lab.refused("POST", f"{path}/00000000-0000-4000-8000-000000000000/destinations", 404, wanted)
     lab.refused("POST", f"{path}/{found[1]['id']}/destinations", 400, {"emails": "a"})
 
 

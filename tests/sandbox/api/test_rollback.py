@@ -104,7 +104,7 @@ def test_a_rollback_that_would_not_be_valid_is_refused(lab: Lab) -> None:
     bad = lab.update(app, web(tag="2"))["pending_deployment"]["id"]
     refusal = lab.refused("POST", f"/v2/apps/{app['id']}/rollback", 400, {"deployment_id": bad})
     assert refusal["message"].startswith("incompatible_result")
-    lab.refused("POST", f"/v2/apps/{app['id']}/rollback", 404, {"deployment_id": "nothing"})
+    lab.refused("POST", f"/v2/apps/{app['id']}/rollback", 404, {"deployment_id": app["id"]})
     lab.refused("POST", f"/v2/apps/{app['id']}/rollback", 400, {})
 
 

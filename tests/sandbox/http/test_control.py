@@ -33,7 +33,7 @@ def test_everything_can_be_controlled_over_http(lab: Lab) -> None:
     control(lab, "POST", "health", {"app": "web", "component": "api", "state": ""})
     assert control(lab, "POST", "deploy", {"app": "web", "type": "MAINTENANCE"})["deployment_id"]
     control(lab, "POST", "advance", {"app": "web"})
-    assert lab.app(app["id"])["active_deployment"]["cause_details"] == {"type": "MAINTENANCE"}
+    assert lab.app(app["id"])["active_deployment"]["cause_details"] == {"type": "MAINTENANCE", "internal": True}
     assert control(lab, "POST", "autoscale", {"app": "web", "component": "api", "to": 3})["event_id"]
     assert control(lab, "POST", "jobs", {"app": "web", "job": "job"})["job_invocation_id"]
     control(lab, "POST", "faults", {"kind": "build", "app": "web"})
