@@ -39,16 +39,17 @@ class Speed:
     settle: float = _field(0.0, "after ACTIVE, until the health of components is known")
     job: float = _field(0.2, "a job invocation")
     autoscale: float = _field(0.2, "an autoscaling event")
+    auto_rollback: float = _field(0.1, "from a failed deployment to the platform's own rollback; minutes at most")
 
     @classmethod
     def realistic(cls) -> Speed:
         """The times of the real platform for a small app; for tests on a virtual clock."""
-        return cls(5.0, 120.0, 2.0, 5.0, 60.0, 10.0, 30.0, 30.0)
+        return cls(5.0, 120.0, 2.0, 5.0, 60.0, 10.0, 30.0, 30.0, 45.0)
 
     @classmethod
     def instant(cls) -> Speed:
         """No time at all: a deployment has ended by the request after the one that created it."""
-        return cls(*[0.0] * 8)
+        return cls(*[0.0] * 9)
 
 
 SPEEDS = MappingProxyType({"demo": Speed(), "realistic": Speed.realistic(), "instant": Speed.instant()})
@@ -121,10 +122,35 @@ class Settings:
         "vendor's test",
     )
     spec_reverts_on_failure: bool = _switch(
-        False, "after a failed deployment app.spec becomes the active deployment's spec again", "nobody knows"
+        False,
+        "after a deployment that failed in its deploy phase app.spec becomes the active deployment's spec again; "
+        "after a failed build it never does, as records show",
+        "nobody knows",
     )
     auto_rollback_deployment: bool = _switch(
-        False, "a failed deployment is followed by an AUTO_ROLLBACK deployment of the one that was active", "record"
+        False,
+        "a deployment that failed in its deploy phase is followed by one that the platform makes by itself, of the "
+        "one that was active; a failed build or rollback is not",
+        "record",
+    )
+    auto_rollback_type: Literal["present", "absent", "unknown"] = _switch(
+        "present", "its `cause_details.type`: AUTO_ROLLBACK, none, or one that no document has", "nobody knows"
+    )
+    auto_rollback_cause: bool = _switch(True, "its `cause` names the failed deployment; else it is empty", "record")
+    auto_rollback_lineage: bool = _switch(
+        True, "its `previous_deployment_id` is the failed deployment, its `cloned_from` the one restored", "record"
+    )
+    auto_rollback_pins: bool = _switch(False, "it pins the app to itself", "nobody knows")
+    auto_rollback_spec: Literal["keeps", "reverts"] = _switch(
+        "keeps", "what it does to app.spec: it stays the failed one, or becomes the restored one", "nobody knows"
+    )
+    auto_rollback_supersedes: bool = _switch(
+        False, "it starts although another deployment has been made since the failure", "nobody knows"
+    )
+    replaced_phase: Literal["SUPERSEDED", "CANCELED", "drawn"] = _switch(
+        "SUPERSEDED",
+        "phase in which a deployment ends that a newer one replaces before it is active; drawn: either, by the seed",
+        "record",
     )
     rollback_changes_spec: bool = _switch(
         False, "app.spec is the rolled-back spec as soon as the app is pinned", "nobody knows"

@@ -287,7 +287,7 @@ def _time(leaves: list[Tree], span: _Span) -> None:
         if finish is not None and now >= finish:
             fails = last and span.fate is not None
             leaf |= {"status": "ERROR" if fails else "SUCCESS", "ended_at": precise(finish)}
-            if fails and span.fate is not None:
+            if fails and span.fate is not None and span.fate["code"]:
                 leaf["reason"] = {"code": span.fate["code"], "message": span.fate["message"]}
         elif span.cut:
             reason = {"code": "DeploymentStopped", "message": "The deployment was canceled or superseded."}

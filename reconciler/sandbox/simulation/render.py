@@ -51,7 +51,8 @@ def deployment_tree(deployment: Deployment, now: float) -> Tree:
         if item.get("image"):
             entry["source_image_digest"] = item["image"].get("digest") or _digest(item["image"])
         out.setdefault(kind, []).append(entry)
-    details: Tree = {"type": deployment.kind}
+    kind = deployment.kind if deployment.shown_kind is None else deployment.shown_kind
+    details: Tree = {"type": kind} if kind else {}
     if deployment.kind in BY_PLATFORM:
         details["internal"] = True
     if deployment.action:

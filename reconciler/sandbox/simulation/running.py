@@ -188,7 +188,8 @@ def _build(_: App, deployment: Deployment, __: str, item: Tree, now: float) -> I
     fate = deployment.fate or {}
     if fate.get("fails") == "build" and fate.get("component") == item["name"]:
         if deployment.phase == "ERROR":
-            yield deployment.phase_at, "error: build step exited with status 1"
+            if fate["code"].startswith("BuildJob"):
+                yield deployment.phase_at, "error: build step exited with status 1"
             yield deployment.phase_at, fate["message"]
     elif now >= _begin(deployment, "PENDING_DEPLOY"):
         yield _begin(deployment, "PENDING_DEPLOY"), "build complete"

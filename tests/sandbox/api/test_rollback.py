@@ -219,18 +219,6 @@ def test_the_switches_of_rollbacks() -> None:
     lab.close()
 
 
-def test_a_failure_may_revert_the_spec_or_be_followed_by_an_automatic_rollback() -> None:
-    lab = Lab(Settings(speed=Speed.instant(), spec_reverts_on_failure=True, auto_rollback_deployment=True))
-    app = lab.create()
-    lab.sandbox.fail("web", "deploy")
-    lab.update(app, web(tag="2"))
-    after = lab.app(app["id"])
-    assert tag(after["spec"]) == "1"
-    assert after["active_deployment"]["cause_details"] == {"type": "AUTO_ROLLBACK"}
-    assert after["active_deployment"]["cloned_from"] == app["active_deployment"]["id"]
-    lab.close()
-
-
 def test_a_rollback_may_change_the_spec_at_once() -> None:
     lab = Lab(Settings(speed=Speed.instant(), rollback_changes_spec=True))
     app = lab.create()
