@@ -157,7 +157,7 @@ def progress(deployment: Deployment, now: float) -> Tree:
         _fill(step, span, deployment)
         steps.append(step)
     counts = dict.fromkeys(("PENDING", "RUNNING", "SUCCESS", "ERROR"), 0)
-    for leaf in _leaves(steps):
+    for leaf in leaves(steps):
         counts[leaf["status"]] += 1
     return {
         **{f"{status.lower()}_steps": count for status, count in counts.items() if count},
@@ -214,25 +214,26 @@ def _group(name: str, steps: list[Tree]) -> Tree:
     return {"name": name, "component_name": name, "status": "PENDING", "steps": steps}
 
 
-def _leaves(steps: list[Tree]) -> list[Tree]:
+def leaves(steps: list[Tree]) -> list[Tree]:
+    """The steps without steps of their own, in order."""
     out: list[Tree] = []
     for step in steps:
-        out += _leaves(step["steps"]) if step.get("steps") else [step]
+        out += leaves(step["steps"]) if step.get("steps") else [step]
     return out
 
 
 def _fill(step: Tree, span: _Span, deployment: Deployment) -> None:
     """Set status and times of every leaf, and of every parent from its children."""
-    leaves = _leaves([step])
-    spare = _failed_deploy_leaves(leaves, deployment.spec)
-    ordinary = [leaf for leaf in leaves if id(leaf) not in spare]
+    found = leaves([step])
+    spare = _failed_deploy_leaves(found, deployment.spec)
+    ordinary = [leaf for leaf in found if id(leaf) not in spare]
     if span.fate is not None:
         fatal = _fatal_leaf(ordinary, span.fate)
         ordinary = ordinary[: ordinary.index(fatal) + 1]
     if span.start is not None and span.now >= span.start:
         _time(ordinary, span)
         if span.fate is not None and deployment.phase == "ERROR" and step["name"] == "deploy":
-            for leaf in leaves:
+            for leaf in found:
                 if id(leaf) in spare and span.end is not None:
                     leaf |= {"status": "SUCCESS", "started_at": precise(span.end), "ended_at": precise(span.end)}
         if step["name"] == "build":
@@ -303,7 +304,7 @@ def _sum_up(step: Tree, spare: set[int]) -> None:
         return
     for child in children:
         _sum_up(child, spare)
-    awaited = [child for child in children if not {id(leaf) for leaf in _leaves([child])} <= spare]
+    awaited = [child for child in children if not {id(leaf) for leaf in leaves([child])} <= spare]
     found = {child["status"] for child in awaited or children}
     if "ERROR" in found:
         step["status"] = "ERROR"
