@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfoNotFoundError
 
 from pydantic import ValidationError
 
+from reconciler.appspec.catalog import DEFAULT_SIZE, SIZES
 from reconciler.appspec.models import COMPONENT_KINDS, SOURCE_FIELDS, AppSpec
 from reconciler.sandbox.simulation.lifecycle import BUILT_KINDS, components
 from reconciler.sandbox.simulation.normalise import ROUTABLE
@@ -38,9 +39,14 @@ def first_mistake(spec: Tree, *, unknown_fields: bool = False) -> tuple[str, str
 
 def _rules(spec: Tree) -> Iterator[tuple[str, str]]:
     """The rules between fields and components."""
+    if not components(spec, COMPONENT_KINDS):
+        yield "name", "an app needs at least one component"
     yield from _names(spec)
+    yield from _variables(spec)
     for place, item in _placed(spec, BUILT_KINDS):
         yield from _component(place, item)
+        yield from _scale(place, item)
+    yield from _routes(spec)
     for place, item in _placed(spec, ("databases",)):
         if item.get("production") and not item.get("cluster_name"):
             yield f"{place}.cluster_name", "a production database needs the name of its cluster"
@@ -76,23 +82,59 @@ def _names(spec: Tree) -> Iterator[tuple[str, str]]:
             yield "domains", f"domain {name} is given twice"
 
 
+def _variables(spec: Tree) -> Iterator[tuple[str, str]]:
+    owners = [("envs", spec), *((f"{place}.envs", item) for place, item in _placed(spec, BUILT_KINDS))]
+    for place, owner in owners:
+        seen: set[str] = set()
+        for number, env in enumerate(owner.get("envs") or []):
+            if env["key"] in seen:
+                yield f"{place}.{number}.key", f"env key {env['key']} is given twice"
+            seen.add(env["key"])
+
+
+def _routes(spec: Tree) -> Iterator[tuple[str, str]]:
+    taken: set[str] = set()
+    for place, item in _placed(spec, ROUTABLE):
+        routes = item.get("routes") or []
+        if routes and place.startswith("services") and item.get("internal_ports") and not item.get("http_port"):
+            yield f"{place}.routes", "an internal service, which has internal_ports only, cannot have routes"
+        for route in routes:
+            path = route.get("path") or "/"
+            if path in taken:
+                yield f"{place.partition('.')[0]}.route.paths", f'route path "{path}" already in use'
+            taken.add(path)
+
+
 def _component(place: str, item: Tree) -> Iterator[tuple[str, str]]:
     sources = [source for source in SOURCE_FIELDS if item.get(source)]
+    if not sources:
+        yield place, "a component needs a source: git, github, gitlab, bitbucket or image"
     if len(sources) > 1:
         yield f"{place}.{sources[1]}", "a component has one source"
     image = item.get("image") or {}
     if image.get("tag") and image.get("digest"):
         yield f"{place}.image.digest", "an image has a tag or a digest, not both"
-    scaling = item.get("autoscaling")
-    if scaling:
-        if item.get("instance_count"):
-            yield f"{place}.instance_count", "instance_count cannot be used with autoscaling"
-        low, high = scaling.get("min_instance_count"), scaling.get("max_instance_count")
-        if low is not None and high is not None and low >= high:
-            yield f"{place}.autoscaling", "min_instance_count must be less than max_instance_count"
     yield from _schedule(f"{place}.schedule", item.get("schedule") or {})
     if item.get("catchall_document") and item.get("error_document"):
         yield f"{place}.error_document", "a static site has a catchall_document or an error_document, not both"
+
+
+def _scale(place: str, item: Tree) -> Iterator[tuple[str, str]]:
+    """The limits that instance sizes carry as ``single_instance_only`` and ``scalable``."""
+    size, scaling = SIZES[item.get("instance_size_slug") or DEFAULT_SIZE], item.get("autoscaling")
+    if size.single_instance_only and (item.get("instance_count") or 1) > 1:
+        yield f"{place}.instance_count", f"instance size {size.slug} allows a single instance only"
+    if not scaling:
+        return
+    if item.get("instance_count"):
+        yield f"{place}.instance_count", "instance_count cannot be used with autoscaling"
+    if not size.scalable:
+        yield f"{place}.autoscaling", f"instance size {size.slug} does not allow autoscaling: it needs a dedicated one"
+    low, high = scaling.get("min_instance_count"), scaling.get("max_instance_count")
+    if low is None or high is None or not scaling.get("metrics"):
+        yield f"{place}.autoscaling", "min_instance_count, max_instance_count and a metric are required"
+    elif low >= high:
+        yield f"{place}.autoscaling", "min_instance_count must be less than max_instance_count"
 
 
 def _schedule(place: str, schedule: Tree) -> Iterator[tuple[str, str]]:

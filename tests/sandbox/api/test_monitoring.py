@@ -35,7 +35,7 @@ def test_sizes_and_regions_are_those_of_the_description(lab: Lab) -> None:
 
 def test_instances_are_as_many_as_the_spec_says(lab: Lab) -> None:
     spec = web(workers=[{"name": "bg", "image": {"repository": "x"}}])
-    spec["services"][0]["instance_count"] = 2
+    spec["services"][0] |= {"instance_size_slug": "apps-s-1vcpu-1gb", "instance_count": 2}
     app = lab.create(spec)
     found = lab.get(f"/v2/apps/{app['id']}/instances")["instances"]
     assert [(item["component_name"], item["component_type"], item["instance_alias"]) for item in found] == [
@@ -69,7 +69,7 @@ SCALING = {"min_instance_count": 1, "max_instance_count": 4, "metrics": {"cpu": 
 
 def scaled(lab: Lab) -> Tree:
     spec = web()
-    spec["services"][0]["autoscaling"] = SCALING
+    spec["services"][0] |= {"instance_size_slug": "apps-d-1vcpu-0.5gb", "autoscaling": SCALING}
     return lab.create(spec)
 
 

@@ -20,7 +20,9 @@ def control(lab: Lab, method: str, name: str, body: Any = None) -> Tree:
 
 def test_everything_can_be_controlled_over_http(lab: Lab) -> None:
     spec = built(jobs=[{"name": "job", "image": {"repository": "x"}}])
-    spec["services"][0]["autoscaling"] = {"min_instance_count": 1, "max_instance_count": 3}
+    metrics = {"cpu": {"percent": 80}}
+    spec["services"][0]["autoscaling"] = {"min_instance_count": 1, "max_instance_count": 3, "metrics": metrics}
+    spec["services"][0]["instance_size_slug"] = "apps-d-1vcpu-0.5gb"
     app = lab.create(spec, settled=False)
     control(lab, "POST", "advance", {"seconds": 1000})
     assert lab.app(app["id"])["active_deployment"]["id"] == app["pending_deployment"]["id"]

@@ -112,6 +112,7 @@ FULL: Tree = {
             "routes": [{"path": "/api", "preserve_path_prefix": True}],
             "cors": {"allow_origins": [{"exact": "https://example.com"}]},
             "envs": [{"key": "B", "value": "2", "type": "GENERAL"}, {"key": "A", "value": ""}],
+            "instance_size_slug": "apps-d-1vcpu-0.5gb",
             "autoscaling": {"min_instance_count": 1, "max_instance_count": 3, "metrics": {"cpu": {"percent": 70}}},
         }
     ],
@@ -135,11 +136,8 @@ def test_defaults_are_filled_in_where_the_platform_does() -> None:
     assert spec["databases"] == FULL["databases"]
     spec = as_stored(fills_defaults="common")
     service = spec["services"][0]
-    assert (service["http_port"], service["instance_size_slug"], service["source_dir"]) == (
-        8080,
-        "apps-s-1vcpu-0.5gb",
-        "/",
-    )
+    assert (service["http_port"], service["source_dir"]) == (8080, "/")
+    assert spec["jobs"][0]["instance_size_slug"] == "apps-s-1vcpu-0.5gb"
     assert "instance_count" not in service
     assert spec["jobs"][0]["kind"] == "POST_DEPLOY"
     assert spec["jobs"][0]["instance_count"] == 1
@@ -212,6 +210,9 @@ def test_zero_values_and_unknown_fields_are_switches() -> None:
     assert kept["jobs"][0]["github"]["deploy_on_push"] is False
 
 
+GIT = {"repo_clone_url": "https://example.com/a.git"}
+BG: Tree = {"name": "bg", "git": GIT, "instance_size_slug": "apps-d-1vcpu-1gb"}
+SCALED: Tree = {"min_instance_count": 1, "max_instance_count": 3, "metrics": {"cpu": {"percent": 80}}}
 MISTAKES: list[tuple[Tree, str]] = [
     ({"name": "X"}, "name"),
     ({}, "name"),
@@ -224,18 +225,58 @@ MISTAKES: list[tuple[Tree, str]] = [
     (web(jobs=[{"name": "job", "image": {"tag": "1", "digest": "sha256:0"}}]), "jobs.0.image.digest"),
     (web(jobs=[{"name": "job", "git": {"branch": "a"}, "image": {"tag": "1"}}]), "jobs.0.image"),
     (
-        web(static_sites=[{"name": "www", "catchall_document": "a.html", "error_document": "b.html"}]),
+        web(static_sites=[{"name": "www", "git": GIT, "catchall_document": "a.html", "error_document": "b.html"}]),
         "static_sites.0.error_document",
     ),
     (
-        web(workers=[{"name": "bg", "instance_count": 1, "autoscaling": {"min_instance_count": 1}}]),
+        web(workers=[BG | {"instance_count": 1, "autoscaling": {"min_instance_count": 1}}]),
         "workers.0.instance_count",
     ),
     (
-        web(workers=[{"name": "bg", "autoscaling": {"min_instance_count": 3, "max_instance_count": 3}}]),
+        web(workers=[BG | {"autoscaling": SCALED | {"min_instance_count": 3}}]),
         "workers.0.autoscaling",
     ),
+    ({"name": "web"}, "name"),
+    (web(workers=[{"name": "bg"}]), "workers.0"),
+    (web(envs=[{"key": "A"}, {"key": "B"}, {"key": "A"}]), "envs.2.key"),
+    (web(workers=[BG | {"envs": [{"key": "A"}, {"key": "A"}]}]), "workers.0.envs.1.key"),
+    (web(workers=[BG | {"instance_size_slug": "basic-m", "instance_count": 2}]), "workers.0.instance_count"),
+    (web(workers=[{"name": "bg", "git": GIT, "instance_count": 2}]), "workers.0.instance_count"),
+    (web(workers=[BG | {"instance_size_slug": "professional-m", "autoscaling": SCALED}]), "workers.0.autoscaling"),
+    (web(workers=[BG | {"autoscaling": {"min_instance_count": 1, "max_instance_count": 3}}]), "workers.0.autoscaling"),
+    (web(workers=[BG | {"autoscaling": SCALED | {"max_instance_count": None}}]), "workers.0.autoscaling"),
+    (
+        web(static_sites=[{"name": "www", "git": GIT, "routes": [{"path": "/a"}, {"path": "/a"}]}]),
+        "static_sites.route.paths",
+    ),
+    (
+        {"name": "web", "services": [{"name": "in", "git": GIT, "internal_ports": [9000], "routes": [{"path": "/"}]}]},
+        "services.0.routes",
+    ),
 ]
+
+
+def test_the_recorded_words_for_a_route_in_use(lab: Lab) -> None:
+    lab.sandbox.configure(invalid_spec_form="older")
+    spec = web(workers=[])
+    spec["services"][0]["routes"] = [{"path": "/"}]
+    spec["services"].append({"name": "two", "git": GIT, "routes": [{"path": "/"}]})
+    assert lab.refused("POST", "/v2/apps", 400, {"spec": spec})["message"] == (
+        'error validating app spec field "services.route.paths": route path "/" already in use'
+    )
+
+
+def test_what_is_allowed_is_accepted() -> None:
+    for item in (
+        {"instance_size_slug": "apps-s-1vcpu-1gb", "instance_count": 3},
+        {"instance_size_slug": "professional-xs", "instance_count": 3},
+        {"instance_size_slug": "basic-xxs", "instance_count": 1},
+        {"autoscaling": SCALED},
+    ):
+        assert first_mistake(web(workers=[BG | item])) is None
+    both = {"name": "in", "git": GIT, "internal_ports": [9000], "http_port": 80, "routes": [{"path": "/x"}]}
+    assert first_mistake({"name": "web", "services": [both]}) is None
+    assert first_mistake({"name": "web", "databases": [{"name": "db", "engine": "PG"}]}) is None
 
 
 @pytest.mark.parametrize(("spec", "place"), MISTAKES, ids=[place for _, place in MISTAKES])
