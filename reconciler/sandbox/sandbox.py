@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 
+MOST_SECONDS = 10 * 365 * 86400
+"""How far the clock can be moved at once."""
+
+
 class Sandbox:
     """An App Platform over a SQLite file (or in memory), served by the ASGI app `asgi`.
 
@@ -245,7 +249,13 @@ class Sandbox:
             return {"job_invocation_id": platform.invoke(found, item, trigger, result)}
 
     def advance(self, seconds: float) -> None:
-        """Move the sandbox's clock forward, for every process that shares the file."""
+        """Move the sandbox's clock forward, for every process that shares the file.
+
+        Raises:
+            ValueError: the seconds are negative, no number, or more than `MOST_SECONDS`.
+        """
+        if not 0 <= seconds <= MOST_SECONDS:  # not a number is neither
+            raise ValueError(f"seconds must be from 0 to {MOST_SECONDS}")
         with self._store.write() as tx:
             tx.set_meta("offset", repr(float(tx.meta("offset") or "0") + seconds))
         with self._simulation.changing():
