@@ -242,7 +242,7 @@ def _fill(step: Tree, span: _Span, deployment: Deployment) -> None:
 
 
 def _skip_builds(leaves: list[Tree], deployment: Deployment) -> None:
-    """Give the steps of components that were not built their reason; those of images have no times."""
+    """Give the steps of components that were not built their reason."""
     images = {item["name"] for _, item in components(deployment.spec) if item.get("image")}
     databases = {item["name"] for item in deployment.spec.get("databases") or []}
     for leaf in leaves:
@@ -250,7 +250,6 @@ def _skip_builds(leaves: list[Tree], deployment: Deployment) -> None:
         if name is None or name in databases or leaf["status"] != "SUCCESS":
             continue
         if name in images:
-            del leaf["started_at"], leaf["ended_at"]
             leaf["reason"] = _PREBUILT
         elif deployment.reuses_builds:
             leaf["reason"] = _REUSED

@@ -64,7 +64,7 @@ def deployment_tree(deployment: Deployment, now: float) -> Tree:
         "updated_at": moment(deployment.phase_at),
         "cause": deployment.cause,
         "cause_details": details,
-        "progress": progress(deployment, now),
+        "progress": _shown_progress(deployment, now),
         "tier_slug": deployment.tier,
     }
     if deployment.previous:
@@ -74,6 +74,19 @@ def deployment_tree(deployment: Deployment, now: float) -> Tree:
     if deployment.phase in TERMINAL:
         out["timing"] = _timing(deployment)
     return out
+
+
+def _shown_progress(deployment: Deployment, now: float) -> Tree:
+    """The progress without the times that the platform leaves out: of components, but for what is really built."""
+
+    def shown(step: Tree, *, building: bool) -> Tree:
+        timed = "component_name" not in step or (building and step.get("reason", {}).get("code") != "PreBuiltImage")
+        out = step if timed else {name: step[name] for name in step if name not in ("started_at", "ended_at")}
+        below = [shown(child, building=building) for child in step.get("steps", ())]
+        return {**out, "steps": below} if below else out
+
+    found = progress(deployment, now)
+    return found | {"steps": [shown(step, building=step["name"] == "build") for step in found["steps"]]}
 
 
 def _digest(image: Tree) -> str:
@@ -177,6 +190,7 @@ def _domain(app: App, spec: Tree, answer: Tree) -> Tree:
     phase = "ACTIVE" if active else "CONFIGURING" if moving else "PENDING"
     status = {"ACTIVE": "SUCCESS", "CONFIGURING": "RUNNING", "PENDING": "PENDING"}[phase]
     times = {"started_at": precise(app.updated_at)} if phase != "PENDING" else {}
+    times |= {"ended_at": precise(app.updated_at)} if active else {}
     out: Tree = {
         "id": make_id(b"domain", app.id, spec["domain"]),
         "phase": phase,

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 from reconciler.sandbox.simulation.lifecycle import (
     RUNNING_KINDS,
     TERMINAL,
-    began,
     components,
     leaves,
     moment,
@@ -211,7 +210,7 @@ def _build(log: _Logged) -> Iterator[tuple[str, str]]:
     step = next(leaf for leaf in log.leaves if leaf["message_base"].startswith("Building"))
     if log.item.get("image"):
         if step["status"] == "SUCCESS":
-            yield moment(began(log.deployment, "BUILDING") or log.now), "nothing to build: the component runs an image"
+            yield step["ended_at"], "nothing to build: the component runs an image"
         return
     if step["status"] == "PENDING":
         return
