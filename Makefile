@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 SOURCES := reconciler tests checks benchmarks
 
-.PHONY: help demo test coverage lint format bench hops contract sandbox-contract corpus recorded crash-matrix chaos second-platform mutants catalogue clean
+.PHONY: help demo test coverage lint format bench figures hops contract sandbox-contract corpus recorded crash-matrix chaos second-platform mutants catalogue clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -57,6 +57,9 @@ format: $(VENV)/dev ## format the code
 bench: $(VENV)/dev ## speed against the bare floor, and of the first difference, measured side by side
 	$(BIN)/python -m benchmarks.fleet
 	$(BIN)/python -m benchmarks.diff
+
+figures: $(VENV)/dev ## how many files, how many lines, and how long files and functions are
+	$(BIN)/python -m checks.figures
 
 hops: $(VENV)/dev ## files that a plan, a failing deployment and a rotated secret pass on their way through the code
 	$(BIN)/python -m checks.hops

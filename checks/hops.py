@@ -109,9 +109,22 @@ def _failing(folder: Path) -> tuple[tuple[str, ...], int]:
     return ("--sandbox",), 4
 
 
-def _secret(_: Path) -> tuple[tuple[str, ...], int]:
-    os.environ["STRIPE_KEY"] = "another-value-than-before"
-    return ("--sandbox", "--rotate", "shop/STRIPE_KEY"), 0
+def _secret(folder: Path) -> tuple[tuple[str, ...], int]:
+    spec = folder / "specs" / "vault.yaml"
+    spec.write_text(_VAULT.replace("VALUE", "first"), encoding="utf-8")
+    assert _quietly("--sandbox", "--app", "vault") == 0
+    spec.write_text(_VAULT.replace("VALUE", "second"), encoding="utf-8")
+    return ("--sandbox", "--app", "vault", "--rotate", "vault/web/API_KEY"), 0
+
+
+_VAULT = """\
+name: vault
+services:
+  - name: web
+    image: {registry_type: DOCKER_HUB, registry: library, repository: nginx, tag: "1.27"}
+    envs:
+      - {key: API_KEY, type: SECRET, value: VALUE}
+"""
 
 
 WALKS: dict[str, Callable[[Path], tuple[tuple[str, ...], int]]] = {

@@ -52,11 +52,12 @@ MODULES = (
     "rollout.failure:candidates other_versions",
     "rollout.observations",
     "rollout.scheduler:check_order",
+    "config:find_circle",
+    "appspec.kinds:components",
     "rollout.writes:commit revert",
     "plan.decide",
     "plan.deployment_history",
     "plan.guard",
-    "plan.freeze",
 )
 """The pure modules that decide, and what is as good as pure, below `reconciler`; of some only what these reach."""
 
@@ -76,7 +77,8 @@ TIERS = {
         "plan/test_decide.py",
         "plan/test_deployment_history.py",
         "plan/test_guard.py",
-        "plan/test_freeze.py",
+        "appspec/test_kinds.py",
+        "test_config.py",
     ),
     "walk": ("rollout/test_walk.py",),
     "rollouts": (
@@ -116,8 +118,8 @@ class Verdict:
 
 
 def package_of(module: str) -> str:
-    """The package that a module, and its tests, belong to."""
-    return module.partition(".")[0]
+    """The package that a module belongs to, which its tests' folder is called by; `tests` itself for one in none."""
+    return module.partition(".")[0] if "." in module else "tests"
 
 
 def found_in(entry: str) -> list[tuple[str, Mutant]]:

@@ -1,4 +1,4 @@
-"""Time, handed in: nothing in this project asks the machine for it but through a `Clock`."""
+"""Injected time: this project reads the machine's clock only through a `Clock`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What `live.throttle`, `rollout.run` and `rollout.watch` know of time."""
+    """The interface through which code reads the time and sleeps."""
 
     def monotonic(self) -> float:
         """Seconds since some moment; never goes back."""

@@ -6,34 +6,34 @@ import os
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from reconciler.appspec.serving import has_address
 from reconciler.appspec.shape import SPEC
-from reconciler.config import Config, Policy
+from reconciler.config import Config, Policy, find_circle
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity, has_errors
-from reconciler.text import did_you_mean
+from reconciler.text import did_you_mean, pointer_token
 from reconciler.yamltext import Document, parse, read_text
 
 CONFIG_NAMES = ("reconcile.yaml", "reconcile.yml")
-"""What the file is called."""
+"""The file's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigFile:
-    """A configuration and the document it was read from; none where there is no file."""
+    """A configuration and the document it was read from (None if there is no file)."""
 
     config: Config
     document: Document | None = None
     warnings: tuple[Finding, ...] = ()
-    """What is probably not meant; errors are raised."""
+    """Warnings; errors are raised instead."""
 
     def locate(self, pointer: str) -> Location | None:
-        """Where a JSON pointer stands in the file."""
+        """The place of a JSON pointer in the file."""
         return self.document.locate(pointer) if self.document else None
 
 
@@ -43,9 +43,9 @@ def load_config(path: Path | None, specs: Sequence[Path | str] = ()) -> Config:
 
 
 def read_config(path: Path | None, specs: Sequence[Path | str] = ()) -> ConfigFile:
-    """The configuration in ``path``; else the one that is found (`find_config`); else the defaults.
+    """Read the configuration in ``path``, or the one that is found (`find_config`), or the defaults.
 
-    The folder of its policies is given from where the file stands.
+    The policies folder is relative to the file.
 
     Raises:
         InvalidInput: the file does not exist, or something in it is wrong; carries every finding.
@@ -56,15 +56,15 @@ def read_config(path: Path | None, specs: Sequence[Path | str] = ()) -> ConfigFi
         return ConfigFile(Config())
     file = str(found)
     if not found.exists():
-        message = f"the configuration {file} does not exist"
+        message = f"no such configuration file: {file}"
         finding = Finding(Severity.ERROR, "no-such-path", message, "check the path", Location(file))
         raise InvalidInput([finding], message)
     documents, findings = parse(read_text(found, file), file)
     document = documents[0] if documents else None
     if len(documents) > 1:
-        hint = "keep one document: remove the `---` between them"
+        hint = "merge them: remove the `---`"
         findings.append(
-            Finding(Severity.ERROR, "several-documents", "more than one document", hint, documents[1].locate(""))
+            Finding(Severity.ERROR, "several-documents", "more than one YAML document", hint, documents[1].locate(""))
         )
     config = Config()
     if document is not None and document.data is not None and not has_errors(findings):
@@ -79,9 +79,9 @@ def read_config(path: Path | None, specs: Sequence[Path | str] = ()) -> ConfigFi
 
 
 def find_config(specs: Sequence[Path | str]) -> Path | None:
-    """The configuration of the specs: beside them, else above them, up to the root of their repository.
+    """Find the configuration of the specs: beside them, or above them up to the root of their repository.
 
-    The nearest counts. Specs that have none take the one in the working directory.
+    The nearest wins. Specs without one use the one in the working directory.
 
     Raises:
         InvalidInput: specs in different folders have different configurations.
@@ -92,15 +92,17 @@ def find_config(specs: Sequence[Path | str]) -> Path | None:
             beside.setdefault(path.resolve(), path)
     if len(beside) > 1:
         files = list(beside.values())
-        message = f"there is more than one configuration: {', '.join(map(str, files))}"
-        finding = Finding(Severity.ERROR, "several-configs", message, "name one with --config", Location(str(files[0])))
+        message = f"more than one configuration applies: {', '.join(map(str, files))}"
+        finding = Finding(
+            Severity.ERROR, "several-configs", message, "choose one with --config", Location(str(files[0]))
+        )
         raise InvalidInput([finding], message)
     here = (Path(name) for name in CONFIG_NAMES)
     return next(iter(beside.values()), None) or next((path for path in here if path.is_file()), None)
 
 
 def _nearest(folder: Path) -> Path | None:
-    """The configuration in the folder or above it, not beyond the root of a repository; outside of one in it alone."""
+    """The configuration in or above the folder, up to the root of its repository; outside a repository, only in it."""
     whole = Path(os.path.normpath(Path.cwd() / folder))
     root = next((above for above in (whole, *whole.parents) if (above / ".git").exists()), whole)
     for above in (whole, *whole.parents):
@@ -113,9 +115,9 @@ def _nearest(folder: Path) -> Path | None:
 
 
 def _placed(config: Config, folder: Path) -> Config:
-    """The same, with its folder of policies as seen from the working directory."""
+    """The configuration with its policies folder relative to the working directory."""
     fields = dict(config) | {"policies": str(folder / config.policies)}
-    return Config.model_construct(config.model_fields_set, **fields)  # a copy would count it as set
+    return Config.model_construct(config.model_fields_set, **fields)  # model_copy would mark it as set
 
 
 def config_schema() -> dict[str, Any]:
@@ -131,9 +133,9 @@ def config_schema() -> dict[str, Any]:
 
 
 def check_names(file: ConfigFile, known: Collection[str]) -> tuple[Finding, ...]:
-    """What the configuration says about apps that are not ``known``, and apps that wait for each other in a circle.
+    """Find references to apps that are not ``known``, contradictory renames and circular dependencies.
 
-    An unknown name is a warning, as a run may concern a part of the apps; a circle is an error.
+    An unknown name is a warning, as a run may cover only some of the apps; a cycle is an error.
     """
     config = file.config
     findings = [_unknown_app(file, name, f"/apps/{name}", known) for name in config.apps if name not in known]
@@ -155,19 +157,41 @@ def check_names(file: ConfigFile, known: Collection[str]) -> tuple[Finding, ...]
     return (*findings, *_cycle(file, graph))
 
 
+def check_probes(file: ConfigFile, specs: Mapping[str, Mapping[str, Any]]) -> tuple[Finding, ...]:
+    """Probes that are asked for of an app whose spec has nothing that answers requests; ``specs`` by name.
+
+    A probe among the defaults is for those that do.
+    """
+    hint = "only services, static sites and functions serve requests; remove the probe"
+    return tuple(
+        Finding(
+            Severity.ERROR,
+            "probe-without-url",
+            f"{name} has no live URL, so it cannot be probed",
+            hint,
+            file.locate(f"/apps/{pointer_token(name)}/health/probe"),
+        )
+        for name, own in file.config.apps.items()
+        if (own.get("health") or {}).get("probe") is not None and name in specs and not has_address(specs[name])
+    )
+
+
 def _moves(file: ConfigFile, known: Collection[str]) -> Iterator[Finding]:
-    """What is wrong with the former names of apps: each app has one, and two specs never speak of one app."""
+    """Check former names: an app has at most one, and no app is named by two specs."""
     moved = file.config.moved
     for old, new in moved.items():
         others = [other for other, name in moved.items() if name == new and other != old]
         both = [name for name in (old, *file.config.former_names(old)) if new in known and name in known]
         if old == new or new in file.config.former_names(old):
-            why, hint = f"moved leads from {old} back to itself", "remove one of these from moved"
+            why, hint = f"moved: {old} ends up as itself again", "remove one of these entries"
         elif others:
-            why, hint = f"{old} and {', '.join(others)} cannot both have become {new}", "an app has one former name"
+            why, hint = (
+                f"moved: {old} and {', '.join(others)} cannot both become {new}",
+                "an app has only one former name",
+            )
         elif both:
-            why = f"moved says that {both[0]} became {new}, and there is a spec of both"
-            hint = "remove it from moved once the app is renamed, or remove the spec of the old name"
+            why = f"moved says {both[0]} became {new}, but both have a spec"
+            hint = "remove the entry once the app is renamed, or remove the old spec"
         else:
             if new not in known and new not in moved:
                 yield _unknown_app(file, new, f"/moved/{old}", known)
@@ -176,29 +200,26 @@ def _moves(file: ConfigFile, known: Collection[str]) -> Iterator[Finding]:
 
 
 def _cycle(file: ConfigFile, graph: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError as error:
-        circle = list(reversed(error.args[1]))  # the sorter tells it from the awaited to the waiting
-        message = f"apps wait for each other: {' → '.join(circle)}"
+    if circle := find_circle(graph):
+        message = f"circular depends_on: {' → '.join(circle)}"
         where = file.locate(f"/apps/{circle[0]}/depends_on")
-        yield Finding(Severity.ERROR, "dependency-cycle", message, "remove one of these from depends_on", where)
+        yield Finding(Severity.ERROR, "dependency-cycle", message, "remove one of these dependencies", where)
 
 
 def _unknown_app(file: ConfigFile, name: str, pointer: str, known: Collection[str]) -> Finding:
-    message = f"no spec of this run is for an app named {name!r}"
+    message = f"no spec in this run for app {name!r}"
     return Finding(Severity.WARNING, "unknown-app", message, did_you_mean(name, known), file.locate(pointer))
 
 
 def in_words(name: str, value: Any, problem: Mapping[str, Any]) -> tuple[str, str]:
-    """What pydantic says of the value that is called so, as people say it, and how to mend it."""
+    """Pydantic's message about the value called ``name`` in plain words, and a hint how to fix it."""
     context = problem.get("ctx", {})
     match problem["type"]:
         case "value_error":
             message, _, hint = str(problem["msg"]).removeprefix("Value error, ").partition("; ")
             return f"{name}: {message}", hint
         case "string_pattern_mismatch":
-            return f"{name}: {value!r} is no name", "a name has letters, digits and underscores, such as IMAGE_TAG"
+            return f"{name}: {value!r} is not a valid name", "use letters, digits and underscores, such as IMAGE_TAG"
         case "literal_error":
             choices = str(context.get("expected", ""))
             return f"{name} must be {choices}", did_you_mean(str(value), re.findall(r"'([^']+)'", choices))
@@ -206,36 +227,36 @@ def in_words(name: str, value: Any, problem: Mapping[str, Any]) -> tuple[str, st
             bound = f"at least {context['ge']}" if "ge" in context else f"at most {context.get('le')}"
             return f"{name} must be {bound}", ""
         case kind:
-            expected, hint = next((told for begin, told in _EXPECTED.items() if kind.startswith(begin)), ("", ""))
+            expected, hint = next((words for begin, words in _EXPECTED.items() if kind.startswith(begin)), ("", ""))
             return f"{name} must be {expected}" if expected else f"{name}: {problem['msg']}", hint
 
 
 _EXPECTED = {
-    "list_": ("a list", "begin each item with `- `"),
+    "list_": ("a list", "start each item with `- `"),
     "int_": ("a whole number", "write digits, without quotes, such as 30"),
     "bool_": ("true or false", "write it without quotes"),
-    "dict_": ("a mapping", "write its fields below it, indented, each as `name: value`"),
-    "model_": ("a mapping", "write its fields below it, indented, each as `name: value`"),
+    "dict_": ("a mapping", "put its fields on the following lines, indented, as `name: value`"),
+    "model_": ("a mapping", "put its fields on the following lines, indented, as `name: value`"),
 }
 
 
 def _problems(document: Document) -> Iterator[Finding]:
-    """Everything that the models refuse, once for each place."""
+    """Everything the models refuse, once per place."""
     data = document.data
-    told: set[tuple[str | int, ...]] = set()
+    reported: set[tuple[str | int, ...]] = set()
     for model, prefix, part in _parts(data):
         try:
             model.model_validate(part)
         except ValidationError as error:
             for problem in error.errors(include_url=False, include_input=False):
                 place = _existing(data, (*prefix, *problem["loc"]))
-                if place not in told:
-                    told.add(place)
-                    yield _told(document, model, prefix, place, dict(problem))
+                if place not in reported:
+                    reported.add(place)
+                    yield _finding(document, model, prefix, place, dict(problem))
 
 
 def _parts(data: Any) -> Iterator[tuple[type[BaseModel], tuple[str | int, ...], Any]]:
-    """The file, and each app's own policy, which the file's model takes as it is."""
+    """The file, and each app's own policy, which the file's model does not validate."""
     yield Config, (), data
     apps = data.get("apps") if isinstance(data, dict) else None
     if isinstance(apps, dict):
@@ -245,7 +266,7 @@ def _parts(data: Any) -> Iterator[tuple[type[BaseModel], tuple[str | int, ...], 
 
 
 def _existing(data: Any, loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
-    """The place without what pydantic adds to it, such as the branch of a union; a missing field's place is kept."""
+    """The place without what pydantic adds, such as the branch of a union; a missing field keeps its place."""
     node = data
     for index, token in enumerate(loc):
         if isinstance(node, dict) and isinstance(token, str):
@@ -259,43 +280,43 @@ def _existing(data: Any, loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
     return loc
 
 
-def _told(
+def _finding(
     document: Document,
     model: type[BaseModel],
     prefix: tuple[str | int, ...],
     place: tuple[str | int, ...],
     problem: Mapping[str, Any],
 ) -> Finding:
-    pointer = "".join(f"/{_escaped(token)}" for token in place)
+    pointer = "".join(f"/{pointer_token(token)}" for token in place)
     name = _called(place)
     match problem["type"]:
         case "extra_forbidden":
             name = str(place[-1])
             fields = _fields(model, place[len(prefix) : -1])
-            hint = did_you_mean(name, fields) or f"known here: {', '.join(fields)}"
+            hint = did_you_mean(name, fields) or f"known keys: {', '.join(fields)}"
             location = document.locate(pointer, key=True)
             return Finding(Severity.ERROR, "unknown-key", f"unknown key {name!r}", hint, location)
         case "missing":
-            message, hint = f"{str(place[-1])!r} is missing", f"add `{place[-1]}: …`"
+            message, hint = f"missing key {str(place[-1])!r}", f"add `{place[-1]}: …`"
             return Finding(Severity.ERROR, "missing-key", message, hint, document.locate(pointer))
         case "string_type":
-            message, hint = f"{name} must be text", "put it in quotes"
+            message, hint = f"{name} must be text", "quote it"
         case _:
             message, hint = in_words(name, _at(document.data, place), problem)
     return Finding(Severity.ERROR, "config-value", message, hint, document.locate(pointer))
 
 
 def _called(place: tuple[str | int, ...]) -> str:
-    """How people call a place: by its field, and an item of a list by its number, counted from 1."""
+    """The name of a place in messages: its field, or ``freeze[1]`` for an item of a list, counted from 1."""
     if not place:
         return "the configuration"
     if isinstance(place[-1], int):
-        return f"{_called(place[:-1])}, number {place[-1] + 1}"
+        return f"{_called(place[:-1])}[{place[-1] + 1}]"
     return str(place[-1])
 
 
 def _at(data: Any, place: tuple[str | int, ...]) -> Any:
-    """What stands at a place; None where nothing does."""
+    """The value at a place, or None."""
     for token in place:
         found = isinstance(data, dict) and token in data
         data = data[token] if found or (isinstance(data, list) and isinstance(token, int)) else None
@@ -303,7 +324,7 @@ def _at(data: Any, place: tuple[str | int, ...]) -> Any:
 
 
 def _fields(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
-    """The keys that are known at a place."""
+    """The known keys at a place."""
     for token in loc:
         if isinstance(token, str) and token in model.model_fields:
             model = next(_models(model.model_fields[token].annotation), model)
@@ -319,31 +340,30 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _without_effect(config: Config, document: Document) -> Iterator[Finding]:
-    """What is written and can do nothing: policies from a folder that is missing, ignored paths that lead nowhere."""
+    """Find settings without effect: a policies folder that is missing, ignored paths that match nothing."""
     if "policies" in config.model_fields_set and not Path(config.policies).is_dir():
-        message = f"there is no folder {config.policies}, so no policy would hold"
-        hint = "check the path, which counts from where this file stands; or remove it"
+        message = f"no such folder: {config.policies}; no policy would be enforced"
+        hint = "fix the path (it is relative to this file), or remove the key"
         yield Finding(Severity.ERROR, "no-such-path", message, hint, document.locate("/policies"))
     ignored = {"/defaults/ignore": config.defaults.ignore}
-    ignored |= {f"/apps/{_escaped(name)}/ignore": own.get("ignore") or [] for name, own in config.apps.items()}
+    ignored |= {f"/apps/{pointer_token(name)}/ignore": own.get("ignore") or [] for name, own in config.apps.items()}
     for at, pointers in ignored.items():
         for number, pointer in enumerate(pointers):
             field = pointer.split("/")[1]
             if field != "*" and field not in SPEC.fields:
-                message = f"{pointer} ignores nothing that is known: a spec has no field {field!r}"
-                hint = did_you_mean(field, SPEC.fields) or "it begins at the spec, such as /services/web/instance_count"
+                message = f"{pointer} ignores nothing: a spec has no field {field!r}"
+                hint = (
+                    did_you_mean(field, SPEC.fields)
+                    or "start at the top of the spec, such as /services/web/instance_count"
+                )
                 yield Finding(Severity.WARNING, "unknown-path", message, hint, document.locate(f"{at}/{number}"))
 
 
-def _escaped(token: str | int) -> str:
-    return str(token).replace("~", "~0").replace("/", "~1")
-
-
 def _unmergeable(config: Config, document: Document) -> Iterator[Finding]:
-    """Apps whose own policy is fine and does not fit together with the defaults."""
+    """Apps whose own policy is valid but conflicts with the defaults."""
     for name in config.apps:
         try:
             config.policy(name)
         except ValidationError as error:
-            message = f"the policy of {name} does not fit together with the defaults: {error.errors()[0]['msg']}"
+            message = f"the policy of {name} conflicts with the defaults: {error.errors()[0]['msg']}"
             yield Finding(Severity.ERROR, "config-value", message, location=document.locate(f"/apps/{name}"))

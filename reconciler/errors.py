@@ -2,13 +2,13 @@
 
 ::
 
-    ReconcileError                 says what went wrong and how to mend it; the CLI shows it without a traceback
+    ReconcileError                 says what went wrong and how to fix it; the CLI shows it without a traceback
     ├── UsageError                 a flag or combination of flags makes no sense                       exit 64
     ├── InvalidInput               specs or configuration cannot be used; carries findings             exit 3
     ├── PlanMismatch               a saved plan no longer matches Git or App Platform                  exit 7
-    ├── Interrupted                stopped by a signal; says what was left running                     exit 130
+    ├── Interrupted                stopped by a signal                                                 exit 130
     ├── InternalError              a bug: its type and place, never its message, which may hold a value  exit 1
-    └── LiveError                  App Platform could not be asked, or refused                         exit 1
+    └── LiveError                  App Platform could not be reached, or refused                       exit 1
         ├── TransportFailed        no usable answer: connection lost, timed out, not JSON
         ├── AnswerLost             a write may have taken effect, its answer never arrived
         └── ApiError               an answer with an error status
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class ReconcileError(Exception):
-    """Root of every deliberate error; ``message`` says what, ``hint`` says how to mend it."""
+    """Base of every deliberate error; ``message`` says what went wrong, ``hint`` how to fix it."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -43,7 +43,7 @@ class ReconcileError(Exception):
 
     @property
     def type(self) -> str:
-        """The name of the class as programs read it, such as ``not_found``; of a class outside the tree its base's."""
+        """The class name for programs, such as ``not_found``; a class outside the tree has its base's."""
         name = next(base.__name__ for base in type(self).__mro__ if base.__module__ == __name__)
         return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
@@ -56,20 +56,18 @@ class InvalidInput(ReconcileError):
     """Specs or configuration that cannot be used; every problem is a finding."""
 
     def __init__(self, findings: Sequence[Finding], message: str = "", *, hint: str = "") -> None:
-        super().__init__(message or f"{len(findings)} problem(s) in the input", hint=hint)
+        super().__init__(
+            message or f"{len(findings)} problem{'s' if len(findings) != 1 else ''} in the input", hint=hint
+        )
         self.findings = tuple(findings)
 
 
 class PlanMismatch(ReconcileError):
-    """The saved plan was made from another Git or another App Platform than the one found now."""
+    """The saved plan no longer matches Git or App Platform."""
 
 
 class Interrupted(ReconcileError):
-    """A signal stopped the run; ``left_running`` names what goes on without us."""
-
-    def __init__(self, message: str, *, left_running: Sequence[str] = (), hint: str = "") -> None:
-        super().__init__(message, hint=hint)
-        self.left_running = tuple(left_running)
+    """A signal stopped the run."""
 
 
 class InternalError(ReconcileError):
@@ -77,7 +75,7 @@ class InternalError(ReconcileError):
 
 
 class LiveError(ReconcileError):
-    """App Platform could not be asked, or refused."""
+    """App Platform could not be reached, or refused."""
 
     def __init__(self, message: str, *, method: str, path: str, hint: str = "") -> None:
         super().__init__(message, hint=hint)
@@ -86,7 +84,7 @@ class LiveError(ReconcileError):
 
 
 class TransportFailed(LiveError):
-    """No usable answer arrived, and repeating did not help."""
+    """No usable answer arrived, even after retries."""
 
 
 class AnswerLost(LiveError):
@@ -119,6 +117,11 @@ class ApiError(LiveError):
 
 class Unauthorized(ApiError):
     """401, or 403 where the token lacks a scope."""
+
+    @property
+    def words(self) -> str:
+        """What the API says, and what the token lacks."""
+        return f"{self.message}; {self.hint}" if self.hint else self.message
 
 
 class NotFound(ApiError):

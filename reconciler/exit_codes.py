@@ -1,4 +1,4 @@
-"""Exit codes. The table of the README is checked against `MEANINGS`."""
+"""Exit codes. A test checks the README's table against `MEANINGS`."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ MEANINGS = {
     Exit.INVALID: "specs or config invalid, or none found",
     Exit.ROLLED_BACK: "a deployment failed and was rolled back; the app is healthy on the earlier one",
     Exit.PERSON_NEEDED: "a deployment failed and could not be rolled back, or an app is blocked: a person is needed",
-    Exit.STALLED: "stalled: this spec failed before and is not retried",
+    Exit.STALLED: "stalled: this spec failed before and is not being retried",
     Exit.REFUSED: "refused by a guard, or the saved plan no longer matches",
     Exit.USAGE: "usage",
-    Exit.INTERRUPTED: "interrupted; what was left running is said",
+    Exit.INTERRUPTED: "interrupted; the output names what is still running",
 }
 
 _MOST_SERIOUS_FIRST = (

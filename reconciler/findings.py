@@ -1,4 +1,4 @@
-"""Findings: what is worth telling about a spec, a configuration or a plan, and where it stands."""
+"""Findings: problems and remarks about a spec, a configuration or a plan, with their places."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How much a finding weighs: an error stops the run, a warning is told, a notice informs."""
+    """How serious a finding is: only an error stops the run."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -40,9 +40,9 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing to tell: ``code`` is stable and greppable, ``message`` says what, ``hint`` how to mend it.
+    """A problem or remark: ``code`` is stable and greppable, ``message`` says what, ``hint`` how to fix it.
 
-    ``related`` are further places that belong to it, such as the first of two equal names.
+    ``related`` are other places involved, such as the first of two equal names.
     """
 
     severity: Severity
@@ -64,7 +64,7 @@ def has_errors(findings: tuple[Finding, ...] | list[Finding]) -> bool:
 
 
 def ranked(findings: tuple[Finding, ...] | list[Finding]) -> list[Finding]:
-    """The findings by place (file, line, column), then by weight, as people read them."""
+    """The findings by place (file, line, column), then by severity, the order they are shown in."""
 
     def key(finding: Finding) -> tuple[str, int, int, int, str]:
         place = finding.location or Location("")

@@ -1,6 +1,6 @@
-"""The last net under secrets: known secret values are taken out of any text before it leaves the process.
+"""The last safety net for secrets: known values are removed from any text before it leaves the process.
 
-The first net is that nothing puts them there: secrets are opaque in plans and never rendered. This one catches
+The first is that nothing puts them there: secrets are opaque in plans and never rendered. This one catches
 what others write, such as an API error that quotes the request.
 """
 
@@ -10,10 +10,13 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 MASK = "(secret)"
-"""What stands where a secret value would."""
+"""What is shown in place of a secret value."""
+
+TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN", "GITHUB_TOKEN", "GH_TOKEN")
+"""Variables of the environment that hold the tokens a run works with: secrets everywhere, and variables of no spec."""
 
 _PASSWORD = re.compile(r"://[^:/@]*:(.+)@", re.DOTALL)
 
@@ -22,9 +25,14 @@ _SHORTEST = 4
 
 
 def without_query(address: str) -> str:
-    """An address without what may be a credential: links to stored logs carry their signature in the query."""
+    """An address without its query, which may be a credential: links to stored logs carry their signature there."""
     bare, mark, _ = address.partition("?")
     return f"{bare}?…" if mark else bare
+
+
+def tokens_of(environ: Mapping[str, str]) -> frozenset[str]:
+    """The tokens that an environment holds."""
+    return frozenset(filter(None, (environ.get(name, "").strip() for name in TOKEN_VARIABLES)))
 
 
 class Redactor:
@@ -41,9 +49,9 @@ class Redactor:
 
 
 def _forms(secret: str) -> set[str]:
-    """A secret as it stands and as JSON, reprs and URLs would write it; of several lines also each line.
+    """A secret as it is and as JSON, reprs and URLs would write it; each line too if it has several.
 
-    Of an address with a password, such as ``postgres://user:password@host``, also the password by itself.
+    The password alone as well, from an address such as ``postgres://user:password@host``.
     """
     import json
     from urllib.parse import quote

@@ -1,4 +1,4 @@
-"""Words that every package says alike: how long ago, did you mean."""
+"""Texts that packages write and read alike: how long ago, did you mean, JSON pointers."""
 
 from __future__ import annotations
 
@@ -7,35 +7,36 @@ from datetime import UTC, datetime
 
 
 def ago(moment: datetime | None, now: datetime) -> str:
-    """``2 h ago``, in the largest unit that counts at least one; empty where the moment is not known.
+    """``2 h ago``, in the largest unit that fits; empty if the moment is not known.
 
     A moment without a zone is UTC, which is what the API speaks.
     """
     if moment is None:
         return ""
-    seconds = (_utc(now) - _utc(moment)).total_seconds()
+    seconds = (in_utc(now) - in_utc(moment)).total_seconds()
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if (number := int(seconds // length)) >= 1:
             return f"{number} {unit} ago"
     return "just now"
 
 
-def _utc(moment: datetime) -> datetime:
+def in_utc(moment: datetime) -> datetime:
+    """A moment that can be compared: one without a zone is taken as UTC, which is what the API speaks."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def did_you_mean(name: str, known: Collection[str], otherwise: str = "", *, cutoff: float = 0.6) -> str:
-    """A hint with the name that was probably meant; else ``otherwise``."""
+    """A hint with the name that was probably meant, or ``otherwise``."""
     near = nearest(name, known, cutoff=cutoff)
     return f"did you mean {near}?" if near else otherwise
 
 
 def nearest(name: str, known: Collection[str], *, cutoff: float = 0.6) -> str:
-    """The known name that is most like another, whatever its case and dashes; empty if none is.
+    """The known name closest to ``name``, ignoring case and dashes; empty if none is close.
 
-    ``cutoff`` is how alike the two must be, from 0 to 1.
+    ``cutoff`` is how similar the two must be, from 0 to 1.
     """
-    import difflib  # only what is misspelt pays for it
+    import difflib  # imported only when something is misspelt
 
     plain = {_plain(one): one for one in known}
     near = difflib.get_close_matches(_plain(name), plain, 1, cutoff)
@@ -44,3 +45,16 @@ def nearest(name: str, known: Collection[str], *, cutoff: float = 0.6) -> str:
 
 def _plain(name: str) -> str:
     return name.lower().replace("-", "_")
+
+
+# --- JSON pointers (RFC 6901) ---
+
+
+def pointer_token(name: object) -> str:
+    """A name escaped for a JSON pointer."""
+    return str(name).replace("~", "~0").replace("/", "~1")
+
+
+def segments(pointer: str) -> tuple[str, ...]:
+    """The names in a JSON pointer."""
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])

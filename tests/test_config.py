@@ -1,7 +1,9 @@
+from itertools import pairwise
+
 import pytest
 from pydantic import ValidationError
 
-from reconciler.config import Config, Probe, parse_duration
+from reconciler.config import Config, Probe, find_circle, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -37,7 +39,7 @@ def test_a_variable_may_be_a_name_alone():
 
 
 def test_a_probes_pattern_is_checked_when_the_config_is_read():
-    with pytest.raises(ValidationError, match="is not a regular expression"):
+    with pytest.raises(ValidationError, match="invalid regular expression"):
         Probe(body="(")
 
 
@@ -47,3 +49,33 @@ def test_a_default_of_depends_on_lets_no_app_wait_for_itself():
     assert config.policy("web").depends_on == ["base"]
     own = Config.model_validate({"apps": {"base": {"depends_on": ["base"]}}})
     assert own.policy("base").depends_on == ["base"], "that is a mistake, which is told"
+
+
+@pytest.mark.parametrize(
+    ("graph", "circle"),
+    [
+        ({}, ()),
+        ({"a": []}, ()),
+        ({"a": ["unknown"]}, ()),
+        ({"a": ["a"]}, ("a", "a")),
+        ({"a": ["b"], "b": ["a"]}, ("a", "b", "a")),
+        ({"a": ["b"], "b": ["c"], "c": ["b"]}, ("b", "c", "b")),
+        ({"a": ["b", "c"], "b": ["d"], "c": ["d"], "d": []}, ()),
+        ({"a": ["b", "b"], "b": []}, ()),
+        ({"a": ["b", "c"], "b": [], "c": ["a"]}, ("a", "c", "a")),
+        ({"a": [], "b": ["a", "c"], "c": ["b"]}, ("b", "c", "b")),
+        ({"a": ["b"], "b": [], "c": ["b", "d"], "d": ["c"]}, ("c", "d", "c")),
+        ({"c": ["b"], "a": ["c"], "b": ["a"]}, ("c", "b", "a", "c")),
+        ({"b": ["a"], "c": ["b"], "a": ["c"]}, ("b", "a", "c", "b")),
+        ({"d": ["a"], "a": ["b"], "b": ["c"], "c": ["a"]}, ("a", "b", "c", "a")),
+    ],
+)
+def test_a_circle_begins_with_the_first_of_its_apps(graph, circle):
+    assert find_circle(graph) == circle
+
+
+def test_many_apps_that_wait_for_the_same_ones_are_seen_through_in_no_time():
+    """Each app waits for both of the next layer: there are few apps and countless paths."""
+    layers = [(f"{number}a", f"{number}b") for number in range(40)]
+    graph = {name: list(below) for upper, below in pairwise(layers) for name in upper}
+    assert find_circle(graph) == ()

@@ -5,7 +5,7 @@ import jsonschema
 import pytest
 
 from reconciler.config import Config
-from reconciler.config_file import ConfigFile, check_names, config_schema, load_config, read_config
+from reconciler.config_file import ConfigFile, check_names, check_probes, config_schema, load_config, read_config
 from reconciler.errors import InvalidInput
 
 
@@ -97,7 +97,7 @@ def test_two_files_beside_different_specs_are_refused():
 
 
 def test_a_file_that_was_named_must_exist():
-    with pytest.raises(InvalidInput, match="does not exist"):
+    with pytest.raises(InvalidInput, match="no such configuration file"):
         load_config(Path("nothing.yaml"))
 
 
@@ -116,7 +116,7 @@ def test_policies_of_apps_override_the_defaults():
     assert (policy.on_failure, policy.depends_on) == ("pin", ["api"])
 
 
-FIELDS = "write its fields below it, indented, each as `name: value`"
+FIELDS = "put its fields on the following lines, indented, as `name: value`"
 DIGITS = "write digits, without quotes, such as 30"
 
 
@@ -129,14 +129,14 @@ DIGITS = "write digits, without quotes, such as 30"
         ("apps:\n  web:\n    depend_on: [a]\n", ("unknown-key", 3, 5, "did you mean depends_on?")),
         ("variables: [A, {name: B, defalt: x}]\n", ("unknown-key", 1, 26, "did you mean default?")),
         ("variables: [{default: x}]\n", ("missing-key", 1, 13, "add `name: …`")),
-        ("variables: [{name: A, default: 1.4}]\n", ("config-value", 1, 32, "put it in quotes")),
+        ("variables: [{name: A, default: 1.4}]\n", ("config-value", 1, 32, "quote it")),
         ("defaults: {timeouts: {build: soon}}\n", ("config-value", 1, 30, "write 90s, 5m or 1h30m")),
         ("defaults: {on_failure: rolback}\n", ("config-value", 1, 24, "did you mean rollback?")),
         ("apps: {web: 3}\n", ("config-value", 1, 13, FIELDS)),
         ("apps: {web: {health: {probe: {status: x}}}}\n", ("config-value", 1, 39, DIGITS)),
         ("- 1\n", ("config-value", 1, 1, FIELDS)),
-        ("project: a\nproject: b\n", ("duplicate-key", 2, 1, "keep one of the two: a reader takes only one")),
-        ("---\n{}\n---\n{}\n", ("several-documents", 4, 1, "keep one document: remove the `---` between them")),
+        ("project: a\nproject: b\n", ("duplicate-key", 2, 1, "remove one of them: YAML readers keep only one")),
+        ("---\n{}\n---\n{}\n", ("several-documents", 4, 1, "merge them: remove the `---`")),
     ],
 )
 def test_a_mistake_is_told_at_its_place(text, problem):
@@ -146,34 +146,34 @@ def test_a_mistake_is_told_at_its_place(text, problem):
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
-        ("variables: [1A]\n", "variables, number 1: '1A' is no name",
-         "a name has letters, digits and underscores, such as IMAGE_TAG"),
-        ("variables: A\n", "variables must be a list", "begin each item with `- `"),
-        ("variables: [A, A]\n", "variables: A is declared twice", "keep one of the two"),
+        ("variables: [1A]\n", "variables[1]: '1A' is not a valid name",
+         "use letters, digits and underscores, such as IMAGE_TAG"),
+        ("variables: A\n", "variables must be a list", "start each item with `- `"),
+        ("variables: [A, A]\n", "variables: A is declared twice", "remove one of them"),
         ("- 1\n", "the configuration must be a mapping", FIELDS),
         ("guards: {max_changes: many}\n", "max_changes must be a whole number", DIGITS),
         ("guards: {max_changes: 101}\n", "max_changes must be at most 100", ""),
         ("defaults: {health: {components: maybe}}\n", "components must be true or false", "write it without quotes"),
         ("defaults: {timeouts: {deploy: }}\n", "deploy: a duration is missing", "write 90s, 5m or 1h30m"),
-        ("defaults: {timeouts: {build: 0s}}\n", "build: nothing is done in no time", "write 90s, 5m or 1h30m"),
+        ("defaults: {timeouts: {build: 0s}}\n", "build: a timeout must be longer than 0s", "write 90s, 5m or 1h30m"),
         ("defaults: {timeouts: {build: 9999999999d}}\n", "build: a duration must be between 0s and 366d", ""),
-        ("defaults: {health: {probe: {path: healthz}}}\n", "path: 'healthz' is no path of the app's address",
+        ("defaults: {health: {probe: {path: healthz}}}\n", "path: 'healthz' is not a URL path",
          "write /healthz"),
-        ("defaults: {health: {probe: {status: 99}}}\n", "status: 99 is no status of an HTTP answer",
-         "write one from 100 to 599, such as 200"),
-        ("defaults: {health: {probe: {status: [200, 600]}}}\n", "status: 600 is no status of an HTTP answer",
-         "write one from 100 to 599, such as 200"),
-        ("defaults: {ignore: [/region, services/web]}\n", "ignore, number 2: 'services/web' is no JSON pointer",
+        ("defaults: {health: {probe: {status: 99}}}\n", "status: 99 is not an HTTP status",
+         "use 100 to 599, such as 200"),
+        ("defaults: {health: {probe: {status: [200, 600]}}}\n", "status: 600 is not an HTTP status",
+         "use 100 to 599, such as 200"),
+        ("defaults: {ignore: [/region, services/web]}\n", "ignore[2]: 'services/web' is not a JSON pointer",
          "write /services/web"),
-        ("apps: {web: {ignore: [region]}}\n", "ignore, number 1: 'region' is no JSON pointer", "write /region"),
-        ("project: shop\n", "project: 'shop' is not the id of a project",
-         "`doctl projects list` shows ids, such as 4b7c2f0e-93a5-4f7e-8a55-1d1f0e6c2b11"),
-        ("freeze: [{start: 2026-12-24}]\n", "freeze, number 1: a freeze window with start needs end, too",
+        ("apps: {web: {ignore: [region]}}\n", "ignore[1]: 'region' is not a JSON pointer", "write /region"),
+        ("project: shop\n", "project: 'shop' is not a project id",
+         "run `doctl projects list` for ids such as 4b7c2f0e-93a5-4f7e-8a55-1d1f0e6c2b11"),
+        ("freeze: [{start: 2026-12-24}]\n", "freeze[1]: a freeze window with start also needs end",
          "add `end: 2026-12-24T18:00`"),
         ("freeze: [{cron: 0 0 30 2 *, duration: 1h}]\n",
-         "freeze, number 1: cron '0 0 30 2 *' is not a cron expression: Bad day-of-month", ""),
-        ("policies: polices\n", "there is no folder polices, so no policy would hold",
-         "check the path, which counts from where this file stands; or remove it"),
+         "freeze[1]: cron '0 0 30 2 *' is not a cron expression: Bad day-of-month", ""),
+        ("policies: polices\n", "no such folder: polices; no policy would be enforced",
+         "fix the path (it is relative to this file), or remove the key"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_in_plain_words_with_what_is_expected(text, message, hint):
@@ -183,11 +183,62 @@ def test_a_mistake_is_told_in_plain_words_with_what_is_expected(text, message, h
     assert [(one.message, one.hint) for one in caught.value.findings] == [(message, hint)]
 
 
+@pytest.mark.parametrize("name", ["DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN", "GITHUB_TOKEN", "gh_token"])
+def test_c63_a_token_cannot_be_declared_as_a_variable(name):
+    hint = "give the app a token of its own under another name"
+    assert problems(f"variables: [A, {name}]\n") == [("config-value", 1, 16, hint)]
+    assert problems(f"variables:\n- name: {name}\n  default: x\n") == [("config-value", 2, 9, hint)]
+
+
+PROBE = "defaults:\n  health:\n    probe:\n      "
+
+
+@pytest.mark.parametrize(
+    ("probe", "place", "message"),
+    [
+        ("headers: {X-Key: schlüssel}", (4, 24), "X-Key: a header must be ASCII on one line"),
+        ('headers: {X-Key: "s3cr3t\\nx: y"}', (4, 24), "X-Key: a header must be ASCII on one line"),
+        ('headers: {X-Key: " s3cr3t"}', (4, 24), "X-Key: a header must not begin or end with a space"),
+        ("headers: {X Key: s3cr3t}", (4, 24), "X Key: invalid header name"),
+        ("headers: {content-length: '5'}", (4, 33),
+         "content-length: a request without a body cannot be sent with this header"),
+        ('path: "/a\\u0000b"', (4, 13), "path: not a valid request path"),
+        ('path: "/a\\nb"', (4, 13), "path: not a valid request path"),
+        (f"path: /{'a' * 8000}", (4, 13), "path: not a valid request path"),
+        ("path: /#/login", (4, 13), "path: a fragment (#) is never sent"),
+        ("body: (", (4, 13), "body: invalid regular expression: missing ): ("),
+        ("body: '^(?!error)'", (4, 13), "body: invalid regular expression: invalid perl operator: (?!"),
+        ("body: '(a{1000}){2}'", (4, 13), "body: invalid regular expression: "),
+        ("body: 'a{999}b{999}'", (4, 13), "body: the regular expression is too large"),
+    ],
+)  # fmt: skip
+def test_c57_c59_a_probe_that_cannot_be_sent_or_judged_is_refused_at_its_place(probe, place, message):
+    write(PROBE + probe + "\n")
+    with pytest.raises(InvalidInput) as caught:
+        load_config(None)
+    (finding,) = caught.value.findings
+    assert (finding.location.line, finding.location.column) == place
+    assert finding.message.startswith(message)
+    assert "s3cr3t" not in finding.message + finding.hint
+
+
+def test_c57_what_an_http_client_sends_is_no_mistake():
+    write(PROBE + 'path: "/ä b?x=y%20z"\n      headers: {X-Key: "a\\tb", Host: web.example, X-None: "", X-C: "ä"}\n')
+    assert [one[1:3] for one in problems(Path("reconcile.yaml").read_text(encoding="utf-8"))] == [(5, 68)]
+    write(Path("reconcile.yaml").read_text(encoding="utf-8").replace(', X-C: "ä"', ""))
+    assert load_config(None).defaults.health.probe.path == "/ä b?x=y%20z"
+
+
 def test_an_ignored_path_whose_field_nobody_knows_is_a_warning():
     write("defaults: {ignore: [/region, /sevices/web/instance_count, /*/web]}\napps: {web: {ignore: [/zzz]}}\n")
     assert [(one.code, str(one.location), one.hint, one.is_error) for one in read_config(None).warnings] == [
         ("unknown-path", "reconcile.yaml:1:30", "did you mean services?", False),
-        ("unknown-path", "reconcile.yaml:2:23", "it begins at the spec, such as /services/web/instance_count", False),
+        (
+            "unknown-path",
+            "reconcile.yaml:2:23",
+            "start at the top of the spec, such as /services/web/instance_count",
+            False,
+        ),
     ]
 
 
@@ -214,7 +265,7 @@ def test_apps_that_wait_for_each_other_are_an_error_that_shows_the_circle():
     write("apps:\n  aa: {depends_on: [bb]}\n  bb: {depends_on: [cc]}\n  cc: {depends_on: [aa]}\n")
     (finding,) = check_names(read_config(None), ["aa", "bb", "cc"])
     assert (finding.code, finding.is_error) == ("dependency-cycle", True)
-    circle = finding.message.removeprefix("apps wait for each other: ").split(" → ")
+    circle = finding.message.removeprefix("circular depends_on: ").split(" → ")
     waits = {"aa": "bb", "bb": "cc", "cc": "aa"}
     assert len(circle) == 4
     assert all(waits[one] == two for one, two in pairwise(circle))
@@ -228,11 +279,11 @@ def test_what_all_wait_for_need_not_wait_for_itself():
 @pytest.mark.parametrize(
     ("moved", "known", "told"),
     [
-        ("{web: shop}", ["web", "shop"], "moved says that web became shop, and there is a spec of both"),
-        ("{a: b, b: c}", ["a", "c"], "moved says that a became c, and there is a spec of both"),
-        ("{web: web}", ["web"], "moved leads from web back to itself"),
-        ("{a: b, b: a}", ["b"], "moved leads from a back to itself"),
-        ("{a: c, b: c}", ["c"], "a and b cannot both have become c"),
+        ("{web: shop}", ["web", "shop"], "moved says web became shop, but both have a spec"),
+        ("{a: b, b: c}", ["a", "c"], "moved says a became c, but both have a spec"),
+        ("{web: web}", ["web"], "moved: web ends up as itself again"),
+        ("{a: b, b: a}", ["b"], "moved: a ends up as itself again"),
+        ("{a: c, b: c}", ["c"], "moved: a and b cannot both become c"),
     ],
 )
 def test_former_names_that_no_app_can_have_had_are_errors(moved, known, told):
@@ -249,6 +300,29 @@ def test_an_app_that_was_renamed_twice_has_two_former_names():
 
 def test_names_can_be_checked_without_a_file():
     assert check_names(ConfigFile(Config()), ["web"]) == ()
+
+
+SERVICE, WORKER = {"services": [{"name": "api"}]}, {"workers": [{"name": "api"}]}
+
+
+@pytest.mark.parametrize(
+    ("text", "specs", "found"),
+    [
+        ("apps:\n  web: {health: {probe: {path: /}}}\n", {"web": WORKER}, [("probe-without-url", 2, 25, True)]),
+        ("apps:\n  web: {health: {probe: {path: /}}}\n", {"web": SERVICE}, []),
+        ("apps:\n  web: {health: {probe: {path: /}}}\n", {"other": WORKER}, []),
+        ("apps:\n  web: {health: {probe: null}}\n", {"web": WORKER}, []),
+        ("apps:\n  web: {health: {soak: 9s}}\n  api: {}\n", {"web": WORKER}, []),
+        ("defaults: {health: {probe: {path: /}}}\n", {"web": WORKER}, []),
+    ],
+)
+def test_c57_a_probe_of_an_app_that_answers_no_requests_is_an_error_at_its_place(text, specs, found):
+    write(text)
+    told = [
+        (one.code, one.location.line, one.location.column, one.is_error)
+        for one in check_probes(read_config(None), specs)
+    ]
+    assert told == found
 
 
 def test_the_published_schema_takes_what_the_models_take():

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from reconciler.text import ago, did_you_mean, nearest
+from reconciler.text import ago, did_you_mean, nearest, pointer_token, segments
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -38,3 +38,8 @@ def test_the_nearest_name_is_found_whatever_its_case_and_dashes():
 def test_nothing_is_suggested_where_nothing_is_near():
     assert nearest("zzz", ["region"]) == ""
     assert did_you_mean("zzz", ["region"], "known: region") == "known: region"
+
+
+@pytest.mark.parametrize("name", ["a", "", "a/b", "a~b", "~1", "~0/"])
+def test_a_name_comes_back_from_a_json_pointer(name):
+    assert segments(f"/first/{pointer_token(name)}") == ("first", name)

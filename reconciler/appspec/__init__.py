@@ -1,1 +1,1 @@
-"""The platform's language: what an app spec is; the one place that knows its fields."""
+"""The platform's language: the one package that knows the fields of an app spec."""

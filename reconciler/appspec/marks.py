@@ -1,6 +1,6 @@
 """Marks on the fields of the models: what the platform does with a field beyond its type.
 
-Read by `shape.py`, which turns models and marks into the tree that every other room walks.
+Read by `shape.py`, which turns models and marks into the tree that every other package walks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Default:
 
 @dataclass(frozen=True, slots=True)
 class ServerChosen:
-    """Left out of a spec, the platform chooses the value or keeps the one it has."""
+    """If the field is omitted, the platform chooses the value or keeps the current one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class SecretWhenTyped:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The fields that tell the items of a list apart; the order of such a list means nothing."""
+    """The fields that identify the items of a list; the order of such a list has no meaning."""
 
     fields: tuple[str, ...]
 
@@ -46,7 +46,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """A list whose order means something. A list with neither this nor an identity is a set."""
+    """A list whose order matters. A list with neither this nor an identity is a set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,6 @@ class Spelling:
 
 @dataclass(frozen=True, slots=True)
 class Deprecated:
-    """Accepted, but there is a newer way: ``instead`` names it."""
+    """Accepted but superseded by what ``instead`` names."""
 
     instead: str
-
-
-Mark = Default | ServerChosen | Secret | SecretWhenTyped | Identity | Ordered | Spelling | Deprecated

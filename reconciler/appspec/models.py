@@ -1,8 +1,8 @@
 """The whole app spec, as pydantic models whose field metadata says default, identity, secrecy and order.
 
 Source of the facts: the vendor's OpenAPI description of App Platform (2026-08), with its known errata
-mended, and the fields that only the vendor's Go client has. `checks/contract.py` holds these models
-against the description, field by field.
+corrected, and the fields that only the vendor's Go client has. `checks/contract.py` compares these models
+with the description, field by field.
 """
 
 from __future__ import annotations
@@ -37,18 +37,12 @@ from reconciler.appspec.parts import (
     Termination,
 )
 
-COMPONENT_KINDS = ("services", "static_sites", "jobs", "workers", "functions", "databases")
-"""The lists of an app spec that hold components, in the order people write them."""
-
-SOURCE_FIELDS = ("git", "github", "gitlab", "bitbucket", "image")
-"""The fields of a component that say where its code comes from: one of them."""
-
 REGIONS = Literal["atl", "nyc", "sfo", "tor", "ams", "fra", "lon", "blr", "sgp", "syd"]
 DOMAIN_PATTERN = r"^((xn--)?[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*\.)+[a-zA-Z]{2,}\.?$"
 
 
 class Component(Part):
-    """What every component has."""
+    """The fields that every component has."""
 
     name: A[Name, Field(description="name, unique within the app")]
     git: GitSource | None = None
@@ -65,7 +59,7 @@ class BuiltComponent(Component):
 
     image: ImageSource | None = None
     environment_slug: A[
-        str | None, Field(description="buildpack, such as node-js; detected when left out"), ServerChosen()
+        str | None, Field(description="buildpack, such as node-js; detected if omitted"), ServerChosen()
     ] = None
     dockerfile_path: A[str | None, Field(description="build with this Dockerfile"), Spelling("path")] = None
     build_command: A[str | None, Field(description="overrides the build command"), Default("")] = None
@@ -98,7 +92,7 @@ class Service(RunningComponent):
 
 
 class Worker(RunningComponent):
-    """A component that runs without being asked over HTTP."""
+    """A component that runs in the background, without HTTP requests."""
 
     autoscaling: Autoscaling | None = None
     liveness_health_check: LivenessHealthCheck | None = None
@@ -106,7 +100,7 @@ class Worker(RunningComponent):
 
 
 class Job(RunningComponent):
-    """A component that runs to its end, around a deployment or on a schedule."""
+    """A component that runs to completion, around a deployment or on a schedule."""
 
     kind: A[
         Literal["UNSPECIFIED", "PRE_DEPLOY", "POST_DEPLOY", "FAILED_DEPLOY", "SCHEDULED"] | None,
@@ -127,10 +121,10 @@ class StaticSite(BuiltComponent):
     error_document: A[str | None, Field(description="error page; not with catchall_document"), Default("404.html")] = (
         None
     )
-    catchall_document: A[str | None, Field(description="page for every unknown path"), Default("")] = None
+    catchall_document: A[str | None, Field(description="page served for unknown paths"), Default("")] = None
     output_dir: A[
         str | None,
-        Field(description="where the built files are; scanned for when left out"),
+        Field(description="where the built files are; detected if omitted"),
         Spelling("path"),
         ServerChosen(),
     ] = None
@@ -182,30 +176,30 @@ class Domain(Part):
         ServerChosen(),
     ] = None
     wildcard: A[bool | None, Field(description="include all subdomains"), Default(False)] = None
-    zone: A[str | None, Field(description="zone managed by the account's DNS"), Default("")] = None
-    minimum_tls_version: A[Literal["1.2", "1.3"] | None, Field(description="quote it: a string"), ServerChosen()] = None
-    certificate: A[str | None, Field(description="own certificate"), ServerChosen()] = None
+    zone: A[str | None, Field(description="DNS zone managed by the account"), Default("")] = None
+    minimum_tls_version: A[Literal["1.2", "1.3"] | None, Field(description="a string: quote it"), ServerChosen()] = None
+    certificate: A[str | None, Field(description="custom certificate"), ServerChosen()] = None
 
 
 class PathMatch(Part):
     """A match of the request path."""
 
-    prefix: A[str | None, Field(max_length=256, description="paths that begin so"), Default("")] = None
-    exact: A[str | None, Field(max_length=256, description="this very path"), Default("")] = None
+    prefix: A[str | None, Field(max_length=256, description="path prefix"), Default("")] = None
+    exact: A[str | None, Field(max_length=256, description="exact path"), Default("")] = None
 
 
 class AuthorityMatch(Part):
     """A match of the host."""
 
-    exact: A[str | None, Field(max_length=256, description="this very host"), Default("")] = None
-    prefix: A[str | None, Field(max_length=256, description="hosts that begin so"), Default("")] = None
+    exact: A[str | None, Field(max_length=256, description="exact host"), Default("")] = None
+    prefix: A[str | None, Field(max_length=256, description="host prefix"), Default("")] = None
 
 
 class Match(Part):
-    """Which requests a rule takes; an empty match takes all."""
+    """Which requests a rule applies to; an empty match applies to all."""
 
-    path: A[PathMatch | None, Field(description="by path"), Default({})] = None
-    authority: A[AuthorityMatch | None, Field(description="by host"), Default({})] = None
+    path: A[PathMatch | None, Field(description="match by path"), Default({})] = None
+    authority: A[AuthorityMatch | None, Field(description="match by host"), Default({})] = None
 
 
 class RuleComponent(Part):
@@ -213,7 +207,9 @@ class RuleComponent(Part):
 
     name: A[str, Field(description="name of the component")]
     preserve_path_prefix: A[
-        bool | None, Field(description="forward the path untrimmed; not with rewrite"), Default(False)
+        bool | None,
+        Field(description="keep the matched prefix in the forwarded path; not with rewrite"),
+        Default(False),
     ] = None
     rewrite: A[
         str | None, Field(description="replace the matched path; not with preserve_path_prefix"), Default("")
@@ -235,14 +231,14 @@ class Redirect(Part):
 class IngressRule(Part):
     """One rule: a match, and either a component or a redirect."""
 
-    match: A[Match | None, Field(description="which requests"), Default({})] = None
+    match: A[Match | None, Field(description="requests the rule applies to"), Default({})] = None
     component: RuleComponent | None = None
     redirect: Redirect | None = None
     cors: A[Cors | None, Field(description="cross-origin policy")] = None
 
 
 class SecureHeader(Part):
-    """A header that proves that a request came through the load balancer."""
+    """A header that proves a request came through the load balancer."""
 
     key: A[str | None, Field(description="header name")] = None
     value: A[str | None, Field(description="header value"), Secret()] = None
@@ -258,9 +254,9 @@ class Ingress(Part):
     load_balancer: A[str | None, Field(description="kind of load balancer"), ServerChosen()] = None
     load_balancer_size: A[int | None, Field(description="size of the load balancer"), ServerChosen()] = None
     secure_header: A[SecureHeader | None, Field(description="header added to each request")] = None
-    custom_error_page_url: A[str | None, Field(pattern="^https://", description="own page for errors"), Default("")] = (
-        None
-    )
+    custom_error_page_url: A[
+        str | None, Field(pattern="^https://", description="URL of a custom error page"), Default("")
+    ] = None
 
 
 class Egress(Part):
@@ -276,27 +272,29 @@ class Maintenance(Part):
 
     enabled: A[bool | None, Field(description="show a maintenance page"), Default(False)] = None
     archive: A[bool | None, Field(description="stop the app; implies enabled"), Default(False)] = None
-    offline_page_url: A[str | None, Field(description="own maintenance page"), Default("")] = None
+    offline_page_url: A[str | None, Field(description="URL of a custom maintenance page"), Default("")] = None
 
 
 class EgressIp(Part):
-    """An address of a VPC's egress, given by the platform."""
+    """An address of a VPC's egress, assigned by the platform."""
 
     ip: str | None = None
 
 
 class Vpc(Part):
-    """The VPC the app is attached to."""
+    """The VPC that the app is attached to."""
 
     id: A[str | None, Field(description="id of the VPC")] = None
-    egress_ips: A[list[EgressIp] | None, Field(description="given by the platform"), ServerChosen(), Ordered()] = None
+    egress_ips: A[list[EgressIp] | None, Field(description="assigned by the platform"), ServerChosen(), Ordered()] = (
+        None
+    )
 
 
 class AppSpec(Part):
     """An app: its components, how they are reached, and what they share."""
 
     name: A[Name, Field(description="name of the app, unique within the account")]
-    region: A[REGIONS | None, Field(description="nearest when left out"), Spelling("region"), ServerChosen()] = None
+    region: A[REGIONS | None, Field(description="the nearest if omitted"), Spelling("region"), ServerChosen()] = None
     services: A[list[Service] | None, Identity("name")] = None
     static_sites: A[list[StaticSite] | None, Identity("name")] = None
     jobs: A[list[Job] | None, Identity("name")] = None
@@ -315,7 +313,7 @@ class AppSpec(Part):
     ] = None
     disable_edge_cache: A[bool | None, Field(description="do not cache at the edge"), Default(False)] = None
     disable_email_obfuscation: A[
-        bool | None, Field(description="leave e-mail addresses as they are"), Default(False)
+        bool | None, Field(description="do not obfuscate e-mail addresses"), Default(False)
     ] = None
     enhanced_threat_control_enabled: A[
         bool | None, Field(description="extra protection against attacks"), Default(False)

@@ -1,7 +1,7 @@
 """The parts that components of an app share: sources, variables, health checks, logs, alerts, scaling.
 
-Facts: the vendor's OpenAPI description and Go client; limits and defaults stand at the fields.
-The models judge (`extra="forbid"`, strict types) and describe; nothing is ever re-serialised from them.
+Facts: the vendor's OpenAPI description and Go client; limits and defaults are given at the fields.
+The models validate (`extra="forbid"`, strict types) and describe; specs are never serialised from them.
 """
 
 from __future__ import annotations
@@ -97,9 +97,9 @@ class HostedSource(Part):
 
     repo: A[str | None, Field(description="owner/name")] = None
     branch: A[str | None, Field(description="branch to deploy")] = None
-    deploy_on_push: A[bool | None, Field(description="deploy by itself on each push to the branch"), Default(False)] = (
-        None
-    )
+    deploy_on_push: A[
+        bool | None, Field(description="deploy automatically on each push to the branch"), Default(False)
+    ] = None
 
 
 class ImageDeployOnPush(Part):
@@ -113,7 +113,9 @@ class ImageDeployOnPush(Part):
 class ImageSource(Part):
     """A container image."""
 
-    registry_type: A[Literal["DOCKER_HUB", "DOCR", "GHCR"] | None, Field(description="where the image lives")] = None
+    registry_type: A[
+        Literal["DOCKER_HUB", "DOCR", "GHCR"] | None, Field(description="registry that hosts the image")
+    ] = None
     registry: A[str | None, Field(description="registry or owner name; empty for DOCR"), Default("")] = None
     registry_credentials: A[str | None, Field(description="credentials for a private image"), Secret()] = None
     repository: A[str | None, Field(description="image name")] = None
@@ -145,10 +147,10 @@ class EnvVar(Part):
 
 
 class Alert(Part):
-    """An alert on the app or on a component; who is told is set elsewhere."""
+    """An alert on the app or on a component; recipients are set elsewhere."""
 
-    rule: A[ALERT_RULES | None, Field(description="what is watched"), Default("UNSPECIFIED_RULE")] = None
-    disabled: A[bool | None, Field(description="keep the alert but do not raise it"), Default(False)] = None
+    rule: A[ALERT_RULES | None, Field(description="what is monitored"), Default("UNSPECIFIED_RULE")] = None
+    disabled: A[bool | None, Field(description="keep the alert but do not trigger it"), Default(False)] = None
     operator: A[
         Literal["UNSPECIFIED_OPERATOR", "GREATER_THAN", "LESS_THAN"] | None,
         Field(description="how the value is compared"),
@@ -229,7 +231,7 @@ class HealthCheck(Part):
     failure_threshold: A[int | None, Field(ge=0, description="failures until unhealthy"), Default(9)] = None
     http_path: A[str | None, Field(description="path of an HTTP check"), Default("")] = None
     path: A[str | None, Field(description="older name of http_path"), Deprecated("http_path"), Default("")] = None
-    port: A[Port | None, Field(description="port to check; the service's own when left out")] = None
+    port: A[Port | None, Field(description="port to check; the service's own if omitted")] = None
 
 
 class LivenessHealthCheck(Part):
@@ -243,7 +245,7 @@ class LivenessHealthCheck(Part):
     success_threshold: A[int | None, Field(ge=1, le=1, description="successes until healthy"), Default(1)] = None
     failure_threshold: A[int | None, Field(ge=1, le=50, description="failures until restarted"), Default(18)] = None
     http_path: A[str | None, Field(description="path of an HTTP check"), Default("")] = None
-    port: A[Port | None, Field(description="port to check; the service's own when left out")] = None
+    port: A[Port | None, Field(description="port to check; the service's own if omitted")] = None
 
 
 class CpuMetric(Part):
@@ -253,9 +255,9 @@ class CpuMetric(Part):
 
 
 class RequestRateMetric(Part):
-    """Scale on requests a second."""
+    """Scale on requests per second."""
 
-    per_instance: A[int | None, Field(ge=1, description="target requests a second per instance")] = None
+    per_instance: A[int | None, Field(ge=1, description="target requests per second per instance")] = None
 
 
 class RequestDurationMetric(Part):
@@ -280,15 +282,15 @@ class ServiceMetrics(Metrics):
 class Autoscaling(Part):
     """Automatic scaling; not together with `instance_count`."""
 
-    min_instance_count: A[int | None, Field(ge=1, description="fewest instances")] = None
-    max_instance_count: A[int | None, Field(ge=1, le=250, description="most instances")] = None
-    metrics: A[Metrics | None, Field(description="what is scaled on"), Default({})] = None
+    min_instance_count: A[int | None, Field(ge=1, description="minimum number of instances")] = None
+    max_instance_count: A[int | None, Field(ge=1, le=250, description="maximum number of instances")] = None
+    metrics: A[Metrics | None, Field(description="metrics to scale on"), Default({})] = None
 
 
 class ServiceAutoscaling(Autoscaling):
     """Automatic scaling of a service."""
 
-    metrics: A[ServiceMetrics | None, Field(description="what is scaled on"), Default({})] = None
+    metrics: A[ServiceMetrics | None, Field(description="metrics to scale on"), Default({})] = None
 
 
 class Termination(Part):
@@ -310,8 +312,8 @@ class ServiceTermination(Termination):
 class OriginMatch(Part):
     """An allowed origin: exactly one of the fields."""
 
-    exact: A[str | None, Field(max_length=256, description="this very origin")] = None
-    prefix: A[str | None, Field(max_length=256, description="origins that begin so"), Deprecated("regex")] = None
+    exact: A[str | None, Field(max_length=256, description="exact origin")] = None
+    prefix: A[str | None, Field(max_length=256, description="origin prefix"), Deprecated("regex")] = None
     regex: A[str | None, Field(min_length=1, max_length=256, description="RE2 expression")] = None
 
 
@@ -330,21 +332,23 @@ class Route(Part):
     """A path routed to a component; returned by the platform as an ingress rule."""
 
     path: A[str | None, Field(description="path prefix"), Default("/")] = None
-    preserve_path_prefix: A[bool | None, Field(description="forward the path untrimmed"), Default(False)] = None
+    preserve_path_prefix: A[
+        bool | None, Field(description="keep the matched prefix in the forwarded path"), Default(False)
+    ] = None
 
 
 class LoadingPage(Part):
-    """What visitors see while a sleeping service wakes."""
+    """What visitors see while a sleeping service wakes up."""
 
     enabled: A[bool | None, Field(description="show a page"), Default(False)] = None
-    custom_url: A[str | None, Field(description="address of an own page"), Default("")] = None
+    custom_url: A[str | None, Field(description="URL of a custom page"), Default("")] = None
 
 
 class InactivitySleep(Part):
-    """Put a service to sleep when nobody asks for it."""
+    """Put a service to sleep when it gets no requests."""
 
     after_seconds: A[int | None, Field(ge=600, le=86400, description="idle seconds before sleeping")] = None
-    loading_page: A[LoadingPage | None, Field(description="page shown while waking"), Default({})] = None
+    loading_page: A[LoadingPage | None, Field(description="page shown while waking up"), Default({})] = None
 
 
 class Schedule(Part):
@@ -356,6 +360,8 @@ class Schedule(Part):
 
 Envs = A[list[EnvVar] | None, Field(description="environment variables"), Identity("key")]
 Alerts = A[list[Alert] | None, Field(description="alerts"), Identity("rule", "operator", "value", "window")]
-LogDestinations = A[list[LogDestination] | None, Field(description="where logs go"), Identity("name")]
-Routes = A[list[Route] | None, Field(description="paths of the component"), Deprecated("ingress.rules"), Ordered()]
+LogDestinations = A[list[LogDestination] | None, Field(description="where logs are sent"), Identity("name")]
+Routes = A[
+    list[Route] | None, Field(description="paths routed to the component"), Deprecated("ingress.rules"), Ordered()
+]
 ComponentCors = A[Cors | None, Field(description="cross-origin policy"), Deprecated("ingress.rules[].cors")]

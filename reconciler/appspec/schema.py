@@ -1,8 +1,8 @@
 """The JSON Schema of an app spec (draft 2020-12), generated from the models: for editors and for explaining errors.
 
-It accepts exactly what the models accept: text that is text, whole numbers that are whole, null where a field may be
-left out, no unknown fields. Unknown fields and values are refused here and by the models alike; that they may be new
-ones of the platform is for whoever reads the verdict to weigh.
+It accepts exactly what the models accept: text as text, integers as integers, null for optional fields,
+no unknown fields. Both refuse unknown fields and values; callers decide how serious that is, as the platform
+may have added them.
 """
 
 from __future__ import annotations
@@ -11,21 +11,22 @@ from functools import cache
 from typing import Any
 
 from reconciler.appspec.models import AppSpec
-from reconciler.appspec.shape import MISSING, SPEC, Field, Listing, Record, Shape
+from reconciler.appspec.shape import MISSING, SPEC, Field, Record
+from reconciler.appspec.walk import fields_below
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-"""What ``$schema`` says."""
+"""The value of ``$schema``."""
 
 
 @cache
 def spec_schema() -> dict[str, Any]:
-    """The schema, the same at every call; not to be changed.
+    """The schema, the same object at every call; do not modify it.
 
     Field descriptions are the models'; ``default`` is the platform's documented default, ``deprecated`` marks fields
-    with a newer way. A field that may be left out may also be null.
+    that are superseded. An optional field may also be null.
     """
     raw = AppSpec.model_json_schema()
-    records = {"AppSpec": SPEC} | _records(SPEC)
+    records = {record.title: record for record, _, _ in fields_below(SPEC)}
     definitions = {name: _tidy(raw["$defs"][name], records[name]) for name in sorted(raw["$defs"])}
     root = _tidy({key: value for key, value in raw.items() if key != "$defs"}, SPEC)
     return {
@@ -34,21 +35,6 @@ def spec_schema() -> dict[str, Any]:
         **root,
         "$defs": definitions,
     }
-
-
-def _records(shape: Shape) -> dict[str, Record]:
-    """Every record below a shape, by title."""
-    out: dict[str, Record] = {}
-    match shape:
-        case Record(title, fields):
-            out[title] = shape
-            for field in fields.values():
-                out |= _records(field.shape)
-        case Listing(item):
-            out |= _records(item)
-        case _:
-            pass
-    return out
 
 
 def _tidy(model: dict[str, Any], record: Record) -> dict[str, Any]:
@@ -72,7 +58,7 @@ def _property(raw: dict[str, Any], field: Field) -> dict[str, Any]:
 
 
 def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema or null, without a choice of branches where one can do: errors then say what is wrong at once."""
+    """The schema or null, without ``anyOf`` where possible: errors are then specific."""
     if "$ref" in schema:
         return {"anyOf": [schema, {"type": "null"}]}
     out = {**schema, "type": [schema["type"], "null"]}

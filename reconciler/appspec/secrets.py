@@ -1,8 +1,8 @@
-"""Where secrets stand in a spec: in the fields that are marked so, and wherever else something is called like one.
+"""Finds the secrets in a spec: fields marked as secret, and unknown fields whose name suggests one.
 
-The models lag behind the platform. In a part that none of them knows (a new kind of component, a new field) a secret is
-told by its name: it is called like a field that is secret wherever the models have it, or it is the ``value`` beside a
-``type`` that is not GENERAL, as with environment variables.
+The models lag behind the platform. In a part that they do not know (a new kind of component, a new field) a secret is
+recognised by its name: that of a field which is secret wherever the models have it, or ``value`` next to a
+``type`` other than GENERAL, as in environment variables.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.appspec.shape import SPEC, Field, Listing, Record, Shape
+from reconciler.appspec.shape import SPEC, Field, Shape
+from reconciler.appspec.walk import fields_below, find
 
 CIPHERTEXT = "EV["
-"""How the ciphertext of a secret begins: ``EV[1:nonce:cipher]``."""
+"""Prefix of a secret's ciphertext: ``EV[1:nonce:cipher]``."""
 
 CIPHERTEXT_PATTERN = re.compile(r"\s*EV\[")
 """A value that is, or was meant to be, ciphertext."""
@@ -22,8 +23,14 @@ CIPHERTEXT_PATTERN = re.compile(r"\s*EV\[")
 CIPHERTEXT_FORM = re.compile(r"^EV\[1:([A-Za-z0-9+/=_-]+):([A-Za-z0-9+/=_-]+)\]$")
 """The ciphertext of a secret as a whole; its groups are the nonce and the cipher, both base64."""
 
+
+def is_ciphertext(value: Any) -> bool:
+    """Whether a value is what the platform makes of a secret."""
+    return isinstance(value, str) and value.startswith(CIPHERTEXT)
+
+
 _ALSO = frozenset({"secret", "private_key", "access_key", "credentials"})
-"""Further words for a secret, which no documented field is called by."""
+"""Further names for a secret that no documented field has."""
 
 
 def secrets(
@@ -31,34 +38,25 @@ def secrets(
 ) -> Iterator[tuple[str, str | int | float]]:
     """Pointer and value of every secret in a spec or a part of one, ciphertexts too.
 
-    ``shape`` is None in a part that no model knows, ``parent`` the name of the field that the node stands in. Whatever
-    stands in a secret, keys too, is told as a value of that secret.
+    ``shape`` is None in a part that no model knows, ``parent`` the name of the field that holds the node. Everything
+    inside a secret, keys included, is yielded as a value of that secret.
     """
-    if isinstance(node, list | tuple):
-        item = shape.item if isinstance(shape, Listing) else shape
-        for index, value in enumerate(node):
-            if isinstance(value, dict | list | tuple):
-                yield from secrets(value, item, f"{pointer}/{index}", parent=parent)
-    elif isinstance(node, dict):  # a check for Mapping takes ten times as long
-        record = shape.item if isinstance(shape, Listing) else shape
-        fields = record.fields if isinstance(record, Record) else {}
-        for name, value in node.items():
-            field = fields.get(name)
-            if is_marked(field, node) if field else is_named_so(name, node, parent):
-                at = f"{pointer}/{_escaped(name)}"
-                yield from ((at, scalar) for scalar in _scalars(value))
-            elif isinstance(value, dict | list | tuple):
-                below = field.shape if field else None
-                yield from secrets(value, below, f"{pointer}/{_escaped(name)}", parent=name)
+    for at, value in find(node, is_secret, shape, pointer, parent=parent):
+        yield from ((at, scalar) for scalar in _scalars(value))
+
+
+def is_secret(field: Field | None, name: Any, owner: Mapping[str, Any], parent: str = "") -> bool:
+    """Whether a field is a secret: according to the models, or else to its name and the sibling ``type``."""
+    return is_marked(field, owner) if field else is_named_so(name, owner, parent)
 
 
 def is_marked(field: Field, owner: Mapping[str, Any]) -> bool:
-    """Whether a field that the models know is a secret in its owner."""
+    """Whether a field known to the models is a secret in its owner."""
     return field.secret or (field.secret_when_typed and is_typed_so(owner))
 
 
 def is_named_so(name: Any, owner: Mapping[str, Any], parent: str = "") -> bool:
-    """Whether a field that no model knows is a secret; ``parent`` is the field that its owner stands in."""
+    """Whether a field unknown to the models is a secret; ``parent`` is the field that holds its owner."""
     if name == "value" and is_typed_so(owner):
         return True
     called = str(name).lower().replace("-", "_")
@@ -66,7 +64,7 @@ def is_named_so(name: Any, owner: Mapping[str, Any], parent: str = "") -> bool:
 
 
 def is_typed_so(owner: Mapping[str, Any]) -> bool:
-    """Whether a value's ``type`` says that it is a secret: a misspelt SECRET, and a type still to come, do as well."""
+    """Whether a value's ``type`` marks it as secret: anything but GENERAL, so also a misspelt SECRET or a new type."""
     return owner.get("type") not in (None, "", "GENERAL")
 
 
@@ -82,36 +80,23 @@ def _scalars(value: Any) -> Iterator[str | int | float]:
         yield value
 
 
-def _escaped(name: Any) -> str:
-    return str(name).replace("~", "~0").replace("/", "~1")
-
-
-def _fields(shape: Shape, parent: str) -> Iterator[tuple[str, Field]]:
-    """Every field below a shape, with the name of the field that its record stands in."""
-    shape = shape.item if isinstance(shape, Listing) else shape
-    if isinstance(shape, Record):
-        for name, field in shape.fields.items():
-            yield parent, field
-            yield from _fields(field.shape, name)
-
-
-_KNOWN = tuple(_fields(SPEC, ""))
+_KNOWN = tuple((parent, field) for _, parent, field in fields_below(SPEC))
 _PLACES = frozenset((parent, field.name) for parent, field in _KNOWN if field.secret)
 _NAMES = ({name for _, name in _PLACES} - {field.name for _, field in _KNOWN if not field.secret}) | _ALSO
 _ENDINGS = tuple(f"_{name}" for name in sorted(_NAMES))
 
 
-# --- Where plaintext credentials stand in a spec ---
+# --- Plaintext credentials in a spec ---
 
 
 _REFERENCE = re.compile(r"\$\{[^{}]*\}")
 
 
 def plaintext_secrets(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Pointer and value of every credential that stands in the spec as plaintext.
+    """Pointer and value of every plaintext credential in the spec.
 
-    Neither ciphertext (``EV[…]``) nor a value that only refers to bindable variables (``${db.PASSWORD}``) is one.
-    An environment variable counts as soon as its type is anything but GENERAL: a misspelt SECRET is one, too.
+    Ciphertext (``EV[…]``) and values that only refer to bindable variables (``${db.PASSWORD}``) do not count.
+    An environment variable counts if its type is anything but GENERAL, so a misspelt SECRET does as well.
     """
     for pointer, value in secrets(spec):
         if is_plaintext(written := str(value)):
@@ -119,5 +104,5 @@ def plaintext_secrets(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def is_plaintext(value: str) -> bool:
-    """Whether a credential's value says something itself: it is not empty, no ciphertext, and no mere reference."""
+    """Whether a credential's value is itself secret: not empty, not ciphertext, not just a reference."""
     return bool(value.strip()) and not CIPHERTEXT_PATTERN.match(value) and bool(_REFERENCE.sub("", value).strip())

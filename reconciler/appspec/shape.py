@@ -1,16 +1,16 @@
-"""The app spec as a plain tree: what packages walk instead of pydantic's internals.
+"""The app spec as a plain tree, which packages walk instead of pydantic's internals.
 
 `SPEC` is derived once from `models.AppSpec` and its marks. A `Shape` is one of
 
 - `Scalar`   a string, integer, number or boolean
-- `Listing`  items that are told apart by identity, that are ordered, or that form a set
+- `Listing`  items with an identity, ordered items, or a set
 - `Record`   named fields
 """
 
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 class _Missing:
-    """The type of `MISSING`, which is told apart from None: null is a value people write."""
+    """The type of `MISSING`, which differs from None: null is a value that specs can contain."""
 
     def __repr__(self) -> str:
         return "MISSING"
@@ -58,7 +58,7 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A list: told apart by the fields in ``identity``, else ``ordered``, else a set of scalars."""
+    """A list: items identified by the fields in ``identity``, or ``ordered``, or a set of scalars."""
 
     item: Shape
     identity: tuple[str, ...] = ()
@@ -67,7 +67,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a record, with what its marks say."""
+    """A field of a record, with its marks."""
 
     name: str
     shape: Shape
@@ -80,10 +80,15 @@ class Field:
     deprecated: str = ""
     description: str = ""
 
+    @property
+    def can_be_secret(self) -> bool:
+        """Whether its values are credentials, or may be."""
+        return self.secret or self.secret_when_typed
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """Named fields, in the order people write them."""
+    """Named fields, in the order they are usually written."""
 
     title: str
     fields: Mapping[str, Field]
@@ -93,13 +98,13 @@ Shape = Scalar | Listing | Record
 
 
 _EXACT = 10**15
-"""Numbers from here on are written as they stand: the largest ones no float can hold."""
+"""Numbers from here on are kept as written: a float cannot represent the largest ones."""
 
 
 def identity_of(listing: Listing, item: Mapping[str, Any]) -> str:
-    """What tells an item apart in its list: ``web``, ``PORT``, ``CPU_UTILIZATION/GREATER_THAN/80``.
+    """The identity of an item in its list: ``web``, ``PORT``, ``CPU_UTILIZATION/GREATER_THAN/80``.
 
-    A field that is left out counts as its documented default; an item without any name has the identity "".
+    An omitted field counts as its documented default; an item without any name has the identity "".
     """
     assert isinstance(listing.item, Record)
     parts = []
@@ -168,48 +173,3 @@ def record(model: type[Part]) -> Record:
 
 SPEC: Record = record(AppSpec)
 """The shape of a whole app spec."""
-
-
-# --- Walking only those branches of a spec in which a certain kind of field can stand ---
-
-
-Branches = Mapping[str, tuple[Field, Any]]
-"""The fields of a record that are wanted (with None) or have wanted ones below (with their tree)."""
-
-
-def pruned(record: Record, wanted: Callable[[Field], bool]) -> Branches:
-    """The branches of a record that lead to wanted fields."""
-    out: dict[str, tuple[Field, Any]] = {}
-    for name, field in record.fields.items():
-        below = _record_below(field.shape)
-        if wanted(field):
-            out[name] = (field, None)
-        elif below and (tree := pruned(below, wanted)):
-            out[name] = (field, tree)
-    return out
-
-
-def hits(node: Any, tree: Branches, pointer: str = "") -> Iterator[tuple[str, Field, Any, Mapping[str, Any]]]:
-    """Pointer, field, value and owner of every wanted field that is set, in any document."""
-    if isinstance(node, list):
-        for index, item in enumerate(node):
-            yield from hits(item, tree, f"{pointer}/{index}")
-    elif isinstance(node, Mapping):
-        for name, (field, below) in tree.items():
-            value = node.get(name)
-            if value is None:
-                continue
-            if below is None:
-                yield f"{pointer}/{name}", field, value, node
-            else:
-                yield from hits(value, below, f"{pointer}/{name}")
-
-
-def _record_below(shape: Shape) -> Record | None:
-    match shape:
-        case Record():
-            return shape
-        case Listing(Record() as item):
-            return item
-        case _:
-            return None

@@ -1,6 +1,6 @@
-"""Values that are spelled in several ways and mean one thing.
+"""Canonical spellings of values that can be written in several ways.
 
-A canonical spelling is for comparing only; what is sent keeps the user's own.
+A canonical spelling is only for comparing; what is sent keeps the user's spelling.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ _DURATION = re.compile(r"^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$")
 
 
 def _path(value: str) -> str:
-    """``/``, ``.``, ``./x``, ``x/`` and ``/x`` are written for the same directory of a repository."""
+    """A directory of a repository: ``./x``, ``x/`` and ``/x`` are the same, and so are ``/`` and ``.``."""
     parts = [part for part in value.split("/") if part not in ("", ".")]
     return "/".join(parts) or "/"
 
 
 def _duration(value: str) -> str:
-    """Durations in seconds: Go prints ``5h30m`` as ``5h30m0s``."""
+    """A duration in seconds: Go prints ``5h30m`` as ``5h30m0s``."""
     match = _DURATION.match(value)
     if not match or not value:
         return value
@@ -32,13 +32,13 @@ def _hostname(value: str) -> str:
 
 
 def _region(value: str) -> str:
-    """Data centers (``nyc1``) are widely written for regions (``nyc``)."""
+    """A region: data centers (``nyc1``) are often written instead of regions (``nyc``)."""
     match = _DATA_CENTER.match(value)
     return match[1] if match else value
 
 
 def _job_kind(value: str) -> str:
-    """UNSPECIFIED becomes POST_DEPLOY."""
+    """A job kind: UNSPECIFIED means POST_DEPLOY."""
     return "POST_DEPLOY" if value == "UNSPECIFIED" else value
 
 
@@ -52,5 +52,5 @@ _SPELLINGS = {
 
 
 def canonical_spelling(kind: str, value: Any) -> Any:
-    """The one spelling of a value for comparing; values that are not strings stay as they are."""
+    """The canonical spelling of a value; values other than strings are returned unchanged."""
     return _SPELLINGS[kind](value) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""Arguments -> reconcile -> view -> exit code. The only room that prints."""
+"""Arguments → engine → view → exit code. The only package that prints."""
 
 from reconciler.cli.main import main
 

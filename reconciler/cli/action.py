@@ -1,16 +1,16 @@
-"""`reconcile action`: what each mode of the GitHub action does, from its inputs to what is told."""
+"""`reconcile action`: each mode of the GitHub Action, from its inputs to its result."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
-from reconciler.cli.connect import TOKEN_VARIABLES, connect
+from reconciler.cli.connect import connect
 from reconciler.cli.console import log
 from reconciler.cli.options import API_URL, Connection
 from reconciler.cli.show import failures, findings_of
@@ -47,13 +47,13 @@ if TYPE_CHECKING:
     from reconciler.rollout.model import Event, RolloutReport
 
 _LOG_WIDTH = 140
-"""Columns that fit into a log on GitHub."""
+"""Width of GitHub's logs in columns."""
 
 _RUNNERS_OWN = ("INPUT_", "ACTIONS_")
 
 
 def action() -> int:
-    """Run as the GitHub action, whose inputs and event stand in the environment."""
+    """Run as the GitHub Action, with inputs and event from the environment."""
     return asyncio.run(run(os.environ, clock=SystemClock(), out=log))
 
 
@@ -64,46 +64,42 @@ async def run(
     out: Callable[[str], None],
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> Exit:
-    """One run of the action in this environment; the exit code of its step is returned.
+    """Run the action in this environment; returns the exit code of its step.
 
     ``out`` prints a line of the log. ``transport`` replaces the network to GitHub in tests.
     """
 
     async def execute(inputs: Inputs, context: EventContext) -> Result:
-        return await ActionStep(inputs, context, environ, clock, out).result()
+        redact = Redactor((inputs.token, inputs.github_token))
+        return await ActionStep(inputs, context, environ, clock, out, redact).result()
 
     return await github_action.run(environ, execute=execute, clock=clock, out=out, transport=transport)
 
 
 @dataclass
 class ActionStep:
-    """The action as the front end of a run, see `engine.apply.FrontEnd`. No secret reaches the log or the result."""
+    """The action as a front end, see `engine.apply.FrontEnd`. No secret reaches the log or the result."""
 
     inputs: Inputs
     context: EventContext
     environ: Mapping[str, str]
     clock: Clock
     out: Callable[[str], None]
-    redact: Redactor = field(init=False)
-    suggest: Suggestions = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.redact = Redactor((self.inputs.token, self.inputs.github_token))
-        self.suggest = Suggestions.of(self._connection)
+    redact: Redactor
 
     async def result(self) -> Result:
-        """What happened.
+        """The result of the run.
 
         Raises:
-            ReconcileError: the run broke off.
+            ReconcileError: the run failed.
         """
         try:
             result = await self._result(action_options(self.inputs, self.context, self.environ))
         except InvalidInput as error:
-            result = _checked(error.findings)
+            result = replace(_checked(error.findings), exit_code=Exit.INVALID)
         except ReconcileError as error:
             if error.hint == safety.OVERRIDE_FREEZE:
-                error.hint = "put --override-freeze into the input allow to apply all the same"
+                error.hint = "add --override-freeze to the input `allow` to apply anyway"
             error.message, error.hint = self.redact(error.message), self.redact(error.hint)
             raise
         return _redacted(result, self.redact)
@@ -121,7 +117,7 @@ class ActionStep:
     def _previewed(self, report: PlanReport) -> Result:
         if self.inputs.plan_file:
             safety.save(Path(self.inputs.plan_file), report.plans)
-        report = self.suggest.plan(hide_live_values(report) if self.context.is_fork else report)
+        report = self._suggest.plan(hide_live_values(report) if self.context.is_fork else report)
         found = findings_of(report)
         return Result(
             exit_code=exits.of_plan(report, differences_matter=self.inputs.mode is Mode.DRIFT),
@@ -135,7 +131,7 @@ class ActionStep:
         )
 
     def _applied(self, planned: Planned, rollout: RolloutReport) -> Result:
-        foreseen, report = self.suggest.plan(planned.report), self.suggest.rollout(rollout)
+        foreseen, report = self._suggest.plan(planned.report), self._suggest.rollout(rollout)
         found = findings_of(foreseen)
         return Result(
             exit_code=exits.of_apply(rollout, planned),
@@ -148,17 +144,17 @@ class ActionStep:
         )
 
     def _elsewhere(self, limit: int) -> str:
-        """Where the whole can be read: a comment leads to the run's summary, which leads nowhere."""
+        """Where the full report is: a comment links to the run's summary, the summary to nothing."""
         return self.context.run_url if limit <= markdown.COMMENT_LIMIT else ""
 
-    # --- what the engine asks of its front end ---
+    # --- the engine's front end ---
 
     def loaded(self, desired: Desired) -> None:
-        """Keep secrets out of everything."""
+        """Redact secrets everywhere."""
         self.redact = Redactor({*desired.secrets, self.inputs.token, self.inputs.github_token})
 
     def connect(self) -> AbstractAsyncContextManager[Client]:
-        """Give the way to App Platform by the action's token, or to the embedded sandbox.
+        """Return a client of App Platform with the action's token, or of the embedded sandbox.
 
         Raises:
             UsageError: there is no token.
@@ -172,12 +168,14 @@ class ActionStep:
         from reconciler.live.client import Client
 
         if not self.inputs.token:
-            raise UsageError("no API token: the input token is empty", hint="is the secret set for this environment?")
+            raise UsageError(
+                "no API token: the input token is empty", hint="check that the secret is set for this environment"
+            )
         return Client(self.inputs.token, base_url=self._connection.api_url, clock=self.clock, on_wait=waiting)
 
     def planned(self, planned: Planned) -> None:
         """Log the plan."""
-        for line in _plan_text(self.suggest.plan(planned.report)).split("\n"):
+        for line in _plan_text(self._suggest.plan(planned.report)).split("\n"):
             self.out(self.redact(line))
 
     @contextmanager
@@ -185,13 +183,17 @@ class ActionStep:
         """Log events; the first signal stops the run."""
         names = max(map(len, apps), default=0)
 
-        def tell(event: Event) -> None:
+        def log_event(event: Event) -> None:
             if not event.passing:
                 self.out(self.redact(text.event(event, names=names)))
 
         stop = asyncio.Event()
         with on_signals(stop.set):
-            yield Watch(tell, stop)
+            yield Watch(log_event, stop)
+
+    @property
+    def _suggest(self) -> Suggestions:
+        return Suggestions.of(self._connection)
 
     @property
     def _connection(self) -> Connection:
@@ -201,14 +203,15 @@ class ActionStep:
 
 
 def action_options(inputs: Inputs, context: EventContext, environ: Mapping[str, str]) -> RunOptions:
-    """What the inputs ask for. Variables of specs come from the step's ``env``, never from inputs or tokens."""
-    hidden = {*TOKEN_VARIABLES, "GITHUB_TOKEN"}
+    """What the inputs ask for. Variables of specs come from the step's ``env``, never from inputs.
+
+    The tokens are there under the names that no variable can have, so that they are kept secret wherever they turn up.
+    """
+    own = {name: value for name, value in environ.items() if not name.startswith(_RUNNERS_OWN)}
     return RunOptions(
         specs=tuple(map(Path, inputs.specs)),
         config=Path(inputs.config) if inputs.config else None,
-        environ={
-            name: value for name, value in environ.items() if not name.startswith(_RUNNERS_OWN) and name not in hidden
-        },
+        environ=own | {"DIGITALOCEAN_TOKEN": inputs.token, "GITHUB_TOKEN": inputs.github_token},
         apps=frozenset(inputs.apps),
         shard=inputs.shard,
         checkout=Path(environ.get("GITHUB_WORKSPACE") or "."),
@@ -224,17 +227,16 @@ def action_options(inputs: Inputs, context: EventContext, environ: Mapping[str, 
     )
 
 
-def _checked(found: Sequence[Finding], *, checked: int = 0) -> Result:
-    """The result of a look at the specs alone."""
-    told = tuple(found)
+def _checked(found: tuple[Finding, ...], *, checked: int = 0) -> Result:
+    """The result of validating only the specs."""
     apps = f"{checked} app{'' if checked == 1 else 's'} checked, no findings"
     return Result(
-        exit_code=Exit.INVALID if has_errors(told) else Exit.OK,
-        text=text.findings(told) if told else apps,
-        markdown=lambda limit: markdown.findings(told, limit=limit) if told else f"### {apps}",
-        findings=told,
-        annotations=_annotations(told),
-        sarif=sarif.sarif(told, tool_version=__version__),
+        exit_code=Exit.INVALID if has_errors(found) else Exit.OK,
+        text=text.findings(found) if found else apps,
+        markdown=lambda limit: markdown.findings(found, limit=limit) if found else f"### {apps}",
+        findings=found,
+        annotations=_annotations(found),
+        sarif=sarif.sarif(found, tool_version=__version__),
     )
 
 

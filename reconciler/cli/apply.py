@@ -11,8 +11,17 @@ from cyclopts import Group, Parameter
 
 from reconciler.cli.connect import connect
 from reconciler.cli.console import Console
-from reconciler.cli.options import POSITIVE, Connection, Output, SpecFlags, check_mode, check_specs, run_options
-from reconciler.cli.show import ProgressPrinter, annotate, show_plan, show_rollout
+from reconciler.cli.options import (
+    POSITIVE,
+    Connection,
+    Output,
+    Permissions,
+    SpecFlags,
+    check_mode,
+    check_specs,
+    run_options,
+)
+from reconciler.cli.show import ProgressPrinter, annotate, findings_of, show_plan, show_rollout
 from reconciler.cli.signals import on_signals
 from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
@@ -26,51 +35,35 @@ if TYPE_CHECKING:
     from reconciler.live.client import Client
 
 WHAT_TO_DO = Group("What to do", sort_key=0)
-PERMISSIONS = Group("What is allowed", sort_key=2)
 
 
 def reconcile(
-    *specs: Annotated[Path, Parameter(help="files and folders of app specs; specs/ when left out")],
-    plan: Annotated[bool, Parameter(group=WHAT_TO_DO, help="only say what would be done")] = False,
-    drift: Annotated[
-        bool, Parameter(group=WHAT_TO_DO, help="only compare: exit 2 if live is not what Git says")
-    ] = False,
+    *specs: Annotated[Path, Parameter(help="files and folders of app specs [default: specs/]")],
+    plan: Annotated[bool, Parameter(group=WHAT_TO_DO, help="only show what would be done")] = False,
+    drift: Annotated[bool, Parameter(group=WHAT_TO_DO, help="only compare: exit 2 if live differs from Git")] = False,
     exit_code: Annotated[bool, Parameter(group=WHAT_TO_DO, help="with --plan: exit 2 if anything differs")] = False,
-    save: Annotated[Path | None, Parameter(group=WHAT_TO_DO, help="with --plan: keep the plan in a file")] = None,
+    save: Annotated[Path | None, Parameter(group=WHAT_TO_DO, help="with --plan: save the plan to a file")] = None,
     expect: Annotated[
-        Path | None, Parameter(group=WHAT_TO_DO, help="apply only if this saved plan still is what would be done")
+        Path | None, Parameter(group=WHAT_TO_DO, help="apply only if this saved plan still matches")
     ] = None,
     concurrency: Annotated[
         int | None,
-        Parameter(group=WHAT_TO_DO, validator=POSITIVE, help="apps rolled out at the same time; 10 when left out"),
+        Parameter(group=WHAT_TO_DO, validator=POSITIVE, help="apps rolled out at the same time [default: 10]"),
     ] = None,
-    fail_fast: Annotated[bool, Parameter(group=WHAT_TO_DO, help="begin no further app after one failed")] = False,
-    unmanaged: Annotated[bool, Parameter(group=WHAT_TO_DO, help="also name live apps that no spec describes")] = False,
+    fail_fast: Annotated[bool, Parameter(group=WHAT_TO_DO, help="start no further app after one failed")] = False,
+    unmanaged: Annotated[bool, Parameter(group=WHAT_TO_DO, help="also list live apps without a spec")] = False,
     prune: Annotated[
-        bool, Parameter(group=WHAT_TO_DO, help="also delete apps whose spec was removed from Git; needs its history")
+        bool,
+        Parameter(group=WHAT_TO_DO, help="also delete apps whose spec was removed from Git; needs the full history"),
     ] = False,
-    retry: Annotated[bool, Parameter(group=PERMISSIONS, help="try specs again that failed before")] = False,
-    rotate: Annotated[
-        tuple[str, ...], Parameter(group=PERMISSIONS, help="APP[/COMPONENT]/KEY: send the new value of a secret")
-    ] = (),
-    allow: Annotated[
-        tuple[str, ...], Parameter(group=PERMISSIONS, help="what a guard refused, such as remove=web/api")
-    ] = (),
-    override_freeze: Annotated[bool, Parameter(group=PERMISSIONS, help="apply inside a freeze window")] = False,
+    permissions: Permissions = Permissions(),
     source: SpecFlags = SpecFlags(),
     connection: Connection = Connection(),
     output: Output = Output(),
 ) -> int:
-    """Make App Platform what the specs in Git say; `--plan` only says what would be done."""
-    given = {
-        "--save": save is not None,
-        "--exit-code": exit_code,
-        "--expect": expect is not None,
-        "--concurrency": concurrency is not None,
-        "--fail-fast": fail_fast,
-        "--override-freeze": override_freeze,
-        "--retry": retry,
-    }
+    """Make App Platform match the specs in Git; `--plan` only shows what would be done."""
+    given = {"--save": save, "--exit-code": exit_code, "--expect": expect, "--concurrency": concurrency}
+    given |= {"--fail-fast": fail_fast, "--override-freeze": permissions.override_freeze, "--retry": permissions.retry}
     check_mode(plan=plan, drift=drift, given=given)
     options = replace(
         run_options(specs, source),
@@ -80,22 +73,21 @@ def reconcile(
         drift=drift,
         concurrency=concurrency or RunOptions.concurrency,
         fail_fast=fail_fast,
-        rotate=frozenset(rotate),
-        allow=frozenset(allow),
-        retry=retry,
-        override_freeze=override_freeze,
+        rotate=frozenset(permissions.rotate),
+        allow=frozenset(permissions.allow),
+        retry=permissions.retry,
+        override_freeze=permissions.override_freeze,
         expect=expect,
     )
     check_specs(options.specs)
-    console = Console(output, vital=plan or drift)
+    console, suggest = Console(output, vital=plan or drift), Suggestions.of(connection)
     finished = asyncio.run(run(options, CommandLine(console, connection), SystemClock()))
-    suggest = Suggestions.of(connection)
     foreseen = suggest.plan(finished.planned.report)
     if finished.rollout is not None:
         show_rollout(console, suggest.rollout(finished.rollout), foreseen)
         return exits.of_apply(finished.rollout, finished.planned)
     show_plan(console, foreseen, drift=drift)
-    annotate(console, foreseen)
+    annotate(console, findings_of(foreseen))
     if save:
         safety.save(save, finished.planned.report.plans)
     return exits.of_plan(foreseen, differences_matter=drift or exit_code)
@@ -103,7 +95,7 @@ def reconcile(
 
 @dataclass(frozen=True)
 class CommandLine:
-    """The command line as the front end of a run, see `engine.apply.FrontEnd`."""
+    """The command line as a front end, see `engine.apply.FrontEnd`."""
 
     console: Console
     connection: Connection
@@ -113,17 +105,17 @@ class CommandLine:
         self.console.keep_secret(desired.secrets)
 
     def connect(self) -> "AbstractAsyncContextManager[Client]":
-        """Give the way to what the flags name."""
+        """Return a client of what the flags name."""
         return connect(self.connection, self.console.waiting)
 
     def planned(self, planned: Planned) -> None:
-        """Show the plan to people; documents are about what was done alone."""
+        """Show the plan to people; machine-readable output has only what was done."""
         if self.console.format in ("text", "github"):
             show_plan(self.console, Suggestions.of(self.connection).plan(planned.report))
 
     @contextmanager
     def watch(self, apps: Sequence[str]) -> Iterator[Watch]:
-        """Show progress; the first signal stops it."""
+        """Show progress; the first signal stops the run."""
         stop = asyncio.Event()
         with on_signals(stop.set), ProgressPrinter(self.console, apps) as printer:
-            yield Watch(printer.tell, stop)
+            yield Watch(printer.show, stop)

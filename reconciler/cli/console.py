@@ -1,6 +1,6 @@
-"""Where text leaves the process: every line goes through the redactor.
+"""Prints all output of the process; every line goes through the redactor.
 
-A stream whose reader has gone falls silent, and nothing else changes: what a run does never depends on who listens.
+If the reader of a stream has gone, the stream is silenced and nothing else changes: a run never depends on its reader.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar, TextIO, cast
 
 from reconciler.errors import ReconcileError
-from reconciler.redaction import Redactor
+from reconciler.redaction import Redactor, tokens_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,40 +25,40 @@ if TYPE_CHECKING:
 
 
 _secrets: set[str] = set()
-"""Every secret this process has met. Errors are told when no console is at hand any more, and never with one."""
+"""Every secret this process has seen. Global, as errors are also printed without a console."""
 
 
 def redacted(text: str) -> str:
-    """The text without any secret that this process has met."""
-    return Redactor(_secrets)(text)
+    """The text without any secret that this process has met, and without the tokens it was started with."""
+    return Redactor(_secrets | tokens_of(os.environ))(text)
 
 
 def say(text: str) -> None:
-    """A line of standard error, or nothing where nobody can be told any more."""
+    """Print a line to standard error, or nothing if it is closed."""
     _written(text, sys.stderr)
 
 
 def log(text: str) -> None:
-    """A line of standard output about something that goes on whoever reads it."""
+    """Print a line to standard output about something that continues even without a reader."""
     _written(text, sys.stdout)
 
 
 def show(text: str) -> None:
-    """A line of standard output that is what the command was run for.
+    """Print a line to standard output that is the command's result.
 
     Raises:
-        ReconcileError: it cannot be written; not for a reader who has gone, as he has what he wanted.
+        ReconcileError: it cannot be written; not if the reader has gone, as it has read enough.
     """
     problem = _written(text, sys.stdout)
     if problem and problem.errno != errno.EPIPE:
         raise ReconcileError(
-            f"standard output cannot be written: {problem.strerror}",
-            hint="the result is lost; run it again with an output that takes it",
+            f"cannot write to standard output: {problem.strerror}",
+            hint="the result is lost; run it again with a working output",
         )
 
 
 class _Unbroken:
-    """A stream that nothing it writes to can break; everything else is the stream's own."""
+    """A stream that ignores write errors; everything else is the stream's own."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -77,12 +77,12 @@ class _Unbroken:
 
 
 def unbroken(stream: TextIO) -> TextIO:
-    """The stream for a library that draws on it by itself: when the terminal is gone, drawing changes nothing."""
+    """The stream for a library that draws on it: if the terminal is gone, drawing has no effect."""
     return cast("TextIO", _Unbroken(stream))
 
 
 def settle() -> None:
-    """Leave nothing unwritten that would fail once more when the process ends."""
+    """Flush both streams now, so that nothing fails at the end of the process."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             try:
@@ -92,7 +92,7 @@ def settle() -> None:
 
 
 def _written(text: str, stream: TextIO | None) -> OSError | None:
-    if stream is None:  # closed when the process began
+    if stream is None:  # closed when the process started
         return OSError(errno.EBADF, "it is closed")
     try:
         print(text, file=stream, flush=True)
@@ -103,10 +103,10 @@ def _written(text: str, stream: TextIO | None) -> OSError | None:
 
 
 def _silence(stream: TextIO) -> None:
-    """What is still to come goes nowhere, as does what the stream holds back: it is flushed when the process ends."""
+    """Discard further output, and what the stream still buffers, which is flushed when the process ends."""
     try:
         number = stream.fileno()
-    except OSError:  # a stream of no file, in which nothing is held back either
+    except OSError:  # a stream without a file, which buffers nothing either
         return
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, number)
@@ -114,14 +114,14 @@ def _silence(stream: TextIO) -> None:
 
 
 class Console:
-    """Standard output for results, standard error for what is said about them.
+    """Standard output for results, standard error for everything else.
 
-    ``vital``: the output is what the run is for, so that it fails if its result cannot be written. Without it nothing
-    that becomes of the streams stops the run.
+    ``vital``: the output is the purpose of the run, so the run fails if it cannot be written. Without it, no
+    failure of the streams stops the run.
     """
 
     shown: ClassVar[bool] = False
-    """Whether this run has shown a result: an error that comes after one must not add a second document to it."""
+    """Whether this run has printed a result: a later error must not add a second document to it."""
 
     def __init__(self, output: Output, environ: Mapping[str, str] = os.environ, *, vital: bool = False) -> None:
         self.format = output.format
@@ -129,15 +129,15 @@ class Console:
         self.color = _color(output.color, environ, sys.stdout)
         self.width = max(60, min(160, shutil.get_terminal_size((100, 24)).columns))
         self.vital = vital
-        self.redact = Redactor()
+        self.redact = Redactor(_secrets | tokens_of(environ))
 
     def keep_secret(self, values: Iterable[str]) -> None:
-        """From now on these values never leave."""
+        """Redact these values from now on."""
         _secrets.update(values)
-        self.redact = Redactor(_secrets)
+        self.redact = Redactor(_secrets | tokens_of(os.environ))
 
     def out(self, text: str) -> None:
-        """A result.
+        """Print a result.
 
         Raises:
             ReconcileError: it is vital and cannot be written.
@@ -149,16 +149,16 @@ class Console:
             log(self.redact(text))
 
     def err(self, text: str) -> None:
-        """Something about the run: an error, a hint, progress."""
+        """Print something about the run: an error, a hint, progress."""
         say(self.redact(text))
 
     def waiting(self, seconds: float, why: str) -> None:
-        """A pause that a person would wonder about."""
+        """Report a noticeable pause."""
         self.err(f"waiting {seconds:.0f} s: {why}")
 
     @property
     def live(self) -> bool:
-        """Whether progress can be drawn in place: a person watches."""
+        """Whether progress can be drawn in place: both streams are terminals."""
         return self.format == "text" and _person(sys.stderr) and os.environ.get("TERM") != "dumb"
 
 
@@ -166,10 +166,10 @@ def _person(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def _color(wish: str, environ: Mapping[str, str], stream: TextIO | None) -> bool:
+def _color(choice: str, environ: Mapping[str, str], stream: TextIO | None) -> bool:
     """Colour on a terminal, unless NO_COLOR (https://no-color.org) says otherwise."""
-    if wish != "auto":
-        return wish == "always"
+    if choice != "auto":
+        return choice == "always"
     return _person(stream) and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
 
@@ -179,13 +179,13 @@ def _color(wish: str, environ: Mapping[str, str], stream: TextIO | None) -> bool
 _ALIKE = {
     "→": "->", "↻": "@", "…": "...", "·": "-", "≈": "~", "─": "-", "━": "=", "│": "|", "▸": ">", "✓": "v", "✗": "x",
 }  # fmt: skip
-"""What stands for our own signs."""
+"""Replacements for our own symbols."""
 
 _NAME = "reconcile-readable"
 
 
 def readable() -> None:
-    """From now on nothing fails for the encoding of standard output and error: what they cannot show is spelled."""
+    """Escape what the encodings of standard output and error cannot represent, instead of failing."""
     codecs.register_error(_NAME, _spelled)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -193,7 +193,7 @@ def readable() -> None:
 
 
 def _spelled(error: UnicodeError) -> tuple[str, int]:
-    """Our own signs as what looks like them, every other character as JSON escapes it."""
+    """Our own symbols as similar ASCII, every other character as a JSON escape."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     spelled = [_ALIKE.get(sign) or json.dumps(sign)[1:-1] for sign in error.object[error.start : error.end]]

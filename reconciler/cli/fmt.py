@@ -1,4 +1,4 @@
-"""`reconcile fmt`: spec files in the one way they are written."""
+"""`reconcile fmt`: formats spec files."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from reconciler.findings import Finding, ranked
 
 
 def fmt(
-    *paths: Annotated[Path, Parameter(help="files and folders of app specs; specs/ when left out")],
+    *paths: Annotated[Path, Parameter(help="files and folders of app specs [default: specs/]")],
     check: Annotated[bool, Parameter(help="write nothing: exit 2 if a file would change")] = False,
 ) -> int:
-    """Write spec files in one way: order of fields, indentation, quotes. Comments stay, and the meaning never changes.
+    """Format spec files: order of fields, indentation, quotes. Comments stay, and the meaning never changes.
 
-    JSON files, and text that is not valid YAML, are left as they are; the latter is told, with exit 3.
+    JSON files and invalid YAML are left as they are; the latter is reported, with exit 3.
     """
     from reconciler.desired.load import find_specs
 
@@ -35,7 +35,7 @@ def fmt(
     broken = sum(str(file) in wrong for file in files)
     counts = [
         f"{len(changed)} {'to format' if check else 'formatted'}",
-        f"{len(files) - len(changed) - broken} as they should be",
+        f"{len(files) - len(changed) - broken} unchanged",
         *([f"{broken} with errors"] if broken else []),
     ]
     show(", ".join(counts))
@@ -45,7 +45,7 @@ def fmt(
 
 
 def _formatted(file: Path, findings: list[Finding], *, write: bool) -> bool:
-    """Whether a file is not yet written as it should be; what is wrong with it goes to the findings."""
+    """Whether a file needs formatting; its problems are added to the findings."""
     from reconciler.desired.export import rewrite
     from reconciler.desired.format import format_text
     from reconciler.desired.reading import parse_specs

@@ -11,12 +11,11 @@ from cyclopts import Parameter
 from reconciler.cli.connect import connect
 from reconciler.cli.console import Console
 from reconciler.cli.options import Connection, Output, SpecFlags, run_options
+from reconciler.cli.status import chosen_apps
 from reconciler.errors import InvalidInput, UsageError
 from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from reconciler.live.models import LiveApp
 
 DEFAULT_FOLDER = Path("specs")
@@ -29,21 +28,19 @@ def import_(
     config: Annotated[Path | None, Parameter(help="reconcile.yaml, for variables and ignored paths")] = None,
     connection: Connection = Connection(),
 ) -> int:
-    """Write specs from live apps. Afterwards `reconcile --plan` finds them in sync.
+    """Write specs from live apps. Afterwards `reconcile --plan` shows them in sync.
 
-    An app that has a spec in the folder already gets what differs written into that file; the rest of it, comments and
-    order included, stays. Secrets stay as ciphertext, which is of use in that app alone.
+    If an app already has a spec in the folder, only what differs is written to that file; the rest of it, comments and
+    order included, stays. Secrets stay as ciphertext, which only works in that app.
     """
     if apps and all:
-        raise UsageError("--all takes every app: name none beside it", hint="reconcile import --all")
+        raise UsageError("--all cannot be combined with app names", hint="reconcile import --all")
     if not apps and not all:
-        raise UsageError(
-            "name the apps to import, or use --all", hint="reconcile import web api; reconcile import --all"
-        )
+        raise UsageError("name the apps to import, or use --all", hint="for example: reconcile import web api")
     console = Console(Output())
     chosen = asyncio.run(_chosen(apps, connection, console))
     if not chosen:
-        console.out("there are no apps")
+        console.out("no apps")
         return Exit.OK
     from reconciler.engine.importing import Importer
 
@@ -53,28 +50,17 @@ def import_(
     wrong: list[InvalidInput] = []
     for app in chosen:
         try:
-            done = importer.bring(app)
+            done = importer.write(app)
         except InvalidInput as error:
             wrong.append(error)
             continue
         written += done.changed
-        console.out(f"{app.name}: {f'written to {done.file}' if done.changed else f'{done.file} says it already'}")
+        console.out(f"{app.name}: {f'written to {done.file}' if done.changed else f'{done.file} unchanged'}")
     if wrong:
         raise InvalidInput([finding for error in wrong for finding in error.findings])
     return Exit.OK
 
 
-async def _chosen(names: Sequence[str], connection: Connection, console: Console) -> list[LiveApp]:
-    """The live apps of those names, each once; every one by name without any.
-
-    Raises:
-        UsageError: there is no such app.
-    """
+async def _chosen(names: tuple[str, ...], connection: Connection, console: Console) -> list[LiveApp]:
     async with connect(connection, console.waiting) as client:
-        fleet = {app.name: app for app in await client.list_apps()}
-    for name in names:
-        if name not in fleet:
-            from reconciler.text import did_you_mean
-
-            raise UsageError(f"there is no app {name}", hint=did_you_mean(name, fleet))
-    return [fleet[name] for name in dict.fromkeys(names or sorted(fleet))]
+        return await chosen_apps(client, names)

@@ -1,4 +1,4 @@
-"""The command `reconcile`: its parts, and what each kind of error ends with."""
+"""The command `reconcile`: its subcommands, and the exit code of each kind of error."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 
 HELP = """Declarative GitOps for DigitalOcean App Platform.
 
-`reconcile` makes App Platform what the specs in Git say: it validates them, compares them with what is live, applies
-what differs, watches the deployments, and rolls back by itself when one fails. `reconcile --plan` only says what it
-would do.
+`reconcile` makes App Platform match the specs in Git: it validates them, compares them with what is live, applies
+what differs, watches the deployments, and rolls back automatically when one fails. `reconcile --plan` only shows what
+it would do.
 """
 
-IMPORT = """Write specs from live apps: defaults left out, ciphertext kept.
+IMPORT = """Write specs from live apps: defaults omitted, ciphertext kept.
 
-Over an existing file, comments and order stay where values did not change.
+In an existing file, comments and order stay, and only changed values are written.
 """
 
 COMPLETION = "Install completion for bash, zsh or fish."
-FMT = """Format specs: one order of fields, two spaces, comments kept, the meaning never changed."""
+FMT = """Format specs: a fixed order of fields, two spaces, comments kept, same meaning."""
 
 EPILOGUE = """Exit codes: 0 converged · 1 error · 2 differences (--drift, --plan --exit-code, fmt --check) ·
 3 invalid specs · 4 failed and rolled back · 5 a person is needed · 6 stalled · 7 refused · 64 usage ·
@@ -45,7 +45,7 @@ EPILOGUE = """Exit codes: 0 converged · 1 error · 2 differences (--drift, --pl
 
 
 def _worth_showing(default: object) -> str | None:
-    """What help says of a default: nothing where it is nothing."""
+    """How help shows a default: not at all if it is empty."""
     return None if default in (False, (), "", None) else str(getattr(default, "value", default))
 
 
@@ -57,7 +57,7 @@ def build() -> App:
         help_epilogue=EPILOGUE,
         version=__version__,
         default_parameter=Parameter(negative=(), show_default=_worth_showing),
-        suppress_keyboard_interrupt=False,  # what was left running is to be said
+        suppress_keyboard_interrupt=False,  # the output must name what is still running
     )
     app.default(apply.reconcile)
     app.command(validate.validate)
@@ -74,29 +74,27 @@ def build() -> App:
 
 def install_completion(
     *,
-    shell: Annotated[
-        Literal["bash", "zsh", "fish"] | None, Parameter(help="which shell; found out when left out")
-    ] = None,
-    output: Annotated[Path | None, Parameter(help="only write the script, into this file")] = None,
+    shell: Annotated[Literal["bash", "zsh", "fish"] | None, Parameter(help="your shell [default: detected]")] = None,
+    output: Annotated[Path | None, Parameter(help="write the completion script to this file instead")] = None,
 ) -> int:
     """Install completion for bash, zsh or fish.
 
     Raises:
-        UsageError: the shell cannot be found out.
+        UsageError: the shell cannot be detected.
     """
     from cyclopts.completion.detect import ShellDetectionError
 
     try:
         path = build().install_completion(shell=shell, output=output, add_to_startup=output is None)
     except ShellDetectionError:
-        raise UsageError("which shell this is cannot be found out", hint="name it: --shell bash|zsh|fish") from None
-    show(f"written to {path}" if output else f"written to {path}; it holds from the next shell on")
+        raise UsageError("cannot detect your shell", hint="use --shell bash|zsh|fish") from None
+    show(f"written to {path}" if output else f"written to {path}; it takes effect in new shells")
     return Exit.OK
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code is returned, see `exit_codes.MEANINGS`."""
-    gc.set_threshold(200_000, 20, 100)  # a fleet is a large live heap of a short-lived process: little is garbage
+    """Run the command; returns the exit code, see `exit_codes.MEANINGS`."""
+    gc.set_threshold(200_000, 20, 100)  # a short-lived process with a large live heap: little is garbage
     readable()
     Console.shown = False
     form = _format(sys.argv[1:] if arguments is None else arguments)
@@ -105,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             result = build()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except KeyboardInterrupt:
         return _say(Interrupted("interrupted; nothing was being changed"), form)
-    except Exception as error:  # noqa: BLE001  a bug is told like any error: a traceback would show values
+    except Exception as error:  # noqa: BLE001  a bug is reported like any error: a traceback would show values
         return _say(_ended(error), form)
     finally:
         settle()
@@ -113,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _format(arguments: Sequence[str]) -> Format:
-    """The format that is asked for: known even where the rest of the command line makes no sense."""
+    """The requested format, known even if the rest of the command line is invalid."""
     form: Format = "text"
     for flag, following in pairwise([*takewhile(lambda argument: argument != "--", arguments), ""]):
         name, equals, value = flag.partition("=")
@@ -124,7 +122,7 @@ def _format(arguments: Sequence[str]) -> Format:
 
 
 def _ended(error: Exception) -> ReconcileError:
-    """What ended the run."""
+    """The error that ended the run."""
     frames = traceback.extract_tb(error.__traceback__)
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
@@ -141,9 +139,9 @@ def _ended(error: Exception) -> ReconcileError:
 
 
 def _say(error: ReconcileError, form: Format) -> Exit:
-    """Report an error: to people on standard error, to programs on standard output unless that has a result already.
+    """Report an error: to people on standard error, to programs on standard output unless it already has a result.
 
-    Annotations are lines of a log, and may follow one.
+    Annotations are lines of a log, so they may follow one.
     """
     code = exits.of_error(error)
     if isinstance(error, InvalidInput) and error.findings:
@@ -160,7 +158,7 @@ def _say(error: ReconcileError, form: Format) -> Exit:
 
 
 def _misread(error: CycloptsError) -> UsageError:
-    """What the command line could not make sense of, with the help that belongs to it."""
+    """An invalid command line, with the relevant help."""
     command = " ".join(["reconcile", *(error.command_chain or ())])
     message = str(error)
     if isinstance(error, MissingArgumentError) and error.argument and error.argument.field_info.is_positional:
@@ -169,20 +167,20 @@ def _misread(error: CycloptsError) -> UsageError:
 
 
 def _refused(error: OSError) -> ReconcileError:
-    """What the machine refused, in its own words."""
+    """An error of the operating system, in its own words."""
     files = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
     where = f"{' and '.join(files)}: " if files else ""
-    hint = "is it there, is it what it should be, and may this user read or write it?" if files else ""
+    hint = "check that it exists, is of the right kind, and that this user may read or write it" if files else ""
     return ReconcileError(f"{where}{error.strerror}", hint=hint)
 
 
 def _bug(error: Exception, frames: Sequence[traceback.FrameSummary]) -> InternalError:
-    """Its type and place, and never its message, which may hold a value."""
+    """A bug: its type and place, never its message, which may contain a value."""
     root = Path(__file__).parents[1]
     places = [(Path(frame.filename), frame.lineno) for frame in frames]
     ours = [f"{file.relative_to(root)}:{line}" for file, line in places if file.is_relative_to(root)]
-    where = " < ".join(reversed(ours[-3:])) or "an unknown place"
+    where = " < ".join(reversed(ours[-3:])) or "unknown location"
     return InternalError(
         f"internal error: {type(error).__name__} at {where}",
-        hint="this is a bug in reconciler, please report it with this line; what is deployed goes on by itself",
+        hint="this is a bug in reconciler: please report it with this line. Deployments continue on App Platform",
     )

@@ -1,4 +1,4 @@
-"""`reconcile rollback`: roll an app back by hand, or settle a pin; a freeze window does not stop it."""
+"""`reconcile rollback`: rolls an app back by hand, or commits or reverts a pinned rollback; ignores freeze windows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reconciler.cli.status import chosen_apps
 from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
 from reconciler.engine import exits
-from reconciler.engine.apply import roll_out
+from reconciler.engine.apply import roll_back
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
 
@@ -26,35 +26,34 @@ if TYPE_CHECKING:
     from reconciler.config import Policy
     from reconciler.live.client import Client
     from reconciler.live.models import LiveApp
-    from reconciler.rollout.ports import RolloutJob
 
 TARGETS = 200
-"""Deployments, newest first, among which one to go back to is looked for: a page of them."""
-
-ConfigFile = Annotated[Path | None, Parameter(help="reconcile.yaml, for timeouts and health; found when left out")]
+"""How many of the newest deployments are searched for a rollback target: one page."""
 
 
 def rollback(
     app: Annotated[str, Parameter(help="name of the app")],
     *,
     to: Annotated[
-        str, Parameter(help="deployment to go back to; the last good one of another version when left out")
+        str, Parameter(help="deployment to roll back to [default: the last good one of another version]")
     ] = "",
     pin: Annotated[
         bool, Parameter(help="do not commit: leave the app pinned until --commit or --revert (see docs/rollout.md)")
     ] = False,
-    commit: Annotated[bool, Parameter(help="keep the rollback that the app is pinned to")] = False,
-    revert: Annotated[bool, Parameter(help="take back the rollback that the app is pinned to")] = False,
-    config: ConfigFile = None,
+    commit: Annotated[bool, Parameter(help="commit the rollback that the app is pinned to")] = False,
+    revert: Annotated[bool, Parameter(help="revert the rollback that the app is pinned to")] = False,
+    config: Annotated[
+        Path | None, Parameter(help="reconcile.yaml, for timeouts and health [default: the nearest]")
+    ] = None,
     connection: Connection = Connection(),
     output: Output = Output(),
 ) -> int:
-    """Roll an app back to an earlier deployment, judge its health and commit; or settle an app that is pinned.
+    """Roll an app back to an earlier deployment, check its health and commit; or commit or revert a pinned rollback.
 
-    Afterwards the spec in Git counts as failed: it is not applied again until it changes, or with `--retry`.
+    Afterwards the spec in Git counts as failed: it will not be applied again until it changes, or with `--retry`.
     """
     if sum((bool(to) or pin, commit, revert)) > 1:
-        raise UsageError("--commit and --revert settle a pin; they go neither with each other nor with --to or --pin")
+        raise UsageError("--commit and --revert cannot be combined with each other, --to or --pin")
     from reconciler.config_file import load_config
 
     policy = load_config(config).policy(app)
@@ -65,50 +64,43 @@ def rollback(
 async def _rollback(
     name: str, wish: tuple[str, bool, bool, bool], policy: Policy, connection: Connection, console: Console
 ) -> int:
+    from reconciler.plan.compare import live_digest
+    from reconciler.plan.model import Action, Plan, SyncStatus
     from reconciler.rollout import writes as manual
+    from reconciler.rollout.ports import RolloutJob
 
     to, pin, commit, revert = wish
     async with connect(connection, console.waiting) as client:
         (app,) = await chosen_apps(client, (name,))
         if commit:
             gone = await manual.commit(client, app, SystemClock())
-            console.out(f"{name}: the rollback is committed" + ("" if gone else ", but the app still shows as pinned"))
+            console.out(f"{name}: rollback committed" + ("" if gone else ", but the app still shows as pinned"))
             return Exit.OK if gone else Exit.PERSON_NEEDED
+        plan = Plan(name, SyncStatus.OUT_OF_SYNC, Action.REDEPLOY, app_id=app.id, live_digest=live_digest(app))
+        policy = policy.model_copy(update={"on_failure": "leave" if revert else "pin" if pin else "rollback"})
+        job = RolloutJob(plan, None, policy, again=f"reconcile status {name}")
         if revert:
             deployment = await manual.revert(client, app)
-            console.err(f"{name}: the rollback is taken back; following deployment {deployment.id}")
-            job = _job(app, policy.model_copy(update={"on_failure": "leave"}))
+            console.err(f"{name}: rollback reverted; following deployment {deployment.id}")
             job = replace(job, follow=deployment.id, carried=deployment.spec)
         else:
             await _check_target(client, app, to)
-            on_failure = "pin" if pin else "rollback"
-            job = _job(app, policy.model_copy(update={"on_failure": on_failure}))
             job = replace(job, roll_back=True, roll_back_to=to)
         with CommandLine(console, connection).watch([name]) as watched:
-            report = await roll_out([job], client, SystemClock(), watched)
+            report = await roll_back(job, client, SystemClock(), watched)
     show_rollout(console, Suggestions.of(connection).rollout(report), None)
     code = exits.of_rollout(report)
-    return Exit.OK if pin and code is Exit.ROLLED_BACK else code  # going back is what was asked for
+    return Exit.OK if pin and code is Exit.ROLLED_BACK else code  # rolling back is what was requested
 
 
 async def _check_target(client: Client, app: LiveApp, to: str) -> None:
-    """Refuse a deployment that cannot be meant, before anything is asked of the platform.
+    """Refuse an impossible target before any request is sent.
 
     Raises:
-        UsageError: the app has no such deployment, or it is what is active.
+        UsageError: the app has no such deployment, or it is the active one.
     """
     hint = f"reconcile status {app.name} --deployments {TARGETS}"
     if to and app.active_deployment is not None and to == app.active_deployment.id:
-        raise UsageError(f"{app.name} is on deployment {to} already: there is nothing to go back to", hint=hint)
+        raise UsageError(f"{app.name} is already on deployment {to}", hint=hint)
     if to and to not in {found.id for found in await client.list_deployments(app.id, limit=TARGETS)}:
         raise UsageError(f"{app.name} has no deployment {to} among its last {TARGETS}", hint=hint)
-
-
-def _job(app: LiveApp, policy: Policy) -> RolloutJob:
-    from reconciler.plan.compare import live_digest
-    from reconciler.plan.model import Action, Plan, SyncStatus
-    from reconciler.rollout.ports import RolloutJob
-
-    plan = Plan(app.name, SyncStatus.OUT_OF_SYNC, Action.REDEPLOY, app_id=app.id, live_digest=live_digest(app))
-    again = f"reconcile status {app.name}"
-    return RolloutJob(plan, None, policy, again=again)

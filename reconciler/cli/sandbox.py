@@ -1,4 +1,4 @@
-"""`reconcile sandbox`: serve the embedded App Platform, look at it, make it fail, start afresh."""
+"""`reconcile sandbox`: serve, inspect, break and reset the embedded App Platform."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reconciler.sandbox import Sandbox
 
 File = Annotated[Path, Parameter(env_var="RECONCILE_SANDBOX_FILE", help="where the sandbox keeps its state")]
-Times = Annotated[int | None, Parameter(help="how often it strikes; 0: until it is cleared")]
+Times = Annotated[int | None, Parameter(help="how many times it occurs; 0: until it is cleared")]
 
 FaultKind = Literal[
     "build", "deploy", "health", "platform", "hang", "slow",
@@ -28,12 +28,12 @@ FaultKind = Literal[
 ]  # fmt: skip
 """The kinds of `sandbox.faults.Fault`; written out, as the command line must not import the sandbox for its help."""
 
-SETTINGS_HINT = "docs/sandbox.md lists the settings; for example: fills_defaults=none, speed.build=30, speed=realistic"
+SETTINGS_HINT = "docs/sandbox.md lists the settings, for example fills_defaults=none, speed.build=30, speed=realistic"
 
 
 def build() -> App:
     """The commands under `reconcile sandbox`."""
-    app = App(name="sandbox", help="An App Platform in a box: rehearse rollouts, failures included.")
+    app = App(name="sandbox", help="An embedded App Platform: rehearse rollouts, failures included.")
     for command in (serve, show, fail, fault, faults, clear, push, configure, reset):
         app.command(command, name="set" if command is configure else None)
     return app
@@ -41,12 +41,12 @@ def build() -> App:
 
 @contextmanager
 def _sandbox(file: Path) -> Iterator[Sandbox]:
-    """The sandbox of a file; what does not fit is a usage error."""
+    """The sandbox of a file; invalid requests become usage errors."""
     box = open_sandbox(file)
     try:
         yield box
     except ValueError as error:
-        raise UsageError(str(error), hint="reconcile sandbox --help tells what there is") from error
+        raise UsageError(str(error), hint="see reconcile sandbox --help") from error
     finally:
         box.close()
 
@@ -54,31 +54,31 @@ def _sandbox(file: Path) -> Iterator[Sandbox]:
 def serve(
     *,
     host: Annotated[str, Parameter(help="address to listen on")] = "127.0.0.1",
-    port: Annotated[int, Parameter(validator=PORT, help="port to listen on; 0: any that is free")] = 8080,
+    port: Annotated[int, Parameter(validator=PORT, help="port to listen on; 0: any free one")] = 8080,
     file: File = SANDBOX_FILE,
     speed: Annotated[
-        Literal["demo", "realistic", "instant"] | None, Parameter(help="how fast deployments are; kept in the file")
+        Literal["demo", "realistic", "instant"] | None, Parameter(help="how fast deployments are; stored in the file")
     ] = None,
-    setting: Annotated[tuple[str, ...], Parameter(help="NAME=VALUE, see docs/sandbox.md; kept in the file")] = (),
+    setting: Annotated[tuple[str, ...], Parameter(help="NAME=VALUE, see docs/sandbox.md; stored in the file")] = (),
     token: Annotated[
-        tuple[str, ...], Parameter(help="TOKEN:SCOPE,SCOPE or TOKEN; without any, every token is good for everything")
+        tuple[str, ...], Parameter(help="TOKEN:SCOPE,SCOPE or TOKEN; without any, every token may do everything")
     ] = (),
 ) -> int:
-    """Serve the sandbox over HTTP, for any client of App Platform, with a page to look at on the same address."""
+    """Serve the sandbox over HTTP, for any client of App Platform, with a web page at the same address."""
     changes = _changes(setting)
     if speed:
         changes["speed"] = {**_speeds(speed), **changes.get("speed", {})}
     if token:
         changes["tokens"] = dict(_token(text) for text in token)
-    with _sandbox(file) as box:  # says what is missing or does not fit before the server starts
+    with _sandbox(file) as box:  # reports what is missing or invalid before the server starts
         _configure(box, changes)
     from reconciler.sandbox.server import serve as run
 
     try:
         run(file, host, port, ready=lambda url: console.log(f"the sandbox listens on {url} (Ctrl-C ends it)"))
-    except SystemExit as error:  # how the server ends when it cannot listen; it has said why
+    except SystemExit as error:  # raised by the server if it cannot listen; it has printed why
         raise UsageError(f"cannot listen on {host}:{port}", hint="choose another with --port, or 0 for any") from error
-    except KeyboardInterrupt:  # the signal that ended it, once it has ended
+    except KeyboardInterrupt:  # the signal that ended the server
         pass
     console.log("stopped")
     return Exit.OK
@@ -108,12 +108,14 @@ def fail(
     where: Annotated[Literal["build", "deploy", "health"], Parameter(help="what fails")],
     *,
     times: Annotated[int, Parameter(help="how many deployments fail")] = 1,
-    component: Annotated[str, Parameter(help="which component fails; the first that can when left out")] = "",
+    component: Annotated[str, Parameter(help="which component fails [default: the first that can]")] = "",
     file: File = SANDBOX_FILE,
 ) -> int:
     """Make the next deployments of an app fail."""
     if times < 1:
-        raise UsageError("--times is 1 or more", hint="a fault that stays: reconcile sandbox fault KIND --times 0")
+        raise UsageError(
+            "--times must be at least 1", hint="for a permanent fault: reconcile sandbox fault KIND --times 0"
+        )
     with _sandbox(file) as box:
         box.fail(app, where, times, component)
     deployments = "deployment" if times == 1 else f"{times} deployments"
@@ -124,23 +126,23 @@ def fail(
 def fault(
     kind: Annotated[FaultKind, Parameter(help="what goes wrong")],
     *,
-    app: Annotated[str, Parameter(help="only for this app, by name or id")] = "",
-    operation: Annotated[str, Parameter(help="only for this operation (apps_update) or method (GET)")] = "",
+    app: Annotated[str, Parameter(help="only this app, by name or id")] = "",
+    operation: Annotated[str, Parameter(help="only this operation (apps_update) or method (GET)")] = "",
     component: Annotated[str, Parameter(help="which component of a deployment fails")] = "",
     times: Times = 1,
-    share: Annotated[float, Parameter(help="strikes this share of the chances, 0 to 1")] = 1.0,
-    seed: Annotated[int, Parameter(help="decides which chances those are")] = 0,
+    share: Annotated[float, Parameter(help="probability of occurring, 0 to 1")] = 1.0,
+    seed: Annotated[int, Parameter(help="seed of the probability")] = 0,
     seconds: Annotated[float, Parameter(help="latency, retry-after, or how long health is good at first")] = 0.0,
     factor: Annotated[float, Parameter(help="how much slower, for slow")] = 10.0,
     phase: Annotated[str, Parameter(help="which phase never ends, for hang")] = "DEPLOYING",
     code: Annotated[str, Parameter(help="reason code of the step that fails; none: without a reason")] = "",
     status: Annotated[int, Parameter(help="status of server_error and gateway_timeout; 0: 500 and 504")] = 0,
-    only: Annotated[Literal["forward", "rollback", "platform"] | None, Parameter(help="only such deployments")] = None,
+    only: Annotated[Literal["forward", "rollback", "platform"] | None, Parameter(help="only these deployments")] = None,
     file: File = SANDBOX_FILE,
 ) -> int:
-    """Have something go wrong: deployments that fail, hang or crawl; answers that are errors, late, cut or lost."""
+    """Inject a fault: deployments that fail, hang or are slow; responses that are errors, late, truncated or lost."""
     if not 0 <= share <= 1:
-        raise UsageError("--share is from 0 to 1", hint="for example: --share 0.1 for every tenth request")
+        raise UsageError("--share must be from 0 to 1", hint="for example: --share 0.1 for every tenth request")
     data: dict[str, Any] = {
         "kind": kind, "app": app, "operation": operation, "component": component, "times": times or None,
         "share": share, "seed": seed, "seconds": seconds, "factor": factor, "phase": phase, "code": code,
@@ -151,29 +153,29 @@ def fault(
         from reconciler.sandbox.api import BY_ID
 
         if operation and operation not in (*BY_ID, "GET", "POST", "PUT", "DELETE"):
-            raise UsageError(f"there is no operation {operation!r}", hint="docs/sandbox.md lists the operations")
+            raise UsageError(f"no such operation: {operation}", hint="docs/sandbox.md lists the operations")
         number = box.fault(Fault.from_data(data))
-    console.show(f"fault {number} is waiting: {_told(data)}")
+    console.show(f"fault {number} is pending: {_described(data)}")
     return Exit.OK
 
 
 def faults(*, file: File = SANDBOX_FILE) -> int:
-    """List the faults that are waiting."""
+    """List the pending faults."""
     with _sandbox(file) as box:
         waiting = box.faults()
     for item in waiting:
         left = "until cleared" if item["remaining"] is None else f"{item['remaining']} left"
-        console.show(f"{item['id']}: {_told(item)} ({left})")
+        console.show(f"{item['id']}: {_described(item)} ({left})")
     if not waiting:
-        console.show("no faults are waiting")
+        console.show("no pending faults")
     return Exit.OK
 
 
 def clear(*, file: File = SANDBOX_FILE) -> int:
-    """Forget every fault that is waiting; what already failed stays so."""
+    """Remove all pending faults; what already failed stays failed."""
     with _sandbox(file) as box:
         box.clear_faults()
-    console.show("no faults are waiting")
+    console.show("no pending faults")
     return Exit.OK
 
 
@@ -183,11 +185,13 @@ def push(
     component: Annotated[str, Parameter(help="only to the source of this component")] = "",
     file: File = SANDBOX_FILE,
 ) -> int:
-    """Act as if somebody had pushed to the sources of an app."""
+    """Simulate a push to the sources of an app."""
     with _sandbox(file) as box:
         made = box.push(app, component)["deployment_id"]
     console.show(
-        f"{app} deploys: {made}" if made else f"{app} has a new commit; nothing of it deploys on push, or it is pinned"
+        f"{app} deploys: {made}"
+        if made
+        else f"{app} has a new commit, but no component deploys on push, or the app is pinned"
     )
     return Exit.OK
 
@@ -196,7 +200,7 @@ def configure(
     *settings: Annotated[str, Parameter(help="NAME=VALUE, see docs/sandbox.md")],
     file: File = SANDBOX_FILE,
 ) -> int:
-    """Change how the sandbox behaves, also one that is being served; without settings, show them."""
+    """Change the sandbox's settings, even while it is served; without arguments, show them."""
     with _sandbox(file) as box:
         _configure(box, _changes(settings))
         from reconciler.sandbox.settings import shown
@@ -210,7 +214,7 @@ def configure(
 
 
 def reset(*, file: File = SANDBOX_FILE) -> int:
-    """Forget every app and fault of the sandbox; its settings stay."""
+    """Delete all apps and faults of the sandbox; its settings stay."""
     with _sandbox(file) as box:
         box.reset()
     console.show(f"the sandbox in {file} is empty")
@@ -250,8 +254,8 @@ def _token(text: str) -> tuple[str, tuple[str, ...]]:
     return name, found or ("*",)
 
 
-def _told(data: dict[str, Any]) -> str:
-    """A fault in words: its kind, and what is not as it is by default."""
+def _described(data: dict[str, Any]) -> str:
+    """A description of a fault: its kind and non-default fields."""
     plain = {"share": 1.0, "factor": 10.0, "phase": "DEPLOYING", "times": 1}
     left_out = ("id", "kind", "remaining", "seen")
     said = [f"{name}={value}" for name, value in data.items() if name not in left_out and value != plain.get(name)]

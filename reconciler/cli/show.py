@@ -1,4 +1,4 @@
-"""Plans, progress and outcomes on the console, in the format that was asked for."""
+"""Prints plans, progress and outcomes in the requested format."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def show_plan(console: Console, report: PlanReport, *, drift: bool = False) -> None:
-    """A plan, or what drifted."""
+    """Print a plan or a drift report."""
     match console.format:
         case "json":
             from reconciler.views import json_documents
@@ -37,14 +37,14 @@ def show_plan(console: Console, report: PlanReport, *, drift: bool = False) -> N
         case _:
             from reconciler.views import text
 
-            told = text.plan(report, color=console.color, width=console.width, verbose=console.verbose)
-            console.out(told.removeprefix("\n"))  # as it begins where there are findings and no apps
+            shown = text.plan(report, color=console.color, width=console.width, verbose=console.verbose)
+            console.out(shown.removeprefix("\n"))  # it begins so if there are findings but no apps
 
 
 def show_rollout(console: Console, report: RolloutReport, planned: PlanReport | None) -> None:
-    """What a run did; nothing for people if there was nothing to do, as the plan (if there was one) said so already.
+    """Print what a run did; nothing for people if there was nothing to do, as the plan already said so.
 
-    Workflow annotations and SARIF hold what was found in the plan, too.
+    Workflow annotations and SARIF also contain the findings of the plan.
     """
     match console.format:
         case "json":
@@ -65,17 +65,13 @@ def show_rollout(console: Console, report: RolloutReport, planned: PlanReport | 
             planned_nothing = planned is not None and not any(plan.writes or plan.follow for plan in planned.plans)
             quiet = planned_nothing and not any(record.deployments for record in report.records)
             if not quiet or report.left_running:
-                told = text.rollout(report, color=console.color, width=console.width, verbose=console.verbose)
-                console.out("\n" + told)
-            _annotate(console, _all_findings(report, planned))
+                shown = text.rollout(report, color=console.color, width=console.width, verbose=console.verbose)
+                console.out("\n" + shown)
+            annotate(console, _all_findings(report, planned))
 
 
-def annotate(console: Console, report: PlanReport) -> None:
-    """The findings of a plan as workflow annotations, where they are asked for."""
-    _annotate(console, findings_of(report))
-
-
-def _annotate(console: Console, found: Sequence[Finding]) -> None:
+def annotate(console: Console, found: Sequence[Finding]) -> None:
+    """Findings as workflow annotations, where they are asked for."""
     if console.format == "github" and found:
         from reconciler.views import annotations
 
@@ -83,12 +79,12 @@ def _annotate(console: Console, found: Sequence[Finding]) -> None:
 
 
 def findings_of(report: PlanReport) -> tuple[Finding, ...]:
-    """What was found, in general and of each app."""
+    """All findings: general ones and those of each app."""
     return (*report.findings, *(found for plan in report.plans for found in plan.findings))
 
 
 def failures(report: RolloutReport, planned: PlanReport | None) -> list[Finding]:
-    """What did not end well, as findings at the specs: they stand on a workflow's page beside the others."""
+    """Failed rollouts as findings at the specs, so that they appear on a workflow's page with the others."""
     files = {plan.app: plan.file for plan in planned.plans} if planned else {}
     return [
         Finding(
@@ -107,7 +103,7 @@ def _all_findings(report: RolloutReport, planned: PlanReport | None) -> list[Fin
 
 
 class ProgressPrinter:
-    """Tells events while they happen: a table that is drawn in place on a terminal, else a line an event."""
+    """Prints events as they happen: a table drawn in place on a terminal, else a line per event."""
 
     def __init__(self, console: Console, apps: Sequence[str]) -> None:
         self._console = console
@@ -131,8 +127,8 @@ class ProgressPrinter:
         if self._progress is not None:
             self._progress.__exit__(kind, error, trace)
 
-    def tell(self, event: Event) -> None:
-        """Tell one event."""
+    def show(self, event: Event) -> None:
+        """Print one event."""
         if self._progress is not None:
             self._progress(event)
         elif self._console.format in ("text", "github") and not event.passing:

@@ -1,6 +1,6 @@
-"""SIGINT, SIGTERM and SIGHUP: the first stops the run in order, a second one ends the process.
+"""SIGINT, SIGTERM and SIGHUP: the first stops the run gracefully, a second one ends the process.
 
-SIGHUP says that the terminal was closed. Under `nohup` it is ignored from the start, and stays so.
+SIGHUP means that the terminal was closed. Under `nohup` it is ignored from the start and stays ignored.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from types import FrameType
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
-"""Those for which Python has no handler of its own."""
+"""Signals without a handler of Python's own."""
 
 
 def _heard(numbers: tuple[signal.Signals, ...]) -> list[signal.Signals]:
-    """Those of the signals that whoever started this process does not want to be ignored."""
+    """The signals that were not ignored when this process started."""
     return [number for number in numbers if number is signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN]
 
 
 @contextmanager
 def on_signals(stop: Callable[[], None]) -> Iterator[None]:
-    """Call ``stop`` at the first signal; from then on signals do again what they do by default.
+    """Call ``stop`` at the first signal; then signals have their default effect again.
 
-    But for SIGHUP: a terminal that is closed sends it more than once, and nobody meant to end the process at once.
+    Except SIGHUP: a closed terminal sends it more than once, which is no request to end the process immediately.
     """
     loop = asyncio.get_running_loop()
     heard = _heard(STOPPING)
@@ -52,8 +52,8 @@ def on_signals(stop: Callable[[], None]) -> Iterator[None]:
 
 @contextmanager
 def ending_alike() -> Iterator[None]:
-    """SIGTERM and SIGHUP end a command as Ctrl-C does wherever nothing better handles it: with a word, and exit 130."""
-    if threading.current_thread() is not threading.main_thread():  # only there can signals be handled
+    """Let SIGTERM and SIGHUP end a command as Ctrl-C does, unless handled: with a message and exit 130."""
+    if threading.current_thread() is not threading.main_thread():  # signals can only be handled there
         yield
         return
     before = {number: signal.signal(number, _as_ctrl_c) for number in _heard(_ENDING)}
@@ -65,6 +65,6 @@ def ending_alike() -> Iterator[None]:
 
 
 def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
-    """What Ctrl-C does just now: asyncio cancels what it runs, as an exception raised anywhere could be lost."""
+    """Do what Ctrl-C does: asyncio cancels its task, as an exception raised anywhere could be lost."""
     handler = signal.getsignal(signal.SIGINT)
     (handler if callable(handler) else signal.default_int_handler)(number, frame)

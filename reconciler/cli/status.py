@@ -1,4 +1,4 @@
-"""`reconcile status`: how apps stand on App Platform."""
+"""`reconcile status`: shows the state of apps on App Platform."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
+from reconciler.text import did_you_mean
 
 if TYPE_CHECKING:
     from reconciler.live.client import Client
@@ -22,17 +23,17 @@ if TYPE_CHECKING:
 
 
 def status(
-    *apps: Annotated[str, Parameter(help="names of apps; every app when left out")],
-    deployments: Annotated[int, Parameter(validator=POSITIVE, help="how many deployments of each are shown")] = 5,
+    *apps: Annotated[str, Parameter(help="names of apps [default: all]")],
+    deployments: Annotated[int, Parameter(validator=POSITIVE, help="number of deployments to show for each")] = 5,
     connection: Connection = Connection(),
     output: Output = Output(),
 ) -> int:
-    """Show how apps stand: what is active and pinned, their last deployments, who made them and why.
+    """Show the state of apps: what is active and pinned, their last deployments, who made them and why.
 
     Exit 5 if one of them is pinned: a person is needed.
     """
     if output.format in ("markdown", "sarif"):
-        raise UsageError(f"--format {output.format} is not for status", hint="it is told as text or json")
+        raise UsageError(f"--format {output.format} is not available for status", hint="use text or json")
     return asyncio.run(_status(apps, deployments, connection, Console(output, vital=True)))
 
 
@@ -48,13 +49,13 @@ async def _status(apps: tuple[str, ...], deployments: int, connection: Connectio
         console.out(view.machine(found))
     else:
         flags, now = Suggestions.of(connection).flags, SystemClock().now()
-        told = view.status(found, now=now, color=console.color, width=console.width, flags=flags)
-        console.out(told or "there are no apps")
+        shown = view.status(found, now=now, color=console.color, width=console.width, flags=flags)
+        console.out(shown or "no apps")
     return Exit.PERSON_NEEDED if any(app.pinned_deployment for app in chosen) else Exit.OK
 
 
 async def chosen_apps(client: Client, names: tuple[str, ...]) -> list[LiveApp]:
-    """The apps of those names, or all of them by name.
+    """The apps of those names, each once; all of them by name where there are none.
 
     Raises:
         UsageError: there is no such app.
@@ -62,10 +63,8 @@ async def chosen_apps(client: Client, names: tuple[str, ...]) -> list[LiveApp]:
     fleet = {app.name: app for app in await client.list_apps()}
     for name in names:
         if name not in fleet:
-            from reconciler.text import did_you_mean
-
-            raise UsageError(f"there is no app {name}", hint=did_you_mean(name, fleet))
-    return [fleet[name] for name in names or sorted(fleet)]
+            raise UsageError(f"no such app: {name}", hint=did_you_mean(name, fleet))
+    return [fleet[name] for name in dict.fromkeys(names or sorted(fleet))]
 
 
 async def _look(client: Client, app: LiveApp, limit: int) -> AppStatus:
@@ -75,6 +74,6 @@ async def _look(client: Client, app: LiveApp, limit: int) -> AppStatus:
     found = await client.list_deployments(app.id, limit=limit)
     try:
         health = await client.health(app.id) if app.active_deployment else None
-    except LiveError:  # health is but a part of the picture, and not every token or app has it
+    except LiveError:  # health is optional here: not every token may read it, not every app has it
         health = None
     return AppStatus(app, found, health)

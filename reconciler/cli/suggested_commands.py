@@ -1,4 +1,4 @@
-"""Commands that are suggested speak to what this run spoke to: after a rehearsal, never to the real account. Pure."""
+"""Adds this run's connection flags to suggested commands: after a rehearsal, never the real account. Pure."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from reconciler.rollout.model import RolloutRecord, RolloutReport
 
 _IN_TEXT = re.compile(r"\breconcile (?:status|rollback) [a-z][a-z0-9-]*[a-z0-9](?: --(?:commit|revert|pin))?")
-"""A command about an app, as sentences quote it."""
+"""A command about an app, as quoted in sentences."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestions:
-    """What a run suggests, with the ``flags`` of its connection; nothing changes where there are none."""
+    """Adds the ``flags`` of a connection to suggestions; unchanged if there are none."""
 
     flags: str = ""
 
     @classmethod
     def of(cls, connection: Connection) -> Suggestions:
-        """Those of a connection."""
+        """The suggestions for a connection."""
         flags: list[str] = []
         if connection.sandbox:
             flags = ["--sandbox"]
@@ -40,7 +40,7 @@ class Suggestions:
         return cls(shlex.join(flags))
 
     def command(self, text: str) -> str:
-        """A command; a flag alone, such as ``--retry``, stays as it is."""
+        """A command; a lone flag, such as ``--retry``, is unchanged."""
         return f"{text} {self.flags}" if self.flags and f"{text} ".startswith("reconcile ") else text
 
     def sentence(self, text: str) -> str:
@@ -69,10 +69,10 @@ class Suggestions:
 
     def _record(self, record: RolloutRecord) -> RolloutRecord:
         outcome = record.outcome
-        told = replace(
+        outcome = replace(
             outcome, reason=self.sentence(outcome.reason), commands=tuple(map(self.command, outcome.commands))
         )
-        return replace(record, outcome=told, warnings=tuple(map(self.sentence, record.warnings)))
+        return replace(record, outcome=outcome, warnings=tuple(map(self.sentence, record.warnings)))
 
     def _findings(self, found: Iterable[Finding]) -> Iterable[Finding]:
         return (replace(one, message=self.sentence(one.message), hint=self.sentence(one.hint)) for one in found)

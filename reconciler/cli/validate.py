@@ -1,4 +1,4 @@
-"""`reconcile validate`: specs judged without a token or a network."""
+"""`reconcile validate`: validates specs offline."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,11 +12,11 @@ from reconciler.findings import Finding, has_errors
 
 
 def validate(
-    *specs: Annotated[Path, Parameter(help="files and folders of app specs; specs/ when left out")],
+    *specs: Annotated[Path, Parameter(help="files and folders of app specs [default: specs/]")],
     source: SpecFlags = SpecFlags(),
     output: Output = Output(),
 ) -> int:
-    """Check app specs offline: all problems at once, each with its place and how to mend it.
+    """Check app specs offline: all problems at once, each with its place and how to fix it.
 
     Needs no token, so pull requests from forks can run it.
     """
@@ -30,7 +30,7 @@ def validate(
 
 
 def show_findings(console: Console, findings: tuple[Finding, ...], *, checked: int) -> None:
-    """Findings in the format that was asked for; text also says how many apps were looked at."""
+    """Print findings in the requested format; text also shows how many apps were checked."""
     if console.format == "json":
         from reconciler.views import json_documents
 
@@ -44,17 +44,13 @@ def show_findings(console: Console, findings: tuple[Finding, ...], *, checked: i
 
         console.out(markdown.findings(findings))
     else:
-        _show_text(console, findings, checked)
+        from reconciler.views import text
 
+        if findings:
+            console.out(text.findings(findings, color=console.color))
+        else:
+            console.out(f"{checked} app{'' if checked == 1 else 's'} checked, no findings")
+        if console.format == "github" and findings:
+            from reconciler.views import annotations
 
-def _show_text(console: Console, findings: tuple[Finding, ...], checked: int) -> None:
-    from reconciler.views import text
-
-    if findings:
-        console.out(text.findings(findings, color=console.color))
-    else:
-        console.out(f"{checked} app{'' if checked == 1 else 's'} checked, no findings")
-    if console.format == "github" and findings:
-        from reconciler.views import annotations
-
-        console.out(annotations.annotations(findings))
+            console.out(annotations.annotations(findings))

@@ -1,1 +1,1 @@
-"""What Git wants: YAML files of app specs, loaded, substituted and judged without a network."""
+"""What Git wants: app specs in YAML files, loaded, substituted and validated offline."""

@@ -1,7 +1,7 @@
-"""Why a spec is not what the models describe: every problem at once, at its place, in words that help.
+"""Explains why the models refuse a spec: every problem at once, with its place and a hint.
 
-The models have refused the spec already; the JSON Schema that is generated from them is asked here for all its errors.
-A value is shown only where the field cannot hold a secret.
+Once the models have refused the spec, the JSON Schema generated from them is asked for every error.
+A value is shown only if the field cannot hold a secret.
 """
 
 from __future__ import annotations
@@ -10,29 +10,30 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
 
-from reconciler.appspec.shape import SPEC, Field, Listing, Record, Scalar, Shape
+from reconciler.appspec.shape import SPEC, Field, Record, Scalar
+from reconciler.appspec.walk import field_of, fields_below, shape_at
 from reconciler.desired.rules.context import RuleContext
-from reconciler.desired.schema_errors import Fault, escaped, faults
+from reconciler.desired.schema_errors import Fault, faults
 from reconciler.findings import Finding, Severity
-from reconciler.text import did_you_mean, nearest
+from reconciler.text import did_you_mean, nearest, pointer_token
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def explain(context: RuleContext, spec: Mapping[str, object]) -> Iterator[Finding]:
-    """The findings of ``spec``, which the models refuse; it is the context's spec, without what others report."""
-    told: set[str] = set()
+    """The findings of ``spec``, which the models refuse: the context's spec without what other rules report."""
+    reported: set[str] = set()
     for fault in faults(spec):
         at = fault.pointer
-        if at in told or _awaits_variable(context, at, fault.value):
+        if at in reported or _awaits_variable(context, at, fault.value):
             continue
         if fault.keyword in ("type", "enum", "pattern", "minLength", "maxLength"):
-            told.add(at)  # one reason is enough for one value
+            reported.add(at)  # one reason per value is enough
         yield _EXPLAINERS.get(fault.keyword, _other)(context, fault, at)
 
 
 def _awaits_variable(context: RuleContext, at: str, value: object) -> bool:
-    """Whether a variable without a value stands there, which loading has told."""
+    """Whether the value holds a variable that is not set, which loading already reported."""
     return at in context.app.substituted and isinstance(value, str) and "${" in value
 
 
@@ -41,7 +42,7 @@ def _awaits_variable(context: RuleContext, at: str, value: object) -> bool:
 
 def _type(context: RuleContext, fault: Fault, at: str) -> Finding:
     expected = fault.wanted if isinstance(fault.wanted, str) else fault.wanted[0]
-    message = f"{_called(fault)} must be {_TYPES[expected]}, and is {_kind(fault.value)}{_shown(fault)}"
+    message = f"{_called(fault)} must be {_TYPES[expected]}, got {_kind(fault.value)}{_shown(fault, ' ({})')}"
     return context.error("type", message, _type_hint(expected, fault.value), at)
 
 
@@ -57,25 +58,25 @@ _TYPES = {
 
 def _type_hint(expected: str, value: object) -> str:
     if isinstance(value, str) and (placeholder := _PLACEHOLDER.fullmatch(value)):
-        return f"declare {placeholder[1]} under `variables` in reconcile.yaml to have it replaced"
+        return f"declare {placeholder[1]} under `variables` in reconcile.yaml to have it substituted"
     match expected, value:
         case "array", dict():
-            return "write a list: begin each item with `- `"
+            return "write a list: start each item with `- `"
         case "string", dict():
             return "quote text that contains `: `"
         case "integer" | "number", str() if re.fullmatch(r"\d+(\.\d+)?", value):
             return "remove the quotes"
         case "object", list():
-            return "remove the `- `: this is one thing, not a list"
+            return "remove the `- `: this is a single mapping, not a list"
         case _:
             return _TYPE_HINTS.get(expected, "")
 
 
 _TYPE_HINTS = {
-    "string": "put it in quotes",
+    "string": "quote it",
     "boolean": "write true or false, without quotes",
-    "array": "write a list: begin each item with `- `",
-    "object": "write its fields below it, indented",
+    "array": "write a list: start each item with `- `",
+    "object": "put its fields on the following lines, indented",
 }
 
 
@@ -85,27 +86,27 @@ def _unknown(context: RuleContext, fault: Fault, at: str) -> Finding:
         _meant(_MEANT.get(name, name), record, fault.value, cutoff=0.8)
         or _elsewhere(name)
         or _meant(name, record, fault.value)
-        or "it is sent as it stands"
+        or "it will be sent as written"
     )
     severity = Severity.ERROR if context.strict else Severity.WARNING
-    location = context.at(f"{at}/{escaped(name)}", key=True)
+    location = context.at(f"{at}/{pointer_token(name)}", key=True)
     return Finding(severity, "unknown-field", f"unknown field {name!r} in {_article(record)}", hint, location)
 
 
 def _meant(name: str, record: Record, present: Collection[str], *, cutoff: float = 0.6) -> str:
-    """The field that was probably meant, also if it is there already: a farther one would not be what was meant."""
+    """A hint with the closest field, even if it is already set: a less similar one would be a wrong guess."""
     near = nearest(name, record.fields, cutoff=cutoff)
     if near in present:
-        return f"did you mean {near}, which stands here already?"
+        return f"did you mean {near}, which is already set here?"
     return f"did you mean {near}?" if near else ""
 
 
-# what people write for a field that is spelled quite differently
+# common names for fields that are spelled quite differently
 _MEANT = {"env": "envs", "environment": "envs", "environments": "envs", "environment_variables": "envs"}
 
 
 def _elsewhere(name: str) -> str:
-    """Where a field belongs that stands in the wrong place, which is most often wrong indentation."""
+    """Where a misplaced field belongs; the usual cause is wrong indentation."""
     owners = _owners().get(name, ())
     if not owners or len(owners) > 4:
         return ""
@@ -115,20 +116,10 @@ def _elsewhere(name: str) -> str:
 @cache
 def _owners() -> Mapping[str, Sequence[str]]:
     """Field names with the records that have them."""
-    out: dict[str, list[str]] = {}
-
-    def visit(shape: Shape) -> None:
-        if isinstance(shape, Listing):
-            visit(shape.item)
-        elif isinstance(shape, Record):
-            for name, field in shape.fields.items():
-                owners = out.setdefault(name, [])
-                if _article(shape) not in owners:
-                    owners.append(_article(shape))
-                visit(field.shape)
-
-    visit(SPEC)
-    return out
+    out: dict[str, dict[str, None]] = {}
+    for record, _, field in fields_below(SPEC):
+        out.setdefault(field.name, {})[_article(record)] = None
+    return {name: tuple(owners) for name, owners in out.items()}
 
 
 def _required(context: RuleContext, fault: Fault, at: str) -> Finding:
@@ -141,12 +132,12 @@ def _required(context: RuleContext, fault: Fault, at: str) -> Finding:
 def _enum(context: RuleContext, fault: Fault, at: str) -> Finding:
     value = str(fault.value)
     if placeholder := _PLACEHOLDER.search(value):
-        message = f"{_called(fault)} is {value}, which nothing replaces"
+        message = f"{_called(fault)} is {value}, which is not a declared variable"
         return context.error("placeholder", message, _declare(placeholder[1]), at)
     choices = [str(choice) for choice in fault.wanted if choice is not None]
-    hint = did_you_mean(value, choices, f"known: {', '.join(choices)}")
+    hint = did_you_mean(value, choices, f"known values: {', '.join(choices)}")
     severity = Severity.ERROR if context.strict else Severity.WARNING
-    message = f"{value!r} is no known value of {_called(fault)}"
+    message = f"unknown {_called(fault)} {value!r}"
     return Finding(severity, "unknown-value", message, hint, context.at(at))
 
 
@@ -155,26 +146,27 @@ def _declare(name: str) -> str:
 
 
 def _text(context: RuleContext, fault: Fault, at: str) -> Finding:
-    """A text that does not look as it must."""
+    """A text of the wrong form or length."""
     name = str(fault.path[-1])
     value = str(fault.value)
     rule = _RULES.get(name, "")
     if name == "name" and _record(fault.path[:-1]).title == "LogDestination":
-        rule = "2 to 42 letters, digits, blanks and . - _ / ( )"
+        rule = "2 to 42 letters, digits, spaces and . - _ / ( )"
+    message = f"invalid {_called(fault)}{_shown(fault, ' {}')}: use {rule}"
     if not rule:
-        rule = {"pattern": "like", "minLength": "no shorter than", "maxLength": "no longer than"}[fault.keyword]
-        rule = f"{rule} {fault.wanted}"
+        bound = f"{fault.wanted} character{'s' if fault.wanted != 1 else ''}"
+        verb = {"pattern": f"match {fault.wanted}", "minLength": f"have at least {bound}"}
+        message = f"{_called(fault)}{_shown(fault, ' ({})')} must {verb.get(fault.keyword, f'have at most {bound}')}"
     placeholder = _PLACEHOLDER.search(value)
     hint = _declare(placeholder[1]) if placeholder else _suggestion(name, value)
-    message = f"{_called(fault)}{_shown(fault)} must be {rule}"
     return context.error(f"invalid-{name.replace('_', '-')}", message, hint, at)
 
 
 _RULES = {
-    "name": "2 to 32 lower-case letters, digits and dashes, beginning with a letter and not ending with a dash",
-    "key": "letters, digits and underscores, not beginning with a digit",
-    "domain": "a host name such as www.example.com, without https:// and path",
-    "custom_error_page_url": "an address that begins with https://",
+    "name": "2 to 32 lowercase letters, digits and dashes, starting with a letter and not ending with a dash",
+    "key": "letters, digits and underscores, not starting with a digit",
+    "domain": "a host name such as www.example.com, without https:// or a path",
+    "custom_error_page_url": "an address that starts with https://",
 }
 
 
@@ -191,13 +183,13 @@ def _suggestion(name: str, value: str) -> str:
 
 def _range(context: RuleContext, fault: Fault, at: str) -> Finding:
     side, more = ("at least", "more") if fault.keyword == "minimum" else ("at most", "less")
-    message = f"{_called(fault)} is {fault.value}, and must be {side} {fault.wanted}"
+    message = f"{_called(fault)} must be {side} {fault.wanted}, got {fault.value}"
     return context.error("out-of-range", message, f"write {fault.wanted} or {more}", at)
 
 
 def _other(context: RuleContext, fault: Fault, at: str) -> Finding:
-    """A keyword that the generated schema does not use today."""
-    return context.error("schema", f"{_called(fault)} is not valid: {fault.keyword} {fault.wanted}", "", at)
+    """A keyword that the generated schema does not use at present."""
+    return context.error("schema", f"{_called(fault)} breaks the schema rule {fault.keyword}: {fault.wanted}", "", at)
 
 
 _EXPLAINERS: Mapping[str, Callable[[RuleContext, Fault, str], Finding]] = {
@@ -216,35 +208,20 @@ _EXPLAINERS: Mapping[str, Callable[[RuleContext, Fault, str], Finding]] = {
 # --- words --------------------------------------------------------------------------------------------------------
 
 
-def _shape(path: Sequence[str | int]) -> Shape | None:
-    """The shape at a path of a spec."""
-    shape: Shape | None = SPEC
-    for token in path:
-        if isinstance(shape, Listing):
-            shape = shape.item
-        elif isinstance(shape, Record):
-            field = shape.fields.get(str(token))
-            shape = field.shape if field else None
-    return shape
-
-
 def _record(path: Sequence[str | int]) -> Record:
-    """The record at a path that the schema knows as one."""
-    shape = _shape(path)
+    """The record at a path that is known to be one."""
+    shape = shape_at(path)
     assert isinstance(shape, Record)
     return shape
 
 
 def _field(path: Sequence[str | int]) -> Field | None:
     """The field at a path; None for an item of a list and for the spec itself."""
-    if not path or isinstance(path[-1], int):
-        return None
-    record = _shape(path[:-1])
-    return record.fields.get(path[-1]) if isinstance(record, Record) else None
+    return field_of(shape_at(path[:-1]), path[-1]) if path else None
 
 
 def _called(fault: Fault) -> str:
-    """What a fault is about, as a person would say it: ``instance_count``, ``item 2 of features``."""
+    """What a fault is about, for messages: ``instance_count``, ``item 2 of features``."""
     if not fault.path:
         return "the spec"
     last = fault.path[-1]
@@ -260,7 +237,7 @@ def _article(record: Record) -> str:
 def _kind(value: object) -> str:
     match value:
         case None:
-            return "empty"
+            return "an empty value"
         case bool():
             return "a boolean"
         case int() | float():
@@ -273,10 +250,10 @@ def _kind(value: object) -> str:
             return "a mapping"
 
 
-def _shown(fault: Fault) -> str:
-    """A short value, where no secret can be."""
+def _shown(fault: Fault, form: str) -> str:
+    """A short value put into ``form``; empty if the field may hold a secret."""
     field, value = _field(fault.path), fault.value
-    shows = field is not None and isinstance(field.shape, Scalar) and not (field.secret or field.secret_when_typed)
+    shows = field is not None and isinstance(field.shape, Scalar) and not field.can_be_secret
     if not shows or not isinstance(value, str | int | float) or len(str(value)) > 40:
         return ""
-    return f" ({value!r})" if isinstance(value, str) else f" ({str(value).lower()})"
+    return form.format(repr(value) if isinstance(value, str) else str(value).lower())

@@ -1,8 +1,8 @@
-"""A live spec as the YAML people keep in Git: what `reconcile import` writes.
+"""Writes a live spec as YAML for Git, as `reconcile import` does.
 
-Fields stand in the order people write them, documented defaults are left out, ciphertext is kept with a comment that
-says so. A secret that is not ciphertext is never written: without a value it is kept as it is on App Platform.
-Loading the text and comparing it with the live spec finds no difference.
+Fields are in their usual order, documented defaults are omitted, ciphertext is kept with a comment that
+says so. A plaintext secret is never written: without a value, App Platform keeps the one it has.
+Loading the text and comparing it with the live spec shows no difference.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from reconciler.appspec.secrets import CIPHERTEXT, is_plaintext
-from reconciler.appspec.shape import MISSING, SPEC, Field, Listing, Record, Scalar, Shape
+from reconciler.appspec.secrets import is_ciphertext, is_marked, is_plaintext
+from reconciler.appspec.shape import MISSING, SPEC, Field, Record, Scalar, Shape
 from reconciler.appspec.spelling import canonical_spelling
+from reconciler.appspec.walk import mapped
 from reconciler.yamltext.write import Noted, Style, mapping_lines
 
-CIPHERTEXT_COMMENT = "secret, encrypted for this app alone: of no use in any other"
+CIPHERTEXT_COMMENT = "secret, encrypted for this app: useless in any other"
 
 _GIVEN = frozenset({("Vpc", "egress_ips"), ("Database", "size"), ("Database", "num_nodes")})
-"""Fields that the platform fills in by itself, and that mean nothing when they are sent."""
+"""Fields that the platform fills in and ignores when they are sent."""
 
 _SHOWN = frozenset({("EnvVar", "value"), ("Route", "path")})
-"""Fields that are written though they have their default: an empty variable says more than one without a value."""
+"""Fields that are written even with their default value: an empty variable differs from one without a value."""
 
 _LATE = ("envs", "log_destinations", "alerts")
-"""What people write last in a component: long lists."""
+"""Fields that are written last in a component: long lists."""
 
 
 def export_spec(spec: Mapping[str, Any], *, style: Style | None = None) -> str:
@@ -37,19 +38,12 @@ def export_spec(spec: Mapping[str, Any], *, style: Style | None = None) -> str:
 
 
 def tidy(value: Any, shape: Shape | None = SPEC) -> Any:
-    """A spec, or a part of one, as it is written: ordered, without defaults, secrets with their comments (`Noted`)."""
-    match value:
-        case Mapping():
-            return dict(_fields(value, shape if isinstance(shape, Record) else None))
-        case list() | tuple():
-            below = shape.item if isinstance(shape, Listing) else None
-            return [tidy(item, below) for item in value]
-        case _:
-            return value
+    """A spec or a part of one, ready to write: ordered, without defaults, secrets with their comments (`Noted`)."""
+    return mapped(value, shape, members=_members)
 
 
 def is_default(field: Field, value: Any) -> bool:
-    """Whether a value means the same as leaving the field out."""
+    """Whether a value means the same as omitting the field."""
     if value is None:
         return True
     if field.required or field.default is MISSING:
@@ -62,7 +56,7 @@ def is_default(field: Field, value: Any) -> bool:
 
 
 def field_order(record: Record | None) -> tuple[str, ...]:
-    """A record's fields in the order they are written: the spec's own; in components sources first, long lists last."""
+    """A record's fields in writing order: the spec's own; in components sources first, long lists last."""
     if record is None:
         return ()
     names = list(record.fields)
@@ -74,9 +68,9 @@ def field_order(record: Record | None) -> tuple[str, ...]:
 
 
 def rewrite(path: Path, text: str) -> None:
-    """Write a file's new text at once or not at all; a byte order mark, the line ends and the mode stay as they are.
+    """Replace a file's text atomically; a byte order mark, line ends and the mode are kept.
 
-    A link is followed: what it leads to is written.
+    A link is followed: its target is written.
 
     Raises:
         OSError: the file cannot be written.
@@ -96,7 +90,7 @@ def rewrite(path: Path, text: str) -> None:
 
 
 def _umask() -> int:
-    """The process's mask for new files, which can only be read by setting it."""
+    """The process's umask, which can only be read by setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
@@ -106,15 +100,13 @@ def _spelled(field: Field, value: Any) -> Any:
     return canonical_spelling(field.spelling, value) if field.spelling else value
 
 
-def _fields(value: Mapping[str, Any], record: Record | None) -> Iterator[tuple[str, Any]]:
-    """The fields as they are written: documented ones in their order, then the others in theirs."""
+def _members(value: Mapping[str, Any], record: Record | None) -> Iterator[tuple[str, Any]]:
+    """The fields in writing order: documented ones first, then the others as they come."""
     known = record.fields if record else {}
     for name in field_order(record):
         if name in value and not _left_out(record, known[name], value):
-            yield from _field(name, known[name], value)
-    for name, other in value.items():
-        if name not in known:
-            yield name, tidy(other, None)
+            yield from _field(known[name], value)
+    yield from ((name, other) for name, other in value.items() if name not in known)
 
 
 def _left_out(record: Record | None, field: Field, value: Mapping[str, Any]) -> bool:
@@ -124,19 +116,10 @@ def _left_out(record: Record | None, field: Field, value: Mapping[str, Any]) -> 
     )
 
 
-def _field(name: str, field: Field, record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    value = record[name]
-    if isinstance(value, str) and (
-        field.secret or (field.secret_when_typed and (record.get("type") == "SECRET" or value.startswith(CIPHERTEXT)))
-    ):
-        yield from _secret(name, value)
-    else:
-        yield name, tidy(value, field.shape)
-
-
-def _secret(name: str, value: str) -> Iterator[tuple[str, Any]]:
-    """Ciphertext with a comment; an empty secret, like any plaintext, is left out: that keeps what live has."""
-    if value.startswith(CIPHERTEXT):
+def _field(field: Field, record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The field; ciphertext with a comment. A secret in plaintext is left out, empty too: that keeps what live has."""
+    name, value = field.name, record[field.name]
+    if field.can_be_secret and is_ciphertext(value):
         yield name, Noted(value, CIPHERTEXT_COMMENT)
-    elif value and not is_plaintext(value):
+    elif not (isinstance(value, str) and is_marked(field, record)) or (value and not is_plaintext(value)):
         yield name, value

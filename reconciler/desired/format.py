@@ -1,9 +1,9 @@
-"""`reconcile fmt`: one way to write a spec, so that a diff in Git shows what changed and nothing else.
+"""Formats specs (`reconcile fmt`), so that a diff in Git shows only what changed.
 
-Fields stand in the order people write them, blocks are indented by two spaces, text that some reader of YAML would
-take for a number or a boolean is quoted, blank lines are single. Comments move with what they speak of. The meaning
-never changes: the result is read again, and where it would not say the same, the text stays as it is. So does a text
-that is no valid YAML, and JSON. Formatting twice is formatting once.
+Fields are put in their usual order, blocks are indented by two spaces, text that some reader of YAML would
+take for a number or a boolean is quoted, blank lines are single. Comments move with their entry. The meaning
+never changes: the result is read again, and if it differs, the text is left as it is. So is text
+that is not valid YAML, and JSON. Formatting is idempotent.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import yaml
 
-from reconciler.appspec.shape import SPEC, Listing, Record, Scalar, Shape
+from reconciler.appspec.shape import SPEC, Record, Scalar, Shape
+from reconciler.appspec.walk import within
 from reconciler.desired.export import field_order
 from reconciler.desired.reading import WRAPPER, parse_specs
 from reconciler.yamltext import resolve_plain
@@ -24,7 +25,7 @@ _STEP = 2
 
 
 def format_text(text: str) -> str:
-    """The text as `reconcile fmt` writes it; the same where it cannot be read, or is not made of blocks."""
+    """The formatted text; unchanged if it cannot be read or is not in block style."""
     newline = "\r\n" if "\r\n" in text else "\n"
     source = text.replace("\r\n", "\n")
     meaning = _meaning(source)
@@ -41,7 +42,7 @@ def format_text(text: str) -> str:
 
 
 def _meaning(text: str) -> str | None:
-    """What a text says, in one form; None where that is not certain."""
+    """What a text means, in canonical form; None if that is uncertain."""
     documents, findings = parse_specs(text, "")
     if any(finding.is_error for finding in findings):
         return None
@@ -70,7 +71,7 @@ def _formatted(text: str, *, in_order: bool) -> str | None:
 
 
 def _single_spaced(lines: Iterable[str | _Raw]) -> Iterator[str]:
-    """Without blank lines at the ends, and never two in a row, but in text that is the user's own."""
+    """Drop blank lines at both ends and collapse repeated ones, except within the user's own text."""
     blank, begun = False, False
     for line in lines:
         if isinstance(line, _Raw) or line:
@@ -118,9 +119,9 @@ class _Writer:
             yield from (indent + line if line else "" for line in above)
             key = noted.entry.key
             if key is None:
-                yield from self._item(noted, column, shape.item if isinstance(shape, Listing) else None)
+                yield from self._item(noted, column, within(shape, number))
             else:
-                below = SPEC if outermost and key == WRAPPER else _field_shape(shape, key)
+                below = SPEC if outermost and key == WRAPPER else within(shape, key)
                 yield from self._pair(noted, column, below)
         yield from (indent + line for line in block.end if line)
 
@@ -156,7 +157,7 @@ class _Writer:
             yield f"{dash} {properties}"
             yield from lines
             return
-        # Comments of the item's first key stand above the dash, or they would stand between it and the key.
+        # Comments on the item's first key go above the dash, or they would come between it and the key.
         for line in lines:
             plain = line.text if isinstance(line, _Raw) else line
             if plain.lstrip().startswith("#") and not isinstance(line, _Raw):
@@ -171,7 +172,7 @@ class _Writer:
         return self.text[node.start : properties_end(self.text, node)].strip() if node.anchor or node.tagged else ""
 
     def _leaf(self, node: NodeText, column: int, shape: Shape | None) -> str:
-        """A value's text, its further lines indented anew."""
+        """A value's text with its following lines re-indented."""
         raw = self.text[node.start : node.end]
         if node.style in ("|", ">"):
             return self._block_scalar(node, column)
@@ -190,17 +191,17 @@ class _Writer:
         own = min((len(line) - len(line.lstrip(" ")) for line in lines if line.strip()), default=0)
         explicit = next((int(char) for char in header.split("#")[0] if char.isdigit()), 0)
         if explicit:
-            # The text itself begins with spaces: they stay, beyond the indentation that the header tells.
+            # The text itself begins with spaces: keep those beyond the indentation given in the header.
             own = _explicit_indent(self.text, node, explicit)
             header = header.replace(str(explicit), str(_STEP), 1)
         indent = " " * (column + _STEP)
         return "\n".join([header.rstrip(), *(indent + line[own:] if line.strip() else "" for line in lines)])
 
 
-def _explicit_indent(text: str, node: NodeText, told: int) -> int:
-    """The indentation of a block scalar whose header tells it, relative to its parent's."""
+def _explicit_indent(text: str, node: NodeText, given: int) -> int:
+    """The indentation of a block scalar whose header gives it relative to the parent's."""
     line = text[text.rfind("\n", 0, node.start) + 1 : node.start]
-    return len(line) - len(line.lstrip(" -")) + told
+    return len(line) - len(line.lstrip(" -")) + given
 
 
 def _beside(line: str, comment: str, node: NodeText | None = None) -> Line:
@@ -210,8 +211,3 @@ def _beside(line: str, comment: str, node: NodeText | None = None) -> Line:
         return _Raw(f"{line}  {comment}")
     out = "\n".join([f"{first}  {comment}" if comment else first, *rest])
     return _Raw(out) if rest else out
-
-
-def _field_shape(shape: Shape | None, key: str) -> Shape | None:
-    field = shape.fields.get(key) if isinstance(shape, Record) else None
-    return field.shape if field else None

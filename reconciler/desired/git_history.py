@@ -1,10 +1,10 @@
-"""The Git history of spec files: which versions stood there, and which specs are gone.
+"""The Git history of spec files: their earlier versions, and which specs were removed.
 
-Read with dulwich, so no git program is needed, and a repository owned by another user (as in containers) is no
-trouble. Nothing is written. dulwich is imported only when a history is opened.
+Read with dulwich, so no git program is needed, and a repository owned by another user (as in containers) is not a
+problem. Nothing is written. dulwich is imported only when a history is opened.
 
-Limits, on purpose: only the path a file has now is followed, renames are not; and never more commits are read than
-asked for. What was not read is said (`FileHistory.gap`), never guessed: a shallow clone does not know what it lacks.
+Deliberate limits: only a file's current path is followed, renames are not; and no more commits are read than
+requested. What was not read is reported (`FileHistory.gap`), never guessed: a shallow clone lacks commits.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ if TYPE_CHECKING:
     from dulwich.repo import Repo
 
     ReadSpecs = Callable[[str, str], Iterable[tuple[str, Mapping[str, Any]]]]
-    """(text, file) -> (app name, spec) of every app in it; texts that cannot be read hold none."""
+    """(text, file) -> (app name, spec) of every app in it; none if the text cannot be read."""
 
 _Entry: TypeAlias = tuple[int, bytes]
-"""Mode and id of what stands in a folder."""
+"""Mode and id of an entry of a folder."""
 
 DEFAULT_COMMITS = 2000
-"""Commits that are read before a history counts as too long."""
+"""Maximum number of commits to read."""
 
 SPEC_SUFFIXES = (".yaml", ".yml", ".json")
 _REGULAR = 0o100000
 _FOLDER = 0o040000
 _KIND = 0o170000
 _FOLDERS_KEPT = 32
-"""A folder is asked for again right away: as a parent's, and for every file that stands in it."""
+"""Size of the cache: a folder is soon read again, as a parent's and for every file in it."""
 _MISSING = "objects are missing from the repository (a partial clone, or a damaged one)"
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A version of a file: the commit that brought it. ``text`` is None where the commit removed the file."""
+    """A version of a file: the commit that made it. ``text`` is None if the commit removed the file."""
 
     commit: str
     when: datetime
@@ -54,7 +54,7 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class FileHistory:
-    """The versions of a file, newest first. ``gap`` says why there may be earlier ones; empty: that is all of them."""
+    """The versions of a file, newest first. ``gap`` says why there may be earlier ones, if so."""
 
     revisions: tuple[Revision, ...]
     gap: str = ""
@@ -62,7 +62,7 @@ class FileHistory:
 
 @dataclass(frozen=True, slots=True)
 class PastSpec:
-    """A version of an app's spec that once stood in Git, and the last commit that had it."""
+    """A version of an app's spec that was in Git, and the last commit that had it."""
 
     commit: str
     when: datetime
@@ -73,7 +73,7 @@ class PastSpec:
 
 @dataclass(frozen=True, slots=True)
 class RemovedSpec:
-    """An app whose spec stood in Git and is gone; its versions, newest first (never empty)."""
+    """An app whose spec was removed from Git; its versions, newest first (never empty)."""
 
     name: str
     versions: tuple[PastSpec, ...]
@@ -86,7 +86,7 @@ class RemovedSpec:
 
 @dataclass(frozen=True, slots=True)
 class RemovedSpecs:
-    """The specs that are gone from a folder. ``gap`` says why there may be more; empty: these are all."""
+    """The specs removed from a folder. ``gap`` says why there may be more; empty: these are all."""
 
     specs: tuple[RemovedSpec, ...]
     gap: str = ""
@@ -102,7 +102,7 @@ class History:
 
     @classmethod
     def open(cls, path: str | Path) -> History | None:
-        """The history around a file or folder (which may be missing by now); None outside of any repository."""
+        """Open the history around a file or folder (which may no longer exist); None outside any repository."""
         from dulwich.errors import NotGitRepository
         from dulwich.repo import Repo
 
@@ -116,7 +116,7 @@ class History:
         return cls(repo, Path(repo.path).resolve())
 
     def close(self) -> None:
-        """Let go of the repository's files."""
+        """Close the repository's files."""
         self.repo.close()
 
     def __enter__(self) -> Self:
@@ -132,16 +132,16 @@ class History:
 
     @cached_property
     def head(self) -> str:
-        """The commit that is checked out; empty in a repository without any."""
+        """The commit that is checked out; empty in a repository without commits."""
         try:
             return self.repo.head().decode()
         except KeyError:
             return ""
 
     def inside(self, path: str | Path) -> str | None:
-        """The path within the repository, with slashes ("" for its root); None if it stands outside."""
+        """The path within the repository, with slashes ("" for its root); None if it is outside."""
         absolute = Path(path).absolute()
-        # The folder is resolved, the file itself is not: a link is what Git knows of a file.
+        # The folder is resolved, the file itself is not: Git tracks the link, not its target.
         resolved = absolute.resolve() if absolute.is_dir() else absolute.parent.resolve() / absolute.name
         try:
             relative = resolved.relative_to(self.root).as_posix()
@@ -156,7 +156,7 @@ class History:
     def histories(self, paths: Sequence[str | Path], *, limit: int = DEFAULT_COMMITS) -> list[FileHistory]:
         """The versions of files, each newest first, from one walk that reads at most ``limit`` commits.
 
-        A commit counts where a file differs from every parent's, as ``git log FILE`` counts.
+        A commit counts if the file differs from every parent's, as in ``git log FILE``.
         """
         inside = [self.inside(path) for path in paths]
         found: dict[str, list[Revision]] = {name: [] for name in inside if name is not None}
@@ -169,11 +169,11 @@ class History:
                     found[name].append(self._revision(commit, self._lookup(commit, name)))
         except _ObjectMissing:
             gap = _MISSING
-        outside = FileHistory((), "the file stands outside of the repository")
+        outside = FileHistory((), "the file is outside the repository")
         return [outside if name is None else FileHistory(tuple(found[name]), gap or walk.gap) for name in inside]
 
     def _touched(self, commit: Commit, parents: Sequence[Commit], names: Iterable[str]) -> Iterator[str]:
-        """The files that differ from what every parent has."""
+        """The files that differ from every parent's."""
         same = {parent.tree == commit.tree for parent in parents}
         if True in same:
             return
@@ -194,14 +194,14 @@ class History:
         read: ReadSpecs | None = None,
         limit: int = DEFAULT_COMMITS,
     ) -> RemovedSpecs:
-        """The apps whose specs stood in a folder (or file) in some commit and are not ``present`` now.
+        """The apps whose specs were in a folder (or file) in some commit and are not ``present`` now.
 
-        ``present`` are the names of the apps that Git has now, wherever they stand: a spec that moved to another file
-        is not gone. ``read`` takes a file's text apart; by default plain YAML without variables.
+        ``present`` are the names of the apps that Git has now, in any file: a spec that moved to another file
+        was not removed. ``read`` parses a file's text; by default plain YAML without variables.
         """
         inside = self.inside(folder)
         if inside is None:
-            return RemovedSpecs((), "the folder stands outside of the repository")
+            return RemovedSpecs((), "the folder is outside the repository")
         take_apart = read or plain_specs
         gone: dict[str, list[PastSpec]] = {}
         seen: set[tuple[str, bytes]] = set()
@@ -219,9 +219,9 @@ class History:
         return RemovedSpecs(tuple(RemovedSpec(name, tuple(gone[name])) for name in sorted(gone)), gap or walk.gap)
 
     def texts(self) -> Iterator[tuple[str, str]]:
-        """Every file of the commit that is checked out that may hold a spec, anywhere: name, text.
+        """Name and text of every file in the checked-out commit that may hold a spec.
 
-        A file whose object is missing (a partial clone) counts as empty; `removed_specs` tells that gap.
+        A file whose object is missing (a partial clone) counts as empty; `removed_specs` reports that gap.
         """
         if not self.head:
             return
@@ -245,14 +245,14 @@ class History:
             raise _ObjectMissing from error
 
     def _lookup(self, commit: Commit, inside: str) -> _Entry | None:
-        """Mode and id of what stands at a path in a commit; None where there is nothing."""
+        """Mode and id of the entry at a path in a commit, or None."""
         entry: _Entry | None = (_FOLDER, commit.tree)
         for part in inside.encode().split(b"/") if inside else ():
             entry = self._children(entry).get(part) if entry else None
         return entry
 
     def _children(self, entry: _Entry) -> dict[bytes, _Entry]:
-        """What stands in a folder, by name; nothing for what is no folder. The last few folders are kept."""
+        """The entries of a folder by name; empty for anything but a folder. The last few folders are cached."""
         mode, sha = entry
         if mode & _KIND != _FOLDER:
             return {}
@@ -266,7 +266,7 @@ class History:
         return known
 
     def _text(self, entry: _Entry | None) -> str | None:
-        """The text of a file; None where there is none, or where it is a folder, a link or a submodule."""
+        """The text of a file; None if it does not exist, or is a folder, a link or a submodule."""
         if entry is None or entry[0] & _KIND != _REGULAR:
             return None
         text: str = self.stored(entry[1]).data.decode("utf-8-sig", "replace")
@@ -292,14 +292,14 @@ class _ObjectMissing(Exception):
 
 
 def plain_specs(text: str, file: str) -> list[tuple[str, Mapping[str, Any]]]:
-    """The apps of a text as they stand, without variables put in: (name, spec)."""
+    """The apps of a text as written, without substitution: (name, spec)."""
     documents, _ = parse_specs(text, file)
     specs = [document.data["spec"] if is_wrapped(document.data, "spec") else document.data for document in documents]
     return [(spec["name"], spec) for spec in specs if isinstance(spec, dict) and isinstance(spec.get("name"), str)]
 
 
 class _Walk:
-    """Commits reachable from HEAD, newest first, at most ``limit``; afterwards ``gap`` says what was not reached."""
+    """Commits reachable from HEAD, newest first, at most ``limit``; afterwards ``gap`` says what was not read."""
 
     def __init__(self, history: History, limit: int) -> None:
         self._history = history
@@ -308,7 +308,7 @@ class _Walk:
         self.gap = ""
 
     def parents(self, commit: Commit) -> list[Commit]:
-        """The parents that are here; those that a shallow clone lacks are not."""
+        """The parents in the repository; a shallow clone lacks some."""
         return [self._history.stored(parent) for parent in self._provider.get_parents(commit.id, commit)]
 
     def __iter__(self) -> Iterator[Commit]:
@@ -317,10 +317,10 @@ class _Walk:
 
         history = self._history
         if not history.head:
-            self.gap = "the repository has no commit yet"
+            self.gap = "the repository has no commits yet"
             return
         if history.shallow:
-            self.gap = "the clone is shallow: earlier commits are not here"
+            self.gap = "the clone is shallow: earlier commits are missing"
         head = history.repo.head()
         walker = Walker(
             history.repo.object_store, [head], get_parents=lambda commit: self._provider.get_parents(commit.id, commit)
@@ -345,6 +345,6 @@ def _when(commit: Commit) -> datetime:
 
 
 def _author(commit: Commit) -> str:
-    """The author's name, else what stands for it."""
+    """The author's name, or the address if there is none."""
     person = bytes(commit.author).decode("utf-8", "replace")
     return person.split(" <", 1)[0].strip() or person.strip("<> ")

@@ -1,4 +1,7 @@
-"""What a text must become, walked along its nodes: the edits that bring a spec to what live has."""
+"""Collects the edits that make a spec's text match the live spec, walking its nodes.
+
+Three things are walked at once, text, what it says and what it shall say, along the paths that differ.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-from reconciler.appspec.secrets import CIPHERTEXT, is_plaintext
+from reconciler.appspec.secrets import is_ciphertext, is_marked, is_plaintext
 from reconciler.appspec.shape import Field, Listing, Record, Scalar, Shape, identity_of
 from reconciler.appspec.spelling import canonical_spelling
+from reconciler.appspec.walk import field_of
 from reconciler.desired.export import field_order, is_default, tidy
 from reconciler.yamltext.edit import CannotEdit, Edits
 from reconciler.yamltext.nodes import Entry, NodeText
@@ -17,7 +21,7 @@ from reconciler.yamltext.write import bare
 
 
 class All:
-    """Everything below differs, or may."""
+    """Everything below differs or may differ."""
 
 
 ALL = All()
@@ -25,11 +29,11 @@ Trie = dict[str, "Trie | All"]
 """The paths that differ, as a tree; `ALL` where they end."""
 
 _ABSENT: Any = None
-"""Null and a key that is not there are the same."""
+"""Null and an absent key are equivalent."""
 
 
 class Merger:
-    """Walks text, what it says (``have``) and what it shall say (``want``) together; the edits are collected."""
+    """Walks the text, its data (``have``) and the wanted data (``want``) together, and collects edits."""
 
     def __init__(self, edits: Edits) -> None:
         self.edits = edits
@@ -37,14 +41,14 @@ class Merger:
     def mapping(
         self, node: NodeText, have: Mapping[str, Any], want: Mapping[str, Any], record: Record | None, trie: Trie | All
     ) -> dict[str, Any]:
-        """The mapping as it will be."""
+        """Edit a mapping; returns its resulting data."""
         out = dict(have)
         gone: list[int] = []
         new: list[str] = []
         for name in _names(have, want, trie):
-            field = record.fields.get(name) if record else None
+            field = field_of(record, name)
             below = trie if isinstance(trie, All) else trie[name]
-            if _is_untellable(field, want, name) or (isinstance(below, All) and _same(field, have, want, name)):
+            if _is_live_plaintext(field, want, name) or (isinstance(below, All) and _same(field, have, want, name)):
                 continue
             value = self._member(node, (have, want, name), record, below)
             if value is not _ABSENT:
@@ -69,10 +73,10 @@ class Merger:
         record: Record | None,
         trie: Trie | All,
     ) -> Any:
-        """The value of one key as it will be; None where the key goes."""
+        """Edit one key; returns its resulting value, None if the key is removed."""
         have, want, name = at
         entry, theirs = node.child(name), want.get(name)
-        field = record.fields.get(name) if record else None
+        field = field_of(record, name)
         if theirs is _ABSENT:
             return _ABSENT
         if entry is None:
@@ -84,9 +88,9 @@ class Merger:
     def _older_names(
         self, node: NodeText, record: Record | None, out: dict[str, Any], new: Sequence[str], gone: list[int]
     ) -> None:
-        """A field that comes under its newer name takes the place of the older one."""
+        """Put a field that appears under its newer name in the place of the older one."""
         for name in list(out):
-            field = record.fields.get(name) if record else None
+            field = field_of(record, name)
             if field and field.deprecated in new:
                 del out[name]
                 gone.append(_number(node, node.child(name)))
@@ -94,7 +98,7 @@ class Merger:
     def value(
         self, parent: NodeText, entry: Entry, have: Any, want: Any, guide: tuple[Field | None, Trie | All]
     ) -> Any:
-        """An entry's value as it will be; None where nothing of it is left."""
+        """Edit an entry's value; returns the result, None if nothing is left."""
         field, trie = guide
         node, shape = entry.value, field.shape if field else None
         if node.kind == "mapping" and isinstance(have, Mapping) and isinstance(want, Mapping) and node.entries:
@@ -144,7 +148,7 @@ class Merger:
         for name in _names(numbers, theirs, trie):
             number = numbers.get(name)
             if number is None and name not in theirs:
-                raise CannotEdit  # a path that names nothing on either side: not one of ours
+                raise CannotEdit  # a path that exists on neither side, so it did not come from comparing these two
             if number is None:
                 new.append(tidy(theirs[name], listing.item))
             elif name not in theirs:
@@ -165,7 +169,7 @@ class Merger:
     def _aligned(
         self, node: NodeText, have: list[Any], want: list[Any], item: Shape | None, matcher: SequenceMatcher[str]
     ) -> list[Any] | None:
-        """A list whose order counts: what stays is kept where it is, what only moved keeps its text."""
+        """Edit an ordered list: what stays is kept in place, what only moved keeps its text."""
         if not want:
             return None
         out: list[Any] = []
@@ -200,13 +204,12 @@ def _names(have: Mapping[str, Any], want: Mapping[str, Any], trie: Trie | All) -
 
 
 def _same(field: Field | None, have: Mapping[str, Any], want: Mapping[str, Any], name: str) -> bool:
-    """Whether a field says the same on both sides, as far as that can be told: ciphertext tells nothing."""
+    """Whether a field is the same on both sides, as far as that can be known: ciphertext cannot be compared."""
     ours, theirs = have.get(name), want.get(name)
     if field is None:
         return bool(ours == theirs) and isinstance(ours, bool) == isinstance(theirs, bool)
-    if isinstance(theirs, str) and theirs.startswith(CIPHERTEXT):
-        secret = field.secret or have.get("type") == "SECRET"
-        return ours == theirs or (secret and not str(ours or "").startswith(CIPHERTEXT))
+    if is_ciphertext(theirs):
+        return ours == theirs or (is_marked(field, have) and not is_ciphertext(ours))
     if is_default(field, ours) and is_default(field, theirs):
         return True
     return (
@@ -215,14 +218,14 @@ def _same(field: Field | None, have: Mapping[str, Any], want: Mapping[str, Any],
 
 
 def _text(value: Any, shape: Shape | None, field: Field | None = None) -> str:
-    """A value in one spelling, to compare."""
+    """A value in canonical spelling, for comparing."""
     if isinstance(shape, Scalar) and field and field.spelling:
         value = canonical_spelling(field.spelling, value)
     return json.dumps(bare(tidy(value, shape)), sort_keys=True)
 
 
 def _by_identity(listing: Listing, items: Sequence[Any]) -> dict[str, int] | None:
-    """The items' numbers by identity; None where it does not tell them apart."""
+    """The items' indexes by identity; None if identities are not unique."""
     out: dict[str, int] = {}
     for number, item in enumerate(items):
         if not isinstance(item, Mapping):
@@ -259,7 +262,7 @@ def _ordered(names: Sequence[str], record: Record | None) -> list[str]:
 
 
 def _after(node: NodeText, name: str, record: Record | None) -> int:
-    """The number of the entry that a new one follows: the last of those that are written before it."""
+    """The index of the entry that a new one follows: the last of those that come before it in order."""
     order = field_order(record)
     if name not in order:
         return len(node.entries) - 1
@@ -271,15 +274,12 @@ def _after(node: NodeText, name: str, record: Record | None) -> int:
 
 
 def _written(name: str, value: Any, around: Mapping[str, Any], record: Record | None) -> dict[str, Any]:
-    """One field as it is written, within its record: what a secret is depends on the type beside it."""
+    """One field as it is written, within its record: whether it is a secret depends on the sibling ``type``."""
     beside = {"type": around["type"]} if "type" in around else {}
     return dict(tidy({**beside, name: value}, record))
 
 
-def _is_untellable(field: Field | None, want: Mapping[str, Any], name: str) -> bool:
-    """Whether live's value is a secret in plaintext, which is never written."""
+def _is_live_plaintext(field: Field | None, want: Mapping[str, Any], name: str) -> bool:
+    """Whether the live value is a plaintext secret, which is never written."""
     value = want.get(name)
-    if field is None:
-        return False
-    secret = field.secret or (field.secret_when_typed and want.get("type") == "SECRET")
-    return secret and isinstance(value, str) and is_plaintext(value)
+    return field is not None and is_marked(field, want) and isinstance(value, str) and is_plaintext(value)

@@ -1,4 +1,4 @@
-"""Files to desired apps: found, read, unwrapped, substituted."""
+"""Loads desired apps from files: finds, reads, unwraps and substitutes them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from reconciler.findings import Finding, Location, Severity
 from reconciler.yamltext import Document, is_wrapped, read_text
 
 SUFFIXES = (".yaml", ".yml", ".json")
-"""What spec files end with."""
+"""The suffixes of spec files."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Every app that was found, also those with findings, in the order of their files."""
+    """Every app that was found, including those with findings, in the order of their files."""
 
     apps: tuple[DesiredApp, ...]
     findings: tuple[Finding, ...]
@@ -38,9 +38,9 @@ def load(
     variables: Mapping[str, str] | None = None,
     strict: bool = False,
 ) -> Loaded:
-    """The apps in files and folders. Nothing is raised for what stands in them: everything wrong is a finding.
+    """Load the apps in files and folders. Never raises because of their content: every problem is a finding.
 
-    ``variables`` are values given by hand, which win over ``environ``; only those that ``config`` declares are used.
+    ``variables`` are explicit values, which win over ``environ``; only those that ``config`` declares are used.
     ``strict`` makes unknown fields errors.
     """
     values = Variables(config.variables, environ, variables or {})
@@ -66,7 +66,7 @@ def load(
 
 
 def find_specs(paths: Sequence[Path | str], findings: list[Finding], *, policies: str = "") -> list[Path]:
-    """The spec files below the paths, each once: folders sorted and without hidden files, files as they are named.
+    """Find the spec files below the paths, each once: folders sorted and without hidden files, files as named.
 
     A path that does not exist becomes a finding. The configuration and the folder of ``policies`` are left out.
     """
@@ -77,7 +77,7 @@ def find_specs(paths: Sequence[Path | str], findings: list[Finding], *, policies
         elif path.exists():
             below = iter([path])
         else:
-            message = f"{path} does not exist"
+            message = f"no such file or folder: {path}"
             findings.append(Finding(Severity.ERROR, "no-such-path", message, "check the path", Location(str(path))))
             continue
         for file in below:
@@ -97,15 +97,15 @@ def _below(folder: Path, policies: str) -> Iterator[Path]:
 
 
 def _apps_of(document: Document, variables: Variables, findings: list[Finding], *, strict: bool) -> list[DesiredApp]:
-    """The app of a document; none, with a finding, where it holds no spec."""
+    """The app of a document; none, with a finding, if it holds no spec."""
     data = document.data
     if data is None:
         if not any(one.location and one.location.file == document.file and one.is_error for one in findings):
             findings.append(_empty(document.locate("")))
         return []
     if not isinstance(data, dict):
-        message = f"a spec is a mapping (`name: …`), this document is {_kind(data)}"
-        hint = "begin with `name: my-app`"
+        message = f"a spec must be a mapping (`name: …`), got {_kind(data)}"
+        hint = "start with `name: my-app`"
         findings.append(Finding(Severity.ERROR, "not-a-mapping", message, hint, document.locate("")))
         return []
     wrapper = ""
@@ -129,8 +129,8 @@ def _apps_of(document: Document, variables: Variables, findings: list[Finding], 
 
 
 def _secrets(spec: Mapping[str, Any], used: Mapping[str, tuple[str, ...]], variables: Variables) -> frozenset[str]:
-    """What must never be shown: plaintext in secret fields, with the variables put there, and secret variables."""
-    out = set(variables.secrets)
+    """What must never be shown: plaintext in secret fields, the variables put there, secret variables, and tokens."""
+    out = set(variables.secrets | variables.tokens)
     for pointer, value in plaintext_secrets(spec):
         out.add(value)
         out.update(variables.values.get(name, "") for name in used.get(pointer, ()))
@@ -146,26 +146,26 @@ def _namesakes(apps: Sequence[DesiredApp]) -> Iterator[Finding]:
         other = first.setdefault(app.name, app)
         if other is not app:
             there = other.locate("/name")
-            message = f"a second spec for the app {app.name!r}; the first is at {there}"
-            hint = "app names are unique in an account: rename one, or remove it"
+            message = f"duplicate app {app.name!r} (first at {there})"
+            hint = "app names must be unique in an account: rename or remove one of them"
             yield Finding(Severity.ERROR, "duplicate-app", message, hint, app.locate("/name"), (there,))
 
 
 def _beside(document: Document, key: str, *, strict: bool) -> Finding:
     severity = Severity.ERROR if strict else Severity.WARNING
-    message = f"{key!r} beside `{WRAPPER}` is not part of a deploy template and is not sent"
-    hint = f"move it below `{WRAPPER}`, or remove it"
+    message = f"{key!r} next to `{WRAPPER}` is not part of a deploy template and will not be sent"
+    hint = f"move it under `{WRAPPER}`, or remove it"
     return Finding(severity, "unknown-field", message, hint, document.locate("/" + key, key=True))
 
 
 def _empty(location: Location) -> Finding:
-    return Finding(Severity.WARNING, "empty-document", "nothing stands here", "remove it, or write a spec", location)
+    return Finding(Severity.WARNING, "empty-document", "the document is empty", "remove it, or add a spec", location)
 
 
 def _none_found(paths: Sequence[Path | str]) -> Finding:
-    looked = ", ".join(str(path) for path in paths) or "no path at all"
-    message = f"no app spec found; looked in {looked} for {', '.join('*' + suffix for suffix in SUFFIXES)}"
-    hint = "write one, such as specs/web.yaml, or name the file or folder: reconcile path/to/app.yaml"
+    looked = ", ".join(str(path) for path in paths) or "no path"
+    message = f"no app spec found in {looked} (looked for {', '.join('*' + suffix for suffix in SUFFIXES)})"
+    hint = "add one, such as specs/web.yaml, or pass a file or folder: reconcile path/to/app.yaml"
     return Finding(Severity.ERROR, "no-specs", message, hint)
 
 
@@ -177,15 +177,15 @@ def _kind(value: object) -> str:
 
 
 def escaping_links(files: Iterable[Path], root: Path) -> tuple[Finding, ...]:
-    """The files that are none of the checkout at ``root``, an error each; their text is not read.
+    """An error for each file outside the checkout at ``root``; none of them is read.
 
     A symbolic link is a file that says which other file is meant. In a checkout that a stranger wrote it can mean
     anything on the machine: the environment with its token, the credentials in ``.git/config``. Within the checkout
     links are welcome, as several environments share a spec that way: to a file that is named as specs are, and not into
     the repository's own folder. A finding names the link alone, not what it leads to.
     """
-    message = "this leads to a file outside of the checkout, and is not read"
-    hint = "put the file itself there, or link to a spec of the same repository"
+    message = "this link points outside the checkout, so it was not read"
+    hint = "replace it with the file itself, or link to a spec in this repository"
     real_root = Path(os.path.realpath(root))
     return tuple(
         Finding(Severity.ERROR, "outside-checkout", message, hint, Location(str(file)))

@@ -1,10 +1,10 @@
-"""A live spec brought into a file that stands: only what differs is rewritten.
+"""Merges a live spec into an existing file, rewriting only what differs.
 
-Comments, order, quoting, anchors and formatting of everything else stay byte for byte; declared variables stay where
-what they bring is what live has. What differs is not decided here: the caller compares, as a plan does, and tells the
-paths by identity. Every result is read again and compared before it is given back; where a text cannot be changed
-piece by piece (a key to remove that comes from a merge, an anchor whose other uses must not change), the document is
-written anew as an import without a file would, and of its comments only those before it are kept.
+Comments, order, quoting, anchors and formatting of everything else stay byte for byte; declared variables stay if
+their value is the live one. What differs is not decided here: the caller compares, as a plan does, and passes the
+paths by identity. Every result is read again and compared before it is returned; if a text cannot be edited
+piece by piece (a key to remove comes from a merge, an anchor has other uses that must not change), the document is
+rewritten as an import without a file would, and only the comments before it are kept.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 
+from reconciler.appspec.kinds import ROUTABLE_KINDS, components
 from reconciler.appspec.shape import SPEC
 from reconciler.desired.export import export_spec, tidy
 from reconciler.desired.live_edits import ALL, All, Merger, Trie
@@ -28,32 +29,32 @@ Differing = Callable[[Mapping[str, Any]], Iterable[Path]]
 """The paths, by identity, at which a desired spec differs from live; empty when it is in sync."""
 
 _PASSES = 3
-"""A change can bring another to light, such as a count that autoscaling hid."""
+"""Passes over the text: a change can reveal another, such as a count that autoscaling hid."""
 
 
 def merge_spec(app: DesiredApp, live: Mapping[str, Any], differing: Differing) -> str:
-    """The text of the app's whole file, with live's values where they differ; the same text if nothing does.
+    """The text of the app's whole file, with the live values where they differ; unchanged if nothing does.
 
-    ``differing`` is asked again after each pass, with the spec as it then is. With several apps in one file, load it
+    ``differing`` is called again after each pass with the resulting spec. With several apps in one file, load it
     again after each.
     """
     text, spec = app.document.text, app.spec
-    told: list[Path] = []
+    previous: list[Path] = []
     for _ in range(_PASSES):
         paths = list(differing(spec))
-        if not paths or paths == told:  # nothing left, or nothing that this text could be told
+        if not paths or paths == previous:  # nothing left, or nothing that this text can express
             break
         merged = _merged(app, text, spec, live, paths)
         if merged is None:
             return _rewritten(app, app.document.text, live)
-        (text, spec), told = merged, paths
+        (text, spec), previous = merged, paths
     return text
 
 
 def _merged(
     app: DesiredApp, text: str, spec: Mapping[str, Any], live: Mapping[str, Any], paths: list[Path]
 ) -> tuple[str, Mapping[str, Any]] | None:
-    """The changed text and what it then says, variables put in; None where the text cannot be changed so."""
+    """The edited text and its data after substitution; None if the text cannot be edited that way."""
     root = _root(app, text)
     edits = Edits(text, _style(app, root))
     merger = Merger(edits)
@@ -67,7 +68,7 @@ def _merged(
 
 
 def _agree(found: Any, expected: Any) -> bool:
-    """Whether what was read is what is meant; a scalar may still hold a variable that brings it."""
+    """Whether the data read back is as expected; a scalar may still hold a variable with that value."""
     match found:
         case dict():
             return (
@@ -98,7 +99,7 @@ def _root(app: DesiredApp, text: str) -> NodeText:
 
 
 def _spec(app: DesiredApp, text: str) -> Any:
-    """What the app's document says, without variables put in; None if it cannot be read."""
+    """The data of the app's document before substitution; None if it cannot be read."""
     documents, findings = parse_specs(text, app.file)
     if any(finding.is_error for finding in findings) or app.document.index >= len(documents):
         return None
@@ -107,7 +108,7 @@ def _spec(app: DesiredApp, text: str) -> Any:
 
 
 def _trie(spec: Mapping[str, Any], live: Mapping[str, Any], paths: Iterable[Path]) -> Trie:
-    """The paths as a tree. Where ingress differs, the routes of components that say the same go with it."""
+    """The paths as a tree. If ingress differs, equivalent component routes are included."""
     trie: Trie = {}
 
     def add(path: Path) -> None:
@@ -134,16 +135,14 @@ def _routed(spec: Mapping[str, Any]) -> list[Path]:
     """Where components have routes of their own."""
     return [
         (kind, component["name"], name)
-        for kind in ("services", "static_sites", "functions")
-        for component in (spec[kind] if isinstance(spec.get(kind), list) else ())
-        if isinstance(component, Mapping) and "name" in component
+        for kind, component in components(spec, ROUTABLE_KINDS)
         for name in ("routes", "cors")
-        if name in component
+        if name in component and "name" in component
     ]
 
 
 def _style(app: DesiredApp, root: NodeText) -> Style:
-    """How the file lays out its blocks."""
+    """The block style of the file."""
     dashes, steps = [], []
     for node in root.walk():
         if node.kind == "mapping" and not node.flow:
@@ -159,7 +158,7 @@ def _style(app: DesiredApp, root: NodeText) -> Style:
 
 
 def _rewritten(app: DesiredApp, text: str, live: Mapping[str, Any]) -> str:
-    """The document written anew, beginning where its first key stands."""
+    """The document rewritten from its first key on."""
     documents = sources(text)
     root = documents[app.document.index]
     node = _root(app, text)

@@ -1,4 +1,4 @@
-"""The words of this room: `DesiredApp` and where it came from."""
+"""The model of this package: `DesiredApp` and where it came from."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DesiredApp:
-    """One app of Git.
+    """An app as Git has it.
 
     ``spec`` is the user's own document after substitution: what is sent is this, field for field.
-    ``wrapper`` is the JSON pointer under which the spec stands in its document (``/spec`` for deploy templates).
+    ``wrapper`` is the JSON pointer of the spec in its document (``/spec`` for deploy templates).
     ``substituted`` are the pointers (within the spec) of scalars into which a declared variable was put.
     ``secrets`` are plaintext values that must never reach an output.
     """
@@ -31,12 +31,12 @@ class DesiredApp:
 
     @property
     def file(self) -> str:
-        """The file the spec stands in, as it was named on the command line or found below it."""
+        """The spec's file, as named on the command line or found below a folder."""
         return self.document.file
 
     def locate(self, pointer: str, *, key: bool = False) -> Location:
-        """Where a JSON pointer of the spec stands; the nearest parent that exists, for one that does not.
+        """The place of a JSON pointer of the spec, or of its nearest existing parent.
 
-        With ``key`` the place of the field's name instead of its value.
+        With ``key``, the place of the field's name instead of its value.
         """
         return self.document.locate(self.wrapper + pointer, key=key)

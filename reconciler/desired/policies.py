@@ -4,12 +4,12 @@ A policy is a JSON Schema (draft 2020-12 unless ``$schema`` says otherwise) in a
 
 - ``x-apps``      an app name pattern, or a list of them (``prod-*``; default: every app)
 - ``x-severity``  error (default), warning or notice
-- ``x-message``   what to tell where the schema does not hold; default: its ``title``. A part of the schema may have
-  an ``x-message`` of its own, which then is told for what fails in it
-- ``x-hint``      how to mend it; default: the schema's ``description``
+- ``x-message``   what to report if the schema is violated; default: its ``title``. A part of the schema may have
+  an ``x-message`` of its own, which is used for violations in that part
+- ``x-hint``      how to fix it; default: the schema's ``description``
 
 ``$ref`` may name another file of the folder; nothing is ever fetched. jsonschema is imported only when there is a
-policy. Values of a spec never stand in a message: they may be secrets.
+policy. Messages never contain values of a spec: they may be secrets.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity
+from reconciler.text import pointer_token
 from reconciler.yamltext import Document, parse, read_text
 
 if TYPE_CHECKING:
@@ -48,14 +49,14 @@ class Policy:
     validator: Validator = field(repr=False, compare=False)
 
     def concerns(self, app: str) -> bool:
-        """Whether the policy speaks of an app of that name."""
+        """Whether the policy applies to an app of that name."""
         return any(fnmatchcase(app, pattern) for pattern in self.apps)
 
 
 def load_policies(folder: str | Path) -> tuple[tuple[Policy, ...], tuple[Finding, ...]]:
-    """The policies of a folder by file name, and what is wrong with them; a missing folder has none.
+    """Load the policies of a folder by file name, with their problems; a missing folder has none.
 
-    A policy that cannot be used is a finding at its own file and line, and is left out.
+    An unusable policy is skipped and becomes a finding at its own file and line.
     """
     root = Path(folder)
     if not root.is_dir():
@@ -77,7 +78,7 @@ def load_policies(folder: str | Path) -> tuple[tuple[Policy, ...], tuple[Finding
 
 
 def check(app: DesiredApp, policies: Sequence[Policy]) -> tuple[Finding, ...]:
-    """What the policies that concern an app have to say about its spec, at the lines they speak of."""
+    """The violations of the policies that apply to an app, at the lines concerned."""
     return tuple(finding for policy in policies if policy.concerns(app.name) for finding in _judge(app, policy))
 
 
@@ -95,7 +96,7 @@ def _read(path: Path) -> tuple[Document | None, list[Finding]]:
             Severity.ERROR,
             f"policy:{path.stem}",
             "not a JSON Schema: the file must hold one mapping",
-            "see json-schema.org; `required` and `properties` go a long way",
+            "see json-schema.org; `required` and `properties` cover most rules",
             Location(file, 1, 1),
         )
         return None, [*findings, problem]
@@ -132,7 +133,7 @@ def _policy(document: Document, others: Iterable[Document]) -> tuple[Policy | No
 
 
 def _wrong_marks(document: Document, code: str) -> Iterable[Finding]:
-    """What is wrong with the fields that are ours."""
+    """Check the ``x-`` fields."""
 
     def wrong(name: str, message: str) -> Finding:
         return Finding(Severity.ERROR, code, f"{name} {message}", "", document.locate(f"/{name}"))
@@ -151,7 +152,7 @@ def _wrong_marks(document: Document, code: str) -> Iterable[Finding]:
 
 
 def _registry(documents: Iterable[Document]) -> Any:
-    """The policies by file name, for ``$ref``; whatever is not here is not fetched."""
+    """The policies by file name, for ``$ref``; nothing else is fetched."""
     from referencing import Registry, Resource
     from referencing.jsonschema import DRAFT202012
 
@@ -170,12 +171,12 @@ def _judge(app: DesiredApp, policy: Policy) -> Iterable[Finding]:
             policy.validator.iter_errors(app.spec), key=lambda error: [str(at) for at in error.absolute_path]
         )
     except Unresolvable as error:
-        message = f"the $ref {error.ref!r} leads nowhere: only files of the policies folder can be named"
+        message = f"cannot resolve $ref {error.ref!r}: only files in the policies folder can be referenced"
         return [Finding(Severity.ERROR, policy.code, message, "", policy.document.locate(""))]
     except RecursionError:
-        message = "a $ref leads back to itself without end"
+        message = "circular $ref"
         return [Finding(Severity.ERROR, policy.code, message, "", policy.document.locate(""))]
-    told = (
+    texts = (
         Finding(
             policy.severity,
             policy.code,
@@ -185,7 +186,7 @@ def _judge(app: DesiredApp, policy: Policy) -> Iterable[Finding]:
         )
         for error in errors
     )
-    return dict.fromkeys(told)
+    return dict.fromkeys(texts)
 
 
 def _message(error: ValidationError, policy: Policy, spec: Mapping[str, Any]) -> str:
@@ -196,13 +197,13 @@ def _message(error: ValidationError, policy: Policy, spec: Mapping[str, Any]) ->
 
 
 def _own_message(error: ValidationError, policy: Policy) -> str:
-    """The ``x-message`` of the part of the schema that fails, or of the nearest part around it but the whole."""
+    """The ``x-message`` of the failing part of the schema, or of the nearest enclosing part except the whole."""
     parts: list[Any] = []
     part: Any = policy.document.data
     for step in error.absolute_schema_path:
         try:
             part = part[step]
-        except (KeyError, IndexError, TypeError):  # behind a $ref the path goes on in another schema
+        except (KeyError, IndexError, TypeError):  # behind a $ref the path continues in another schema
             break
         parts.append(part)
     around = [error.schema, *reversed(parts)]
@@ -211,20 +212,20 @@ def _own_message(error: ValidationError, policy: Policy) -> str:
 
 
 def _rule(error: ValidationError) -> str:
-    """The rule that does not hold, without the value that breaks it."""
+    """The violated rule, without the value that violates it."""
     if error.validator == "required" and isinstance(error.instance, dict) and isinstance(error.validator_value, list):
         missing = [name for name in error.validator_value if name not in error.instance]
-        return f"lacks {', '.join(missing)}"
+        return f"missing {', '.join(missing)}"
     rule = json.dumps(error.validator_value, ensure_ascii=False)
-    return f"does not satisfy {error.validator}: {rule if len(rule) <= 80 else rule[:79] + '…'}"
+    return f"violates {error.validator}: {rule if len(rule) <= 80 else rule[:79] + '…'}"
 
 
 def _pointer(path: Iterable[str | int]) -> str:
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
+    return "".join(f"/{pointer_token(part)}" for part in path)
 
 
 def _place(spec: Mapping[str, Any], path: Iterable[str | int]) -> str:
-    """A path as people read it: items of lists by their name, key or domain."""
+    """A readable path: list items by their name, key or domain."""
     node: Any = spec
     parts: list[str] = []
     for part in path:

@@ -1,4 +1,4 @@
-"""Texts of app specs as data: those of files, and those of earlier commits with today's variables put in."""
+"""Parses texts of app specs: those of files, and those of earlier commits with today's variables substituted."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from reconciler.yamltext import Document, is_wrapped, parse
 from reconciler.yamltext.build import Guide, Items, Text
 
 WRAPPER = "spec"
-"""The key under which a deploy template (``.do/deploy.template.yaml``) has the spec."""
+"""The key that holds the spec in a deploy template (``.do/deploy.template.yaml``)."""
 
 Named = list[tuple[str, Mapping[str, Any]]]
 """The apps of a text: (name, spec)."""
 
 _TEXTS_KEPT = 512
-"""A file that holds several apps is asked for once for each."""
+"""Size of the cache: a file with several apps is requested once for each."""
 
 
 def guide_of(shape: Shape) -> Guide:
-    """Where the fields of a shape are text."""
+    """Which fields of a shape are text."""
     match shape:
         case Record():
             return {name: guide_of(field.shape) for name, field in shape.fields.items()}
@@ -40,14 +40,14 @@ _SPEC_GUIDE = guide_of(SPEC)
 
 
 def parse_specs(text: str, file: str) -> tuple[list[Document], list[Finding]]:
-    """Every document of a file of app specs, and what is wrong with its text; see `yamltext.parse`."""
+    """Parse every document of a file of app specs; see `yamltext.parse`."""
     return parse(text, file, guide=_SPEC_GUIDE, wrapper=WRAPPER)
 
 
 def reader(config: Config, environ: Mapping[str, str], given: Mapping[str, str]) -> Callable[[str, str], Named]:
-    """What takes the text of a spec file apart: (text, file) -> its apps; a text that cannot be read holds none.
+    """A parser of spec files: (text, file) -> its apps; none if the text cannot be read.
 
-    A variable that has no value now stays as it is written.
+    A variable that has no value now is left as written.
     """
     variables = Variables(config.variables, environ, given)
 

@@ -1,4 +1,4 @@
-"""Everything that the generated JSON Schema has against a spec; the one module that knows jsonschema's errors."""
+"""Translates jsonschema's errors about a spec into faults; the one module that knows them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import jsonschema
 from jsonschema import validators
 
 from reconciler.appspec.schema import spec_schema
+from reconciler.text import pointer_token
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -22,9 +23,9 @@ _ORDER = ("type", "enum", "pattern", "minLength", "maxLength")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing wrong at a path of a spec.
+    """One problem at a path of a spec.
 
-    ``keyword`` is the schema's (``type``, ``enum`` …) and ``wanted`` what stands there; for ``required`` and
+    ``keyword`` is the schema's (``type``, ``enum`` …) and ``wanted`` its value; for ``required`` and
     ``additionalProperties`` there is one fault for each name, and ``wanted`` is that name. The repr leaves the value
     out, as it may be a secret.
     """
@@ -37,12 +38,7 @@ class Fault:
     @property
     def pointer(self) -> str:
         """The path as a JSON pointer."""
-        return "".join("/" + escaped(str(token)) for token in self.path)
-
-
-def escaped(token: str) -> str:
-    """A token as it stands in a JSON pointer."""
-    return token.replace("~", "~0").replace("/", "~1")
+        return "".join("/" + pointer_token(token) for token in self.path)
 
 
 def faults(spec: Any) -> list[Fault]:
@@ -54,7 +50,7 @@ def faults(spec: Any) -> list[Fault]:
 @cache
 def _validator() -> Validator:
     base = jsonschema.Draft202012Validator
-    # JSON Schema takes 1.0 for an integer, and `$` matches before a final line break; the models do neither
+    # JSON Schema accepts 1.0 as an integer, and `$` matches before a final line break; the models do neither
     types = base.TYPE_CHECKER.redefine(
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
     )
@@ -70,7 +66,7 @@ def _pattern(_validator: Validator, pattern: str, instance: object, _schema: obj
 
 
 def _causes(error: ValidationError) -> Iterator[ValidationError]:
-    """The error, or those of the record it stands for: a record may be null, which makes two branches of it."""
+    """The error, or those of the record behind it: a record may be null, so the schema has two branches."""
     if error.validator != "anyOf":
         yield error
         return
@@ -101,7 +97,7 @@ def _rank(fault: Fault) -> tuple[str, int]:
 
 
 def _once(found: Iterator[Fault]) -> list[Fault]:
-    """Each fault once: jsonschema tells of missing fields one by one, and we of all at each."""
+    """Drop repeated faults: jsonschema reports missing fields one by one, and `_faults` all of them each time."""
     seen: set[tuple[str, tuple[str | int, ...], str]] = set()
     out: list[Fault] = []
     for fault in found:

@@ -1,6 +1,6 @@
-"""Whether a spec can be sent: the models, the rules that no schema can say, and the user's policies. Pure.
+"""Validates a spec against the models, the rules that a schema cannot express, and the user's policies. Pure.
 
-The models judge first, which costs microseconds; only where they refuse is the reason worked out (`explain`).
+The models come first, which costs microseconds; only if they refuse is the reason worked out (`explain`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from reconciler.appspec.models import AppSpec
-from reconciler.appspec.shape import SPEC, hits, pruned
+from reconciler.appspec.shape import SPEC
 from reconciler.appspec.spelling import canonical_spelling
+from reconciler.appspec.walk import branches, find_known
 from reconciler.desired.model import DesiredApp
 from reconciler.desired.rules import app as app_rules
 from reconciler.desired.rules import components as component_rules
@@ -23,11 +24,11 @@ from reconciler.findings import Finding, ranked
 if TYPE_CHECKING:
     from reconciler.desired.policies import Policy
 
-_DEPRECATED = pruned(SPEC, lambda field: bool(field.deprecated))
+_DEPRECATED = branches(SPEC, lambda _, field: bool(field.deprecated))
 
 
 def validate(app: DesiredApp, *, strict: bool = False, policies: Sequence[Policy] = ()) -> tuple[Finding, ...]:
-    """Everything there is to say about a spec, by place.
+    """All findings about a spec, by place.
 
     Unknown fields and values are warnings, as the platform may know newer ones; errors with ``strict``.
     """
@@ -50,7 +51,7 @@ def validate_all(
 
 
 def is_valid(spec: Mapping[str, Any]) -> bool:
-    """Whether the models take a spec as it is."""
+    """Whether the models accept a spec."""
     try:
         AppSpec.model_validate(spec)
     except ValidationError:
@@ -69,14 +70,14 @@ def _schema(context: RuleContext) -> Iterator[Finding]:
 
 
 def _with_region(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The spec with a data center (``nyc1``) as its region (``nyc``): widely written, and told of by `regions`."""
+    """The spec with a data center (``nyc1``) replaced by its region (``nyc``), as `regions` reports it."""
     if "region" not in spec:
         return dict(spec)
     return {**spec, "region": canonical_spelling("region", spec["region"])}
 
 
 def regions(context: RuleContext) -> Iterator[Finding]:
-    """A data center stands for its region."""
+    """A data center in place of its region."""
     written = context.spec.get("region")
     region = canonical_spelling("region", written)
     if region != written:
@@ -85,14 +86,15 @@ def regions(context: RuleContext) -> Iterator[Finding]:
 
 
 def deprecated(context: RuleContext) -> Iterator[Finding]:
-    """Fields for which there is a newer way, each told once for the spec."""
+    """Deprecated fields, each reported once per spec."""
     places: dict[str, list[str]] = {}
     newer: dict[str, str] = {}
-    for pointer, field, _, _ in hits(context.spec, _DEPRECATED):
+    for pointer, field, _, _ in find_known(context.spec, _DEPRECATED):
         places.setdefault(field.name, []).append(pointer)
         newer[field.name] = field.deprecated
     for name, (first, *more) in places.items():
-        message = f"{name} is deprecated{f' (here and at {len(more)} more places)' if more else ''}"
+        places_text = f" (here and in {len(more)} other place{'s' if len(more) != 1 else ''})" if more else ""
+        message = f"{name} is deprecated{places_text}"
         yield context.notice("deprecated", message, f"use {newer[name]}", first, *more)
 
 
@@ -104,4 +106,4 @@ RULES: tuple[Rule, ...] = (
     *app_rules.ROUTING_RULES,
     *component_rules.RULES,
 )
-"""Every rule, in the order they are asked."""
+"""Every rule, in the order of evaluation."""

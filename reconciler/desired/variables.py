@@ -1,8 +1,9 @@
-"""Declared variables, put into the scalars of a spec.
+"""Substitutes declared variables in the scalars of a spec.
 
 Only ``${NAME}`` of a variable that `reconcile.yaml` declares is replaced, in values and never in keys, after the YAML
-was parsed: a value can neither break the document nor add to it. Bindable variables (``${db.DATABASE_URL}``),
-shell variables (``${PORT}``) and everything else stay as they are.
+has been parsed: a value can neither break the document nor add to it. Bindable variables (``${db.DATABASE_URL}``),
+shell variables (``${PORT}``) and everything else stay as they are. The tokens a run works with are no variables,
+whatever is declared, given or named otherwise: what is put into a spec is sent and can be read there.
 """
 
 from __future__ import annotations
@@ -13,49 +14,71 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.appspec.shape import SPEC, Listing, Record, Scalar, Shape
-from reconciler.config import Variable
-from reconciler.findings import Finding, Severity
+from reconciler.config import IS_NO_VARIABLE, Variable
+from reconciler.findings import Finding, Location, Severity
+from reconciler.redaction import TOKEN_VARIABLES, tokens_of
 from reconciler.text import did_you_mean
 from reconciler.yamltext import Document, resolve_plain
 
+_TOKEN = re.compile(rf"\$\{{({'|'.join(TOKEN_VARIABLES)})\}}")
+_SHORTEST_TOKEN = 8
+
 
 class Variables:
-    """The declared variables and their values: given by hand, else from the environment, else the default."""
+    """The declared variables and their values: explicit, or from the environment, or the default.
+
+    ``tokens`` are those of the environment; no value may hold one.
+    """
 
     def __init__(self, declared: Sequence[Variable], environ: Mapping[str, str], given: Mapping[str, str]) -> None:
+        self.tokens = tokens_of(environ)
         self.names = [variable.name for variable in declared]
         self.values: dict[str, str] = {}
         garbled: list[str] = []
+        leaking: list[str] = []
         for variable in declared:
             value = given.get(variable.name, environ.get(variable.name, variable.default))
-            if value is not None:
+            if value is not None and any(len(one) >= _SHORTEST_TOKEN and one in value for one in self.tokens):
+                leaking.append(variable.name)
+            elif value is not None:
                 self.values[variable.name] = value.encode(errors="replace").decode()
                 garbled += [variable.name] if self.values[variable.name] != value else []
         self.secrets = frozenset(self.values[one.name] for one in declared if one.secret and self.values.get(one.name))
-        alternatives = "|".join(map(re.escape, self.names))
+        alternatives = "|".join(re.escape(name) for name in self.names if name not in leaking)
         self.pattern = re.compile(rf"\$\{{({alternatives})\}}") if alternatives else None
         self.findings = [_undeclared(name, self.names) for name in given if name not in self.names]
-        self.findings += map(_garbled, garbled)
+        self.findings += [*map(_garbled, garbled), *map(_leaking, leaking)]
 
 
 @dataclass(slots=True)
 class Substitution:
-    """What was done to one spec: the pointers of the scalars that changed with the variables put there."""
+    """The changes to one spec: the pointers of changed scalars with the variables substituted there."""
 
     used: dict[str, tuple[str, ...]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
 
 def substitute(spec: dict[str, Any], document: Document, wrapper: str, variables: Variables) -> Substitution:
-    """Put the variables into a spec, in place.
+    """Substitute the variables in a spec, in place.
 
-    A scalar that is nothing but one variable is resolved as YAML would in a field that holds no text, so that
-    ``instance_count: ${COUNT}`` is a number. A variable without a value is an error at each place that wants it.
+    In a field that is not text, a scalar that consists of one variable is resolved as YAML would, so that
+    ``instance_count: ${COUNT}`` is a number. A variable without a value is an error at each place that uses it.
     """
     result = Substitution()
-    if variables.pattern and variables.pattern.search(document.text):
-        _Substituting(document, wrapper, variables, result).walk(spec, SPEC, "")
+    tokens = frozenset(name for name in _TOKEN.findall(document.text) if not _defines(spec, name))
+    if tokens or (variables.pattern and variables.pattern.search(document.text)):
+        _Substituting(document, wrapper, variables, result, tokens).walk(spec, SPEC, "")
     return result
+
+
+def _defines(node: Any, name: str) -> bool:
+    """Whether a spec has a variable of that name of its own, to which ``${name}`` then refers."""
+    if isinstance(node, list):
+        return any(_defines(item, name) for item in node)
+    if not isinstance(node, dict):
+        return False
+    own = node.get("key") == name and f"${{{name}}}" not in str(node.get("value"))
+    return own or any(_defines(value, name) for value in node.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +87,7 @@ class _Substituting:
     wrapper: str
     variables: Variables
     result: Substitution
+    tokens: frozenset[str]
 
     def walk(self, node: Any, shape: Shape | None, pointer: str) -> Any:
         match node:
@@ -85,13 +109,14 @@ class _Substituting:
 
     def _scalar(self, text: str, shape: Shape | None, pointer: str) -> Any:
         pattern, values = self.variables.pattern, self.variables.values
-        assert pattern is not None
-        names = tuple(dict.fromkeys(pattern.findall(text)))
-        if not names:
+        for name in self.tokens.intersection(_TOKEN.findall(text)):
+            self.result.findings.append(_kept(name, self.document.locate(self.wrapper + pointer)))
+        names = tuple(dict.fromkeys(pattern.findall(text))) if pattern else ()
+        if pattern is None or not names:
             return text
         for name in names:
             if not values.get(name):
-                self._tell(name, pointer)
+                self._report(name, pointer)
         self.result.used[pointer] = names
         out = pattern.sub(lambda match: values.get(match[1], match[0]), text)
         if not pattern.fullmatch(text):
@@ -99,23 +124,36 @@ class _Substituting:
         typed = shape.type != "string" if isinstance(shape, Scalar) else self.document.is_plain(self.wrapper + pointer)
         return resolve_plain(out) if typed else out
 
-    def _tell(self, name: str, pointer: str) -> None:
+    def _report(self, name: str, pointer: str) -> None:
         location = self.document.locate(self.wrapper + pointer)
         if name in self.variables.values:
-            severity, code, message = Severity.WARNING, "empty-variable", f"the variable {name} is empty"
-            hint = "an unset secret of a pipeline often arrives as an empty text; check where it is set"
+            severity, code, message = Severity.WARNING, "empty-variable", f"variable {name} is empty"
+            hint = "pipelines often pass a missing secret as an empty string; check where it is set"
         else:
-            severity, code, message = Severity.ERROR, "unset-variable", f"the variable {name} is not set"
+            severity, code, message = Severity.ERROR, "unset-variable", f"variable {name} is not set"
             hint = f"set {name} in the environment, pass --var {name}=…, or give it a default in reconcile.yaml"
         self.result.findings.append(Finding(severity, code, message, hint, location))
 
 
 def _garbled(name: str) -> Finding:
-    message = f"the value of the variable {name} is not UTF-8, and no spec can hold it"
-    hint = "look where it is set: it was saved in another encoding, or it is no text; base64 can carry that"
+    message = f"variable {name} is not valid UTF-8"
+    hint = "check its encoding where it is set; encode binary data as base64"
     return Finding(Severity.ERROR, "garbled-variable", message, hint)
 
 
+def _leaking(name: str) -> Finding:
+    message = f"variable {name} contains this run's own token, which is never substituted in a spec"
+    return Finding(Severity.ERROR, "token-variable", message, "give the app a token of its own")
+
+
+def _kept(name: str, location: Location | None) -> Finding:
+    why, _, hint = IS_NO_VARIABLE.partition("; ")
+    return Finding(Severity.WARNING, "token-variable", f"${{{name}}} will be sent as written: it {why}", hint, location)
+
+
 def _undeclared(name: str, declared: Sequence[str]) -> Finding:
+    if name.upper() in TOKEN_VARIABLES:
+        why, _, hint = IS_NO_VARIABLE.partition("; ")
+        return Finding(Severity.ERROR, "token-variable", f"--var {name}: it {why}", hint)
     hint = did_you_mean(name, declared, "declare it under `variables` in reconcile.yaml")
-    return Finding(Severity.ERROR, "undeclared-variable", f"--var {name}: no such variable is declared", hint)
+    return Finding(Severity.ERROR, "undeclared-variable", f"--var {name}: no such variable", hint)

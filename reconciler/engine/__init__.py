@@ -1,1 +1,1 @@
-"""The one orchestration: load, validate, observe, plan, guard, apply, report; whoever asks for it."""
+"""The one orchestration for every front end: load, validate, observe, plan, guard, apply, report."""

@@ -1,4 +1,4 @@
-"""One run, whoever asks for it: load → validate → observe → plan → guard → apply → report."""
+"""One run, for any front end: load → validate → observe → plan → guard → apply → report."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from reconciler.engine import safety
 from reconciler.engine.load import Desired, load
+from reconciler.engine.options import RunOptions
 from reconciler.engine.plan import Planned, plan
 from reconciler.engine.recheck import recheck_health
 from reconciler.plan.model import Plan, SyncStatus
@@ -20,36 +21,31 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from reconciler.clock import Clock
-    from reconciler.engine.options import RunOptions
     from reconciler.live.client import Client
 
 GOES_ON = (OutcomeKind.TIMED_OUT, OutcomeKind.INTERRUPTED)
-"""Outcomes after which a deployment goes on without us."""
-
-
-def _quiet(_event: Event) -> None:
-    """Tells nobody."""
+"""Outcomes after which a deployment is still running."""
 
 
 @dataclass(frozen=True)
 class Watch:
-    """Who hears of the events of rollouts, and what stops them."""
+    """The receiver of rollout events, and what stops the rollouts."""
 
-    on_event: Callable[[Event], None] = _quiet
+    on_event: Callable[[Event], None] = lambda _event: None
     stop: asyncio.Event | None = None
 
 
 class FrontEnd(Protocol):
-    """Whoever a run is for: the command line, the action, a program."""
+    """The caller of a run: the command line, the action, a program."""
 
     def loaded(self, desired: Desired) -> None:
-        """Learn what Git wants, also where it cannot be used: from now on its secrets must not leave."""
+        """Receive what Git wants, even if it is invalid: from now on its secrets must not be printed."""
 
     def connect(self) -> AbstractAsyncContextManager[Client]:
-        """Give the way to App Platform."""
+        """Return a client of App Platform."""
 
     def planned(self, planned: Planned) -> None:
-        """Show what is about to be applied, or refused as a whole."""
+        """Show the plan that is about to be applied or refused."""
 
     def watch(self, apps: Sequence[str]) -> AbstractContextManager[Watch]:
         """Watch the rollouts of these apps."""
@@ -57,19 +53,19 @@ class FrontEnd(Protocol):
 
 @dataclass(frozen=True)
 class Finished:
-    """What a run found, and what it did if it was to apply. Its repr is short, as that of `Planned`."""
+    """The result of a run: what it found, and what it did if it was to apply. Its repr is short, like `Planned`'s."""
 
     planned: Planned
     rollout: RolloutReport | None = field(default=None, repr=False)
 
 
 async def run(options: RunOptions, front: FrontEnd, clock: Clock) -> Finished:
-    """Plan, and apply if that is asked for.
+    """Plan, and apply if requested.
 
     Raises:
         InvalidInput: specs or the configuration cannot be used.
-        PlanMismatch: the run is refused as a whole, see `safety`; nothing was changed.
-        LiveError: App Platform could not be asked about any app.
+        PlanMismatch: the whole run is refused, see `safety`; nothing was changed.
+        LiveError: App Platform could not be reached for any app.
     """
     desired = load(options, front.loaded)
     if options.apply:
@@ -88,12 +84,13 @@ async def apply(
     clock: Clock,
     watch: Callable[[Sequence[str]], AbstractContextManager[Watch]] = lambda _apps: nullcontext(Watch()),
 ) -> RolloutReport:
-    """Roll out what was planned, unless it is refused; every app has a record, however it ends.
+    """Roll out the plans unless they are refused; every app has a record, however it ends.
 
-    Whatever plan is handed in, guards judge it here once more: what they refuse is not done, and has a record of that.
+    Guards check every plan here again, whoever made it: what they refuse is not done and is recorded as refused.
 
     Raises:
-        PlanMismatch: the whole is refused, see `safety`; nothing was changed.
+        PlanMismatch: the whole run is refused, see `safety`; nothing was changed.
+        InvalidInput: apps depend on each other in a circle; nothing was changed.
     """
     began, options = clock.monotonic(), planned.options
     safety.refuse(options, planned.config, clock.now(), [app.plan for app in planned.apps])
@@ -105,23 +102,29 @@ async def apply(
             for app in apps
             if app.plan.status is not SyncStatus.IN_SYNC
         ]
-        report = await roll_out(jobs, client, clock, watched, options.concurrency, fail_fast=options.fail_fast)
+        report = await _roll_out(jobs, client, clock, watched, options)
     unchanged = [_unchanged(app.plan) for app in apps if app.plan.status is SyncStatus.IN_SYNC]
     records = {record.app: record for record in (*unchanged, *report.records)}
     in_order = tuple(records[app.plan.app] for app in apps)
     return replace(report, records=in_order, seconds=clock.monotonic() - began)
 
 
-async def roll_out(
-    jobs: Sequence[RolloutJob],
-    client: Client,
-    clock: Clock,
-    watched: Watch,
-    concurrency: int = 1,
-    *,
-    fail_fast: bool = False,
+async def roll_back(job: RolloutJob, client: Client, clock: Clock, watched: Watch) -> RolloutReport:
+    """Roll one app back, or follow a rollback that was taken back, as a person asks by hand.
+
+    Without the checks of `safety`: a freeze window must not prevent going back to what worked.
+
+    Raises:
+        ValueError: the job would do anything else.
+    """
+    if not (job.roll_back or job.follow):
+        raise ValueError(f"{job.plan.app}: only apply, which runs the safety checks, may apply a plan")
+    return await _roll_out([job], client, clock, watched, RunOptions(specs=()))
+
+
+async def _roll_out(
+    jobs: Sequence[RolloutJob], client: Client, clock: Clock, watched: Watch, options: RunOptions
 ) -> RolloutReport:
-    """Roll out, and report. Nothing of `safety` is asked: a freeze window does not stop a person who rolls back."""
     from reconciler.rollout import scheduler
 
     began = clock.monotonic()
@@ -131,8 +134,8 @@ async def roll_out(
         clock=clock,
         specs=SpecKnowledge,
         on_event=watched.on_event,
-        concurrency=concurrency,
-        fail_fast=fail_fast,
+        concurrency=options.concurrency,
+        fail_fast=options.fail_fast,
         stop=watched.stop,
     )
     left_running = tuple(record.app for record in records if record.outcome.kind in GOES_ON)
@@ -140,5 +143,5 @@ async def roll_out(
 
 
 def _unchanged(plan: Plan) -> RolloutRecord:
-    """The record of an app in sync, for which nothing has to run."""
+    """The record of an app in sync, for which nothing runs."""
     return RolloutRecord(plan.app, plan.action, Outcome(OutcomeKind.UNCHANGED), app_id=plan.app_id, cost=plan.cost)

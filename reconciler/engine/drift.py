@@ -1,17 +1,18 @@
-"""Where differences come from: the Git history of the spec files and the apps' deployments, read for `--drift`.
+"""Finds the origin of differences for `--drift` in the Git history of the spec files and the apps' deployments.
 
-Only apps that differ are asked about, and each repository is walked once for all of their files.
+Only apps that differ are looked up, and each repository is walked once for all of their files.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.plan.attribution import SpecHistory, identity_path, spec_history
+from reconciler.plan.attribution import SpecHistory, spec_history
+from reconciler.plan.canonical import identity_path
 from reconciler.plan.model import AppAttribution, Attribution
 from reconciler.text import ago
 
@@ -22,37 +23,26 @@ if TYPE_CHECKING:
 
 Read = Callable[[str, str], Sequence[tuple[str, Mapping[str, Any]]]]
 
-_NO_REPOSITORY = "the spec file is not in a Git repository"
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """An app that differs, and what Git wants of it."""
-
-    app: PlannedApp
-    desired: DesiredApp
-
 
 def attributed(apps: Sequence[PlannedApp], read: Read, now: datetime) -> tuple[PlannedApp, ...]:
-    """The apps, the plans of those that differ with who made each difference.
+    """The apps; the plans of those that differ say who made each difference.
 
-    ``read`` takes the text of a spec file apart, see `desired.reading.reader`.
+    ``read`` parses the text of a spec file, see `desired.reading.reader`.
     """
-    asked = {
-        place: _Asked(app, app.desired)
-        for place, app in enumerate(apps)
-        if app.desired is not None and (app.plan.changes or app.live is None)
-    }
-    found = _histories({one.desired.file for one in asked.values()})
-    told = {place: _attribution(one, found[one.desired.file], read, now) for place, one in asked.items()}
-    return tuple(
-        replace(app, plan=replace(app.plan, attribution=told[place])) if place in told else app
-        for place, app in enumerate(apps)
-    )
+    asked = [app.desired if app.plan.changes or app.live is None else None for app in apps]
+    found = _histories({desired.file for desired in asked if desired is not None})
+
+    def with_origin(app: PlannedApp, desired: DesiredApp | None) -> PlannedApp:
+        if desired is None:
+            return app
+        attribution = _attribution(app, desired, found[desired.file], read, now)
+        return replace(app, plan=replace(app.plan, attribution=attribution))
+
+    return tuple(map(with_origin, apps, asked))
 
 
 def _histories(files: set[str]) -> dict[str, FileHistory]:
-    """The history of each file, one walk a repository."""
+    """The history of each file, with one walk per repository."""
     from reconciler.desired.git_history import FileHistory, History
 
     open_ones: dict[Path, tuple[History, list[str]]] = {}
@@ -61,7 +51,7 @@ def _histories(files: set[str]) -> dict[str, FileHistory]:
         for file in sorted(files):
             history = next((one for one, _ in open_ones.values() if _holds(one, file)), None) or History.open(file)
             if history is None:
-                found[file] = FileHistory((), _NO_REPOSITORY)
+                found[file] = FileHistory((), "the spec file is not in a Git repository")
             else:
                 open_ones.setdefault(history.root, (history, []))[1].append(file)
         for history, inside in open_ones.values():
@@ -73,7 +63,7 @@ def _histories(files: set[str]) -> dict[str, FileHistory]:
 
 
 def _holds(history: History, file: str) -> bool:
-    """Whether a file stands in a repository, and in none within it."""
+    """Whether a file is in a repository and not in a nested one."""
     folder = Path(file).absolute().parent.resolve()
     while folder not in (history.root, folder.parent):
         if (folder / ".git").exists():
@@ -82,10 +72,11 @@ def _holds(history: History, file: str) -> bool:
     return folder == history.root
 
 
-def _attribution(asked: _Asked, file: FileHistory, read: Read, now: datetime) -> AppAttribution | None:
+def _attribution(
+    app: PlannedApp, desired: DesiredApp, file: FileHistory, read: Read, now: datetime
+) -> AppAttribution | None:
     from reconciler.plan.attribution import attribute
 
-    app, desired = asked.app, asked.desired
     history = spec_history(file, {desired.name, app.plan.moved_from} - {""}, read)
     if app.live is None:
         return _absent(desired, history, now)
@@ -102,16 +93,16 @@ def _attribution(asked: _Asked, file: FileHistory, read: Read, now: datetime) ->
 
 
 def _absent(desired: DesiredApp, history: SpecHistory, now: datetime) -> AppAttribution:
-    """An app that is not live: nobody can tell one that was never created from one that was deleted."""
+    """An app that is not live: it was never created or was deleted, and nothing shows which."""
     known = [version for version in history.versions if version.spec is not None]
     if not known:
         reason = history.gap or "the spec is not committed yet"
-        text = f"there is no such app live, and Git does not say since when it should be: {reason}"
+        text = f"no such live app, and Git does not show since when it should exist: {reason}"
         return AppAttribution(desired.name, "unknown", text)
     first = known[-1]
     text = (
-        f"in Git since {first.commit[:7]} ({first.author}, {ago(first.when, now)}) at the latest: "
-        "it was never applied, or somebody deleted the app"
+        f"in Git since {first.commit[:7]} ({first.author}, {ago(first.when, now)}) or earlier: "
+        "it was never applied, or the app was deleted"
     )
     one = Attribution((), "unknown", text, first.commit, first.author, first.when)
     return AppAttribution(desired.name, "unknown", text, (one,))

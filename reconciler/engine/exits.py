@@ -1,8 +1,7 @@
-"""With which exit code a run ends."""
+"""The exit code of a run."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from reconciler.errors import Interrupted, InvalidInput, PlanMismatch, ReconcileError, UsageError
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def of_plan(report: PlanReport, *, differences_matter: bool) -> Exit:
-    """What a plan or a drift run ends with. Differences count only where the caller asked for them."""
+    """The exit code of a plan or a drift check. Differences count only if the caller asked for them."""
     if any(plan.status is SyncStatus.UNKNOWN for plan in report.plans):
         return Exit.ERROR
     if has_errors(report.findings) or any(has_errors(plan.findings) for plan in report.plans):
@@ -33,15 +32,14 @@ def _differs(plan: Plan) -> bool:
 
 
 def of_rollout(report: RolloutReport) -> Exit:
-    """What an apply ends with."""
+    """The exit code of an apply."""
     return most_serious(_of_outcome(record.outcome.kind) for record in report.records)
 
 
 def of_apply(report: RolloutReport, planned: Planned) -> Exit:
-    """The rollout's code; a spec that the platform refused is an invalid spec rather than a guard's refusal."""
+    """The rollout's exit code; a spec that the platform rejected counts as invalid, not as refused by a guard."""
     invalid = {app.plan.app for app in planned.apps if has_errors(app.plan.findings)}
-    others = replace(report, records=tuple(record for record in report.records if record.app not in invalid))
-    codes = [of_rollout(others)]
+    codes = [_of_outcome(record.outcome.kind) for record in report.records if record.app not in invalid]
     return most_serious([*codes, Exit.INVALID] if invalid else codes)
 
 
@@ -49,7 +47,7 @@ def _of_outcome(kind: OutcomeKind) -> Exit:
     match kind:
         case OutcomeKind.UNCHANGED | OutcomeKind.APPLIED | OutcomeKind.DELETED | OutcomeKind.TAKEN_BACK:
             return Exit.OK
-        case OutcomeKind.SKIPPED:  # what it was skipped for has a code of its own
+        case OutcomeKind.SKIPPED:  # the app it was skipped for has a code of its own
             return Exit.OK
         case OutcomeKind.ROLLED_BACK | OutcomeKind.PINNED:
             return Exit.ROLLED_BACK
@@ -68,7 +66,7 @@ def _of_outcome(kind: OutcomeKind) -> Exit:
 
 
 def of_error(error: ReconcileError) -> Exit:
-    """What a run ends with that an error ended."""
+    """The exit code of a run that an error ended."""
     match error:
         case UsageError():
             return Exit.USAGE

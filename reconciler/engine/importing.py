@@ -1,4 +1,4 @@
-"""Live apps brought into a folder of specs: new files, or only what differs in those that stand."""
+"""Imports live apps into a folder of specs: new files, or only what differs in existing ones."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
-    """The file that holds an app's spec now, and whether it had to be changed for that."""
+class Imported:
+    """The file that now holds an app's spec, and whether it was changed."""
 
     file: Path
     changed: bool
@@ -35,7 +35,7 @@ class Brought:
 
 @dataclass
 class Importer:
-    """Writes into one folder; knows which file holds which app."""
+    """Writes to one folder; knows which file holds which app."""
 
     folder: Path
     config: Config
@@ -45,7 +45,7 @@ class Importer:
 
     @classmethod
     def read(cls, folder: Path, options: RunOptions) -> Importer:
-        """The importer for a folder, which need not exist.
+        """An importer for a folder, which need not exist.
 
         Raises:
             InvalidInput: the configuration cannot be used.
@@ -58,11 +58,11 @@ class Importer:
             importer.secrets = frozenset().union(*(app.secrets for app in loaded.apps))
         return importer
 
-    def bring(self, live: LiveApp) -> Brought:
-        """Write what an app's spec is, if its file does not say so already.
+    def write(self, live: LiveApp) -> Imported:
+        """Write an app's spec, unless its file already matches.
 
         Raises:
-            InvalidInput: the file of the app has errors, or something else stands where it would be written.
+            InvalidInput: the app's file has errors, or its path is taken by something else.
         """
         name = self._name_in_git(live.name)
         spec = without_variable({**live.spec, "name": name})
@@ -71,21 +71,21 @@ class Importer:
         called = f"{name}.yaml"
         file = self.folder / (f"{name}-app.yaml" if called in CONFIG_NAMES else called)
         if file.exists():
-            message = f"{file} is there already and holds no app {name}"
-            hint = "move it, or import into another folder: --into"
+            message = f"{file} already exists and is not the spec of {name}"
+            hint = "move it, or choose another folder with --into"
             raise InvalidInput([Finding(Severity.ERROR, "file-exists", message, hint, Location(str(file)))])
         self.folder.mkdir(parents=True, exist_ok=True)
         rewrite(file, export_spec(spec))
         self.files[name] = file
-        return Brought(file, changed=True)
+        return Imported(file, changed=True)
 
     def _name_in_git(self, live: str) -> str:
-        """What Git calls the app: its new name, where the configuration says that it moves."""
+        """The app's name in Git: the new name if the configuration renames it."""
         if live in self.files:
             return live
         return next((name for name in self.files if live in self.config.former_names(name)), live)
 
-    def _merge(self, file: Path, name: str, spec: Mapping[str, Any]) -> Brought:
+    def _merge(self, file: Path, name: str, spec: Mapping[str, Any]) -> Imported:
         app = self._loaded(file, name)
         ignore = self.config.policy(name).ignore
 
@@ -95,12 +95,12 @@ class Importer:
 
         text = merge_spec(app, spec, differing)
         if text == app.document.text:
-            return Brought(file, changed=False)
+            return Imported(file, changed=False)
         rewrite(file, text)
-        return Brought(file, changed=True)
+        return Imported(file, changed=True)
 
     def _loaded(self, file: Path, name: str) -> DesiredApp:
-        """The app as its file says it now: an app brought before may have changed that file."""
+        """The app as its file has it now: importing another app may have changed that file."""
         loaded = load((file,), config=self.config, environ=self.options.environ)
         wrong = [finding for finding in loaded.findings if finding.is_error]
         if wrong:

@@ -1,4 +1,4 @@
-"""Load and validate what Git wants; nothing is asked of the network."""
+"""Loads and validates what Git wants, offline."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.config import Config
-from reconciler.config_file import ConfigFile, check_names, find_config, read_config
+from reconciler.config_file import ConfigFile, check_names, check_probes, find_config, read_config
 from reconciler.desired.load import escaping_links, find_specs
 from reconciler.desired.load import load as load_specs
 from reconciler.desired.policies import load_policies
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Desired:
-    """What Git wants: the apps that were asked for, out of ``known`` ones, and what is to be said of them."""
+    """What Git wants: the selected apps, out of the ``known`` ones, and the findings about them."""
 
     apps: tuple[DesiredApp, ...]
     config: Config
@@ -41,10 +41,10 @@ class Desired:
 
 
 def check(options: RunOptions) -> Desired:
-    """Load and judge the specs; what is wrong with them is in the findings.
+    """Load and validate the specs; their problems are in the findings.
 
     Raises:
-        UsageError: an app that is asked for by name is in no spec; with ``prune`` it may be one that Git no longer has.
+        UsageError: an app selected by name has no spec; with ``prune`` it may be one that Git no longer has.
         InvalidInput: the configuration cannot be used, or a link leads out of the ``checkout``.
     """
     file = _config_within(options.checkout, options) if options.checkout else read_config(options.config, options.specs)
@@ -56,11 +56,11 @@ def check(options: RunOptions) -> Desired:
     known = frozenset(app.name for app in loaded.apps)
     unknown = sorted(options.apps - known)
     if unknown and not options.prune and not has_errors(loaded.findings):
-        raise UsageError(f"no spec describes an app {unknown[0]}", hint=did_you_mean(unknown[0], known))
-    findings = (*loaded.findings, *findings, *check_names(file, known))
+        raise UsageError(f"no spec for app {unknown[0]}", hint=did_you_mean(unknown[0], known))
+    probes = check_probes(file, {app.name: app.spec for app in loaded.apps})
     apps = tuple(app for app in loaded.apps if options.selects(app.name))
-    findings = (*findings, *validate_all(apps, strict=options.strict, policies=policies))
-    findings = (*file.warnings, *findings)
+    of_apps = validate_all(apps, strict=options.strict, policies=policies)
+    findings = (*file.warnings, *loaded.findings, *findings, *check_names(file, known), *probes, *of_apps)
     if options.prune:
         from reconciler.engine.prune import set_aside
 
@@ -70,7 +70,7 @@ def check(options: RunOptions) -> Desired:
 
 
 def _config_within(checkout: Path, options: RunOptions) -> ConfigFile:
-    """The configuration; nothing is read through a link that leads out of the checkout, neither here nor later.
+    """The configuration; nothing is ever read through a link that leads out of the checkout.
 
     Raises:
         InvalidInput: there is such a link.
@@ -88,10 +88,10 @@ def _config_within(checkout: Path, options: RunOptions) -> ConfigFile:
 
 
 def load(options: RunOptions, seen: Callable[[Desired], None] = lambda _: None) -> Desired:
-    """Load and judge the specs. ``seen`` is called with what they are, also where they cannot be used.
+    """Load and validate the specs. ``seen`` is called with them even if they are invalid.
 
     Raises:
-        InvalidInput: a spec or the configuration cannot be used; nothing was asked of the network.
+        InvalidInput: a spec or the configuration cannot be used; no request was sent.
     """
     desired = check(options)
     seen(desired)

@@ -1,25 +1,34 @@
-"""What a caller asks for, and what it permits."""
+"""The options of a run."""
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+_SHARD = re.compile(r"([1-9]\d{0,4})/([1-9]\d{0,4})")
+
+
+def shard_of(text: str) -> tuple[int, int] | None:
+    """``2/5`` as (2, 5); None if it is not a part of a whole."""
+    match = _SHARD.fullmatch(text)
+    return (int(match[1]), int(match[2])) if match and int(match[1]) <= int(match[2]) else None
+
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What a caller asks for; without more than ``specs``, a plan that permits nothing.
+    """The options of a run; with only ``specs``, a plan that permits nothing.
 
-    ``apply``                    apply the plan, instead of only making it
+    ``apply``                    apply the plan instead of only making it
     ``shard``                    the part of the apps, as (part, of how many), counted from 1
     ``drift``                    say who made the differences
     ``allow``, ``rotate``, …     what is permitted; see `plan.guard` for the grammar of ``allow``
     ``override_freeze``          apply inside a freeze window
-    ``expect``                   a saved plan: apply only if it still is what would be done
-    ``checkout``                 no file outside of this folder is read, whatever links say
-    ``own_specs``                the specs whose apps may be named; any may where there are none
+    ``expect``                   a saved plan: apply only if it still matches
+    ``checkout``                 no file outside this folder is read, not even through links
+    ``own_specs``                the specs whose apps may be named; without any, every app may
     ``concurrency``              apps that are rolled out at the same time
     """
 
@@ -45,7 +54,7 @@ class RunOptions:
     expect: Path | None = None
 
     def selects(self, name: str) -> bool:
-        """Whether an app is asked for: it is in the shard, and among ``apps`` where any are named."""
+        """Whether an app is selected: it is in the shard, and among ``apps`` if any are named."""
         part, whole = self.shard
         in_shard = zlib.crc32(name.encode()) % whole == part - 1
         return in_shard and (not self.apps or name in self.apps)

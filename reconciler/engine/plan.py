@@ -1,4 +1,4 @@
-"""Observe, compare, propose what differs, and say what would be done; nothing is changed."""
+"""Observe, compare, propose what differs, and plan; nothing is changed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Planned:
-    """A run's plans, and the report of them. ``fleet``: the number of apps that are live or wanted, by which guards go.
+    """A run's plans and their report. ``fleet``: the number of apps, live or wanted, for the guards.
 
     Its repr is short: `asyncio.run` makes one of whatever it returns.
     """
@@ -41,12 +41,12 @@ class Planned:
 
 
 async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clock) -> Planned:
-    """Observe, compare, propose what differs, and say what would be done; nothing is changed.
+    """Observe, compare, propose what differs, and plan; nothing is changed.
 
-    A fleet in sync costs the listing of its apps and not one request more.
+    A fleet in sync costs only the listing of its apps.
 
     Raises:
-        PlanMismatch: specs name apps that are not theirs to name.
+        PlanMismatch: specs name apps that they must not name.
     """
     safety.refuse_unowned(desired, options)
     check_allowed(options.allow)
@@ -81,26 +81,26 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
 
 
 def unmanaged(fleet: Mapping[str, LiveApp], desired: Desired) -> tuple[str, ...]:
-    """Apps that are live and in no spec, nor the former name of one that is; they are told, and never touched."""
+    """Live apps without a spec, current or former name; they are reported and never touched."""
     moved = (desired.config.former_names(name) for name in desired.known - fleet.keys())
     return tuple(sorted((fleet.keys() - desired.known).difference(*moved)))
 
 
 def fingerprints(desired: Desired, options: RunOptions) -> Fingerprints | None:
-    """What makes fingerprints of secrets, if the policy of any app asks for them.
+    """The fingerprints of secrets, if the policy of any app asks for them.
 
     Raises:
-        UsageError: it does, and the environment has no key.
+        UsageError: one does, and the environment has no key.
     """
     wanted = any(desired.config.policy(app.name).secrets == "fingerprint" for app in desired.apps)
     return Fingerprints.of(options.environ) if wanted else None
 
 
 def pruning(desired: Desired, options: RunOptions) -> Removed | None:
-    """What Git shows of removed specs, if they are to be pruned.
+    """The removed specs in Git's history, if they are to be pruned.
 
     Raises:
-        PlanMismatch: they are, and Git does not show all of its history.
+        PlanMismatch: they are, and Git's history is incomplete.
         InvalidInput: there is no spec, and never was.
     """
     if not options.prune:

@@ -1,4 +1,4 @@
-"""What must be asked of the platform to plan: nothing for an app in sync, history and a proposal for the others."""
+"""Queries the platform as needed to plan: nothing for an app in sync, history and a proposal for the others."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from reconciler.plan.decide import Evidence, make_plan
 from reconciler.plan.deployment_history import prior_failure
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.plan.payload import payload
-from reconciler.plan.secret_fingerprints import Fingerprints, plaintext_secrets
+from reconciler.plan.secret_fingerprints import Fingerprints, unencrypted
 from reconciler.plan.warnings import possible_rename
 from reconciler.redaction import Redactor
 from reconciler.text import did_you_mean
@@ -38,17 +38,17 @@ if TYPE_CHECKING:
     from reconciler.live.client import Client
 
 HISTORY = 20
-"""How many deployments of an app are read: far more than a spec is ever tried."""
+"""How many deployments of an app are read: far more than the tries of any spec."""
 
 WHOLE_HISTORY = 200
-"""How many are read before a spec is sent that none of those shows: it may have failed long before."""
+"""How many are read before sending a spec that none of those has: it may have failed long before."""
 
 
 @dataclass(frozen=True)
 class PlannedApp:
-    """One app's plan and what it was made from. ``desired`` is None for an app that is to be deleted.
+    """One app's plan and its evidence. ``desired`` is None for an app to be deleted.
 
-    ``deployments``, newest first, are those that were read: none for an app in sync.
+    ``deployments``, newest first, are those that were read: empty for an app in sync.
     """
 
     plan: Plan
@@ -62,7 +62,7 @@ class PlannedApp:
 
 @dataclass(frozen=True)
 class Planner:
-    """One run's questions."""
+    """The queries of one run."""
 
     client: Client
     config: Config
@@ -74,14 +74,13 @@ class Planner:
     async def plans(
         self, apps: Sequence[DesiredApp], fleet: Mapping[str, LiveApp], known: Collection[str]
     ) -> tuple[PlannedApp, ...]:
-        """The plans of all apps, in their order; those that differ are asked about at once.
+        """The plans of all apps, in order; those that differ are queried concurrently.
 
         Raises:
             LiveError: the platform could not be asked about any app.
         """
         unmanaged_apps = {name: app for name, app in fleet.items() if name not in known}
-        tasks: list[asyncio.Task[PlannedApp]] = []
-        done: list[PlannedApp | None] = []
+        plans: list[PlannedApp | asyncio.Task[PlannedApp]] = []
         try:
             async with asyncio.TaskGroup() as group:
                 for app in apps:
@@ -89,15 +88,15 @@ class Planner:
                     moved_from = next((name for name in former if name in fleet), "")
                     live = fleet.get(moved_from or app.name)
                     comparison = self._compare(app, live)
-                    settled = self._settled(app, comparison, moved_from)
-                    done.append(settled)
-                    if settled is None:
+                    if comparison.in_sync and not moved_from:
+                        plan = make_plan(app, comparison, Evidence(self.now))
+                        plans.append(PlannedApp(plan, comparison.policy, app, live, secrets=comparison.secrets))
+                    else:
                         others = unmanaged_apps if live is None else {}
-                        tasks.append(group.create_task(self._answered(app, comparison, moved_from, others)))
+                        plans.append(group.create_task(self._answered(app, comparison, moved_from, others)))
         except* LiveError as failed:
             raise failed.exceptions[0] from None
-        answers = iter(tasks)
-        return tuple(settled or next(answers).result() for settled in done)
+        return tuple(plan if isinstance(plan, PlannedApp) else plan.result() for plan in plans)
 
     def _compare(self, app: DesiredApp, live: LiveApp | None) -> Comparison:
         policy = self.config.policy(app.name)
@@ -105,21 +104,14 @@ class Planner:
         secrets = Secrets(rotate=rotations(self.rotate, app.name), fingerprints=fingerprints)
         return compare(app.spec, live, policy, secrets=secrets)
 
-    def _settled(self, app: DesiredApp, comparison: Comparison, moved_from: str) -> PlannedApp | None:
-        """The plan of an app in sync, which needs no question."""
-        if moved_from or not comparison.in_sync:
-            return None
-        plan = make_plan(app, comparison, Evidence(self.now))
-        return PlannedApp(plan, comparison.policy, app, comparison.live, secrets=comparison.secrets)
-
     async def _answered(
         self, app: DesiredApp, comparison: Comparison, moved_from: str, unmanaged_apps: Mapping[str, LiveApp]
     ) -> PlannedApp:
-        """The plan of an app that differs; what fails for one app must not end the run of the others.
+        """The plan of an app that differs; a failure for one app must not end the run of the others.
 
         Raises:
-            Unauthorized: the token does not do, for any app.
-            RateLimited: the token's budget is spent, for every app.
+            Unauthorized: the token is not accepted for any app.
+            RateLimited: the token's rate limit is exhausted for every app.
         """
         live = comparison.live
         try:
@@ -128,11 +120,23 @@ class Planner:
             raise
         except LiveError as error:
             status, reason = SyncStatus.UNKNOWN, Redactor(app.secrets)(error.message)
-            if isinstance(error, NotFound) and live is not None:
-                status, reason = SyncStatus.ABSENT, "somebody deleted the app while it was planned"
+            if isinstance(error, ServerFailed) and error.path.endswith("/propose"):
+                reason += "; often an unreachable source: check the sources, or try again"
+            if isinstance(error, NotFound) and live is not None and await self._gone(live):
+                status, reason = SyncStatus.ABSENT, "the app was deleted while the plan was being made"
         app_id = live.id if live else ""
         plan = Plan(app.name, status, Action.REFUSE, reason, app_id=app_id, file=app.file, moved_from=moved_from)
         return PlannedApp(plan, comparison.policy, app, live, secrets=comparison.secrets)
+
+    async def _gone(self, live: LiveApp) -> bool:
+        """Whether the app is not there any more: a 404 of something else says nothing of it (C55)."""
+        try:
+            await self.client.get_app(live.id)
+        except NotFound:
+            return True
+        except LiveError:
+            return False
+        return False
 
     async def _asked(
         self, app: DesiredApp, comparison: Comparison, moved_from: str, unmanaged_apps: Mapping[str, LiveApp]
@@ -151,7 +155,7 @@ class Planner:
         return PlannedApp(plan, comparison.policy, app, live, rendered, comparison.secrets, read)
 
     async def _history(self, live: LiveApp, comparison: Comparison) -> list[Deployment]:
-        """The app's deployments, newest first: more where the wanted spec may have failed before those of one page."""
+        """The app's deployments, newest first: more than a page if the wanted spec may have failed before."""
         found = await self.client.list_deployments(live.id, limit=HISTORY)
         tried = any(comparison.carries(deployment.spec) for deployment in found)
         if tried or len(found) < HISTORY or live.pinned_deployment or self.retry:
@@ -161,7 +165,7 @@ class Planner:
     async def _proposal(
         self, app: DesiredApp, comparison: Comparison, deployments: Sequence[Deployment]
     ) -> tuple[Proposal | None, tuple[Finding, ...]]:
-        """What the platform makes of the spec; not asked where the answer could change nothing."""
+        """The platform's proposal for the spec; not requested if it could change nothing."""
         live = comparison.live
         if live is not None:
             failed = prior_failure(deployments, comparison.carries, comparison.policy)
@@ -172,18 +176,14 @@ class Planner:
         )
         try:
             return await self.client.propose(spec, live.id if live else ""), ()
-        except (Rejected, Conflict, ServerFailed) as error:
+        except (Rejected, Conflict) as error:
             return None, (_refusal(app, error),)
 
 
-def _refusal(app: DesiredApp, error: Rejected | Conflict | ServerFailed) -> Finding:
-    """The platform's objection to a spec: it tells only the first of several. Secrets go before a view escapes them."""
+def _refusal(app: DesiredApp, error: Rejected | Conflict) -> Finding:
+    """The platform's objection to a spec, the first of possibly several; redacted before a view escapes secrets."""
     redact = Redactor(app.secrets)
-    message, advice = redact(error.message), redact(error.hint)
-    if isinstance(error, ServerFailed):
-        hint = "a source that cannot be reached is a common cause; try again, or check the sources"
-        return Finding(Severity.ERROR, "propose-failed", message, hint, app.locate(""))
-    return Finding(Severity.ERROR, "platform-refuses", message, advice, app.locate(""))
+    return Finding(Severity.ERROR, "platform-refuses", redact(error.message), redact(error.hint), app.locate(""))
 
 
 def rotations(rotate: Collection[str], app: str) -> frozenset[str]:
@@ -192,9 +192,9 @@ def rotations(rotate: Collection[str], app: str) -> frozenset[str]:
 
 
 def check_rotations(rotate: Collection[str], apps: Sequence[DesiredApp], known: Collection[str]) -> None:
-    """Refuse an entry of ``--rotate`` that names nothing: a secret that was to be replaced must not stay by a typo.
+    """Refuse an entry of ``--rotate`` that matches nothing: a typo must not leave a secret unrotated.
 
-    ``known`` are the apps of Git; an entry for one that is not among the ``apps`` of this run concerns another run.
+    ``known`` are the apps in Git; an entry for one that is not among the ``apps`` of this run is for another run.
 
     Raises:
         UsageError: there is no such app, or it has no such secret with a value in Git.
@@ -203,11 +203,11 @@ def check_rotations(rotate: Collection[str], apps: Sequence[DesiredApp], known: 
     for entry in sorted(rotate):
         name, _, rest = entry.partition("/")
         if name not in known:
-            raise UsageError(f"--rotate {entry}: there is no app {name}", hint=did_you_mean(name, known))
+            raise UsageError(f"--rotate {entry}: no such app: {name}", hint=did_you_mean(name, known))
         if name not in here:
             continue
-        secrets = plaintext_secrets(canonical(here[name].spec))
+        secrets = unencrypted(canonical(here[name].spec))
         if not rest or not any(names(rest, path) for path in secrets):
-            told = ", ".join(f"{name}/{'/'.join(path)}" for path in sorted(secrets)) or "none"
-            message = f"--rotate {entry} names no secret whose value stands in Git"
-            raise UsageError(message, hint=f"secrets of {name} with a value in Git: {told}")
+            listed = ", ".join(f"{name}/{'/'.join(path)}" for path in sorted(secrets)) or "none"
+            message = f"--rotate {entry}: no such secret with a value in Git"
+            raise UsageError(message, hint=f"secrets of {name} with a value in Git: {listed}")

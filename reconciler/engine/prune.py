@@ -1,7 +1,7 @@
-"""Which live apps may be deleted because their spec was removed from Git. Fails closed.
+"""Decides which live apps may be deleted because their spec was removed from Git. Fails closed.
 
-An app qualifies if the history of the folders of specs shows its spec, no file of the repository holds it any more, and
-the live spec is one that stood there. Everything else is left alone; a history with gaps prunes nothing at all.
+An app qualifies if the history of the spec folders has its spec, no file of the repository holds it any more, and
+the live spec matches one of its versions. Everything else is left alone; with gaps in the history nothing is pruned.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from reconciler.engine.planner import PlannedApp, Planner
 from reconciler.errors import InvalidInput, PlanMismatch
 from reconciler.findings import Finding, Location, Severity, has_errors
 from reconciler.plan import cost
+from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import compare, live_digest
-from reconciler.plan.model import Action, Cost, Plan, SyncStatus
+from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.text import ago
 from reconciler.yamltext import parse, read_text
 
@@ -31,24 +32,24 @@ if TYPE_CHECKING:
 Read = Callable[[str, str], Sequence[tuple[str, Mapping[str, Any]]]]
 
 MOST_COMMITS = 50_000
-"""Commits that are read at most; in a longer history nothing is pruned."""
+"""Maximum number of commits to read; in a longer history nothing is pruned."""
 
 _VARIABLE_NAME = re.compile(r"""\bname["']?[ \t]*:[^\n]*\$\{""")
-"""A name that a variable brings: it may be any."""
+"""A name that contains a variable: it could be any name."""
 
 NOTHING_THERE = ("no-specs", "no-such-path")
-"""Codes of findings about folders that hold no spec, as after the last one was removed."""
+"""Codes of findings about folders without specs, as after the last one was removed."""
 
 _NOT_WALKED = ("node_modules", "vendor")
-"""Folders of other people's files."""
+"""Folders of third-party files."""
 
 
 @dataclass(frozen=True)
 class Removed:
-    """The specs that Git had and has no more, by app name.
+    """The specs that were removed from Git, by app name.
 
-    ``unread``: files, by app name, that nobody can read as specs and that may hold the app's. ``had`` are the files and
-    folders in which some specs stood.
+    ``unread``: files, by app name, that cannot be read as specs and may hold the app's. ``had`` are the files and
+    folders that held specs.
     """
 
     specs: Mapping[str, RemovedSpec]
@@ -57,12 +58,12 @@ class Removed:
 
     @classmethod
     def read(cls, paths: Sequence[Path], known: Collection[str], read: Read) -> Removed:
-        """What the history of files and folders of specs shows; ``known`` are the apps that Git has now.
+        """Read the history of files and folders of specs; ``known`` are the apps that Git has now.
 
-        ``read`` takes the text of a spec file apart.
+        ``read`` parses the text of a spec file.
 
         Raises:
-            PlanMismatch: the history has gaps, so that nobody can say what was there.
+            PlanMismatch: the history has gaps, so what was removed is uncertain.
         """
         found: dict[str, RemovedSpec] = {}
         unread: dict[str, str] = {}
@@ -75,16 +76,16 @@ class Removed:
                 gone = {spec.name: spec for spec in removed.specs}
                 if gone:
                     had.add(str(path))
-                    standing = set(_standing(history, frozenset(gone), read))
-                    still = {name for name, file in standing if not file}
+                    held = set(_still_held(history, frozenset(gone), read))
+                    still = {name for name, file in held if not file}
                     found |= {name: spec for name, spec in gone.items() if name not in still}
-                    unread |= {name: file for name, file in sorted(standing) if file}
+                    unread |= {name: file for name, file in sorted(held) if file}
         return cls(found, unread, frozenset(had))
 
     def judge(
         self, unmanaged_apps: Sequence[LiveApp], planner: Planner
     ) -> tuple[tuple[PlannedApp, ...], tuple[Finding, ...]]:
-        """The plans to delete those of the live apps without a spec that qualify, and why others do not."""
+        """The plans to delete the live apps without a spec that qualify, and findings why others do not."""
         config, now = planner.config, planner.now
         plans: list[PlannedApp] = []
         notes: list[Finding] = []
@@ -103,17 +104,17 @@ class Removed:
 
 
 def set_aside(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """The findings, with those about empty or missing folders as notices: what was there, the history decides."""
+    """The findings, with those about empty or missing folders as notices: the history decides what they held."""
     return tuple(
         replace(finding, severity=Severity.NOTICE) if finding.code in NOTHING_THERE else finding for finding in findings
     )
 
 
 def check_emptied(findings: Sequence[Finding], removed: Removed) -> None:
-    """Take an empty or missing folder for a typing mistake, unless its history has specs that were removed.
+    """Treat an empty or missing folder as a typo, unless its history has specs that were removed.
 
     Raises:
-        InvalidInput: nothing is there, and nothing was.
+        InvalidInput: it has no specs and never had any.
     """
     nothing = [
         replace(finding, severity=Severity.ERROR)
@@ -128,21 +129,21 @@ def check_emptied(findings: Sequence[Finding], removed: Removed) -> None:
 def _opened(path: Path) -> History:
     history = History.open(path)
     if history is None:
-        raise _refusal("the specs are in no Git repository")
+        raise _refusal("the specs are not in a Git repository")
     return history
 
 
 def _refusal(why: str) -> PlanMismatch:
     return PlanMismatch(
-        f"--prune deletes nothing: which specs were removed cannot be told, {why}",
+        f"--prune cannot determine which specs were removed, so it deletes nothing: {why}",
         hint="fetch the whole history (git fetch --unshallow; actions/checkout with fetch-depth: 0)",
     )
 
 
-def _standing(history: History, names: frozenset[str], read: Read) -> Iterator[tuple[str, str]]:
-    """Which of the apps some file of the repository still holds: in the last commit, or as the files stand now.
+def _still_held(history: History, names: frozenset[str], read: Read) -> Iterator[tuple[str, str]]:
+    """The apps that some file of the repository still holds, in the last commit or in the working tree.
 
-    Beside the name stands the file, if nobody can read it and it may hold the app; else nothing.
+    With each name the file, if it cannot be read and may hold the app; otherwise empty.
     """
     for file, text in history.texts():
         yield from _named(text, file, names, read)
@@ -159,7 +160,7 @@ def _standing(history: History, names: frozenset[str], read: Read) -> Iterator[t
 
 
 def _named(text: str, file: str, names: frozenset[str], read: Read) -> Iterator[tuple[str, str]]:
-    """The apps that a text holds, or may hold; one that could hold none of them is not taken apart."""
+    """The apps that a text holds or may hold; a text that cannot hold any is not parsed."""
     mentioned = {name for name in names if _mentions(text, name)}
     if not mentioned and "${" not in text:
         return
@@ -171,16 +172,16 @@ def _named(text: str, file: str, names: frozenset[str], read: Read) -> Iterator[
 
 
 def _mentions(text: str, name: str) -> bool:
-    """Whether a name stands in a text, and not as a part of a longer one."""
+    """Whether a name occurs in a text, and not as part of a longer one."""
     return name in text and re.search(rf"(?<![a-z0-9-]){re.escape(name)}(?![a-z0-9-])", text) is not None
 
 
 def _may_hold(path: Path, name: str) -> bool:
-    """Whether a file that is no text, or too long a one, holds a name; one that cannot be opened may hold any."""
+    """Whether a binary or oversized file contains a name; one that cannot be opened may contain any."""
     try:
         with path.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as raw:
             return any(raw.find(name.encode(encoding)) >= 0 for encoding in ("utf-8", "utf-16-le", "utf-16-be"))
-    except FileNotFoundError:  # a link that leads nowhere
+    except FileNotFoundError:  # a broken link
         return False
     except OSError:
         return True
@@ -196,29 +197,21 @@ def _deletion(live: LiveApp, spec: RemovedSpec, now: datetime) -> Plan:
         reason=reason,
         app_id=live.id,
         file=last.file,
-        cost=_saved(live),
+        cost=replace(cost.unchanged(canonical(live.spec)), after=0.0),
         live_digest=live_digest(live),
     )
     if live.pinned_deployment is None:
         return plan
-    why = f"{reason}, but somebody pinned the app to a rollback"
+    why = f"{reason}, but the app is pinned to a rollback"
     return replace(plan, status=SyncStatus.BLOCKED, action=Action.REFUSE, reason=why)
-
-
-def _saved(live: LiveApp) -> Cost:
-    """What the app costs so far."""
-    from reconciler.plan.canonical import canonical
-
-    before = cost.unchanged(canonical(live.spec))
-    return Cost(before.before, 0.0, before.estimated)
 
 
 def _perhaps_described(live: LiveApp, file: str) -> Finding:
     return Finding(
         Severity.WARNING,
         "not-pruned",
-        f"the spec of {live.name} was removed from Git, but {file} mentions it and cannot be read: it is left alone",
-        f"mend {file}, or take {live.name} out of it",
+        f"not deleting {live.name}: its spec was removed from Git, but {file} mentions it and cannot be read",
+        f"fix {file}, or remove {live.name} from it",
         Location(file),
     )
 
@@ -227,7 +220,7 @@ def _changed_since(live: LiveApp, spec: RemovedSpec) -> Finding:
     return Finding(
         Severity.WARNING,
         "not-pruned",
-        f"the spec of {live.name} was removed from Git after {spec.last.commit[:7]}, but the app is not what any "
-        "version of it said: it is left alone",
-        f"somebody changed the app: look at it (reconcile status {live.name}) before you delete it by hand",
+        f"not deleting {live.name}: its spec was removed from Git after {spec.last.commit[:7]}, but the live app "
+        "matches no version of that spec",
+        f"it was changed outside Git: check it (reconcile status {live.name}) before you delete it yourself",
     )

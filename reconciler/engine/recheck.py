@@ -1,7 +1,7 @@
-"""Deployments that a run which was cut short may not have judged: looked at again by the next one that applies.
+"""Rechecks the health of deployments that an interrupted run may not have judged, in the next run that applies.
 
-A run that was killed after its deployment became active leaves an app that is in sync and perhaps unhealthy. There is
-no state file, and the platform does not know whether somebody judged it, so a young deployment is looked at.
+A run that was killed after its deployment became active leaves an app that is in sync but possibly unhealthy. There is
+no state file, and the platform does not know whether a run judged it, so a recent deployment is checked.
 """
 
 from __future__ import annotations
@@ -24,39 +24,37 @@ if TYPE_CHECKING:
 
 
 async def recheck_health(client: Client, apps: Sequence[PlannedApp], now: datetime) -> tuple[PlannedApp, ...]:
-    """The plans; those in sync whose health nobody may have judged follow their deployment, if it looks unwell.
+    """The plans; those in sync whose health may not have been checked follow their deployment if it looks unhealthy.
 
-    For as long as its soak a deployment is followed, as no run can have judged it by then. After that, until any
-    rollout would have ended, one reading of its health tells whether it must be. An older one costs nothing.
+    During its soak a deployment is followed, as no run can have judged it by then. After that, until any
+    rollout would have ended, one reading of its health decides whether it must be. Older ones are not checked.
     """
-    ages = [_unjudged_for(app, now) for app in apps]
-    doubts = [_doubted(client, app, age, now) for app, age in zip(apps, ages, strict=True) if age is not None]
-    looked_at = iter(await asyncio.gather(*doubts))
-    return tuple(app if age is None else next(looked_at) for app, age in zip(apps, ages, strict=True))
+    doubts = {
+        place: _doubted(client, app, app.live, age, now)
+        for place, app in enumerate(apps)
+        if app.live is not None and app.plan.status is SyncStatus.IN_SYNC
+        if (age := unjudged(app.live, app.policy, now)) is not None
+    }
+    looked_at = dict(zip(doubts, await asyncio.gather(*doubts.values()), strict=True))
+    return tuple(looked_at.get(place, app) for place, app in enumerate(apps))
 
 
-def _unjudged_for(app: PlannedApp, now: datetime) -> timedelta | None:
-    live = app.live
-    return unjudged(live, app.policy, now) if live is not None and app.plan.status is SyncStatus.IN_SYNC else None
-
-
-async def _doubted(client: Client, app: PlannedApp, age: timedelta, now: datetime) -> PlannedApp:
-    """The app as it was planned if it looks well, else with its deployment to be followed."""
-    live = app.live
-    assert live is not None
+async def _doubted(client: Client, app: PlannedApp, live: LiveApp, age: timedelta, now: datetime) -> PlannedApp:
+    """The app as planned if it looks healthy, else with its deployment to follow."""
     assert live.active_deployment is not None
     if age.total_seconds() >= app.policy.health.soak and await _looks_well(client, app, live):
         return app
     when = ago(live.active_deployment.phase_last_updated_at, now)
-    reason = f"its deployment became active {when}, and a run that was cut short may not have judged it"
+    reason = f"its deployment became active {when}, and an interrupted run may not have checked its health"
     plan = replace(app.plan, status=SyncStatus.PROGRESSING, follow=live.active_deployment.id, reason=reason)
     return replace(app, plan=plan)
 
 
 async def _looks_well(client: Client, app: PlannedApp, live: LiveApp) -> bool:
-    """One reading of an app's health, by its policy; what cannot be read does not look well."""
-    from reconciler.rollout.health import Grade, components_with_health, grade_components, probe_problem
+    """Whether one reading of an app's health is good, by its policy; if it cannot be read, it is not."""
+    from reconciler.rollout.health import Grade, components_with_health, grade_components
     from reconciler.rollout.limits import Rules
+    from reconciler.rollout.probing import applies, send
 
     assert live.active_deployment is not None
     components = components_with_health(live.active_deployment.spec)
@@ -68,10 +66,6 @@ async def _looks_well(client: Client, app: PlannedApp, live: LiveApp) -> bool:
         if found.grade is not Grade.GOOD:
             return False
     probe = app.policy.health.probe
-    if probe is None:
+    if probe is None or not applies(probe, live.active_deployment.spec):
         return True
-    url = live.live_url.rstrip("/") + "/" + probe.path.lstrip("/")
-    answer = await client.probe(
-        url, method=probe.method, headers=probe.headers, timeout=probe.timeout, verify_tls=probe.verify_tls
-    )
-    return not probe_problem(probe, status=answer.status or 0, body=answer.body, error=answer.error)
+    return not (await send(client, probe, live.live_url)).problem

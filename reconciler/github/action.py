@@ -1,8 +1,8 @@
-"""One run of the action, as GitHub starts it: what is read, in which order things are told, and what never fails it.
+"""Runs the action: reads its inputs, executes the mode, and reports, without reports ever failing the run.
 
 The token is masked before anything else. Outputs and summary are written whatever happens, before GitHub's API is asked
-for anything: a comment or an issue that fails is a warning. What the mode does is handed in as ``execute``; this room
-knows neither how a plan is made nor how it reads.
+for anything: a comment or an issue that fails is a warning. The mode itself is passed in as ``execute``; this package
+knows neither how a plan is made nor how it is shown.
 """
 
 from __future__ import annotations
@@ -19,9 +19,8 @@ from reconciler.github import context as contexts
 from reconciler.github import inputs as given
 from reconciler.github import outputs
 from reconciler.github.inputs import Inputs, Mode
-from reconciler.github.job import ActionRun, escape_data
-from reconciler.github.publish import tell
-from reconciler.github.report import Result, output_values
+from reconciler.github.publish import publish
+from reconciler.github.report import ActionRun, Result, escape_data, output_values
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from reconciler.github.context import EventContext
 
     Execute = Callable[[Inputs, EventContext], Awaitable[Result]]
-    """Does what the mode says and hands back what happened; mode, specs and tokens are in the inputs."""
+    """Executes the mode and returns the result; mode, specs and tokens are in the inputs."""
 
 _DEPENDABOT = "dependabot[bot]"
 
@@ -50,7 +49,7 @@ async def run(
     ``transport`` replaces the network to GitHub in tests.
 
     Raises:
-        Exception: whatever ``execute`` raises that is no `ReconcileError`, after outputs and summary are written.
+        Exception: whatever ``execute`` raises other than `ReconcileError`, after outputs and summary are written.
     """
     token, github_token = given.tokens(environ)
     for line in outputs.mask_lines((token, github_token)):
@@ -60,7 +59,7 @@ async def run(
     try:
         job = _prepared(replace(job, inputs=given.parse(environ)))
     except UsageError as error:
-        # Which comment or issue it would be about is not known either: the log and the summary tell it.
+        # Which comment or issue to write is unknown as well: the log and the summary have the error.
         result = _failed(error)
         _report(job, result)
         return result.exit_code
@@ -75,7 +74,7 @@ async def run(
         _report(job, _failure(Exit.ERROR, f"internal error: {type(error).__name__}; the log has the details"))
         raise
     _report(job, result)
-    await tell(job, result)
+    await publish(job, result)
     if job.inputs.mode is Mode.DRIFT and result.exit_code is Exit.DIFFERENCES and not job.inputs.fail_on_drift:
         return Exit.OK
     return result.exit_code
@@ -87,9 +86,9 @@ def _prepared(job: ActionRun) -> ActionRun:
     if job.inputs.token or not needs_token or not job.context.for_pull:
         return job
     if job.context.is_fork:
-        why = "this pull request comes from a fork, and GitHub gives its runs no secrets"
+        why = "this pull request is from a fork, and GitHub gives such runs no secrets"
     elif job.context.actor == _DEPENDABOT:
-        why = "Dependabot's runs get only the secrets that are stored for it"
+        why = "Dependabot's runs get only the secrets stored for Dependabot"
     else:
         why = "the run has no DigitalOcean token"
     preface = f"**No plan:** {why}. The specs were validated offline; nothing was compared with App Platform.\n\n"
@@ -104,7 +103,7 @@ def _failed(error: ReconcileError) -> Result:
 
 
 def _failure(exit_code: Exit, text: str) -> Result:
-    # Indented, it is code: nothing in it is markdown, a link or somebody's name.
+    # Indented text is code: nothing in it becomes markdown, a link or a mention.
     body = "### reconcile failed\n\n" + "".join(f"    {line}\n" for line in text.splitlines())
     return Result(
         exit_code=exit_code,
@@ -115,7 +114,7 @@ def _failure(exit_code: Exit, text: str) -> Result:
 
 
 def _report(job: ActionRun, result: Result) -> None:
-    """Log, outputs, summary, SARIF: each is tried, whatever becomes of the others."""
+    """Write log, outputs, summary and SARIF: each is tried even if others fail."""
     context, inputs = job.context, job.inputs
     for line in (*outputs.inert_log(job.redact(result.text)), *map(job.redact, result.annotations)):
         job.out(line)
@@ -137,4 +136,4 @@ def _write(path: str, text: str) -> None:
     try:
         Path(path).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ReconcileError(f"{path} cannot be written: {error.strerror}") from error
+        raise ReconcileError(f"cannot write {path}: {error.strerror}") from error

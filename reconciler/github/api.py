@@ -1,7 +1,7 @@
-"""A small GitHub client: pages, rate limits, and repeats where repeating is safe.
+"""A small GitHub client: pagination, rate limits, and retries where they are safe.
 
-Facts are from GitHub's REST documentation: 100 entries a page and ``Link`` headers ("Using pagination"); 403 or 429
-with ``retry-after`` or ``x-ratelimit-remaining: 0`` when limited, at least a minute's pause when neither says how long
+Facts from GitHub's REST documentation: 100 entries per page and ``Link`` headers ("Using pagination"); 403 or 429
+with ``retry-after`` or ``x-ratelimit-remaining: 0`` when limited, at least a minute's pause if neither says how long
 ("Rate limits for the REST API"); one request at a time for what writes ("Best practices").
 """
 
@@ -15,14 +15,13 @@ from reconciler.redaction import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
-    from types import TracebackType
 
     import httpx
 
     from reconciler.clock import Clock
 
 PAGE = 100
-"""Entries a page; GitHub gives no more."""
+"""Entries per page, GitHub's maximum."""
 
 _ATTEMPTS = 5
 _TIMEOUT = 30.0
@@ -32,23 +31,21 @@ _LOST = frozenset({500, 502, 503, 504})
 
 
 class GitHubError(ReconcileError):
-    """GitHub could not be asked, or refused; ``status`` is 0 when no answer came. Holds neither token nor body."""
+    """GitHub could not be reached, or refused; ``status`` is 0 without a response. Holds neither token nor body."""
 
-    def __init__(self, message: str, *, method: str, path: str, status: int = 0, hint: str = "") -> None:
+    def __init__(self, message: str, *, status: int = 0, hint: str = "") -> None:
         super().__init__(message, hint=hint)
-        self.method = method
-        self.path = path
         self.status = status
 
     @property
     def forbidden(self) -> bool:
-        """Whether the token may not do it, or may not even see what it is about."""
+        """Whether the token lacks the permission, or cannot even see the object."""
         return self.status in (401, 403, 404)
 
 
 @dataclass(frozen=True, slots=True)
 class _Trouble:
-    """A request that failed. ``pause`` in seconds, None for a backoff; ``untouched``: nothing can have been done."""
+    """A request that failed. ``pause`` in seconds, None for a backoff; ``untouched``: it had no effect."""
 
     error: GitHubError
     untouched: bool
@@ -57,31 +54,38 @@ class _Trouble:
 
 
 def number_of(entry: object, name: str) -> int:
-    """A number that GitHub's answer must hold.
+    """A number that GitHub's response must have.
 
     Raises:
-        GitHubError: it does not.
+        GitHubError: it is missing.
     """
-    value = entry.get(name) if isinstance(entry, dict) else None
+    value = within(entry, name)
     if not isinstance(value, int):
-        raise GitHubError(f"GitHub's answer holds no {name}", method="", path="")
+        raise GitHubError(f"GitHub's response has no {name}")
     return value
 
 
-def text_of(entry: object, name: str) -> str:
-    """A text of GitHub's answer; empty when it holds none."""
-    value = entry.get(name) if isinstance(entry, dict) else None
+def within(tree: object, *keys: str) -> Any:
+    """The value below nested keys, or None."""
+    for key in keys:
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    return tree
+
+
+def text_of(tree: object, *keys: str) -> str:
+    """The text below nested keys; empty if there is none."""
+    value = within(tree, *keys)
     return value if isinstance(value, str) else ""
 
 
 class GitHub:
-    """A repository host's API with a token.
+    """A repository host's API with a token. Every method raises `GitHubError`: no usable answer, or an error status.
 
-    Reads, and writes that may happen twice, are repeated; others only when the first try cannot have taken effect.
+    Reads and idempotent writes are retried; others only if the first try cannot have taken effect.
     All pauses of a client together stay below ``patience`` seconds: a comment is not worth an hour of a runner.
 
     Raises:
-        GitHubError: the token cannot be sent, or the address is none.
+        GitHubError: the token or the address is invalid.
     """
 
     def __init__(
@@ -97,7 +101,7 @@ class GitHub:
         import httpx
 
         if not (token.isascii() and token.isprintable()):
-            raise GitHubError("the GitHub token holds characters that no token has", method="", path="")
+            raise GitHubError("the GitHub token contains invalid characters")
         self._clock = clock
         self._patience = patience
         self._redact = Redactor([token])
@@ -112,31 +116,20 @@ class GitHub:
             self._client = httpx.AsyncClient(base_url=api_url, transport=transport, timeout=_TIMEOUT, headers=headers)
         except (httpx.InvalidURL, ValueError) as error:
             # Not the exception's text: it may quote a proxy with its password.
-            message = f"GitHub cannot be asked: {type(error).__name__}"
-            raise GitHubError(message, method="", path="") from None
+            raise GitHubError(f"cannot connect to GitHub: {type(error).__name__}") from None
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_error: object) -> None:
         await self._client.aclose()
 
     async def get(self, path: str, **params: str) -> Any:
-        """The JSON of a read.
-
-        Raises:
-            GitHubError: no usable answer, or an error status.
-        """
+        """The JSON of a read."""
         return self._json(await self._send("GET", path, params=params), "GET", path)
 
     async def pages(self, path: str, **params: str) -> AsyncIterator[Any]:
-        """Every entry of a list, page by page, as long as the answers name a next one.
-
-        Raises:
-            GitHubError: no usable answer, an error status, or a next page on another host.
-        """
+        """Every entry of a list, page by page, as long as the answers name a next one, on this host."""
         response = await self._send("GET", path, params={**params, "per_page": str(PAGE)})
         while True:
             entries = self._json(response, "GET", path)
@@ -148,27 +141,15 @@ class GitHub:
             response = await self._send("GET", self._own(following, path))
 
     async def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The JSON of a write that must not happen twice: not repeated once it may have taken effect.
-
-        Raises:
-            GitHubError: no usable answer, or an error status.
-        """
+        """The JSON of a write that must not happen twice: not retried once it may have taken effect."""
         return self._json(await self._send("POST", path, body=body), "POST", path)
 
     async def patch(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The JSON of a change to a state that the body gives in full: repeating it changes nothing more.
-
-        Raises:
-            GitHubError: no usable answer, or an error status.
-        """
+        """The JSON of an idempotent change: the body gives the whole state."""
         return self._json(await self._send("PATCH", path, body=body, again=True), "PATCH", path)
 
     async def delete(self, path: str) -> None:
-        """Delete; what is gone already counts as deleted.
-
-        Raises:
-            GitHubError: no usable answer, or an error status.
-        """
+        """Delete; something already gone counts as deleted."""
         try:
             await self._send("DELETE", path, again=True)
         except GitHubError as error:
@@ -176,17 +157,13 @@ class GitHub:
                 raise
 
     async def query(self, text: str, **variables: object) -> dict[str, Any]:
-        """The data of a GraphQL query (never a mutation: it is repeated like a read).
-
-        Raises:
-            GitHubError: no usable answer, an error status, or errors in the answer.
-        """
+        """The data of a GraphQL query (never a mutation: it is repeated like a read); errors in it are an error."""
         path = self._graphql_url
         response = await self._send("POST", path, body={"query": text, "variables": variables}, again=True)
         answer = self._json(response, "POST", "graphql")
-        data = answer.get("data") if isinstance(answer, dict) else None
+        data = within(answer, "data")
         if not isinstance(data, dict) or answer.get("errors"):
-            raise GitHubError("GitHub refuses the query", method="POST", path="graphql", status=403)
+            raise GitHubError("GitHub refused the query", status=403)
         return data
 
     async def _send(
@@ -219,22 +196,20 @@ class GitHub:
     ) -> httpx.Response | _Trouble:
         import httpx
 
-        told = path.partition("?")[0]
+        shown = path.partition("?")[0]
         try:
-            # A renamed repository redirects; httpx takes the token off when that leads to another host.
+            # A renamed repository redirects; httpx drops the token if that leads to another host.
             response = await self._client.request(
                 method, path, json=body, params=params or None, follow_redirects=method == "GET"
             )
         except (httpx.RequestError, httpx.InvalidURL) as error:
-            # The exception's text may name a proxy with its password: its kind is enough.
-            failed = GitHubError(
-                f"GitHub does not answer {method} {told}: {type(error).__name__}", method=method, path=told
-            )
+            # The exception's text may name a proxy with its password: its type is enough.
+            failed = GitHubError(f"no response from GitHub to {method} {shown}: {type(error).__name__}")
             unsent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
             return _Trouble(failed, untouched=unsent)
         if response.is_success:
             return response
-        return self._trouble(response, method, told)
+        return self._trouble(response, method, shown)
 
     def _trouble(self, response: httpx.Response, method: str, path: str) -> _Trouble:
         status = response.status_code
@@ -242,14 +217,11 @@ class GitHub:
         limited = _is_limited(response, said)
         hint = ""
         if status == 403 and not limited:
-            hint = "let the job's `permissions` allow it: pull-requests: write to comment, issues: write for issues"
-        error = GitHubError(
-            f"GitHub answers {status} to {method} {path}: {said or 'no reason given'}",
-            method=method,
-            path=path,
-            status=status,
-            hint=hint,
-        )
+            hint = (
+                "grant it in the job's `permissions`: `pull-requests: write` for comments, `issues: write` for issues"
+            )
+        message = f"GitHub answered {status} to {method} {path}: {said or 'no reason given'}"
+        error = GitHubError(message, status=status, hint=hint)
         pause = self._asked_pause(response) if limited else None
         return _Trouble(error, untouched=limited, pause=pause, limited=limited)
 
@@ -264,27 +236,25 @@ class GitHub:
 
     def _message(self, response: httpx.Response) -> str:
         try:
-            answer = response.json()
+            said = text_of(response.json(), "message")
         except ValueError:
-            return "the answer is no JSON"
-        said = answer.get("message") if isinstance(answer, dict) else None
-        return self._redact(" ".join(said.split())[:300]) if isinstance(said, str) else ""
+            return "the response is not JSON"
+        return self._redact(" ".join(said.split())[:300])
 
     def _json(self, response: httpx.Response, method: str, path: str) -> Any:
         try:
             return response.json()
         except ValueError:
-            raise GitHubError(
-                f"GitHub's answer to {method} {path} is no JSON", method=method, path=path, status=response.status_code
-            ) from None
+            message = f"GitHub's response to {method} {path} is not JSON"
+            raise GitHubError(message, status=response.status_code) from None
 
     def _own(self, url: str, path: str) -> str:
-        """The next page's address, if it is this API's: the token goes nowhere else."""
+        """The next page's address, if it is this API's: the token is sent nowhere else."""
         import httpx
 
         base, target = self._client.base_url, httpx.URL(url)
         if (target.scheme, target.host, target.port) != (base.scheme, base.host, base.port):
-            raise GitHubError(f"the next page of {path} is on another host", method="GET", path=path)
+            raise GitHubError(f"the next page of {path} is on another host")
         return url
 
 

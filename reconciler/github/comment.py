@@ -1,8 +1,8 @@
-"""One comment on a pull request, updated in place, whoever races.
+"""Keeps one comment on a pull request, updated in place even if runs race.
 
-It is found by its author and its marker on any page; among several the oldest stays. It speaks of one commit, and
-never of an older one than the comment that stands: a plan is posted only while its commit is still the pull request's
-head, an outcome is never covered by a plan, and of two runs for a commit the later one stays.
+It is found by its author and its marker on any page; of several, the oldest stays. It is about one commit, and
+never replaced by one about an older commit: a plan is posted only while its commit is still the pull request's
+head, a plan never replaces an outcome, and of two runs for a commit the later one stays.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from reconciler.github.api import GitHubError, number_of, text_of
+from reconciler.github.api import GitHubError, number_of, text_of, within
 from reconciler.github.outputs import fitted
 from reconciler.github.ownership import BODY_LIMIT, marker, parse_marker, same_author, weight, whoami
 
@@ -26,14 +26,14 @@ _MINIMIZED = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on IssueComment { id 
 
 
 class About(StrEnum):
-    """What a comment tells: what would happen, or what happened."""
+    """The subject of a comment: what would happen, or what happened."""
 
     PLAN = "plan"
     OUTCOME = "outcome"
 
 
 class Fate(StrEnum):
-    """What became of a comment."""
+    """The fate of a comment."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -43,10 +43,10 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """What is to be said. ``key`` tells comments of different configs, environments and selections apart.
+    """A comment to post. ``key`` distinguishes comments of different configs, environments and selections.
 
-    ``render`` gives the text for a limit in characters. ``worth_opening``: without a comment that stands, one is made;
-    else only a comment that stands is brought up to date ("nothing differs any more").
+    ``render`` returns the text for a limit in characters. ``worth_opening``: create a comment if there is none;
+    otherwise only an existing comment is updated ("nothing differs any more").
     """
 
     repository: str
@@ -61,7 +61,7 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """What became of it; ``reason`` for a skipped or failed one, ``url`` of the comment otherwise."""
+    """The result; ``reason`` if skipped or failed, otherwise the comment's ``url``."""
 
     fate: Fate
     reason: str = ""
@@ -69,8 +69,8 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
-    """A comment of ours. ``run`` and ``about`` are those of the run that wrote it last."""
+class _Existing:
+    """One of our comments. ``run`` and ``about`` are those of the run that wrote it last."""
 
     id: int
     node_id: str
@@ -81,7 +81,7 @@ class _Standing:
 
 
 async def post(github: GitHub, remark: Remark) -> Posted:
-    """Say it; an error of GitHub is told, never raised: a failed comment fails no run."""
+    """Post the comment; an error of GitHub is returned, never raised: a failed comment fails no run."""
     try:
         return await _post(github, remark)
     except GitHubError as error:
@@ -91,37 +91,36 @@ async def post(github: GitHub, remark: Remark) -> Posted:
 
 async def _post(github: GitHub, remark: Remark) -> Posted:
     login = await whoami(github)
-    standing = await _standing(github, remark, login)
-    if not standing and not remark.worth_opening:
-        return Posted(Fate.SKIPPED, "nothing to tell")
-    stale = await _stale(github, remark, standing)
+    existing = await _existing(github, remark, login)
+    if not existing and not remark.worth_opening:
+        return Posted(Fate.SKIPPED, "nothing to report")
+    stale = await _stale(github, remark, existing)
     if stale:
         return Posted(Fate.SKIPPED, stale)
-    if standing:
-        return await _update(github, remark, standing)
+    if existing:
+        return await _update(github, remark, existing)
     return await _create(github, remark, login)
 
 
-async def _stale(github: GitHub, remark: Remark, standing: list[_Standing]) -> str:
-    """Why the remark must not be posted any more; empty when it may."""
-    for comment in standing:
+async def _stale(github: GitHub, remark: Remark, existing: list[_Existing]) -> str:
+    """Why the comment is out of date; empty if it is not."""
+    for comment in existing:
         if comment.about == About.OUTCOME and remark.about is About.PLAN:
-            return "the outcome stands there already"
+            return "the comment already shows the outcome"
         if comment.commit == remark.commit and comment.about == remark.about and comment.run > remark.run:
-            return "a later run has told it already"
+            return "a later run has already commented"
     if remark.about is About.PLAN:
-        # Asked for last, right before writing: a newer commit's own run takes longer than what is left to do here.
+        # Checked last, right before writing: a newer commit's own run takes longer than the rest of this one.
         pull = await github.get(f"/repos/{remark.repository}/pulls/{remark.pull}")
-        head = pull.get("head") if isinstance(pull, dict) else None
-        newest = head.get("sha") if isinstance(head, dict) else None
+        newest = text_of(pull, "head", "sha")
         if newest and newest != remark.commit:
-            return f"#{remark.pull} has a newer commit, whose own run tells"
+            return f"#{remark.pull} has a newer commit with its own run"
     return ""
 
 
-async def _update(github: GitHub, remark: Remark, standing: list[_Standing]) -> Posted:
-    """Write into the oldest, and take away what a race once left beside it."""
-    oldest, *others = standing
+async def _update(github: GitHub, remark: Remark, existing: list[_Existing]) -> Posted:
+    """Update the oldest, and delete duplicates left by a race."""
+    oldest, *others = existing
     path = f"/repos/{remark.repository}/issues/comments"
     await github.patch(f"{path}/{oldest.id}", {"body": body_of(remark)})
     for other in others:
@@ -132,25 +131,25 @@ async def _update(github: GitHub, remark: Remark, standing: list[_Standing]) -> 
 async def _create(github: GitHub, remark: Remark, login: str) -> Posted:
     made = await github.post(f"/repos/{remark.repository}/issues/{remark.pull}/comments", {"body": body_of(remark)})
     ours = number_of(made, "id")
-    standing = await _standing(github, remark, login)
-    if len(standing) < 2 or standing[0].id == ours:
-        # Alone, or the first of a race: the others see that, too, and take theirs away.
+    existing = await _existing(github, remark, login)
+    if len(existing) < 2 or existing[0].id == ours:
+        # The only one, or the first of a race: the others see that as well and delete theirs.
         return Posted(Fate.CREATED, url=text_of(made, "html_url"))
     await github.delete(f"/repos/{remark.repository}/issues/comments/{ours}")
-    rest = [comment for comment in standing if comment.id != ours]
+    rest = [comment for comment in existing if comment.id != ours]
     stale = await _stale(github, remark, rest)
     return Posted(Fate.SKIPPED, stale) if stale else await _update(github, remark, rest[:1])
 
 
-async def _standing(github: GitHub, remark: Remark, login: str) -> list[_Standing]:
-    """Our comments of this key that nobody has minimised, oldest first."""
+async def _existing(github: GitHub, remark: Remark, login: str) -> list[_Existing]:
+    """Our comments with this key that are not minimised, oldest first."""
     found = []
     async for entry in github.pages(f"/repos/{remark.repository}/issues/{remark.pull}/comments"):
         fields = parse_marker(_FAMILY, text_of(entry, "body"))
         if fields is None or fields.get("key") != remark.key or not same_author(entry, login):
             continue
         found.append(
-            _Standing(
+            _Existing(
                 id=number_of(entry, "id"),
                 node_id=text_of(entry, "node_id"),
                 url=text_of(entry, "html_url"),
@@ -164,7 +163,7 @@ async def _standing(github: GitHub, remark: Remark, login: str) -> list[_Standin
 
 
 async def _minimized(github: GitHub, ids: list[str]) -> frozenset[str]:
-    """Which of the comments somebody has hidden; a token that may not ask sees none hidden."""
+    """Which comments were minimised; none if the token may not query that."""
     if not ids:
         return frozenset()
     try:
@@ -173,10 +172,7 @@ async def _minimized(github: GitHub, ids: list[str]) -> frozenset[str]:
         if not error.forbidden:
             raise
         return frozenset()
-    nodes = data.get("nodes")
-    return frozenset(
-        text_of(node, "id") for node in nodes or () if isinstance(node, dict) and node.get("isMinimized") is True
-    )
+    return frozenset(text_of(node, "id") for node in data.get("nodes") or () if within(node, "isMinimized") is True)
 
 
 def body_of(remark: Remark) -> str:

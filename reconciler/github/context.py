@@ -1,6 +1,6 @@
-"""Where a run of the action stands, read from the environment and the event file.
+"""The context of a run of the action, read from the environment and the event file.
 
-Both are somebody else's: every field may be missing or of another shape, and then counts as empty.
+Neither is under our control: any field may be missing or of another shape, and then counts as empty.
 Variables: "Default environment variables" of GitHub's documentation; events: "Webhook events and payloads".
 """
 
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reconciler.github.api import text_of, within
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,7 +21,7 @@ PULL_EVENTS = frozenset({"pull_request", "pull_request_target"})
 """Events whose payload describes a pull request."""
 
 MAX_COMMITS = 20
-"""So many commits of a push are asked for their pull requests; merge queues push several at once."""
+"""Maximum number of commits of a push whose pull requests are looked up; merge queues push several at once."""
 
 _QUEUE_PULL = re.compile(r"/pr-(\d+)-[0-9a-f]+$")
 
@@ -28,8 +30,8 @@ _QUEUE_PULL = re.compile(r"/pr-(\d+)-[0-9a-f]+$")
 class EventContext:
     """One run of a workflow.
 
-    ``sha`` is the commit that is checked out, ``head_sha`` the one the run speaks of: of a pull request its head, not
-    the merge commit. ``pulls`` are numbers the event names by itself; ``head_label`` (``owner:branch``) finds the pull
+    ``sha`` is the commit that is checked out, ``head_sha`` the one the run is about: of a pull request its head, not
+    the merge commit. ``pulls`` are numbers that the event names; ``head_label`` (``owner:branch``) finds the pull
     request of a ``workflow_run``, whose payload names none when it comes from a fork. ``commits`` are those of a push,
     oldest first. ``run`` orders runs: (id, attempt).
     """
@@ -48,18 +50,17 @@ class EventContext:
     run_url: str = ""
     api_url: str = "https://api.github.com"
     graphql_url: str = "https://api.github.com/graphql"
-    server_url: str = "https://github.com"
     summary_path: str = ""
     output_path: str = ""
 
     @property
     def for_pull(self) -> bool:
-        """Whether the run judges a pull request that is not merged yet."""
+        """Whether the run is about a pull request that is not merged yet."""
         return self.event in PULL_EVENTS or self.event == "workflow_run"
 
 
 def read(environ: Mapping[str, str]) -> EventContext:
-    """The context of this process; an event file that is missing or broken counts as an empty event."""
+    """The context of this process; a missing or broken event file counts as an empty event."""
     return parse(environ, _event(environ.get("GITHUB_EVENT_PATH", "")))
 
 
@@ -87,7 +88,6 @@ def parse(environ: Mapping[str, str], event: Mapping[str, Any]) -> EventContext:
         run_url=f"{server}/{repository}/actions/runs/{run_id}" if repository and run_id else "",
         api_url=api,
         graphql_url=environ.get("GITHUB_GRAPHQL_URL", "") or f"{api}/graphql",
-        server_url=server,
         summary_path=environ.get("GITHUB_STEP_SUMMARY", ""),
         output_path=environ.get("GITHUB_OUTPUT", ""),
     )
@@ -99,19 +99,9 @@ def _event(path: str) -> Mapping[str, Any]:
     try:
         event = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        # An event nobody can read tells nothing; the run itself needs none of it.
+        # An unreadable event counts as empty; the run itself does not need it.
         return {}
     return event if isinstance(event, dict) else {}
-
-
-def _dig(tree: object, *keys: str) -> Any:
-    for key in keys:
-        tree = tree.get(key) if isinstance(tree, dict) else None
-    return tree
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _number(value: object) -> int:
@@ -122,21 +112,21 @@ def _number(value: object) -> int:
 
 def _head_sha(event: Mapping[str, Any]) -> str:
     return (
-        _text(_dig(event, "pull_request", "head", "sha"))
-        or _text(_dig(event, "workflow_run", "head_sha"))
-        or _text(_dig(event, "merge_group", "head_sha"))
+        text_of(event, "pull_request", "head", "sha")
+        or text_of(event, "workflow_run", "head_sha")
+        or text_of(event, "merge_group", "head_sha")
     )
 
 
 def _pulls(name: str, event: Mapping[str, Any], ref: str) -> tuple[int, ...]:
     if name in PULL_EVENTS:
-        named = [_dig(event, "pull_request", "number") or _dig(event, "number")]
+        named = [within(event, "pull_request", "number") or within(event, "number")]
     elif name == "workflow_run":
-        listed = _dig(event, "workflow_run", "pull_requests")
-        named = [_dig(pull, "number") for pull in listed] if isinstance(listed, list) else []
+        listed = within(event, "workflow_run", "pull_requests")
+        named = [within(pull, "number") for pull in listed] if isinstance(listed, list) else []
     elif name == "merge_group":
         # refs/heads/gh-readonly-queue/main/pr-12-<sha>
-        found = _QUEUE_PULL.search(_text(_dig(event, "merge_group", "head_ref")) or ref)
+        found = _QUEUE_PULL.search(text_of(event, "merge_group", "head_ref") or ref)
         named = [found.group(1)] if found else []
     else:
         named = []
@@ -146,8 +136,8 @@ def _pulls(name: str, event: Mapping[str, Any], ref: str) -> tuple[int, ...]:
 def _commits(name: str, event: Mapping[str, Any], sha: str) -> tuple[str, ...]:
     if name != "push":
         return ()
-    listed = _dig(event, "commits")
-    ids = [_text(_dig(commit, "id")) for commit in listed] if isinstance(listed, list) else []
+    listed = within(event, "commits")
+    ids = [text_of(commit, "id") for commit in listed] if isinstance(listed, list) else []
     unique = dict.fromkeys([*filter(None, ids), *([sha] if sha else [])])
     return tuple(unique)[-MAX_COMMITS:]
 
@@ -155,16 +145,16 @@ def _commits(name: str, event: Mapping[str, Any], sha: str) -> tuple[str, ...]:
 def _head_label(name: str, event: Mapping[str, Any]) -> str:
     if name != "workflow_run":
         return ""
-    owner = _text(_dig(event, "workflow_run", "head_repository", "owner", "login"))
-    branch = _text(_dig(event, "workflow_run", "head_branch"))
+    owner = text_of(event, "workflow_run", "head_repository", "owner", "login")
+    branch = text_of(event, "workflow_run", "head_branch")
     return f"{owner}:{branch}" if owner and branch else ""
 
 
 def _is_fork(event: Mapping[str, Any], repository: str) -> bool:
-    if _dig(event, "pull_request", "head") is not None:
-        # A fork that was deleted meanwhile has no repository any more.
-        head, base = (_text(_dig(event, "pull_request", side, "repo", "full_name")) for side in ("head", "base"))
+    if within(event, "pull_request", "head") is not None:
+        # A fork that was deleted meanwhile has no repository.
+        head, base = (text_of(event, "pull_request", side, "repo", "full_name") for side in ("head", "base"))
         return head.lower() != (base or repository).lower()
-    if _dig(event, "workflow_run") is not None:
-        return _text(_dig(event, "workflow_run", "head_repository", "full_name")).lower() != repository.lower()
+    if within(event, "workflow_run") is not None:
+        return text_of(event, "workflow_run", "head_repository", "full_name").lower() != repository.lower()
     return False

@@ -1,24 +1,22 @@
-"""The action's inputs, as GitHub hands them to a container: ``INPUT_<NAME>``, upper case, hyphens kept.
+"""The action's inputs, as GitHub passes them to a container: ``INPUT_<NAME>``, upper case, hyphens kept.
 
-Spaces of a name would become underscores; names of shells cannot hold hyphens, so an underscore is taken for one, too.
+Shells do not allow hyphens in names, so an underscore is accepted in place of one.
 """
 
 from __future__ import annotations
 
-import re
 import shlex
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
+from reconciler.engine.options import shard_of
 from reconciler.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SHARD = re.compile(r"([1-9]\d{0,4})/([1-9]\d{0,4})")
-_TRUE = frozenset({"true", "True", "TRUE"})
-_FALSE = frozenset({"false", "False", "FALSE"})
+_TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _ALLOW, _ROTATE = "--allow", "--rotate"
 _RETRY, _OVERRIDE_FREEZE = _FLAGS = ("--retry", "--override-freeze")
 
@@ -35,7 +33,7 @@ class Mode(StrEnum):
 
 
 class Switch(StrEnum):
-    """Whether the action writes to the pull request or the issue tracker by itself."""
+    """When the action writes to the pull request or the issue tracker."""
 
     AUTO = "auto"
     OFF = "off"
@@ -43,7 +41,7 @@ class Switch(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Permissions:
-    """What the input ``allow`` permits; each field is the flag of its name."""
+    """The permissions in the input ``allow``; each field is the flag of that name."""
 
     allow: frozenset[str] = frozenset()
     rotate: frozenset[str] = frozenset()
@@ -53,7 +51,7 @@ class Permissions:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """Every input, checked; what each means stands in ``action.yml``. Tokens are kept out of the repr."""
+    """Every input, validated; ``action.yml`` describes them. The repr shows no tokens."""
 
     mode: Mode = Mode.PLAN
     specs: tuple[str, ...] = ("specs",)
@@ -78,13 +76,13 @@ class Inputs:
 
 
 def tokens(environ: Mapping[str, str]) -> tuple[str, str]:
-    """The tokens of DigitalOcean and of GitHub: from the inputs, or from the variables people know; may be empty."""
+    """The tokens of DigitalOcean and of GitHub, from the inputs or from the usual variables; may be empty."""
     ours = raw(environ, "token") or environ.get("DIGITALOCEAN_TOKEN") or environ.get("DIGITALOCEAN_ACCESS_TOKEN") or ""
     return ours.strip(), raw(environ, "github-token") or environ.get("GITHUB_TOKEN", "").strip()
 
 
 def raw(environ: Mapping[str, str], name: str) -> str:
-    """The value of an input as it came, without the spaces around it; empty when it was not given."""
+    """The raw value of an input, stripped; empty if it was not given."""
     key = f"INPUT_{name.upper()}"
     return (environ.get(key) or environ.get(key.replace("-", "_")) or "").strip()
 
@@ -93,7 +91,7 @@ def parse(environ: Mapping[str, str]) -> Inputs:
     """The inputs of this run.
 
     Raises:
-        UsageError: an input has a value that it cannot have; the message names both.
+        UsageError: an input has an invalid value; the message names both.
     """
     default = Inputs()
     token, github_token = tokens(environ)
@@ -122,7 +120,7 @@ def parse(environ: Mapping[str, str]) -> Inputs:
 
 
 def _wrong(name: str, value: str, wanted: str) -> UsageError:
-    return UsageError(f"the input {name!r} cannot be {value!r}", hint=f"it is {wanted}")
+    return UsageError(f"invalid input {name}: {value!r}", hint=f"use {wanted}")
 
 
 def _choice(environ: Mapping[str, str], name: str, otherwise: Choice) -> Choice:
@@ -136,15 +134,11 @@ def _choice(environ: Mapping[str, str], name: str, otherwise: Choice) -> Choice:
 
 
 def _truth(environ: Mapping[str, str], name: str, *, otherwise: bool) -> bool:
-    """The spellings of YAML 1.2's core schema, as GitHub's own toolkit takes them."""
+    """A boolean as in YAML 1.2's core schema, which GitHub's own toolkit follows."""
     value = raw(environ, name)
-    if value in _TRUE:
-        return True
-    if value in _FALSE:
-        return False
-    if value:
+    if value and value not in _TRUTH:
         raise _wrong(name, value, "true or false")
-    return otherwise
+    return _TRUTH.get(value, otherwise)
 
 
 def _count(environ: Mapping[str, str], name: str, otherwise: int) -> int:
@@ -157,24 +151,24 @@ def _count(environ: Mapping[str, str], name: str, otherwise: int) -> int:
 
 
 def _words(environ: Mapping[str, str], name: str) -> list[str]:
-    """Words of any number of lines; a path with spaces is quoted as in a shell."""
+    """Words on any number of lines; a path with spaces is quoted as in a shell."""
     value = raw(environ, name)
     try:
         return shlex.split(value)
     except ValueError as error:
-        raise _wrong(name, value, "a list of words with its quotes closed") from error
+        raise _wrong(name, value, "a list of words with balanced quotes") from error
 
 
 def _shard(environ: Mapping[str, str]) -> tuple[int, int]:
     value = raw(environ, "shard")
-    match = _SHARD.fullmatch(value or "1/1")
-    if not match or int(match[1]) > int(match[2]):
+    found = shard_of(value or "1/1")
+    if found is None:
         raise _wrong("shard", value, "a part and the number of parts, such as 2/5")
-    return int(match[1]), int(match[2])
+    return found
 
 
 def _permissions(environ: Mapping[str, str]) -> Permissions:
-    """The flags of the command line that permit something, as they were copied, or only what follows ``--allow``."""
+    """The permitting flags of the command line as printed, or only what follows ``--allow``."""
     words = iter([part for word in _words(environ, "allow") for part in _split(word)])
     named: dict[str, list[str]] = {_ALLOW: [], _ROTATE: []}
     flags: set[str] = set()
@@ -183,7 +177,7 @@ def _permissions(environ: Mapping[str, str]) -> Permissions:
         if word in _FLAGS:
             flags.add(word)
         elif not value or value.startswith("-"):
-            raise _wrong("allow", raw(environ, "allow"), f"made of --allow WHAT, --rotate WHAT, {' and '.join(_FLAGS)}")
+            raise _wrong("allow", raw(environ, "allow"), f"only --allow WHAT, --rotate WHAT, {' and '.join(_FLAGS)}")
         else:
             named[flag].append(value)
     return Permissions(
@@ -195,6 +189,6 @@ def _permissions(environ: Mapping[str, str]) -> Permissions:
 
 
 def _split(word: str) -> list[str]:
-    """``--allow=region=web`` is two words, too."""
+    """``--allow=region=web`` counts as two words."""
     flag, equals, value = word.partition("=")
     return [flag, value] if equals and flag in (_ALLOW, _ROTATE) else [word]

@@ -1,18 +1,18 @@
-"""One issue per environment that says: App Platform is not what Git asks for.
+"""Keeps one issue per environment that reports drift.
 
-It is opened when drift lasts long enough, kept up to date in place, closed by itself when the drift is gone, and opened
-again (the same one: its history is the environment's) when it comes back. Nothing is stored elsewhere: the count of
-detections stands in the issue's hidden marker. Where more than one detection is asked for, the first ever makes the
-issue and closes it at once, so that there is a place to count in; later ones edit it silently.
+It is opened when drift lasts long enough, updated in place, closed automatically when the drift is gone, and reopened
+(the same one: its history is the environment's) when drift comes back. Nothing is stored elsewhere: the count of
+detections is in the issue's hidden marker. If more than one detection is required, the first one creates the
+issue and closes it immediately, as a place to count; later ones edit it silently.
 
-A person who closes it while the drift lasts has seen it: it stays closed until the drift becomes another one.
+If a person closes it while the drift lasts, it stays closed until the drift changes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any
 
 from reconciler.github.api import GitHubError, number_of, text_of
 from reconciler.github.outputs import fitted
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from reconciler.github.api import GitHub
 
 LABEL = "reconcile-drift"
-"""The issue's label; the issue is found by it, or by its author when somebody took it off."""
+"""The issue's label; the issue is found by it, or by its author if the label was removed."""
 
 _FAMILY = "drift"
 _TITLE = 200
 
 
 class Move(StrEnum):
-    """What becomes of the issue."""
+    """What to do with the issue."""
 
     NOTHING = "nothing"
     COUNT = "count"
@@ -41,12 +41,21 @@ class Move(StrEnum):
     CLOSE = "close"
 
 
+_STATES = {
+    Move.OPEN: {"state": "open"},
+    Move.UPDATE: {"state": "open"},
+    Move.CLOSE: {"state": "closed", "state_reason": "completed"},
+    Move.COUNT: {},
+}
+"""The state that the request of each move asks for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What one run found. ``fingerprint`` names the drift; empty when there is none.
+    """The result of one run. ``fingerprint`` identifies the drift; empty if there is none.
 
-    ``name`` is what people call what drifts (the environment), ``render`` the account for a limit in characters,
-    ``after`` the number of detections in a row from which it is worth an issue.
+    ``name`` is that of the environment, ``render`` returns the report for a limit in characters,
+    ``after`` is the number of consecutive detections that open an issue.
     """
 
     repository: str
@@ -61,11 +70,11 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The issue as it stands. ``told`` is the state we left it in: a person closed one that is told open."""
+    """The current issue. ``recorded`` is the state we left it in: a person closed one that is recorded open."""
 
     number: int
     is_open: bool
-    told: str = ""
+    recorded: str = ""
     fingerprint: str = ""
     seen: int = 0
     since: str = ""
@@ -74,7 +83,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What was done; ``warning`` when GitHub refused."""
+    """What was done; ``warning`` if GitHub refused."""
 
     move: Move
     number: int = 0
@@ -90,14 +99,14 @@ def decide(known: Known | None, fingerprint: str, after: int) -> Move:
         return Move.CLOSE if known.is_open else Move.COUNT
     if known is not None and known.is_open:
         return Move.UPDATE
-    if known is not None and known.told == "open" and known.fingerprint == fingerprint:
+    if known is not None and known.recorded == "open" and known.fingerprint == fingerprint:
         return Move.NOTHING
     seen = (known.seen if known else 0) + 1
     return Move.OPEN if seen >= after else Move.COUNT
 
 
 async def keep(github: GitHub, detection: Detection) -> Kept:
-    """Bring the issue up to date; an error of GitHub is told, never raised."""
+    """Update the issue; an error of GitHub is returned, never raised."""
     try:
         return await _keep(github, detection)
     except GitHubError as error:
@@ -119,7 +128,7 @@ async def _keep(github: GitHub, detection: Detection) -> Kept:
 
 
 async def _create(github: GitHub, detection: Detection, move: Move, login: str) -> Kept:
-    """Make the issue; of several that a race made the oldest stays, and the others are closed by who made them."""
+    """Create the issue; of several created in a race the oldest stays, and each run closes its own."""
     await _ensure_label(github, detection.repository)
     path = f"/repos/{detection.repository}/issues"
     fresh = Known(number=0, is_open=False)
@@ -130,7 +139,7 @@ async def _create(github: GitHub, detection: Detection, move: Move, login: str) 
     if elder:
         await github.patch(
             f"{path}/{number}",
-            {"state": "closed", "state_reason": "not_planned", "body": f"The same as #{elder.number}."},
+            {"state": "closed", "state_reason": "not_planned", "body": f"Duplicate of #{elder.number}."},
         )
         return Kept(Move.NOTHING, elder.number, elder.url)
     if move is Move.COUNT:
@@ -139,7 +148,7 @@ async def _create(github: GitHub, detection: Detection, move: Move, login: str) 
 
 
 async def _ensure_label(github: GitHub, repository: str) -> None:
-    """Make the label; one that exists already, or that we may not make, is fine."""
+    """Create the label; it may already exist, or the token may not be allowed to."""
     try:
         await github.post(
             f"/repos/{repository}/labels",
@@ -151,7 +160,7 @@ async def _ensure_label(github: GitHub, repository: str) -> None:
 
 
 async def _find(github: GitHub, detection: Detection, login: str) -> list[Known]:
-    """Our issues of this key, oldest first: by label, or else among everything we ever opened."""
+    """Our issues with this key, oldest first: by label, or else among all issues we opened."""
     path = f"/repos/{detection.repository}/issues"
     for wanted in ({"labels": LABEL}, {"creator": login}):
         found = []
@@ -174,7 +183,7 @@ def _known(entry: Any, key: str, login: str) -> Known | None:
     return Known(
         number=number_of(entry, "number"),
         is_open=entry.get("state") == "open",
-        told=fields.get("told", ""),
+        recorded=fields.get("told", ""),
         fingerprint=fields.get("drift", ""),
         seen=int(seen) if seen.isdigit() else 0,
         since=fields.get("since", ""),
@@ -183,26 +192,15 @@ def _known(entry: Any, key: str, login: str) -> Known | None:
 
 
 def _change(move: Move, known: Known, detection: Detection) -> dict[str, str]:
-    """The body of the request that makes the move: text and state. A title that people changed stays theirs."""
+    """The request body for a move: text and state. A title that people changed is kept."""
     drifts = bool(detection.fingerprint)
     seen = known.seen + 1 if drifts else 0
     now = detection.at.strftime("%Y-%m-%d %H:%M UTC")
     since = known.since if drifts and known.seen and known.since else now
-    match move:
-        case Move.OPEN | Move.UPDATE:
-            state = {"state": "open"}
-        case Move.CLOSE:
-            state = {"state": "closed", "state_reason": "completed"}
-        case Move.COUNT:
-            state = {}
-        case Move.NOTHING:
-            raise AssertionError("nothing needs no request")
-        case _:
-            assert_never(move)
-    told = "open" if move in (Move.OPEN, Move.UPDATE) else "closed"
+    state = _STATES[move]
     fields = {
         "key": detection.key,
-        "told": told,
+        "told": state.get("state", "closed"),
         "drift": detection.fingerprint,
         "seen": str(seen),
         "since": since if drifts else "",
@@ -220,15 +218,15 @@ def _body(fields: dict[str, str], detection: Detection, seen: int, since: str, n
     run = f"[this run]({detection.run_url})" if detection.run_url else "this run"
     if seen:
         times = f"seen {now}" if seen == 1 else f"seen {seen} times in a row, first {since}, last {now}"
-        told = f"App Platform is not what Git asks for: {times} by {run}."
-        end = "This issue is kept up to date, and closed by itself when the drift is gone."
+        lead = f"App Platform differs from Git: {times} by {run}."
+        end = "This issue is updated by every run, and closed automatically when the drift is gone."
     else:
-        told = f"No drift any more: {now}, {run}."
-        end = "This issue is opened again by itself when drift comes back."
-    frame = f"{head}\n{told}\n\n%s\n\n{end}\n"
-    # The frame's own two signs for the text are more than it needs: the limit is kept either way.
+        lead = f"No drift any more: {now}, {run}."
+        end = "This issue is reopened automatically if drift comes back."
+    frame = f"{head}\n{lead}\n\n%s\n\n{end}\n"
+    # The frame counts the two characters of its placeholder, too: the limit holds either way.
     text = (
         fitted(detection.render, BODY_LIMIT - weight(frame), weight)
-        or "The account is too long: see the run's summary."
+        or "The report is too long for an issue: see the run's summary."
     )
-    return f"{head}\n{told}\n\n{text}\n\n{end}\n"
+    return f"{head}\n{lead}\n\n{text}\n\n{end}\n"

@@ -1,4 +1,4 @@
-"""What a step tells the runner: outputs, the summary, masked values, and a log that cannot command it.
+"""Writes for the runner: outputs, the summary, masked values, and a log without workflow commands.
 
 Formats and limits: "Workflow commands for GitHub Actions" of GitHub's documentation.
 """
@@ -10,21 +10,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.errors import ReconcileError
-from reconciler.github.job import escape_data
+from reconciler.github.report import escape_data
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 SUMMARY_BYTES = 1024 * 1024
-"""A step's summary may have 1 MiB; a larger one is dropped whole, with an error annotation."""
+"""A step's summary may have 1 MiB; a larger one is discarded with an error annotation."""
 
 _SMALLEST = 2_000
 
 
 def output_lines(values: Mapping[str, str], token: Callable[[], str] = lambda: secrets.token_hex(16)) -> str:
-    """The text for ``GITHUB_OUTPUT``; each value between two lines of a random word that it does not hold.
+    """The text for ``GITHUB_OUTPUT``; each value between two lines of a random delimiter that it does not contain.
 
-    A fixed word would let a value that holds it end early and set outputs of its own.
+    A value that contains a fixed delimiter could end early and set other outputs.
     """
     parts = []
     for name, value in values.items():
@@ -46,7 +46,7 @@ def write_outputs(path: str, values: Mapping[str, str]) -> None:
 
 
 def write_summary(path: str, render: Callable[[int], str]) -> None:
-    """Append to the step's summary what ``render`` gives for a limit in characters, within what the step has left.
+    """Append ``render``'s text to the step's summary, within the size the step has left.
 
     Raises:
         ReconcileError: the file cannot be written.
@@ -61,9 +61,9 @@ def write_summary(path: str, render: Callable[[int], str]) -> None:
 
 
 def fitted(render: Callable[[int], str], limit: int, measure: Callable[[str], int]) -> str:
-    """The longest rendering that measures no more than ``limit``; empty when not even a tiny one does.
+    """The longest rendering that measures at most ``limit``; empty if even the shortest is too long.
 
-    ``render`` is asked for a limit in characters, which may weigh more than one each.
+    ``render`` takes a limit in characters, each of which may measure more than one.
     """
     asked = limit
     while asked >= min(_SMALLEST, limit) and asked > 0:
@@ -75,13 +75,13 @@ def fitted(render: Callable[[int], str], limit: int, measure: Callable[[str], in
 
 
 def mask_lines(values: Iterable[str]) -> list[str]:
-    """The commands that mask values; of several lines also each by itself, as the log is matched by line."""
+    """The commands that mask values; also each line of a multi-line one, as the log is matched by line."""
     pieces = dict.fromkeys(piece for value in values for piece in [value, *value.splitlines()] if piece.strip())
     return [f"::add-mask::{escape_data(piece)}" for piece in pieces]
 
 
 def inert_log(text: str, token: Callable[[], str] = lambda: secrets.token_hex(16)) -> list[str]:
-    """Lines for the log in which no ``::command::`` counts: a spec may hold one."""
+    """Lines for the log in which ``::command::`` has no effect: a spec may contain one."""
     if not text:
         return []
     word = f"reconcile_{token()}"
@@ -93,4 +93,4 @@ def _append(path: str, text: str) -> None:
         with Path(path).open("a", encoding="utf-8", errors="replace", newline="\n") as file:
             file.write(text)
     except OSError as error:
-        raise ReconcileError(f"the runner's file {path} cannot be written: {error.strerror}") from error
+        raise ReconcileError(f"cannot write the runner's file {path}: {error.strerror}") from error

@@ -1,6 +1,6 @@
-"""How we know what is ours on GitHub: who we are, and the hidden marker in the first line of what we wrote.
+"""Recognises our own comments and issues on GitHub: by their author and a hidden marker in the first line.
 
-Anybody may write a comment that holds a marker; only together with the author does it count.
+Anyone may write a comment with a marker; it counts only together with the author.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from reconciler.github.api import GitHubError
+from reconciler.github.api import GitHubError, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     from reconciler.github.api import GitHub
 
 ACTIONS_BOT = "github-actions[bot]"
-"""Whom a workflow's own token writes as."""
+"""The author of what a workflow's own token writes."""
 
 BODY_LIMIT = 65_536
-"""A comment's or issue's body has at most so many characters; GitHub answers 422 beyond."""
+"""Maximum number of characters of a comment's or issue's body; beyond it GitHub answers 422."""
 
 _MARKER = re.compile(r"<!-- reconcile:(?P<family>[a-z]+) (?P<fields>[^<>\n]*?) ?-->")
 _BOT = "[bot]"
 
 
 def key_of(*parts: str) -> str:
-    """A short name for what a comment or issue is about: config path, environment, selection …"""
+    """A short key for the subject of a comment or issue: config path, environment, selection …"""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:20]
 
 
 def marker(family: str, fields: Mapping[str, str]) -> str:
-    """One line of HTML comment; values are quoted so that none can end it."""
-    told = " ".join(f"{name}={quote(value, safe=':+,')}" for name, value in fields.items())
-    return f"<!-- reconcile:{family} {told} -->"
+    """An HTML comment on one line; values are quoted so that they cannot end it."""
+    quoted = " ".join(f"{name}={quote(value, safe=':+,')}" for name, value in fields.items())
+    return f"<!-- reconcile:{family} {quoted} -->"
 
 
 def parse_marker(family: str, body: str) -> dict[str, str] | None:
@@ -53,22 +53,21 @@ def weight(text: str) -> int:
 
 
 async def whoami(github: GitHub) -> str:
-    """The login that this token writes as.
+    """The login of this token's author.
 
-    ``GET /user`` is forbidden to every app's token, the workflow's own included; GraphQL knows such a viewer. With
-    neither it is the workflow's own.
+    ``GET /user`` is forbidden to every app's token, the workflow's own included; GraphQL's viewer works. If both
+    fail, it is the workflow's own token.
 
     Raises:
         GitHubError: GitHub cannot be reached at all.
     """
     try:
-        user = await github.get("/user")
-        login = user.get("login") if isinstance(user, dict) else None
+        login = text_of(await github.get("/user"), "login")
     except GitHubError as error:
         if not error.forbidden:
             raise
         login = await _viewer(github)
-    return login if isinstance(login, str) and login else ACTIONS_BOT
+    return login or ACTIONS_BOT
 
 
 async def _viewer(github: GitHub) -> str:
@@ -78,16 +77,11 @@ async def _viewer(github: GitHub) -> str:
         if not error.forbidden:
             raise
         return ""
-    viewer = data.get("viewer")
-    login = viewer.get("login") if isinstance(viewer, dict) else None
-    if not isinstance(login, str) or not login:
-        return ""
-    # Only an app's token comes here, and REST writes an app's login with this ending.
-    return login if login.endswith(_BOT) else login + _BOT
+    login = text_of(data, "viewer", "login")
+    # Only an app's token gets here, and REST gives an app's login this suffix.
+    return login if not login or login.endswith(_BOT) else login + _BOT
 
 
 def same_author(entry: object, login: str) -> bool:
     """Whether a comment or issue (as REST gives it) was written by this login."""
-    user = entry.get("user") if isinstance(entry, dict) else None
-    author = user.get("login") if isinstance(user, dict) else None
-    return isinstance(author, str) and author.lower() == login.lower()
+    return text_of(entry, "user", "login").lower() == login.lower()

@@ -1,4 +1,4 @@
-"""What a run tells on GitHub: the comment on its pull requests, or the environment's drift issue."""
+"""Publishes a run on GitHub: the comment on its pull requests, or the environment's drift issue."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from reconciler.github.report import drifting, fingerprint
 
 if TYPE_CHECKING:
     from reconciler.github.context import EventContext
-    from reconciler.github.job import ActionRun
-    from reconciler.github.report import Result
+    from reconciler.github.report import ActionRun, Result
 
 
-async def tell(job: ActionRun, result: Result) -> None:
-    """The comment or the issue, as mode and event ask for; what GitHub refuses is a warning."""
+async def publish(job: ActionRun, result: Result) -> None:
+    """Write the comment or the issue, depending on mode and event; if GitHub refuses, warn."""
     comments, tracks = _comments(job), _tracks(job)
     if not job.context.repository or not (comments or tracks):
         return
     if not job.inputs.github_token:
-        job.warn("no GitHub token: neither comment nor issue is written")
+        job.warn("no GitHub token: not writing a comment or an issue")
         return
     try:
         client = GitHub(
@@ -39,7 +38,7 @@ async def tell(job: ActionRun, result: Result) -> None:
 
 
 def _comments(job: ActionRun) -> bool:
-    """Whether there can be a pull request that the run may write to: a fork's own run has a token that only reads."""
+    """Whether there can be a pull request that the run may comment on: a fork's own run has a read-only token."""
     context, inputs = job.context, job.inputs
     if inputs.comment is Switch.OFF or inputs.mode is Mode.DRIFT:
         return False
@@ -66,7 +65,7 @@ async def _comment(github: GitHub, job: ActionRun, result: Result) -> None:
             about=About.OUTCOME if applied else About.PLAN,
             run=context.run,
             render=job.report(result),
-            worth_opening=applied or result.worth_telling,
+            worth_opening=applied or result.is_noteworthy,
         )
         posted = await post(github, remark)
         if posted.fate is Fate.FAILED:
@@ -78,7 +77,7 @@ async def _comment(github: GitHub, job: ActionRun, result: Result) -> None:
 async def _track(github: GitHub, job: ActionRun, result: Result) -> None:
     drifted = drifting(result)
     if drifted is None:
-        job.out("drift issue: left as it is, the detection did not get to its end")
+        job.out("drift issue: not updated, because drift detection did not finish")
         return
     kept = await keep(
         github,
@@ -99,21 +98,21 @@ async def _track(github: GitHub, job: ActionRun, result: Result) -> None:
         job.out(f"drift issue #{kept.number}: {kept.move} {kept.url}".rstrip())
 
 
-# --- Which pull requests a run has something to tell ---
+# --- The pull requests that a run comments on ---
 
 
 _MOST = 10
 
 
 async def concerned(github: GitHub, context: EventContext) -> tuple[int, ...]:
-    """Numbers of the pull requests, in the order they were made; ten at most.
+    """Numbers of the pull requests, oldest first; ten at most.
 
     Those that the event names; of a ``workflow_run`` the open one whose head is the run's commit (the payload names
-    none when it comes from a fork, and what an artifact says of it is the stranger's word); of a push those that its
-    commits were merged by. A merge queue's trial speaks of a commit that is nobody's head: it tells none.
+    none when it comes from a fork, and an artifact of the fork is untrusted); of a push those that its
+    commits were merged by. A merge queue's trial is about a commit that is no pull request's head: none.
 
     Raises:
-        GitHubError: GitHub could not be asked.
+        GitHubError: GitHub could not be reached.
     """
     if context.event == "merge_group":
         return ()
@@ -129,7 +128,7 @@ async def _by_head(github: GitHub, context: EventContext) -> tuple[int, ...]:
     found = [
         number_of(pull, "number")
         async for pull in github.pages(path, state="open", head=context.head_label)
-        if text_of(pull.get("head"), "sha") == context.head_sha
+        if text_of(pull, "head", "sha") == context.head_sha
     ]
     return tuple(sorted(found))[:_MOST]
 
@@ -139,6 +138,6 @@ async def _merged(github: GitHub, context: EventContext) -> tuple[int, ...]:
     found: set[int] = set()
     for commit in context.commits:
         async for pull in github.pages(f"/repos/{context.repository}/commits/{commit}/pulls"):
-            if text_of(pull, "merged_at") and text_of(pull.get("base"), "ref") == branch:
+            if text_of(pull, "merged_at") and text_of(pull, "base", "ref") == branch:
                 found.add(number_of(pull, "number"))
     return tuple(sorted(found))[:_MOST]

@@ -1,35 +1,43 @@
-"""What a run hands back, and what the step's outputs say of it. Pure."""
+"""What a run hands back, and how it reads on GitHub: in outputs, in the report, for a fork. Pure."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from reconciler.exit_codes import Exit
 from reconciler.findings import has_errors
+from reconciler.github.ownership import key_of
 from reconciler.plan.model import Action, Cost, SyncStatus
+from reconciler.redaction import Redactor
 from reconciler.rollout.model import OutcomeKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import httpx
+
+    from reconciler.clock import Clock
     from reconciler.findings import Finding
+    from reconciler.github.context import EventContext
+    from reconciler.github.inputs import Inputs
     from reconciler.plan.model import Change, Plan, PlanReport
     from reconciler.rollout.model import RolloutReport
 
 _MOST_APPS = 1000
 
 _BROKEN_OFF = frozenset({Exit.ERROR, Exit.USAGE, Exit.INTERRUPTED})
-"""Exit codes of runs that did not see everything they should have seen."""
+"""Exit codes of incomplete runs."""
 
 _UNSETTLED = frozenset({SyncStatus.PROGRESSING, SyncStatus.UNKNOWN})
-"""Neither drift nor none: where a deployment leads is not known yet, or nobody could ask."""
+"""Neither drift nor in sync: a deployment is in progress, or App Platform could not be asked."""
 
 _GONE_BACK = frozenset({OutcomeKind.ROLLED_BACK, OutcomeKind.PINNED})
 _PRICED = frozenset({OutcomeKind.APPLIED, OutcomeKind.DELETED, OutcomeKind.LEFT})
-"""What was written is there, and costs what was planned."""
+"""Outcomes after which the change is in place and costs what was planned."""
 
 _STAYED = _PRICED | {
     OutcomeKind.DEGRADED,
@@ -37,14 +45,14 @@ _STAYED = _PRICED | {
     OutcomeKind.TIMED_OUT,
     OutcomeKind.INTERRUPTED,
 }
-"""Something was written and not taken back; of those that are not priced, what it comes to is not known yet."""
+"""Outcomes after which something was changed for good; those not priced have an unknown cost."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run did, as this room needs it.
+    """The result of a run, as this package needs it.
 
-    ``exit_code`` is the command line's. ``text`` is for the log, ``markdown`` for people on GitHub: it takes a limit in
+    ``exit_code`` is the command line's. ``text`` is for the log, ``markdown`` for GitHub: it takes a limit in
     characters. ``annotations`` are finished ``::error …`` lines, ``sarif`` a finished document. ``plan`` of a plan or
     a drift detection, ``rollout`` of an apply. ``plan_file`` is where the plan was saved.
     """
@@ -61,18 +69,18 @@ class Result:
 
     @property
     def broken_off(self) -> bool:
-        """Whether the run did not see everything it should have seen."""
+        """Whether the run was incomplete."""
         return self.exit_code in _BROKEN_OFF
 
     @property
     def unknown(self) -> bool:
-        """Whether App Platform could not be asked about some of the apps, and was asked about the others."""
+        """Whether App Platform could be asked about some of the apps only."""
         plans = self.plan.plans if self.plan else ()
         return any(plan.status is SyncStatus.UNKNOWN for plan in plans)
 
     @property
-    def worth_telling(self) -> bool:
-        """Whether it is worth a comment of its own: more than that nothing differs, or that nobody could look."""
+    def is_noteworthy(self) -> bool:
+        """Whether it is worth a new comment: not if nothing differs or nothing could be compared."""
         planned = self.plan is not None and any(plan.action is not Action.NONE for plan in self.plan.plans)
         done = self.rollout is not None and any(
             record.outcome.kind is not OutcomeKind.UNCHANGED for record in self.rollout.records
@@ -92,7 +100,7 @@ NOTHING_KNOWN = {
     "rolled-back": "",
     "cost-delta": "",
 }
-"""The outputs of a run of which nothing is known; each name stands in ``action.yml``, too."""
+"""The outputs of a run of unknown result; each name is also in ``action.yml``."""
 
 
 def output_values(result: Result) -> dict[str, str]:
@@ -111,7 +119,7 @@ def output_values(result: Result) -> dict[str, str]:
 
 
 def drifting(result: Result) -> tuple[Plan, ...] | None:
-    """The plans of apps that are not what Git asks for; None when nobody knows: not looked at, or still deploying."""
+    """The plans of apps that differ from Git; None if unknown: not compared, or still deploying."""
     if result.plan is None or (result.broken_off and not result.unknown) or has_errors(result.plan.findings):
         return None
     drifted = tuple(plan for plan in result.plan.plans if plan.status not in (SyncStatus.IN_SYNC, *_UNSETTLED))
@@ -120,7 +128,7 @@ def drifting(result: Result) -> tuple[Plan, ...] | None:
 
 
 def fingerprint(plans: tuple[Plan, ...]) -> str:
-    """A name for these plans; another one as soon as an app, Git or App Platform is another. Empty for none."""
+    """A digest of these plans that changes with an app, Git or App Platform. Empty for no plans."""
     if not plans:
         return ""
     parts = sorted([plan.app, plan.status, plan.action, plan.desired_digest, plan.live_digest] for plan in plans)
@@ -128,33 +136,33 @@ def fingerprint(plans: tuple[Plan, ...]) -> str:
 
 
 def digest(result: Result) -> str:
-    """A name for what a plan says, to see at a glance whether two comments say the same; empty without a plan."""
+    """A digest of a plan's content, to compare two comments at a glance; empty without a plan."""
     return fingerprint(result.plan.plans) if result.plan else ""
 
 
 def _changes(result: Result) -> int:
-    """Apps that were changed and stayed so, or that would be changed."""
+    """The number of apps that were changed for good, or that would be changed."""
     if result.rollout is not None:
         return sum(record.outcome.kind in _STAYED for record in result.rollout.records)
     return sum(plan.writes for plan in result.plan.plans) if result.plan else 0
 
 
 def _apps(result: Result) -> list[dict[str, object]]:
-    """What there is to say of each app; apps in sync are left out."""
+    """A summary of each app; apps in sync are omitted."""
     apps: list[dict[str, object]] = []
     if result.rollout is not None:
-        for record in result.rollout.records:
-            if record.outcome.kind is not OutcomeKind.UNCHANGED:
-                apps.append(  # noqa: PERF401 - a comprehension of this size reads worse
-                    {"app": record.app, "action": record.action.word, "outcome": record.outcome.kind.value}
-                )
+        apps += (
+            {"app": record.app, "action": record.action.word, "outcome": record.outcome.kind.value}
+            for record in result.rollout.records
+            if record.outcome.kind is not OutcomeKind.UNCHANGED
+        )
     elif result.plan is not None:
-        for plan in result.plan.plans:
-            if plan.action is not Action.NONE or plan.status is not SyncStatus.IN_SYNC:
-                entry: dict[str, object] = {"app": plan.app, "action": plan.action.word, "status": plan.status.value}
-                if plan.cost.delta is not None:
-                    entry["cost_delta"] = plan.cost.delta
-                apps.append(entry)
+        apps += (
+            {"app": plan.app, "action": plan.action.word, "status": plan.status.value}
+            | ({} if plan.cost.delta is None else {"cost_delta": plan.cost.delta})
+            for plan in result.plan.plans
+            if plan.action is not Action.NONE or plan.status is not SyncStatus.IN_SYNC
+        )
     return apps[:_MOST_APPS]
 
 
@@ -164,7 +172,7 @@ def _rolled_back(result: Result) -> list[str]:
 
 
 def _cost_delta(result: Result) -> str:
-    """USD a month, of those apps whose costs are known; empty when none is."""
+    """USD per month of the apps whose costs are known; empty if there are none."""
     if result.rollout is not None:
         stayed = [record for record in result.rollout.records if record.outcome.kind in _STAYED]
         costs = [record.cost if record.outcome.kind in _PRICED else Cost() for record in stayed]
@@ -176,16 +184,86 @@ def _cost_delta(result: Result) -> str:
     return f"{sum(known):.2f}" if known or not costs else ""
 
 
-# --- What a pull request from a fork may be told of the account it is planned against ---
+# --- One run of the action, and its report ---
+
+
+_MARKUP = re.compile(r"[^\w ./-]")
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRun:
+    """The inputs of one run. ``out`` prints a line of the log; ``preface`` precedes any report.
+
+    ``transport`` replaces the network to GitHub in tests.
+    """
+
+    inputs: Inputs
+    context: EventContext
+    clock: Clock
+    out: Callable[[str], None]
+    transport: httpx.AsyncBaseTransport | None = None
+    preface: str = ""
+
+    @property
+    def key(self) -> str:
+        """The key of comments and issues: config, specs, environment and selection of apps."""
+        inputs = self.inputs
+        part, whole = inputs.shard
+        shard = f"{part}/{whole}" if whole > 1 else ""
+        specs = "\n".join(sorted(inputs.own_specs or inputs.specs))
+        return key_of(inputs.config, inputs.environment, specs, ",".join(sorted(inputs.apps)), shard)
+
+    def redact(self, text: str) -> str:
+        """The text without tokens."""
+        return Redactor((self.inputs.token, self.inputs.github_token))(text)
+
+    def report(self, result: Result) -> Callable[[int], str]:
+        """The report as markdown for a limit in characters, with environment, commit, run and digest."""
+        head = self._heading() + self.preface
+        end = self._footer(result)
+
+        def render(limit: int) -> str:
+            room = max(0, limit - len(head) - len(end))
+            body = result.markdown(room) if result.markdown else ""
+            return self.redact(f"{head}{body.rstrip()}{end}")
+
+        return render
+
+    def _heading(self) -> str:
+        # A pull request can have a comment per environment; markup in a name is removed.
+        name = _MARKUP.sub("", self.inputs.environment).strip()
+        return f"**{name}**\n\n" if name else ""
+
+    def _footer(self, result: Result) -> str:
+        context = self.context
+        parts = [f"commit {context.head_sha}"] if context.head_sha else []
+        if context.run_url:
+            parts.append(f"[run and summary]({context.run_url})")
+        name = digest(result)
+        if name:
+            parts.append(f"digest `{name}`")
+        return f"\n\n<sub>{' · '.join(parts)}</sub>\n" if parts else "\n"
+
+    def warn(self, text: str) -> None:
+        """A warning in the log and on the run's page."""
+        self.out(f"::warning title=reconcile::{escape_data(self.redact(text))}")
+
+
+def escape_data(text: str) -> str:
+    """A workflow command's data: percent signs and line ends are escaped, in this order."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+# --- What a pull request from a fork can learn about the account it is planned against ---
 #
-# Its plan is public and its specs are a stranger's: naming an app must not be enough to read what runs there.
+# Its plan is public and its specs are untrusted: naming an app must not be enough to read its live spec.
 
 LIVE = "(live)"
-"""What stands where a live value would."""
+"""The placeholder for a live value."""
 
 
 def hide_live_values(report: PlanReport) -> PlanReport:
-    """The report without a value that only App Platform has; paths and Git's own values stay."""
+    """The report without values that only App Platform has; paths and Git's own values stay."""
     return replace(report, plans=tuple(map(_without_live_values, report.plans)))
 
 

@@ -1,1 +1,1 @@
-"""What App Platform has: the only door to it."""
+"""What App Platform has. The only package that talks to it."""

@@ -1,4 +1,4 @@
-"""What the headers of an answer say of the token's rate limit. Pure."""
+"""Reads the token's rate limit from the headers of a response. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 LONGEST_PAUSE = 3600.0
-"""Seconds; the platform's longest window is an hour. No header makes anybody wait longer, nor all 429s together."""
+"""Seconds; the platform's longest window is an hour. No header makes a run wait longer, nor all 429s together."""
+
+UNTIMED = 60.0
+"""Seconds that a reset may hold at most where the answer has no ``date``: our clock may be wrong, and looking again
+costs one request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What an answer's headers say of the rate limit; None for what they do not say. Times in seconds from now."""
+    """The rate limit according to a response's headers; None for missing values. Times in seconds from now."""
 
     limit: int | None = None
     remaining: int | None = None
@@ -23,21 +27,24 @@ class Budget:
 
     @classmethod
     def read(cls, headers: Mapping[str, str], now: datetime) -> Budget:
-        """The budget of an answer's headers; whatever does not read counts as not said.
+        """The budget in a response's headers; unreadable values count as missing.
 
-        The reset is measured against the answer's own ``date`` where it has one: the two clocks may differ.
+        The reset is relative to the response's own ``date`` if it has one: the two clocks may differ.
         """
         limit, remaining = _number(headers.get("ratelimit-limit")), _number(headers.get("ratelimit-remaining"))
         reset, retry = _number(headers.get("ratelimit-reset")), headers.get("retry-after")
-        served = _moment(headers.get("date")) or now
+        dated = _moment(headers.get("date"))
+        served = dated or now
         wait = _number(retry)
         if wait is None and (at := _moment(retry)):
             wait = (at - served).total_seconds()
         return cls(
             limit=None if limit is None else int(limit),
             remaining=None if remaining is None else int(remaining),
-            resets_in=None if reset is None else _bounded(reset - served.timestamp()),
-            retry_after=None if wait is None else _bounded(wait),
+            resets_in=None
+            if reset is None
+            else _bounded(reset - served.timestamp(), LONGEST_PAUSE if dated else UNTIMED),
+            retry_after=None if wait is None else _bounded(wait, LONGEST_PAUSE),
         )
 
     @property
@@ -60,5 +67,5 @@ def _moment(text: str | None) -> datetime | None:
     return None
 
 
-def _bounded(seconds: float) -> float:
-    return min(max(seconds, 0.0), LONGEST_PAUSE)
+def _bounded(seconds: float, most: float) -> float:
+    return min(max(seconds, 0.0), most)

@@ -1,4 +1,4 @@
-"""The words of a request: operation, path, token scope, and whether it may be repeated. Pure."""
+"""Describes a request: operation, path, token scope, and whether it may be retried. Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ READ, CREATE, UPDATE, DELETE = "app:read", "app:create", "app:update", "app:dele
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One operation: what is asked of which path, and the token scope it needs.
+    """One operation: method, path and the token scope it needs.
 
-    ``changes_nothing``: it may be repeated like a read, whatever its method.
+    ``changes_nothing``: it may be retried like a read, whatever its method.
     """
 
     method: str
@@ -45,9 +45,9 @@ def question(path: str, scope: str) -> Call:
 
 
 def quoted(part: str) -> str:
-    """One segment of a path; an empty or dotted one would ask for something else altogether."""
+    """Quote one segment of a path; an empty or dotted one would address something else."""
     if part.strip(".") == "":
-        raise UsageError(f"{part!r} is no id", hint="an id is what App Platform calls an app or a deployment")
+        raise UsageError(f"{part!r} is not an id", hint="use the id of an app or a deployment on App Platform")
     return quote(part, safe="")
 
 
@@ -62,10 +62,10 @@ def deployment_path(app_id: str, deployment_id: str) -> str:
 
 
 def checked_token(token: str) -> str:
-    """The token without the line break that files and secrets stores add; what cannot be one would leak in an error."""
+    """The token without the newline that files and secret stores add; httpx would quote an invalid one."""
     token = token.strip()
     if not token:
-        raise UsageError("there is no token", hint="set DIGITALOCEAN_TOKEN")
+        raise UsageError("no API token", hint="set DIGITALOCEAN_TOKEN")
     if not (token.isascii() and token.isprintable()) or " " in token:
-        raise UsageError("the token has characters in it that no token has", hint="check DIGITALOCEAN_TOKEN")
+        raise UsageError("the token contains invalid characters", hint="check DIGITALOCEAN_TOKEN")
     return token

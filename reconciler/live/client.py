@@ -1,7 +1,7 @@
 """Every operation of App Platform that this project needs, one method each.
 
-Answers become the tolerant models of `models`; errors are those of `reconciler.errors`. Budget, retries and backoff
-are `throttle`'s. The token goes to the API's address alone: logs and probes are fetched without it.
+Responses become the tolerant models of `models`; errors are those of `reconciler.errors`. Budget, retries and backoff
+are in `throttle`. The token is sent only to the API's address: logs and probes are fetched without it.
 
 Source of operations, scopes and envelopes: the vendor's OpenAPI description of App Platform.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from random import random as system_random
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from reconciler import __version__
 from reconciler.errors import LiveError
 from reconciler.live import errors as answers
+from reconciler.live.bodies import ACCEPTED, TooLarge
 from reconciler.live.calls import (
     APPS,
     CREATE,
@@ -34,7 +35,17 @@ from reconciler.live.calls import (
     write,
 )
 from reconciler.live.errors import PER_PAGE
-from reconciler.live.listing import LISTINGS, MOST_PAGES, Page, incomplete, read_pages, whole
+from reconciler.live.listing import (
+    LEAST,
+    LISTINGS,
+    MOST_PAGES,
+    Page,
+    goes_on,
+    incomplete,
+    newest_first,
+    read_pages,
+    whole,
+)
 from reconciler.live.models import (
     Deployment,
     Health,
@@ -64,23 +75,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from types import TracebackType
 
+    from reconciler.appspec.kinds import LogType
     from reconciler.clock import Clock
 
 Model = TypeVar("Model", bound=BaseModel)
-LogType = Literal["BUILD", "DEPLOY", "RUN", "RUN_RESTARTED", "AUTOSCALE_EVENT"]
 
 
 class Client:
     """App Platform over HTTP, for one token; an async context manager.
 
-    Every method raises `reconciler.errors.LiveError`: `ApiError` and its kinds for an answer with an error status,
-    `TransportFailed` where no usable answer came and nothing was changed, and (writes only) `AnswerLost` where
-    nobody can tell whether it took effect. None of them is raised before what may be repeated was repeated.
+    Every method raises `reconciler.errors.LiveError`: `ApiError` and its subclasses for an error status,
+    `TransportFailed` if no usable response came and nothing was changed, and (writes only) `AnswerLost` if
+    it may or may not have taken effect. They are raised only after all permitted retries.
 
-    With a ``transport`` (a sandbox in process, a fake) logs and probes go through it, too.
+    With a ``transport`` (an in-process sandbox, a fake) logs and probes go through it as well.
     """
 
-    def __init__(  # noqa: PLR0913  every seam that a test or a caller may want to replace
+    def __init__(  # noqa: PLR0913  everything that a test or a caller may want to replace
         self,
         token: str,
         *,
@@ -96,7 +107,7 @@ class Client:
         """``timeout`` in seconds without a byte; ``on_wait(seconds, why)`` is called before a noticeable wait.
 
         Raises:
-            UsageError: the token or the address cannot be one.
+            UsageError: the token or the address is invalid.
         """
         base = address(base_url)
         token = checked_token(token)
@@ -115,7 +126,7 @@ class Client:
             base_url=base,
             transport=self._throttle,
             timeout=timeout,
-            headers={"Authorization": f"Bearer {token}", "User-Agent": f"reconciler/{__version__}"},
+            headers={"Authorization": f"Bearer {token}", "User-Agent": f"reconciler/{__version__}", **ACCEPTED},
         )
 
     async def __aenter__(self) -> Self:
@@ -133,7 +144,7 @@ class Client:
 
     @property
     def requests(self) -> int:
-        """Requests sent to the API in all, repetitions included; logs and probes are none."""
+        """The number of requests sent to the API, retries included; logs and probes do not count."""
         return self._throttle.requests
 
     @contextlib.contextmanager
@@ -146,17 +157,17 @@ class Client:
             METER.reset(before)
 
     def metered(self, key: str) -> Usage:
-        """What was counted under a key so far."""
+        """The usage counted under a key so far."""
         return self._throttle.metered[key]
 
     # Apps
 
     async def list_apps(self) -> list[LiveApp]:
-        """Every app of the account, 200 a page: ceil(N / 200) requests, one for none.
+        """Every app of the account, 200 per page: ceil(N / 200) requests, one if there are none.
 
-        An app that moves to another page meanwhile counts once. While fewer apps are seen than there are, as one
-        slipped between two pages, they are listed again. The progress of what is active or pinned is left out: it is
-        over, and reading it would take longer than all the rest.
+        An app that moves to another page counts once. If fewer are seen than there are, because one
+        slipped between pages, they are listed again. The progress of active and pinned deployments is dropped: it is
+        complete, and parsing it would take longer than all the rest.
         """
         call, seen, pages = read(APPS), dict[str, LiveApp](), list[Page]()
         for _ in range(LISTINGS):
@@ -197,25 +208,35 @@ class Client:
         await self._ask(write("DELETE", app_path(app_id), DELETE))
 
     async def propose(self, spec: Mapping[str, Any], app_id: str = "") -> Proposal:
-        """What the platform would make of a spec, for a new app or (``app_id``) an update; nothing is changed."""
+        """The platform's rendering and price of a spec, for a new app or (``app_id``) an update; changes nothing."""
         body = {"spec": spec, "app_id": app_id} if app_id else {"spec": spec}
         return await self._get(Proposal, "", question(f"{APPS}/propose", READ), body)
 
     # Deployments
 
     async def list_deployments(self, app_id: str, *, limit: int = 20) -> list[Deployment]:
-        """The newest deployments, newest first, at most ``limit``."""
+        """The newest deployments, newest first, at most ``limit``, in whatever order the platform lists them.
+
+        A first page that is not newest first says nothing of where the newest are: then every page is read.
+        """
         call = read(f"{app_path(app_id)}/deployments")
-        pages = await self._pages(call, "deployments", limit)
-        found = [item for page in pages for item in answers.items_of(page, "deployments")]
-        return [self._model(Deployment, item, call) for item in found[:limit]]
+        pages = await self._pages(call, "deployments", max(limit, LEAST))
+        found = self._deployments(pages, call)
+        ids = [deployment.id for deployment in found]
+        if goes_on(pages, "deployments") and ids != [deployment.id for deployment in newest_first(found)]:
+            found = self._deployments(await self._pages(call, "deployments"), call)
+        return newest_first(found)[:limit]
+
+    def _deployments(self, pages: list[Page], call: Call) -> list[Deployment]:
+        items = (item for page in pages for item in answers.items_of(page, "deployments"))
+        return [self._model(Deployment, item, call) for item in items]
 
     async def get_deployment(self, app_id: str, deployment_id: str) -> Deployment:
         """One deployment."""
         return await self._get(Deployment, "deployment", read(deployment_path(app_id, deployment_id)))
 
     async def create_deployment(self, app_id: str, *, force_build: bool = False) -> Deployment:
-        """Deploy the app's spec again, with the newest sources; ``force_build`` ignores the build cache."""
+        """Redeploy the app's spec with the newest sources; ``force_build`` ignores the build cache."""
         call = write("POST", f"{app_path(app_id)}/deployments")
         return await self._get(Deployment, "deployment", call, {"force_build": force_build})
 
@@ -237,18 +258,19 @@ class Client:
         return await self._get(Deployment, "deployment", call, _target(deployment_id, skip_pin))
 
     async def commit_rollback(self, app_id: str) -> None:
-        """Keep what was rolled back to, and unpin the app."""
+        """Keep the rollback and unpin the app."""
         await self._ask(write("POST", f"{app_path(app_id)}/rollback/commit"), {})
 
     async def revert_rollback(self, app_id: str) -> Deployment:
         """Go back to the spec before the rollback, and unpin the app."""
         return await self._get(Deployment, "deployment", write("POST", f"{app_path(app_id)}/rollback/revert"), {})
 
-    # Judging
+    # Health and logs
 
     async def health(self, app_id: str) -> Health:
-        """The health of an app's components."""
-        return await self._get(Health, "app_health", read(f"{app_path(app_id)}/health"))
+        """The health of an app's components, as far as the platform reports any."""
+        call = read(f"{app_path(app_id)}/health")
+        return self._model(Health, answers.mapping(await self._ask(call), call).get("app_health") or {}, call)
 
     async def logs(
         self,
@@ -256,13 +278,13 @@ class Client:
         deployment_id: str = "",
         component: str = "",
         *,
-        type: LogType,  # noqa: A002  the API's own name
+        type: LogType,  # noqa: A002  the API's name for it
         tail_lines: int = 0,
     ) -> LogLinks:
-        """Where logs are; of the active deployment and of all components unless named.
+        """Links to logs; those of the active deployment and of all components unless specified.
 
         Raises:
-            Rejected: 400, the deployment never reached the phase that would have written them.
+            Rejected: 400, the deployment never reached the phase that writes them.
         """
         path = deployment_path(app_id, deployment_id) if deployment_id else app_path(app_id)
         path += f"/components/{quoted(component)}/logs" if component else "/logs"
@@ -270,7 +292,7 @@ class Client:
         return await self._get(LogLinks, "", read(path), query=query)
 
     async def log_tail(self, links: LogLinks, lines: int = 20) -> list[str]:
-        """The last lines of a finished log, fetched without the token; never raises, a log is but an explanation."""
+        """The last lines of a finished log, fetched without the token; never raises: a log only explains."""
         return [self._redact(line) for line in await self._outside.log_tail(links.historic_urls, lines)]
 
     async def probe(
@@ -279,11 +301,11 @@ class Client:
         *,
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
-        timeout: float = 10.0,  # noqa: ASYNC109  of this one request, told in the answer instead of raised
+        timeout: float = 10.0,  # noqa: ASYNC109  of this one request, returned in the answer instead of raised
         verify_tls: bool = True,
         body_limit: int = 65536,
     ) -> ProbeAnswer:
-        """Ask an app itself, without the token; ``timeout`` in seconds in all. Never raises for what it meets."""
+        """Request an app itself, without the token; total ``timeout`` in seconds. Raises no network errors."""
         return await self._outside.probe(
             url, method=method, headers=headers or {}, timeout=timeout, verify_tls=verify_tls, body_limit=body_limit
         )
@@ -298,7 +320,7 @@ class Client:
         """The regions: ``slug``, ``label``, ``data_centers`` and more."""
         return await self._listed(read(f"{APPS}/regions"), "regions")
 
-    # How an answer becomes a model
+    # Responses to models
 
     async def _get(
         self,
@@ -309,18 +331,21 @@ class Client:
         query: Mapping[str, str] | None = None,
     ) -> Model:
         answer = answers.mapping(await self._ask(call, body, query), call)
-        return self._model(model, answer.get(envelope) if envelope else answer, call)
+        found = self._model(model, answer.get(envelope) if envelope else answer, call)
+        if call.changes_nothing and isinstance(found, LiveApp | Deployment) and not found.id:
+            raise answers.unusable(call, answers.UNREADABLE)  # an empty one would read as an app without any pin
+        return found
 
     async def _listed(self, call: Call, key: str) -> list[dict[str, Any]]:
         return list(answers.items_of(answers.mapping(await self._ask(call), call), key))
 
     def _model(self, model: type[Model], value: Any, call: Call) -> Model:
-        with contextlib.suppress(ValidationError):  # which would quote the answer
+        with contextlib.suppress(ValidationError):  # which would quote the response
             return model.model_validate(value)
         raise answers.unusable(call, answers.UNREADABLE)
 
     async def _pages(self, call: Call, key: str, limit: int | None = None) -> list[Page]:
-        """The pages of a listing; with a ``limit`` no more of them than hold as many items."""
+        """The pages of a listing; with a ``limit``, only as many as hold that many items."""
         size = min(limit or PER_PAGE, PER_PAGE)
 
         async def page(number: int) -> Page:
@@ -332,7 +357,7 @@ class Client:
     async def _ask(
         self, call: Call, body: Mapping[str, Any] | None = None, query: Mapping[str, str] | None = None
     ) -> Any:
-        """The decoded answer of a call; None where it is empty. Errors are raised with nothing of httpx in them."""
+        """The decoded response of a call; None if it is empty. Errors are raised without httpx's own."""
         request = self._http.build_request(
             call.method, call.path, json=body, params=query, extensions={CHANGES_NOTHING: call.changes_nothing}
         )
@@ -346,11 +371,11 @@ class Client:
             problem = self._problem(call, response, body)
         if self._host != httpx.URL(API).netloc.decode():
             problem.hint = answers.elsewhere(problem, self._host)
-        raise problem  # out here it does not chain the failure, whose request holds the token
+        raise problem  # raised here it does not chain the failure, whose request holds the token
 
     def _problem(self, call: Call, response: httpx.Response, body: Mapping[str, Any] | None) -> LiveError:
         if response.is_success:
-            return answers.unusable(call, "the answer is not JSON, or was cut short")
+            return answers.unusable(call, "the response is not JSON, or is incomplete")
         sent = answers.secrets_in(body["spec"]) if body and "spec" in body else frozenset()
         redact = Redactor(sent)
         return answers.error_for(
@@ -363,17 +388,19 @@ class Client:
 
 
 def _lost(call: Call, failure: httpx.RequestError, host: str) -> LiveError:
-    """The error of a failure of the connection; its text is left out where it could quote what was sent."""
+    """The error for a connection failure; its text is omitted if it could quote what was sent."""
     said = answers.tidy(str(failure)) or type(failure).__name__
     if isinstance(failure, httpx.LocalProtocolError):
-        said = "the request cannot be sent as it is"
+        said = "the request cannot be sent"
+    if isinstance(failure, TooLarge):
+        return answers.unusable(call, said)
     if "CERTIFICATE_VERIFY_FAILED" in said:
         return answers.unreachable(
-            call, f"no trusted connection to {host}: {said}", hint="SSL_CERT_FILE names the certificates to trust"
+            call, f"no trusted connection to {host}: {said}", hint="set SSL_CERT_FILE to the certificates to trust"
         )
     if isinstance(failure, httpx.TransportError | httpx.DecodingError) and was_unsent(failure):
         return answers.unreachable(call, f"no connection to {host}: {said}")
-    return answers.unusable(call, f"no answer from {host}: {said}")
+    return answers.unusable(call, f"no response from {host}: {said}")
 
 
 def _target(deployment_id: str, skip_pin: bool) -> dict[str, Any]:

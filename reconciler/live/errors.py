@@ -1,6 +1,6 @@
-"""What App Platform's answers mean: error statuses become errors, whatever the answer is made of. Pure.
+"""Turns error responses of App Platform into errors, whatever their body. Pure.
 
-The platform's own errors are ``{"id", "message", "request_id"}``; gateways before it answer HTML or plain text.
+The platform's own errors are ``{"id", "message", "request_id"}``; gateways in front of it answer HTML or plain text.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from reconciler.live.calls import Call
 
 PER_PAGE = 200
-"""Items a page holds at most."""
+"""Maximum number of items per page."""
 
 _STATUS_PAGE = "https://status.digitalocean.com"
 
-UNREADABLE = "the answer makes no sense"
+UNREADABLE = "unexpected response"
 
 _LONGEST = 500
-"""Characters of a message; a gateway's page is no message."""
+"""Maximum length of a message in characters; a gateway's whole page is longer."""
 
 _KINDS: Mapping[int, type[ApiError]] = {
     400: Rejected,
@@ -66,7 +66,7 @@ class _Said:
 def error_for(
     call: Call, status: int, body: bytes, *, request_id: str = "", redact: Callable[[str], str] = str
 ) -> ApiError:
-    """The error of an answer whose status is not 2xx; ``request_id`` from its headers, for when the body has none."""
+    """The error for a response whose status is not 2xx; ``request_id`` from its headers, in case the body has none."""
     said = _said(status, body, redact)
     request_id = said.request_id or request_id
     known = ", ".join(
@@ -86,30 +86,30 @@ def error_for(
 
 
 def unusable(call: Call, what: str) -> LiveError:
-    """The error of a call without a usable answer; ``what`` says what came instead, without quoting anything."""
+    """The error for a call without a usable response; ``what`` says what came instead, without quoting it."""
     if call.changes_nothing:
         return unreachable(call, what)
     return AnswerLost(
-        f"{call}: {what}, so nobody can tell whether it took effect",
+        f"{call}: {what}, so it may or may not have taken effect",
         method=call.method,
         path=call.path,
-        hint="look at the app before sending it again",
+        hint="check the app before trying again",
     )
 
 
 def elsewhere(problem: LiveError, host: str) -> str:
-    """The hint of an error where the address is not the vendor's, so that App Platform may not be there at all."""
+    """The hint of an error if the address is not the vendor's, so that App Platform may not be there at all."""
     lost = isinstance(problem, TransportFailed | ServerFailed) and _STATUS_PAGE in problem.hint
     if lost or (isinstance(problem, NotFound) and problem.path == APPS):
-        return f"look whether App Platform is at {host}, as --api-url or DIGITALOCEAN_API_URL says, and run it again"
+        return f"check that App Platform is at {host} (--api-url or DIGITALOCEAN_API_URL), then run it again"
     return problem.hint
 
 
 def mapping(answer: Any, call: Call) -> dict[str, Any]:
-    """The answer of a call, as every answer with a body is one object.
+    """The response of a call as an object, which every non-empty response is.
 
     Raises:
-        LiveError: it is none.
+        LiveError: it is not an object.
     """
     if not isinstance(answer, dict):
         raise unusable(call, UNREADABLE)
@@ -117,7 +117,7 @@ def mapping(answer: Any, call: Call) -> dict[str, Any]:
 
 
 def unreachable(call: Call, what: str, *, hint: str = "") -> TransportFailed:
-    """The error of a call that certainly had no effect."""
+    """The error for a call that certainly had no effect."""
     return TransportFailed(
         f"{call}: {what}",
         method=call.method,
@@ -129,36 +129,36 @@ def unreachable(call: Call, what: str, *, hint: str = "") -> TransportFailed:
 def _hint(call: Call, status: int, message: str) -> str:
     asked = [scope for scope in dict.fromkeys(_SCOPE.findall(message)) if scope != call.scope]
     if status == 401:
-        return "the token is unknown, expired or revoked; check DIGITALOCEAN_TOKEN"
+        return "the token is invalid, expired or revoked; check DIGITALOCEAN_TOKEN"
     if status == 403 or asked:
         needed = f"this needs a token with the scope {call.scope}"
-        return f"{needed}; the answer asks for {', '.join(asked)}" if asked else needed
+        return f"{needed}; the response asks for {', '.join(asked)}" if asked else needed
     if status == 429:
-        return "the token's budget is used up (250 requests a minute, 5,000 an hour); run it again later"
+        return "the token's rate limit is exhausted (250 requests a minute, 5,000 an hour); try again later"
     if status >= 500 and not call.changes_nothing:
-        return "it may have taken effect all the same: look at the app before sending it again"
+        return "it may still have taken effect: check the app before trying again"
     if status >= 500:
-        return f"App Platform is in trouble; see {_STATUS_PAGE} and run it again later"
+        return f"App Platform has problems; see {_STATUS_PAGE} and try again later"
     return ""
 
 
 def _said(status: int, body: bytes, redact: Callable[[str], str]) -> _Said:
-    """What an error's body says, whatever it is made of. A secret goes first: once cut short it is not known again."""
+    """What an error's body says, in any format. Secrets are redacted first: a truncated one would not be recognised."""
     try:
-        told = from_json(body)
+        parsed = from_json(body)
     except ValueError:
         return _Said(_page_text(status, body, redact))
-    if not isinstance(told, dict):
+    if not isinstance(parsed, dict):
         return _Said(_phrase(status))
-    message = next((told[key] for key in ("message", "error", "detail") if isinstance(told.get(key), str)), "")
-    return _Said(tidy(redact(message)) or _phrase(status), _word(told.get("id")), _word(told.get("request_id")))
+    message = next((parsed[key] for key in ("message", "error", "detail") if isinstance(parsed.get(key), str)), "")
+    return _Said(tidy(redact(message)) or _phrase(status), _word(parsed.get("id")), _word(parsed.get("request_id")))
 
 
 def _page_text(status: int, body: bytes, redact: Callable[[str], str]) -> str:
     text = redact(body.decode(errors="replace")).strip()
     if text.startswith("<"):
         title = _TITLE.search(text)
-        return f"{tidy(title[1]) if title else _phrase(status)} (an HTML page, not App Platform's own answer)"
+        return f"{tidy(title[1]) if title else _phrase(status)} (an HTML page, not a response of App Platform itself)"
     return tidy(text) or _phrase(status)
 
 
@@ -166,7 +166,7 @@ def _phrase(status: int) -> str:
     try:
         return HTTPStatus(status).phrase
     except ValueError:
-        return "without a reason"
+        return "no reason given"
 
 
 def _word(value: Any) -> str:
@@ -174,55 +174,55 @@ def _word(value: Any) -> str:
 
 
 def tidy(text: str) -> str:
-    """A foreign text on one line of bounded length, without what could steer a terminal."""
+    """Untrusted text on one line of bounded length, without terminal control sequences."""
     text = " ".join(_CONTROL.sub("", text).split())
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def tail(log: bytes, lines: int) -> list[str]:
-    """The last lines of a log, without blank ones and without what could steer a terminal."""
+    """The last lines of a log, without blank ones and without terminal control sequences."""
     kept = [_CONTROL.sub("", line).rstrip() for line in log.decode(errors="replace").splitlines()]
     return [line for line in kept if line][-lines:] if lines > 0 else []
 
 
 def has_next(page: Mapping[str, Any]) -> bool:
-    """Whether a page of a listing says that there is another."""
+    """Whether a page of a listing links to another."""
     links = page.get("links")
     pages = links.get("pages") if isinstance(links, dict) else None
     return isinstance(pages, dict) and bool(pages.get("next"))
 
 
 def total_of(page: Mapping[str, Any]) -> int:
-    """How many items a page says that there are on all pages; 0 where it does not."""
+    """The number of items on all pages according to a page; 0 if it does not say."""
     meta = page.get("meta")
     total = meta.get("total") if isinstance(meta, dict) else None
     return total if isinstance(total, int) and total > 0 else 0
 
 
 def apps_of(page: Mapping[str, Any], call: Call) -> Sequence[dict[str, Any]]:
-    """The apps of a page; an empty account has no list at all.
+    """The apps of a page; an empty account omits the list.
 
     Raises:
-        LiveError: it is no page of apps. To read it as an empty account would mean to create every app once more.
+        LiveError: it is not a page of apps. Reading it as an empty account would create every app again.
     """
     items = page.get("apps")
     if items is None and isinstance(page.get("meta"), dict):
         return []
     if not isinstance(items, list):
-        raise unusable(call, "the answer has no list of apps")
+        raise unusable(call, "the response has no list of apps")
     if not all(isinstance(item, dict) and item.get("id") for item in items):
-        raise unusable(call, "the answer has an app without an id")
+        raise unusable(call, "the response has an app without an id")
     return items
 
 
 def items_of(page: Mapping[str, Any], key: str) -> Sequence[dict[str, Any]]:
-    """The items of a page; of nothing there is no list at all."""
+    """The items of a page; the list is omitted if there are none."""
     items = page.get(key)
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def without_past_progress(app: dict[str, Any]) -> dict[str, Any]:
-    """An app whose active and pinned deployments are without the steps that made them."""
+    """The app without the progress of its active and pinned deployments."""
     for role in ("active_deployment", "pinned_deployment"):
         deployment = app.get(role)
         if isinstance(deployment, dict) and "progress" in deployment:
@@ -231,7 +231,7 @@ def without_past_progress(app: dict[str, Any]) -> dict[str, Any]:
 
 
 def secrets_in(spec: Mapping[str, Any]) -> frozenset[str]:
-    """The plaintext of every secret in an app spec, so that an error quoting the request does not show it."""
+    """The plaintext of every secret in an app spec, so that an error that quotes the request does not show it."""
     from reconciler.appspec.secrets import secrets  # only errors need it
 
     return frozenset(str(value) for _, value in secrets(spec))

@@ -1,6 +1,6 @@
-"""What App Platform answers: pure, typed, and tolerant of whatever it may add or leave out.
+"""App Platform's responses: pure, typed, and tolerant of additions and omissions.
 
-Every field is optional on reading, unknown fields are kept, an unknown value of an enumeration stays readable.
+Every field is optional, unknown fields are kept, an unknown value of an enumeration can be read.
 Source: the vendor's OpenAPI description and Go client.
 """
 
@@ -23,7 +23,7 @@ from pydantic import (
 
 
 class Phase(StrEnum):
-    """The phase of a deployment. Phases that nobody documented yet read as UNKNOWN."""
+    """The phase of a deployment. Undocumented phases read as UNKNOWN."""
 
     UNKNOWN = "UNKNOWN"
     PENDING_BUILD = "PENDING_BUILD"
@@ -41,12 +41,12 @@ class Phase(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether the deployment will not move any more."""
+        """Whether the deployment has finished."""
         return self in _TERMINAL
 
     @property
     def building(self) -> bool:
-        """Whether the build budget is what runs."""
+        """Whether the time counts against the build timeout."""
         return self in (Phase.UNKNOWN, Phase.PENDING_BUILD, Phase.BUILDING)
 
 
@@ -66,15 +66,20 @@ class ComponentState(StrEnum):
 
 
 def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-    """What does not fit reads as None: an odd answer must not stop a rollout."""
+    """Read a value that does not fit as None: an odd response must not stop a rollout."""
     try:
         return handler(value)
     except ValueError:
         return None
 
 
+def _said(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """The same; an object in which nothing is said, such as ``{}`` or ``{"id": ""}``, is how some answers say none."""
+    return None if not value or (isinstance(value, dict) and not any(value.values())) else _or_none(value, handler)
+
+
 def _moment(value: datetime) -> datetime | None:
-    """A time without a zone is UTC; the first moment of the year 1 is how Go writes that there is none."""
+    """A time without a zone is UTC; the start of the year 1 is Go's zero value and means none."""
     return None if value.year == 1 else value if value.tzinfo else value.replace(tzinfo=UTC)
 
 
@@ -94,6 +99,7 @@ Text = Annotated[str, BeforeValidator(_text)]
 Moment = Annotated[Annotated[datetime, AfterValidator(_moment)] | None, WrapValidator(_or_none)]
 Count = Annotated[int | None, WrapValidator(_or_none)]
 Ratio = Annotated[Annotated[float, Field(allow_inf_nan=False)] | None, WrapValidator(_or_none)]
+Object = WrapValidator(_said)
 Tree = Annotated[dict[str, Any], BeforeValidator(_mapping)]
 
 
@@ -102,7 +108,7 @@ class _Answer(BaseModel):
 
 
 class StepReason(_Answer):
-    """Why a step ended as it did."""
+    """Why a step ended with its status."""
 
     code: Text = ""
     message: Text = ""
@@ -117,12 +123,12 @@ class ProgressStep(_Answer):
     message_base: Text = ""
     started_at: Moment = None
     ended_at: Moment = None
-    reason: Annotated[StepReason | None, WrapValidator(_or_none)] = None
+    reason: Annotated[StepReason | None, Object] = None
     steps: Annotated[tuple[ProgressStep, ...], BeforeValidator(_list)] = ()
 
 
 class Progress(_Answer):
-    """How far a deployment is. Judge a deployment by its phase, never by counting steps."""
+    """The progress of a deployment. Its result is its phase; never infer it from the steps."""
 
     pending_steps: Count = 0
     running_steps: Count = 0
@@ -134,7 +140,7 @@ class Progress(_Answer):
 
 
 class User(_Answer):
-    """Who asked for something."""
+    """The user who requested something."""
 
     uuid: Text = ""
     email: Text = ""
@@ -144,19 +150,19 @@ class User(_Answer):
 class UserAction(_Answer):
     """What a user did: CREATE_DEPLOYMENT, UPDATE_SPEC, ROLLBACK_APP, REVERT_APP_ROLLBACK, RESTART …"""
 
-    user: Annotated[User | None, WrapValidator(_or_none)] = None
+    user: Annotated[User | None, Object] = None
     name: Text = ""
 
 
 class CauseDetails(_Answer):
     """Why a deployment exists. ``type``: MANUAL, DEPLOY_ON_PUSH, MANUAL_ROLLBACK, AUTO_ROLLBACK …"""
 
-    digitalocean_user_action: Annotated[UserAction | None, WrapValidator(_or_none)] = None
+    digitalocean_user_action: Annotated[UserAction | None, Object] = None
     type: Text = ""
 
 
 class Deployment(_Answer):
-    """A deployment: the spec it was made from, how far it is, why it exists."""
+    """A deployment: its spec, its progress, and why it exists."""
 
     id: Text = ""
     spec: Tree = {}
@@ -165,15 +171,15 @@ class Deployment(_Answer):
     created_at: Moment = None
     updated_at: Moment = None
     cause: Text = ""
-    cause_details: Annotated[CauseDetails | None, WrapValidator(_or_none)] = None
+    cause_details: Annotated[CauseDetails | None, Object] = None
     cloned_from: Text = ""
     previous_deployment_id: Text = ""
     tier_slug: Text = ""
-    progress: Annotated[Progress | None, WrapValidator(_or_none)] = None
+    progress: Annotated[Progress | None, Object] = None
 
     @property
     def user(self) -> User | None:
-        """Who made it, where the platform says."""
+        """Who made it, if the platform says."""
         action = self.cause_details and self.cause_details.digitalocean_user_action
         return action.user if action else None
 
@@ -189,7 +195,7 @@ class Deployment(_Answer):
         )
 
 
-_OptionalDeployment = Annotated[Deployment | None, WrapValidator(_or_none)]
+_OptionalDeployment = Annotated[Deployment | None, Object]
 
 
 class LiveApp(_Answer):
@@ -211,12 +217,12 @@ class LiveApp(_Answer):
 
     @property
     def name(self) -> str:
-        """The app's name, which stands in its spec."""
+        """The app's name, which is in its spec."""
         return _text(self.spec.get("name"))
 
     @property
     def running_deployment(self) -> Deployment | None:
-        """The deployment under way, if any: in progress, else pending."""
+        """The deployment in progress, or else the pending one, if any."""
         return self.in_progress_deployment or self.pending_deployment
 
 
@@ -241,7 +247,7 @@ class Health(_Answer):
 
 
 class Condition(_Answer):
-    """An error or a warning of a rollback's validation."""
+    """An error or a warning from validating a rollback."""
 
     code: Text = ""
     message: Text = ""
@@ -252,14 +258,14 @@ class RollbackValidation(_Answer):
     """Whether an app can be rolled back to a deployment. Answered with 200 also when invalid."""
 
     valid: Annotated[bool, WrapValidator(lambda value, handler: bool(_or_none(value, handler)))] = False
-    error: Annotated[Condition | None, WrapValidator(_or_none)] = None
+    error: Annotated[Condition | None, Object] = None
     warnings: Annotated[tuple[Condition, ...], BeforeValidator(_list)] = ()
 
 
 class Proposal(_Answer):
-    """What the platform says of a proposed spec. ``app_cost`` is USD a month; every field may be missing."""
+    """The platform's response to a proposed spec. ``app_cost`` is USD a month; every field may be missing."""
 
-    spec: Annotated[dict[str, Any] | None, WrapValidator(_or_none)] = None
+    spec: Annotated[dict[str, Any] | None, Object] = None
     app_cost: Ratio = None
     app_name_available: Annotated[bool | None, WrapValidator(_or_none)] = None
     app_name_suggestion: Text = ""
@@ -277,16 +283,20 @@ class LogLinks(_Answer):
 
 @dataclass(frozen=True, slots=True)
 class ProbeAnswer:
-    """What a probe got: a status and the beginning of the body, or why there was no answer at all."""
+    """The result of a probe: a status and the start of the body, or why there was no response.
+
+    ``sent``: the request was on its way to the app. One that was not says nothing of it.
+    """
 
     status: int | None = None
     body: str = ""
     error: str = ""
+    sent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What requests took: how many were sent, and the seconds they waited for their turn, as for the rate limit."""
+    """The cost of requests: how many were sent, and the seconds they waited, for example for the rate limit."""
 
     requests: int = 0
     held: float = 0.0

@@ -1,16 +1,18 @@
-"""What is fetched without the token, from other addresses than the API's: logs, and the answers of apps themselves.
+"""Fetches from addresses other than the API's, without the token: logs, and responses of the apps themselves.
 
-Nothing here raises for what it meets on the network: it is evidence, and its absence is evidence, too.
+Nothing here raises network errors: the result is evidence, and so is its absence.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import contextlib
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from reconciler import __version__
+from reconciler.live.bodies import ACCEPTED, pieces
 from reconciler.live.errors import tail, tidy
 from reconciler.live.models import ProbeAnswer
 
@@ -18,19 +20,31 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 LOG_SECONDS = 30.0
-"""For one log as a whole."""
+"""Seconds for one log in total."""
 
 LOG_MOST = 32 << 20
-"""Bytes of one log that are read; of a longer one the end is not seen."""
+"""Maximum number of bytes to read of one log; the end of a longer one is not read."""
 
 LOG_KEPT = 256 << 10
-"""Bytes of a log's end that are kept while reading."""
+"""Bytes from the end of a log that are kept while reading."""
 
 LOG_FILES = 4
-"""Files of a log that are looked into, the last first."""
+"""Maximum number of files of a log to read, the last first."""
 
 _MET = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ImportError)
-"""What a fetch can meet: the network, an address or header that is none, a proxy or certificates of no use."""
+"""What can fail in a fetch: the network, an invalid address or header, an unusable proxy or certificates."""
+
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+    httpx.InvalidURL,
+    ValueError,
+    ImportError,
+)
+"""Those after which nothing was sent to the app: they say something of the runner or of the request, not of the app."""
 
 
 class Outside:
@@ -50,12 +64,12 @@ class Outside:
             self._clients[verify_tls] = httpx.AsyncClient(
                 transport=self._transport,
                 verify=verify_tls,
-                headers={"User-Agent": f"reconciler/{__version__}"},
+                headers={"User-Agent": f"reconciler/{__version__}", **ACCEPTED},
             )
         return self._clients[verify_tls]
 
     async def log_tail(self, urls: Sequence[str], lines: int) -> list[str]:
-        """The last lines of a log in several files; a file that cannot be read leaves a line that says so."""
+        """The last lines of a log in several files; an unreadable file yields a line that says so."""
         found: list[str] = []
         for url in list(reversed(urls))[:LOG_FILES]:
             if len(found) >= lines:
@@ -70,12 +84,13 @@ class Outside:
             async with asyncio.timeout(LOG_SECONDS), self._client(verify_tls=True).stream("GET", url) as response:
                 if not response.is_success:
                     return [f"(the log could not be read: {response.status_code})"]
-                async for part in response.aiter_bytes():
-                    kept += part
-                    seen += len(part)
-                    del kept[:-LOG_KEPT]
-                    if seen > LOG_MOST:
-                        break
+                async with contextlib.aclosing(pieces(response)) as parts:
+                    async for part in parts:
+                        kept += part
+                        seen += len(part)
+                        del kept[:-LOG_KEPT]
+                        if seen > LOG_MOST:
+                            break
         except _MET as problem:
             return [*tail(bytes(kept), lines), f"(the log could not be read: {_name(problem)})"]
         return tail(bytes(kept), lines)
@@ -86,30 +101,45 @@ class Outside:
         *,
         method: str,
         headers: Mapping[str, str],
-        timeout: float,  # noqa: ASYNC109  of this one request, told in the answer instead of raised
+        timeout: float,  # noqa: ASYNC109  of this one request, returned in the answer instead of raised
         verify_tls: bool,
         body_limit: int,
     ) -> ProbeAnswer:
-        """One request, redirects not followed; ``timeout`` in seconds in all, ``body_limit`` in bytes."""
+        """Send one request without following redirects; total ``timeout`` in seconds, ``body_limit`` in bytes."""
         body = bytearray()
+        sent = self._transport is not None  # what runs in this process is reached whenever it is asked
+
+        async def trace(event: str, about: Mapping[str, Any]) -> None:
+            nonlocal sent
+            if event.endswith("send_request_headers.started"):
+                sent = about["request"].method != b"CONNECT"  # which only a proxy has seen so far
+
         try:
-            client = self._client(verify_tls=verify_tls)
             async with (
                 asyncio.timeout(timeout),
-                client.stream(method, url, headers=dict(headers), timeout=timeout) as response,
+                self._client(verify_tls=verify_tls).stream(
+                    method, url, headers=dict(headers), timeout=timeout, extensions={"trace": trace}
+                ) as response,
+                contextlib.aclosing(pieces(response)) as parts,
             ):
-                async for part in response.aiter_bytes():
+                async for part in parts:
                     body += part
                     if len(body) >= body_limit:
                         break
-        except (httpx.TimeoutException, TimeoutError):
-            return ProbeAnswer(error=f"no answer within {timeout:g} s")
-        except (httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError) as problem:
-            return ProbeAnswer(error=tidy(str(problem)) or _name(problem))
         except _MET as problem:
-            return ProbeAnswer(error=_name(problem))  # its text may quote the headers
+            reached = sent and not isinstance(problem, _NEVER_SENT)
+            return ProbeAnswer(error=_why(problem, timeout), sent=reached)
         return ProbeAnswer(response.status_code, bytes(body[:body_limit]).decode(errors="replace"))
 
 
+def _why(problem: Exception, timeout: float) -> str:
+    """Why there was no answer; the text of an error is left out where it may quote the headers."""
+    if isinstance(problem, (httpx.TimeoutException, TimeoutError)):
+        return f"no response within {timeout:g} s"
+    if isinstance(problem, (httpx.ConnectError, httpx.ReadError, httpx.RemoteProtocolError)):
+        return tidy(str(problem)) or _name(problem)
+    return _name(problem)
+
+
 def _name(problem: Exception) -> str:
-    return "no answer in time" if isinstance(problem, TimeoutError) else type(problem).__name__
+    return "timed out" if isinstance(problem, TimeoutError) else type(problem).__name__

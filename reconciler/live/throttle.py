@@ -1,15 +1,15 @@
-"""One budget for the token: the rate limit, retries and backoff, as an httpx transport around another.
+"""Rate limit, retries and backoff for one token, as an httpx transport that wraps another.
 
-What is repeated, and why so:
+What is retried, and why:
 
-- A 429 has no effect, so everything is repeated after it, and everybody on the token waits: the budget is the
+- A 429 has no effect, so every request is retried after it, and all requests wait: the budget is the
   token's, not the request's.
-- A connection that was never established carried nothing, so everything is repeated.
-- A 5xx, a lost connection, a timeout or a garbled answer say nothing of what happened on the other side. Reads are
-  repeated with jittered exponential backoff; a write never is: it may have taken effect, and whoever sent it looks
-  before it sends again.
+- A connection that was never established carried nothing, so every request is retried.
+- A 5xx, a lost connection, a timeout or a garbled response do not show whether the request took effect. Reads are
+  retried with jittered exponential backoff; a write never is: it may have taken effect, and its sender checks
+  before sending it again.
 
-The limits are the platform's: 250 requests a minute and 5,000 an hour for a token, told by ``ratelimit-limit``,
+The limits are the platform's: 250 requests a minute and 5,000 an hour per token, reported in ``ratelimit-limit``,
 ``ratelimit-remaining``, ``ratelimit-reset`` (epoch at which the oldest request expires) and, on a burst's 429,
 ``retry-after`` (seconds).
 """
@@ -31,6 +31,7 @@ from pydantic_core import from_json
 
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import UsageError
+from reconciler.live.bodies import TooLarge, whole
 from reconciler.live.budget import LONGEST_PAUSE, Budget
 from reconciler.live.models import Usage
 
@@ -38,22 +39,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 API = "https://api.digitalocean.com"
-"""Where App Platform is."""
+"""The address of App Platform."""
 
 PER_MINUTE = 250
 """Requests that a token may send in any 60 seconds; the platform's documented limit."""
 
 FREE_SHARE = 0.8
-"""Share of the minute's budget that goes out at once (200 of 250); the rest is spread until the oldest expire."""
+"""Share of the minute's budget that is sent immediately (200 of 250); the rest is spread until the oldest expire."""
 
 CONCURRENCY = 8
-"""Requests under way at the same time."""
+"""Maximum number of concurrent requests."""
 
 TRIES = 6
-"""How often a failing read is sent in all; likewise anything whose connection was never established."""
+"""Maximum number of tries of a failing read, or of any request whose connection was never established."""
 
 PATIENCE = 90.0
-"""Seconds of failing, pauses included, beyond which nothing that failed is repeated."""
+"""Seconds of failures, pauses included, after which nothing is retried."""
 
 FIRST_BACKOFF = 0.5
 """Seconds; doubled with each try up to `LONGEST_BACKOFF`, and jittered to between half and all of it."""
@@ -61,28 +62,34 @@ FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 20.0
 
 LIMITED_TRIES = 8
-"""How often a request is sent in all when every answer is 429."""
+"""Maximum number of tries if every response is 429."""
 
 DEFAULT_PAUSE = 5.0
-"""Seconds to pause after a 429 that does not say for how long; doubled with each try up to a minute."""
+"""Seconds to pause after a 429 without ``retry-after``; doubled with each try up to a minute."""
 
 LONGEST_TRY = 120.0
-"""Seconds for one try as a whole, so that an answer trickling in byte by byte ends, too."""
+"""Seconds for one whole try, so that a response arriving byte by byte also ends."""
 
 WORTH_TELLING = 2.0
-"""Seconds; shorter waits are not told to `on_wait`."""
+"""Seconds; shorter waits are not reported to `on_wait`."""
+
+REPORT_EVERY = 300.0
+"""Seconds; a longer wait for the rate limit is reported again each time, with what is left of it."""
+
+MOST_HELD = 60.0
+"""Seconds for which ``ratelimit-remaining: 0`` delays requests: afterwards a 429 shows more and costs nothing."""
 
 _TICK = 0.001
-"""Seconds that are not worth a sleep; below this a wait counts as over."""
+"""Seconds too short to sleep; a shorter wait counts as over."""
 
 CHANGES_NOTHING = "reconciler.changes_nothing"
-"""Request extension: True for a POST that may be repeated like a read (propose, the validation of a rollback)."""
+"""Request extension: True for a POST that may be retried like a read (propose, the validation of a rollback)."""
 
 DECODED = "reconciler.decoded"
-"""Response extension: the decoded JSON of a successful answer; missing where the body was empty or garbled."""
+"""Response extension: the decoded JSON of a successful response; missing if the body was empty or garbled."""
 
 METER: ContextVar[str] = ContextVar("meter", default="")
-"""Under which key the requests of the running task, and their waits, are counted; empty for none."""
+"""The key under which requests of the running task and their waits are counted; empty for none."""
 
 _UNSENT = (
     httpx.ConnectError,
@@ -90,32 +97,32 @@ _UNSENT = (
     httpx.PoolTimeout,
     httpx.ProxyError,
 )
-"""Failures before a single byte of the request was on its way."""
+"""Failures before any byte of the request was sent."""
 
 _HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
-"""Failures that will be the same at every try: the request itself cannot be sent."""
+"""Failures that will recur at every try: the request itself cannot be sent."""
 
 Failure = httpx.TransportError | httpx.DecodingError
 
 
 @dataclass(slots=True)
 class _Tries:
-    """What a request went through so far. Waiting for the budget takes nothing from the patience with failures."""
+    """The history of a request. Waiting for the rate limit does not count as failing."""
 
     limited: int = 0
     limited_since: float = 0.0
     failed: int = 0
     failing: float = 0.0
-    """Seconds that failed tries, and the pauses after them, took."""
+    """Seconds spent on failed tries and the pauses after them."""
 
 
 class RetryDecision(Enum):
-    """What became of one try."""
+    """How to treat the result of one try."""
 
-    FINAL = "an answer, good or bad, that stands"
-    LIMITED = "429: no effect, wait for the budget"
-    UNSENT = "the request never left"
-    UNKNOWN = "nobody can tell what happened on the other side"
+    FINAL = "a final response, good or bad"
+    LIMITED = "429: no effect, wait for the rate limit"
+    UNSENT = "the request was never sent"
+    UNKNOWN = "the request may or may not have taken effect"
 
 
 def was_unsent(failure: Failure) -> bool:
@@ -124,22 +131,22 @@ def was_unsent(failure: Failure) -> bool:
 
 
 def judge(result: httpx.Response | Failure) -> RetryDecision:
-    """What became of a try, from its answer or its failure."""
+    """Classify a try by its response or failure."""
     if isinstance(result, httpx.Response):
         if result.status_code == 429:
             return RetryDecision.LIMITED
         garbled = result.is_success and DECODED not in result.extensions
         return RetryDecision.UNKNOWN if result.is_server_error or garbled else RetryDecision.FINAL
-    if isinstance(result, _HOPELESS) or "CERTIFICATE_VERIFY_FAILED" in str(result):
+    if isinstance(result, (*_HOPELESS, TooLarge)) or "CERTIFICATE_VERIFY_FAILED" in str(result):
         return RetryDecision.FINAL
     return RetryDecision.UNSENT if was_unsent(result) else RetryDecision.UNKNOWN
 
 
 class Throttle(httpx.AsyncBaseTransport):
-    """Sends every request of one token through another transport, within the budget, repeating what may be repeated.
+    """Sends every request of one token through another transport, within the rate limit, with the permitted retries.
 
-    The body of an answer is read in here, so that one cut short counts as a failed try. ``on_wait(seconds, why)``
-    is called before a wait that a person would notice. Raises what httpx raises once repeating did not help.
+    The body of a response is read here, so that an incomplete one counts as a failed try. ``on_wait(seconds, why)``
+    is called before a noticeable wait. Raises httpx's errors after the last retry.
     """
 
     def __init__(
@@ -178,11 +185,11 @@ class Throttle(httpx.AsyncBaseTransport):
         raise result
 
     async def aclose(self) -> None:
-        """Close the transport inside."""
+        """Close the wrapped transport."""
         await self._inner.aclose()
 
     async def _try(self, request: httpx.Request) -> tuple[float, httpx.Response | Failure]:
-        """One try: wait for the budget, send, read the whole answer, learn from its headers; when it was sent, too."""
+        """One try: wait for the rate limit, send, read the whole response. Also returns when it was sent."""
         asked_at = self._clock.monotonic()
         async with self._lanes:
             sent_at = await self._admit()
@@ -194,35 +201,35 @@ class Throttle(httpx.AsyncBaseTransport):
                 async with asyncio.timeout(LONGEST_TRY):
                     response = await self._inner.handle_async_request(request)
                     async with contextlib.aclosing(response):
-                        await response.aread()
+                        response = await whole(response)
             except TimeoutError:
-                return sent_at, httpx.ReadTimeout(f"no whole answer within {LONGEST_TRY:g} s", request=request)
+                return sent_at, httpx.ReadTimeout(f"no complete response within {LONGEST_TRY:g} s", request=request)
             except (httpx.TransportError, httpx.DecodingError) as failure:
                 return sent_at, failure
-            except ConnectionError as failure:  # what an ASGI app in process breaks a connection with
+            except ConnectionError as failure:  # raised by an in-process ASGI app that breaks a connection
                 return sent_at, httpx.ReadError(str(failure), request=request)
         _decode(request, response)
-        if not response.is_server_error:  # a gateway's limits are not the token's
+        if not response.is_server_error:  # a gateway's rate limit is not the token's
             self._learn(Budget.read(response.headers, self._clock.now()))
         return sent_at, response
 
     async def _admit(self) -> float:
-        """Wait until the budget lets one more request out; first come, first served. The time it went out."""
+        """Wait until the rate limit allows another request; first come, first served. Returns the time of sending."""
         async with self._gate:
-            told = 0.0
+            report_at = 0.0
             while (wait := self._held_for(now := self._clock.monotonic())) > _TICK:
-                if now >= told:
-                    self._tell(wait, "the rate limit")
-                    told = now + wait
-                await self._clock.sleep(wait)
+                if now >= report_at:
+                    self._report_wait(wait, "the rate limit")
+                    report_at = now + min(wait, REPORT_EVERY)
+                await self._clock.sleep(min(wait, REPORT_EVERY))
             self._sent.append(now)
             return now
 
     def _held_for(self, now: float) -> float:
-        """Seconds for which nothing may be sent: a pause, or the minute's budget being used up.
+        """Seconds for which nothing may be sent: a pause, or because the minute's budget is used up.
 
         The last requests of the budget are spread over the time until the oldest expires, so that a long run slows
-        down instead of standing still for most of a minute.
+        down instead of stopping for most of a minute.
         """
         while self._sent and self._sent[0] <= now - 60.0 + _TICK:
             self._sent.popleft()
@@ -237,16 +244,16 @@ class Throttle(httpx.AsyncBaseTransport):
     def _learn(self, budget: Budget) -> None:
         if budget.limit:
             self._allowed = min(self._per_minute, budget.limit)
-        self._hold(budget.used_up)
+        self._hold(min(budget.used_up, MOST_HELD))
 
     def _hold(self, seconds: float) -> None:
-        """Nobody sends for that long."""
+        """Send nothing for that long."""
         self._resume_at = max(self._resume_at, self._clock.monotonic() + seconds)
 
     def _pause_before_next(
         self, request: httpx.Request, result: httpx.Response | Failure, tries: _Tries, sent_at: float
     ) -> float | None:
-        """Seconds to wait before the next try, or None if there is none; counts this one."""
+        """Seconds to wait before the next try, or None to give up; counts this try."""
         verdict = judge(result)
         match verdict:
             case RetryDecision.FINAL:
@@ -260,7 +267,7 @@ class Throttle(httpx.AsyncBaseTransport):
                 return self._after_failure(result, tries, sent_at)
 
     def _after_limit(self, answer: httpx.Response, tries: _Tries, sent_at: float) -> float | None:
-        """Make everybody wait for the budget; the request itself then queues again, without a wait of its own."""
+        """Make every request wait for the rate limit; this one then queues again without a wait of its own."""
         tries.limited_since = tries.limited_since if tries.limited else sent_at
         tries.limited += 1
         elapsed = self._clock.monotonic() - tries.limited_since
@@ -281,10 +288,10 @@ class Throttle(httpx.AsyncBaseTransport):
         tries.failing += self._clock.monotonic() - sent_at + pause
         if tries.failed >= TRIES or tries.failing > PATIENCE:
             return None
-        self._tell(pause, why)
+        self._report_wait(pause, why)
         return pause
 
-    def _tell(self, seconds: float, why: str) -> None:
+    def _report_wait(self, seconds: float, why: str) -> None:
         if self._on_wait and seconds >= WORTH_TELLING:
             self._on_wait(seconds, why)
 
@@ -293,22 +300,22 @@ def address(base_url: str) -> httpx.URL:
     """The API's address.
 
     Raises:
-        UsageError: it is none, or there are credentials in it, which httpx would send instead of the token.
+        UsageError: it is not one, or it has credentials, which httpx would send instead of the token.
     """
     with contextlib.suppress(httpx.InvalidURL):
         url = httpx.URL(base_url)
         if url.path.rstrip("/").endswith("/v2"):
-            raise UsageError("the API's address ends with /v2", hint=f"leave that out: {API}, not {API}/v2")
+            raise UsageError("the API address must not end with /v2", hint=f"use {API}, not {API}/v2")
         if url.scheme in ("http", "https") and url.host and not url.userinfo:
             return url
-    raise UsageError("the API's address is no http(s) URL", hint=f"such as {API}; credentials do not belong in it")
+    raise UsageError("the API address must be an http(s) URL without credentials", hint=f"for example {API}")
 
 
 def direct(base: httpx.URL, concurrency: int) -> httpx.AsyncHTTPTransport:
-    """The way to the API: through the proxy that the environment names, if any; plain HTTP needs no certificates.
+    """The transport to the API, through the environment's proxy if it names one; plain HTTP needs no certificates.
 
     Raises:
-        UsageError: the environment's proxy is of a kind that cannot be used, or its certificates cannot be read.
+        UsageError: the environment's proxy is not supported, or its certificates cannot be read.
     """
     proxies = {} if proxy_bypass(base.host) else getproxies()
     proxy = proxies.get(base.scheme) or proxies.get("all")
@@ -322,12 +329,12 @@ def direct(base: httpx.URL, concurrency: int) -> httpx.AsyncHTTPTransport:
         ImportError,
         ValueError,
         httpx.InvalidURL,
-    ):  # a SOCKS proxy, a strange scheme, no URL; it may hold a password
+    ):  # a SOCKS proxy, an unknown scheme, not a URL; it may hold a password
         hint = "set HTTPS_PROXY to an http:// or https:// proxy"
-        raise UsageError("the environment's proxy cannot be used", hint=hint) from None
+        raise UsageError("the proxy in the environment cannot be used", hint=hint) from None
     except OSError as problem:
-        hint = "SSL_CERT_FILE and SSL_CERT_DIR name the certificates to trust"
-        raise UsageError(f"the certificates cannot be read: {problem}", hint=hint) from None
+        hint = "check SSL_CERT_FILE and SSL_CERT_DIR"
+        raise UsageError(f"cannot read the certificates: {problem}", hint=hint) from None
 
 
 def _changes_nothing(request: httpx.Request) -> bool:
@@ -335,7 +342,7 @@ def _changes_nothing(request: httpx.Request) -> bool:
 
 
 def _decode(request: httpx.Request, response: httpx.Response) -> None:
-    """Put a successful answer's JSON beside it; an empty body is a whole answer only to a write."""
+    """Attach a successful response's JSON; an empty body is complete only for a write."""
     if not response.is_success:
         return
     body = response.content

@@ -1,1 +1,1 @@
-"""What would be done and why: pure functions from (DesiredApp, LiveApp, proposal) to a Plan."""
+"""Plans what to do and why: pure functions from (DesiredApp, LiveApp, proposal) to a Plan."""

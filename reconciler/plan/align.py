@@ -1,8 +1,8 @@
-"""What a comparison may leave out of account, decided before anything is compared.
+"""Aligns a desired spec with the live one before they are compared.
 
-A desired tree says what Git wants, and leaves much unsaid: ciphertext it cannot know, values the platform chooses,
-paths the policy ignores. `align` fills those in from live, so that what still differs afterwards is a difference; and
-it says which live values must be carried into what is sent for that to be true.
+A desired tree leaves some values open: ciphertext that Git cannot know, values that the platform chooses,
+paths that the policy ignores. `align` fills them in from live, so that whatever still differs is a real difference; and
+it lists the live values that must be sent for that to hold.
 """
 
 from __future__ import annotations
@@ -11,21 +11,22 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.appspec.secrets import is_marked
 from reconciler.appspec.shape import SPEC, Field, Listing, Record, Shape
-from reconciler.plan.canonical import Opaque, Tree
+from reconciler.appspec.walk import field_of, within
+from reconciler.plan.canonical import Opaque, Path, Tree
 from reconciler.plan.diff import place_of
 from reconciler.plan.model import Note
 from reconciler.plan.routes import settle_ingress
 from reconciler.plan.secret_fingerprints import Fingerprints, SecretMatch, hidden, stored_in
-
-Path = tuple[str, ...]
+from reconciler.text import segments
 
 KEPT = "ciphertext cannot be compared"
 ROTATED = "the new value is sent"
-IGNORED = "differs from Git, left as it is"
-UNCHANGED = "its fingerprint is that of the value sent last"
-CHANGED = "its fingerprint is not that of the value sent last"
-UNMARKED = "no fingerprint of it is kept yet: from now on changes are noticed"
+IGNORED = "differs from Git, ignored as configured"
+UNCHANGED = "its fingerprint matches the value sent last"
+CHANGED = "its fingerprint differs from that of the value sent last"
+UNMARKED = "no fingerprint stored yet; future changes will be detected"
 
 _SCALING = ("autoscaling", "instance_count")
 _ABSENT: Any = object()
@@ -33,11 +34,11 @@ _ABSENT: Any = object()
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """What is known about secrets beyond the specs.
+    """Knowledge about secrets beyond the specs.
 
-    ``rotate``: entries such as ``STRIPE_KEY``, ``api/STRIPE_KEY`` or a whole path: their new value is to be sent.
+    ``rotate``: entries such as ``STRIPE_KEY``, ``api/STRIPE_KEY`` or a whole path whose new value is to be sent.
     ``changed``: paths whose plaintext is known to differ from what was sent last.
-    ``fingerprints``: where the policy asks for them, they tell that from the live spec itself.
+    ``fingerprints``: if the policy asks for them, they detect that from the live spec itself.
     """
 
     rotate: frozenset[str] = frozenset()
@@ -45,17 +46,17 @@ class Secrets:
     fingerprints: Fingerprints | None = field(default=None, repr=False)
 
     def rotates(self, path: Path) -> frozenset[str]:
-        """The entries that name a secret at this path."""
+        """The entries that match a secret at this path."""
         return frozenset(entry for entry in self.rotate if names(entry, path))
 
 
 @dataclass(slots=True)
 class _Walk:
-    """What the walk gathers."""
+    """The results of the walk."""
 
     secrets: Secrets
     app: str = ""
-    """The live app's name, to which its fingerprints are bound."""
+    """The live app's name, which is part of its fingerprints."""
 
     stored: Mapping[str, str] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
@@ -65,10 +66,10 @@ class _Walk:
 
 @dataclass(frozen=True, slots=True)
 class Aligned:
-    """Two trees of which every difference counts.
+    """Two trees in which every difference is real.
 
-    ``carried``: paths whose live value must be sent in place of Git's, or without one in Git (kept secrets, ignored
-    paths); where live has nothing, Git's is left out. ``rotated``: the entries of `Secrets.rotate` that had an effect.
+    ``carried``: paths whose live value must be sent instead of Git's, or without one in Git (kept secrets, ignored
+    paths); if live has none, Git's is omitted. ``rotated``: the entries of `Secrets.rotate` that had an effect.
     """
 
     desired: Tree
@@ -79,10 +80,10 @@ class Aligned:
 
 
 def align(desired: Tree, live: Tree, *, ignore: Collection[str] = (), secrets: Secrets | None = None) -> Aligned:
-    """The canonical trees of Git and live, made comparable; neither is changed.
+    """Make the canonical trees of Git and live comparable; neither is modified.
 
-    ``ignore`` are JSON pointers by identity, such as ``/services/web/instance_count``; a part that is ``*`` stands for
-    every name, and whatever lies below is ignored with it. The variable that holds fingerprints is no difference.
+    ``ignore`` are JSON pointers by identity, such as ``/services/web/instance_count``; the part ``*`` matches
+    every name, and everything below is ignored as well. The variable that holds fingerprints is never a difference.
     """
     secrets = secrets or Secrets()
     if desired == live:
@@ -91,7 +92,7 @@ def align(desired: Tree, live: Tree, *, ignore: Collection[str] = (), secrets: S
     git, live = hidden(desired), hidden(live)
     desired = git
     paths = [segments(pointer) for pointer in ignore]
-    for path in paths:  # components first: which there are decides which rules the platform would choose
+    for path in paths:  # components first: they determine which rules the platform would choose
         desired = desired if path[:1] == ("ingress",) else _ignored(SPEC, (desired, live), path, (), walk)
     desired = _scaled_in_one_way(git, desired, live, walk)
     desired, live = settle_ingress(desired, live)
@@ -102,13 +103,8 @@ def align(desired: Tree, live: Tree, *, ignore: Collection[str] = (), secrets: S
     return Aligned(desired, live, notes, tuple(walk.carried), frozenset(walk.rotated))
 
 
-def segments(pointer: str) -> Path:
-    """The parts of a JSON pointer (RFC 6901)."""
-    return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
-
-
 def names(entry: str, path: Path) -> bool:
-    """Whether the parts of an entry stand in the path, in that order: ``api/KEY`` in services/api/envs/KEY/value."""
+    """Whether the parts of an entry are in the path, in that order: ``api/KEY`` in services/api/envs/KEY/value."""
     rest = iter(path)
     return all(part in rest for part in entry.split("/"))
 
@@ -117,7 +113,7 @@ def names(entry: str, path: Path) -> bool:
 
 
 def _record(record: Record, desired: Tree, live: Tree, path: Path, walk: _Walk) -> Tree:
-    """The desired record with what it leaves to live; the same object if there is nothing of the kind."""
+    """The desired record with the values it leaves to live; the same object if there are none."""
     desired = _left_to_live(record, desired, live)
     out = desired
     for name, theirs in live.items():
@@ -133,7 +129,7 @@ def _record(record: Record, desired: Tree, live: Tree, path: Path, walk: _Walk) 
 
 
 def _left_to_live(record: Record, desired: Tree, live: Tree) -> Tree:
-    """Fields of one component that depend on each other."""
+    """Fill in fields of one component that depend on each other."""
     if "autoscaling" in desired and "instance_count" in live:
         return {**desired, "instance_count": live["instance_count"]}
     if record.title == "Service":
@@ -142,7 +138,7 @@ def _left_to_live(record: Record, desired: Tree, live: Tree) -> Tree:
 
 
 def _with_port(desired: Tree, live: Tree) -> Tree:
-    """The variable PORT that the platform adds for http_port where a service has none (API reference, http_port)."""
+    """Add the variable PORT that the platform sets for http_port if a service has none (API reference, http_port)."""
     theirs, ours = live.get("envs"), desired.get("envs", {})
     if not isinstance(theirs, dict) or not isinstance(ours, dict) or "PORT" in ours:
         return desired
@@ -157,11 +153,9 @@ def _with_port(desired: Tree, live: Tree) -> Tree:
 
 
 def _field(spec: Field, values: tuple[Tree, Any, Any], path: Path, walk: _Walk) -> Any:
-    """The desired value of one field that differs from live's; ``values``: the desired record, its value, live's."""
+    """The aligned value of a field that differs from live; ``values``: the desired record, its value, live's."""
     desired, ours, theirs = values
-    if spec.secret or spec.secret_when_typed:
-        if ours is _ABSENT and spec.secret_when_typed and desired.get("type") != "SECRET":
-            return ours
+    if spec.can_be_secret and (ours is not _ABSENT or is_marked(spec, desired)):
         return _secret(ours, theirs, path, walk)
     if ours is _ABSENT and spec.server_chosen:
         return theirs
@@ -185,9 +179,9 @@ def _items(listing: Listing, ours: Tree, theirs: Tree, path: Path, walk: _Walk) 
 
 
 def _secret(ours: Any, theirs: Any, path: Path, walk: _Walk) -> Any:
-    """A secret that differs from live's, or may."""
+    """The aligned value of a secret that differs from live or may differ."""
     if not isinstance(theirs, Opaque):
-        # Live does not know this as a secret yet. That it becomes one is a change; its value, if the same, is none.
+        # Live does not have this as a secret yet. Becoming one is a change; its value, if equal, is not.
         return theirs if isinstance(ours, Opaque) and ours.holds(theirs) else ours
     if ours is _ABSENT:
         walk.carried.append(path)
@@ -214,7 +208,7 @@ def _secret(ours: Any, theirs: Any, path: Path, walk: _Walk) -> Any:
 
 
 def _ignored(shape: Shape | None, pair: tuple[Any, Any], rest: Path, path: Path, walk: _Walk) -> Any:
-    """The desired part with live's value at an ignored path; ``pair``: the desired and the live part."""
+    """The desired part with the live value at an ignored path; ``pair``: the desired and the live part."""
     ours, theirs = pair
     if isinstance(ours, tuple) and isinstance(theirs, tuple):
         return _ignored_item(shape, (ours, theirs), rest, path, walk)
@@ -246,49 +240,44 @@ def _ignored(shape: Shape | None, pair: tuple[Any, Any], rest: Path, path: Path,
 def _ignored_item(
     shape: Shape | None, pair: tuple[tuple[Any, ...], tuple[Any, ...]], rest: Path, path: Path, walk: _Walk
 ) -> tuple[Any, ...]:
-    """The same within an item of an ordered list, by label (``[/api]``) or number; which items there are is Git's."""
+    """The same within an item of an ordered list, by label (``[/api]``) or number; Git decides which items exist."""
     ours, theirs = pair
     head, *below = rest
     index, other = place_of(ours, head), place_of(theirs, head)
     if not below or index is None or other is None:
         return ours
-    inner = shape.item if isinstance(shape, Listing) else None
-    taken = _ignored(inner, (ours[index], theirs[other]), tuple(below), (*path, head), walk)
+    taken = _ignored(within(shape, head), (ours[index], theirs[other]), tuple(below), (*path, head), walk)
     return (*ours[:index], taken, *ours[index + 1 :])
 
 
 def scaled_with(paths: Collection[Path]) -> list[Path]:
-    """The components of which a count or the autoscaling is among the paths: both in one are no valid spec."""
+    """The components with a count or autoscaling among the paths: a spec with both is invalid."""
     return list(dict.fromkeys(path[:2] for path in paths if len(path) > 2 and path[2] in _SCALING))
 
 
 def _scaled_in_one_way(git: Tree, desired: Tree, live: Tree, walk: _Walk) -> Tree:
-    """The desired tree in which what is ignored leaves no count beside autoscaling, and none where live counts."""
+    """The desired tree without a count next to an ignored autoscaling, or autoscaling next to an ignored count."""
     for kind, name in scaled_with(walk.carried):
         component, path = desired[kind][name], (kind, name, "instance_count")
         theirs = live[kind][name].get("instance_count")
         if "autoscaling" in component:
-            told = {key: value for key, value in component.items() if key != "instance_count"}
+            scaled = {key: value for key, value in component.items() if key != "instance_count"}
             walk.carried = [one for one in walk.carried if one != path]
             walk.notes = [note for note in walk.notes if note.path != path]
         elif "autoscaling" in git[kind][name] and theirs is not None and path not in walk.carried:
-            told = {**component, "instance_count": theirs}
+            scaled = {**component, "instance_count": theirs}
             walk.carried.append(path)
         else:
             continue
-        desired = {**desired, kind: {**desired[kind], name: told}}
+        desired = {**desired, kind: {**desired[kind], name: scaled}}
     return desired
 
 
 def _below(shape: Shape | None, key: str) -> tuple[Shape | None, bool]:
-    """The shape under a key, and whether leaving it out means the same as its being empty."""
-    if isinstance(shape, Listing):
-        return shape.item, False
-    spec = shape.fields.get(key) if isinstance(shape, Record) else None
-    if spec is None:
-        return None, False
-    keyed = isinstance(spec.shape, Listing) and bool(spec.shape.identity)
-    return spec.shape, keyed or spec.default == {}
+    """The shape under a key, and whether omitting it means the same as an empty value."""
+    below, spec = within(shape, key), field_of(shape, key)
+    keyed = isinstance(below, Listing) and bool(below.identity)
+    return below, spec is not None and (keyed or spec.default == {})
 
 
 def _or_empty(value: Any, empty: bool) -> Any:

@@ -1,34 +1,33 @@
-"""Who made live differ from Git: did Git move ahead, did somebody change the app, or both?
+"""Attributes differences between Git and live: did Git move ahead, was the app changed, or both?
 
 Pure. The evidence is the earlier versions of the spec file and the specs of the app's deployments:
 
-- *Git moved ahead*: the live value stood in Git earlier; the commit that replaced it is named. Unless the deployments
-  show that Git's present value was live already, and a later deployment put the old one back: that was a change of the
+- *Git moved ahead*: the live value was in Git earlier; the commit that replaced it is named. Unless the deployments
+  show that Git's current value was already live, and a later deployment restored the old one: that was a change of the
   app, such as a rollback.
-- *Changed live*: the value never stood in Git. The deployment that brought it is named, with its user.
-- *Both*: it never stood in Git, and Git's own value has moved since, too.
-- *Unknown*, with the reason: the value is not in the part of the history that is here, the history is missing, or a
-  variable brings the value, so that Git does not say what it was.
+- *Changed live*: the value was never in Git. The deployment that introduced it is named, with its user.
+- *Both*: it was never in Git, and Git's own value has changed since as well.
+- *Unknown*, with the reason: the value is not in the available part of the history, the history is missing, or a
+  variable supplies the value, so that Git does not have it.
 
-Values are compared as plans compare them, so spelling, defaults and order never count. No value is ever told.
+Values are compared as in plans, so spelling, defaults and order never count. No value is ever shown.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from reconciler.appspec.shape import SPEC, Listing, Record, Shape
 from reconciler.desired.git_history import FileHistory, plain_specs
 from reconciler.live.models import Deployment
-from reconciler.plan.align import align, segments
-from reconciler.plan.canonical import Tree, canonical, key_of
+from reconciler.plan.align import align
+from reconciler.plan.canonical import Path, Tree, canonical
 from reconciler.plan.diff import comparable, diff, related
 from reconciler.plan.model import AppAttribution, Attribution, Change, ChangeKind, Origin
-from reconciler.text import ago
+from reconciler.text import ago, in_utc
 
 
 def attribute(
@@ -41,19 +40,19 @@ def attribute(
     now: datetime,
     variables: Collection[Path] = (),
 ) -> AppAttribution:
-    """Who made each of an app's changes.
+    """Attribute each of an app's changes.
 
     ``specs`` are Git's and the live one; ``deployments`` come newest first, as many as were read; ``variables`` are the
-    paths, by identity, of values that a declared variable brings.
+    paths, by identity, of values that a declared variable supplies.
     """
     case = _Case(specs[0], specs[1], history, tuple(deployments), now, frozenset(variables))
-    told = tuple(case.attribute(change) for change in changes)
-    kind = _sum([one.kind for one in told])
-    return AppAttribution(app, kind, _summary(kind, told, case), told)
+    found = tuple(case.attribute(change) for change in changes)
+    kind = _sum([one.kind for one in found])
+    return AppAttribution(app, kind, _summary(kind, found, case), found)
 
 
 class _Comparison:
-    """Where a spec differs from another, as a plan sees it."""
+    """The differences of two specs, as in a plan."""
 
     def __init__(self, before: Tree, after: Tree) -> None:
         aligned = align(after, before)
@@ -69,7 +68,7 @@ class _Comparison:
 
 
 class _Case:
-    """One app's evidence; comparisons are made once, when they are asked for."""
+    """One app's evidence; comparisons are made once, on demand."""
 
     def __init__(
         self,
@@ -83,7 +82,7 @@ class _Case:
         self._desired = canonical(desired)
         self._live = canonical(live)
         self.history = history
-        # A deployment without a spec says nothing; one that failed still says what somebody asked for.
+        # A deployment without a spec shows nothing; a failed one still shows what was requested.
         self._deployments = tuple(one for one in deployments if one.spec)
         self._now = now
         self._variables = variables
@@ -110,29 +109,31 @@ class _Case:
     # --- one change --------------------------------------------------------------------------------------------------
 
     def attribute(self, change: Change) -> Attribution:
-        """Who made one difference."""
+        """Attribute one difference."""
         path = change.path
         if change.sensitive and change.kind is ChangeKind.CHANGED:
-            return self._unknown(path, "a secret: which value is live cannot be seen", None)
-        brought = self._brought_by(path)
-        stood = _first_equal(self._live_in_git, path)
-        if stood is not None:
-            if brought is not None and self._put_back(path, stood, brought):
-                return self._edited(path, brought, f"set back to what Git had before {self._mover(stood).commit[:7]}")
-            return self._ahead(path, stood, brought)
+            return self._unknown(path, "a secret: its live value cannot be read", None)
+        deployed = self._deployed_by(path)
+        matching = _first_equal(self._live_in_git, path)
+        if matching is not None:
+            if deployed is not None and self._put_back(path, matching, deployed):
+                return self._edited(
+                    path, deployed, f"restored to what Git had before {self._mover(matching).commit[:7]}"
+                )
+            return self._ahead(path, matching, deployed)
         unknown = self._why_unknown(path)
         if unknown:
-            return self._unknown(path, unknown, brought)
-        moved = self._moved(path, brought)
+            return self._unknown(path, unknown, deployed)
+        moved = self._moved(path, deployed)
         if moved is None:
-            return self._edited(path, brought, "changed live")
-        return self._both(path, moved, brought)
+            return self._edited(path, deployed, "changed live")
+        return self._both(path, moved, deployed)
 
-    def _brought_by(self, path: Path) -> int | None:
-        """The number of the deployment that brought the live value: the oldest of those in a row that have it.
+    def _deployed_by(self, path: Path) -> int | None:
+        """The index of the deployment that introduced the live value: the oldest of the newest in a row that have it.
 
-        None where the newest has another value, or where even the oldest that was read has this one and it is not the
-        app's first: then the one that brought it was not read.
+        None if the newest has another value, or if even the oldest that was read has this one and is not the
+        app's first: then the one that introduced it was not read.
         """
         number = None
         for at, comparison in enumerate(self._live_deployed):
@@ -144,49 +145,49 @@ class _Case:
             return None
         return number
 
-    def _put_back(self, path: Path, stood: int, brought: int) -> bool:
-        """Whether Git's present value was live since Git moved to it, and the old one came back afterwards."""
-        created = self._deployments[brought].created_at
-        if stood == 0 or created is None or _utc(created) <= _utc(self._mover(stood).when):
+    def _put_back(self, path: Path, matching: int, deployed: int) -> bool:
+        """Whether Git's current value was live after Git moved to it, and the old one was restored afterwards."""
+        created = self._deployments[deployed].created_at
+        if matching == 0 or created is None or in_utc(created) <= in_utc(self._mover(matching).when):
             return False
-        return self._was_live(path, brought, self._mover(stood).when)
+        return self._was_live(path, deployed, self._mover(matching).when)
 
-    def _was_live(self, path: Path, brought: int, since: datetime) -> bool:
-        """Whether Git's present value was live at some time since then, before a deployment brought another."""
+    def _was_live(self, path: Path, deployed: int, since: datetime) -> bool:
+        """Whether Git's current value was live at some time since then, before a deployment introduced another."""
         for deployment, comparison in zip(
-            self._deployments[brought + 1 :], self._desired_deployed[brought + 1 :], strict=True
+            self._deployments[deployed + 1 :], self._desired_deployed[deployed + 1 :], strict=True
         ):
             created = deployment.created_at
-            if created is None or _utc(created) < _utc(since):
+            if created is None or in_utc(created) < in_utc(since):
                 break
             if comparison is not None and not comparison.differs(path):
                 return True
         return False
 
-    def _mover(self, stood: int) -> SpecVersion:
-        """The version that replaced the one in which the live value stood last."""
-        return self.history.versions[stood - 1]
+    def _mover(self, matching: int) -> SpecVersion:
+        """The version that replaced the last one with the live value."""
+        return self.history.versions[matching - 1]
 
-    def _moved(self, path: Path, brought: int | None) -> SpecVersion | None:
-        """The commit with which Git's value moved, too, and was never live since; None if not, or if unsure."""
+    def _moved(self, path: Path, deployed: int | None) -> SpecVersion | None:
+        """The commit that changed Git's value as well and was never live; None if there is none or it is unclear."""
         setter = self._setter(path)
         if setter is None or not setter.commit or not self._deployments:
             return setter
         oldest = self._deployments[-1]
-        edited = (oldest if brought is None else self._deployments[brought]).created_at
+        edited = (oldest if deployed is None else self._deployments[deployed]).created_at
         if edited is None:
             return None
-        if _utc(setter.when) > _utc(edited):
+        if in_utc(setter.when) > in_utc(edited):
             return setter
-        if brought is None or self._was_live(path, brought, setter.when):
+        if deployed is None or self._was_live(path, deployed, setter.when):
             return None
         read_back = not oldest.previous_deployment_id or (
-            oldest.created_at is not None and _utc(oldest.created_at) < _utc(setter.when)
+            oldest.created_at is not None and in_utc(oldest.created_at) < in_utc(setter.when)
         )
         return setter if read_back else None
 
     def _setter(self, path: Path) -> SpecVersion | None:
-        """The commit that gave Git its present value; None where it has had it from the start."""
+        """The commit that gave Git its current value; None if Git had it from the start."""
         versions = self.history.versions
         for number, comparison in enumerate(self._desired_in_git):
             if comparison is None:
@@ -199,40 +200,40 @@ class _Case:
         if not self.history.versions:
             return self.history.gap or "the spec file is not in Git"
         if any(related(comparable(path), one) for one in self._variables):
-            return "a variable brings Git's value, and Git does not say what it was"
+            return "a variable supplies Git's value, so Git does not have it"
         return self.history.gap
 
-    # --- telling -----------------------------------------------------------------------------------------------------
+    # --- wording -----------------------------------------------------------------------------------------------------
 
-    def _ahead(self, path: Path, stood: int, brought: int | None) -> Attribution:
-        deployment, user = self._deployment(brought)
-        if stood == 0:
-            text = f"Git is ahead: changed here, not committed yet (live is what {self._name(0)} has)"
+    def _ahead(self, path: Path, matching: int, deployed: int | None) -> Attribution:
+        deployment, user = self._deployment(deployed)
+        if matching == 0:
+            text = f"Git is ahead: changed here, not committed yet (live matches {self._name(0)})"
             return Attribution(path, "git_ahead", text, deployment_id=deployment, user=user)
-        mover = self._mover(stood)
-        text = f"Git is ahead since {self._committed(mover)}; live is what {self._name(stood)} had"
+        mover = self._mover(matching)
+        text = f"Git is ahead since {self._committed(mover)}; live matches {self._name(matching)}"
         return Attribution(
             path, "git_ahead", text, mover.commit, mover.author, mover.when, deployment_id=deployment, user=user
         )
 
-    def _edited(self, path: Path, brought: int | None, what: str) -> Attribution:
-        deployment, user = self._deployment(brought)
-        when = self._deployments[brought].created_at if brought is not None else None
-        text = f"{what} {self._deployed(brought)}"
+    def _edited(self, path: Path, deployed: int | None, what: str) -> Attribution:
+        deployment, user = self._deployment(deployed)
+        when = self._deployments[deployed].created_at if deployed is not None else None
+        text = f"{what} {self._deployed(deployed)}"
         return Attribution(path, "live_edit", text, when=when, deployment_id=deployment, user=user)
 
-    def _both(self, path: Path, moved: SpecVersion, brought: int | None) -> Attribution:
-        deployment, user = self._deployment(brought)
-        git = f"Git moved with {self._committed(moved)}" if moved.commit else "Git's file is changed, not committed yet"
-        text = f"both: {git}, and live was changed {self._deployed(brought)}"
+    def _both(self, path: Path, moved: SpecVersion, deployed: int | None) -> Attribution:
+        deployment, user = self._deployment(deployed)
+        git = f"Git changed in {self._committed(moved)}" if moved.commit else "Git's file has uncommitted changes"
+        text = f"both: {git}, and live was changed {self._deployed(deployed)}"
         when = moved.when if moved.commit else None
         return Attribution(path, "both", text, moved.commit, moved.author, when, deployment_id=deployment, user=user)
 
-    def _unknown(self, path: Path, reason: str, brought: int | None) -> Attribution:
-        deployment, user = self._deployment(brought)
+    def _unknown(self, path: Path, reason: str, deployed: int | None) -> Attribution:
+        deployment, user = self._deployment(deployed)
         text = f"unknown: {reason}"
         if deployment:
-            text += f"; live has had it since {self._deployed(brought).removeprefix('by ')}"
+            text += f"; live since {self._deployed(deployed).removeprefix('by ')}"
         return Attribution(path, "unknown", text, deployment_id=deployment, user=user)
 
     def _deployment(self, number: int | None) -> tuple[str, str]:
@@ -245,10 +246,10 @@ class _Case:
     def _deployed(self, number: int | None) -> str:
         """``by deployment 3f9c…, 2 d ago, by ada@example.com``."""
         if number is None:
-            return "by a deployment that is not among those that were read"
+            return "by a deployment older than those that were read"
         deployment = self._deployments[number]
         _, user = self._deployment(number)
-        how = "the rollback, deployment" if deployment.is_rollback else "deployment"
+        how = "rollback deployment" if deployment.is_rollback else "deployment"
         parts = [f"by {how} {deployment.id}"]
         if deployment.created_at is not None:
             parts.append(ago(deployment.created_at, self._now))
@@ -265,48 +266,40 @@ class _Case:
 
 
 def _first_equal(comparisons: Sequence[_Comparison | None], path: Path) -> int | None:
-    """The newest version that has the live value."""
+    """The newest version with the live value."""
     return next((at for at, one in enumerate(comparisons) if one is not None and not one.differs(path)), None)
 
 
 def _sum(kinds: Sequence[Origin]) -> Origin:
-    """One word for several: what is certain on both sides counts as both, what is not certain leaves it open."""
+    """One kind for several: different ones make both, an unknown one makes unknown."""
     known = set(kinds)
     if not known or "unknown" in known:
         return "unknown"
     return kinds[0] if len(known) == 1 else "both"
 
 
-def _summary(kind: Origin, told: Sequence[Attribution], case: _Case) -> str:
+def _summary(kind: Origin, found: Sequence[Attribution], case: _Case) -> str:
     match kind:
         case "git_ahead":
-            return "Git is ahead: applying brings it live"
+            return "Git is ahead: apply will update live"
         case "live_edit":
-            users = sorted({one.user for one in told if one.user})
-            return f"changed live{' by ' + ', '.join(users) if users else ''}: applying would undo it"
+            users = sorted({one.user for one in found if one.user})
+            return f"changed live{' by ' + ', '.join(users) if users else ''}: apply would undo it"
         case "both":
-            return "Git moved and the app was changed live: applying would undo the live change"
+            return "Git and live were both changed: apply would undo the live change"
         case _:
             reason = next(
-                (one.text.removeprefix("unknown: ") for one in told if one.kind == "unknown"), case.history.gap
+                (one.text.removeprefix("unknown: ") for one in found if one.kind == "unknown"), case.history.gap
             )
-            return f"unknown who made this: {reason}" if reason else "unknown who made this"
+            return f"origin unknown: {reason}" if reason else "origin unknown"
 
 
-def _utc(moment: datetime) -> datetime:
-    """A moment that can be compared: one without a zone is taken as UTC, which is what the API speaks."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-# --- What Git can tell about an app: the versions of its spec, for `attribution` ---
-
-
-Path = tuple[str, ...]
+# --- An app's history in Git: the versions of its spec ---
 
 
 @dataclass(frozen=True, slots=True)
 class SpecVersion:
-    """What the spec file said after a commit; ``spec`` is None where it did not hold this app."""
+    """The spec file after a commit; ``spec`` is None if it did not hold this app."""
 
     commit: str
     when: datetime
@@ -316,7 +309,7 @@ class SpecVersion:
 
 @dataclass(frozen=True, slots=True)
 class SpecHistory:
-    """The versions of an app's spec in Git, newest first. ``gap`` says why there may be more; empty: that is all."""
+    """The versions of an app's spec in Git, newest first. ``gap`` says why there may be more; empty: these are all."""
 
     versions: tuple[SpecVersion, ...] = ()
     gap: str = ""
@@ -325,9 +318,9 @@ class SpecHistory:
 def spec_history(
     history: FileHistory, names: Collection[str], read: Callable[[str, str], Any] = plain_specs
 ) -> SpecHistory:
-    """The versions of one app's spec in a file's history. ``names``: what the app is and was called.
+    """The versions of one app's spec in a file's history. ``names``: the app's current and former names.
 
-    ``read`` takes a text apart as `History.removed_specs` asks for; pass one that puts variables in, as loading does.
+    ``read`` parses a text as for `History.removed_specs`; pass one that substitutes variables, as loading does.
     """
 
     def spec_of(text: str | None) -> Mapping[str, Any] | None:
@@ -338,22 +331,3 @@ def spec_history(
         for revision in history.revisions
     )
     return SpecHistory(tuple(versions), history.gap)
-
-
-def identity_path(spec: Mapping[str, Any], pointer: str) -> Path:
-    """The path by identity of a JSON pointer with list indexes, as far as the spec's shape tells identities."""
-    node: Any = spec
-    shape: Shape | None = SPEC
-    out: list[str] = []
-    for part in segments(pointer):
-        if isinstance(node, list):
-            node = node[int(part)]
-            known = isinstance(shape, Listing) and shape.identity and isinstance(node, Mapping)
-            out.append(key_of(shape, node) if known and isinstance(shape, Listing) else part)
-            shape = shape.item if isinstance(shape, Listing) else None
-        else:
-            node = node[part]
-            out.append(part)
-            field = shape.fields.get(part) if isinstance(shape, Record) else None
-            shape = field.shape if field else None
-    return tuple(out)

@@ -1,15 +1,16 @@
-"""A spec as a keyed tree: two specs that mean the same have the same tree.
+"""A spec as a keyed tree: equivalent specs have equal trees.
 
-Lists of named things become dicts by identity, so that order cannot matter where it means nothing (C04, C22). What
-equals its documented default is left out, because the platform may or may not write it (C03). Several spellings
-become one, secrets become `Opaque`, and the deprecated `routes` and `cors` of a component become ingress rules (C23).
-Fields that nobody documented stay as they are (C11).
+Lists of named items become dicts by identity, so that order is ignored where it has no meaning (C04, C22). Values
+equal to their documented default are omitted, because the platform may or may not write them (C03). Spellings
+are unified, secrets become `Opaque`, and the deprecated `routes` and `cors` of a component become ingress rules (C23).
+Undocumented fields stay as they are (C11).
 
-Trees are for comparing only: nothing that is sent is ever made of one. They are plain dicts and tuples, shared rather
-than copied, and must not be changed by whoever reads them.
+Trees are only for comparing: nothing that is sent is ever made from one. They are plain dicts and tuples, shared rather
+than copied, and must not be modified.
 
-The walk over `reconciler.appspec.shape.SPEC` happens once, at import: it leaves a table of fields for each record, so
-that a spec costs one dictionary look-up a field. A thousand apps are compared in a fraction of what parsing them takes.
+The walk over `reconciler.appspec.shape.SPEC` is not that of `appspec.walk`: it happens once, at import, and leaves a
+table of fields for each record, so that a spec costs one dictionary look-up a field. A thousand apps are compared in a
+fraction of what parsing them takes.
 """
 
 from __future__ import annotations
@@ -18,14 +19,19 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from reconciler.appspec.secrets import CIPHERTEXT, is_named_so, is_typed_so
+from reconciler.appspec.secrets import is_ciphertext, is_named_so, is_typed_so
 from reconciler.appspec.shape import MISSING, SPEC, Field, Listing, Record, Scalar, Shape, identity_of
 from reconciler.appspec.spelling import canonical_spelling
+from reconciler.appspec.walk import mapped, within
 from reconciler.plan.routes import translate_routes
 from reconciler.redaction import MASK
+from reconciler.text import segments
 
 Tree = dict[str, Any]
 """A canonical spec or a part of one: dicts by field or by identity, tuples, scalars, `Opaque`."""
+
+Path = tuple[str, ...]
+"""A place in a canonical spec, by identity: ``("services", "web", "envs", "PORT", "value")``."""
 
 Convert = Callable[[Any], Any]
 
@@ -33,7 +39,7 @@ _NUMBER_SIGN = "#"
 
 
 class Opaque:
-    """A secret within a tree. It can be compared, and tells ciphertext from plaintext, but never shows its value."""
+    """A secret in a tree. It can be compared, and knows whether it is ciphertext, but never shows its value."""
 
     __slots__ = ("_value",)
 
@@ -42,11 +48,11 @@ class Opaque:
 
     @property
     def is_ciphertext(self) -> bool:
-        """Whether this is what the platform made of a secret, rather than the secret."""
-        return self._value.startswith(CIPHERTEXT)
+        """Whether this is the platform's ciphertext rather than the secret itself."""
+        return is_ciphertext(self._value)
 
     def holds(self, value: object) -> bool:
-        """Whether this is that very value."""
+        """Whether this is exactly that value."""
         return self._value == value
 
     def reveal(self) -> str:
@@ -63,14 +69,14 @@ class Opaque:
         return MASK
 
     def __reduce__(self) -> str | tuple[Any, ...]:
-        """A secret is not written anywhere, pickles included."""
+        """Refuse to serialise a secret, even with pickle."""
         raise TypeError("a secret cannot be serialised")
 
 
 def canonical(spec: Mapping[str, Any]) -> Tree:
-    """The canonical tree of a spec, whether that is raw or canonical already.
+    """The canonical tree of a spec, which may already be canonical.
 
-    The spec is only read. What does not fit the documented shape is kept as it is: judging is somebody else's work.
+    The spec is not modified. What does not fit the documented shape is kept as is: validation is done elsewhere.
     """
     tree: Tree = _CANONICAL_SPEC(spec)
     return tree
@@ -82,28 +88,36 @@ def canonical_items(listing: Listing, items: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def key_of(listing: Listing, item: Any) -> str:
-    """The key of a raw list item in the canonical tree, without the suffix that tells duplicates apart."""
+    """The key of a raw list item in the canonical tree, without the suffix that distinguishes duplicates."""
     return identity_of(listing, _converter(listing.item)(item))
+
+
+def identity_path(spec: Mapping[str, Any], pointer: str) -> Path:
+    """The path by identity of a JSON pointer with list indexes, as far as the spec's shape defines identities."""
+    node: Any = spec
+    shape: Shape | None = SPEC
+    out: list[str] = []
+    for part in segments(pointer):
+        listed = isinstance(node, list)
+        node = node[int(part) if listed else part]
+        keyed = listed and isinstance(shape, Listing) and shape.identity and isinstance(node, Mapping)
+        out.append(key_of(shape, node) if keyed and isinstance(shape, Listing) else part)
+        shape = within(shape, part)
+    return tuple(out)
 
 
 def plain(value: Any) -> Any:
     """A part of a tree as JSON has it, with ``(secret)`` in place of every secret."""
-    if isinstance(value, Opaque):
-        return MASK
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value
+    return mapped(value, scalar=lambda item: MASK if isinstance(item, Opaque) else item)
 
 
 def text_of(value: Any) -> str:
-    """A part of a tree as a text to sort by, however its dicts are ordered. It holds secrets, and is never shown."""
+    """A part of a tree as a sort key, independent of the order of its dicts. It contains secrets and is never shown."""
     return json.dumps(value, sort_keys=True, default=lambda other: f"{type(other).__name__} {_hidden(other)}")
 
 
 def _hidden(value: object) -> str:
-    """What a value that JSON lacks is sorted by; the text stays within this module."""
+    """The sort key of a value that JSON lacks; the text never leaves this module."""
     return value.reveal() if isinstance(value, Opaque) else str(value)
 
 
@@ -116,7 +130,7 @@ def _whole(value: Any) -> Any:
 
 
 def _opaque(value: Any) -> Any:
-    """A secret, whatever it is made of: of a part that no model knows that may be a number or a mapping."""
+    """A secret of any type: in a part that no model knows it may be a number or a mapping."""
     if isinstance(value, str):
         return Opaque(value) if value else value
     return value if value is None or isinstance(value, bool | Opaque) else Opaque(text_of(value))
@@ -135,16 +149,16 @@ def _scalar(field: Field, shape: Scalar) -> Convert | None:
 
 
 def _unknown(value: Any, parent: str = "") -> Any:
-    """What nobody documented, without nulls, which are absent; what is called like a secret is one."""
+    """An undocumented part without nulls, which count as absent; fields named like secrets are secrets."""
     if isinstance(value, Mapping):
         return {name: _unnamed(name, item, value, parent) for name, item in value.items() if item is not None}
     if isinstance(value, list | tuple):
         return type(value)(_unknown(item, parent) for item in value if item is not None)
-    return Opaque(value) if isinstance(value, str) and value.startswith(CIPHERTEXT) else value
+    return Opaque(value) if is_ciphertext(value) else value
 
 
 def _unnamed(name: str, value: Any, owner: Mapping[str, Any], parent: str = "") -> Any:
-    """A field that no model knows; ``parent`` is the field that its owner stands in."""
+    """A field that no model knows; ``parent`` is the field that holds its owner."""
     return _opaque(value) if is_named_so(name, owner, parent) else _unknown(value, name)
 
 
@@ -161,7 +175,7 @@ def _list(listing: Listing) -> Convert:
 
 
 def _set(value: Any) -> Any:
-    """A list whose order means nothing and whose items are told apart by nothing but themselves."""
+    """A list without order whose items have no identity but their value."""
     return tuple(sorted(map(_whole, value), key=text_of)) if isinstance(value, list | tuple) else value
 
 
@@ -183,7 +197,7 @@ def _keyed(listing: Listing, convert: Convert) -> Convert:
 
 
 def _disambiguated(items: list[tuple[str, Tree]]) -> Tree:
-    """Items by key; of several with one key each is kept, as ``web``, ``web#2`` …, in an order of their own."""
+    """Items by key; items with the same key are kept as ``web``, ``web#2`` …, in a fixed order."""
     out: Tree = {}
     for key, item in sorted(items, key=lambda pair: (pair[0], text_of(pair[1]))):
         number, free = 1, key
@@ -198,15 +212,15 @@ def _disambiguated(items: list[tuple[str, Tree]]) -> Tree:
 
 
 def _environment(out: Tree) -> Tree:
-    """A variable's value is secret if its type says so, or if the platform encrypted it."""
+    """A variable's value is secret if its type says so or the platform encrypted it."""
     value = out.get("value")
-    if is_typed_so(out) or (isinstance(value, str) and value.startswith(CIPHERTEXT)):
+    if is_typed_so(out) or is_ciphertext(value):
         out |= {"value": _opaque(value)} if "value" in out else {}
     return out
 
 
 def _autoscaled(out: Tree) -> Tree:
-    """Under autoscaling a count is whatever the load made of it (C26)."""
+    """Under autoscaling the count depends on the load and is ignored (C26)."""
     if "autoscaling" in out:
         out.pop("instance_count", None)
     return out
@@ -235,20 +249,20 @@ _FINISH: Mapping[str, Convert] = {
     "HealthCheck": _health_check,
     "Maintenance": _maintenance,
 }
-"""What remains to be done for a record whose fields are canonical: it owns the dict it is given."""
+"""The final step for a record whose fields are canonical; it may modify the dict it is given."""
 
 _SAME_AS_ABSENT: Mapping[str, Any] = {"PathMatch.prefix": "/"} | {
     f"{record}.cors": {} for record in ("IngressRule", "Service", "StaticSite", "Functions")
 }
-"""Beyond the documented defaults: a match of the prefix ``/`` takes every path, as a match without one does, and a
-cross-origin policy that says nothing is none."""
+"""Beyond the documented defaults: a match of the prefix ``/`` applies to every path, like a match without one, and an
+empty cross-origin policy is none."""
 
 
 def _dropped(record: Record, field: Field) -> tuple[Any, ...]:
-    """The canonical values of a field that mean the same as leaving it out.
+    """The canonical values of a field that mean the same as omitting it.
 
-    The empty string and the number 0 are: the API's values come from messages in which those *are* the unset ones, and
-    its Go client leaves them out on sending. So are an empty list, and an enumeration's own word for "not set".
+    They include the empty string and 0: the API's messages use them as the unset values, and
+    its Go client omits them when sending. So are an empty list, and an enumeration's own word for "not set".
     """
     shape = field.shape
     values: list[Any] = []
@@ -299,7 +313,7 @@ _converters: dict[int, Convert] = {}
 
 
 def _converter(shape: Shape) -> Convert:
-    """What makes a part canonical; made once for each shape."""
+    """The function that makes a part canonical; built once per shape."""
     if id(shape) not in _converters:
         match shape:
             case Record():

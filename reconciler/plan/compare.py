@@ -1,4 +1,4 @@
-"""Git against live, in the cheapest way that tells: two canonical trees, aligned; their changes only if they differ."""
+"""Compares Git with live in the cheapest way: two canonical trees, aligned; their changes only if they differ."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ from reconciler.plan.model import Change
 
 @dataclass(frozen=True)
 class Comparison:
-    """One app of Git and what is live; None for an app that is not there. Cheap until `changes` is asked for."""
+    """One app of Git and the live app, None if there is none. Cheap until `changes` is used."""
 
     wanted: Tree
     live: LiveApp | None
     policy: Policy
     secrets: Secrets
     rendered: Mapping[str, Any] | None = None
-    """The platform's own rendering of Git's spec, where it was proposed."""
+    """The platform's own rendering of Git's spec, if it was proposed."""
 
     @cached_property
     def aligned(self) -> Aligned:
-        """Git's tree against that of the app's spec."""
+        """Git's tree aligned with that of the app's spec."""
         return align(self.wanted, self.live_tree, ignore=self.policy.ignore, secrets=self.secrets)
 
     @cached_property
     def live_tree(self) -> Tree:
-        """The canonical tree of the app's spec; empty for an app that is not there."""
+        """The canonical tree of the app's spec; empty if there is no app."""
         return canonical(self.live.spec) if self.live else {}
 
     @property
     def spec_agrees(self) -> bool:
-        """Whether the app's spec is what Git wants."""
+        """Whether the app's spec matches Git."""
         return self.live is not None and self.aligned.desired == self.aligned.live
 
     @cached_property
     def active_agrees(self) -> bool:
-        """Whether the active deployment's spec is what Git wants; one that came without its spec says nothing else."""
+        """Whether the active deployment's spec matches Git; one that was read without its spec counts as matching."""
         active = self.live.active_deployment if self.live else None
         if active is None:
             return False
@@ -54,16 +54,16 @@ class Comparison:
 
     @property
     def in_sync(self) -> bool:
-        """Whether Git, the app's spec and the active deployment's spec agree, and nothing is under way or pinned."""
+        """Whether Git, the app's spec and the active deployment's spec agree, and nothing is in progress or pinned."""
         live = self.live
         quiet = live is not None and live.running_deployment is None and live.pinned_deployment is None
         return quiet and self.spec_agrees and self.active_agrees
 
     def carries(self, spec: Mapping[str, Any]) -> bool:
-        """Whether some live spec, such as a deployment's, is what Git wants, by our reading or the platform's."""
+        """Whether some live spec, such as a deployment's, matches Git, as written or as the platform renders it."""
         if self.live is not None and spec == self.live.spec:
             return self.spec_agrees or not self.surviving
-        if not spec:  # it came without one, as a rendering may
+        if not spec:  # it was read without one, as a rendering may be
             return False
         tree = canonical(spec)
         readings = [self.wanted] if self.rendered is None else [self.wanted, canonical(self.rendered)]
@@ -72,49 +72,49 @@ class Comparison:
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:
-        """What would change in the app's spec by our own reading of it."""
+        """What would change in the app's spec by our own comparison."""
         return diff(self.aligned.live, self.aligned.desired)
 
     @cached_property
     def surviving(self) -> tuple[Change, ...]:
-        """The changes that also stand when the platform's own rendering of the spec is compared with live.
+        """The changes that remain when the platform's own rendering of the spec is compared with live.
 
-        A change of a secret always stands: what the platform renders of a secret is new ciphertext, or the plaintext.
-        So does what takes a part of the app away, and, where anything is sent at all, whatever a guard judges: no guard
-        may be opened by what a rendering shows, as it is Git's spec that is sent.
+        A change of a secret always remains: the platform renders a secret as new ciphertext, or as plaintext.
+        So does the removal of a part of the app, and, if anything is sent at all, whatever a guard checks: no guard
+        may be bypassed because of a rendering, as Git's spec is what is sent.
         """
         if self.rendered is None or self.live is None or not self.changes:
             return self.changes
         theirs = align(canonical(self.rendered), self.live_tree, ignore=self.policy.ignore)
         seen = [comparable(change.path, labels=False) for change in diff(theirs.live, theirs.desired)]
-        standing = [
+        remaining = [
             change.sensitive or takes_away(change) or any(related(change.path, path) for path in seen)
             for change in self.changes
         ]
         return tuple(
             change
-            for change, stands in zip(self.changes, standing, strict=True)
-            if stands or (any(standing) and is_dangerous(change))
+            for change, remains in zip(self.changes, remaining, strict=True)
+            if remains or (any(remaining) and is_dangerous(change))
         )
 
 
 def compare(
     spec: Mapping[str, Any], live: LiveApp | None, policy: Policy, *, secrets: Secrets | None = None
 ) -> Comparison:
-    """Compare a spec of Git with what is live."""
+    """Compare a spec in Git with the live app."""
     return Comparison(canonical(spec), live, policy, secrets or Secrets())
 
 
 def desired_digest(tree: Tree) -> str:
-    """Hex SHA-256 of a canonical tree with every secret hidden: it gives nothing away about them."""
+    """Hex SHA-256 of a canonical tree with every secret hidden: it reveals nothing about them."""
     return _sha(json.dumps(plain(tree), sort_keys=True, ensure_ascii=False))
 
 
 def live_digest(app: LiveApp) -> str:
-    """Hex SHA-256 of all that a plan rests on: the app's spec with its ciphertext, and which deployments it has.
+    """Hex SHA-256 of everything a plan depends on: the app's spec with its ciphertext, and its deployments.
 
-    Equal digests mean that nobody changed, deployed or pinned the app in between. The time of the last update is left
-    out: a renewed certificate moves it, too.
+    Equal digests mean that the app was not changed, deployed or pinned in between. The time of the last update is left
+    out: a renewed certificate changes it as well.
     """
     deployments = (
         app.active_deployment,

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from reconciler.appspec.catalog import DEV_DATABASE_PRICE, component_price
+from reconciler.appspec.kinds import RUNNING_KINDS
 from reconciler.plan.canonical import Tree
 from reconciler.plan.model import Cost
 
 
 def estimate(tree: Tree) -> float | None:
-    """USD a month of a canonical spec; None if it has a size without a known price, or a count that is none.
+    """USD per month of a canonical spec; None if it has a size without a known price, or an invalid count.
 
-    Services and workers count with their instances (under autoscaling the fewest); jobs run too shortly to be
+    Services and workers count with their instances (under autoscaling the minimum); jobs run too briefly to be
     estimated, static sites and functions have an allowance.
     """
     total = 0.0
-    for kind in ("services", "workers"):
+    for kind in RUNNING_KINDS:
         for component in _items(tree, kind):
             price = component_price(component)
             if price is None:
@@ -26,9 +27,9 @@ def estimate(tree: Tree) -> float | None:
 
 
 def compared(live: Tree | None, desired: Tree, proposed: float | None) -> Cost:
-    """The cost before and after. ``proposed`` is what the platform says of the new spec, which counts for more.
+    """The cost before and after. ``proposed`` is the platform's price of the new spec, which takes precedence.
 
-    What it adds is told by list prices on both sides, so that a price the platform knows and we do not cannot look
+    The difference uses list prices on both sides, so that a price that only the platform knows cannot look
     like a change.
     """
     before = estimate(live) if live is not None else 0.0

@@ -1,4 +1,4 @@
-"""From a comparison to a plan: status, action, reason. A decision table over frozen data.
+"""Decides on a plan from a comparison: status, action, reason. A decision table over frozen data.
 
 Three specs are compared: Git's, the app's, and that of its active deployment. In sync means that all agree.
 """
@@ -23,10 +23,10 @@ from reconciler.text import ago
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known beyond the two specs.
+    """Evidence beyond the two specs.
 
-    ``proposal`` and ``deployments`` (newest first) are None where nobody asked. ``findings`` are the platform's
-    objections. ``retry``: try a spec again that failed. ``moved_from``: the app's name so far.
+    ``proposal`` and ``deployments`` (newest first) are None if they were not requested. ``findings`` are the platform's
+    objections. ``retry``: retry a spec that failed. ``moved_from``: the app's current name.
     """
 
     now: datetime
@@ -76,7 +76,7 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
     )
     decided = _decide(plan, comparison, evidence)
     if decided.writes and has_errors(decided.findings):
-        return replace(decided, action=Action.REFUSE, reason="the platform refuses this spec")
+        return replace(decided, action=Action.REFUSE, reason="App Platform rejects this spec")
     if decided.action is Action.UPDATE:
         rendered = canonical(comparison.rendered or {})
         return replace(decided, notes=(*decided.notes, *unnamed(comparison.wanted, comparison.aligned, rendered)))
@@ -84,29 +84,33 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
 
 
 def _young(live: LiveApp, comparison: Comparison, now: datetime) -> Iterator[Note]:
-    """That an apply would look at an app in sync once more: a run that was cut short may not have judged it."""
+    """Note that apply would check the health of an app in sync: an interrupted run may not have done so."""
     age = unjudged(live, comparison.policy, now)
     if age is not None:
-        yield Note((), UNJUDGED, f"active {ago(now - age, now)}, perhaps not judged yet: an apply looks at its health")
+        yield Note(
+            (),
+            UNJUDGED,
+            f"became active {ago(now - age, now)} and may not have been health-checked: apply will check it",
+        )
 
 
 def _decide(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan:
     """The decision table, most urgent first."""
     live = comparison.live
     if live is None:
-        return replace(plan, reason="there is no app of this name yet")
+        return replace(plan, reason="no app has this name yet")
     if live.pinned_deployment is not None:
         return _pinned(plan, live, comparison, evidence)
     under_way = [run for run in (live.pending_deployment, live.in_progress_deployment) if run is not None]
     differs = bool(plan.changes)
     running = next((run for run in under_way if not differs and (not run.spec or comparison.carries(run.spec))), None)
     if running is not None:
-        reason = f"a deployment of this very spec is under way ({running.phase.value})"
+        reason = f"a deployment of this spec is in progress ({running.phase.value})"
         return replace(_quiet(plan), status=SyncStatus.PROGRESSING, follow=running.id, reason=reason)
     if rollback := next((run for run in under_way if run.is_rollback), None):
-        reason = f"a rollback is under way ({rollback.id}): run again when it has ended"
+        reason = f"a rollback is in progress ({rollback.id}): run again when it has finished"
         return replace(plan, status=SyncStatus.PROGRESSING, action=Action.REFUSE, reason=reason)
-    past = _setback(comparison, evidence)
+    past = _prior_failure(comparison, evidence)
     if past is not None and (differs or not comparison.active_agrees) and not evidence.retry:
         return _stalled(plan, live, past, evidence)
     if differs:
@@ -121,19 +125,19 @@ def _quiet(plan: Plan) -> Plan:
 
 
 def _same_spec(plan: Plan, live: LiveApp, comparison: Comparison, past: PriorFailure | None) -> Plan:
-    """Git and the app's spec agree; what about the deployment that is active?"""
+    """Decide for an app whose spec matches Git, depending on its active deployment."""
     if comparison.active_agrees:
         return replace(plan, status=SyncStatus.IN_SYNC)
-    what = f"its last deployment {past.what}" if past else "no deployment of it is active"
+    what = f"its last deployment {past.what}" if past else "no deployment with it is active"
     running = live.running_deployment
     if running is not None:
-        what = f"a deployment of another spec is under way ({running.id})"
-    reason = f"the app's spec is what Git wants, but {what}: it is deployed again"
+        what = f"a deployment of another spec is in progress ({running.id})"
+    reason = f"the app's spec matches Git, but {what}: redeploying"
     return replace(plan, status=SyncStatus.OUT_OF_SYNC, action=Action.REDEPLOY, reason=reason)
 
 
 def _pinned(plan: Plan, live: LiveApp, comparison: Comparison, evidence: Evidence) -> Plan:
-    """Somebody rolled the app back and has not committed it: us, in a run that was killed, or a person."""
+    """Decide for an app with an uncommitted rollback: ours, from a run that was killed, or a person's."""
     pinned = live.pinned_deployment
     assert pinned is not None
     blocked = replace(plan, status=SyncStatus.BLOCKED)
@@ -143,36 +147,38 @@ def _pinned(plan: Plan, live: LiveApp, comparison: Comparison, evidence: Evidenc
         reason = f"pinned to a rollback that {ended} (deployment {ours.id}): a person is needed"
         return replace(blocked, action=Action.REFUSE, reason=reason, override=f"reconcile status {plan.app}")
     if ours is not None:
-        reason = "an earlier run rolled it back and was cut short: the rollback is judged and committed"
+        reason = "an earlier run was interrupted after rolling back: checking the rollback's health, then committing it"
         return replace(_quiet(blocked), follow=ours.id, resume_rollback=True, reason=reason)
     who = (pinned.user.full_name or pinned.user.email) if pinned.user else ""
-    told = ("pinned to a rollback", ago(pinned.created_at, evidence.now), f"by {who}" if who else "")
-    reason = " ".join(part for part in told if part)
+    parts = ("pinned to a rollback", ago(pinned.created_at, evidence.now), f"by {who}" if who else "")
+    reason = " ".join(part for part in parts if part)
     return replace(blocked, action=Action.REFUSE, reason=reason, override=f"reconcile status {plan.app}")
 
 
-def _setback(comparison: Comparison, evidence: Evidence) -> PriorFailure | None:
+def _prior_failure(comparison: Comparison, evidence: Evidence) -> PriorFailure | None:
     return prior_failure(evidence.deployments or (), comparison.carries, comparison.policy)
 
 
 def _stalled(plan: Plan, live: LiveApp, past: PriorFailure, evidence: Evidence) -> Plan:
     when = ago(past.deployment.created_at, evidence.now)
-    told = f"this spec {past.what} {when} (deployment {past.deployment.id})".replace("  ", " ")
-    told = f"{told}, {past.but}" if past.but else told
+    failure = f"this spec {past.what} {when} (deployment {past.deployment.id})".replace("  ", " ")
+    failure = f"{failure}, {past.but}" if past.but else failure
     if live.active_deployment is None:
-        reason = f"{told}; nothing is active, and there is nothing to roll back to"
+        reason = f"{failure}; no deployment is active, and there is none to roll back to"
         return replace(plan, status=SyncStatus.DEGRADED, action=Action.REFUSE, reason=reason, override="--retry")
-    reason = f"{told}; it is not tried again until Git changes"
+    reason = f"{failure}; not retrying until the spec changes in Git"
     return replace(plan, status=SyncStatus.STALLED, action=Action.REFUSE, reason=reason, override="--retry")
 
 
 def _why_update(plan: Plan, live: LiveApp, comparison: Comparison) -> str:
     if plan.moved_from:
-        return f"was {plan.moved_from} so far"
+        return f"currently named {plan.moved_from}"
     if live.running_deployment is not None:
-        return f"a deployment of another spec is under way ({live.running_deployment.id}); it would be superseded"
+        return f"a deployment of another spec is in progress ({live.running_deployment.id}); it would be superseded"
     if comparison.active_agrees:
-        return "the app's spec differs from Git, the active deployment does not: it was changed and not deployed"
+        return (
+            "the app's spec differs from Git, but the active deployment does not: it was changed without a deployment"
+        )
     return ""
 
 
@@ -183,10 +189,10 @@ def _cost(comparison: Comparison, evidence: Evidence) -> Cost:
 
 
 def _name_findings(desired: DesiredApp, live: LiveApp | None, evidence: Evidence) -> tuple[Finding, ...]:
-    """A taken name is found out before anything is sent."""
+    """Report a taken name before anything is sent."""
     proposal = evidence.proposal
     if live is not None or proposal is None or proposal.app_name_available is not False:
         return ()
-    hint = f"{proposal.app_name_suggestion} is free" if proposal.app_name_suggestion else "choose another name"
-    message = f"the name {desired.name} is taken, though no app of this account that the token sees has it"
+    hint = f"{proposal.app_name_suggestion} is available" if proposal.app_name_suggestion else "choose another name"
+    message = f"the name {desired.name} is taken by an app that this token cannot see"
     return (Finding(Severity.ERROR, "name-taken", message, hint, desired.locate("/name")),)

@@ -1,6 +1,6 @@
-"""What an app's deployments tell about a spec: whether it failed before, whether a rollback was left unfinished.
+"""Reads an app's deployments: whether a spec failed before, whether a rollback was left unfinished.
 
-There is no state file: this evidence is all there is, and it is enough. Pure; deployments come newest first.
+There is no state file: this evidence is enough. Pure; deployments come newest first.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from reconciler.live.models import Deployment, LiveApp, Phase
 from reconciler.plan.canonical import canonical
 
 Carries = Callable[[Mapping[str, Any]], bool]
-"""Whether a deployment's spec is what Git wants."""
+"""Whether a deployment's spec matches Git."""
 
 SLACK = timedelta(minutes=15)
-"""What a rollout may take beyond its budgets: pauses, retries, a slow runner."""
+"""Time that a rollout may take beyond its timeouts: pauses, retries, a slow runner."""
 
 GOING_BACK = timedelta(minutes=5)
-"""What finding out where to go back to may take: the log of what failed, the history, validations."""
+"""Time to choose a rollback target: reading the failed log and the history, validating."""
 
 NOT_OURS = frozenset({"DEPLOY_ON_PUSH", "MAINTENANCE", "AUTOSCALED", "UPDATE_DATABASE_TRUSTED_SOURCES"})
-"""Causes of deployments that no run of ours made, and so none judges."""
+"""Causes of deployments that no run made, and so no run judges."""
 
 
 @dataclass(frozen=True, slots=True)
 class PriorFailure:
-    """A deployment of the wanted spec that did not last, and what became of it: failed, canceled, rolled back.
+    """A deployment of the wanted spec that failed, was canceled or was rolled back.
 
-    ``but`` tells what became of going back, where that did not end well either; else it is empty.
+    ``but`` says how the rollback ended if it did not succeed either; otherwise empty.
     """
 
     deployment: Deployment
@@ -40,11 +40,11 @@ class PriorFailure:
 
 
 def prior_failure(deployments: Sequence[Deployment], carries: Carries, policy: Policy) -> PriorFailure | None:
-    """Why the wanted spec is not to be tried again unasked; None if it never failed, or did well since.
+    """Why the wanted spec must not be retried automatically; None if it never failed, or succeeded since.
 
     Only the newest deployment of that spec counts: a success after a failure is a success. One that was active and
-    then rolled back, or replaced by the very spec before it while a rollout would still have judged it, counts as
-    failed: who put it back had a reason, be it us or a person (C45, C46).
+    then rolled back, or replaced by the previous spec while a rollout would still have judged it, counts as
+    failed: whoever restored it, a run or a person, had a reason (C45, C46).
     """
     for place, deployment in enumerate(deployments):
         if not carries(deployment.spec):
@@ -54,7 +54,7 @@ def prior_failure(deployments: Sequence[Deployment], carries: Carries, policy: P
                 return PriorFailure(deployment, "failed")
             case Phase.CANCELED:
                 return PriorFailure(deployment, "was canceled")
-            case Phase.SUPERSEDED | Phase.ACTIVE:  # active still, while what takes its place is under way
+            case Phase.SUPERSEDED | Phase.ACTIVE:  # still active while its replacement is in progress
                 newer = deployments[place - 1] if place else None
                 older = next((old for old in deployments[place:] if not carries(old.spec)), None)
                 if newer is not None and _was_undone(deployment, newer, older, policy):
@@ -74,23 +74,25 @@ def _was_undone(deployment: Deployment, newer: Deployment, older: Deployment | N
 
 
 def _undone(deployment: Deployment, newer: Deployment) -> PriorFailure:
-    """A deployment that somebody went back from, or wanted to: what it failed with may still be what serves."""
+    """A deployment that was rolled back, or was to be: if the rollback failed, it still serves."""
     if deployment.phase is not Phase.ACTIVE or newer.phase not in (Phase.ERROR, Phase.CANCELED):
         return PriorFailure(deployment, "was rolled back")
     became = "failed" if newer.phase is Phase.ERROR else "was canceled"
-    return PriorFailure(deployment, "was to be rolled back", f"which {became} (deployment {newer.id}): it still serves")
+    return PriorFailure(
+        deployment, "was to be rolled back", f"which {became} (deployment {newer.id}), so it still serves"
+    )
 
 
 def unfinished_rollback(
     app: LiveApp, deployments: Sequence[Deployment], carries: Carries, policy: Policy
 ) -> Deployment | None:
-    """The rollback the app is pinned to, if the evidence shows that an earlier run of ours began it (C48).
+    """The rollback that the app is pinned to, if the evidence shows that an earlier run began it (C48).
 
     The evidence: the policy commits rollbacks; the pin is a rollback; the deployment before it (and before other
-    attempts to roll back) carried the very spec Git still wants, was made as a run makes one, failed or was active, and
-    was rolled back while a run would still have judged it; and not two different people made the two. A pin without
-    all of that is a person's, and is never touched (C47). Where it is a person's after all, who rolled back with our
-    token and within our time, what is committed is what that person rolled back to (docs/decisions/008).
+    attempts to roll back) carried the spec that Git still wants, was made as a run makes one, failed or was active, and
+    was rolled back while a run would still have judged it; and the two were not made by different people. A pin without
+    all of that is a person's and is never touched (C47). If a person did roll back with our
+    token within that time, what is committed is what that person rolled back to (docs/decisions/008).
     """
     pinned = app.pinned_deployment
     if pinned is None or policy.on_failure != "rollback":
@@ -112,9 +114,9 @@ def unfinished_rollback(
 
 
 def unjudged(app: LiveApp, policy: Policy, now: datetime) -> timedelta | None:
-    """How long an app's deployment has been active, if a run that was cut short may not have judged it to the end.
+    """How long an app's deployment has been active, if an interrupted run may not have finished checking its health.
 
-    None once any rollout would have judged it, and where nothing says since when it is active.
+    None once any rollout would have finished, or if it is unknown since when it is active.
     """
     active = app.active_deployment
     since = active.phase_last_updated_at if active else None
@@ -126,10 +128,10 @@ def unjudged(app: LiveApp, policy: Policy, now: datetime) -> timedelta | None:
 
 
 def _within_a_rollout(first: Deployment, second: Deployment, policy: Policy) -> bool:
-    """Whether the second was made while a run would still have been judging the first, or going back from it.
+    """Whether the second was made while a run would still have been judging the first or rolling it back.
 
     A run judges from when the deployment failed or became active; a later one that follows what a killed run left does
-    so for as long as it is `unjudged`. Where no step tells when that was, all budgets since it was made count.
+    so for as long as it is `unjudged`. If no step has that time, all timeouts count from its creation.
     """
     if first.created_at is None or second.created_at is None:
         return False
@@ -143,6 +145,6 @@ def _within_a_rollout(first: Deployment, second: Deployment, policy: Policy) -> 
 
 
 def _settled_at(deployment: Deployment) -> datetime | None:
-    """When a deployment became active or failed: the last of its steps ended then. None if no step tells."""
+    """When a deployment became active or failed: the end of its last step. None if no step has one."""
     steps = deployment.progress.steps if deployment.progress else ()
     return max((step.ended_at for step in steps if step.ended_at is not None), default=None)

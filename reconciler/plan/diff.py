@@ -1,4 +1,4 @@
-"""Two canonical trees, and what would have to change for the first to become the second.
+"""Finds the changes that turn one canonical tree into another.
 
 Keyed trees are walked here. deepdiff does what is hard: it finds which items of a list moved, and which item became
 which in a list that no schema knows. It is imported only then (docs/decisions/010-what-deepdiff-does.md), and no
@@ -7,11 +7,11 @@ secret can end up in its objects.
 
 How changes are worded is decided here, too:
 
-- a component, variable, domain … that is added or removed is one change, with all that it holds for a value;
-- a field that is left out counts as its documented default: ``instance_count 1 → 3`` rather than ``+ 3``;
-- an item of an ordered list is named by what it says (``ingress/rules/[/api]``), one of a list that no schema knows by
-  its number, from 0: that of live where it is changed or removed, Git's where it is added;
-- of items in another order those that need not move stay, and the moves of all others are one change of the list.
+- a component, variable, domain … that is added or removed is one change, with everything in it as the value;
+- an omitted field counts as its documented default: ``instance_count 1 → 3`` rather than ``+ 3``;
+- an item of an ordered list is named by its content (``ingress/rules/[/api]``), one of a list that no schema knows by
+  its index, from 0: the live one if it is changed or removed, Git's if it is added;
+- of reordered items as many as possible stay, and the moves of all others are one change of the list.
 """
 
 from __future__ import annotations
@@ -23,10 +23,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from reconciler.appspec.shape import MISSING, SPEC, Listing, Record, Shape
-from reconciler.plan.canonical import Opaque, Tree, plain
+from reconciler.appspec.walk import field_of, within
+from reconciler.plan.canonical import Opaque, Path, Tree, plain
 from reconciler.plan.model import Change, ChangeKind, Move
-
-Path = tuple[str, ...]
 
 _ABSENT: Any = object()
 
@@ -35,7 +34,7 @@ _MOST_PAIRS = 1000
 
 
 def diff(before: Tree, after: Tree) -> tuple[Change, ...]:
-    """The changes from one canonical tree to another, in the order of the spec's fields; none if they are equal.
+    """The changes from one canonical tree to another, in the order of the spec's fields; empty if they are equal.
 
     A change of a secret has no values, and a secret within an added or removed part reads ``(secret)``.
     """
@@ -52,13 +51,13 @@ def comparable(path: Path, *, labels: bool = True) -> Path:
     """The part of a path that leads to the same place in any comparison of this app.
 
     It ends at the first name that no schema knows, as items below are numbered; without ``labels`` also at an ordered
-    list, as what an item says may be spelled in another way.
+    list, as an item's content may be spelled differently.
     """
     shape: Shape | None = SPEC
     for depth, part in enumerate(path):
         if shape is None or (not labels and isinstance(shape, Listing) and shape.ordered):
             return path[:depth]
-        shape = _within(shape, part)[0]
+        shape = within(shape, part)
     return path
 
 
@@ -84,22 +83,20 @@ def _members(shape: Record | Listing | None, before: Tree, after: Tree, path: Pa
     for name in sorted(names, key=lambda name: order.index(name) if name in order else len(order)):
         old, new = before.get(name, _ABSENT), after.get(name, _ABSENT)
         if old != new:
-            inner, unset = _within(shape, name)
+            inner, unset = _below(shape, name)
             if unset not in (old, new):
                 old, new = (unset if value is _ABSENT else value for value in (old, new))
             yield from _pair(inner, old, new, (*path, name))
 
 
-def _within(shape: Shape | None, name: str) -> tuple[Shape | None, Any]:
-    """The shape under a name, and what leaving it out reads as (`_ABSENT`: as nothing)."""
-    if isinstance(shape, Listing):
-        return shape.item, _ABSENT
-    field = shape.fields.get(name) if isinstance(shape, Record) else None
+def _below(shape: Shape | None, name: str) -> tuple[Shape | None, Any]:
+    """The shape under a name, and what omitting it means (`_ABSENT`: nothing)."""
+    field = field_of(shape, name)
     if field is None:
-        return None, _ABSENT
+        return within(shape, name), _ABSENT
     if isinstance(field.shape, Listing):
         return field.shape, {} if field.shape.identity else () if field.shape.ordered else _ABSENT
-    hidden = field.server_chosen or field.default in (MISSING, "")  # the empty string is a value that cannot be seen
+    hidden = field.server_chosen or field.default in (MISSING, "")  # the empty string is an invisible value
     return field.shape, _ABSENT if hidden else field.default
 
 
@@ -144,7 +141,7 @@ def _unnamed(before: list[Any], after: list[Any], path: Path) -> Iterator[Change
 
 
 def _origins(before: list[Any], after: list[Any]) -> list[int | None]:
-    """Which of live's items each of Git's was: its equal, or of those left the closest, or the one in its place."""
+    """The live item that each of Git's items was: an equal one, or the closest of the rest, or the one in its place."""
     was = {key: place for place, key in enumerate(_keys(before))}
     origins = [was.get(key) for key in _keys(after)]
     taken = set(origins)
@@ -161,7 +158,7 @@ def _origins(before: list[Any], after: list[Any]) -> list[int | None]:
     for place, origin in enumerate(origins):
         prior = origins[place - 1] if place else -1
         if origin is None and prior is not None and prior + 1 < len(before) and prior + 1 not in taken:
-            origins[place] = prior + 1  # what comes next on both sides: no other can take it
+            origins[place] = prior + 1  # adjacent on both sides: no other item can match it
     return origins
 
 
@@ -172,7 +169,7 @@ def _reordered(path: Path, before: list[str], after: list[str], stays: Collectio
 
 
 def _staying(before: list[str], after: list[str]) -> Collection[str]:
-    """Of the same items in two orders, those that need not move: all others are moved past them."""
+    """The items that can stay when the same items are reordered: all others are moved past them."""
     if before == after:
         return before
     numbers = {item: number for number, item in enumerate(before)}
@@ -180,7 +177,7 @@ def _staying(before: list[str], after: list[str]) -> Collection[str]:
     places = {number: place for place, number in enumerate(order)}
     moved = {number for level in _found(sorted(order), order) for number in (level.t1, level.t2)}
     stays = [number for number in order if number not in moved]
-    for number in sorted(moved & places.keys()):  # of two that change places deepdiff names both: one can stay
+    for number in sorted(moved & places.keys()):  # of two that swap places deepdiff names both: one can stay
         at = bisect(stays, number)
         around = [*stays[max(at - 1, 0) : at], number, *stays[at : at + 1]]
         if around == sorted(around, key=lambda one: places[one]):
@@ -189,7 +186,7 @@ def _staying(before: list[str], after: list[str]) -> Collection[str]:
 
 
 def _place(item: str, after: Sequence[str], stays: Collection[str]) -> str:
-    """Where an item comes to be: ``before [/api]``, or ``after [/]`` where none that stays follows; empty for all."""
+    """An item's new place: ``before [/api]``, or ``after [/]`` if none that stays follows; empty if all move."""
     at = after.index(item)
     if any(one in stays for one in after[at:]):
         return f"before {after[at + 1]}"
@@ -197,7 +194,7 @@ def _place(item: str, after: Sequence[str], stays: Collection[str]) -> str:
 
 
 def _keys(items: list[Any]) -> Iterator[tuple[Any, int]]:
-    """What items are known by, with a count of those that are alike."""
+    """The key of each item, with a count of equal ones."""
     seen: Counter[Any] = Counter()
     for key in map(_key, items):
         seen[key] += 1
@@ -205,7 +202,7 @@ def _keys(items: list[Any]) -> Iterator[tuple[Any, int]]:
 
 
 def _key(value: Any) -> Any:
-    """A value in a form that can be looked up: what is equal has equal ones."""
+    """A hashable form of a value: equal values have equal keys."""
     if isinstance(value, dict):
         return frozenset((name, _key(item)) for name, item in value.items())
     return tuple(map(_key, value)) if isinstance(value, list | tuple) else value
@@ -221,7 +218,7 @@ def _numbered(value: Any, numbers: dict[Any, int]) -> Any:
 
 
 def _found(first: Any, second: Any, *, ignore_order: bool = False) -> Iterator[Any]:
-    """Where two trees of names and numbers differ, says deepdiff; if order is ignored, between the closest items."""
+    """The differences that deepdiff finds between two trees of names and numbers; if unordered, of closest items."""
     from deepdiff import DeepDiff
 
     found = DeepDiff(
@@ -229,7 +226,7 @@ def _found(first: Any, second: Any, *, ignore_order: bool = False) -> Iterator[A
         second,
         view="tree",
         ignore_order=ignore_order,
-        cutoff_distance_for_pairs=1,  # what is closest is a pair, however far that is
+        cutoff_distance_for_pairs=1,  # the closest items are a pair, however different
         cutoff_intersection_for_pairs=1,
         threshold_to_diff_deeper=0,  # never give up on a dict as "too different"
         ignore_private_variables=False,  # a field may be called `__name`
@@ -242,7 +239,7 @@ def _found(first: Any, second: Any, *, ignore_order: bool = False) -> Iterator[A
 
 
 def labels(items: Iterable[Any]) -> dict[str, Any]:
-    """The items of an ordered list by what they say, in their order; equal labels are numbered."""
+    """The items of an ordered list by a label from their content, in order; equal labels are numbered."""
     out: dict[str, Any] = {}
     for item in items:
         label = wanted = _label(item)
@@ -255,7 +252,7 @@ def labels(items: Iterable[Any]) -> dict[str, Any]:
 
 
 def _label(item: Any) -> str:
-    """``[/api]``, ``[example.com/api]`` for ingress rules; else the item itself, short."""
+    """``[/api]``, ``[example.com/api]`` for ingress rules; else the item itself, shortened."""
     if isinstance(item, dict) and item.keys() & {"match", "component", "redirect"}:
         match = item.get("match", {})
         parts = [match.get(name, {}) for name in ("authority", "path")] if isinstance(match, dict) else [{}, {}]

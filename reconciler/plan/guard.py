@@ -1,9 +1,9 @@
-"""What a plan may not do unasked, and when nothing may be done. Pure: the moment is handed in.
+"""Refuses what a plan may not do unless allowed, and everything in a freeze window. Pure: the time is a parameter.
 
 Fails closed: a guarded plan is refused until it is allowed by name.
 
 The grammar of ``--allow``: ``remove=web/api`` (a component, a database or a domain, by app and name),
-``replace=web/db`` (another database in place of this one), ``region=web``, ``archive=web``, ``delete=web``,
+``replace=web/db`` (a different database under this name), ``region=web``, ``archive=web``, ``delete=web``,
 ``max-changes``. Each refused plan says which flags would let it through.
 """
 
@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
-from reconciler.appspec.models import COMPONENT_KINDS
+from reconciler.appspec.kinds import COMPONENT_KINDS, SINGULAR
 from reconciler.config import Freeze, Guards
 from reconciler.errors import UsageError
 from reconciler.plan.model import Action, Change, ChangeKind, Plan
@@ -23,47 +23,39 @@ from reconciler.plan.model import Action, Change, ChangeKind, Plan
 MAX_CHANGES = "max-changes"
 _BY_APP = ("remove", "replace", "region", "archive", "delete")
 _WHICH_DATABASE = ("engine", "production", "cluster_name", "db_name")
-"""The fields of a database that say which one it is: with another value the data stay behind."""
+"""The fields that identify a database: with another value the data are left behind."""
 
-_NOUNS: Mapping[str, str] = {
-    "services": "the service",
-    "static_sites": "the static site",
-    "jobs": "the job",
-    "workers": "the worker",
-    "functions": "the functions",
-    "databases": "the database",
-    "domains": "the domain",
-}
+_NOUNS: Mapping[str, str] = {**SINGULAR, "domains": "domain"}
 
 
 def check_allowed(allowed: Collection[str]) -> None:
-    """Refuse an ``--allow`` that could never allow anything: a typing mistake must not look like a permission.
+    """Refuse an ``--allow`` that can never match: a typo must not look like a permission.
 
     Raises:
-        UsageError: it is not of the grammar.
+        UsageError: it does not follow the grammar.
     """
     for entry in allowed:
         kind, _, name = entry.partition("=")
         if entry != MAX_CHANGES and not (kind in _BY_APP and name):
             raise UsageError(
-                f"--allow {entry} allows nothing",
-                hint="write remove=APP/NAME, replace=APP/DATABASE, region=APP, archive=APP, delete=APP or max-changes",
+                f"invalid --allow {entry}",
+                hint="use remove=APP/NAME, replace=APP/DATABASE, region=APP, archive=APP, delete=APP or max-changes",
             )
 
 
 def guarded(plans: Sequence[Plan], guards: Guards, *, fleet: int, allowed: Collection[str]) -> tuple[Plan, ...]:
-    """The plans, those refused that do what nobody allowed. ``fleet``: the number of apps, live or wanted."""
+    """The plans, with those refused that do what was not allowed. ``fleet``: the number of apps, live or wanted."""
     judged = [_judge(plan, allowed) for plan in plans]
     writing = sum(_changes_the_fleet(plan) for plan in judged)
     most = fleet * guards.max_changes / 100
     if fleet < guards.max_changes_from or writing <= most or MAX_CHANGES in allowed:
         return tuple(judged)
-    share = f"{writing} of {fleet} apps would change, more than the {guards.max_changes} % that one run may"
+    share = f"{writing} of {fleet} apps would change, but one run may change at most {guards.max_changes}%"
     return tuple(_refused(plan, share, [MAX_CHANGES]) if _changes_the_fleet(plan) else plan for plan in judged)
 
 
 def _changes_the_fleet(plan: Plan) -> bool:
-    """Whether a plan touches what is there: a new app endangers none."""
+    """Whether a plan changes an existing app: a new app endangers none."""
     return plan.writes and plan.action is not Action.CREATE
 
 
@@ -82,15 +74,15 @@ def _refused(plan: Plan, why: str, needs: Sequence[str]) -> Plan:
 
 
 def _dangers(plan: Plan) -> Iterator[tuple[str, str]]:
-    """What would have to be allowed for a plan, and why."""
+    """What must be allowed for a plan, and why."""
     if plan.action is Action.DELETE:
-        yield f"delete={plan.app}", "deletes the app"
+        yield f"delete={plan.app}", "would delete the app"
     for change in plan.changes:
         yield from _danger(plan.app, change)
 
 
 def is_dangerous(change: Change) -> bool:
-    """Whether a change would have to be allowed."""
+    """Whether a change must be allowed."""
     return any(_danger("", change))
 
 
@@ -103,28 +95,28 @@ def takes_away(change: Change) -> bool:
 def _danger(app: str, change: Change) -> Iterator[tuple[str, str]]:
     head = change.path[0] if change.path else ""
     if head == "region":
-        yield f"region={app}", f"moves the app from {change.before or 'its region'} to {change.after or 'another'}"
+        yield f"region={app}", f"would move the app from {change.before or 'its region'} to {change.after or 'another'}"
     elif head == "databases" and len(change.path) == 3 and change.path[2] in _WHICH_DATABASE:
         name, field = change.path[1:]
-        yield f"replace={app}/{name}", f"puts another database behind {name} ({field})"
+        yield f"replace={app}/{name}", f"would replace the database {name} ({field})"
     elif change.path == ("maintenance", "archive") and change.after is True:
-        yield f"archive={app}", "archives the app: its last instances stop"
+        yield f"archive={app}", "would archive the app: its last instances stop"
     elif takes_away(change):
         name = change.path[1]
-        yield f"remove={app}/{name}", f"removes {_NOUNS[head]} {name}"
+        yield f"remove={app}/{name}", f"would remove the {_NOUNS[head]} {name}"
 
 
-# --- Freeze windows: times in which nothing is applied ---
+# --- Freeze windows: windows in which nothing is applied ---
 
 
 _MOST_LINKS = 1000
-"""So many windows in a row are followed; those that never end have to be cut somewhere."""
+"""Maximum number of consecutive windows to follow, as they may never end."""
 
 
 def frozen(windows: Iterable[Freeze], now: datetime) -> str:
-    """Why nothing may be applied at that moment, and until when; empty when nothing forbids it.
+    """Why nothing may be applied at that moment, and until when; empty if nothing forbids it.
 
-    Windows that overlap or meet count as one: the end is the first moment that lies in none, the reason that of the
+    Windows that overlap or meet count as one: the end is the first moment outside all, the reason that of the
     window that ends there.
     """
     every = tuple(windows)
@@ -139,13 +131,13 @@ def frozen(windows: Iterable[Freeze], now: datetime) -> str:
 
 
 def _chain(windows: Sequence[Freeze], now: datetime) -> Iterator[tuple[datetime, Freeze]]:
-    """The end that is last of what is open now, then of what is open then, and so on."""
+    """The latest end of the windows open now, then of those open at that moment, and so on."""
     moment = now
     while True:
         ends = [(end, window) for window in windows if (end := _end(window, moment)) is not None]
         if not ends:
             return
-        # in UTC: datetimes of one time zone are compared by their wall clocks
+        # in UTC: datetimes in the same time zone compare by wall clock
         moment, window = max(ends, key=lambda found: found[0].astimezone(UTC))
         yield moment, window
 

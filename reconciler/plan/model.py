@@ -1,6 +1,6 @@
-"""The words of this room: `Plan`, `Change`, `SyncStatus`, `Action`.
+"""The models of this package: `Plan`, `Change`, `SyncStatus`, `Action`.
 
-A plan is inspectable, serialisable data: no closures, no secrets, nothing that would have to be sent.
+A plan is inspectable, serialisable data without closures, secrets or payloads.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ class Action(StrEnum):
 
 
 class SyncStatus(StrEnum):
-    """How an app of Git stands to the live one.
+    """How an app in Git compares with the live one.
 
     absent        there is no live app of that name
     in_sync       Git, the app's spec and the active deployment's spec agree
     out_of_sync   they differ
     progressing   a deployment is running
-    blocked       somebody pinned the app to a rollback
-    stalled       this very spec failed before, and was rolled back or left
-    degraded      the spec agrees, but nothing is active: there is nothing to roll back to
+    blocked       the app is pinned to a rollback
+    stalled       this spec failed before, and was rolled back or left
+    degraded      this spec failed before and no deployment is active to roll back to
     unknown       the platform could not be asked about it
     """
 
@@ -58,7 +58,7 @@ class SyncStatus(StrEnum):
 
 
 NO_DRIFT = frozenset({SyncStatus.IN_SYNC, SyncStatus.PROGRESSING})
-"""A deployment under way is no drift: where it leads is not known yet."""
+"""A deployment in progress is not drift: its result is not known yet."""
 
 
 class ChangeKind(StrEnum):
@@ -72,7 +72,7 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """An item of a list, by label or number, and where it comes to be: ``before [/api]``, ``after [/]``."""
+    """An item of a list, by label or number, and its new place: ``before [/api]``, ``after [/]``."""
 
     item: str
     place: str
@@ -82,8 +82,8 @@ class Move:
 class Change:
     """One difference. ``path`` is by identity: ``("services", "web", "envs", "PORT", "value")``.
 
-    ``before`` is live, ``after`` is Git's; None where there is nothing. Values of a sensitive change are never
-    kept: they are None, too. Of a list in another order they are its items' labels, and ``moves`` says which of them
+    ``before`` is live, ``after`` is Git's; None if absent. Values of a sensitive change are never
+    kept: they are None as well. Of a list in another order they are its items' labels, and ``moves`` says which of them
     have moved. ``place`` is that of an item that is added to an ordered list, among those that stay where they are.
     """
 
@@ -102,15 +102,15 @@ class Change:
 
 
 UNJUDGED = "unjudged"
-"""The kind of the note that an app is active for so short a time that nobody may have judged its health."""
+"""The kind of the note that an app became active so recently that its health may not have been checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something a plan does not tell as a change, and why: a kept secret, an ignored path.
+    """Something that is not a change, and why: a kept secret, an ignored path.
 
-    ``kind``: kept | rotated | sent (all of a secret), ignored, unnamed (live has it, and Git does not name it),
-    unjudged (of the whole app, without a path: nobody may have judged its health yet).
+    ``kind``: kept | rotated | sent (all of a secret), ignored, unnamed (live has it, Git does not),
+    unjudged (of the whole app, without a path: its health may not have been checked yet).
     """
 
     path: tuple[str, ...]
@@ -120,7 +120,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """USD a month; None where nobody could say. ``estimated``: from list prices, not from the platform."""
+    """USD per month; None if unknown. ``estimated``: from list prices, not from the platform."""
 
     before: float | None = None
     after: float | None = None
@@ -128,22 +128,22 @@ class Cost:
 
     @property
     def delta(self) -> float | None:
-        """What the plan adds to the bill."""
+        """What the plan adds to the cost."""
         if self.after is None or self.before is None:
             return None
         return round(self.after - self.before, 2)
 
 
 Origin = Literal["git_ahead", "live_edit", "both", "unknown"]
-"""Who made a difference: Git moved ahead, somebody changed the app, both, or nobody can say."""
+"""Who made a difference: Git moved ahead, the app was changed, both, or unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Who made one difference. What is not known is empty or None.
+    """Who made one difference. Unknown values are empty or None.
 
-    ``commit``, ``author``, ``when``: of the commit that moved Git (empty: not committed yet); for a change of the app
-    alone ``when`` is that of the deployment. ``deployment_id`` and ``user``: what brought the live value.
+    ``commit``, ``author``, ``when``: of the commit that changed Git (empty: not committed yet); for a change of the app
+    alone ``when`` is that of the deployment. ``deployment_id`` and ``user``: the deployment with the live value.
     """
 
     path: tuple[str, ...]
@@ -171,7 +171,7 @@ class Plan:
     """What would be done to one app, and why.
 
     ``desired_digest`` and ``live_digest`` are hex SHA-256 of the canonical forms without any secret: equal digests
-    mean that the plan still speaks of the same Git and the same App Platform. An app in sync has the first alone.
+    mean that neither Git nor App Platform changed since the plan. An app in sync has only the first.
     """
 
     app: str
@@ -189,16 +189,16 @@ class Plan:
     update_all_source_versions: bool = False
     moved_from: str = ""
     follow: str = ""
-    """A deployment of this very spec, or an unfinished rollback, that is to be followed to its end."""
+    """A deployment of this spec, or an unfinished rollback, to follow to its end."""
 
     resume_rollback: bool = False
-    """The rollback in ``follow`` was begun by an earlier run: judge it and commit it."""
+    """The rollback in ``follow`` was begun by an earlier run: check its health and commit it."""
 
     override: str = ""
-    """The flag that would allow what was refused, such as ``--allow delete=web``; empty when nothing would."""
+    """The flag that would allow what was refused, such as ``--allow delete=web``; empty if there is none."""
 
     attribution: AppAttribution | None = None
-    """Who made the differences; None where nobody asked."""
+    """Who made the differences; None if not requested."""
 
     @property
     def writes(self) -> bool:
@@ -208,7 +208,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class PlanReport:
-    """What a run of `reconcile --plan` found. ``requests`` sent, ``seconds`` taken, apps that are ``unmanaged``."""
+    """The result of `reconcile --plan`: plans, ``requests`` sent, ``seconds`` taken, ``unmanaged`` apps."""
 
     plans: tuple[Plan, ...]
     findings: tuple[Finding, ...] = ()

@@ -1,21 +1,22 @@
-"""What is sent: the user's own document, field for field, with what must be carried over from live and nothing else."""
+"""Builds the spec to send: the user's own document, field for field, with only the necessary live values added."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from reconciler.appspec.shape import SPEC, Listing, Record, Shape
-from reconciler.plan.align import Path, Secrets, align, scaled_with
-from reconciler.plan.canonical import canonical, canonical_items, key_of
+from reconciler.appspec.kinds import ROUTABLE_KINDS
+from reconciler.appspec.shape import SPEC, Listing, Shape
+from reconciler.appspec.walk import within
+from reconciler.plan.align import Secrets, align, scaled_with
+from reconciler.plan.canonical import Path, canonical, canonical_items, key_of
 from reconciler.plan.diff import place_of
-from reconciler.plan.routes import ROUTABLE_KINDS
-from reconciler.plan.secret_fingerprints import plaintext_secrets, with_variable
+from reconciler.plan.secret_fingerprints import unencrypted, with_variable
 
 _ABSENT: Any = object()
 
 _OLDER_NAMES = {"http_path": "path"}
-"""Fields that have an older name for the same."""
+"""Fields with an older name."""
 
 
 def payload(
@@ -25,10 +26,10 @@ def payload(
     ignore: Collection[str] = (),
     secrets: Secrets | None = None,
 ) -> dict[str, Any]:
-    """The spec to send; neither argument is changed.
+    """The spec to send; the arguments are not modified.
 
-    Two kinds of values are taken from live: the ciphertext of secrets that are kept, and whatever stands at ignored
-    paths (where live has nothing there, nothing is sent). Everything else is Git's, unknown fields included. Where the
+    Two kinds of values are taken from live: the ciphertext of secrets that are kept, and the values at ignored
+    paths (if live has none, none is sent). Everything else is Git's, unknown fields included. If the
     policy asks for fingerprints, one variable with those of the secrets is added.
     """
     if live is None:
@@ -44,7 +45,7 @@ def payload(
 
 
 def _carried(paths: Collection[Path], desired: Mapping[str, Any]) -> Iterator[Path]:
-    """The paths, and where all of the ingress is among them, the deprecated fields that say the same as its rules."""
+    """The paths and, if they include all of ingress, the deprecated fields equivalent to its rules."""
     yield from paths
     if any(path in (("ingress",), ("ingress", "rules")) for path in paths):
         tree = canonical(desired)
@@ -55,10 +56,10 @@ def _carried(paths: Collection[Path], desired: Mapping[str, Any]) -> Iterator[Pa
 def _marked(
     out: Mapping[str, Any], desired: Mapping[str, Any], secrets: Secrets | None, ignored: Collection[Path]
 ) -> dict[str, Any]:
-    """What is sent, with the fingerprints of Git's secrets but those that are ignored, and so not sent."""
+    """The spec with the fingerprints of Git's secrets, except ignored ones, which are not sent."""
     if secrets is None or secrets.fingerprints is None:
         return dict(out)
-    values = plaintext_secrets(canonical(desired), beside=ignored)
+    values = unencrypted(canonical(desired), beside=ignored)
     return with_variable(out, secrets.fingerprints.text(str(desired.get("name", "")), values))
 
 
@@ -74,17 +75,15 @@ def _found(shape: Shape | None, node: Any, path: Path) -> Any:
 def _step(shape: Shape | None, node: Any, part: str) -> tuple[Shape | None, Any]:
     """One part down, in a record by name, in a list by identity or index."""
     if isinstance(node, Mapping):
-        field = shape.fields.get(part) if isinstance(shape, Record) else None
-        return (field.shape if field else None), node.get(part, node.get(_OLDER_NAMES.get(part, part), _ABSENT))
+        return within(shape, part), node.get(part, node.get(_OLDER_NAMES.get(part, part), _ABSENT))
     if isinstance(node, list):
         index = _index(shape, node, part)
-        inner = shape.item if isinstance(shape, Listing) else None
-        return inner, _ABSENT if index is None else node[index]
+        return within(shape, part), _ABSENT if index is None else node[index]
     return None, _ABSENT
 
 
 def _index(shape: Shape | None, items: list[Any], part: str) -> int | None:
-    """Where a part of a path leads to in a raw list: by identity, or in an ordered list by label or number."""
+    """The index of a part of a path in a raw list: by identity, or in an ordered list by label or number."""
     if isinstance(shape, Listing) and shape.identity:
         named = (place for place, item in enumerate(items) if isinstance(item, Mapping) and key_of(shape, item) == part)
         return next(named, None)
@@ -92,12 +91,11 @@ def _index(shape: Shape | None, items: list[Any], part: str) -> int | None:
 
 
 def _with(shape: Shape | None, node: Any, path: Path, value: Any) -> Any:
-    """A copy of the node with the value at the path, or without it where the value is absent."""
+    """A copy of the node with the value at the path, or without it if the value is absent."""
     part, *rest = path
     if isinstance(node, list):
         return _with_item(shape, node, path, value)
-    field = shape.fields.get(part) if isinstance(shape, Record) else None
-    inner = field.shape if field else None
+    inner = within(shape, part)
     held = node.get(part, node.get(_OLDER_NAMES.get(part, part)))
     if held is None and value is _ABSENT:
         return node
@@ -110,11 +108,10 @@ def _with(shape: Shape | None, node: Any, path: Path, value: Any) -> Any:
 def _with_item(shape: Shape | None, items: list[Any], path: Path, value: Any) -> list[Any]:
     part, *rest = path
     index = _index(shape, items, part)
-    inner = shape.item if isinstance(shape, Listing) else None
     if index is None:
         added = value if not rest else _ABSENT
         return items if added is _ABSENT else [*items, added]
-    item = _with(inner, items[index], tuple(rest), value) if rest else value
+    item = _with(within(shape, part), items[index], tuple(rest), value) if rest else value
     return [*items[:index], *([] if item is _ABSENT else [item]), *items[index + 1 :]]
 
 

@@ -1,8 +1,8 @@
-"""How requests reach components, whichever way a spec says it: ingress rules, deprecated routes, or nothing at all.
+"""How requests reach components: by ingress rules, deprecated routes, or the platform's choice.
 
 The platform answers with ingress rules only. `translate_routes` gives `routes` and `cors` of components the same form;
-`settle_ingress` then lets rules that have no order of their own take live's, and accepts the rules that the platform
-chose for an app that says nothing (C23).
+`settle_ingress` then gives rules without an order of their own that of live, and accepts the rules that the platform
+chose for an app without any (C23).
 """
 
 from __future__ import annotations
@@ -10,23 +10,22 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from reconciler.appspec.kinds import ROUTABLE_KINDS
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
 Tree = dict[str, Any]
 
-ROUTABLE_KINDS = ("services", "static_sites", "functions")
-"""The kinds of components that requests can reach."""
-
 LOOSE = "~routes"
-"""Where, in a canonical ingress, the rules stand that were translated from routes: a sorted tuple."""
+"""The key, in a canonical ingress, of the rules translated from routes: a sorted tuple."""
 
 CORS = "~cors"
-"""Where, in a canonical ingress, the cors of components stand that leave their route to the platform: by name."""
+"""The key, in a canonical ingress, of the cors of components that leave their route to the platform, by name."""
 
 
 def translate_routes(spec: Tree) -> Tree:
-    """Routes and cors of the components as ingress rules; changes the canonical spec that it is given.
+    """Turn routes and cors of components into ingress rules, in place.
 
     Cors of a component without routes belongs to the rules that lead to it: the explicit ones of the spec, or the one
     that the platform will choose if the spec has no ingress at all.
@@ -46,8 +45,8 @@ def translate_routes(spec: Tree) -> Tree:
     ingress = spec.get("ingress", {})
     if (loose or cors) and isinstance(ingress, dict):
         merged = sorted((*ingress.get(LOOSE, ()), *loose), key=_sort_key)
-        told = {LOOSE: tuple(merged), CORS: cors}
-        spec["ingress"] = {**ingress, **{name: value for name, value in told.items() if value}}
+        extra = {LOOSE: tuple(merged), CORS: cors}
+        spec["ingress"] = {**ingress, **{name: value for name, value in extra.items() if value}}
     return spec
 
 
@@ -57,11 +56,11 @@ def _components(spec: Tree, kind: str) -> Iterable[tuple[str, Tree]]:
 
 
 def _attach(spec: Tree, name: str, cors: Any) -> None:
-    """Give cors to the explicit rules of a component that have none of their own."""
+    """Add cors to the explicit rules of a component without their own."""
     ingress = spec["ingress"]
     if isinstance(ingress, dict) and isinstance(rules := ingress.get("rules"), tuple):
-        told = ({**rule, "cors": cors} if _target(rule) == name and "cors" not in rule else rule for rule in rules)
-        spec["ingress"] = {**ingress, "rules": tuple(told)}
+        attached = ({**rule, "cors": cors} if _target(rule) == name and "cors" not in rule else rule for rule in rules)
+        spec["ingress"] = {**ingress, "rules": tuple(attached)}
 
 
 def _rule(name: str, route: Tree, cors: Any) -> Tree:
@@ -88,8 +87,8 @@ def _target(rule: Any) -> str:
 def routable(spec: Tree) -> dict[str, bool]:
     """The components that requests from outside can reach, and whether that is certain.
 
-    A service with internal ports serves other components, and the outside only if it names an http_port: one that is
-    the default cannot be seen in a canonical tree.
+    A service with internal ports serves other components, and outside requests only if it sets http_port: one that is
+    the default is not visible in a canonical tree.
     """
     return {
         name: not ("internal_ports" in item and "http_port" not in item)
@@ -99,11 +98,11 @@ def routable(spec: Tree) -> dict[str, bool]:
 
 
 def settle_ingress(desired: Tree, live: Tree) -> tuple[Tree, Tree]:
-    """Both specs with rules that can be compared one by one: without loose rules, and with the platform's choices.
+    """Both specs with rules that can be compared one by one: all in order, and with the platform's choices.
 
-    Git that has no ingress of its own leaves the choice to the platform: for one component the rule for every path;
-    for several, which rule each got is not documented, so that plain rules (a path prefix ``/`` or ``/name``, nothing
-    else) are taken as the platform's.
+    Without an ingress in Git, the platform chooses: for one component the rule for every path;
+    for several, which rule each gets is not documented, so plain rules (a path prefix ``/`` or ``/name``, nothing
+    else) count as the platform's.
     """
     ours, theirs = desired.get("ingress"), live.get("ingress")
     if ours == theirs or not all(value is None or isinstance(value, dict) for value in (ours, theirs)):
@@ -127,13 +126,13 @@ def settle_ingress(desired: Tree, live: Tree) -> tuple[Tree, Tree]:
 
 
 def _rules(ingress: Tree | None) -> tuple[Tree, ...]:
-    """The explicit rules of a canonical ingress; none where it is no list of them."""
+    """The explicit rules of a canonical ingress; empty if they are not a list."""
     rules = ingress.get("rules") if ingress else None
     return rules if isinstance(rules, tuple) else ()
 
 
 def _of_components(ingress: Tree, names: Collection[str]) -> Tree:
-    """The ingress without what was translated from components that are ignored, and so left out since."""
+    """The ingress without what was translated from components that are ignored."""
     loose = tuple(rule for rule in ingress.get(LOOSE, ()) if _target(rule) in names)
     cors = {name: value for name, value in ingress.get(CORS, {}).items() if name in names}
     rest = {name: value for name, value in ingress.items() if name not in (LOOSE, CORS)}
@@ -146,7 +145,7 @@ def _with_rules(ingress: Tree, rules: Sequence[Tree]) -> Tree:
 
 
 def _merged(loose: Iterable[Tree], fixed: Iterable[Tree], reference: Sequence[Tree]) -> list[Tree]:
-    """All rules: the fixed ones in their order, each loose one where the reference has it, or else at the end."""
+    """All rules: the fixed ones in order, each loose one where the reference has it, or else at the end."""
     waiting, ordered = list(loose), list(fixed)
     out: list[Tree] = []
     for rule in reference:
@@ -159,15 +158,15 @@ def _merged(loose: Iterable[Tree], fixed: Iterable[Tree], reference: Sequence[Tr
 
 
 def _expected(spec: Tree, ingress: Tree, reference: Sequence[Tree]) -> list[Tree]:
-    """The rules the platform chose, or would choose, for the components that a spec gives no route.
+    """The rules that the platform chose, or would choose, for components without a route.
 
-    Those of ``reference`` that may be its choice; beyond them the only component's, and those that must exist because
+    Those of ``reference`` that may be its choice, that of an only component, and those that must exist because
     the component has cors.
     """
     everyone, cors = routable(spec), ingress.get(CORS, {})
     alone = len(everyone) == 1
-    told = {_target(rule) for rule in ingress.get(LOOSE, ())}
-    free = [name for name in everyone if name not in told]
+    routed = {_target(rule) for rule in ingress.get(LOOSE, ())}
+    free = [name for name in everyone if name not in routed]
     out: list[Tree] = []
     for rule in reference:
         name = _target(rule)

@@ -1,4 +1,4 @@
-"""A saved plan: what was reviewed, and whether it is still what would be done. Fails closed."""
+"""Saved plans: what was reviewed, and whether it is still what would be done. Fails closed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from reconciler.plan.model import UNJUDGED, Plan, SyncStatus
 
 
 class SavedApp(BaseModel):
-    """One app of a saved plan; digests are hex SHA-256 of what Git and App Platform said.
+    """One app of a saved plan; digests are hex SHA-256 of the state of Git and App Platform.
 
-    ``doing`` is what the plan would do, a line each, without values: the policy decides that, too.
+    ``doing`` lists what the plan would do, without values: it also depends on the policy.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -28,7 +28,7 @@ class SavedApp(BaseModel):
 
 
 class SavedPlan(BaseModel):
-    """The file of `--save`; holds no secrets and nothing that is sent."""
+    """The file written by `--save`; holds no secrets and no payload."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -46,21 +46,21 @@ def load(text: str, file: str) -> SavedPlan:
     """Read a saved plan.
 
     Raises:
-        PlanMismatch: the text is none, or one of another version.
+        PlanMismatch: the text is not a saved plan, or is of another version.
     """
     try:
         return SavedPlan.model_validate_json(text)
     except ValidationError:
-        message = f"{file} is not a saved plan of this version"
-        raise PlanMismatch(message, hint="make it again: reconcile --plan --save FILE") from None
+        message = f"{file} is not a saved plan of this version of reconcile"
+        raise PlanMismatch(message, hint="save it again: reconcile --plan --save FILE") from None
 
 
 def mismatches(saved: SavedPlan, plans: Iterable[Plan]) -> list[str]:
-    """Why the plans are not those that were saved, an app a line; empty when they are."""
+    """Why the plans differ from the saved ones, one line per app; empty if they do not."""
     before = {app.app: app for app in saved.apps}
     now = {plan.app: _saved(plan) for plan in plans}
-    found = [f"{name}: is not in the saved plan" for name in sorted(now.keys() - before.keys())]
-    found += [f"{name}: is in the saved plan alone" for name in sorted(before.keys() - now.keys())]
+    found = [f"{name}: not in the saved plan" for name in sorted(now.keys() - before.keys())]
+    found += [f"{name}: only in the saved plan" for name in sorted(before.keys() - now.keys())]
     for name in sorted(before.keys() & now.keys()):
         if difference := _difference(before[name], now[name]):
             found.append(f"{name}: {difference}")
@@ -85,25 +85,25 @@ def _doing(plan: Plan) -> Iterator[str]:
         yield "updates all source versions"
     for change in plan.changes:
         yield f"{change.kind.value} {change.human_path}"
-    for note in (note for note in plan.notes if note.kind != UNJUDGED):  # it passes with time
+    for note in (note for note in plan.notes if note.kind != UNJUDGED):  # it expires by itself
         yield f"{note.kind} {'/'.join(note.path)}"
 
 
 def _difference(before: SavedApp, now: SavedApp) -> str:
     if SyncStatus.UNKNOWN in (before.status, now.status):
         when = "is" if now.status == SyncStatus.UNKNOWN else "was"
-        return f"{when} unknown: App Platform could not be asked about it"
-    if now.status == SyncStatus.IN_SYNC:  # nothing is to be done: it never was, or what was saved was applied already
+        return f"{when} unknown: App Platform could not be asked"
+    if now.status == SyncStatus.IN_SYNC:  # nothing to do: there never was, or the saved plan was already applied
         reached = before.status == SyncStatus.IN_SYNC or before.desired_digest == now.desired_digest
-        return "" if reached else "the spec in Git is another one"
+        return "" if reached else "the spec in Git changed"
     if before.status == SyncStatus.IN_SYNC and before.desired_digest == now.desired_digest:
         return "the app was changed on App Platform"
     if before.desired_digest != now.desired_digest:
-        return "the spec in Git is another one"
+        return "the spec in Git changed"
     if before.live_digest != now.live_digest:
         return "the app was changed on App Platform"
     if (before.action, before.status) != (now.action, now.status):
         return f"was {before.action} ({before.status}), is {now.action} ({now.status})"
     if before.doing != now.doing:
-        return "the policy is another one, so that other changes would be made"
+        return "the policy changed, so other changes would be made"
     return ""

@@ -1,12 +1,12 @@
-"""Keyed fingerprints of secrets: how a changed plaintext is noticed though App Platform only shows ciphertext.
+"""Keyed fingerprints of secrets, which detect a changed plaintext although App Platform only returns ciphertext.
 
 Opt-in (``secrets: fingerprint``). The fingerprints are kept with the app, in one variable of its own spec, so that no
-state file is needed and a rollback takes them back together with the secrets they speak of. docs/secrets.md says what
-they give away and to whom.
+state file is needed and a rollback restores them together with their secrets. docs/secrets.md says what
+they reveal and to whom.
 
 A fingerprint is HMAC-SHA-256 over app, path and value, cut to 128 bits; its key is derived from a passphrase with
-scrypt (RFC 7914). Without the passphrase nothing can be learnt from it, not even whether two secrets are equal, as
-each is bound to its place. Everything in this module is pure but slow once: deriving takes about 0.1 s.
+scrypt (RFC 7914). Without the passphrase it reveals nothing, not even whether two secrets are equal, as
+each is bound to its place. Everything in this module is pure; deriving the key takes about 0.1 s, once.
 """
 
 from __future__ import annotations
@@ -20,26 +20,24 @@ from functools import lru_cache
 from typing import Any
 
 from reconciler.errors import UsageError
-from reconciler.plan.canonical import Opaque, Tree
-
-Path = tuple[str, ...]
+from reconciler.plan.canonical import Opaque, Path, Tree
 
 KEY_VARIABLE = "RECONCILE_FINGERPRINT_KEY"
 """The variable of the environment that holds the passphrase."""
 
 VARIABLE = "RECONCILE_FINGERPRINTS"
-"""The app's variable in which its fingerprints are kept. Of scope BUILD_TIME: what runs never sees it."""
+"""The app's variable in which its fingerprints are kept. Of scope BUILD_TIME: running instances never see it."""
 
 VERSION = "v1"
 SHORTEST = 16
-"""Characters a passphrase must have: it is not to be guessed, however slow guessing is."""
+"""Minimum length of a passphrase in characters, so that it cannot be guessed."""
 
 _TAG_BYTES = 6
 _MARK_BYTES = 16
 
 
 class SecretMatch(Enum):
-    """What a fingerprint says of a value: the one that was sent last, another, or nobody knows."""
+    """The result of checking a fingerprint: the value sent last, another one, or unknown."""
 
     SAME = auto()
     CHANGED = auto()
@@ -47,7 +45,7 @@ class SecretMatch(Enum):
 
 
 class Fingerprints:
-    """Makes and checks fingerprints with one passphrase, which its repr does not show."""
+    """Creates and checks fingerprints with one passphrase, which its repr does not show."""
 
     __slots__ = ("_passphrase",)
 
@@ -56,31 +54,31 @@ class Fingerprints:
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Fingerprints:
-        """Those with the passphrase of the environment.
+        """Fingerprints with the passphrase in the environment.
 
         Raises:
-            UsageError: there is none, or it is too short.
+            UsageError: it is missing or too short.
         """
         passphrase = environ.get(KEY_VARIABLE, "").strip()
         if len(passphrase) >= SHORTEST:
             return cls(passphrase)
         what = f"is shorter than {SHORTEST} characters" if passphrase else "is not set"
         raise UsageError(
-            f"`secrets: fingerprint` needs a key, and {KEY_VARIABLE} {what}",
-            hint=f"make one (openssl rand -hex 32), keep it with your pipeline's secrets, set it as {KEY_VARIABLE}",
+            f"`secrets: fingerprint` needs a key, but {KEY_VARIABLE} {what}",
+            hint=f"generate one (openssl rand -hex 32), store it as a pipeline secret, and set it as {KEY_VARIABLE}",
         )
 
     def verdict(self, app: str, path: Path, value: Opaque, stored: Mapping[str, str]) -> SecretMatch:
-        """What the ``stored`` fingerprints of an app say of a secret's value at a path."""
+        """Check a secret's value at a path against the ``stored`` fingerprints of an app."""
         mark = stored.get(self._tag(path))
         if mark is None:
             return SecretMatch.UNKNOWN
-        # As bytes: texts beyond ASCII, which somebody may have written there, are refused by compare_digest.
+        # As bytes: compare_digest refuses non-ASCII text, which could be stored there.
         kept, own = mark.encode("utf-8", "surrogatepass"), self._mark(app, path, value).encode()
         return SecretMatch.SAME if hmac.compare_digest(kept, own) else SecretMatch.CHANGED
 
     def text(self, app: str, secrets: Mapping[Path, Opaque]) -> str:
-        """The variable's value for an app's plaintext secrets; empty where there is none."""
+        """The variable's value for an app's plaintext secrets; empty if there are none."""
         pairs = sorted((self._tag(path), self._mark(app, path, value)) for path, value in secrets.items())
         return f"{VERSION}:" + ",".join(f"{tag}={mark}" for tag, mark in pairs) if pairs else ""
 
@@ -92,7 +90,7 @@ class Fingerprints:
         return base64.urlsafe_b64encode(digest[:_MARK_BYTES]).decode().rstrip("=")
 
     def _digest(self, what: str, parts: Path, value: str = "") -> bytes:
-        """Each part is told apart by its length, so that no two places share a fingerprint by accident."""
+        """Each part is prefixed with its length, so that no two places share a fingerprint by accident."""
         message = b"".join(
             len(raw).to_bytes(4, "big") + raw
             for raw in (part.encode("utf-8", "surrogatepass") for part in (what, *parts, value))
@@ -102,13 +100,13 @@ class Fingerprints:
 
 @lru_cache(maxsize=8)
 def _derived(passphrase: str) -> bytes:
-    """The key of a passphrase. One for all apps, or a fleet would cost a second for every ten; n: 32 MiB a guess."""
+    """The key of a passphrase. One for all apps, or ten apps would cost a second; n: 32 MiB per guess."""
     salt = b"reconcile fingerprint " + VERSION.encode()
     return hashlib.scrypt(passphrase.encode(), salt=salt, n=2**15, r=8, p=1, maxmem=2**26, dklen=32)
 
 
 def stored_in(tree: Tree) -> dict[str, str]:
-    """The fingerprints kept in a canonical spec, by tag; none where they are not ours or of another version."""
+    """The fingerprints kept in a canonical spec, by tag; empty if they are not ours or of another version."""
     envs = tree.get("envs")
     entry = envs.get(VARIABLE) if isinstance(envs, dict) else None
     text = entry.get("value") if isinstance(entry, dict) else None
@@ -117,7 +115,7 @@ def stored_in(tree: Tree) -> dict[str, str]:
 
 
 def hidden(tree: Tree) -> Tree:
-    """The canonical spec without the variable that is ours; the same object where it has none."""
+    """The canonical spec without our variable; the same object if it has none."""
     envs = tree.get("envs")
     if not isinstance(envs, dict) or VARIABLE not in envs:
         return tree
@@ -129,7 +127,7 @@ def hidden(tree: Tree) -> Tree:
 
 
 def without_variable(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """A spec, as the API has it, without the variable that is ours: for writing it to Git."""
+    """A spec, as in the API, without our variable: for writing it to Git."""
     envs = spec.get("envs")
     if not isinstance(envs, list):
         return dict(spec)
@@ -149,8 +147,12 @@ def with_variable(spec: Mapping[str, Any], text: str) -> dict[str, Any]:
     return {**out, "envs": [*(out.get("envs") or []), ours]}
 
 
-def plaintext_secrets(tree: Mapping[str, Any], path: Path = (), *, beside: Collection[Path] = ()) -> dict[Path, Opaque]:
-    """Every secret of a canonical tree that is not ciphertext, by path; not those at or below ``beside``."""
+def unencrypted(tree: Mapping[str, Any], path: Path = (), *, beside: Collection[Path] = ()) -> dict[Path, Opaque]:
+    """Every secret of a canonical tree that the platform has yet to encrypt, by path; not those at or below ``beside``.
+
+    Unlike `appspec.secrets.plaintext_secrets` it has the references to other components (``${db.PASSWORD}``), too: in
+    Git they give nothing away, but App Platform shows a secret of that value as ciphertext like any other.
+    """
     out: dict[Path, Opaque] = {}
     for name, value in tree.items():
         here = (*path, name)
@@ -159,7 +161,7 @@ def plaintext_secrets(tree: Mapping[str, Any], path: Path = (), *, beside: Colle
         if isinstance(value, Opaque) and not value.is_ciphertext:
             out[here] = value
         elif isinstance(value, dict):
-            out |= plaintext_secrets(value, here, beside=beside)
+            out |= unencrypted(value, here, beside=beside)
     return out
 
 

@@ -1,4 +1,4 @@
-"""What a plan says beside its changes: findings about the comparison, and values hidden that are secret elsewhere."""
+"""Findings and notes of a plan besides its changes, and redaction of values that are secret elsewhere."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from reconciler.appspec.models import COMPONENT_KINDS, SOURCE_FIELDS
+from reconciler.appspec.kinds import COMPONENT_KINDS, SOURCE_FIELDS
+from reconciler.appspec.secrets import is_typed_so
+from reconciler.appspec.shape import SPEC, Record
+from reconciler.appspec.walk import branches, find_known, mapped
 from reconciler.desired.model import DesiredApp
 from reconciler.findings import Finding, Severity
 from reconciler.live.models import LiveApp
 from reconciler.plan.align import Aligned
-from reconciler.plan.canonical import Tree, canonical
+from reconciler.plan.canonical import Path, Tree, canonical, identity_path
 from reconciler.plan.model import Change, ChangeKind, Move, Note, Plan
 from reconciler.redaction import Redactor
 
-UNNAMED = "live has it and Git does not name it: the update may take it away"
+UNNAMED = "set on App Platform but not in Git: the update may remove it"
 
 
 def redact_changes(changes: tuple[Change, ...], secrets: Collection[str]) -> tuple[Change, ...]:
-    """The changes without any of these values, wherever they stand: a secret may be part of a plain variable (C05)."""
+    """The changes without any of these values: a secret may be part of a plain variable (C05)."""
     if not secrets or not changes:
         return changes
     redact = Redactor(secrets)
@@ -27,36 +30,33 @@ def redact_changes(changes: tuple[Change, ...], secrets: Collection[str]) -> tup
 
 
 def _hidden(change: Change, redact: Redactor) -> Change:
-    before, after = _redacted(change.before, redact), _redacted(change.after, redact)
+    before, after = (
+        mapped(value, scalar=lambda item: redact(item) if isinstance(item, str) else item)
+        for value in (change.before, change.after)
+    )
     if before == after and change.before != change.after:
         return replace(change, before=None, after=None, sensitive=True, place="", moves=())
     moves = tuple(Move(redact(move.item), redact(move.place)) for move in change.moves)
     return replace(change, before=before, after=after, place=redact(change.place), moves=moves)
 
 
-def _redacted(value: Any, redact: Redactor) -> Any:
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, Mapping):
-        return {key: _redacted(item, redact) for key, item in value.items()}
-    return [_redacted(item, redact) for item in value] if isinstance(value, list) else value
-
-
 def left_out(changes: tuple[Change, ...], surviving: tuple[Change, ...]) -> Iterator[Finding]:
-    """Differences that the platform's own rendering of the spec does not show: no reason to deploy, but to be told.
+    """Report differences that the platform's own rendering of the spec lacks: no reason to deploy, but worth knowing.
 
-    What Git adds and the rendering lacks is a field that the platform does not take; anything else is another way of
-    writing the same.
+    What Git adds and the rendering lacks is a field that the platform drops; anything else is a different way of
+    writing the same thing.
     """
     for change in changes:
         if change in surviving:
             continue
         if change.kind is ChangeKind.ADDED:
-            message = f"App Platform does not take {change.human_path}: its own rendering of the spec lacks it"
-            yield Finding(Severity.WARNING, "not-taken", message, "remove it, or check its name and place")
+            message = f"App Platform drops {change.human_path} when it renders the spec"
+            yield Finding(Severity.WARNING, "not-taken", message, "remove it, or check its name and position")
         else:
-            message = f"{change.human_path} is written differently and means the same to App Platform"
-            yield Finding(Severity.NOTICE, "same-to-platform", message, "write it as `reconcile import` shows it")
+            message = f"{change.human_path} is written differently but means the same to App Platform"
+            yield Finding(
+                Severity.NOTICE, "same-to-platform", message, "to silence this, write it as `reconcile import` does"
+            )
 
 
 _SET_BY_PEOPLE = (
@@ -66,13 +66,13 @@ _SET_BY_PEOPLE = (
     ("ingress", "load_balancer_size"),
     *(("domains", "*", field) for field in ("type", "minimum_tls_version", "certificate")),
 )
-"""What the platform may choose and people set as well."""
+"""Values that the platform may choose and people may also set."""
 
 
 def unnamed(wanted: Tree, aligned: Aligned, rendered: Tree) -> Iterator[Note]:
-    """What live has and Git does not name, though people may have set it: an update sends the spec without it.
+    """Live values that Git does not have, though people may have set them: an update sends the spec without them.
 
-    Not what the platform's own rendering of Git's spec has as well: that is its choice.
+    Values that the platform's own rendering of Git's spec also has are its choice and left out.
     """
     for path in _SET_BY_PEOPLE:
         for place in _places(aligned.live, path):
@@ -82,8 +82,8 @@ def unnamed(wanted: Tree, aligned: Aligned, rendered: Tree) -> Iterator[Note]:
                 yield Note(place, "unnamed", UNNAMED)
 
 
-def _places(tree: Tree, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """The paths in a tree that a pattern means."""
+def _places(tree: Tree, path: Path) -> Iterator[Path]:
+    """The paths in a tree that match a pattern."""
     if "*" not in path:
         yield from [path] if _at(tree, path) is not None else []
         return
@@ -93,50 +93,45 @@ def _places(tree: Tree, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
         yield from _places(tree, (head, name, field))
 
 
-def _at(tree: Tree, path: tuple[str, ...]) -> Any:
+def _at(tree: Tree, path: Path) -> Any:
     node: Any = tree
     for part in path:
         node = node.get(part) if isinstance(node, Mapping) else None
     return node
 
 
+def _is_typed(record: Record) -> bool:
+    return any(field.secret_when_typed for field in record.fields.values())
+
+
+_TYPES = branches(SPEC, lambda record, field: field.name == "type" and _is_typed(record))
+"""Fields that say whether a value is a secret."""
+
+
 def secrets_without_value(app: DesiredApp, tree: Tree) -> Iterator[Finding]:
-    """Secrets that have a value neither in Git nor on App Platform; ``tree``: Git's, aligned with live."""
-    for pointer, path in _secrets(app.spec):
-        node: Any = tree
-        for part in path:
-            node = node.get(part, {}) if isinstance(node, Mapping) else {}
+    """Secrets without a value in Git and on App Platform; ``tree``: Git's, aligned with live."""
+    for found in find_known(app.spec, _TYPES):
+        pointer = found.pointer.removesuffix("/type")
+        if not is_typed_so(found.owner) or found.owner.get("value"):
+            continue
+        path = identity_path(app.spec, pointer)
+        node = _at(tree, path)
         if isinstance(node, Mapping) and node and "value" not in node:
-            message = f"the secret {'/'.join(path)} has no value, neither in Git nor on App Platform"
-            hint = "set it in the control panel, or give it a declared variable: value: ${NAME}"
+            message = f"the secret {'/'.join(path)} has no value in Git or on App Platform"
+            hint = "set it in the control panel, or use a declared variable: value: ${NAME}"
             yield Finding(Severity.WARNING, "secret-without-value", message, hint, app.locate(pointer))
 
 
-def _secrets(spec: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """JSON pointer and path by identity of every variable of type SECRET without a value."""
-    holders: list[tuple[str, tuple[str, ...], Any]] = [("", (), spec)]
-    for kind in COMPONENT_KINDS:
-        items = spec.get(kind)
-        for index, item in enumerate(items if isinstance(items, list) else ()):
-            if isinstance(item, Mapping):
-                holders.append((f"/{kind}/{index}", (kind, str(item.get("name", ""))), item))
-    for pointer, path, holder in holders:
-        envs = holder.get("envs")
-        for index, env in enumerate(envs if isinstance(envs, list) else ()):
-            if isinstance(env, Mapping) and env.get("type") == "SECRET" and not env.get("value"):
-                yield f"{pointer}/envs/{index}", (*path, "envs", str(env.get("key", "")))
-
-
-# --- A new app that looks like one that no spec names any more: probably a rename (C21). Pure ---
+# --- A new app that looks like a live app without a spec: probably a rename (C21). Pure ---
 
 
 _CODE = "renamed"
 _MANY = 3
-"""More warnings than these are one: apps made from one mould all resemble each other, and then it is no rename."""
+"""If there are more warnings, they are merged: many apps look alike, which suggests that none was renamed."""
 
 
 def possible_rename(app: DesiredApp, wanted: Tree, unmanaged_apps: Mapping[str, LiveApp]) -> tuple[Finding, ...]:
-    """A warning for each live app outside Git that has the very components and sources of a new one."""
+    """A warning for each live app without a spec that has exactly the components and sources of a new one."""
     traits = _traits(wanted)
     alike = [
         name for name, live in sorted(unmanaged_apps.items()) if traits and _traits(canonical(live.spec)) == traits
@@ -145,7 +140,7 @@ def possible_rename(app: DesiredApp, wanted: Tree, unmanaged_apps: Mapping[str, 
 
 
 def without_repeats(plans: Sequence[Plan]) -> tuple[tuple[Plan, ...], tuple[Finding, ...]]:
-    """The plans, and what concerns none alone: of many such warnings one that counts, which then stands for all."""
+    """The plans, and findings that concern no single app: many such warnings are merged into one with their number."""
     alike = [plan for plan in plans for finding in plan.findings if finding.code == _CODE]
     if len(alike) <= _MANY:
         return tuple(plans), ()
@@ -154,13 +149,13 @@ def without_repeats(plans: Sequence[Plan]) -> tuple[tuple[Plan, ...], tuple[Find
     )
     apps = len({plan.app for plan in alike})
     who = "1 new app looks" if apps == 1 else f"{apps} new apps look"
-    told = Finding(
+    merged = Finding(
         Severity.WARNING,
         _CODE,
-        f"{who} like live apps outside Git: was one renamed?",
-        "to keep it, write `moved: {OLD: NEW}` in reconcile.yaml; --unmanaged names all",
+        f"{who} like live apps that have no spec: was one renamed?",
+        "to keep it, add `moved: {OLD: NEW}` to reconcile.yaml; --unmanaged lists them",
     )
-    return rest, (told,)
+    return rest, (merged,)
 
 
 def _traits(tree: Tree) -> frozenset[tuple[str, str, str]]:
@@ -178,7 +173,7 @@ def _warning(app: DesiredApp, name: str) -> Finding:
     return Finding(
         Severity.WARNING,
         _CODE,
-        f"{app.name} is a new app, and {name}, which no spec names any more, stays: was it renamed?",
-        f"to keep the app, write `moved: {{{name}: {app.name}}}` in reconcile.yaml",
+        f"{app.name} is new, and {name} has no spec any more and is left running: was it renamed?",
+        f"to keep the app, add `moved: {{{name}: {app.name}}}` to reconcile.yaml",
         app.locate("/name"),
     )

@@ -6,15 +6,17 @@ Reads that fail are findings, too (`Failed`); writes whose answer is lost are `L
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import assert_never
 
 from reconciler.clock import Clock
-from reconciler.errors import LiveError, NotFound, Rejected
+from reconciler.errors import LiveError, NotFound, Rejected, Unauthorized
 from reconciler.live.models import Deployment, Health, LiveApp, Phase
 from reconciler.rollout import writes as writing
 from reconciler.rollout.failure import candidates, collect, other_versions, summary
-from reconciler.rollout.health import components_with_health, judge, probe_problem, worst
+from reconciler.rollout.health import components_with_health, judge, worst
 from reconciler.rollout.observations import RolloutContext, deployments_of, new_ones, ours_among, pinned_id
+from reconciler.rollout.probing import applies, ask, ask_before
 from reconciler.rollout.state import (
     ActiveState,
     Adopted,
@@ -26,7 +28,7 @@ from reconciler.rollout.state import (
     Pin,
     PinSeen,
     Precheck,
-    ProbeSeen,
+    Role,
     RollbackOptions,
     RolloutState,
     Seen,
@@ -69,9 +71,31 @@ async def perform(step: Step, state: RolloutState, context: RolloutContext, cloc
     try:
         return await _perform(step, state, context, clock)
     except NotFound as problem:
-        return Failed(problem.message, missing=True)
+        return await _not_found(problem, step, context)
+    except Unauthorized as problem:
+        return Failed(problem.words, denied=True)
     except LiveError as problem:
         return Failed(problem.message)
+
+
+async def _not_found(problem: NotFound, step: Step, context: RolloutContext) -> Seen:
+    """A 404: the app is asked before it counts as gone, and may still show the deployment that cannot be read (C55)."""
+    try:
+        app = await context.client.get_app(context.seen.app_id)
+    except NotFound:
+        return Failed(problem.message, missing=True)
+    except Unauthorized as denied:
+        return Failed(denied.words, denied=True)
+    except LiveError:
+        return Failed(problem.message)
+    found = next(
+        (one for one in deployments_of(app) if isinstance(step, Follow) and one.id == step.deployment_id), None
+    )
+    if found is None:
+        return Failed(f"{problem.message}; the app itself is there")
+    context.seen.saw(found)
+    context.recorder.saw(found)
+    return PhaseSeen(found.phase)
 
 
 async def _perform(step: Step, state: RolloutState, context: RolloutContext, clock: Clock) -> Seen:
@@ -83,8 +107,11 @@ async def _perform(step: Step, state: RolloutState, context: RolloutContext, clo
         case Follow() | CheckHealth() | Probe() | Wait():
             return await _watch(step, context, clock)
         case Adopt():
-            return _adopt(step, context)
+            return await _adopt(step, state, context, clock)
         case Look() | FindSuccessor() | ReadBack() | VerifyUnpinned():
+            if isinstance(step, Look) and state.goal.task in (Task.UPDATE, Task.REDEPLOY):
+                with suppress(NotFound):  # which is for the look to find
+                    await ask_before(context, clock)
             return await _read_app(step, state, context)
         case CollectFailure() | FindCandidates() | ValidateRollback():
             return await _prepare(step, state, context)
@@ -97,14 +124,18 @@ async def _perform(step: Step, state: RolloutState, context: RolloutContext, clo
 # ---- following ----------------------------------------------------------------------------------------------------
 
 
-def _adopt(step: Adopt, context: RolloutContext) -> Seen:
-    seen = context.seen
-    desired = context.job.desired
+async def _adopt(step: Adopt, state: RolloutState, context: RolloutContext, clock: Clock) -> Seen:
+    """Follow a deployment. One that is going back is not probed where the version before failed the probe as well."""
+    seen, desired = context.seen, context.job.desired
+    if step.role is Role.FOLLOWED and state.leg is None:
+        with suppress(LiveError):  # then the probe has nothing to be compared with
+            await ask_before(context, clock, unless=step.deployment_id)
     spec = seen.specs.get(step.deployment_id) or (desired.spec if desired else context.job.carried)
     seen.made.add(step.deployment_id)
     context.recorder.following(step.deployment_id, step.role)
     context.adopted_at = context.now()
-    return Adopted(components_with_health(spec))
+    accused = bool(seen.probe_before) and step.role in (Role.ROLLBACK, Role.RESTORE)
+    return Adopted(components_with_health(spec), applies(context.job.policy.health.probe, spec) and not accused)
 
 
 async def _watch(step: Follow | CheckHealth | Probe | Wait, context: RolloutContext, clock: Clock) -> Seen:
@@ -122,31 +153,12 @@ async def _watch(step: Follow | CheckHealth | Probe | Wait, context: RolloutCont
             except NotFound:  # an app without any health to tell
                 return HealthSeen(Health())
         case Probe():
-            return ProbeSeen(await _probe(context))
+            return await ask(context)
         case Wait():
             await clock.sleep(step.seconds)
             return Waited()
         case _:
             assert_never(step)
-
-
-async def _probe(context: RolloutContext) -> str:
-    """What is wrong with the answer of the user's probe; empty when nothing is."""
-    probe = context.job.policy.health.probe
-    if probe is None:
-        return ""
-    if not context.seen.live_url:
-        try:
-            context.seen.saw_app(await context.client.get_app(context.seen.app_id))
-        except LiveError as problem:
-            return f"the app's address could not be read: {problem.message}"
-    if not context.seen.live_url:
-        return "the app has no live URL yet"
-    url = context.seen.live_url.rstrip("/") + "/" + probe.path.lstrip("/")
-    answer = await context.client.probe(
-        url, method=probe.method, headers=probe.headers, timeout=probe.timeout, verify_tls=probe.verify_tls
-    )
-    return probe_problem(probe, status=answer.status or 0, body=answer.body, error=answer.error)
 
 
 # ---- looking at the app -------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.appspec.kinds import BUILT_KINDS, LogType, components
 from reconciler.errors import LiveError
 from reconciler.live.models import Deployment, Phase, ProgressStep
 from reconciler.rollout.model import Failure
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
-    from reconciler.rollout.ports import LogType, Platform
+    from reconciler.rollout.ports import Platform
 
 
 LINES = 20
@@ -101,10 +102,6 @@ async def _log(
 # --- Which earlier deployments one could go back to: pure, over the app's history ---
 
 
-COMPONENTS = ("services", "workers", "jobs", "static_sites", "functions")
-"""The kinds of components that have a source."""
-
-
 def candidates(
     history: Sequence[Deployment], *, failed: Collection[str], active_before: str = "", most: int = 10
 ) -> tuple[Deployment, ...]:
@@ -134,14 +131,14 @@ def other_versions(
 
 def _commits(deployment: Deployment) -> dict[str, str]:
     """The commit each component was built from, where the platform says (``services[].source_commit_hash`` …)."""
-    told = [item for kind, items in deployment if kind in COMPONENTS for item in items or ()]
+    told = [item for kind, items in deployment if kind in BUILT_KINDS for item in items or ()]
     items = [item for item in told if isinstance(item, dict)]
     return {str(item.get("name")): str(item["source_commit_hash"]) for item in items if item.get("source_commit_hash")}
 
 
 def _by_tag(spec: Mapping[str, Any]) -> bool:
-    items = [item for kind in COMPONENTS for item in spec.get(kind) or () if isinstance(item, dict)]
-    return any(isinstance(item.get("image"), dict) and not item["image"].get("digest") for item in items)
+    images = [item.get("image") for _, item in components(spec)]
+    return any(isinstance(image, dict) and not image.get("digest") for image in images)
 
 
 def was_active(deployment: Deployment) -> bool:

@@ -6,26 +6,26 @@ Every reading gets a `Grade`. The readings of all sources together (components, 
 - bad (UNHEALTHY, or a probe that fails after it had succeeded) for as long as the tolerance, unbroken: unhealthy.
   A shorter dip is a flap: it is forgiven, but the soak begins anew;
 - anything else waits for the health budget. What is known to be short of good then (replicas missing, a probe that
-  never succeeded) is unhealthy; what is merely unknown is said to be so: nobody rolls back for lack of evidence.
+  never succeeded) is unhealthy; what is merely unknown is said to be so: nothing is rolled back for lack of evidence.
   A reading that could not be repeated for a minute is no evidence any more: what it said is unknown by then.
+
+Where the platform reports no health, and that counts as good, the words say so: nothing contradicts it (C60).
 
 A good stretch that is under way when the budget ends may finish its soak; one that breaks then is judged at once.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Any, assert_never
 
+from reconciler.appspec.kinds import RUNNING_KINDS, components
 from reconciler.live.models import ComponentHealth, ComponentState, Health
 from reconciler.rollout.limits import HEALTH_EVERY, UNCONFIRMED, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from reconciler.config import Probe
 
 
 class Grade(IntEnum):
@@ -56,11 +56,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One reading of one source; ``component`` is the one that it is about."""
+    """One reading of one source; ``component`` is the one that it is about.
+
+    ``reported``: the source said so itself. Else the platform reports no health, and nothing contradicts it.
+    """
 
     grade: Grade
     reason: str = ""
     component: str = ""
+    reported: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,8 @@ class Evidence:
 
     ``components_at`` and ``probe_at`` are when each source was last asked, None before the first time;
     ``silent_since`` is when the components last answered or, if they never did, were first asked; None while they
-    answer. The stretch of one grade began at ``since`` and was last confirmed at ``confirmed``.
+    answer. The stretch of one grade began at ``since`` and was last confirmed at ``confirmed``. ``probed``: the
+    deployment is one that the probe applies to.
     """
 
     age: float = 0.0
@@ -82,6 +87,7 @@ class Evidence:
     since: float = 0.0
     confirmed: float = 0.0
     silent_since: float | None = None
+    probed: bool = True
 
 
 def components_with_health(spec: Mapping[str, Any]) -> tuple[str, ...]:
@@ -91,13 +97,7 @@ def components_with_health(spec: Mapping[str, Any]) -> tuple[str, ...]:
     """
     if _mapping(spec.get("maintenance")).get("archive") is True:
         return ()
-    found = [
-        str(item["name"])
-        for kind in ("services", "workers")
-        for item in spec.get(kind) or ()
-        if isinstance(item, dict) and item.get("name")
-    ]
-    return tuple(found)
+    return tuple(str(item["name"]) for _, item in components(spec, RUNNING_KINDS) if item.get("name"))
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -108,7 +108,8 @@ def grade_components(health: Health, expected: tuple[str, ...], rules: Rules) ->
     """The worst of the components we wait for; others, such as one that is being removed, do not count."""
     reported = {component.name: component for component in health.components}
     samples = [_grade_component(name, reported.get(name), rules) for name in expected]
-    return max(samples, key=lambda sample: sample.grade, default=Sample(Grade.GOOD, "nothing to judge"))
+    nothing = Sample(Grade.GOOD, "nothing to judge")
+    return max(samples, key=lambda sample: (sample.grade, not sample.reported), default=nothing)
 
 
 def _grade_component(name: str, component: ComponentHealth | None, rules: Rules) -> Sample:
@@ -120,23 +121,13 @@ def _grade_component(name: str, component: ComponentHealth | None, rules: Rules)
             ready, desired = (component.replicas_ready, component.replicas_desired) if component else (None, None)
             if ready is not None and desired is not None and ready < desired:
                 return Sample(Grade.SHORT, f"{name} has {ready} of {desired} replicas ready", name)
-            if state is ComponentState.UNKNOWN and not rules.unknown_is_healthy:
-                return Sample(Grade.UNKNOWN, f"the health of {name} is not known", name)
-            return Sample(Grade.GOOD, f"{name} is {state.value.lower()}", name)
+            if state is ComponentState.HEALTHY:
+                return Sample(Grade.GOOD, f"{name} is healthy", name)
+            if rules.unknown_is_healthy:
+                return Sample(Grade.GOOD, f"the platform reports no health of {name}", name, reported=False)
+            return Sample(Grade.UNKNOWN, f"the health of {name} is not known", name)
         case _:
             assert_never(state)
-
-
-def probe_problem(probe: Probe, *, status: int, body: str, error: str = "") -> str:
-    """What is wrong with a probe's answer; empty when nothing is. ``error`` says why there was no answer."""
-    if error:
-        return f"{probe.method} {probe.path}: {error}"
-    accepted = [probe.status] if isinstance(probe.status, int) else probe.status
-    if status not in accepted:
-        return f"{probe.method} {probe.path} answered {status}, not {' or '.join(map(str, accepted))}"
-    if probe.method != "HEAD" and not re.search(probe.body, body):
-        return f"{probe.method} {probe.path}: the body does not match {probe.body!r}"
-    return ""
 
 
 def passed(evidence: Evidence, seconds: float) -> Evidence:
@@ -159,14 +150,17 @@ def record_unreadable(evidence: Evidence) -> Evidence:
     return _stretch(replace(asked, components=Sample(Grade.UNKNOWN, "the health of the components cannot be read")))
 
 
-def saw_probe(evidence: Evidence, problem: str, rules: Rules) -> Evidence:
+def saw_probe(evidence: Evidence, problem: str, rules: Rules, *, tells: bool = True) -> Evidence:
     """The probe was sent now; ``problem`` is empty when its answer was right.
 
     A probe that never succeeded is short of good, as a new address takes a while; one that fails after that is bad.
+    One that ``tells`` nothing of this version, as it could not be sent or fails on any, leaves it unknown.
     """
     streak = 0 if problem else min(evidence.streak + 1, rules.probe_count)
     was_good = evidence.probe is not None and evidence.probe.grade in (Grade.GOOD, Grade.BAD)
-    if problem:
+    if not tells:
+        sample = Sample(Grade.UNKNOWN, problem)
+    elif problem:
         sample = Sample(Grade.BAD if was_good else Grade.SHORT, problem)
     elif streak < rules.probe_count:
         sample = Sample(Grade.SHORT, f"the probe succeeded {streak} of {rules.probe_count} times in a row")
@@ -185,16 +179,16 @@ def _stretch(evidence: Evidence) -> Evidence:
 def judge(evidence: Evidence, rules: Rules, expected: tuple[str, ...]) -> Verdict:
     """What the readings so far mean; ``expected`` are the components whose health counts."""
     wants_components = rules.judge_components and bool(expected)
-    wants_probe = rules.probe_every > 0
+    wants_probe = rules.probe_every > 0 and evidence.probed
     if not wants_components and not wants_probe:
-        return Verdict(Judgement.HEALTHY, "active; it has no component whose health is known, and no probe")
+        return Verdict(Judgement.HEALTHY, "active, and nothing contradicts it; no health is reported, no probe is sent")
     complete = (evidence.components is not None or not wants_components) and (
         evidence.probe is not None or not wants_probe
     )
     grade = evidence.grade if complete else max(evidence.grade, Grade.UNKNOWN)
     stretch = evidence.confirmed - evidence.since
     if grade is Grade.GOOD and stretch >= rules.soak:
-        return Verdict(Judgement.HEALTHY, f"healthy for {rules.soak:g} s")
+        return Verdict(Judgement.HEALTHY, _well(evidence, f"{rules.soak:g} s"))
     if grade is Grade.BAD and stretch >= rules.tolerance:
         return Verdict(Judgement.UNHEALTHY, f"{worst(evidence).reason}, for {stretch:.0f} s")
     budget = rules.health + (rules.soak + UNCONFIRMED if grade is Grade.GOOD else 0.0)
@@ -202,14 +196,25 @@ def judge(evidence: Evidence, rules: Rules, expected: tuple[str, ...]) -> Verdic
         return Verdict(Judgement.WAITING, _so_far(evidence, grade, rules))
     if grade in (Grade.SHORT, Grade.BAD):
         return Verdict(Judgement.UNHEALTHY, f"{worst(evidence).reason} after {rules.health:g} s")
-    return Verdict(Judgement.UNKNOWN, f"its health could not be learnt within {rules.health:g} s")
+    latest = worst(evidence)
+    why = f": {latest.reason}" if latest.grade is Grade.UNKNOWN else ""
+    return Verdict(Judgement.UNKNOWN, f"its health could not be learnt within {rules.health:g} s{why}")
+
+
+def _well(evidence: Evidence, how_long: str) -> str:
+    """How long all has been good, and by whose word."""
+    components = evidence.components
+    if components is None or components.reported:
+        return f"healthy for {how_long}"
+    probe = ", the probe succeeds" if evidence.probe else ""
+    return f"nothing contradicts it for {how_long}; {components.reason}{probe}"
 
 
 def _so_far(evidence: Evidence, grade: Grade, rules: Rules) -> str:
     """What is seen now, and since when where that decides."""
     stretch = evidence.confirmed - evidence.since
     if grade is Grade.GOOD:
-        return f"healthy for {stretch:.0f} of {rules.soak:g} s"
+        return _well(evidence, f"{stretch:.0f} of {rules.soak:g} s")
     reason = worst(evidence).reason
     return f"{reason}, for {stretch:.0f} of {rules.tolerance:g} s" if grade is Grade.BAD else reason
 
@@ -244,7 +249,7 @@ def next_reading(evidence: Evidence, rules: Rules, expected: tuple[str, ...]) ->
         if not wait:
             return Due(HealthSource.COMPONENTS)
         waits.append(wait)
-    if rules.probe_every > 0:
+    if rules.probe_every > 0 and evidence.probed:
         wait = _due_in(evidence.probe_at, evidence.age, rules.probe_every)
         if not wait:
             return Due(HealthSource.PROBE)

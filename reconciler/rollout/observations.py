@@ -37,7 +37,8 @@ class Observations:
 
     ``known`` are deployments that were there before our last write; ``made`` those that are ours, or are followed;
     ``specs`` what each deployment carries; ``active_before`` what was active when we began; ``base`` the app's spec
-    as it was when going back began.
+    as it was when going back began; ``probe_before`` what was wrong with the probe's answer on the version before:
+    empty for nothing, None where it was not asked.
     """
 
     app_id: str = ""
@@ -49,6 +50,7 @@ class Observations:
     born: dict[str, Any] = field(default_factory=dict)
     active_before: str = ""
     base: Mapping[str, Any] = field(default_factory=dict)
+    probe_before: str | None = None
 
     def saw_app(self, app: LiveApp) -> None:
         """The app was read."""

@@ -45,13 +45,25 @@ def timed_out(state: RolloutState, deployment_id: str, what: str) -> Outcome:
 
 def rollback_failed(state: RolloutState, why: str) -> Outcome:
     """It failed, and so did going back; a person is needed."""
-    fault = f"{state.fault}; " if state.fault else ""
+    went = f"{state.fault}; going back failed, too" if state.fault else "going back failed"
     if state.pinned:
-        reason = f"{fault}going back failed, too: {why}. The app is left pinned to the rollback"
+        reason = f"{went}: {why}. The app is left pinned to the rollback"
         return ended(state, OutcomeKind.ROLLBACK_FAILED, reason, *pin_commands(state))
-    reason = f"{fault}going back failed, too: {why}"
+    reason = f"{went}: {why}"
     commands = (f"reconcile rollback {state.goal.app}", status_command(state))
     return ended(state, OutcomeKind.ROLLBACK_FAILED, reason, *commands)
+
+
+def denied(state: RolloutState) -> Outcome:
+    """The token may not read: nothing more is learnt however long one waits, and what was begun goes on."""
+    if state.fault or state.back or state.pinned:
+        return rollback_failed(state, state.why)
+    reason = state.why
+    if state.leg is not None:
+        reason += f"; deployment {state.leg.id} goes on, and the next run follows it"
+    elif state.write.sends:
+        reason += f"; whether the {state.goal.task.value} took effect is not known"
+    return ended(state, OutcomeKind.FAILED, reason, state.goal.again, status_command(state))
 
 
 def gone(state: RolloutState) -> Outcome:

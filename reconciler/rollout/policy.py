@@ -13,7 +13,7 @@ from reconciler.live.models import Phase
 from reconciler.rollout.health import Judgement, Verdict, judge
 from reconciler.rollout.limits import HOPS, LOOKS, MISSING, SENDS, TRIES, pause
 from reconciler.rollout.model import Outcome, OutcomeKind
-from reconciler.rollout.outcomes import blocked, ended, status_command, timed_out
+from reconciler.rollout.outcomes import blocked, denied, ended, status_command, timed_out
 from reconciler.rollout.policy_rollback import options, way_back
 from reconciler.rollout.policy_rules import Resolution, over_budget, reading, resolve
 from reconciler.rollout.state import (
@@ -43,6 +43,8 @@ from reconciler.rollout.steps import (
 
 def next_step(state: RolloutState) -> Step:
     """What to do next, given everything that is known; total and pure."""
+    if state.denied:
+        return Finish(denied(state))
     if state.back is not None:
         return way_back(state, state.back)
     if state.leg is not None:

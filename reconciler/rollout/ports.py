@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
+from reconciler.appspec.kinds import LogType
 from reconciler.config import Policy
 from reconciler.desired.model import DesiredApp
 from reconciler.live.models import Deployment, Health, LiveApp, LogLinks, ProbeAnswer, RollbackValidation, Usage
@@ -15,8 +16,6 @@ from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import Comparison, live_digest
 from reconciler.plan.model import ChangeKind, Plan
 from reconciler.plan.payload import payload
-
-LogType = Literal["BUILD", "DEPLOY", "RUN", "RUN_RESTARTED", "AUTOSCALE_EVENT"]
 
 
 class Platform(Protocol):

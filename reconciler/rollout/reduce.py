@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from reconciler.live.models import Phase
-from reconciler.rollout.health import grade_components, passed, record_unreadable, saw_components, saw_probe
+from reconciler.rollout.health import Evidence, grade_components, passed, record_unreadable, saw_components, saw_probe
 from reconciler.rollout.limits import SENDS_BACK, TRIES, Rules
 from reconciler.rollout.state import (
     Accepted,
@@ -65,6 +65,8 @@ REJECTED = "refused"
 def reduce(state: RolloutState, step: Step, seen: Seen, seconds: float = 0.0) -> RolloutState:
     """The state after a step found this out, ``seconds`` after the last observation."""
     match step, seen:
+        case _, Failed() if seen.denied:
+            return replace(state, why=seen.why, denied=True)
         case ((Follow() | CheckHealth() | Probe() | Wait()), _):
             return _with_leg(state, _watched(state, step, seen, seconds))
         case ValidateRollback(), Failed() if state.tries + 1 >= TRIES:
@@ -72,7 +74,9 @@ def reduce(state: RolloutState, step: Step, seen: Seen, seconds: float = 0.0) ->
         case _, Failed():
             return replace(state, tries=state.tries + 1, why=seen.why, missing=seen.missing)
         case Adopt(), Adopted():
-            return _settled(_adopted(state, TrackedDeployment(step.role, step.deployment_id, seen.components)))
+            fresh = Evidence(probed=seen.probed)
+            leg = TrackedDeployment(step.role, step.deployment_id, seen.components, evidence=fresh)
+            return _settled(_adopted(state, leg))
         case ((Write() | Rollback() | RestoreSpec() | CommitRollback()), (Accepted() | Lost() | Refused())):
             return _settled(_wrote(state, step, seen))
         case LookUp(), WriteProbed():
@@ -131,7 +135,7 @@ def _watched(state: RolloutState, step: Step, seen: Seen, seconds: float) -> Tra
     leg = _charged(leg, seconds)
     match step, seen:
         case Follow(), PhaseSeen():
-            spent = TrackedDeployment(leg.role, leg.id, leg.components) if seen.phase.terminal else leg
+            spent = replace(leg, build=0.0, deploy=0.0) if seen.phase.terminal else leg
             return replace(spent, phase=seen.phase, missing=0)
         case Follow(), Failed():
             return replace(leg, missing=leg.missing + 1 if seen.missing else leg.missing)
@@ -150,7 +154,7 @@ def _with_reading(leg: TrackedDeployment, step: Step, seen: Seen, rules: Rules) 
         case CheckHealth(), Failed():
             return replace(leg, evidence=record_unreadable(leg.evidence))
         case Probe(), ProbeSeen():
-            return replace(leg, evidence=saw_probe(leg.evidence, seen.problem, rules))
+            return replace(leg, evidence=saw_probe(leg.evidence, seen.problem, rules, tells=seen.tells))
         case _:
             raise TypeError(f"{type(step).__name__} cannot find {type(seen).__name__}")
 

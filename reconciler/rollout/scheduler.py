@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from reconciler.clock import Clock
+from reconciler.config import find_circle
 from reconciler.errors import InvalidInput, ReconcileError
 from reconciler.findings import Finding, Severity
 from reconciler.plan.model import Action, Plan, SyncStatus
@@ -248,26 +249,6 @@ def _settled(plan: Plan) -> tuple[OutcomeKind, str]:
 
 
 # --- The order of apps: which wait for which, and circles among them. Pure ---
-
-
-def find_circle(depends_on: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
-    """The first circle, such as ``("api", "web", "api")``; empty when there is none. Unknown names wait for nothing."""
-    settled: set[str] = set()
-    for start in depends_on:
-        path: list[str] = []
-        rest = [iter((start,))]
-        while rest:
-            name = next(rest[-1], None)
-            if name is None:
-                rest.pop()
-                if path:
-                    settled.add(path.pop())
-            elif name in path:
-                return (*path[path.index(name) :], name)
-            elif name not in settled:
-                path.append(name)
-                rest.append(iter(tuple(depends_on.get(name, ()))))
-    return ()
 
 
 def check_order(depends_on: Mapping[str, Iterable[str]]) -> None:

@@ -164,10 +164,11 @@ class TrackedDeployment:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A read failed. ``missing``: with 404."""
+    """A read failed. ``missing``: there is no such app. ``denied``: the token may not, which no repetition changes."""
 
     why: str
     missing: bool = False
+    denied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,9 +219,10 @@ class WriteProbed:
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """A deployment is followed from now on; its components whose health counts."""
+    """A deployment is followed from now on; its components whose health counts, and whether it is probed."""
 
     components: tuple[str, ...] = ()
+    probed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,9 +241,10 @@ class HealthSeen:
 
 @dataclass(frozen=True, slots=True)
 class ProbeSeen:
-    """What was wrong with the probe's answer; empty when nothing was."""
+    """What was wrong with the probe's answer; empty when nothing was. ``tells``: it says something of this version."""
 
     problem: str = ""
+    tells: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +338,7 @@ class RolloutState:
     ``undo``      the rollback; ``restore`` the last good spec sent back; ``back`` the deployment either led to
     ``commit``    the commit of the rollback; ``pin`` and ``pin_looks`` what verifying it saw
     ``pinned``    a rollback of ours was sent and the app was not seen unpinned since
-    ``tries``     failed reads in a row at the present step, ``why`` and ``missing`` what the last one said
+    ``tries``     failed reads in a row at the present step, ``why``, ``missing`` and ``denied`` what the last one said
     """
 
     goal: Goal
@@ -360,3 +363,4 @@ class RolloutState:
     tries: int = 0
     why: str = ""
     missing: bool = False
+    denied: bool = False

@@ -231,7 +231,9 @@ def classify_error(problem: LiveError, *, creating: bool = False) -> Lost | Refu
             return Refused(problem.message, Refusal.GONE)
         case Conflict() if creating:
             return Refused(problem.message, Refusal.TAKEN)
-        case Unauthorized() | RateLimited():
+        case Unauthorized():
+            return Refused(problem.words, Refusal.ACCESS)
+        case RateLimited():
             return Refused(problem.message, Refusal.ACCESS)
         case _:
             return Refused(problem.message)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route, Router
 
+from reconciler.appspec.kinds import RUNNING_KINDS, components
 from reconciler.sandbox.api import APPS, OPERATIONS
 from reconciler.sandbox.api.apps import get_app_by_name
 from reconciler.sandbox.http.control import control_route, from_body
@@ -16,7 +17,7 @@ from reconciler.sandbox.http.request import Operation, not_found
 from reconciler.sandbox.settings import Settings, changed, to_data, without_tokens
 from reconciler.sandbox.simulation import faults
 from reconciler.sandbox.simulation.faults import Fault
-from reconciler.sandbox.simulation.lifecycle import RUNNING_KINDS, TERMINAL, components, hurry
+from reconciler.sandbox.simulation.lifecycle import TERMINAL, hurry
 from reconciler.sandbox.simulation.render import BY_PLATFORM
 from reconciler.sandbox.simulation.running import count_of
 from reconciler.sandbox.simulation.simulation import Cause, Simulation

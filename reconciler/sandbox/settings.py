@@ -87,6 +87,11 @@ class Settings:
         "record",
     )
 
+    enforces_sizes: bool = _switch(
+        True,
+        "more than one instance, or autoscaling, on instance sizes that do not allow it is refused",
+        "documentation",
+    )
     fills_defaults: Literal["recorded", "common", "documented", "none"] = _switch(
         "recorded",
         "which defaults the platform writes into app.spec: region and http_port; also sizes, counts, directories, "

@@ -1,7 +1,7 @@
-"""Findings as GitHub workflow commands, which show them on the changed lines of a pull request.
+"""Findings as GitHub workflow commands, which annotate the changed lines of a pull request.
 
-Escaping as the runner undoes it (actions/runner, ActionCommand): ``%``, CR and LF everywhere, ``:`` and ``,`` in
-properties too. GitHub shows at most 10 annotations of a kind a step, so the last of ten says how many more there are.
+Escaped for the runner (actions/runner, ActionCommand): ``%``, CR and LF everywhere, ``:`` and ``,`` in
+properties too. GitHub shows at most 10 annotations of a kind per step, so the tenth says how many more there are.
 """
 
 from collections.abc import Sequence
@@ -10,13 +10,13 @@ from reconciler.findings import Finding, Severity, ranked
 from reconciler.views.values import count, inert, shortened
 
 MOST = 10
-"""Annotations of one kind that GitHub shows for a step."""
+"""Maximum number of annotations of one kind that GitHub shows for a step."""
 
 _MESSAGE_WIDTH = 2000
 
 
 def annotations(found: Sequence[Finding], *, most: int = MOST) -> str:
-    """A command a line, errors first; empty for no findings. Findings with a place come before those without."""
+    """One command per line, errors first; empty for no findings. Findings with a place come before those without."""
     lines = [line for severity in Severity for line in _of_kind(found, severity, most)]
     return "\n".join(lines)
 
@@ -27,8 +27,8 @@ def _of_kind(found: Sequence[Finding], severity: Severity, most: int) -> list[st
     if len(placed) <= most:
         return [_command(finding) for finding in placed]
     rest = len(placed) - most + 1
-    told = [_command(finding) for finding in placed[: most - 1]]
-    return [*told, f"::{severity.value}::+{rest:,} more {count(rest, severity.value).partition(' ')[2]}, see the log"]
+    shown = [_command(finding) for finding in placed[: most - 1]]
+    return [*shown, f"::{severity.value}::+{rest:,} more {count(rest, severity.value).partition(' ')[2]}, see the log"]
 
 
 def _command(finding: Finding) -> str:
@@ -39,10 +39,10 @@ def _command(finding: Finding) -> str:
         if place.line:
             properties |= {"line": str(place.line), "col": str(max(place.column, 1))}
     properties["title"] = shortened(finding.code, 80)
-    told = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    fields = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
     message = shortened(finding.message, _MESSAGE_WIDTH)
     hint = "\n" + shortened(finding.hint, _MESSAGE_WIDTH) if finding.hint else ""
-    return f"::{finding.severity.value} {told}::{_data(message + hint)}"
+    return f"::{finding.severity.value} {fields}::{_data(message + hint)}"
 
 
 def _data(text: str) -> str:

@@ -1,4 +1,4 @@
-"""An error that ends a run, in each format that a run can be asked for. Views are imported when there is an error."""
+"""An error that ends a run, in every output format. Views are imported only if there is an error."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ Format = Literal["text", "json", "markdown", "sarif", "github"]
 
 
 def document(ended: ReconcileError, exit_code: int, form: Format, *, tool_version: str) -> str:
-    """What a run shows in place of a result: the findings if the input is invalid, else the error. No text: empty.
+    """What a run prints in place of a result: the findings if the input is invalid, else the error. Empty for text.
 
-    People read errors and findings on standard error; ``github`` adds annotations to what they read.
+    Errors and findings are also printed on standard error; ``github`` adds annotations to that.
     """
     found = ended.findings if isinstance(ended, InvalidInput) else ()
     match form:
@@ -41,7 +41,7 @@ def document(ended: ReconcileError, exit_code: int, form: Format, *, tool_versio
 
 
 def as_finding(ended: ReconcileError) -> Finding:
-    """An error as a finding without a place; several lines of its message become one."""
+    """An error as a finding without a place; its message is joined into one line."""
     from reconciler.views.values import paragraph
 
     message, hint = ("; ".join(paragraph(text)) for text in (ended.message, ended.hint))

@@ -1,10 +1,10 @@
 """Plans, rollouts, findings and errors as JSON for programs: versioned documents, and the schemas that describe them.
 
-Within a version, keys are only ever added. Every key is always there; what is not known is null or empty.
-Credentials are ``(secret)`` or, where the changed value is one itself, null.
+Within a version, keys are only added. Every key is always present; unknown values are null or empty.
+Credentials are ``(secret)`` or, if the changed value is one itself, null.
 
-Each model reads its fields from the attributes of the same name of what it shows, or from the path named with `_at`;
-what no model names is not published.
+Each model reads its fields from attributes of the same name, or from the path given with `_at`;
+anything else is not published.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ ErrorType = Literal[
 ]  # fmt: skip
 
 Text = SkipValidation[str]
-"""Taken as it is: the name of a file may hold bytes that are no UTF-8, which JSON can escape and pydantic refuses."""
+"""Not validated: a file name may hold bytes that are not UTF-8, which JSON can escape and pydantic refuses."""
 
 Number = SkipValidation[float]
-"""Taken as it is: a whole number stays one."""
+"""Not validated: an integer stays one."""
 
 ActionWord = Annotated[
     Literal["create", "update", "redeploy", "delete", "none", "refuse"], BeforeValidator(lambda action: action.word)
@@ -43,16 +43,18 @@ ActionWord = Annotated[
 
 
 def _at(*path: str) -> Any:
-    """A field that is read from an attribute of another name, or of a part."""
+    """A field that is read from an attribute of another name or of a nested object."""
     return Field(validation_alias=AliasPath(*path))
 
 
 class _Data(BaseModel):
-    model_config = ConfigDict(from_attributes=True, defer_build=True)  # a run shows one kind of document: build that
+    model_config = ConfigDict(
+        from_attributes=True, defer_build=True
+    )  # a run prints one kind of document: build only that
 
 
 class LocationData(_Data):
-    """A place in a file. Lines and columns count from 1; 0 where the place is not known. pointer is RFC 6901."""
+    """A place in a file. Lines and columns count from 1; 0 if the place is not known. pointer is RFC 6901."""
 
     file: Text
     line: int
@@ -61,7 +63,7 @@ class LocationData(_Data):
 
 
 class FindingData(_Data):
-    """One thing to tell about a spec, a configuration or a plan."""
+    """A problem or remark about a spec, a configuration or a plan."""
 
     severity: Severity
     code: Text
@@ -72,7 +74,7 @@ class FindingData(_Data):
 
 
 class CostData(_Data):
-    """USD a month; null where nobody could say."""
+    """USD per month; null if unknown."""
 
     before: Number | None
     after: Number | None
@@ -113,16 +115,16 @@ class ChangeData(_Placed):
 
 
 class NoteData(_Placed):
-    """Something that is told as no change, and why: kept, rotated, sent, ignored, unnamed, unjudged."""
+    """A remark on a value that is not a change, and why: kept, rotated, sent, ignored, unnamed, unjudged."""
 
     kind: Text
     text: Text
 
 
 class OriginData(_Placed):
-    """Who made one difference. commit, author: of the commit that moved Git; deployment_id, user: of what live has.
+    """Who made one difference. commit, author: the change in Git; deployment_id, user: the live value.
 
-    when is ISO 8601, of the commit or, without one, of the deployment; null where it is not known.
+    when is ISO 8601, of the commit or, without one, of the deployment; null if unknown.
     """
 
     kind: Origin
@@ -135,7 +137,7 @@ class OriginData(_Placed):
 
 
 class AttributionData(_Data):
-    """Who made an app's differences: git_ahead, live_edit, both, unknown; and of each single one."""
+    """Who made an app's differences (git_ahead, live_edit, both, unknown), and who made each."""
 
     kind: Origin
     text: Text
@@ -145,8 +147,8 @@ class AttributionData(_Data):
 class AppPlanData(_Data):
     """What would be done to one app, and why. The digests are hex SHA-256 and contain no secret.
 
-    follow: a deployment that is followed to its end; resume_rollback: it is a rollback an earlier run began.
-    attribution: null unless drift was searched for and the app differs.
+    follow: a deployment that is followed to its end; resume_rollback: it is a rollback that an earlier run began.
+    attribution: null unless drift was checked and the app differs.
     """
 
     app: Text
@@ -171,7 +173,7 @@ class AppPlanData(_Data):
 
 
 class PlanDocument(_Data):
-    """What a run of the plan or of the search for drift found. actions counts apps by action."""
+    """The result of a plan or a drift check. actions counts apps by action."""
 
     version: Literal[1]
     kind: Literal["plan", "drift"]
@@ -201,7 +203,7 @@ class DeploymentData(_Data):
 
 
 class DecisionData(_Data):
-    """A step that was chosen, what it does, and why; at in seconds since the rollout began."""
+    """A step that was taken, and why; at is in seconds since the rollout began."""
 
     at: Number
     step: Text
@@ -221,9 +223,9 @@ class FailureData(_Data):
 
 
 class AppRolloutData(_Data):
-    """The account of one app's rollout. commands: what a person can run next.
+    """One app's rollout. commands: what a person can run next.
 
-    good: the app is as Git wants it. pinned: this rollout may have left the app pinned to a rollback.
+    good: the app matches Git. pinned: this rollout may have left the app pinned to a rollback.
     """
 
     app: Text
@@ -245,7 +247,7 @@ class AppRolloutData(_Data):
 
 
 class RolloutDocument(_Data):
-    """What a run did. outcomes counts apps by outcome; left_running names deployments that go on without us."""
+    """The result of a run. outcomes counts apps by outcome; left_running names deployments still running."""
 
     version: Literal[1]
     kind: Literal["rollout"]
@@ -266,7 +268,7 @@ class FindingsDocument(_Data):
 
 
 class ErrorData(_Data):
-    """What ended the run. exit_code is the process's; findings: what is wrong with invalid_input."""
+    """What ended the run. exit_code is the process's; findings: the problems of an invalid_input."""
 
     type: ErrorType
     message: Text
@@ -347,12 +349,12 @@ def json_schema(kind: Kind) -> dict[str, Any]:
 
 
 def _counted(members: Any, found: Sequence[Any]) -> dict[Any, int]:
-    """How often each member of an enum was found, also those that were not."""
+    """How often each member of an enum was found, including those that were not."""
     tally = Counter(found)
     return {member: tally[member] for member in members}
 
 
 def _json(document: _Data) -> str:
-    """JSON in ASCII, which no terminal and no runner obeys: DEL and ``##[`` are escaped as well."""
+    """JSON in ASCII, inert to terminals and runners: DEL and ``##[`` are escaped as well."""
     text = json.dumps(document, indent=2, allow_nan=False, default=dict)
     return text.replace("\x7f", "\\u007f").replace("##[", "#\\u0023[")

@@ -1,4 +1,4 @@
-"""Lines of styled text: built without rich, printed plain without it, and with colour through it."""
+"""Lines of styled text: plain without rich, coloured through it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reconciler.findings import Finding, Severity
 from reconciler.views.values import cells, inert, paragraph, shortened
 
 Tone = Literal["", "strong", "quiet", "good", "bad", "change", "error", "warning", "notice"]
-"""What a piece of text means; how that looks is decided here and nowhere else."""
+"""The meaning of a piece of text; its look is decided only here."""
 
 Span = tuple[str, Tone]
 Line = tuple[Span, ...]
@@ -25,26 +25,26 @@ LOOKS: dict[Tone, str] = {
     "warning": "yellow",
     "notice": "cyan",
 }
-"""The tones as rich writes styles."""
+"""The tones as styles of rich."""
 
 _COMMAND_START = re.compile(r"\A(\s*):(?=:)")
-"""GitHub's runner takes a line for a command when ``::`` is what it begins with after blanks
+"""GitHub's runner executes a line as a command if it begins with ``::`` after spaces
 (actions/runner, ActionCommand.TryParseV2)."""
 
 
 def width_of(line: Line) -> int:
-    """The columns the line takes."""
+    """The width of the line in columns."""
     return sum(cells(text) for text, _ in line)
 
 
 def render(lines: Iterable[Line], *, color: bool = False) -> str:
-    """The lines as one text without a newline at its end. Every span is made inert here, whoever wrote it."""
+    """The lines as one text without a trailing newline. Every span is made inert here."""
     paint = _painter() if color else _unpainted
     return "\n".join(no_command("".join(paint(span) for span in line).rstrip()) for line in lines)
 
 
 def no_command(line: str) -> str:
-    """The line as GitHub's runner will only print it, never obey it."""
+    """The line in a form that GitHub's runner prints but never executes."""
     return _COMMAND_START.sub(r"\1\\x3a", line).replace("##[", r"##\x5b")
 
 
@@ -65,7 +65,7 @@ def _painter() -> Callable[[Span], str]:
     return paint
 
 
-# --- Findings as lines: ``file:line:column: severity: message [code]``, then how to mend it, indented ---
+# --- Findings as lines: ``file:line:column: severity: message [code]``, then how to fix it, indented ---
 
 
 MESSAGE_WIDTH = 2000
@@ -74,7 +74,7 @@ _TONES: dict[Severity, Tone] = {Severity.ERROR: "error", Severity.WARNING: "warn
 
 
 def finding_lines(findings: Iterable[Finding], *, indent: str = "") -> list[Line]:
-    """The findings in the order they come in; two spaces deeper what helps with each."""
+    """The findings in the given order; their hints are indented by two more spaces."""
     return [line for finding in findings for line in _lines(finding, indent)]
 
 

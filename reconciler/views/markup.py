@@ -1,7 +1,7 @@
-"""GitHub's markdown, built so that nothing others wrote is ever read as markdown.
+"""GitHub's markdown, built so that untrusted text is never interpreted as markdown.
 
-Foreign text stands in fenced blocks, in code spans or, within our own HTML, escaped inside ``<code>``. GitHub turns
-neither mentions nor links nor references to issues into anything there.
+Untrusted text is put in fenced blocks, in code spans or, within our own HTML, escaped inside ``<code>``. There GitHub
+leaves mentions, links and references to issues alone.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _BACKTICKS = re.compile(r"`+")
 _ADDRESS = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._~%/?=&#+-]*)?")
 _CONSOLE = "cloud.digitalocean.com"
 _BETWEEN = "\n\n"
-"""What stands between two blocks."""
+"""The separator of two blocks."""
 
 
 def fence(lines: Iterable[str], language: Literal["text", "diff"] = "text") -> str:
-    """A fenced block no line can close: its fence is longer than any run of backticks within."""
+    """A fenced block that no line can close: its fence is longer than any run of backticks inside."""
     body = [no_command(inert(line)) for line in lines]
     ticks = "`" * max(3, 1 + _longest_run(body))
     return "\n".join([ticks + language, *body, ticks])
@@ -49,31 +49,31 @@ def html_code(text: str) -> str:
 
 
 def details(summary: str, body: Iterable[str], *, opened: bool = False) -> str:
-    """A collapsible part. ``summary`` is HTML of our own making, ``body`` blocks of markdown."""
+    """A collapsible section. ``summary`` is trusted HTML, ``body`` blocks of markdown."""
     blocks = [f"<details{' open' if opened else ''}>\n<summary>{summary}</summary>", *body, "</details>"]
     return _BETWEEN.join(blocks)
 
 
 def link(text: str, address: str) -> str:
-    """A link if the address is a plain https one, else the text; ``text`` is our own."""
+    """A link if the address is a plain https one, else the text; ``text`` is trusted."""
     return f"[{text}](<{address}>)" if _ADDRESS.fullmatch(address) else text
 
 
 def is_console(address: str) -> bool:
-    """Whether an address leads into the vendor's control panel, so that it is worth a click and gives nothing away."""
+    """Whether an address is in the vendor's control panel, so that it is useful and reveals nothing."""
     return _ADDRESS.fullmatch(address) is not None and urlsplit(address).hostname == _CONSOLE
 
 
 def size(text: str) -> int:
-    """Bytes of UTF-8. GitHub's limits are told in characters and partly counted in bytes; bytes satisfy both."""
+    """Bytes of UTF-8. GitHub's limits are documented in characters and partly counted in bytes; bytes satisfy both."""
     return len(text.encode("utf-8", "replace"))
 
 
 def fitted(attempts: Iterable[Iterable[str]], limit: int) -> str:
-    """The first attempt that takes at most ``limit`` bytes; the last one, cut, if none does.
+    """The first attempt that fits into ``limit`` bytes, or the last one, cut.
 
-    An attempt is the parts of a page. The empty ones say nothing; the others become separate blocks. They are asked
-    for one by one, and no more of them than show that the attempt is too long: a fleet's may be many times the limit.
+    An attempt is the parts of a page. Empty ones are dropped; the others become separate blocks. They are consumed
+    lazily, only until the attempt is known to be too long: a fleet's may be many times the limit.
     """
     text = ""
     for attempt in attempts:

@@ -1,4 +1,4 @@
-"""A plan as lines: each app with its symbol, word and cost, and beneath it what changes."""
+"""A plan as lines: each app with its symbol, action and cost, followed by its changes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from typing import Any
 from reconciler.plan.model import Action, Change, ChangeKind, Note, Plan, PlanReport
 from reconciler.redaction import MASK
 from reconciler.views.lines import Line, Tone, finding_lines, width_of
-from reconciler.views.summary import is_quiet, plan_cost, plan_word, telling_reason, unjudged
+from reconciler.views.summary import extra_reason, is_quiet, plan_cost, plan_word, unjudged
 from reconciler.views.values import cells, change_text, count, inert, name, opaque, padded, shortened
 
 INDENT = " " * 6
 MANY_QUIET = 20
-"""From more apps than this in sync, they are counted instead of listed."""
+"""If more apps than this are in sync, they are counted instead of listed."""
 
 _COST_EDGE = 72
 _PATH_COLUMN = 48
@@ -24,10 +24,10 @@ _PATH_WIDTH = 300
 _NAME_COLUMN = 32
 _MANY_NOTES = 3
 _NAMING = ("name", "key", "domain", "rule")
-"""Fields that stand in the path already when their item is told apart by them."""
+"""Identity fields, which are omitted because the path already contains them."""
 
 _OF_SECRETS = ("kept", "rotated", "sent")
-"""The kinds of notes that speak of a secret."""
+"""The kinds of notes about a secret."""
 
 ACTION_TONES: dict[Action, Tone] = {
     Action.CREATE: "good",
@@ -48,7 +48,7 @@ _CHANGE_TONES: dict[ChangeKind, Tone] = {
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How wide things are: the whole ``width``, the column of ``names``; ``verbose`` leaves nothing out."""
+    """Widths: the total ``width`` and the column of ``names``; ``verbose`` omits nothing."""
 
     width: int = 100
     names: int = 0
@@ -56,7 +56,7 @@ class Layout:
 
 
 def plan_lines(report: PlanReport, *, width: int, verbose: bool) -> Iterator[Line]:
-    """The apps of a plan in its order, then those in sync if they are many, then what concerns no single app."""
+    """The apps of a plan in order, then a count of those in sync if they are many, then general findings."""
     quiet = [plan for plan in report.plans if is_quiet(plan)]
     collapse = len(quiet) > MANY_QUIET and not verbose
     plans = [plan for plan in report.plans if not (collapse and is_quiet(plan))]
@@ -71,14 +71,14 @@ def plan_lines(report: PlanReport, *, width: int, verbose: bool) -> Iterator[Lin
         yield ()
         yield from wrapped(f"{apps} apps refused: {reason}", "  ", width, "error")
         yield ((f"{INDENT}{override_label(override)}: ", "quiet"), (shortened(override, 200), "strong"))
-    young, told = unjudged(report.plans)
+    young, sentence = unjudged(report.plans)
     if young:
         yield ()
-        yield ((f"  {told}: {_listed(young)}", "quiet"),)
+        yield ((f"  {sentence}: {_listed(young)}", "quiet"),)
     if report.unmanaged:
         yield ()
-        told = f"{count(len(report.unmanaged), 'live app')} not in Git, left alone"
-        yield ((f"  {told}: {_listed(report.unmanaged)}", "quiet"),)
+        summary = f"{count(len(report.unmanaged), 'live app')} without a spec, not touched"
+        yield ((f"  {summary}: {_listed(report.unmanaged)}", "quiet"),)
     if report.findings:
         yield ()
         yield from finding_lines(report.findings, indent="  ")
@@ -94,14 +94,14 @@ def _refusal(plan: Plan) -> tuple[str, str]:
 
 
 def _shared_refusals(plans: Sequence[Plan]) -> dict[tuple[str, str], int]:
-    """Refusals that several apps share, with how many do: what is said of all is said once."""
+    """Refusals that several apps share, with their number, so that each is shown once."""
     tally = Counter(_refusal(plan) for plan in plans if plan_word(plan) == "refused" and plan.override)
     return {refusal: apps for refusal, apps in tally.items() if apps > 1}
 
 
 def app_lines(plan: Plan, layout: Layout) -> Iterator[Line]:
-    """One app: its line, and beneath it what changes, what is left alone, what was found."""
-    reason = inert(telling_reason(plan))
+    """One app: its line, followed by its changes, notes and findings."""
+    reason = inert(extra_reason(plan))
     word, cost = plan_word(plan), plan_cost(plan)
     tone = ACTION_TONES[plan.action]
     head: Line = (
@@ -128,19 +128,19 @@ def _beneath(plan: Plan, layout: Layout) -> Iterator[Line]:
         yield ((f"{INDENT}renamed from {name(plan.moved_from)}", ""),)
     if plan.action not in (Action.CREATE, Action.DELETE) or layout.verbose:
         yield from _change_lines(parts, layout.width, column)
-    for told in origin_lines(plan):
-        yield from wrapped(told, INDENT, layout.width, "notice")
+    for sentence in origin_lines(plan):
+        yield from wrapped(sentence, INDENT, layout.width, "notice")
     if plan.writes and plan.update_all_source_versions:
-        yield ((f"{INDENT}every source is taken at its newest commit or image", ""),)
+        yield ((f"{INDENT}every source is updated to its newest commit or image", ""),)
     if not is_quiet(plan) or layout.verbose:
-        yield from _note_lines(telling_notes(plan), layout, column)
+        yield from _note_lines(notes_to_show(plan), layout, column)
     yield from finding_lines(plan.findings, indent=INDENT)
     if plan.override:
         yield ((f"{INDENT}{override_label(plan.override)}: ", "quiet"), (shortened(plan.override, 200), "strong"))
 
 
 def override_label(override: str) -> str:
-    """What to do with a plan's override: a flag allows what was refused, a command shows more."""
+    """The label of a plan's override: a flag allows what was refused, a command shows more."""
     return "to allow it" if override.startswith("-") else "see"
 
 
@@ -150,20 +150,20 @@ def wrapped(text: str, indent: str, width: int, tone: Tone = "") -> Iterator[Lin
         yield ((indent + line, tone),)
 
 
-def _change_lines(parts: Sequence[Told], width: int, column: int) -> Iterator[Line]:
-    """A part a line, paths and values in two columns; ``column`` is the width of the first."""
-    for told in parts:
-        tone = _CHANGE_TONES[told.kind]
-        text = told.text(max(width - len(INDENT) - column, 32))
-        if cells(told.label) < column:
-            yield ((INDENT + padded(told.label, column), ""), (text, tone))
+def _change_lines(parts: Sequence[ChangeLine], width: int, column: int) -> Iterator[Line]:
+    """One part per line, paths and values in two columns; ``column`` is the width of the first."""
+    for part in parts:
+        tone = _CHANGE_TONES[part.kind]
+        text = part.text(max(width - len(INDENT) - column, 32))
+        if cells(part.label) < column:
+            yield ((INDENT + padded(part.label, column), ""), (text, tone))
         else:
-            yield ((INDENT + told.label, ""),)
+            yield ((INDENT + part.label, ""),)
             yield ((f"{INDENT}    ", ""), (text, tone))
 
 
 def origin_lines(plan: Plan) -> Iterator[str]:
-    """Who made the differences: one sentence where it is the same for all, else one for each that differ in it."""
+    """Who made the differences: one sentence for all if it is the same, else one for each group."""
     if plan.attribution is None:
         return
     groups: dict[str, list[str]] = {}
@@ -177,15 +177,15 @@ def origin_lines(plan: Plan) -> Iterator[str]:
         yield f"{', '.join(paths[:_MANY_NOTES])}{more}: {text}"
 
 
-def path_column(parts: Sequence[Told], notes: Sequence[Note]) -> int:
-    """The columns that an app's paths take, with the gap that follows them."""
-    labels = [*(told.label for told in parts), *(_label(note.path) for note in notes)]
+def path_column(parts: Sequence[ChangeLine], notes: Sequence[Note]) -> int:
+    """The width of an app's paths, with the gap that follows them."""
+    labels = [*(part.label for part in parts), *(_label(note.path) for note in notes)]
     return min(max(map(cells, labels), default=0), _PATH_COLUMN) + 3
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One line of a change: its ``label`` is inert; a ``whole`` part has its values on the lines after it."""
+class ChangeLine:
+    """One line of a change: its ``label`` is inert; the values of a ``whole`` part follow on separate lines."""
 
     label: str
     change: Change
@@ -204,36 +204,36 @@ class Told:
         return change_text(self.change, width)
 
 
-def parts_of(changes: Sequence[Change]) -> list[Told]:
-    """Changes as lines: an added or removed part of a spec, then each of its values; each move. Without any secret."""
-    return [told for change in changes for told in _parts_of(opaque(change))]
+def parts_of(changes: Sequence[Change]) -> list[ChangeLine]:
+    """Changes as lines: an added or removed part of a spec, then each of its values; each move. Without secrets."""
+    return [part for change in changes for part in _parts_of(opaque(change))]
 
 
-def _parts_of(change: Change) -> Iterator[Told]:
+def _parts_of(change: Change) -> Iterator[ChangeLine]:
     for move in change.moves:
-        yield Told(_label((*change.path, move.item)), replace(change, place=move.place, moves=()))
+        yield ChangeLine(_label((*change.path, move.item)), replace(change, place=move.place, moves=()))
     if change.moves:
         return
     leaves = _values_within(change)
     if not leaves:
-        yield Told(_label(change.path), change)
+        yield ChangeLine(_label(change.path), change)
         return
     if len(leaves) > 1 or leaves[0][0] != change.path:
-        yield Told(_label(change.path), change, whole=True)
+        yield ChangeLine(_label(change.path), change, whole=True)
     depth = len(change.path)
     for path, value in leaves:
         leaf = replace(change, path=path, before=value, after=value)
         label = _label(path[depth:])
-        yield Told(f"  {label}" if label else _label(change.path), leaf)
+        yield ChangeLine(f"  {label}" if label else _label(change.path), leaf)
 
 
 def _label(path: Sequence[str]) -> str:
-    """A path for people; a field that nobody knows may have a name of any length."""
+    """A readable path; an unknown field may have a name of any length."""
     return shortened("/".join(path), _PATH_WIDTH)
 
 
 def _values_within(change: Change) -> list[tuple[tuple[str, ...], Any]]:
-    """The single values of an added or removed part, each with its path; nothing for any other change."""
+    """The values of an added or removed part, each with its path; empty for any other change."""
     match change:
         case Change(kind=ChangeKind.ADDED, sensitive=False, after=dict() | list()):
             return list(_leaves(change.after, change.path))
@@ -244,13 +244,13 @@ def _values_within(change: Change) -> list[tuple[tuple[str, ...], Any]]:
 
 
 def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """The values within, each under a path by identity; lists of plain values stay whole."""
+    """The nested values, each with its path by identity; lists of plain values stay whole."""
     if isinstance(value, dict) and value:
-        told = {key: item for key, item in value.items() if not (key in _NAMING and (item,) == path[-1:])}
-        if set(told) == {"value"}:
-            yield from _leaves(told["value"], path)
+        fields = {key: item for key, item in value.items() if not (key in _NAMING and (item,) == path[-1:])}
+        if set(fields) == {"value"}:
+            yield from _leaves(fields["value"], path)
             return
-        for key, item in (told or value).items():
+        for key, item in (fields or value).items():
             yield from _leaves(item, (*path, key))
     elif isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
         for index, item in enumerate(value):
@@ -274,8 +274,8 @@ def _note_lines(notes: Sequence[Note], layout: Layout, column: int) -> Iterator[
             yield ((f"{INDENT}{padded(path, column)}{'' if cells(path) < column else '  '}{text}", "quiet"),)
 
 
-def telling_notes(plan: Plan) -> list[Note]:
-    """The notes, without those of a rotated secret that stands among the changes already."""
+def notes_to_show(plan: Plan) -> list[Note]:
+    """The notes, without those of a rotated secret that is already among the changes."""
     changed = {change.path for change in plan.changes}
     return [note for note in plan.notes if not (note.kind == "rotated" and note.path in changed)]
 

@@ -1,6 +1,6 @@
-"""Live progress of rollouts on a terminal: an app a row.
+"""Live progress of rollouts on a terminal, one row per app.
 
-`rows` is pure and says what there is to see at a moment; `ProgressDisplay` shows it through rich. The caller owns the
+`rows` is pure and computes what to show at a moment; `ProgressDisplay` shows it through rich. The caller owns the
 console and the time.
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from reconciler.rollout.model import Event, OutcomeKind
 from reconciler.views.lines import LOOKS, Line, Tone, width_of
 from reconciler.views.rollout_lines import outcome_tone
-from reconciler.views.summary import OUTCOME_WORDS, outcome_symbol
+from reconciler.views.summary import OUTCOMES
 from reconciler.views.values import cells, count, cropped, duration, name, padded, shortened
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _BAR = 12
 _BAR_COLUMN = _BAR + len(" 12/12")
 _BAR_FROM = 100
-"""On a narrower terminal the text, which says the steps as well, needs the columns more than the bar."""
+"""On a narrower terminal the text, which includes the steps, gets the columns instead of the bar."""
 
 _PHASE_COLUMN = len("pending deploy")
 _ELAPSED_COLUMN = len("59m 59s")
@@ -34,7 +34,7 @@ _RUNNING = "▸"
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """What the events of one app came to so far; times in seconds since the run began, ``ended`` None while it runs."""
+    """The state of one app by its events; times in seconds since the run began, ``ended`` None until it ends."""
 
     app: str
     began: float
@@ -48,7 +48,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What one line of the table shows; `table` makes it fit."""
+    """The content of one line of the table; `table` makes it fit."""
 
     symbol: str
     app: str
@@ -83,16 +83,16 @@ def tracks(events: Iterable[Event]) -> dict[str, Track]:
 
 
 def rows(found: Iterable[Track], now: float) -> list[Row]:
-    """A row for each track as it stands at ``now``, in seconds since the run began."""
+    """A row for each track at ``now``, in seconds since the run began."""
     return [_row(track, now) for track in found]
 
 
 def _row(track: Track, now: float) -> Row:
     outcome = track.outcome
     until = now if track.ended is None else track.ended
-    phase = OUTCOME_WORDS[outcome] if outcome else shortened(track.phase, 24).lower().replace("_", " ")
+    phase = OUTCOMES[outcome].word if outcome else shortened(track.phase, 24).lower().replace("_", " ")
     return Row(
-        symbol=outcome_symbol(outcome) if outcome else _RUNNING,
+        symbol=OUTCOMES[outcome].symbol if outcome else _RUNNING,
         app=name(track.app),
         phase=phase,
         bar="" if outcome else bar(track.done, track.total),
@@ -104,7 +104,7 @@ def _row(track: Track, now: float) -> Row:
 
 
 def bar(done: int, total: int) -> str:
-    """``━━━━──────── 3/9``; nothing where no steps are known."""
+    """``━━━━──────── 3/9``; empty if no steps are known."""
     if total <= 0:
         return ""
     done = min(max(done, 0), total)
@@ -113,7 +113,7 @@ def bar(done: int, total: int) -> str:
 
 
 def visible(shown: list[Row], height: int) -> tuple[list[Row], str]:
-    """The rows that fit into ``height`` lines, those still running first, and what to say of the others."""
+    """The rows that fit into ``height`` lines, those still running first, and a summary of the others."""
     if len(shown) <= height:
         return shown, ""
     room = max(height - 1, 1)
@@ -125,10 +125,10 @@ def visible(shown: list[Row], height: int) -> tuple[list[Row], str]:
 
 
 def table(shown: Sequence[Row], width: int) -> list[Line]:
-    """The rows as lines of at most ``width`` columns, one beneath the other.
+    """The rows as lines of at most ``width`` columns.
 
-    What tells the apps apart (name, phase, time) is whole and stays in its column while phases come and go; the text
-    gets what is left, and the bar its place where that is enough.
+    Name, phase and time are never cut and stay in their columns while phases change; the text
+    gets the rest, and the bar is shown if there is enough space.
     """
     names = max((cells(row.app) for row in shown), default=0)
     phases = max((cells(row.phase) for row in shown), default=0)
@@ -150,7 +150,7 @@ def _line(row: Row, names: int, phases: int, width: int) -> Line:
 class ProgressDisplay:
     """A live table while rollouts run: ``with ProgressDisplay(console, now) as progress: progress(event)``.
 
-    ``now`` gives seconds since the run began. Leaving it leaves the last state on the screen.
+    ``now`` returns seconds since the run began. The last state stays on the screen afterwards.
     """
 
     def __init__(self, console: Console, now: Callable[[], float]) -> None:
@@ -173,7 +173,7 @@ class ProgressDisplay:
             self._live.stop()
 
     def __call__(self, event: Event) -> None:
-        """Take an event in; the table shows it at its next refresh."""
+        """Handle an event; the table shows it at its next refresh."""
         self._tracks[event.app] = followed(self._tracks.get(event.app), event)
 
     def _table(self) -> Text:

@@ -1,4 +1,4 @@
-"""The account of a rollout as lines: how each app ended, and for those that did not end well why, and what to do."""
+"""A rollout as lines: how each app ended and, for those that did not end well, why and what to do."""
 
 from __future__ import annotations
 
@@ -18,11 +18,9 @@ from reconciler.rollout.model import (
 from reconciler.views.lines import Line, Tone, width_of
 from reconciler.views.plan_lines import INDENT, MANY_QUIET, Layout, wrapped
 from reconciler.views.summary import (
-    OUTCOME_MEANINGS,
-    OUTCOME_WORDS,
+    OUTCOMES,
     cost_text,
     joined,
-    outcome_symbol,
     took_text,
     worst_last,
 )
@@ -36,7 +34,7 @@ _MANY_MESSAGE_LINES = 12
 
 
 def rollout_lines(report: RolloutReport, *, width: int, verbose: bool) -> Iterator[Line]:
-    """Every app, those that need reading last; then what goes on without us."""
+    """Every app, the most serious last; then the deployments still running."""
     quiet = sum(record.outcome.kind is OutcomeKind.UNCHANGED for record in report.records)
     collapse = quiet > MANY_QUIET and not verbose
     records = [
@@ -52,14 +50,14 @@ def rollout_lines(report: RolloutReport, *, width: int, verbose: bool) -> Iterat
         yield from record_lines(record, layout)
     if report.left_running:
         yield ()
-        yield (("  Left running, they go on without us:", "warning"),)
+        yield (("  Still running on App Platform:", "warning"),)
         for running in report.left_running:
             yield ((f"{INDENT}{shortened(running, 300)}", ""),)
 
 
 def outcome_tone(kind: OutcomeKind) -> Tone:
     """Quiet for nothing done, good for done, warning for stopped short, bad for failed."""
-    match outcome_symbol(kind):
+    match OUTCOMES[kind].symbol:
         case "=" | "·":
             return "quiet"
         case "✓":
@@ -71,13 +69,13 @@ def outcome_tone(kind: OutcomeKind) -> Tone:
 
 
 def record_lines(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
-    """One app: a line if it ended well, else the whole account."""
+    """One app: a line if it ended well, else all details."""
     kind = record.outcome.kind
     tone = outcome_tone(kind)
     head: Line = (
-        (f"  {outcome_symbol(kind)} ", tone),
+        (f"  {OUTCOMES[kind].symbol} ", tone),
         (padded(name(record.app), layout.names), "strong" if tone != "quiet" else ""),
-        (f"  {OUTCOME_WORDS[kind]}", tone),
+        (f"  {OUTCOMES[kind].word}", tone),
     )
     took = took_text(record)
     bill = cost_text(record.action, record.cost) if kind in (OutcomeKind.APPLIED, OutcomeKind.DELETED) else ""
@@ -91,7 +89,7 @@ def record_lines(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
 
 
 def _good(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
-    if meaning := OUTCOME_MEANINGS[record.outcome.kind]:
+    if meaning := OUTCOMES[record.outcome.kind].meaning:
         yield from wrapped(meaning, INDENT, layout.width)
     if record.live_url and record.outcome.kind in (OutcomeKind.APPLIED, OutcomeKind.TAKEN_BACK):
         yield ((f"{INDENT}{shortened(record.live_url, 300)}", "quiet"),)
@@ -104,9 +102,9 @@ def _good(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
 
 
 def account(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
-    """Where the app stands, why, what failed with the last lines of its log, and the commands that help.
+    """The app's state, why, what failed with the last lines of its log, and the commands that help.
 
-    The decisions were told while they were made: again only where everything is wanted.
+    Decisions were already printed when they were made: they are repeated only if verbose.
     """
     yield from _why(record, layout)
     yield from course(record, layout.width) if layout.verbose else _deployments(record.deployments, layout.width)
@@ -120,13 +118,13 @@ def verdict(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
 
 
 def course(record: RolloutRecord, width: int = 0) -> Iterator[Line]:
-    """How it came to that: the deployments, and the decisions between them, wrapped to ``width`` unless that is 0."""
+    """How the rollout went: the deployments and the decisions between them, wrapped to ``width`` unless it is 0."""
     yield from _deployments(record.deployments, width)
     yield from _decisions([chosen for chosen in record.decisions if chosen.step != "Finish"], width)
 
 
 def _why(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
-    if meaning := OUTCOME_MEANINGS[record.outcome.kind]:
+    if meaning := OUTCOMES[record.outcome.kind].meaning:
         yield from wrapped(meaning, INDENT, layout.width)
     yield from _labelled("why", _paragraphs([record.outcome.reason], layout), "")
     if record.failure:
@@ -134,9 +132,11 @@ def _why(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
 
 
 def _paragraphs(texts: Iterable[str], layout: Layout) -> list[str]:
-    """The lines of the texts, each wrapped to what a label leaves of the width."""
+    """The lines of the texts, each wrapped to the width left beside a label."""
     room = layout.width - _LABELS - len(INDENT)
-    return [told for text in texts for line in paragraph(text) for ((told, _),) in wrapped(line, "", room)]
+    return [
+        wrapped_line for text in texts for line in paragraph(text) for ((wrapped_line, _),) in wrapped(line, "", room)
+    ]
 
 
 def _what_next(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
@@ -171,7 +171,7 @@ def _failure(failure: Failure, layout: Layout) -> Iterator[Line]:
 
 
 def _deployments(deployments: Sequence[DeploymentRecord], width: int) -> Iterator[Line]:
-    """Role, id and phases of each; the phases stand beneath where they do not fit beside."""
+    """Role, id and phases of each; the phases go on the next line if they do not fit."""
     roles = max((cells(inert(made.role)) for made in deployments), default=0)
     room = width - len(INDENT) - _LABELS
     lines: list[str] = []
@@ -186,7 +186,7 @@ def _deployments(deployments: Sequence[DeploymentRecord], width: int) -> Iterato
 
 
 def phases_text(phases: Sequence[PhaseSpan]) -> str:
-    """``BUILDING 40s, DEPLOYING 1m 02s, ACTIVE``: phases in order with how long they took, the last with none."""
+    """``BUILDING 40s, DEPLOYING 1m 02s, ACTIVE``: phases in order with their duration, except for the last."""
     texts = [f"{shortened(span.phase, 40)} {duration(span.ended - span.began)}" for span, _ in pairwise(phases)]
     return ", ".join([*texts, *(shortened(span.phase, 40) for span in phases[-1:])])
 
@@ -196,10 +196,10 @@ def _decisions(decisions: Sequence[Decision], width: int) -> Iterator[Line]:
     column = max(map(cells, steps), default=0)
     lines: list[str] = []
     for decision, step in zip(decisions, steps, strict=True):
-        told = shortened(": ".join(text for text in (decision.what, decision.reason) if text), 300)
+        sentence = shortened(": ".join(text for text in (decision.what, decision.reason) if text), 300)
         head = f"{decision.at:6.1f}s  {padded(step, column)}  "
         room = width - len(INDENT) - _LABELS - cells(head)
-        first, *rest = [text for ((text, _),) in wrapped(told, "", room)] if width else [told]
+        first, *rest = [text for ((text, _),) in wrapped(sentence, "", room)] if width else [sentence]
         lines += [f"{head}{first}".rstrip(), *(" " * cells(head) + text for text in rest)]
     yield from _labelled("decisions", lines, "")
 

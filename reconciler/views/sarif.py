@@ -1,7 +1,7 @@
 """Findings, and errors that end a run, as SARIF 2.1.0 (OASIS), for code scanning.
 
-GitHub needs a place for every result, takes paths relative to the repository's root, and shows the first 5,000 of a
-run; fingerprints keep a finding the same one while lines around it move.
+GitHub needs a place for every result, expects paths relative to the repository's root, and shows the first 5,000 of a
+run; fingerprints identify a finding even if lines around it move.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from reconciler.views.values import inert
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 MOST = 5000
-"""Results that code scanning shows for a run."""
+"""Maximum number of results that code scanning shows for a run."""
 
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTICE: "note"}
 
 
 def sarif(found: Sequence[Finding], *, tool_version: str = "", nowhere: str = "reconcile.yaml") -> str:
     """The findings as a SARIF document; those without a place are attached to the file ``nowhere``."""
-    told = sorted(ranked(list(found)), key=lambda finding: finding.severity.rank)[:MOST]
-    rules = {code: number for number, code in enumerate(sorted({finding.code for finding in told}))}
+    shown = sorted(ranked(list(found)), key=lambda finding: finding.severity.rank)[:MOST]
+    rules = {code: number for number, code in enumerate(sorted({finding.code for finding in shown}))}
     driver: dict[str, Any] = {
         "name": "reconcile",
         "informationUri": REPOSITORY,
@@ -37,12 +37,12 @@ def sarif(found: Sequence[Finding], *, tool_version: str = "", nowhere: str = "r
     if tool_version:
         driver["version"] = tool_version
     seen: Counter[str] = Counter()
-    results = [_result(finding, rules[finding.code], nowhere, seen) for finding in told]
+    results = [_result(finding, rules[finding.code], nowhere, seen) for finding in shown]
     return _document({"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results})
 
 
 def error(ended: Finding, exit_code: int, *, tool_version: str) -> str:
-    """A run that broke off. It has no ``results``: an empty list would say that nothing was found.
+    """A run that failed. It has no ``results``: an empty list would mean that nothing was found.
 
     SARIF 2.1.0, 3.20.14 (executionSuccessful), 3.20.21 (toolExecutionNotifications) and appendix I.
     """
@@ -69,7 +69,7 @@ def _rule(code: str) -> dict[str, Any]:
 
 
 def help_page(code: str) -> str:
-    """The address of a code's section in docs/findings.md; all policies (``policy:NAME``) have one."""
+    """The address of a code's section in docs/findings.md; all policies (``policy:NAME``) share one."""
     return f"{REPOSITORY}/blob/main/docs/findings.md#{quote(inert(code).partition(':')[0], safe='')}"
 
 
@@ -109,8 +109,8 @@ def _artifact(path: PurePath) -> dict[str, str]:
 
 
 def _fingerprint(finding: Finding, place: Location, seen: Counter[str]) -> str:
-    """The same for the same finding at the same pointer of the same file, wherever its line moves."""
-    told = f"{finding.code}\0{place.file}\0{place.pointer}\0{finding.message}"
-    digest = hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()
+    """A stable value for the same finding at the same pointer of the same file, whatever its line."""
+    identity = f"{finding.code}\0{place.file}\0{place.pointer}\0{finding.message}"
+    digest = hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()
     seen[digest] += 1
     return f"{digest}:{seen[digest]}"

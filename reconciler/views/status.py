@@ -1,4 +1,4 @@
-"""How apps stand on App Platform: pins, what runs, the last deployments, who made them and why. Pure."""
+"""The state of apps on App Platform: pins, what runs, the last deployments, who made them and why. Pure."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ACTIONS = {
     "CREATE_DEPLOYMENT": "deploy",
     "UPDATE_SPEC": "spec update",
     "ROLLBACK_APP": "rollback",
-    "REVERT_APP_ROLLBACK": "rollback taken back",
+    "REVERT_APP_ROLLBACK": "rollback reverted",
     "RESTART": "restart",
 }
 _HEALTH: dict[ComponentState, Tone] = {ComponentState.HEALTHY: "good", ComponentState.UNHEALTHY: "bad"}
@@ -34,7 +34,7 @@ _TONES: dict[Phase, Tone] = {Phase.ACTIVE: "good", Phase.ERROR: "bad", Phase.CAN
 
 @dataclass(frozen=True, slots=True)
 class AppStatus:
-    """One app, its newest deployments (newest first) and the health of its components; None where it was not asked."""
+    """One app, its newest deployments (newest first) and the health of its components; None if not requested."""
 
     app: LiveApp
     deployments: Sequence[Deployment] = ()
@@ -42,9 +42,9 @@ class AppStatus:
 
 
 def status(found: Sequence[AppStatus], *, now: datetime, color: bool = False, width: int = 120, flags: str = "") -> str:
-    """A table for each app; why and who stand beneath what and when where a row does not fit into ``width`` columns.
+    """A table for each app; rows that do not fit into ``width`` columns are split into two lines.
 
-    ``flags`` belong to every command that it suggests.
+    ``flags`` are added to every suggested command.
     """
     lines: list[Line] = []
     for one in found:
@@ -69,20 +69,20 @@ def cause(deployment: Deployment) -> str:
 
 
 def who(deployment: Deployment) -> str:
-    """Who made a deployment, where the platform says."""
+    """Who made a deployment, if the platform says."""
     user = deployment.user
     return (user.full_name or user.email or user.uuid) if user else ""
 
 
 def _app(one: AppStatus, now: datetime, width: int, flags: str) -> Iterator[Line]:
     app = one.app
-    yield ((name(app.name), "strong"), ("  " + _standing(one), _standing_tone(one)))
+    yield ((name(app.name), "strong"), ("  " + _state(one), _state_tone(one)))
     if app.live_url:
         yield (("    " + shortened(app.live_url, 200), "quiet"),)
     if pinned := app.pinned_deployment:
         made = ", ".join(part for part in (ago(pinned.created_at, now), who(pinned)) if part)
         yield ((f"    pinned to a rollback: deployment {pinned.id} ({made})", "warning"),)
-        for flag, meaning in (("--commit", "keep it"), ("--revert", "bring the spec before it back")):
+        for flag, meaning in (("--commit", "keep it"), ("--revert", "restore the previous spec")):
             command = " ".join(filter(None, [f"reconcile rollback {app.name} {flag}", flags]))
             yield ((f"      {command}  {meaning}", ""),)
     if one.health is not None:
@@ -123,7 +123,7 @@ def _cells(deployment: Deployment, app: LiveApp, now: datetime) -> tuple[str, st
     return ("▸" if active else " ", phase, ago(deployment.created_at, now), why, by)
 
 
-def _standing(one: AppStatus) -> str:
+def _state(one: AppStatus) -> str:
     app = one.app
     if app.pinned_deployment:
         return "pinned"
@@ -132,8 +132,8 @@ def _standing(one: AppStatus) -> str:
     return "active" if app.active_deployment else "nothing active"
 
 
-def _standing_tone(one: AppStatus) -> Tone:
-    return "good" if _standing(one) == "active" else "warning"
+def _state_tone(one: AppStatus) -> Tone:
+    return "good" if _state(one) == "active" else "warning"
 
 
 def _data(one: AppStatus) -> dict[str, object]:
@@ -141,7 +141,7 @@ def _data(one: AppStatus) -> dict[str, object]:
     return {
         "app": app.name,
         "id": app.id,
-        "standing": _standing(one),
+        "standing": _state(one),
         "live_url": app.live_url,
         "active": app.active_deployment.id if app.active_deployment else None,
         "running": app.running_deployment.id if app.running_deployment else None,

@@ -1,9 +1,10 @@
-"""What every view says alike: the words for statuses and outcomes, the counts, the costs."""
+"""Wording shared by every view: statuses and outcomes, counts, costs."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from reconciler.findings import Finding, Severity
 from reconciler.plan.model import UNJUDGED, Action, Cost, Plan, PlanReport, SyncStatus
@@ -45,96 +46,69 @@ _TELLING = (
     SyncStatus.DEGRADED,
     SyncStatus.UNKNOWN,
 )
-"""Statuses that need their reason beside them."""
+"""Statuses that are shown with their reason."""
 
-OUTCOME_WORDS = {
-    OutcomeKind.UNCHANGED: "in sync",
-    OutcomeKind.APPLIED: "applied",
-    OutcomeKind.DELETED: "deleted",
-    OutcomeKind.ROLLED_BACK: "rolled back",
-    OutcomeKind.TAKEN_BACK: "rolled back as asked",
-    OutcomeKind.PINNED: "rolled back and pinned",
-    OutcomeKind.LEFT: "failed and left",
-    OutcomeKind.DEGRADED: "degraded",
-    OutcomeKind.ROLLBACK_FAILED: "rollback failed",
-    OutcomeKind.BLOCKED: "blocked",
-    OutcomeKind.STALLED: "stalled",
-    OutcomeKind.SUPERSEDED: "superseded",
-    OutcomeKind.CANCELED: "canceled",
-    OutcomeKind.TIMED_OUT: "timed out",
-    OutcomeKind.REFUSED: "refused",
-    OutcomeKind.SKIPPED: "skipped",
-    OutcomeKind.INTERRUPTED: "interrupted",
-    OutcomeKind.FAILED: "failed",
+
+@dataclass(frozen=True, slots=True)
+class OutcomeText:
+    """How an outcome is shown.
+
+    ``symbol``: ``✓`` done, ``=`` nothing to do, ``·`` not tried, ``!`` stopped short, ``✗`` failed. ``word``: one or
+    two. ``meaning``: the app's state afterwards, in a sentence or two; empty if the word is enough.
+    """
+
+    symbol: str
+    word: str
+    meaning: str = ""
+
+
+OUTCOMES = {
+    OutcomeKind.UNCHANGED: OutcomeText("=", "in sync"),
+    OutcomeKind.APPLIED: OutcomeText("✓", "applied"),
+    OutcomeKind.DELETED: OutcomeText("✓", "deleted"),
+    OutcomeKind.TAKEN_BACK: OutcomeText(
+        "✓",
+        "rolled back as requested",
+        "An earlier deployment is active, healthy and committed. The spec in Git will not be applied again until "
+        "it changes, or with --retry.",
+    ),
+    OutcomeKind.SKIPPED: OutcomeText("·", "skipped", "Nothing was changed."),
+    OutcomeKind.SUPERSEDED: OutcomeText(
+        "!", "superseded", "Another deployment replaced this one. Run again to see the app's state."
+    ),
+    OutcomeKind.CANCELED: OutcomeText("!", "canceled", "The deployment was canceled."),
+    OutcomeKind.STALLED: OutcomeText(
+        "!", "stalled", "This spec failed before. It will not be retried until it changes in Git, or with --retry."
+    ),
+    OutcomeKind.REFUSED: OutcomeText("!", "refused", "Nothing was changed."),
+    OutcomeKind.TIMED_OUT: OutcomeText(
+        "!", "timed out", "The deployment is still running on App Platform. Run again to follow it."
+    ),
+    OutcomeKind.INTERRUPTED: OutcomeText(
+        "!", "interrupted", "The run was stopped before it finished. Run again to continue."
+    ),
+    OutcomeKind.ROLLED_BACK: OutcomeText(
+        "✗", "rolled back", "The new spec failed. The app is back on the last good one: active, healthy and committed."
+    ),
+    OutcomeKind.LEFT: OutcomeText(
+        "✗", "failed and left as is", "The new spec failed and was left as is (on_failure: leave)."
+    ),
+    OutcomeKind.FAILED: OutcomeText("✗", "failed", "An error ended the rollout. Run again to continue."),
+    OutcomeKind.PINNED: OutcomeText(
+        "✗",
+        "rolled back and pinned",
+        "An earlier deployment is active and the app is pinned to it: nothing is deployed until a person commits or "
+        "reverts the rollback.",
+    ),
+    OutcomeKind.BLOCKED: OutcomeText("!", "blocked", "The app is pinned to a rollback. Nothing was changed."),
+    OutcomeKind.DEGRADED: OutcomeText(
+        "✗", "degraded", "The deployment failed and there is no earlier one to roll back to."
+    ),
+    OutcomeKind.ROLLBACK_FAILED: OutcomeText("✗", "rollback failed", "The rollback failed. A person is needed."),
 }
-"""An outcome in a word or two."""
+"""From the least to the most serious outcome."""
 
-OUTCOME_MEANINGS = {
-    OutcomeKind.UNCHANGED: "",
-    OutcomeKind.APPLIED: "",
-    OutcomeKind.DELETED: "",
-    OutcomeKind.ROLLED_BACK: "The new spec failed. The app is back on the last good one: active, healthy and "
-    "committed.",
-    OutcomeKind.TAKEN_BACK: "An earlier deployment is active, healthy and committed. Git's spec is not applied again "
-    "until it changes or --retry.",
-    OutcomeKind.PINNED: "An earlier deployment is active and pinned: nothing deploys until somebody commits or "
-    "reverts the rollback.",
-    OutcomeKind.LEFT: "The new spec failed and was left as it is, as the policy asks.",
-    OutcomeKind.DEGRADED: "The deployment failed and there is no earlier one to go back to.",
-    OutcomeKind.ROLLBACK_FAILED: "Going back failed. A person is needed.",
-    OutcomeKind.BLOCKED: "Somebody pinned the app to a rollback. Nothing was changed.",
-    OutcomeKind.STALLED: "This very spec failed before. It is not tried again until Git changes or --retry.",
-    OutcomeKind.SUPERSEDED: "Another deployment took over. Run again to see where the app stands.",
-    OutcomeKind.CANCELED: "Somebody canceled the deployment.",
-    OutcomeKind.TIMED_OUT: "We stopped waiting; the deployment goes on without us. Run again to follow it.",
-    OutcomeKind.REFUSED: "Nothing was changed.",
-    OutcomeKind.SKIPPED: "Nothing was changed.",
-    OutcomeKind.INTERRUPTED: "The run was stopped on the way. Run again to go on from where it stands.",
-    OutcomeKind.FAILED: "An error got in the way; what is known is said here. Run again to go on.",
-}
-"""Where an app stands after such an outcome, in a sentence or two; nothing where the word says it all."""
-
-SERIOUSNESS = (
-    OutcomeKind.UNCHANGED,
-    OutcomeKind.APPLIED,
-    OutcomeKind.DELETED,
-    OutcomeKind.TAKEN_BACK,
-    OutcomeKind.SKIPPED,
-    OutcomeKind.SUPERSEDED,
-    OutcomeKind.CANCELED,
-    OutcomeKind.STALLED,
-    OutcomeKind.REFUSED,
-    OutcomeKind.TIMED_OUT,
-    OutcomeKind.INTERRUPTED,
-    OutcomeKind.ROLLED_BACK,
-    OutcomeKind.LEFT,
-    OutcomeKind.FAILED,
-    OutcomeKind.PINNED,
-    OutcomeKind.BLOCKED,
-    OutcomeKind.DEGRADED,
-    OutcomeKind.ROLLBACK_FAILED,
-)
-"""Outcomes from the one nobody needs to read to the one somebody must."""
-
-_OUTCOME_SYMBOLS = {
-    OutcomeKind.UNCHANGED: "=",
-    OutcomeKind.APPLIED: "✓",
-    OutcomeKind.DELETED: "✓",
-    OutcomeKind.TAKEN_BACK: "✓",
-    OutcomeKind.SKIPPED: "·",
-    OutcomeKind.STALLED: "!",
-    OutcomeKind.REFUSED: "!",
-    OutcomeKind.BLOCKED: "!",
-    OutcomeKind.SUPERSEDED: "!",
-    OutcomeKind.CANCELED: "!",
-    OutcomeKind.TIMED_OUT: "!",
-    OutcomeKind.INTERRUPTED: "!",
-}
-
-
-def outcome_symbol(kind: OutcomeKind) -> str:
-    """``✓`` done, ``=`` nothing to do, ``·`` not tried, ``!`` stopped short, ``✗`` failed."""
-    return _OUTCOME_SYMBOLS.get(kind, "✗")
+_SERIOUSNESS = {kind: rank for rank, kind in enumerate(OUTCOMES)}
 
 
 def plan_word(plan: Plan) -> str:
@@ -148,24 +122,24 @@ def plan_word(plan: Plan) -> str:
     return _STATUS_WORDS[plan.status]
 
 
-def telling_reason(plan: Plan) -> str:
-    """The reason, where it says more than the action and the changes do."""
+def extra_reason(plan: Plan) -> str:
+    """The reason, if it adds something to the action and the changes."""
     if plan.status in _TELLING or plan.action in (Action.REFUSE, Action.REDEPLOY, Action.DELETE):
         return plan.reason
     return plan.reason if plan.action is Action.UPDATE and not plan.moved_from else ""
 
 
 def is_quiet(plan: Plan) -> bool:
-    """Whether there is nothing to say of the app but that it is in sync."""
+    """Whether the app is in sync and there is nothing else to show."""
     return plan.action is Action.NONE and plan.status is SyncStatus.IN_SYNC and not plan.findings
 
 
 def unjudged(plans: Iterable[Plan]) -> tuple[list[str], str]:
-    """The apps in sync whose health nobody may have judged yet, and a sentence that ends before their names."""
+    """The apps in sync whose health may not have been checked yet, and a sentence that precedes their names."""
     apps = [plan.app for plan in plans if is_quiet(plan) and any(note.kind == UNJUDGED for note in plan.notes)]
     one = len(apps) == 1
-    looks = f"an apply looks at {'its' if one else 'their'} health"
-    return apps, f"{count(len(apps), 'app')} became active lately and may not be judged yet, {looks}"
+    check = f"apply will check {'it' if one else 'them'}"
+    return apps, f"{count(len(apps), 'app')} became active recently and may not have been health-checked yet; {check}"
 
 
 def plan_counts(plans: Iterable[Plan]) -> str:
@@ -175,12 +149,12 @@ def plan_counts(plans: Iterable[Plan]) -> str:
 
 
 def plan_cost(plan: Plan) -> str:
-    """See `cost_text`; nothing for a plan that writes nothing."""
+    """See `cost_text`; empty for a plan that writes nothing."""
     return cost_text(plan.action, plan.cost)
 
 
 def cost_text(action: Action, cost: Cost) -> str:
-    """What an action does to the bill: ``$5.00/mo`` for a new app, ``+$7.00/mo`` for a change, else nothing."""
+    """The effect of an action on the cost: ``$5.00/mo`` for a new app, ``+$7.00/mo`` for a change, else empty."""
     delta = _delta(action, cost)
     about = "≈" if cost.estimated else ""
     if not action.writes:
@@ -208,13 +182,13 @@ def _delta(action: Action, cost: Cost) -> float | None:
 
 
 def total_delta(plans: Sequence[Plan]) -> float | None:
-    """USD a month that the plans add to the bill; None if nothing would be written, or for no app anybody could say."""
+    """USD per month that the plans add; None if nothing would be written or no app's cost is known."""
     deltas = [delta for plan in plans if plan.writes and (delta := _delta(plan.action, plan.cost)) is not None]
     return round(sum(deltas), 2) if deltas else None
 
 
 def known_costs(plans: Sequence[Plan]) -> tuple[float | None, float | None]:
-    """What all apps cost a month before and after, in USD; None each if nobody could say of some app."""
+    """The monthly cost of all apps before and after, in USD; None if some app's is unknown."""
     befores = [_before(plan.action, plan.cost) for plan in plans]
     afters = [_after(plan.action, plan.cost) for plan in plans]
     return _sum(befores), _sum(afters)
@@ -226,7 +200,7 @@ def _sum(amounts: Sequence[float | None]) -> float | None:
 
 
 def total_cost(plans: Sequence[Plan]) -> str:
-    """``$41.00 → $53.00/mo`` if every app's cost is known, else ``+$12.00/mo``, and how many nobody could price."""
+    """``$41.00 → $53.00/mo`` if every cost is known, else ``+$12.00/mo`` and the number of apps of unknown cost."""
     about = "≈" if any(plan.cost.estimated for plan in plans) else ""
     before, after = known_costs(plans)
     if before is not None and after is not None:
@@ -247,23 +221,23 @@ def plan_summary(report: PlanReport) -> str:
 
 
 def joined(*parts: str) -> str:
-    """The parts that say something, with dots between."""
+    """The parts that are not empty, separated by dots."""
     return " · ".join(part for part in parts if part)
 
 
 def outcome_counts(records: Iterable[RolloutRecord]) -> str:
     """``2 applied, 1 in sync, 1 rolled back``, the most serious last."""
     tally = Counter(record.outcome.kind for record in records)
-    return ", ".join(f"{tally[kind]:,} {OUTCOME_WORDS[kind]}" for kind in SERIOUSNESS if tally[kind])
+    return ", ".join(f"{tally[kind]:,} {outcome.word}" for kind, outcome in OUTCOMES.items() if tally[kind])
 
 
 def worst_last(records: Iterable[RolloutRecord]) -> list[RolloutRecord]:
-    """The records, those that need reading at the end, where a terminal leaves the eye."""
-    return sorted(records, key=lambda record: SERIOUSNESS.index(record.outcome.kind))
+    """The records, the most serious last: on a terminal the end is read first."""
+    return sorted(records, key=lambda record: _SERIOUSNESS[record.outcome.kind])
 
 
 def took_text(record: RolloutRecord) -> str:
-    """How long a rollout took; nothing where none was tried, however long the app had to wait to be told so."""
+    """How long a rollout took; empty if none was tried, however long the app had to wait."""
     tried = record.outcome.kind is not OutcomeKind.SKIPPED
     return duration(record.seconds) if record.seconds and tried else ""
 
@@ -276,7 +250,7 @@ def rollout_summary(report: RolloutReport) -> str:
 
 
 def finding_counts(findings: Iterable[Finding]) -> str:
-    """``3 errors, 1 warning``; ``no findings`` for none."""
+    """``3 errors, 1 warning``; ``no findings`` if there are none."""
     tally = Counter(finding.severity for finding in findings)
     return (
         ", ".join(count(tally[severity], severity.value) for severity in Severity if tally[severity]) or "no findings"

@@ -1,7 +1,7 @@
 """Plans, rollouts and findings as text for a terminal or a pipe.
 
-Without ``color`` the text is plain and rich is not imported. Nothing returned ends in a newline, and nothing in it
-can move a cursor: every character that does not print is spelled out.
+Without ``color`` the text is plain and rich is not imported. No result ends in a newline, and nothing in it
+can move a cursor: unprintable characters are escaped.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from reconciler.rollout.model import Event, RolloutReport
 from reconciler.views.lines import Line, Tone, finding_lines, render
 from reconciler.views.plan_lines import plan_lines
 from reconciler.views.rollout_lines import rollout_lines
-from reconciler.views.summary import OUTCOME_WORDS, finding_counts, outcome_symbol, plan_summary, rollout_summary
+from reconciler.views.summary import OUTCOMES, finding_counts, plan_summary, rollout_summary
 from reconciler.views.values import name, padded, shortened
 
 _EVENT_WIDTH = 500
 
 
 def plan(report: PlanReport, *, color: bool = False, width: int = 100, verbose: bool = False) -> str:
-    """What would be done to which app, and what that costs; the summary is the last line.
+    """What would be done to each app, and its cost; the summary is the last line.
 
     ``width`` in columns bounds values, not paths or reasons. ``verbose`` lists every app in sync, every field of a
     new app and every kept secret.
@@ -31,7 +31,7 @@ def plan(report: PlanReport, *, color: bool = False, width: int = 100, verbose: 
 
 
 def rollout(report: RolloutReport, *, color: bool = False, width: int = 100, verbose: bool = False) -> str:
-    """How each app ended, the ones that need reading last, and for those why and what to do; the summary ends it.
+    """How each app ended, the most serious last with why and what to do; the summary is the last line.
 
     ``verbose`` lists every app in sync, whole logs, and the decisions of rollouts that went well.
     """
@@ -55,7 +55,7 @@ def event_line(happened: Event, names: int = 0) -> Line:
     phase = happened.phase + (f" {happened.done}/{happened.total}" if happened.total else "")
     tone: Tone = ""
     if happened.outcome is not None:
-        phase = f"{outcome_symbol(happened.outcome)} {OUTCOME_WORDS[happened.outcome]}"
+        phase = f"{OUTCOMES[happened.outcome].symbol} {OUTCOMES[happened.outcome].word}"
         tone = "good" if happened.outcome.good else "bad"
     line: Line = ((f"{happened.at:7.1f}s  ", "quiet"), (padded(name(happened.app), names), "strong"))
     if phase:

@@ -1,8 +1,8 @@
-"""How single values are written for people: made inert, shortened to one line, with units.
+"""Formats single values for people: inert, shortened to one line, with units.
 
-What stands in a spec, a log or an API's answer was written by others. Whatever of it reaches a terminal, a log of
+The contents of specs, logs and API responses are untrusted. Whatever reaches a terminal, a log of
 a pipeline or a comment passes through `inert` first, so that it cannot move a cursor, turn the direction of text,
-begin a line of its own or speak to the runner.
+begin a line of its own or command the runner.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from reconciler.appspec.secrets import CIPHERTEXT_PATTERN
-from reconciler.appspec.shape import SPEC, Field, Listing, Record, Shape
+from reconciler.appspec.secrets import CIPHERTEXT_PATTERN, is_marked, is_typed_so
+from reconciler.appspec.shape import Record, Shape
+from reconciler.appspec.walk import field_of, mapped, shape_at
 from reconciler.plan.model import Change, ChangeKind
 from reconciler.redaction import MASK
 
@@ -24,13 +25,13 @@ NAME_WIDTH = 64
 
 _SHORT_ESCAPES = {"\n": r"\n", "\r": r"\r", "\t": r"\t", "\0": r"\0"}
 _RUNNER_COMMAND = "##["
-"""GitHub's runner takes this for a command wherever it stands in a line (actions/runner, ActionCommand.TryParse)."""
+"""GitHub's runner reads this as a command anywhere in a line (actions/runner, ActionCommand.TryParse)."""
 
 _TERMINAL_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
 
 
 def inert(text: str) -> str:
-    r"""The text on one line with everything that does not print spelled out: ``\n``, ``\x1b``, ``\u202e``."""
+    r"""The text on one line with unprintable characters escaped: ``\n``, ``\x1b``, ``\u202e``."""
     if not text.isprintable():
         text = "".join(char if char.isprintable() else _spelled(char) for char in text)
     return text.replace(_RUNNER_COMMAND, r"##\x5b") if _RUNNER_COMMAND in text else text
@@ -46,19 +47,19 @@ def _spelled(char: str) -> str:
 
 
 def log_line(text: str, width: int = 400) -> str:
-    """A line of a log as people want to read it: no terminal sequences, what was overwritten gone, then inert."""
+    """A readable line of a log: without terminal sequences and overwritten text, inert."""
     last = _TERMINAL_SEQUENCE.sub("", text).rstrip("\r\n").rsplit("\r", 1)[-1]
     return shortened(last.expandtabs(4), width)
 
 
 def paragraph(text: str, width: int = 2000) -> list[str]:
-    """A message of several lines, each inert; empty lines at its ends are left out."""
+    """A message of several lines, each inert, without empty lines at both ends."""
     lines = [shortened(line.rstrip(), width) for line in _TERMINAL_SEQUENCE.sub("", text).strip().split("\n")]
     return lines if lines != [""] else []
 
 
 def cells(text: str) -> int:
-    """The columns a printable text takes on a terminal: wide characters take two, combining ones none."""
+    """The width of printable text on a terminal in columns: wide characters take two, combining ones none."""
     if text.isascii():
         return len(text)
     return sum(_cells(char) for char in text)
@@ -71,12 +72,12 @@ def _cells(char: str) -> int:
 
 
 def padded(text: str, width: int) -> str:
-    """The text, filled with spaces to that many columns."""
+    """The text, padded with spaces to that many columns."""
     return text + " " * (width - cells(text))
 
 
 def shortened(text: str, width: int) -> str:
-    """The text, inert, in at most about ``width`` characters; what is cut says how long the whole is."""
+    """The text, inert, in at most about ``width`` characters; if cut, with its full length."""
     if len(text) <= width:
         safe = inert(text)
         if len(safe) <= width:
@@ -86,7 +87,7 @@ def shortened(text: str, width: int) -> str:
 
 
 def cropped(text: str, columns: int) -> str:
-    """The text, inert, in at most that many columns; what is cut ends in ``…``."""
+    """The text, inert, in at most that many columns; if cut, it ends in ``…``."""
     if len(text) <= columns and cells(whole := inert(text)) <= columns:
         return whole
     for length in range(columns - 1, -1, -1):
@@ -96,12 +97,12 @@ def cropped(text: str, columns: int) -> str:
 
 
 def _cut(text: str, width: int) -> str:
-    """The beginning of the text, inert, never cut within an escape."""
+    """The start of the text, inert, never cut within an escape."""
     return re.sub(r"\\(?:x[0-9a-f]?|u[0-9a-f]{0,3}|U[0-9a-f]{0,7})?\Z", "", inert(text[:width])[:width])
 
 
 def name(text: str) -> str:
-    """A name, inert and not too long; ``(no name)`` for none."""
+    """A name, inert and shortened; ``(no name)`` if empty."""
     return shortened(text, NAME_WIDTH) if text else "(no name)"
 
 
@@ -120,12 +121,12 @@ def shown(value: Any, width: int) -> str:
 
 
 def _misleads(text: str) -> bool:
-    """Whether a bare text could be taken for part of the plan's own notation. Values may be long: no pattern here."""
+    """Whether bare text could be mistaken for the plan's own notation. No regex, as values may be long."""
     return not text or text[0].isspace() or text[-1].isspace() or text.startswith(("+ ", "- ", "(")) or " → " in text
 
 
 def change_text(change: Change, width: int) -> str:
-    """What a change does to its value, on one line of about ``width`` characters."""
+    """A change of a value, on one line of about ``width`` characters."""
     match change.kind:
         case ChangeKind.ADDED:
             return f"+ {MASK if change.sensitive else shown(change.after, width - 2)}"
@@ -143,7 +144,7 @@ def change_text(change: Change, width: int) -> str:
 
 
 def _pair(before: Any, after: Any, width: int) -> tuple[str, str]:
-    """Two values side by side, so that one sees where they differ, even when both are long."""
+    """Two values cut so that their difference is visible, even if both are long."""
     old, new = bare(before), bare(after)
     if old == new:
         return _typed(before, width // 2), _typed(after, width // 2)
@@ -154,12 +155,12 @@ def _pair(before: Any, after: Any, width: int) -> tuple[str, str]:
     first, second = _around_difference(old, new, width)
     if first != second:
         return first, second
-    # A line break and a backslash before an n are spelled alike; JSON tells them apart.
+    # A line break and a backslash before an n look the same escaped; JSON distinguishes them.
     return _around_difference(json.dumps(old, ensure_ascii=False), json.dumps(new, ensure_ascii=False), width)
 
 
 def _around_difference(old: str, new: str, width: int) -> tuple[str, str]:
-    """Two texts from shortly before they begin to differ, or from their beginnings where that is near."""
+    """Two texts from shortly before their first difference, or from the start if that is near."""
     half = max(width // 2, 24)
     same = _common_prefix(old, new)
     if same <= half // 2 and len(inert(old[:same])) <= half // 2:
@@ -172,7 +173,7 @@ def _around_difference(old: str, new: str, width: int) -> tuple[str, str]:
 
 
 def _from(text: str, start: int, until: int, width: int) -> str:
-    """The text from ``start``, shortened, but never before it has shown what stands at ``until``."""
+    """The text from ``start``, shortened, but not before the position ``until``."""
     rest = text[start:]
     if len(rest) <= width and len(safe := inert(rest)) <= width:
         return safe
@@ -182,12 +183,12 @@ def _from(text: str, start: int, until: int, width: int) -> str:
 
 
 def _typed(value: Any, width: int) -> str:
-    """A value of which the type matters: ``"80"`` is not ``80``."""
+    """A value whose type matters: ``"80"`` is not ``80``."""
     return shortened(json.dumps(plain(value), ensure_ascii=False), max(width, 24))
 
 
 def _common_prefix(first: str, second: str) -> int:
-    """How many characters two texts begin with alike."""
+    """The length of the common prefix of two texts."""
     low, high = 0, min(len(first), len(second))
     while low < high:
         middle = (low + high + 1) // 2
@@ -226,44 +227,31 @@ def count(number: int, noun: str, plural: str = "") -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
-# --- The last look before a spec value is shown: what must not be seen is taken out ---
+# --- The last step before a spec value is shown: secrets are removed ---
 
 
 def opaque(change: Change) -> Change:
-    """The change as it may be shown: values as JSON can carry them, credentials as ``(secret)``.
+    """The change as it may be shown: values that JSON can represent, credentials as ``(secret)``.
 
-    A change of something that is itself a credential is sensitive, and has no values.
+    A change of a credential itself is sensitive and has no values.
     """
-    shape, secret = _at(change.path)
-    if secret or change.sensitive:
+    fields = [field_of(shape_at(change.path[:depth]), part) for depth, part in enumerate(change.path)]
+    if change.sensitive or any(field and field.secret for field in fields):
         return replace(change, before=None, after=None, sensitive=True, place="", moves=())
+    shape = shape_at(change.path)
     return replace(change, before=plain(change.before, shape), after=plain(change.after, shape))
 
 
-def _at(path: tuple[str, ...]) -> tuple[Shape | None, bool]:
-    """The shape at a path by identity, and whether a credential stands there or above."""
-    shape: Shape | None = SPEC
-    for part in path:
-        if isinstance(shape, Listing):
-            shape = shape.item
-            continue
-        field = _field(shape, part)
-        if field and field.secret:
-            return None, True
-        shape = field.shape if field else None
-    return shape, False
-
-
-def _field(shape: Shape | None, name: str) -> Field | None:
-    return shape.fields.get(name) if isinstance(shape, Record) else None
-
-
 def plain(value: Any, shape: Shape | None = None) -> Any:
-    """A spec value as JSON can carry it, without what ``shape`` says is secret.
+    """A spec value that JSON can represent, without what ``shape`` says is secret.
 
-    Ciphertext, and the value of a variable whose type says SECRET, become ``(secret)`` in any shape; numbers that JSON
-    lacks, keys that are no text and anything else become text.
+    Ciphertext, and the value of a variable whose type says that it is a secret, become ``(secret)`` in any shape;
+    numbers that JSON lacks, keys that are not text and anything else become text.
     """
+    return mapped(value, shape, members=_members, scalar=_scalar)
+
+
+def _scalar(value: Any) -> Any:
     match value:
         case None | bool() | int():
             return value
@@ -271,17 +259,12 @@ def plain(value: Any, shape: Shape | None = None) -> Any:
             return MASK if CIPHERTEXT_PATTERN.match(value) else value
         case float():
             return value if value - value == 0 else str(value)
-        case Mapping():
-            return {str(key): _member(str(key), item, value, shape) for key, item in value.items()}
-        case list() | tuple():
-            return [plain(item, shape.item if isinstance(shape, Listing) else None) for item in value]
         case _:
             return str(value)
 
 
-def _member(key: str, item: Any, whole: Mapping[Any, Any], shape: Shape | None) -> Any:
-    field = _field(shape, key)
-    typed = key == "value" and whole.get("type") == "SECRET"
-    if item not in (None, "") and (typed or (field and field.secret)):
-        return MASK
-    return plain(item, field.shape if field else None)
+def _members(whole: Mapping[Any, Any], record: Record | None) -> Iterator[tuple[str, Any]]:
+    for key, item in whole.items():
+        field = field_of(record, key)
+        secret = is_marked(field, whole) if field else key == "value" and is_typed_so(whole)
+        yield str(key), MASK if secret and item not in (None, "") else item

@@ -1,7 +1,7 @@
-"""YAML and JSON text as plain data that knows where each value stands.
+"""YAML and JSON text as plain data, with the position of each value.
 
-PyYAML's C parser composes nodes; the construction is ours, because the stock one loses what people wrote:
-``value: 0x423f`` becomes a huge integer, ``12:30`` becomes 750, a date becomes an object that no JSON can carry. Here
+PyYAML's C parser composes nodes; construction is our own, as PyYAML's loses what was written:
+``value: 0x423f`` becomes a huge integer, ``12:30`` becomes 750, a date becomes an object unknown to JSON. Here
 
 - in a field whose type is string (a `Shape` says so) a plain scalar keeps its source text, with a warning to
   quote it where YAML reads a number or a boolean; null stays None;
@@ -9,7 +9,7 @@ PyYAML's C parser composes nodes; the construction is ours, because the stock on
   base-60 numbers stay text, and ``1e3`` is a number, as in JSON;
 - keys are always text; duplicate keys, unknown tags and oversized documents are findings, never exceptions.
 
-Positions are not kept: `Document.locate` composes the text once more when a place is asked for.
+Positions are not kept: `Document.locate` composes the text again when a position is needed.
 """
 
 from reconciler.yamltext.build import resolve_plain

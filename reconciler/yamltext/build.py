@@ -1,4 +1,4 @@
-"""Nodes as plain data, guided by where text is meant."""
+"""Builds plain data from nodes, guided by which fields are text."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ class Items:
 
 
 Guide = Mapping[str, Any] | Items | type[Text] | None
-"""Where text is meant: the guides of a mapping's fields, of a list's items, or text. None: resolve as YAML does."""
+"""Which values are text: the guides of a mapping's fields, of a list's items, or text. None: resolve as YAML does."""
 
 _TAGGED: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,), "null": (type(None),)}
 
 
 class Builder:
-    """Builds the data of one document; what is wrong is in ``problems``.
+    """Builds the data of one document and collects its ``problems``.
 
-    Every alias is built anew, so the data never shares mutable parts, and counted, so aliases cannot explode.
+    Every alias is expanded, so the data never shares mutable parts, and counted, so expansion is bounded.
     """
 
-    __slots__ = ("_left", "_told", "problems")
+    __slots__ = ("_left", "_reported", "problems")
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self._left = MAX_NODES
-        self._told: set[int] = set()
+        self._reported: set[int] = set()
 
     def build(self, node: Any, guide: Guide, depth: int = 0) -> Any:
         """The node's data.
@@ -81,14 +81,19 @@ class Builder:
         for key_node, value_node in node.value:
             key = key_node.value
             if key_node.__class__ is not ScalarNode:
-                self._tell("key", "a key must be text, not a list or mapping", "write it as plain text", key_node)
+                self._report(
+                    "key",
+                    "a key must be text, not a list or a mapping",
+                    "quote the key; {{ … }} is a mapping in YAML",
+                    key_node,
+                )
                 continue
             if key == "<<" and is_merge(key_node):
                 merges += self._sources(value_node)
                 continue
             if key in out:
                 self._duplicate(node, key_node)
-            # most values are text in text fields: they are taken here, at a third of the cost of a call
+            # most values are text in text fields: handled here, at a third of the cost of a call
             if value_node.__class__ is ScalarNode and not value_node.tag:
                 value = value_node.value
                 if value_node.style or (value and value[0] not in MAYBE_NOT_TEXT):
@@ -101,24 +106,24 @@ class Builder:
         return out
 
     def _sources(self, node: Node) -> list[Node]:
-        """The mappings that a merge key brings in."""
+        """The mappings that a merge key refers to."""
         sources = node.value if isinstance(node, SequenceNode) else [node]
         wrong = [source for source in sources if not isinstance(source, MappingNode)]
         for source in wrong:
-            self._tell("merge", "<< merges mappings, and this is none", "name a mapping, such as <<: *defaults", source)
+            self._report("merge", "<< needs a mapping", "reference a mapping, such as <<: *defaults", source)
         return [source for source in sources if source not in wrong]
 
     def _duplicate(self, node: Node, key_node: Node) -> None:
         first = next(key for key, _ in node.value if key.value == key_node.value)
         line = first.start_mark.line + 1
-        message = f"the key {key_node.value!r} stands here a second time; the first is on line {line}"
-        self._tell("duplicate-key", message, "keep one of the two: a reader takes only one", key_node, first)
+        message = f"duplicate key {key_node.value!r} (first on line {line})"
+        self._report("duplicate-key", message, "remove one of them: YAML readers keep only one", key_node, first)
 
     def _unquoted(self, node: Node, value: object) -> None:
         kind = "a boolean" if isinstance(value, bool) else "a number"
-        message = f"text without quotes that YAML reads as {kind}; taken as the text that stands here"
-        hint = "put it in quotes, so that every tool reads the same"
-        self._tell("unquoted", message, hint, node, severity=Severity.WARNING)
+        message = f"unquoted text that YAML reads as {kind}; using it as text, exactly as written"
+        hint = "quote it, so that every tool reads it the same way"
+        self._report("unquoted", message, hint, node, severity=Severity.WARNING)
 
     def _tagged(self, node: Node) -> Any:
         """A scalar with an explicit tag."""
@@ -128,15 +133,15 @@ class Builder:
         value = resolve_plain(node.value)
         if kind not in _TAGGED or not isinstance(value, _TAGGED[kind]):
             shown = "!!" + kind if node.tag != kind else kind
-            message = f"the tag {shown} does not fit here: an app spec is made of plain text, numbers and booleans"
-            self._tell("tag", message, "leave the tag out", node)
+            message = f"unsupported tag {shown}: an app spec holds only text, numbers, booleans, lists and mappings"
+            self._report("tag", message, "remove the tag", node)
         return value
 
     def _check_tag(self, node: Node, kind: str) -> None:
         if node.tag and node.tag not in (TAG + kind, "!"):
-            self._tell("tag", f"the tag {node.tag} is not supported", "leave the tag out", node)
+            self._report("tag", f"unsupported tag {node.tag}", "remove the tag", node)
 
-    def _tell(  # one line at each caller is worth the parameters
+    def _report(  # one line at each caller is worth the parameters
         self,
         code: str,
         message: str,
@@ -146,13 +151,13 @@ class Builder:
         *,
         severity: Severity = Severity.ERROR,
     ) -> None:
-        if id(node) not in self._told:
-            self._told.add(id(node))
+        if id(node) not in self._reported:
+            self._reported.add(id(node))
             self.problems.append(Problem(severity, code, message, hint, node, other))
 
 
 def _too_many(node: Node) -> Problem:
-    message = f"more than {MAX_NODES} values once every alias is expanded"
+    message = f"more than {MAX_NODES:,} values after expanding aliases"
     return Problem(Severity.ERROR, "too-large", message, "split the document, or use fewer aliases", node)
 
 
@@ -160,19 +165,19 @@ def _too_many(node: Node) -> Problem:
 
 
 TAG = "tag:yaml.org,2002:"
-"""What the tags that YAML itself defines begin with."""
+"""Prefix of the tags that YAML itself defines."""
 
 MAYBE_NOT_TEXT = frozenset("+-.0123456789~nNtTfFyYoO")
-"""What a plain scalar that is not text begins with; the empty one is null."""
+"""First characters of a plain scalar that is not text; an empty one is null."""
 
 _RESOLVER = Resolver()
 _CONSTRUCTOR = SafeConstructor()
 _EXPONENT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)[eE][-+]?[0-9]+")
-"""A number with an exponent, as JSON, YAML 1.2 and the vendor's own reader have it; YAML 1.1 takes most for text."""
+"""A number with an exponent, as in JSON, YAML 1.2 and the vendor's own reader; YAML 1.1 reads most as text."""
 
 
 def resolve_plain(text: str) -> Any:
-    """What an unquoted scalar means where no field says that it is text: None, bool, int, float, or the text itself."""
+    """Resolve an unquoted scalar outside text fields: None, bool, int, float, or the text itself."""
     if not text:
         return None
     return _resolved(text) if text[0] in MAYBE_NOT_TEXT else text
@@ -197,10 +202,10 @@ def _resolved(text: str) -> Any:
 def _integer(node: ScalarNode) -> Any:
     try:
         return _CONSTRUCTOR.construct_yaml_int(node)
-    except ValueError:  # `0x_`, or more digits than Python converts: then it is text
+    except ValueError:  # `0x_`, or more digits than Python converts: treat it as text
         return node.value
 
 
 def _finite(number: float, text: str) -> Any:
-    """Infinity and not-a-number stay text: JSON cannot carry them."""
+    """Keep infinity and not-a-number as text: JSON cannot represent them."""
     return number if math.isfinite(number) else text

@@ -1,7 +1,7 @@
-"""To which entry of a YAML text each comment and blank line belongs.
+"""Assigns each comment and blank line of a YAML text to an entry.
 
-A comment beside something is that thing's. A comment on a line of its own belongs to what follows it, unless it is
-indented like the entries of a block that just ended: then it closes that block.
+A comment on the line of an entry belongs to it. A comment on a line of its own belongs to what follows, unless it is
+indented like the entries of a block that just ended: then it belongs to the end of that block.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MARKER = re.compile(r"(---|\.\.\.)(\s|$)|%")
 
 @dataclass(slots=True)
 class Noted:
-    """An entry with what is said about it; ``above`` has comments, and "" for a blank line."""
+    """An entry with its comments; ``above`` has comments, and "" for a blank line."""
 
     entry: Entry
     above: list[str] = field(default_factory=list)
@@ -29,7 +29,7 @@ class Noted:
 
 @dataclass(slots=True)
 class Block:
-    """A block's entries; ``end`` are the comments that close it."""
+    """A block's entries; ``end`` are the comments after the last one."""
 
     node: NodeText
     entries: list[Noted] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Page:
 
 
 def pages(text: str, roots: list[NodeText]) -> list[Page]:
-    """The documents of a text whose roots all are block mappings."""
+    """The documents of a text whose roots are all block mappings."""
     return _Reader(text).pages(roots)
 
 
@@ -57,7 +57,7 @@ class _Line:
 
 
 class _Reader:
-    """Goes through the text once; ``position`` is the end of what was taken."""
+    """Reads the text once; ``position`` is the end of what was read."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -91,7 +91,7 @@ class _Reader:
         value = noted.entry.value
         if value.entries and not value.flow:
             if noted.entry.key is None:
-                # What stands beside a dash, before the item's first key, belongs above the item.
+                # A comment next to a dash, before the item's first key, belongs above the item.
                 noted.above += [line.text for line in self._lines(value.entries[0].start)]
                 noted.above += [noted.beside] if noted.beside else []
                 noted.beside = ""
@@ -102,7 +102,7 @@ class _Reader:
         self.position = value.end
 
     def _lines(self, end: int) -> Iterator[_Line]:
-        """The lines of their own up to a place; a comment on the line where the text stands goes to the last entry."""
+        """The separate lines up to a position; a comment on the current line goes to the last entry."""
         if end == self.position:
             return
         first, *rest = self.text[self.position : end].split("\n")
@@ -119,7 +119,7 @@ class _Reader:
                 yield _Line(len(line) - len(line.lstrip()), stripped)
 
     def _close(self, lines: list[_Line], column: int) -> list[_Line]:
-        """Give the blocks that ended the comments that close them; the rest is returned."""
+        """Assign trailing comments to the blocks that ended; return the rest."""
         ended, self.ended = self.ended, []
         while ended and lines:
             comment = next((line for line in lines if line.text), None)
@@ -130,7 +130,7 @@ class _Reader:
                 block = lists[0]
             elif comment.column > column:
                 block = next((one for one in ended if one.node.column <= comment.column), ended[-1])
-                # Of a list whose dashes stand below their key, and the mapping around it, the mapping is meant.
+                # If a list's dashes align with its key, the comment belongs to the mapping around it.
                 block = next((one for one in reversed(ended) if one.node.column == block.node.column), block)
             else:
                 break

@@ -1,4 +1,4 @@
-"""YAML text as nodes, composed in C and bounded in depth."""
+"""Composes YAML text into nodes, in C and with bounded depth."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from yaml.error import YAMLError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from reconciler.findings import Severity
+from reconciler.text import segments
 
 MAX_NODES = 100_000
-"""Most values in one document, aliases counted as often as they are used."""
+"""Maximum number of values in one document; aliases count each time they are used."""
 MAX_DEPTH = 64
-"""Deepest nesting; a full app spec needs about ten levels."""
+"""Maximum nesting depth; a full app spec needs about ten levels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something wrong at a node; ``other`` is a second place that belongs to it."""
+    """A problem at a node; ``other`` is a second node involved."""
 
     severity: Severity
     code: str
@@ -31,7 +32,7 @@ class Problem:
 
 
 class TooMuch(Exception):
-    """The text is deeper or larger than anything meant to be read; carries the problem."""
+    """The text exceeds the limits on depth or size; carries the problem."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.message)
@@ -39,46 +40,46 @@ class TooMuch(Exception):
 
 
 def too_deep(node: Node | None = None) -> TooMuch:
-    """The exception for a text that is nested too deeply."""
+    """The exception for text that is nested too deeply."""
     message = f"nested more than {MAX_DEPTH} levels deep"
-    return TooMuch(Problem(Severity.ERROR, "too-deep", message, "an alias must not contain itself", node))
+    return TooMuch(Problem(Severity.ERROR, "too-deep", message, "check for an alias that contains itself", node))
 
 
 class _Composer(CParser):
-    """The C parser without PyYAML's resolving: an untagged node has the tag ""."""
+    """The C parser without PyYAML's resolver: an untagged node has the tag ""."""
 
     def __init__(self, text: str) -> None:
         CParser.__init__(self, text)
 
     def resolve(self, _kind: object, _value: object, _implicit: object) -> str:
-        """PyYAML asks here what an untagged node is: our construction decides that later."""
+        """Called by PyYAML for the type of an untagged node; `Builder` decides that later."""
         return ""
 
     def descend_resolver(self, _parent: object, _index: object) -> None:
-        """PyYAML tells that a node begins."""
+        """Called by PyYAML when a node begins."""
 
     def ascend_resolver(self) -> None:
-        """PyYAML tells that a node ends."""
+        """Called by PyYAML when a node ends."""
 
 
 class _BoundedComposer(_Composer):
-    """The same, bounded in depth: the C composer recurses on the machine's stack and would crash the process."""
+    """A composer of bounded depth: the C composer recurses on the machine's stack and would crash the process."""
 
     _depth = 0
 
     def descend_resolver(self, _parent: object, _index: object) -> None:
-        """PyYAML tells that a node begins."""
+        """Called by PyYAML when a node begins."""
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise too_deep()
 
     def ascend_resolver(self) -> None:
-        """PyYAML tells that a node ends."""
+        """Called by PyYAML when a node ends."""
         self._depth -= 1
 
 
 def _is_shallow(text: str) -> bool:
-    """Whether the text cannot nest deeply enough to hurt, as each level takes a bracket or a column of its line."""
+    """Whether the text is too short to nest too deeply: each level takes a bracket or a column of its line."""
     return text.count("[") + text.count("{") < 200 and max(map(len, text.splitlines()), default=0) < 300
 
 
@@ -86,7 +87,7 @@ def compose(text: str) -> Iterator[Node]:
     """The root node of each document.
 
     Raises:
-        YAMLError: the text is not YAML from here on.
+        YAMLError: the rest of the text is not YAML.
         TooMuch: it is nested too deeply.
     """
     composer = _Composer(text) if _is_shallow(text) else _BoundedComposer(text)
@@ -98,11 +99,11 @@ def compose(text: str) -> Iterator[Node]:
 
 @lru_cache(maxsize=4)
 def composed(text: str) -> tuple[Node, ...]:
-    """The root nodes up to the first error; kept for the few files whose findings are being located."""
+    """The root nodes up to the first error; cached for the few files whose findings are being located."""
     nodes: list[Node] = []
     try:
         for node in compose(text):
-            nodes.append(node)  # noqa: PERF402 - what came before an error is wanted
+            nodes.append(node)  # noqa: PERF402 - what precedes an error is kept
     except (YAMLError, TooMuch):
         return tuple(nodes)
     return tuple(nodes)
@@ -114,10 +115,10 @@ def is_merge(key: Node) -> bool:
 
 
 def follow(node: Node, pointer: str) -> tuple[Node | None, Node, bool]:
-    """The key and value nodes at a JSON pointer, and whether it was found; else those of the nearest parent."""
+    """The key and value nodes at a JSON pointer and True; or those of the nearest parent and False."""
     key: Node | None = None
-    for token in pointer.split("/")[1:]:
-        found = _child(node, token.replace("~1", "/").replace("~0", "~"))
+    for name in segments(pointer):
+        found = _child(node, name)
         if found is None:
             return key, node, False
         key, node = found
@@ -142,7 +143,7 @@ def _child(node: Node, token: str, depth: int = 0) -> tuple[Node | None, Node] |
 
 
 def pointers(root: Node, wanted: set[int]) -> dict[int, str]:
-    """The JSON pointer at which each wanted node (by ``id``), key or value, first stands."""
+    """The first JSON pointer of each wanted node (by ``id``), key or value."""
     found: dict[int, str] = {}
     seen: set[int] = set()
     stack: list[tuple[Node, str]] = [(root, "")]

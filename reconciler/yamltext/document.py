@@ -1,4 +1,4 @@
-"""Documents: data and where it stands."""
+"""Documents: data with its positions."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Document:
     data: Any = field(repr=False)
 
     def locate(self, pointer: str, *, key: bool = False) -> Location:
-        """Where a JSON pointer (RFC 6901) stands; its nearest parent that exists, if it does not.
+        """The position of a JSON pointer (RFC 6901), or of its nearest existing parent.
 
-        A scalar is pointed at itself, a block that begins below its key is pointed at by the key;
-        with ``key`` always the key. Lines and columns count from 1.
+        The position of a scalar is its own; that of a block which begins below its key is the key's;
+        with ``key`` it is always the key's. Lines and columns count from 1.
         """
         nodes = composed(self.text)
         if self.index >= len(nodes):
@@ -45,7 +45,7 @@ class Document:
         return _at(spot, self.file, pointer)
 
     def is_plain(self, pointer: str) -> bool:
-        """Whether a pointer leads to a scalar that is written without quotes."""
+        """Whether the value at a pointer is a scalar written without quotes."""
         nodes = composed(self.text)
         if self.index >= len(nodes):
             return False
@@ -54,10 +54,10 @@ class Document:
 
 
 def parse(text: str, file: str, *, guide: Guide = None, wrapper: str = "") -> tuple[list[Document], list[Finding]]:
-    """Every document of a text, and what is wrong with it. Never raises for what the text says.
+    """Parse every document of a text, and report its problems. Never raises because of the text.
 
-    ``guide`` guides the construction; in a wrapped document (see `is_wrapped`) it is that of what is under
-    ``wrapper``. An empty document has the data None; so has one that is too large. After a syntax error the rest
+    ``guide`` says which fields are text; in a wrapped document (see `is_wrapped`) it applies to what is under
+    ``wrapper``. The data of an empty or oversized document is None. After a syntax error the rest
     of the file is not read.
     """
     documents: list[Document] = []
@@ -72,7 +72,7 @@ def parse(text: str, file: str, *, guide: Guide = None, wrapper: str = "") -> tu
                 builder.problems.append(stop.problem)
             documents.append(Document(file, text, index, data))
             if builder.problems:
-                findings += _told(builder.problems, node, file)
+                findings += _findings(builder.problems, node, file)
     except TooMuch as stop:
         findings.append(_finding(stop.problem, {}, file))
     except YAMLError as error:
@@ -81,9 +81,9 @@ def parse(text: str, file: str, *, guide: Guide = None, wrapper: str = "") -> tu
 
 
 def is_wrapped(root: object, wrapper: str) -> bool:
-    """Whether the spec stands under the key ``wrapper``: a mapping is there, and the root has no name of its own.
+    """Whether the spec is under the key ``wrapper``: it holds a mapping, and the root has no name of its own.
 
-    Deploy templates (``.do/deploy.template.yaml``) are written so, under ``spec``.
+    Deploy templates (``.do/deploy.template.yaml``) have it under ``spec``.
     """
     return bool(wrapper) and isinstance(root, Mapping) and isinstance(root.get(wrapper), Mapping) and "name" not in root
 
@@ -104,7 +104,7 @@ def _at(node: Node, file: str, pointer: str) -> Location:
     return Location(file, node.start_mark.line + 1, node.start_mark.column + 1, pointer)
 
 
-def _told(problems: Sequence[Problem], root: Node, file: str) -> list[Finding]:
+def _findings(problems: Sequence[Problem], root: Node, file: str) -> list[Finding]:
     known = pointers(root, {id(node) for problem in problems for node in (problem.node, problem.other)})
     return [_finding(problem, known, file) for problem in problems]
 
@@ -118,16 +118,16 @@ def _finding(problem: Problem, known: Mapping[int, str], file: str) -> Finding:
 
 
 _HINTS = (
-    ("mapping values are not allowed", "look for a second ': ' in the line (quote such text) and at the indentation"),
-    ("did not find expected", "check the indentation of this line and of those before it, and the quotes"),
+    ("mapping values are not allowed", "check the indentation, and quote any value that contains ': '"),
+    ("did not find expected", "check the quotes and the indentation of this line and the lines above it"),
     ("found undefined alias", "define it earlier with &name, or quote text that begins with *"),
-    ("found unexpected end of stream", "a quote or bracket is opened and never closed"),
+    ("found unexpected end of stream", "close the open quote or bracket"),
     ("cannot start any token", "quote text that begins with @, ` or %"),
 )
 
 
 def _syntax(error: YAMLError, text: str, file: str) -> Finding:
-    """The finding for a text that is not YAML, in words a person can use."""
+    """The finding for text that is not YAML, with a hint how to fix it."""
     if isinstance(error, ReaderError):
         # libyaml counts the bytes of the text as UTF-8
         before = text.encode("utf-8", "replace")[: error.position].decode("utf-8", "ignore")
@@ -142,7 +142,7 @@ def _syntax(error: YAMLError, text: str, file: str) -> Finding:
     if "\t" in indent or line[mark.column : mark.column + 1] == "\t":
         message, hint = "not valid YAML: a tab in the indentation", "indent with spaces"
         return Finding(Severity.ERROR, "yaml", message, hint, Location(file, mark.line + 1, line.find("\t") + 1))
-    context = f" {error.context} (begun on line {error.context_mark.line + 1})" if error.context_mark else ""
+    context = f" {error.context} (started on line {error.context_mark.line + 1})" if error.context_mark else ""
     hint = next((hint for part, hint in _HINTS if part in (error.problem or "")), "")
     message = f"not valid YAML: {error.problem}{context}"
     return Finding(Severity.ERROR, "yaml", message, hint, Location(file, mark.line + 1, mark.column + 1))
@@ -152,11 +152,11 @@ def _syntax(error: YAMLError, text: str, file: str) -> Finding:
 
 
 MAX_BYTES = 10 * 1024 * 1024
-"""Longest file that is read; real specs have a few kilobytes."""
+"""Largest file that is read; real specs have a few kilobytes."""
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
-# JSON writes characters beyond the basic plane as two escapes, which YAML does not know.
+# JSON writes characters beyond the basic plane as two escapes, which YAML does not support.
 _SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 
 
@@ -170,7 +170,7 @@ def read_text(path: Path, file: str) -> str:
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise _unusable("unreadable-file", f"the file cannot be read: {error.strerror}", "", Location(file)) from error
+        raise _unusable("unreadable-file", f"cannot read the file: {error.strerror}", "", Location(file)) from error
     if len(raw) > MAX_BYTES:
         message = f"the file is larger than {MAX_BYTES // (1024 * 1024)} MiB"
         raise _unusable("too-large", message, "split it into several files", Location(file))
@@ -186,7 +186,7 @@ def read_text(path: Path, file: str) -> str:
 
 
 def place_after(text: str, file: str) -> Location:
-    """The location right after a text that begins the file."""
+    """The location right after ``text``, the start of the file."""
     return Location(file, text.count("\n") + 1, len(text) - text.rfind("\n"))
 
 

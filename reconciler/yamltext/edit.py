@@ -1,4 +1,4 @@
-"""Changes to a YAML text, collected by place and made at once: whatever they do not touch stays byte for byte."""
+"""Edits to a YAML text, collected and then applied together: everything else stays byte for byte."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from reconciler.yamltext.write import Style, entry_lines, inline, item_lines, li
 
 
 class CannotEdit(Exception):
-    """The text is written in a way that cannot be changed piece by piece."""
+    """The text cannot be edited piece by piece."""
 
 
 class Edits:
-    """Edits of one text. Columns and positions are those of the original text throughout."""
+    """Edits to one text. Columns and positions always refer to the original text."""
 
     def __init__(self, text: str, style: Style) -> None:
         self.text = text
@@ -24,7 +24,7 @@ class Edits:
         self._edits: list[tuple[int, int, str]] = []
 
     def applied(self) -> str:
-        """The text with every edit made."""
+        """The text with every edit applied."""
         out: list[str] = []
         position = 0
         for start, end, new in sorted(self._edits, key=lambda edit: (edit[0], edit[1])):
@@ -32,7 +32,7 @@ class Edits:
                 raise CannotEdit
             out.append(self.text[position:start])
             if start == end == len(self.text) and not "".join(out).endswith("\n"):
-                out.append(self.newline)  # lines are added to a file that ends within its last one
+                out.append(self.newline)  # lines are added to a file without a final newline
             out.append(new)
             position = end
         return "".join([*out, self.text[position:]])
@@ -40,11 +40,11 @@ class Edits:
     # --- values ------------------------------------------------------------------------------------------------------
 
     def replace_value(self, parent: NodeText, entry: Entry, value: Any) -> None:
-        """Another value for an entry; a scalar keeps its anchor, its quotes and the comment beside it."""
+        """Replace an entry's value; a scalar keeps its anchor, its quotes and the comment next to it."""
         node = entry.value
         if node.kind == "scalar" and isinstance(value, str | int | float | bool):
             header, *lines = self._scalar(parent, node, value).split(self.newline, 1)
-            # A comment beside the old value stays on its line: below, it would be part of a literal block.
+            # A comment next to the old value stays on its line: below, it would be part of a literal block.
             end = self._line_end(node.end) if lines else node.end
             header += self.text[node.end : end]
             self._put(properties_end(self.text, node), end, self.newline.join([header, *lines]))
@@ -78,14 +78,14 @@ class Edits:
     # --- entries -----------------------------------------------------------------------------------------------------
 
     def insert(self, parent: NodeText, after: int, key: str | None, value: Any) -> None:
-        """A new entry after the one with that number (-1: before all)."""
+        """Insert an entry after the one with that number (-1: before all)."""
         if parent.flow:
             self._insert_inline(parent, after, self._inline(key, value))
             return
         self.insert_lines(parent, after, "".join(line + self.newline for line in self._lines(parent, key, value)))
 
     def insert_lines(self, parent: NodeText, after: int, lines: str) -> None:
-        """The same with whole lines that are written already."""
+        """Insert finished lines after the entry with that number."""
         if after < 0:
             self._own_line(parent.entries[0])
             position = self._line_start(parent.entries[0].start)
@@ -100,7 +100,7 @@ class Edits:
         self._put(position, position, f", {new}")
 
     def remove(self, parent: NodeText, gone: Iterable[int]) -> None:
-        """Take entries out, with the comments right above them; some entry of the parent must stay."""
+        """Remove entries with the comments right above them; at least one entry of the parent must stay."""
         numbers = sorted(gone)
         if parent.flow:
             for run in _runs(numbers):
@@ -115,7 +115,7 @@ class Edits:
             self._put(self._blank_above(start, end), end, "")
 
     def lines_of(self, parent: NodeText, number: int) -> tuple[int, int]:
-        """Where the lines of a block's entry begin and end, with the comments right above; not those of the first."""
+        """The start and end of a block entry's lines and of the comments right above it; not of the first."""
         entry = parent.entries[number]
         self._own_line(entry)
         start = self._line_start(entry.start)
@@ -125,7 +125,7 @@ class Edits:
         return start, self._next_line(entry.value.end)
 
     def _blank_above(self, start: int, end: int) -> int:
-        """Where a blank line above begins, if there is another below: one of the two goes, too."""
+        """The start of a blank line above if there is another below: one of the two is removed as well."""
         above = self._line_start(start - 1) if start else start
         blank_above = above < start and not self.text[above:start].strip()
         blank_below = not self.text[end : self._next_line(end)].strip()
@@ -140,7 +140,7 @@ class Edits:
             raise CannotEdit
 
     def _remove_first(self, parent: NodeText, count: int) -> None:
-        """The first keys of an item: the next one takes their place behind the dash, comments between go above."""
+        """Remove an item's first keys: the next key moves up behind the dash, comments in between move above it."""
         if count >= len(parent.entries):
             raise CannotEdit
         start, end = parent.entries[0].start, parent.entries[count].start
@@ -177,7 +177,7 @@ class Edits:
 
 
 def _runs(numbers: Sequence[int]) -> list[list[int]]:
-    """Numbers that follow one another, together."""
+    """Group consecutive numbers."""
     out: list[list[int]] = []
     for number in numbers:
         if out and out[-1][-1] == number - 1:

@@ -1,4 +1,4 @@
-"""YAML text as nodes that know which characters are theirs, so that a part can be rewritten and the rest left alone.
+"""YAML text as nodes with their exact extent, so that one part can be rewritten and the rest left alone.
 
 Unlike composed nodes these keep aliases, anchors and the places of dashes, and know where a value's text really ends:
 the parser's own end of a block is where the next one begins, comments included.
@@ -36,9 +36,9 @@ class Entry:
     key: str | None
     value: NodeText
     explicit: bool = False
-    """Whether the key is written with ``?``, or is no plain text."""
+    """Whether the key is written with ``?``, or is not plain text."""
     after: int = 0
-    """Where the key, or the dash, ends."""
+    """The end of the key or the dash."""
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class NodeText:
     entries: list[Entry] = field(default_factory=list)
 
     def child(self, key: str) -> Entry | None:
-        """The last entry with a key: of several, that is the one that counts."""
+        """The last entry with a key, which is the one in effect if there are several."""
         return next((entry for entry in reversed(self.entries) if entry.key == key), None)
 
     def walk(self) -> Iterator[NodeText]:
@@ -81,7 +81,7 @@ def sources(text: str) -> list[NodeText]:
 
 
 def properties_end(text: str, node: NodeText) -> int:
-    """Where a node's own text begins, after its anchor and tag."""
+    """The start of a node's own text, after its anchor and tag."""
     found = _PROPERTIES.match(text, node.start, node.end)
     return found.end() if found else node.start
 
@@ -115,7 +115,7 @@ class _Reader:
         return node
 
     def _block_end(self, start: int, end: int) -> int:
-        """Where a block scalar's last line ends; blank lines after it belong to it only if its header says ``+``."""
+        """The end of a block scalar's last line; trailing blank lines belong to it only if its header has ``+``."""
         header = self.text[start : self.text.find("\n", start)].split(" #")[0]
         if "+" in header:
             return end - 1 if self.text[end - 1 : end] == "\n" else end

@@ -1,7 +1,7 @@
-"""Plain data as YAML text that every reader understands alike.
+"""Writes plain data as YAML text that every reader interprets the same way.
 
-Text is quoted wherever any YAML (1.1 or 1.2, any vendor's) would take it for something else: ``on``, ``1.2``,
-``0x42``, ``12:30``, dates, the empty text. Text of several lines is a literal block. Lines are never folded.
+Text is quoted wherever any YAML (1.1 or 1.2, any vendor's) would read it as something else: ``on``, ``1.2``,
+``0x42``, ``12:30``, dates, the empty text. Multi-line text is a literal block. Lines are never folded.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ESCAPED = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0
 class Style:
     """How blocks are laid out: ``step`` spaces a level; ``dash`` spaces before the dashes of a list in a mapping.
 
-    ``json``: whatever is written must be JSON, too.
+    ``json``: the output must also be JSON.
     """
 
     step: int = 2
@@ -57,14 +57,14 @@ def scalar(value: Any, *, flow: bool = False, quote: str = "") -> str:
 
 
 def is_misread(text: str) -> bool:
-    """Whether some reader takes a text without quotes for a number, a date, a boolean or null."""
+    """Whether some reader takes unquoted text for a number, a date, a boolean or null."""
     return (
         text.lower() in _WORDS or _NUMBER_LIKE.fullmatch(text) is not None or not isinstance(resolve_plain(text), str)
     )
 
 
 def is_plain(text: str, *, flow: bool = False) -> bool:
-    """Whether a text means itself without quotes, to every reader."""
+    """Whether every reader takes unquoted text as it is."""
     return (
         _PLAIN.fullmatch(text) is not None
         and not is_misread(text)
@@ -95,7 +95,7 @@ def _character(char: str) -> str:
 
 
 def literal(text: str, column: int) -> str | None:
-    """A literal block, from its ``|`` on, its lines at a column; None where a block cannot hold the text."""
+    """A literal block from its ``|`` on, indented to ``column``; None if a block cannot hold the text."""
     body = text.rstrip("\n")
     ends = len(text) - len(body)
     if "\n" not in text or not body or _NOT_IN_BLOCK.search(text) or re.search(r"[ \t](\n|$)", text):
@@ -108,7 +108,7 @@ def literal(text: str, column: int) -> str | None:
 
 
 def bare(value: Any) -> Any:
-    """A value without its comments, as it is read back."""
+    """A value without its comments, as it will be read back."""
     match value:
         case Noted():
             return bare(value.value)
@@ -121,13 +121,13 @@ def bare(value: Any) -> Any:
 
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
-    """A value as JSON that is YAML, too: what YAML does not allow as it is stands as an escape."""
+    """A value as JSON that is also YAML: characters that YAML does not allow are escaped."""
     text = dumps(bare(value), ensure_ascii=False, indent=indent)
     return _NOT_IN_BLOCK.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def inline(value: Any, *, json: bool = False) -> str:
-    """Any value within brackets, on one line."""
+    """Any value in flow style, on one line."""
     if json:
         return json_text(value)
     match value:

@@ -169,7 +169,7 @@ def test_a_result_is_not_followed_by_a_second_document(run, capsys):
     for form in ("json", "sarif", "markdown"):
         assert run("--plan", "--sandbox", "--save", "nowhere/p.json", "--format", form) == 1
         shown = capsys.readouterr()
-        assert "cannot be saved" in shown.err
+        assert "cannot save the plan" in shown.err
         document = parsed(form, shown.out)
         assert form != "json" or document["kind"] == "plan"
 
@@ -178,7 +178,7 @@ def test_annotations_of_an_error_follow_the_log(run, capsys):
     assert run("--plan", "--sandbox", "--save", "nowhere/p.json", "--format", "github") == 1
     *log, last = capsys.readouterr().out.splitlines()
     assert any("to create" in line for line in log)
-    assert last.startswith("::error title=reconcile-error::the plan cannot be saved to nowhere/p.json")
+    assert last.startswith("::error title=reconcile-error::cannot save the plan to nowhere/p.json")
 
 
 def test_a_plan_that_no_longer_holds_is_told_in_every_format(run, edit, capsys):

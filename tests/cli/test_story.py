@@ -83,7 +83,7 @@ def test_a_rollback_by_hand_goes_to_another_version_and_says_that_it_was_asked_f
     capsys.readouterr()
     assert run("rollback", "shop", "--sandbox") == 0
     told = " ".join(capsys.readouterr().out.split())
-    assert "✓ shop rolled back as asked" in told
+    assert "✓ shop rolled back as requested" in told
     assert "failed" not in told
     assert run("--plan", "--sandbox") == 0
     assert "info → trace" in capsys.readouterr().out, "one before the version that served"
@@ -170,7 +170,7 @@ def test_a_freeze_window_does_not_stop_a_rollback_by_hand(applied, run, edit, ch
     assert run("--sandbox") == 0
     (checkout / "reconcile.yaml").write_text("freeze: [{start: 2020-01-01, end: 2099-01-01}]\n")
     assert run("rollback", "mailer", "--sandbox") == 0
-    assert "✓ mailer rolled back as asked" in " ".join(capsys.readouterr().out.split())
+    assert "✓ mailer rolled back as requested" in " ".join(capsys.readouterr().out.split())
 
 
 def test_an_app_waits_for_those_it_depends_on_and_is_skipped_if_they_fail(run, checkout, capsys):
@@ -185,15 +185,15 @@ def test_an_app_waits_for_those_it_depends_on_and_is_skipped_if_they_fail(run, c
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--plan", "--drift"], "exclude each other"),
-        (["--save", "x.json"], "--save goes with --plan"),
-        (["--plan", "--expect", "x.json"], "--expect goes with applying"),
+        (["--plan", "--drift"], "cannot be combined"),
+        (["--save", "x.json"], "--save can only be used with --plan"),
+        (["--plan", "--expect", "x.json"], "--expect can only be used when applying"),
         (["--bogus"], "--bogus"),
         (["--var", "NAME", "--plan"], "NAME=VALUE"),
-        (["--shard", "5/4", "--plan"], "part of a whole"),
-        (["--allow", "remove", "--plan", "--sandbox"], "allows nothing"),
-        (["status", "nope", "--sandbox"], "there is no app nope"),
-        (["rollback", "shop", "--commit", "--revert"], "neither"),
+        (["--shard", "5/4", "--plan"], "invalid --shard '5/4'"),
+        (["--allow", "remove", "--plan", "--sandbox"], "invalid --allow"),
+        (["status", "nope", "--sandbox"], "no such app: nope"),
+        (["rollback", "shop", "--commit", "--revert"], "cannot be combined with each other"),
         (["--plan"], "DIGITALOCEAN_TOKEN is not set"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -212,7 +212,7 @@ def test_no_specs_at_all_is_said_with_the_place_that_was_looked_at(tmp_path, mon
 def test_an_invalid_spec_stops_before_anything_is_asked(run, edit, checkout, capsys):
     edit("shop", "http_port: 3000", "http_port: 300000")
     assert run() == 3
-    assert "specs/shop.yaml:16:16: error: http_port is 300000" in capsys.readouterr().err
+    assert "specs/shop.yaml:16:16: error: http_port must be at most 65535, got 300000" in capsys.readouterr().err
     assert not (checkout / ".reconcile").exists()
 
 

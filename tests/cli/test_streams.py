@@ -73,7 +73,7 @@ def test_progress_on_a_terminal_that_is_gone_breaks_nothing():
 def test_a_result_that_cannot_be_written_is_an_error_that_says_why(folder, command, why):
     ended = shell(f"reconcile {command}", folder)
     assert ended.returncode == 1
-    assert ended.stderr.startswith(f"reconcile: standard output cannot be written: {why}\n")
+    assert ended.stderr.startswith(f"reconcile: cannot write to standard output: {why}\n")
     assert "bug" not in ended.stderr
 
 

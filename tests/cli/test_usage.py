@@ -17,7 +17,7 @@ from reconciler.errors import UsageError
 def test_an_app_that_no_spec_describes_is_no_silent_success(run, capsys):
     for mode in (["--sandbox"], ["--plan", "--sandbox"], ["--drift", "--sandbox"]):
         assert run(*mode, "--app", "shpo") == 64
-        assert "no spec describes an app shpo\n  did you mean shop?" in capsys.readouterr().err
+        assert "no spec for app shpo\n  did you mean shop?" in capsys.readouterr().err
     assert run("validate", "--app", "shop", "--app", "shpo") == 64
 
 
@@ -36,21 +36,21 @@ def test_what_is_wrong_with_the_specs_is_told_before_names_are(run, edit, capsys
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--exit-code"], "--exit-code goes with --plan"),
-        (["--drift", "--retry"], "--drift tries nothing"),
-        (["--plan", "--fail-fast"], "--fail-fast goes with applying"),
-        (["--drift", "--override-freeze"], "--override-freeze goes with applying"),
-        (["--plan", "--concurrency", "3"], "--concurrency goes with applying"),
+        (["--exit-code"], "--exit-code can only be used with --plan"),
+        (["--drift", "--retry"], "--retry can only be used with --plan or when applying"),
+        (["--plan", "--fail-fast"], "--fail-fast can only be used when applying"),
+        (["--drift", "--override-freeze"], "--override-freeze can only be used when applying"),
+        (["--plan", "--concurrency", "3"], "--concurrency can only be used when applying"),
         (["--concurrency", "0"], 'Invalid value "0" for --concurrency. Must be >= 1.'),
-        (["--sandbox", "--api-url", "https://elsewhere.example"], "--sandbox and --api-url exclude each other"),
-        (["--plan", "--sandbox-file", "box.db"], "--sandbox-file goes with --sandbox"),
+        (["--sandbox", "--api-url", "https://elsewhere.example"], "--sandbox and --api-url cannot be combined"),
+        (["--plan", "--sandbox-file", "box.db"], "--sandbox-file needs --sandbox"),
         (["validat"], "did you mean reconcile validate?"),
         (["rollback"], "reconcile rollback needs APP"),
         (["rollback"], "see: reconcile rollback --help"),
         (["status", "--deployments", "-3"], 'Invalid value "-3" for --deployments'),
-        (["status", "--format", "sarif", "--sandbox"], "it is told as text or json"),
+        (["status", "--format", "sarif", "--sandbox"], "use text or json"),
         (["sandbox", "serve", "--port", "99999"], 'Invalid value "99999" for --port'),
-        (["import", "--all", "web"], "name none beside it"),
+        (["import", "--all", "web"], "cannot be combined with app names"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -67,8 +67,12 @@ def test_what_the_environment_says_of_the_connection_is_no_contradiction(run, mo
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["--plan", "--sandbox", "--save", "nowhere/p.json"], 1, "cannot be saved to nowhere/p.json: No such file"),
-        (["--plan", "--sandbox", "--save", "specs"], 1, "cannot be saved to specs: Is a directory"),
+        (
+            ["--plan", "--sandbox", "--save", "nowhere/p.json"],
+            1,
+            "cannot save the plan to nowhere/p.json: No such file",
+        ),
+        (["--plan", "--sandbox", "--save", "specs"], 1, "cannot save the plan to specs: Is a directory"),
         (["--sandbox", "--expect", "binary"], 7, "binary is not a saved plan of this version"),
         (["--plan", "--sandbox", "--sandbox-file", "specs"], 1, "the sandbox cannot keep its state in specs: unable"),
         (["sandbox", "show", "--file", "binary"], 1, "for the sandbox: file is not a database"),
@@ -97,19 +101,19 @@ def test_an_error_of_the_machine_is_told_in_its_own_words(run, monkeypatch, caps
 
 def test_a_saved_plan_that_is_missing_is_noticed_before_anything_is_asked(run, checkout, capsys):
     assert run("--sandbox", "--expect", "missing.json") == 7
-    assert "the saved plan missing.json cannot be read: No such file or directory" in capsys.readouterr().err
+    assert "cannot read the saved plan missing.json: No such file or directory" in capsys.readouterr().err
     assert not (checkout / ".reconcile").exists()
 
 
 def test_a_broken_file_does_not_count_as_one_that_is_as_it_should_be(run, checkout, capsys):
     (checkout / "specs/broken.yaml").write_text("name: [\n")
     assert run("fmt") == 3
-    assert "0 formatted, 3 as they should be, 1 with errors" in capsys.readouterr().out
+    assert "0 formatted, 3 unchanged, 1 with errors" in capsys.readouterr().out
 
 
 def test_importing_every_app_of_an_empty_account_says_that_there_are_none(run, capsys):
     assert run("import", "--all", "--sandbox") == 0
-    assert capsys.readouterr().out == "there are no apps\n"
+    assert capsys.readouterr().out == "no apps\n"
 
 
 def test_a_general_warning_is_told_once(run, checkout, capsys):
@@ -159,7 +163,7 @@ def test_an_error_of_the_platform_within_a_group_of_requests_is_no_bug(run, caps
 
 
 def test_an_action_that_names_no_app_of_the_specs_is_refused_by_the_same_check(checkout):
-    with pytest.raises(UsageError, match="no spec describes an app nope"):
+    with pytest.raises(UsageError, match="no spec for app nope"):
         check(RunOptions((checkout / "specs",), apps=frozenset({"nope"})))
 
 

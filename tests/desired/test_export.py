@@ -52,7 +52,7 @@ def test_a_live_spec_is_written_as_people_would_write_it() -> None:
               - key: EMPTY
                 value: ""
               - key: KEY
-                # secret, encrypted for this app alone: of no use in any other
+                # secret, encrypted for this app: useless in any other
                 value: EV[1:abcd:cipher]
                 scope: RUN_TIME
                 type: SECRET

@@ -32,8 +32,8 @@ def test_a_repository_without_commits_has_no_revisions_and_says_why(repository: 
     with opened(file) as history:
         assert history.head == ""
         assert history.revisions(file).revisions == ()
-        assert history.revisions(file).gap == "the repository has no commit yet"
-        assert history.removed_specs(file.parent, ()).gap == "the repository has no commit yet"
+        assert history.revisions(file).gap == "the repository has no commits yet"
+        assert history.removed_specs(file.parent, ()).gap == "the repository has no commits yet"
 
 
 def test_revisions_are_those_of_the_file_alone_newest_first(repository: Repository) -> None:

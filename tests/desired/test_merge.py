@@ -126,7 +126,7 @@ LOG, BANK, KEY = live()["services"][0]["envs"]
             [],
             [
                 "  - key: NEW",
-                "    # secret, encrypted for this app alone: of no use in any other",
+                "    # secret, encrypted for this app: useless in any other",
                 "    value: EV[1:bbbb:new]",
             ],
         ),

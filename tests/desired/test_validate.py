@@ -194,7 +194,7 @@ def test_a_mistake_is_told_at_its_place(lines, finding):
         (
             "name: web\nservices: []\nservces: []\n",
             "unknown-field",
-            "did you mean services, which stands here already?",
+            "did you mean services, which is already set here?",
         ),
         ("name: web\nservices: [{name: a, environment-slug: x}]\n", "unknown-field", "did you mean environment_slug?"),
         ("name: web\nservices: [{name: a, environments: x}]\n", "unknown-field", "did you mean envs?"),
@@ -203,7 +203,7 @@ def test_a_mistake_is_told_at_its_place(lines, finding):
             "unknown-field",
             "it is a field of an app: check the indentation",
         ),
-        ("name: web\nzzz: 1\n", "unknown-field", "it is sent as it stands"),
+        ("name: web\nzzz: 1\n", "unknown-field", "it will be sent as written"),
         ("name: My App\n", "invalid-name", "write my-app"),
         ("name: ${APP}\n", "invalid-name", "declare APP under `variables` in reconcile.yaml, or write the value"),
         ("name: web\nenvs: [{key: A-B}]\n", "invalid-key", "write A_B"),
@@ -213,7 +213,7 @@ def test_a_mistake_is_told_at_its_place(lines, finding):
         (
             "name: web\nservices: [{health_check: [{port: 1}]}]\n",
             "type",
-            "remove the `- `: this is one thing, not a list",
+            "remove the `- `: this is a single mapping, not a list",
         ),
         ("name: web\nenvs: [{kee: A}]\n", "missing-field", "rename kee to key"),
         ("name: web\nworkers: [{github: {repo: 'git@github.com:a/b.git'}}]\n", "bad-repository", "write a/b"),

@@ -4,6 +4,7 @@ import pytest
 
 from reconciler.config import Config
 from reconciler.desired.load import load
+from reconciler.redaction import TOKEN_VARIABLES
 
 TEXT = """\
 name: ${APP}
@@ -134,5 +135,60 @@ def test_a_value_that_is_no_utf_8_is_an_error_that_names_its_variable(tmp_path):
     result = loaded(tmp_path, "name: web-${KEY}\n", ["KEY"], {"KEY": b"caf\xe9".decode(errors="surrogateescape")})
     (finding,) = result.findings
     assert (finding.code, finding.is_error) == ("garbled-variable", True)
-    assert "KEY is not UTF-8" in finding.message
+    assert "variable KEY is not valid UTF-8" in finding.message
     assert result.apps[0].name.encode() == b"web-caf?"
+
+
+# --- C63: the tokens a run works with are variables of no spec ---
+
+TOKEN = "dop_v1_0123456789abcdef"
+
+
+@pytest.mark.parametrize("name", TOKEN_VARIABLES)
+def test_c63_a_token_is_no_variable_and_stays_as_it_is_where_a_spec_names_it(tmp_path, name):
+    text = f"name: web\nservices:\n- name: api\n  envs:\n  - {{key: LEAK, value: 'x ${{{name}}}'}}\n"
+    result = loaded(tmp_path, text, ["OTHER"], {name: TOKEN, "OTHER": "x"})
+    (app,) = result.apps
+    assert app.spec["services"][0]["envs"][0]["value"] == f"x ${{{name}}}"
+    ((code, is_error, line, column),) = [
+        (one.code, one.is_error, one.location.line, one.location.column) for one in result.findings
+    ]
+    assert (code, is_error, line, column) == ("token-variable", False, 5, 24)
+    assert TOKEN in app.secrets
+    assert TOKEN not in repr(result)
+
+
+def test_c63_an_app_may_have_a_variable_of_that_name_of_its_own(tmp_path):
+    text = (
+        "name: web\nservices:\n- name: api\n  run_command: sync --token ${DIGITALOCEAN_TOKEN}\n"
+        "  envs:\n  - {key: DIGITALOCEAN_TOKEN, value: its-own, type: SECRET}\n"
+    )
+    assert loaded(tmp_path, text, [], {"DIGITALOCEAN_TOKEN": TOKEN}).findings == ()
+    around = text.replace("its-own", "'${DIGITALOCEAN_TOKEN}'")
+    found = loaded(tmp_path, around, [], {"DIGITALOCEAN_TOKEN": TOKEN}).findings
+    assert [(one.code, one.location.line) for one in found] == [("token-variable", 4), ("token-variable", 6)]
+
+
+@pytest.mark.parametrize("name", [*TOKEN_VARIABLES, "digitalocean_token"])
+def test_c63_a_token_given_by_hand_is_refused(tmp_path, name):
+    (finding,) = loaded(tmp_path, "name: web\n", [], {}, {name: "a-value"}).findings
+    assert (finding.code, finding.is_error) == ("token-variable", True)
+    assert "a-value" not in finding.message + finding.hint
+
+
+@pytest.mark.parametrize(
+    ("environ", "given", "variable"),
+    [
+        ({"KEY": TOKEN}, {}, "KEY"),
+        ({"KEY": f"Bearer {TOKEN}"}, {}, "KEY"),
+        ({}, {"KEY": TOKEN}, "KEY"),
+        ({}, {}, {"name": "KEY", "default": TOKEN}),
+    ],
+)
+def test_c63_the_tokens_value_is_not_put_into_a_spec_under_any_name(tmp_path, environ, given, variable):
+    text = "name: web\nenvs:\n- {key: K, value: '${KEY}'}\n"
+    for name in ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN", "GITHUB_TOKEN"):
+        result = loaded(tmp_path, text, [variable], environ | {name: f" {TOKEN}\n"}, given)
+        assert [(one.code, one.is_error) for one in result.findings] == [("token-variable", True)]
+        assert result.apps[0].spec["envs"][0]["value"] == "${KEY}"
+        assert TOKEN not in "".join(one.message + one.hint for one in result.findings)

@@ -53,7 +53,7 @@ COMPUTED = {
     # an error that ends a run is shown like a finding, and is none: docs/commands.md has the kinds of errors
     "ended.type.replace('_', '-')": set(),
     "as_finding(ended)": set(),
-    "*_ended(error)": set(),
+    "_ended(error)": set(),
     "Interrupted('interrupted; nothing was being changed')": set(),
 }
 """What the codes are that the source computes."""

@@ -30,7 +30,7 @@ def test_the_variable_is_shown_as_it_is_sent():
 
 
 def test_the_numbers_are_those_of_the_code():
-    assert f"less than {fingerprints.SHORTEST} characters" in SECRETS
+    assert f"fewer than {fingerprints.SHORTEST} characters" in SECRETS
     assert fingerprints.KEY_VARIABLE in SECRETS
     assert fingerprints.VARIABLE in SECRETS
 

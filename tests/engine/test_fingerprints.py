@@ -52,7 +52,7 @@ def spec(**service_fields: Any) -> dict[str, Any]:
 @pytest.fixture
 def applied(world: World) -> World:
     world.configure(CONFIG)
-    world.sandbox.configure(encrypts_log_tokens=True)
+    world.box.configure(encrypts_log_tokens=True)
     world.environ |= VALUES
     world.commit(0, spec())
     assert world.outcome() == "applied"
@@ -62,7 +62,7 @@ def applied(world: World) -> World:
 @pytest.fixture
 def marked(world: World) -> World:
     world.configure(MARKED)
-    world.sandbox.configure(encrypts_log_tokens=True)
+    world.box.configure(encrypts_log_tokens=True)
     world.environ |= {**VALUES, fingerprints.KEY_VARIABLE: KEY}
     world.commit(0, spec())
     assert world.outcome() == "applied"
@@ -187,7 +187,7 @@ def test_opting_in_sends_each_secret_once_and_says_so(applied: World):
     applied.environ[fingerprints.KEY_VARIABLE] = KEY
     plan = applied.one()
     assert set(notes(plan).values()) == {"sent"}
-    assert {note.text for note in plan.notes} == {"no fingerprint of it is kept yet: from now on changes are noticed"}
+    assert {note.text for note in plan.notes} == {"no fingerprint stored yet; future changes will be detected"}
     assert applied.outcome() == "applied"
     assert applied.one().status is SyncStatus.IN_SYNC
 

@@ -50,6 +50,7 @@ switches = st.builds(
     omits_zero_values=st.booleans(),
     encrypts_log_tokens=st.booleans(),
     new_apps_take_ciphertext=st.just(True),  # the specs that are drawn have some
+    enforces_sizes=st.just(False),  # and any number of instances of any size
 )
 """Every switch that decides how a spec comes back."""
 

@@ -103,7 +103,7 @@ def test_a_folder_that_never_was_is_a_mistake_beside_others_too(pruned: World):
     typo = pruned.root / "typo"
     with pytest.raises(InvalidInput) as caught:
         pruned.plan(prune=True, specs=(pruned.specs, typo))
-    assert [finding.message for finding in caught.value.findings] == [f"{typo} does not exist"]
+    assert [finding.message for finding in caught.value.findings] == [f"no such file or folder: {typo}"]
 
 
 def test_a_removal_that_is_not_committed_is_none(world: World):
@@ -132,7 +132,7 @@ def test_specs_outside_of_a_repository_refuse_to_prune_anything(pruned: World, t
     outside = tmp_path / "elsewhere"
     outside.mkdir()
     (outside / "web.yaml").write_text((pruned.specs / "web.yaml").read_text())
-    with pytest.raises(PlanMismatch, match="no Git repository"):
+    with pytest.raises(PlanMismatch, match="not in a Git repository"):
         pruned.plan(prune=True, specs=(outside,))
 
 
@@ -181,7 +181,7 @@ def test_c20_c21_a_rename_that_is_told_keeps_the_app_its_id_and_its_project(worl
     world.commit(1, web("site"))
     plan = world.one("site", prune=True)
     assert (plan.action, plan.app_id, plan.moved_from) == (Action.UPDATE, before.id, "web")
-    assert plan.reason == "was web so far"
+    assert plan.reason == "currently named web"
     assert world.outcome("site") == "applied"
     after = world.live("site")
     assert (after.id, after.project_id) == (before.id, before.project_id)

@@ -12,7 +12,7 @@ from reconciler.views import text
 from reconciler.views.markdown import plan as markdown
 from tests.support.account import World, web
 
-SAID = "2 apps became active lately and may not be judged yet, an apply looks at their health"
+SAID = "2 apps became active recently and may not have been health-checked yet; apply will check them"
 
 
 @pytest.fixture
@@ -31,7 +31,9 @@ def told(plan: Plan) -> list[str]:
 def test_a_young_app_is_in_sync_and_noted_without_a_question_more(applied: World, drift: bool):
     report = applied.plan(drift=drift)
     assert {plan.status for plan in report.plans} == {SyncStatus.IN_SYNC}
-    assert told(report.plans[0]) == ["active 2 min ago, perhaps not judged yet: an apply looks at its health"]
+    assert told(report.plans[0]) == [
+        "became active 2 min ago and may not have been health-checked: apply will check it"
+    ]
     assert report.requests == 1
     assert of_plan(report, differences_matter=True) is Exit.OK
 
@@ -43,11 +45,11 @@ def test_an_older_one_is_not(applied: World):
 
 def test_people_read_one_line_about_all_of_them(applied: World):
     report = applied.plan()
-    assert text.plan(report).count("judged") == 1
+    assert text.plan(report).count("health-checked") == 1
     assert f"  {SAID}: shop, web" in text.plan(report).splitlines()
     assert f"{SAID}: `shop`, `web`" in markdown(report).splitlines()
     applied.at(1)
-    assert "judged" not in text.plan(applied.plan()) + markdown(applied.plan())
+    assert "health-checked" not in text.plan(applied.plan()) + markdown(applied.plan())
 
 
 def test_a_saved_plan_holds_though_the_app_grows_older(applied: World):

@@ -23,6 +23,7 @@ from reconciler.errors import InvalidInput, PlanMismatch
 from reconciler.live.client import Client
 from reconciler.plan.model import Action, PlanReport
 from reconciler.rollout.model import RolloutReport
+from reconciler.rollout.ports import RolloutJob
 from tests.support.account import CONFIG, OURS, Spec, World, service, web
 
 ALWAYS = {"start": "2000-01-01", "end": "2100-01-01", "reason": "holidays"}
@@ -58,7 +59,7 @@ def test_nothing_is_written_inside_a_freeze_window_unless_it_is_overridden(appli
     frozen_now(applied)
     applied.write(web(instance_count=2))
     planned = applied.planned()
-    with pytest.raises(PlanMismatch, match=r"nothing is applied: a freeze window is open until .* \(holidays\)"):
+    with pytest.raises(PlanMismatch, match=r"nothing was applied: a freeze window is open until .* \(holidays\)"):
         apply(applied, planned)
     assert applied.tap.writes == []
     assert outcomes(apply(applied, planned, override_freeze=True)) == {"web": "applied"}
@@ -91,7 +92,7 @@ def reviewed(applied: World, tmp_path: Path) -> Path:
 
 def test_what_is_not_the_expected_plan_is_refused_and_what_is_passes(applied: World, reviewed: Path):
     applied.write(web(instance_count=3))
-    with pytest.raises(PlanMismatch, match="web: the spec in Git is another one"):
+    with pytest.raises(PlanMismatch, match="web: the spec in Git changed"):
         apply(applied, applied.planned(), expect=reviewed)
     assert applied.tap.writes == []
     applied.write(web(instance_count=2))
@@ -101,12 +102,14 @@ def test_what_is_not_the_expected_plan_is_refused_and_what_is_passes(applied: Wo
 def test_the_plans_that_are_applied_count_and_not_those_that_are_reported(applied: World, reviewed: Path):
     report = applied.plan()
     applied.write(web(instance_count=3))
-    with pytest.raises(PlanMismatch, match="web: the spec in Git is another one"):
+    with pytest.raises(PlanMismatch, match="web: the spec in Git changed"):
         apply(applied, replace(applied.planned(), report=report), expect=reviewed)
     assert applied.tap.writes == []
 
 
-@pytest.mark.parametrize(("text", "said"), [(None, "cannot be read"), ("{}", "is not a saved plan of this version")])
+@pytest.mark.parametrize(
+    ("text", "said"), [(None, "cannot read the saved plan"), ("{}", "is not a saved plan of this version")]
+)
 def test_an_expected_plan_that_is_none_refuses_everything(applied: World, tmp_path: Path, text: str | None, said: str):
     applied.write(web(instance_count=2))
     if text is not None:
@@ -202,6 +205,15 @@ def test_no_plan_changes_more_of_the_fleet_than_one_run_may(world: World, fleet:
     assert sorted(outcomes(allowed).values()) == ["applied"] * 4 + ["unchanged"] * 6
 
 
+def test_what_rolls_back_by_hand_rolls_out_no_plan(applied: World):
+    applied.write(web(instance_count=2))
+    (app,) = applied.planned().apps
+    job = RolloutJob(app.plan, app.desired, app.policy)
+    with pytest.raises(ValueError, match="web: only apply, which runs the safety checks"):
+        applied.ask(lambda client: applying.roll_back(job, client, applied.clock, Watch()))
+    assert applied.tap.writes == []
+
+
 # --- what may be read and named --------------------------------------------------------------------------------------
 
 
@@ -283,14 +295,14 @@ def test_a_front_end_that_does_not_ask_about_freeze_windows_is_refused_before_an
 
 
 def test_a_plan_that_cannot_be_the_expected_one_is_refused_before_anything_is_asked(front: Front, tmp_path: Path):
-    with pytest.raises(PlanMismatch, match="cannot be read"):
+    with pytest.raises(PlanMismatch, match="cannot read the saved plan"):
         run(front, apply=True, expect=tmp_path / "missing.json")
     assert front.asked == ["loaded 1"]
 
 
 def test_a_plan_that_is_not_the_expected_one_is_shown_and_refused_before_progress_is(front: Front, tmp_path: Path):
     safety.save(tmp_path / "plan.json", PlanReport(()).plans)
-    with pytest.raises(PlanMismatch, match="web: is not in the saved plan"):
+    with pytest.raises(PlanMismatch, match="web: not in the saved plan"):
         run(front, apply=True, expect=tmp_path / "plan.json")
     assert front.asked == ["loaded 1", "connect", "planned update"]
     assert front.world.tap.writes == []

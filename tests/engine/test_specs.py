@@ -52,7 +52,7 @@ def test_a_deployment_of_git_s_spec_is_progressing_and_followed(applied: World):
     plan = applied.one()
     assert (plan.status, plan.action) == (SyncStatus.PROGRESSING, Action.NONE)
     assert plan.follow
-    assert "under way" in plan.reason
+    assert "in progress" in plan.reason
 
 
 def test_a_deployment_of_another_spec_under_way_is_said(applied: World):
@@ -62,7 +62,7 @@ def test_a_deployment_of_another_spec_under_way_is_said(applied: World):
     applied.ask(lambda client: client.update_app(app.id, spec))
     plan = applied.one()
     assert plan.action is Action.UPDATE
-    assert "another spec is under way" in plan.reason
+    assert "another spec is in progress" in plan.reason
 
 
 def test_a_deployment_that_failed_by_hand_says_which_spec_differs(applied: World):
@@ -112,7 +112,7 @@ def test_a_first_deployment_that_failed_is_degraded(world: World):
     assert world.outcome() == "degraded"
     plan = world.one()
     assert (plan.status, plan.action) == (SyncStatus.DEGRADED, Action.REFUSE)
-    assert "nothing to roll back to" in plan.reason
+    assert "none to roll back to" in plan.reason
 
 
 # --- ignored paths ---------------------------------------------------------------------------------------------------

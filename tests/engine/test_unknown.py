@@ -106,8 +106,8 @@ def test_a_saved_plan_that_could_not_look_is_refused_even_if_nothing_changed(edi
     unknown = edited.plan().plans
     edited.tap.inner = whole
     saved = load(dump(unknown), "plan.json")
-    assert mismatches(saved, edited.plan().plans) == ["web: was unknown: App Platform could not be asked about it"]
-    assert mismatches(saved, unknown) == ["web: is unknown: App Platform could not be asked about it"]
+    assert mismatches(saved, edited.plan().plans) == ["web: was unknown: App Platform could not be asked"]
+    assert mismatches(saved, unknown) == ["web: is unknown: App Platform could not be asked"]
 
 
 def test_unknown_is_neither_drift_nor_none_and_hides_no_drift_of_another_app(edited: World):
@@ -118,7 +118,7 @@ def test_unknown_is_neither_drift_nor_none_and_hides_no_drift_of_another_app(edi
     assert [plan.app for plan in found] == ["shop"]
     alone = PlanReport(tuple(plan for plan in report.plans if plan.app != "shop"))
     assert drifting(Result(1, plan=alone)) is None, "the drift issue is neither opened nor closed"
-    assert Result(1, plan=alone).worth_telling
+    assert Result(1, plan=alone).is_noteworthy
 
 
 def test_every_view_says_unknown_and_why_without_a_secret(edited: World):
@@ -134,3 +134,77 @@ def test_every_view_says_unknown_and_why_without_a_secret(edited: World):
         assert "cannot read" in told
         assert "hunter2" not in told
     assert "1 unknown" in text.plan(report)
+
+
+@dataclass
+class Proposing(httpx.AsyncBaseTransport):
+    """Answers what is proposed in its own way, the first ``times``."""
+
+    inner: httpx.AsyncBaseTransport
+    answer: Answer
+    times: int
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/propose") and self.times > 0:
+            self.times -= 1
+            return self.answer(request)
+        return await self.inner.handle_async_request(request)
+
+
+def html(code: int) -> Answer:
+    return lambda _: httpx.Response(code, html="<html><title>Bad Gateway</title></html>")
+
+
+TROUBLE = {"500": status(500), "502": html(502), "504": html(504), "lost": lost}
+
+
+@pytest.mark.parametrize("name", ["web", "new"])
+@pytest.mark.parametrize("answer", TROUBLE.values(), ids=TROUBLE)
+def test_c62_a_propose_that_breaks_down_is_an_error_and_no_refusal(edited: World, answer: Answer, name: str):
+    edited.write(web("new"))
+    edited.tap.inner = Proposing(edited.tap.inner, answer, 1_000)
+    report = edited.plan(apps=frozenset({name}))
+    (plan,) = report.plans
+    assert (plan.status, plan.action, plan.findings) == (SyncStatus.UNKNOWN, Action.REFUSE, ())
+    assert exits.of_plan(report, differences_matter=True) is Exit.ERROR
+    assert ("a source that cannot be reached" in plan.reason) == (answer is not lost)
+    edited.tap.sent.clear()
+    planned = edited.planned(apps=frozenset({name}))
+    rolled = edited.apply(apps=frozenset({name}))
+    assert exits.of_apply(rolled, planned) is Exit.ERROR
+    assert edited.tap.writes == []
+
+
+def test_c62_a_propose_that_breaks_down_once_is_asked_again(edited: World):
+    edited.tap.inner = Proposing(edited.tap.inner, status(500), 2)
+    assert edited.one().action is Action.UPDATE
+
+
+@pytest.mark.parametrize("code", [400, 409, 422])
+def test_c62_a_spec_that_the_platform_refuses_is_invalid(edited: World, code: int):
+    edited.tap.inner = Proposing(edited.tap.inner, status(code), 1_000)
+    report = edited.plan()
+    assert exits.of_plan(report, differences_matter=False) is Exit.INVALID
+    assert next(plan.reason for plan in report.plans if plan.app == "web") == "the platform refuses this spec"
+
+
+@pytest.mark.parametrize("answer", [None, status(404), status(503)])
+def test_c55_an_app_whose_history_is_not_found_is_asked_before_it_counts_as_deleted(
+    edited: World, answer: Answer | None
+):
+    web_id = edited.live().id
+    inner = edited.tap.inner
+
+    class NoHistory(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.path == f"/v2/apps/{web_id}/deployments":
+                return status(404)(request)
+            if request.url.path == f"/v2/apps/{web_id}" and answer is not None:
+                return answer(request)
+            return await inner.handle_async_request(request)
+
+    edited.tap.inner = NoHistory()
+    plan = edited.one()
+    gone = answer is not None and answer(httpx.Request("GET", "http://x")).status_code == 404
+    assert plan.status is (SyncStatus.ABSENT if gone else SyncStatus.UNKNOWN)
+    assert ("deleted" in plan.reason) is gone

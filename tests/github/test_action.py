@@ -151,7 +151,7 @@ def test_a_fork_without_secrets_is_validated_offline_and_the_summary_says_why(ru
     step = runner.step(tool, "pull_request", pull_event(head="stranger/shop"), token="")
     assert tool.asked[0][0].mode is Mode.VALIDATE
     assert step.exit_code == 3
-    assert "**No plan:** this pull request comes from a fork" in step.summary
+    assert "**No plan:** this pull request is from a fork" in step.summary
     assert "1 spec is broken" in step.summary
     assert (fake.writes(), step.warnings) == ([], [])
 
@@ -292,7 +292,7 @@ def test_a_lookup_that_fails_fails_no_run(runner: Runner, fake: FakeGitHub) -> N
 def test_a_runner_whose_files_cannot_be_written_is_a_warning(runner: Runner, tmp_path: Path) -> None:
     tool = Tool(Result(exit_code=Exit.OK, sarif="{}"))
     step = runner.step(tool, "workflow_dispatch", sarif_file=str(tmp_path / "no" / "such.sarif"))
-    assert "cannot be written" in step.warnings[0]
+    assert "cannot write" in step.warnings[0]
     assert step.exit_code == 0
 
 

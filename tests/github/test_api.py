@@ -133,14 +133,14 @@ def test_a_token_that_github_quotes_is_not_told_on() -> None:
 def test_an_answer_that_is_no_json_is_an_error_not_a_crash() -> None:
     fake = FakeGitHub()
     fake.refuse("GET", COMMENTS, server_error(200))
-    with pytest.raises(GitHubError, match="is no JSON"):
+    with pytest.raises(GitHubError, match="is not JSON"):
         asked(fake, listed)
 
 
 def test_a_query_that_graphql_refuses_is_an_error() -> None:
     fake = FakeGitHub()
     fake.tokens["gh-token"].graphql = False
-    with pytest.raises(GitHubError, match="refuses the query"):
+    with pytest.raises(GitHubError, match="refused the query"):
         asked(fake, lambda github: github.query("query { viewer { login } }"))
 
 

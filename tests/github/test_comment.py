@@ -102,7 +102,7 @@ def test_a_plan_of_an_older_commit_is_not_posted(fake: FakeGitHub) -> None:
     fake.pulls[7]["head"]["sha"] = NEW
     say(fake, remark("new", commit=NEW))
     posted = say(fake, remark("old", commit=OLD, run=(101, 1)))
-    assert (posted.fate, posted.reason) == (Fate.SKIPPED, "#7 has a newer commit, whose own run tells")
+    assert (posted.fate, posted.reason) == (Fate.SKIPPED, "#7 has a newer commit with its own run")
     assert [comment["body"].rpartition("\n")[2] for comment in fake.comments.values()] == ["new"]
 
 

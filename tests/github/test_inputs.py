@@ -49,7 +49,7 @@ def test_a_shell_that_cannot_write_hyphens_may_write_underscores() -> None:
         ("DRIFT-AFTER", "²", "1 to 1000"),
         ("SHARD", "3/2", "such as 2/5"),
         ("SHARD", "0/2", "such as 2/5"),
-        ("SPECS", "'open", "quotes closed"),
+        ("SPECS", "'open", "balanced quotes"),
         ("ALLOW", "--yes", "--allow WHAT, --rotate WHAT, --retry and --override-freeze"),
         ("ALLOW", "--allow", "--allow WHAT, --rotate WHAT, --retry and --override-freeze"),
         ("ALLOW", "--allow --retry", "--allow WHAT, --rotate WHAT, --retry and --override-freeze"),

@@ -47,10 +47,10 @@ def counted(issue: dict[str, Any]) -> str:
     return fields["seen"]
 
 
-OPEN = Known(1, is_open=True, told="open", fingerprint="f1", seen=1)
-CLOSED = Known(1, is_open=False, told="closed")
-PERSON = Known(1, is_open=False, told="open", fingerprint="f1", seen=4)
-COUNTING = Known(1, is_open=False, told="closed", fingerprint="f1", seen=1)
+OPEN = Known(1, is_open=True, recorded="open", fingerprint="f1", seen=1)
+CLOSED = Known(1, is_open=False, recorded="closed")
+PERSON = Known(1, is_open=False, recorded="open", fingerprint="f1", seen=4)
+COUNTING = Known(1, is_open=False, recorded="closed", fingerprint="f1", seen=1)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_a_label_we_may_not_make_or_that_exists_stops_nothing(fake: FakeGitHub) 
 def test_a_refusal_is_told_and_not_raised(fake: FakeGitHub) -> None:
     fake.tokens["gh-token"].issues = False
     kept = see(fake, DRIFT)
-    assert kept.warning.startswith("the drift issue failed: GitHub answers 403")
+    assert kept.warning.startswith("the drift issue failed: GitHub answered 403")
     fake.refuse("GET", ".*/issues", server_error(), times=9)
     assert "502" in see(fake, DRIFT).warning
 

@@ -55,7 +55,7 @@ def test_outputs_are_appended_and_without_a_runner_there_is_nothing_to_do(tmp_pa
 
 
 def test_a_file_that_cannot_be_written_is_an_error_with_its_name(tmp_path: Path) -> None:
-    with pytest.raises(ReconcileError, match="cannot be written"):
+    with pytest.raises(ReconcileError, match="cannot write"):
         write_outputs(str(tmp_path / "no" / "such"), {"drift": "true"})
 
 

@@ -11,8 +11,7 @@ from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, Severity
 from reconciler.github.context import EventContext
 from reconciler.github.inputs import Inputs
-from reconciler.github.job import ActionRun
-from reconciler.github.report import NOTHING_KNOWN, Result, digest, drifting, fingerprint, output_values
+from reconciler.github.report import NOTHING_KNOWN, ActionRun, Result, digest, drifting, fingerprint, output_values
 from reconciler.plan.model import Action, Cost, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import Outcome, OutcomeKind, RolloutRecord, RolloutReport
 
@@ -137,11 +136,11 @@ def test_a_fingerprint_names_a_drift_whatever_the_order() -> None:
 
 def test_what_is_worth_a_comment() -> None:
     warning = Finding(Severity.WARNING, "latest", "a tag that moves")
-    assert not planned(SYNC).worth_telling
-    assert planned(SYNC, WEB).worth_telling
-    assert Result(exit_code=Exit.OK, plan=PlanReport((SYNC,), findings=(warning,))).worth_telling
-    assert Result(exit_code=Exit.INVALID).worth_telling
-    assert not Result(exit_code=Exit.ERROR).worth_telling, "a plan that could not be made is red anyway"
-    assert Result(exit_code=Exit.OK, rollout=RolloutReport((record("web", OutcomeKind.APPLIED),))).worth_telling
-    assert not Result(exit_code=Exit.OK, rollout=RolloutReport((record("web", OutcomeKind.UNCHANGED),))).worth_telling
-    assert Result(exit_code=Exit.ERROR, rollout=RolloutReport((record("web", OutcomeKind.FAILED),))).worth_telling
+    assert not planned(SYNC).is_noteworthy
+    assert planned(SYNC, WEB).is_noteworthy
+    assert Result(exit_code=Exit.OK, plan=PlanReport((SYNC,), findings=(warning,))).is_noteworthy
+    assert Result(exit_code=Exit.INVALID).is_noteworthy
+    assert not Result(exit_code=Exit.ERROR).is_noteworthy, "a plan that could not be made is red anyway"
+    assert Result(exit_code=Exit.OK, rollout=RolloutReport((record("web", OutcomeKind.APPLIED),))).is_noteworthy
+    assert not Result(exit_code=Exit.OK, rollout=RolloutReport((record("web", OutcomeKind.UNCHANGED),))).is_noteworthy
+    assert Result(exit_code=Exit.ERROR, rollout=RolloutReport((record("web", OutcomeKind.FAILED),))).is_noteworthy

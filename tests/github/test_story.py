@@ -138,7 +138,7 @@ def test_a_plan_that_was_not_reviewed_is_refused_and_nothing_is_changed(stage: S
     stage.commit(shop=service("shop", "evil"))
     step = stage.merge(7, MERGED, expect_plan="plan.json")
     assert (step.exit_code, step.outputs["exit-code"]) == (7, "7")
-    assert "the spec in Git is another one" in stage.comment()
+    assert "the spec in Git changed" in stage.comment()
     assert stage.app("shop")["spec"]["services"][0]["image"]["tag"] == "1"
 
 
@@ -180,7 +180,7 @@ def test_a_fork_asks_nobody_anything_and_its_mistakes_stand_on_their_lines(check
     checkout.commit(shop=broken)
     step = checkout.step("pull_request", pull_event(head="stranger/shop"), token="", sarif_file="out.sarif")
     assert (step.exit_code, step.outputs["changes"], checkout.served.fake.log) == (3, "", [])
-    assert "**No plan:** this pull request comes from a fork" in step.summary
+    assert "**No plan:** this pull request is from a fork" in step.summary
     [line] = [line for line in step.log if line.startswith("::error ")]
     assert "file=specs/shop.yaml,line=10,col=14," in line
     [result] = json.loads(Path("out.sarif").read_text())["runs"][0]["results"]
@@ -244,14 +244,24 @@ def test_a_secret_of_a_variable_reaches_no_output_even_if_the_platform_quotes_it
     assert "sk_live_0123456789" not in told
 
 
-@pytest.mark.parametrize("name", ["INPUT_OF_OURS", "GITHUB_TOKEN", "ACTIONS_RUNTIME_TOKEN"])
+@pytest.mark.parametrize("name", ["INPUT_OF_OURS", "ACTIONS_RUNTIME_TOKEN"])
 def test_no_spec_can_ask_for_what_the_runner_keeps_to_itself(checkout: Stage, name: str) -> None:
     Path("reconcile.yaml").write_text(f"variables: [{name}]\n")
     checkout.commit(shop=service("shop", "1", {"key": "LEAK", "value": f"${{{name}}}"}))
     step = checkout.step("push", {}, mode="plan", env={name: "a-value-to-keep"})
     assert step.exit_code == 3
-    assert f"the variable {name} is not set" in step.summary
+    assert f"variable {name} is not set" in step.summary
     assert "a-value-to-keep" not in "\n".join([*step.log[2:], step.summary])
+
+
+@pytest.mark.parametrize("name", ["GITHUB_TOKEN", "DIGITALOCEAN_TOKEN", "KEY"])
+def test_c63_no_spec_is_given_a_token_and_no_output_shows_one(checkout: Stage, name: str) -> None:
+    Path("reconcile.yaml").write_text(f"variables: [{name}]\n")
+    checkout.commit(shop=service("shop", "1", {"key": "LEAK", "value": f"${{{name}}}"}))
+    step = checkout.step("push", {}, mode="plan", env={name: TOKEN})
+    assert step.exit_code == 3
+    assert "this run's own token" in step.summary
+    assert TOKEN not in "\n".join([*(line for line in step.log if "::add-mask::" not in line), step.summary])
 
 
 @pytest.mark.parametrize("target", ["/proc/self/environ", "{outside}/other.yaml", "{checkout}/.git/config"])
@@ -268,7 +278,7 @@ def test_a_link_out_of_the_checkout_is_not_followed(
     Path(name).symlink_to(target.format(outside=outside, checkout=checkout.repository.root))
     step = checkout.step("pull_request", pull_event(), token="", mode="validate")
     assert step.exit_code == 3
-    assert f"{name}: error: this leads to a file outside of the checkout" in "\n".join(step.log)
+    assert f"{name}: error: this link points outside the checkout" in "\n".join(step.log)
     assert "extraheader" not in "\n".join([*step.log, step.summary])
 
 
@@ -303,7 +313,7 @@ def test_a_run_that_is_cancelled_says_what_goes_on_without_it(checkout: Stage, n
     step = checkout.left(environ, process.returncode, log)
     assert (step.exit_code, step.outputs["exit-code"]) == (130, "130")
     for told in (step.summary, checkout.comment()):
-        assert "Left running" in told
+        assert "Still running on App Platform" in told
         assert "shop" in told
     checkout.served.box.configure(speed="demo")
 

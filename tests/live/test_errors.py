@@ -59,13 +59,13 @@ def test_c39_an_error_carries_all_that_helps(clock: VirtualClock, status: int, k
     [
         (
             html(504, "504 Gateway\n Time-out"),
-            "PUT /v2/apps/a1: 504 Gateway Time-out (an HTML page, not App Platform's own answer)",
+            "PUT /v2/apps/a1: 504 Gateway Time-out (an HTML page, not a response of App Platform itself)",
         ),
         (
             httpx.Response(502, content=b"<html><body>bad"),
-            "PUT /v2/apps/a1: 502 Bad Gateway (an HTML page, not App Platform's own answer)",
+            "PUT /v2/apps/a1: 502 Bad Gateway (an HTML page, not a response of App Platform itself)",
         ),
-        (httpx.Response(524, content=b""), "PUT /v2/apps/a1: 524 without a reason"),
+        (httpx.Response(524, content=b""), "PUT /v2/apps/a1: 524 no reason given"),
         (httpx.Response(503, content=b"upstream \x1b[31mgone\x07"), "PUT /v2/apps/a1: 503 upstream gone"),
         (httpx.Response(500, content=b"\xff\xfe"), "PUT /v2/apps/a1: 500 ��"),
         (httpx.Response(500, json=["x"]), "PUT /v2/apps/a1: 500 Internal Server Error"),
@@ -109,7 +109,7 @@ def test_an_error_of_another_address_than_the_vendors_sends_nobody_to_the_vendor
 
 
 def test_an_address_with_the_version_in_its_path_is_refused_with_the_right_one() -> None:
-    with pytest.raises(UsageError, match="ends with /v2") as caught:
+    with pytest.raises(UsageError, match="must not end with /v2") as caught:
         Client(TOKEN, base_url="https://api.digitalocean.com/v2/")
     assert "https://api.digitalocean.com, not" in caught.value.hint
 
@@ -147,7 +147,7 @@ def test_c17_the_scope_that_the_answer_asks_for_is_shown_and_nothing_is_repeated
     platform = Platform(clock, error(status, "forbidden", "missing the required scope database:read"))
     with pytest.raises(ApiError, match="missing the required scope database:read") as caught:
         platform.run(lambda client: client.update_app("a1", {}))
-    assert caught.value.hint == "this needs a token with the scope app:update; the answer asks for database:read"
+    assert caught.value.hint == "this needs a token with the scope app:update; the response asks for database:read"
     assert len(platform.requests) == 1
 
 

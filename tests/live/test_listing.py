@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reconciler.errors import NotFound, TransportFailed
 from reconciler.live.client import Client
-from reconciler.live.listing import MOST_PAGES
-from reconciler.live.models import LiveApp, Phase
+from reconciler.live.listing import MOST_PAGES, newest_first
+from reconciler.live.models import Deployment, LiveApp, Phase
 from tests.live.fakes import APP, Platform, error, ok
 from tests.support.virtual_time import VirtualClock
 
@@ -125,9 +129,9 @@ def test_an_account_that_never_stops_changing_is_not_taken_for_what_was_seen_of_
         return page_of(next(counts))(request)
 
     platform = Platform(clock, answer)
-    with pytest.raises(TransportFailed, match="never was complete: their number changes") as caught:
+    with pytest.raises(TransportFailed, match="complete list of apps: the total changes from page to page") as caught:
         platform.run(lambda client: client.list_apps())
-    assert "run it again" in caught.value.hint
+    assert "try again later" in caught.value.hint
     assert len(platform.requests) == 6
 
 
@@ -144,7 +148,7 @@ def test_an_endless_next_link_ends(clock: VirtualClock) -> None:
 def test_a_listing_ends_whatever_it_promises(clock: VirtualClock) -> None:
     forever = {"apps": [APP], "links": {"pages": {"next": "http://again"}}, "meta": {"total": 10**12}}
     platform = Platform(clock, ok(forever))
-    with pytest.raises(TransportFailed, match="never was complete"):
+    with pytest.raises(TransportFailed, match="could not get a complete list of apps"):
         platform.run(lambda client: client.list_apps())
     assert len(platform.requests) == MOST_PAGES
 
@@ -178,7 +182,7 @@ def test_a_listing_keeps_the_progress_of_what_is_under_way_only(clock: VirtualCl
 
 
 @pytest.mark.parametrize(
-    ("limit", "found", "queries"), [(1, 1, ["1/1"]), (20, 20, ["1/20"]), (450, 450, ["1/200", "2/200", "3/200"])]
+    ("limit", "found", "queries"), [(1, 1, ["1/20"]), (20, 20, ["1/20"]), (450, 450, ["1/200", "2/200", "3/200"])]
 )
 def test_deployments_are_listed_newest_first_up_to_a_limit(
     clock: VirtualClock, limit: int, found: int, queries: list[str]
@@ -187,3 +191,80 @@ def test_deployments_are_listed_newest_first_up_to_a_limit(
     deployments = platform.run(lambda client: client.list_deployments("a1", limit=limit))
     assert [deployment.id for deployment in deployments] == [f"id{number}" for number in range(found)]
     assert [f"{r.url.params['page']}/{r.url.params['per_page']}" for r in platform.requests] == queries
+
+
+# --- C54: the order of deployments is nothing that the contract promises ---
+
+BORN = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def deployments(count: int, *, apart: float = 60.0) -> list[dict[str, Any]]:
+    """So many deployments, newest first; each names the one before it."""
+    oldest_first = [
+        {
+            "id": f"d{number}",
+            "created_at": (BORN + timedelta(seconds=number * apart)).isoformat(),
+            "previous_deployment_id": f"d{number - 1}" if number else "",
+        }
+        for number in range(count)
+    ]
+    return oldest_first[::-1]
+
+
+def paged(items: list[dict[str, Any]]) -> Callable[[httpx.Request], httpx.Response]:
+    def answer(request: httpx.Request) -> httpx.Response:
+        number, size = (int(request.url.params[name]) for name in ("page", "per_page"))
+        body = {"deployments": items[(number - 1) * size : number * size], "meta": {"total": len(items)}}
+        return httpx.Response(200, json=body)
+
+    return answer
+
+
+def ids(platform: Platform, limit: int) -> list[str]:
+    return [found.id for found in platform.run(lambda client: client.list_deployments("a1", limit=limit))]
+
+
+@pytest.mark.parametrize("limit", [1, 5, 20, 200])
+@pytest.mark.parametrize("count", [1, 7, 45, 450])
+def test_c54_deployments_that_are_listed_oldest_first_are_read_newest_first(
+    clock: VirtualClock, count: int, limit: int
+) -> None:
+    newest = deployments(count)
+    wanted = [one["id"] for one in newest[:limit]]
+    assert ids(Platform(clock, paged(newest)), limit) == wanted
+    assert ids(Platform(clock, paged(newest[::-1])), limit) == wanted
+
+
+def test_c54_a_listing_in_the_usual_order_costs_no_request_more(clock: VirtualClock) -> None:
+    platform = Platform(clock, paged(deployments(450)))
+    ids(platform, 20)
+    assert platform.seen == ["GET /v2/apps/a1/deployments?page=1&per_page=20"]
+
+
+@given(st.permutations(range(60)), st.sampled_from([0.0, 0.4, 60.0]), st.sampled_from([1, 20, 60]))
+def test_c54_whatever_order_deployments_are_listed_in_they_are_read_in_the_same(
+    order: list[int], apart: float, limit: int
+) -> None:
+    clock = VirtualClock()
+    newest = deployments(60, apart=apart)
+    try:
+        found = ids(Platform(clock, paged([newest[place] for place in order])), limit)
+    finally:
+        clock.close()
+    first = order[:20]
+    if limit == 60 or (apart and first != sorted(first)):  # a first page that is in order is taken at its word
+        assert found == [one["id"] for one in newest[:limit]]
+
+
+def test_c54_of_one_moment_the_lineage_decides_and_a_missing_moment_follows_its_predecessor() -> None:
+    def one(name: str, at: str | None, before: str = "") -> Deployment:
+        return Deployment.model_validate({"id": name, "created_at": at, "previous_deployment_id": before})
+
+    at, later = "2026-03-01T12:00:00Z", "2026-03-01T12:00:01Z"
+    line = [one("d", later, "c"), one("c", None, "b"), one("b", at, "a"), one("a", at)]
+    for order in itertools.permutations(line):
+        assert newest_first(order) == line
+    circle = [one("x", None, "y"), one("y", None, "x")]
+    assert {found.id for found in newest_first(circle)} == {"x", "y"}
+    plain = [one("m", at), one("n", at), one("m", at)]
+    assert [found.id for found in newest_first(plain)] == ["m", "n"], "each once; nothing tells them apart"

@@ -128,22 +128,26 @@ def test_a_probe_keeps_but_the_beginning_of_a_body(clock: VirtualClock) -> None:
 
 
 def test_a_probe_ends_in_time(clock: VirtualClock) -> None:
-    assert probe(clock, text("late"), seconds=60.0, timeout=3.0) == ProbeAnswer(error="no answer within 3 s")
+    assert probe(clock, text("late"), seconds=60.0, timeout=3.0) == ProbeAnswer(error="no response within 3 s")
     assert clock.monotonic() == 3.0
 
 
 @pytest.mark.parametrize(
-    ("failure", "told"),
+    ("failure", "told", "sent"),
     [
-        (httpx.ConnectError("[Errno 111] Connection refused"), "[Errno 111] Connection refused"),
-        (httpx.ReadTimeout("x"), "no answer within 10 s"),
-        (httpx.RemoteProtocolError("Server disconnected"), "Server disconnected"),
-        (httpx.ReadError(""), "ReadError"),
-        (httpx.LocalProtocolError("Illegal header value b's3cr3t'"), "LocalProtocolError"),
+        (httpx.ConnectError("[Errno 111] Connection refused"), "[Errno 111] Connection refused", False),
+        (httpx.ConnectTimeout("x"), "no response within 10 s", False),
+        (httpx.ReadTimeout("x"), "no response within 10 s", True),
+        (httpx.RemoteProtocolError("Server disconnected"), "Server disconnected", True),
+        (httpx.ReadError(""), "ReadError", True),
+        (httpx.ProxyError("403 from http://user:s3cr3t@proxy"), "ProxyError", False),
+        (httpx.LocalProtocolError("Illegal header value b's3cr3t'"), "LocalProtocolError", False),
     ],
 )
-def test_a_probe_without_an_answer_says_why(clock: VirtualClock, failure: Exception, told: str) -> None:
-    assert probe(clock, failure) == ProbeAnswer(error=told)
+def test_c57_a_probe_without_an_answer_says_why_and_whether_it_was_sent(
+    clock: VirtualClock, failure: Exception, told: str, sent: bool
+) -> None:
+    assert probe(clock, failure) == ProbeAnswer(error=told, sent=sent)
 
 
 @pytest.mark.parametrize("headers", [{"x-key": "schlüssel-s3cr3t"}, {"x-key": "s3cr3t\nx: y"}, {"": "s3cr3t"}])

@@ -71,7 +71,7 @@ def test_c43_c44_a_write_is_never_repeated_blindly(clock: VirtualClock, name: st
         platform.run(use)
     assert len(platform.requests) == 1
     assert isinstance(caught.value, ServerFailed) == (trouble in ("500", "html 504", "524"))
-    assert "look at the app" in caught.value.hint
+    assert "check the app" in caught.value.hint
 
 
 @pytest.mark.parametrize("name", [*READS, *WRITES])
@@ -271,6 +271,45 @@ def test_the_reset_is_read_by_the_servers_own_clock(clock: VirtualClock) -> None
 
     platform.run(use)
     assert platform.times == [0.0, 40.0]
+
+
+Waits = list[tuple[float, float]]
+
+
+def waited(clock: VirtualClock, *answers: Any) -> tuple[Platform, Waits]:
+    """Two requests in a row; when each wait was reported, and for how long."""
+    platform, reported = Platform(clock, *answers), Waits()
+
+    async def use(client: Client) -> None:
+        await client.get_app("a1")
+        await client.get_app("a1")
+
+    platform.run(use, on_wait=lambda seconds, _: reported.append((clock.monotonic(), seconds)))
+    return platform, reported
+
+
+def test_a_reset_far_away_is_looked_at_again_after_a_minute(clock: VirtualClock) -> None:
+    used_up = {"ratelimit_remaining": "0", "ratelimit_reset": str(int(EPOCH.timestamp()) + 3000)}
+    dated = used_up | {"date": format_datetime(EPOCH, usegmt=True)}
+    platform, reported = waited(clock, ok(**dated), ok())
+    assert platform.times == [0.0, 60.0]
+    assert reported == [(0.0, 60.0)]
+
+
+def test_a_429_whose_reset_is_far_away_is_waited_for_and_said_every_five_minutes(clock: VirtualClock) -> None:
+    used_up = {"ratelimit_remaining": "0", "ratelimit_reset": str(int(EPOCH.timestamp()) + 1000)}
+    dated = used_up | {"date": format_datetime(EPOCH, usegmt=True)}
+    platform, reported = waited(clock, error(429, **dated), ok())
+    assert platform.times == [0.0, 1001.0, 1001.0]
+    assert reported == [(0.0, 1001.0), (300.0, 701.0), (600.0, 401.0), (900.0, 101.0)]
+
+
+def test_a_clock_that_is_wrong_holds_nothing_for_an_hour(clock: VirtualClock) -> None:
+    """Without the answer's own date the reset is read by our clock, which may be a day behind."""
+    used_up = {"ratelimit_remaining": "0", "ratelimit_reset": str(int(EPOCH.timestamp()) + 86400)}
+    platform, reported = waited(clock, error(429, **used_up), error(429, **used_up), ok())
+    assert platform.times == [0.0, 61.0, 122.0, 122.0]
+    assert reported == [(0.0, 61.0), (61.0, 61.0)]
 
 
 def test_waits_are_told_once_with_their_reason(clock: VirtualClock) -> None:

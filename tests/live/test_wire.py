@@ -95,7 +95,7 @@ def test_c32_a_read_whose_answer_breaks_on_the_wire_is_sent_again(broken: str) -
 
 
 def test_a_server_that_hangs_up_for_good_is_told() -> None:
-    with pytest.raises(TransportFailed, match=r"GET /v2/apps/a1: no answer from 127.0.0.1:\d+: Server disconnected"):
+    with pytest.raises(TransportFailed, match=r"GET /v2/apps/a1: no response from 127.0.0.1:\d+: Server disconnected"):
         Wire(b"").run(lambda client: client.get_app("a1"))
 
 

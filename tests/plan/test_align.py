@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.plan.align import Secrets, align, segments
+from reconciler.plan.align import Secrets, align
 from reconciler.plan.canonical import canonical
 from reconciler.plan.diff import diff
+from reconciler.text import segments
 from tests.plan.platform import CIPHER, OTHER, app, env, secret, service
 
 

@@ -12,8 +12,8 @@ import yaml
 from reconciler.desired.git_history import FileHistory, History, plain_specs
 from reconciler.live.models import Deployment
 from reconciler.plan.align import align
-from reconciler.plan.attribution import SpecHistory, attribute, identity_path, spec_history
-from reconciler.plan.canonical import canonical
+from reconciler.plan.attribution import SpecHistory, attribute, spec_history
+from reconciler.plan.canonical import canonical, identity_path
 from reconciler.plan.diff import diff
 from reconciler.plan.model import AppAttribution
 from tests.support.repository import Repository
@@ -128,7 +128,7 @@ def test_a_value_that_never_stood_in_git_was_changed_live_and_the_user_is_named(
     assert (change.deployment_id, change.user) == (edit, "mallory@example.com")
     assert change.when == START + timedelta(days=4)
     assert change.text == f"changed live by deployment {edit}, 6 d ago, by mallory@example.com"
-    assert told.text == "changed live by mallory@example.com: applying would undo it"
+    assert told.text == "changed live by mallory@example.com: apply would undo it"
 
 
 def test_git_ahead_here_and_edited_live_there_is_both_and_each_change_has_its_own_answer(story: Story) -> None:
@@ -174,7 +174,7 @@ def test_an_older_value_that_came_back_after_it_was_replaced_live_is_no_git_ahea
     (change,) = story.told().changes
     assert change.kind == "live_edit"
     assert change.deployment_id == back
-    assert change.text.startswith(f"set back to what Git had before {moved[:7]} by the rollback, deployment {back}")
+    assert change.text.startswith(f"restored to what Git had before {moved[:7]} by rollback deployment {back}")
 
 
 def test_an_older_value_is_git_ahead_where_the_one_that_replaced_it_was_never_live(story: Story) -> None:
@@ -229,8 +229,8 @@ def test_a_history_that_is_too_short_says_unknown(story: Story) -> None:
     story.commit(4, spec("1.2"))
     with History.open(story.file) or pytest.fail("no repository") as history:
         short = spec_history(history.revisions(story.file, limit=1), {"web"})
-    reason = "only the newest commits were read (1); live has had it since deployment deployment-1, 9 d ago"
-    assert story.told(history=short).text == f"unknown who made this: {reason}, by bot@example.com"
+    reason = "only the newest commits were read (1); live since deployment deployment-1, 9 d ago"
+    assert story.told(history=short).text == f"origin unknown: {reason}, by bot@example.com"
 
 
 def test_a_spec_outside_of_git_says_unknown(story: Story) -> None:
@@ -246,7 +246,7 @@ def test_a_value_that_a_variable_brings_is_unknown(story: Story) -> None:
     story.git = spec("1.1")
     (change,) = story.told(variables=[TAG]).changes
     assert change.kind == "unknown"
-    assert "a variable brings Git's value" in change.text
+    assert "a variable supplies Git's value" in change.text
 
 
 def test_an_item_of_a_list_that_no_schema_knows_counts_with_its_whole_field(story: Story) -> None:
@@ -268,7 +268,7 @@ def test_without_the_deployment_that_brought_it_a_live_edit_is_still_one(story: 
     del story.deployments[1:]
     (change,) = story.told().changes
     assert (change.kind, change.deployment_id, change.user) == ("live_edit", "", "")
-    assert "not among those that were read" in change.text
+    assert "by a deployment older than those that were read" in change.text
 
 
 def test_a_deployment_that_says_neither_when_nor_who_is_told_by_its_id_alone(story: Story) -> None:
@@ -279,7 +279,7 @@ def test_a_deployment_that_says_neither_when_nor_who_is_told_by_its_id_alone(sto
     (change,) = told.changes
     assert (change.kind, change.when, change.user) == ("live_edit", None, "")
     assert change.text == f"changed live by deployment {edit}"
-    assert told.text == "changed live: applying would undo it"
+    assert told.text == "changed live: apply would undo it"
 
 
 def test_git_is_not_said_to_have_moved_where_nobody_knows_when_live_was_changed(story: Story) -> None:

@@ -47,32 +47,32 @@ def active(spec: Any) -> Deployment:
 S, A = SyncStatus, Action
 PINNED = history((OLD, "ACTIVE", {"rollback": True}), (WANTED, "ERROR"), (OLD, "SUPERSEDED"))
 TABLE = {
-    "no app of that name": Row(None, S.ABSENT, A.CREATE, "there is no app"),
+    "no app of that name": Row(None, S.ABSENT, A.CREATE, "no app has this name yet"),
     "all three specs agree": Row(live_app(WANTED, active=active(WANTED)), S.IN_SYNC, A.NONE, ""),
     "the active deployment came without its spec": Row(live_app(WANTED, active=active({})), S.IN_SYNC, A.NONE, ""),
     "the app's spec differs": Row(live_app(OLD, active=active(OLD)), S.OUT_OF_SYNC, A.UPDATE, ""),
     "the app's spec differs, what is active does not": Row(
-        live_app(OTHER, active=active(WANTED)), S.OUT_OF_SYNC, A.UPDATE, "changed and not deployed"),
+        live_app(OTHER, active=active(WANTED)), S.OUT_OF_SYNC, A.UPDATE, "changed without a deployment"),
     "what is active differs, the app's spec does not": Row(
-        live_app(WANTED, active=active(OLD)), S.OUT_OF_SYNC, A.REDEPLOY, "it is deployed again", []),
+        live_app(WANTED, active=active(OLD)), S.OUT_OF_SYNC, A.REDEPLOY, "redeploying", []),
     "nothing is active, and nothing was ever deployed": Row(
-        live_app(WANTED), S.OUT_OF_SYNC, A.REDEPLOY, "no deployment of it is active", []),
+        live_app(WANTED), S.OUT_OF_SYNC, A.REDEPLOY, "no deployment with it is active", []),
     "a deployment of this spec is in progress": Row(
         live_app(WANTED, active=active(OLD), in_progress=deployment("d2", WANTED, "BUILDING")),
-        S.PROGRESSING, A.NONE, "under way (BUILDING)", follow="d2"),
+        S.PROGRESSING, A.NONE, "in progress (BUILDING)", follow="d2"),
     "a deployment of this spec waits for another one": Row(
         live_app(WANTED, active=active(OLD), in_progress=deployment("d2", OTHER, "DEPLOYING"),
                  pending=deployment("d3", WANTED, "PENDING_BUILD")),
-        S.PROGRESSING, A.NONE, "under way (PENDING_BUILD)", follow="d3"),
+        S.PROGRESSING, A.NONE, "in progress (PENDING_BUILD)", follow="d3"),
     "a deployment without its spec is the app's": Row(
         live_app(WANTED, active=active(OLD), pending=deployment("d2", {}, "PENDING_BUILD")),
-        S.PROGRESSING, A.NONE, "under way", follow="d2"),
+        S.PROGRESSING, A.NONE, "in progress", follow="d2"),
     "a deployment of another spec is in progress": Row(
         live_app(OTHER, active=active(OLD), in_progress=deployment("d2", OTHER, "BUILDING")),
         S.OUT_OF_SYNC, A.UPDATE, "would be superseded", []),
     "a deployment of another spec than the app's is in progress": Row(
         live_app(WANTED, active=active(OLD), in_progress=deployment("d2", OTHER, "BUILDING")),
-        S.OUT_OF_SYNC, A.REDEPLOY, "another spec is under way (d2)", []),
+        S.OUT_OF_SYNC, A.REDEPLOY, "another spec is in progress (d2)", []),
     "a deployment of this spec is in progress, but the app's spec moved on": Row(
         live_app(OTHER, active=active(OLD), in_progress=deployment("d2", WANTED, "BUILDING")),
         S.OUT_OF_SYNC, A.UPDATE, "would be superseded", []),
@@ -81,15 +81,15 @@ TABLE = {
         S.IN_SYNC, A.NONE, "", history((OTHER, "BUILDING"), (WANTED, "ERROR"), (WANTED, "SUPERSEDED"))),
     "a rollback is in progress": Row(
         live_app(OLD, active=active(OTHER), in_progress=deployment("d2", OLD, "DEPLOYING", rollback=True)),
-        S.PROGRESSING, A.REFUSE, "a rollback is under way (d2)", []),
+        S.PROGRESSING, A.REFUSE, "a rollback is in progress (d2)", []),
     "C47: somebody pinned the app": Row(
         live_app(OLD, active=active(OLD), pinned=deployment("p", OLD, "ACTIVE", minutes_ago=125, user="ann")),
         S.BLOCKED, A.REFUSE, "pinned to a rollback 2 h ago by Ann", [], override="reconcile status web"),
     "somebody pinned the app to what Git wants": Row(
         live_app(WANTED, active=active(WANTED), pinned=deployment("p", WANTED, "ACTIVE")),
         S.BLOCKED, A.REFUSE, "pinned to a rollback 30 min ago", [], override="reconcile status web"),
-    "C48: our rollback was cut short": Row(
-        live_app(WANTED, active=PINNED[0], pinned=PINNED[0]), S.BLOCKED, A.NONE, "was cut short", PINNED,
+    "C48: our rollback was interrupted": Row(
+        live_app(WANTED, active=PINNED[0], pinned=PINNED[0]), S.BLOCKED, A.NONE, "was interrupted", PINNED,
         follow="d3", resume=True),
     "a person is to look at rollbacks": Row(
         live_app(WANTED, active=PINNED[0], pinned=PINNED[0]), S.BLOCKED, A.REFUSE, "pinned to a rollback", PINNED,
@@ -98,7 +98,7 @@ TABLE = {
         live_app(WANTED, active=active(OLD)), S.STALLED, A.REFUSE, "this spec failed 10 min ago (deployment d2)",
         history((WANTED, "ERROR"), (OLD, "ACTIVE")), override="--retry"),
     "it failed, and the app's spec went back": Row(
-        live_app(OLD, active=active(OLD)), S.STALLED, A.REFUSE, "not tried again until Git changes",
+        live_app(OLD, active=active(OLD)), S.STALLED, A.REFUSE, "not retrying until the spec changes in Git",
         history((WANTED, "ERROR"), (OLD, "ACTIVE")), override="--retry"),
     "it failed when it was deployed anew, and the app's spec was changed": Row(
         live_app(OTHER, active=active(WANTED)), S.STALLED, A.REFUSE, "this spec failed 10 min ago",
@@ -120,7 +120,7 @@ TABLE = {
         live_app(OTHER, active=active(OLD)), S.OUT_OF_SYNC, A.UPDATE, "",
         history((OTHER, "ERROR"), (OLD, "ACTIVE"))),
     "C38: the first deployment failed": Row(
-        live_app(WANTED), S.DEGRADED, A.REFUSE, "nothing to roll back to", history((WANTED, "ERROR")),
+        live_app(WANTED), S.DEGRADED, A.REFUSE, "none to roll back to", history((WANTED, "ERROR")),
         override="--retry"),
     "the first deployment failed, and is to be tried again": Row(
         live_app(WANTED), S.OUT_OF_SYNC, A.REDEPLOY, "its last deployment failed", history((WANTED, "ERROR")),
@@ -129,9 +129,9 @@ TABLE = {
         live_app(OLD), S.OUT_OF_SYNC, A.UPDATE, "", history((OLD, "ERROR"))),
     "the name moves": Row(
         live_app({**WANTED, "name": "old"}, active=active({**WANTED, "name": "old"})),
-        S.OUT_OF_SYNC, A.UPDATE, "was old so far", [], more={"moved_from": "old"}),
+        S.OUT_OF_SYNC, A.UPDATE, "currently named old", [], more={"moved_from": "old"}),
     "the platform refuses the spec": Row(
-        live_app(OLD, active=active(OLD)), S.OUT_OF_SYNC, A.REFUSE, "the platform refuses this spec", [],
+        live_app(OLD, active=active(OLD)), S.OUT_OF_SYNC, A.REFUSE, "App Platform rejects this spec", [],
         more={"findings": (Finding(Severity.ERROR, "platform-refuses", "no"),)}),
     "the platform refuses the spec of an app that is pinned": Row(
         live_app(OLD, active=active(OLD), pinned=deployment("p", OLD, "ACTIVE")),
@@ -172,7 +172,7 @@ def test_a_plan_in_sync_carries_the_same_and_whether_it_was_judged():
     assert (found.cost.before, found.cost.after) == (5.0, 5.0)
     (note,) = found.notes
     assert (note.kind, note.text) == (
-        "unjudged", "active 2 min ago, perhaps not judged yet: an apply looks at its health",
+        "unjudged", "became active 2 min ago and may not have been health-checked: apply will check it",
     )  # fmt: skip
     old = young.model_copy(update={"phase_last_updated_at": NOW - timedelta(days=1)})
     assert plan(live_app(WANTED, active=old)).notes == ()
@@ -256,7 +256,7 @@ def test_a_name_that_is_taken_is_a_finding_with_the_suggested_one():
     found = plan(None, proposal=proposal)
     assert found.action is Action.REFUSE
     (finding,) = found.findings
-    assert (finding.code, finding.hint) == ("name-taken", "web-2 is free")
+    assert (finding.code, finding.hint) == ("name-taken", "web-2 is available")
     assert str(finding.location) == "specs/app.yaml:1:7"
     (finding,) = plan(None, proposal=Proposal(app_name_available=False)).findings
     assert finding.hint == "choose another name"
@@ -404,14 +404,14 @@ def test_a_stalled_plan_says_when_even_if_the_platform_does_not():
     (failed,) = history((WANTED, "ERROR"))
     failed = failed.model_copy(update={"created_at": None})
     found = plan(live_app(WANTED, active=active(OLD)), [failed])
-    assert found.reason == "this spec failed (deployment d1); it is not tried again until Git changes"
+    assert found.reason == "this spec failed (deployment d1); not retrying until the spec changes in Git"
 
 
 def test_a_stalled_plan_says_that_it_still_serves_where_going_back_did_not_end_well():
     past = history((OLD, "ERROR", {"rollback": True}), (WANTED, "ACTIVE"), (OLD, "SUPERSEDED"))
     assert plan(live_app(OLD, active=past[1]), past).reason == (
-        "this spec was to be rolled back 20 min ago (deployment d2), which failed (deployment d3): it still serves; "
-        "it is not tried again until Git changes"
+        "this spec was to be rolled back 20 min ago (deployment d2), which failed (deployment d3), so it still serves; "
+        "not retrying until the spec changes in Git"
     )
 
 

@@ -28,7 +28,7 @@ SETBACKS = {
     "canceled": (history((B, "CANCELED"), (A, "ACTIVE")), "was canceled"),
     "failed and then did well": (history((C, "ACTIVE"), (B, "SUPERSEDED"), (B, "ERROR")), ""),
     "did well and then failed": (history((B, "ERROR"), (C, "SUPERSEDED"), (B, "SUPERSEDED")), "failed"),
-    "under way": (history((B, "BUILDING"), (B, "ERROR")), ""),
+    "in progress": (history((B, "BUILDING"), (B, "ERROR")), ""),
     "active": (history((B, "ACTIVE"), (A, "SUPERSEDED")), ""),
     "active, after rollbacks long ago": (history((B, "ACTIVE"), (A, "SUPERSEDED"), (A, "SUPERSEDED", BACK)), ""),
     "active, while it is rolled back": (
@@ -74,7 +74,7 @@ def test_whether_a_spec_failed_before(deployments, what):
 @pytest.mark.parametrize(("phase", "became"), [("CANCELED", "was canceled"), ("ERROR", "failed")])
 def test_what_still_serves_as_going_back_did_not_end_well_is_told(phase, became):
     found = prior_failure(history((A, phase, BACK), (B, "ACTIVE"), (A, "SUPERSEDED")), carries, Policy())
-    assert found.but == f"which {became} (deployment d3): it still serves"
+    assert found.but == f"which {became} (deployment d3), so it still serves"
     assert not prior_failure(history((A, "ACTIVE", BACK), (B, "SUPERSEDED"), (A, "SUPERSEDED")), carries, Policy()).but
 
 

@@ -36,19 +36,19 @@ def test_an_app_that_needs_nothing_in_either_plan_is_no_mismatch():
 
 
 NOTE = Note(("envs", "KEY", "value"), "rotated", "the new value is sent")
-POLICY = "the policy is another one, so that other changes would be made"
+POLICY = "the policy changed, so other changes would be made"
 MISMATCHES = {
-    "an app more": ([WEB, SITE, replace(SITE, app="new")], ["new: is not in the saved plan"]),
-    "an app less": ([WEB], ["site: is in the saved plan alone"]),
-    "Git changed": ([replace(WEB, desired_digest="d2"), SITE], ["web: the spec in Git is another one"]),
+    "an app more": ([WEB, SITE, replace(SITE, app="new")], ["new: not in the saved plan"]),
+    "an app less": ([WEB], ["site: only in the saved plan"]),
+    "Git changed": ([replace(WEB, desired_digest="d2"), SITE], ["web: the spec in Git changed"]),
     "the app changed": ([replace(WEB, live_digest="l2"), SITE], ["web: the app was changed on App Platform"]),
     "an app in sync was changed live": (
         [WEB, replace(SITE, status=SyncStatus.OUT_OF_SYNC, action=Action.UPDATE, live_digest="l2")],
         ["site: the app was changed on App Platform"]),
     "an app in sync has another spec": (
         [WEB, replace(SITE, status=SyncStatus.OUT_OF_SYNC, action=Action.UPDATE, desired_digest="s2")],
-        ["site: the spec in Git is another one"]),
-    "another spec was applied": ([replace(DONE, desired_digest="d2"), SITE], ["web: the spec in Git is another one"]),
+        ["site: the spec in Git changed"]),
+    "another spec was applied": ([replace(DONE, desired_digest="d2"), SITE], ["web: the spec in Git changed"]),
     "it failed": (
         [replace(WEB, status=SyncStatus.STALLED, action=Action.REFUSE), SITE],
         ["web: was update (out_of_sync), is refuse (stalled)"]),
@@ -66,7 +66,7 @@ MISMATCHES = {
         [replace(WEB, notes=(NOTE,)), SITE], [f"web: {POLICY}"]),
     "another name": (
         [replace(WEB, moved_from="old"), SITE], [f"web: {POLICY}"]),
-    "everything": ([], ["site: is in the saved plan alone", "web: is in the saved plan alone"]),
+    "everything": ([], ["site: only in the saved plan", "web: only in the saved plan"]),
 }  # fmt: skip
 
 
@@ -97,4 +97,4 @@ def test_what_is_no_saved_plan_of_this_version_is_refused(text):
 def test_an_app_that_could_not_be_asked_about_then_or_now_is_no_match(before, now, when):
     plans = (WEB, replace(WEB, status=SyncStatus.UNKNOWN, action=Action.REFUSE))
     (told,) = mismatches(saved(plans[before]), [plans[now]])
-    assert told.endswith(f"{when} unknown: App Platform could not be asked about it")
+    assert told.endswith(f"{when} unknown: App Platform could not be asked")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.appspec.secrets import plaintext_secrets
+from reconciler.desired.export import export_spec
 from reconciler.plan.align import Secrets
 from reconciler.plan.canonical import Opaque, canonical
 from reconciler.plan.payload import payload
@@ -13,10 +15,12 @@ from reconciler.plan.secret_fingerprints import (
     SecretMatch,
     hidden,
     stored_in,
+    unencrypted,
     with_variable,
     without_variable,
 )
-from tests.plan.platform import app, env, secret
+from reconciler.views.values import plain as shown
+from tests.plan.platform import CIPHER, app, env, secret
 
 OURS = {"key": VARIABLE, "value": "v1:0123=abcd", "scope": "BUILD_TIME"}
 SECRETS = Secrets(fingerprints=Fingerprints("correct horse battery staple"))
@@ -70,3 +74,19 @@ def test_a_fingerprint_that_somebody_wrote_over_counts_as_changed(scrawl):
     tag = prints.text("web", {path: Opaque("hunter2")}).partition("=")[0]
     tree = canonical(app(envs=[env(VARIABLE, f"{tag}={scrawl}")]))
     assert prints.verdict("web", path, Opaque("hunter2"), stored_in(tree)) is SecretMatch.CHANGED
+
+
+def test_a_reference_gives_nothing_away_in_git_and_is_encrypted_like_any_other_secret():
+    """Without its fingerprint a variable that refers to another one would be sent with every run."""
+    values = {"PLAIN": "sk-live-1", "REFERENCE": "${db.PASSWORD}", "CIPHER": CIPHER, "EMPTY": ""}
+    spec = app(envs=[secret(key, value) for key, value in values.items()])
+    assert dict(plaintext_secrets(spec)) == {"/envs/0/value": "sk-live-1"}
+    assert list(unencrypted(canonical(spec))) == [("envs", "PLAIN", "value"), ("envs", "REFERENCE", "value")]
+
+
+def test_a_misspelt_type_makes_a_secret_wherever_that_is_asked():
+    spec = app(envs=[{"key": "K", "value": "sk-live-1", "type": "SECRT"}])
+    assert dict(plaintext_secrets(spec)) == {"/envs/0/value": "sk-live-1"}
+    assert list(unencrypted(canonical(spec))) == [("envs", "K", "value")]
+    assert "sk-live-1" not in str(shown(spec))
+    assert "sk-live-1" not in export_spec(spec)

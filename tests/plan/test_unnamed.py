@@ -68,8 +68,8 @@ def test_a_domain_that_goes_is_a_change_and_not_a_note():
 def test_people_read_what_may_go():
     found = between({}, {"vpc": {"id": "v-1"}})
     (note,) = found.notes
-    assert note_text(note) == "unnamed: live has it and Git does not name it: the update may take it away"
-    assert "the update may take it away" in text.plan(PlanReport((found,)))
+    assert note_text(note) == "unnamed: set on App Platform but not in Git: the update may remove it"
+    assert "the update may remove it" in text.plan(PlanReport((found,)))
 
 
 @pytest.mark.parametrize(("git", "there", "paths"), FIELDS.values(), ids=FIELDS)

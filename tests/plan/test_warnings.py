@@ -18,7 +18,7 @@ def test_c21_a_renamed_spec_is_warned_of_and_the_old_app_named():
     }
     (finding,) = possible_rename(git, canonical(git.spec), unmanaged_apps)
     assert (finding.code, str(finding.location)) == ("renamed", "specs/app.yaml:1:7")
-    assert "web, which no spec names any more, stays" in finding.message
+    assert "web has no spec any more and is left running" in finding.message
     assert "`moved: {web: shop}`" in finding.hint
 
 
@@ -44,4 +44,4 @@ def test_a_few_likely_renames_are_told_one_by_one():
 def test_many_likely_renames_are_one_warning_that_counts():
     plans, (finding,) = without_repeats(resembling(12, 2))
     assert [plan.findings for plan in plans] == [()] * 12
-    assert finding.message.startswith("12 new apps look like live apps outside Git")
+    assert finding.message.startswith("12 new apps look like live apps that have no spec")

@@ -88,6 +88,7 @@ def evidence(grade: Grade, *, age: float = 0.0, stretch: float = 0.0, fresh: boo
 LOST = WriteStatus(Sent.LOST, 1, why="reset")
 SEEN = Precheck()
 MOST_LOOKS = 4
+DENIED = {"denied": True, "why": "GET /v2/apps/1: 403 no; this needs a token with the scope app:read"}
 TRIED = {"tries": 3, "why": "GET /v2/apps/1: 502"}
 SOAKED = evidence(Grade.GOOD, age=60, stretch=30)
 SICK = evidence(Grade.BAD, age=60, stretch=20)
@@ -108,6 +109,7 @@ def before() -> list[Row]:
         Row(name, "a new app", state(Task.CREATE), "Write create"),
         Row(name, "an app is to be updated and was not looked at", state(), "Look"),
         Row(name, "looking failed three times", state(**TRIED), "end: **failed**"),
+        Row(name, "the token may not look (401, 403)", state(**DENIED), "end: **failed**"),
         Row(name, "it is as planned", state(sight=SEEN), "Write update"),
         Row(name, "it is to be redeployed, and as planned", state(Task.REDEPLOY, sight=SEEN), "Write redeploy"),
         Row(name, "it is to be deleted, and as planned", state(Task.DELETE, sight=SEEN), "Write delete"),
@@ -247,7 +249,8 @@ def following() -> list[Row]:
         row("… beyond it", leg(Phase.BUILDING, build=3600), "end: **timed_out**"),
         row("PENDING_DEPLOY or DEPLOYING, within the deploy budget", leg(Phase.DEPLOYING, build=3600), "Follow"),
         row("… beyond it", leg(Phase.DEPLOYING, deploy=1200), "end: **timed_out**"),
-        row("three 404 in a row", leg(Phase.BUILDING, missing=3), "end: **failed**"),
+        row("the app answers 404 three times in a row", leg(Phase.BUILDING, missing=3), "end: **failed**"),
+        row("the token may not read it (401, 403)", leg(Phase.BUILDING), "end: **failed**", **DENIED),
         row("CANCELED", leg(Phase.CANCELED), "end: **canceled**"),
         row("ERROR", leg(Phase.ERROR), "CollectFailure"),
         row("SUPERSEDED", over, "FindSuccessor"),
@@ -417,7 +420,8 @@ def back() -> list[Row]:
         row("beyond its budget", rollback(Phase.DEPLOYING, deploy=1200), "end: **rollback_failed**, pinned"),
         row("ERROR", rollback(Phase.ERROR), "end: **rollback_failed**, pinned"),
         row("CANCELED", rollback(Phase.CANCELED), "end: **rollback_failed**, pinned"),
-        row("three 404 in a row", rollback(Phase.BUILDING, missing=3), "end: **failed**, pinned"),
+        row("the app answers 404 three times in a row", rollback(Phase.BUILDING, missing=3), "end: **failed**, pinned"),
+        row("the token may not read it", rollback(Phase.BUILDING), "end: **rollback_failed**, pinned", **DENIED),
         row("SUPERSEDED", over, "FindSuccessor"),
         row("… by what cannot be read", over, "end: **rollback_failed**, pinned", **TRIED),
         row("… as the app is gone", over, "end: **failed**, pinned", missing=True, **TRIED),

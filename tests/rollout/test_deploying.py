@@ -183,11 +183,12 @@ def test_a_probe_must_succeed_as_often_as_asked_for_during_the_soak(stage: Stage
 
 def test_a_probe_that_never_succeeds_means_going_back_when_the_budget_ends(stage: Stage) -> None:
     stage.deploy(web())
-    probe = Probe(path="/", status=[418, 299])
-    policy = Policy(health=HealthPolicy(soak=20, probe=probe), timeouts=Timeouts(health=60), on_failure="leave")
+    health = HealthPolicy(soak=20, probe=Probe(path="/", status=[200, 299]), components=False)
+    policy = Policy(health=health, timeouts=Timeouts(health=60), on_failure="leave")
+    stage.box.fail("web", "health")
     record = stage.one(stage.job(web(tag="1.28"), policy=policy))
     assert kind(record) == "left"
-    assert "GET / answered 200, not 418 or 299" in record.outcome.reason
+    assert "GET / answered 503, not 200 or 299" in record.outcome.reason
 
 
 def test_an_app_of_static_files_alone_is_judged_by_its_phase(stage: Stage) -> None:
@@ -195,7 +196,8 @@ def test_an_app_of_static_files_alone_is_judged_by_its_phase(stage: Stage) -> No
     site = {"name": "site", "static_sites": [{"name": "pages", "git": source}]}
     record = stage.one(stage.job(site, Action.CREATE))
     assert kind(record) == "applied"
-    assert "no component whose health is known" in record.outcome.reason
+    told = "active, and nothing contradicts it; no health is reported, no probe is sent"
+    assert record.outcome.reason == told
 
 
 def test_c09_a_field_that_was_sent_and_not_kept_is_a_warning() -> None:

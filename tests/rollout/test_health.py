@@ -24,13 +24,13 @@ from reconciler.rollout.health import (
     judge,
     next_reading,
     passed,
-    probe_problem,
     record_unreadable,
     saw_components,
     saw_probe,
     worst,
 )
 from reconciler.rollout.limits import UNCONFIRMED, Rules
+from reconciler.rollout.probing import probe_problem
 
 RULES = Rules()
 WAIT = Rules(unknown_is_healthy=False)
@@ -71,6 +71,53 @@ def test_of_several_components_the_worst_counts_and_is_named() -> None:
     )
     sample = grade_components(found, ("api", "jobs"), RULES)
     assert sample == Sample(Grade.BAD, "jobs is unhealthy", "jobs")
+
+
+def test_of_good_components_the_one_that_nothing_is_reported_of_is_named() -> None:
+    found = Health.model_validate({"components": [{"name": "api", "state": "HEALTHY"}, {"name": "jobs"}]})
+    silent = Sample(Grade.GOOD, "the platform reports no health of jobs", "jobs", reported=False)
+    for expected in (("api", "jobs"), ("jobs", "api")):
+        assert grade_components(found, expected, RULES) == silent
+    assert grade_components(health(state="HEALTHY"), API, RULES) == Sample(Grade.GOOD, "api is healthy", "api")
+
+
+def test_c60_words_say_by_whose_word_it_is_well() -> None:
+    silent = Sample(Grade.GOOD, "the platform reports no health of api", "api", reported=False)
+    found = saw_components(Evidence(), silent)
+    said = "the platform reports no health of api"
+    assert judge(found, RULES, API).reason == f"nothing contradicts it for 0 of 30 s; {said}"
+    found = saw_components(passed(found, 30), silent)
+    assert judge(found, RULES, API) == Verdict(Judgement.HEALTHY, f"nothing contradicts it for 30 s; {said}")
+    probed = saw_probe(passed(saw_probe(found, "", BOTH), 30), "", BOTH)
+    assert judge(probed, BOTH, API).reason == f"nothing contradicts it for 30 s; {said}, the probe succeeds"
+    alone = replace(BOTH, judge_components=False)
+    assert (
+        judge(saw_probe(passed(saw_probe(Evidence(), "", BOTH), 30), "", BOTH), alone, API).reason == "healthy for 30 s"
+    )
+
+
+def test_c57_a_probe_that_tells_nothing_is_unknown_and_never_unhealthy() -> None:
+    rules = replace(BOTH, judge_components=False)
+    found = saw_probe(Evidence(), "", rules)
+    while judge(found, rules, API).judgement is Judgement.WAITING:
+        found = saw_probe(passed(found, 5), "no way there", rules, tells=False)
+        assert found.streak == 0
+    assert judge(found, rules, API) == Verdict(
+        Judgement.UNKNOWN, "its health could not be learnt within 300 s: no way there"
+    )
+    good = saw_probe(passed(found, 5), "", rules)
+    assert good.probe == Sample(Grade.GOOD, "the probe succeeds")
+    assert saw_probe(good, "503", rules).grade is Grade.BAD
+    assert saw_probe(found, "503", rules).grade is Grade.SHORT
+
+
+def test_c58_a_deployment_that_is_not_probed_is_judged_by_its_components_alone() -> None:
+    found = Evidence(probed=False)
+    assert judge(found, BOTH, ()).judgement is Judgement.HEALTHY
+    assert next_reading(found, BOTH, API) == Due(HealthSource.COMPONENTS)
+    good = saw_components(passed(saw_components(found, Sample(Grade.GOOD)), 30), Sample(Grade.GOOD))
+    assert judge(good, BOTH, API).judgement is Judgement.HEALTHY
+    assert next_reading(good, BOTH, API) == Due(HealthSource.NONE, 5)
 
 
 def test_where_no_component_counts_all_is_good() -> None:

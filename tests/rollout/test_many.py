@@ -16,7 +16,7 @@ from reconciler.rollout import scheduler as run
 from reconciler.rollout.model import Event
 from reconciler.rollout.poller import Poller, interval
 from reconciler.rollout.ports import SpecKnowledge
-from reconciler.rollout.scheduler import find_circle, roll_out
+from reconciler.rollout.scheduler import roll_out
 from tests.rollout.stage import POLICY, Stage, web
 from tests.rollout.test_deploying import kind
 from tests.support.virtual_time import VirtualClock
@@ -66,20 +66,6 @@ def test_a_circle_of_dependencies_is_an_error_that_shows_it(stage: Stage) -> Non
     ]
     with pytest.raises(InvalidInput, match="web → api → web"):
         stage.roll(*jobs)
-
-
-@pytest.mark.parametrize(
-    ("graph", "circle"),
-    [
-        ({}, ()),
-        ({"a": ["b", "c"], "b": ["d"], "c": ["d"], "d": []}, ()),
-        ({"a": ["a"]}, ("a", "a")),
-        ({"a": ["b"], "b": ["c"], "c": ["b"]}, ("b", "c", "b")),
-        ({"a": ["unknown"]}, ()),
-    ],
-)
-def test_circles_are_found(graph: dict[str, list[str]], circle: tuple[str, ...]) -> None:
-    assert find_circle(graph) == circle
 
 
 def test_no_more_apps_than_asked_for_are_under_way_at_once(stage: Stage) -> None:

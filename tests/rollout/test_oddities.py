@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.config import HealthPolicy, Policy, Probe
-from reconciler.errors import ApiError, Conflict, LiveError, NotFound, Rejected, TransportFailed
+from reconciler.errors import ApiError, Conflict, LiveError, NotFound, Rejected, TransportFailed, Unauthorized
 from reconciler.live.models import Deployment, LiveApp, Phase, ProbeAnswer, RollbackValidation
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.rollout import steps
@@ -21,11 +21,14 @@ from reconciler.rollout.recorder import Recorder
 from reconciler.rollout.state import (
     Accepted,
     ActiveState,
+    Adopted,
     BackRead,
     Failed,
     Goal,
     HealthSeen,
     Lost,
+    PhaseSeen,
+    Precheck,
     ProbeSeen,
     Refusal,
     Refused,
@@ -49,6 +52,9 @@ WHERE = {"method": "GET", "path": "/v2/apps/1"}
 
 def gone(_: object = None) -> NotFound:
     return NotFound("GET /v2/apps/1: 404", status=404, **WHERE)
+
+
+NO_ACCESS = Unauthorized("403 no", status=403, hint="needs app:read", **WHERE)
 
 
 def app(spec: Any = OLD, **more: Any) -> LiveApp:
@@ -129,12 +135,64 @@ def test_a_probe_waits_for_an_address(clock: VirtualClock) -> None:
     probe = steps.Probe("d")
     assert Script(clock).do(probe) == ProbeSeen()
     lost = Script(clock, get_app=TransportFailed("reset", **WHERE)).do(probe, policy=PROBING)
-    assert lost == ProbeSeen("the app's address could not be read: reset")
-    assert Script(clock, get_app=app()).do(probe, policy=PROBING) == ProbeSeen("the app has no live URL yet")
+    assert lost == ProbeSeen("the app's address could not be read: reset", tells=False)
+    nowhere = ProbeSeen("GET /ok could not be sent: the app has no live URL", tells=False)
+    assert Script(clock, get_app=app()).do(probe, policy=PROBING) == nowhere
     script = Script(clock, get_app=app(live_url="https://web.example/"), probe=ProbeAnswer(200))
     assert script.do(probe, policy=PROBING) == ProbeSeen()
-    script = Script(clock, get_app=app(live_url="https://web.example/"), probe=ProbeAnswer(error="refused"))
-    assert script.do(probe, policy=PROBING) == ProbeSeen("GET /ok: refused")
+    script = Script(clock, get_app=app(live_url="https://web.example/"), probe=ProbeAnswer(error="reset"))
+    assert script.do(probe, policy=PROBING) == ProbeSeen("GET /ok: reset")
+    unsent = ProbeAnswer(error="no route to host", sent=False)
+    script = Script(clock, get_app=app(live_url="https://web.example/"), probe=unsent)
+    assert script.do(probe, policy=PROBING) == ProbeSeen("GET /ok could not be sent: no route to host", tells=False)
+
+
+@pytest.mark.parametrize(
+    ("shown", "found"),
+    [
+        (app(NEW, in_progress_deployment=made("d", NEW, "DEPLOYING")), PhaseSeen(Phase.DEPLOYING)),
+        (app(NEW, active_deployment=made("d", NEW)), PhaseSeen(Phase.ACTIVE)),
+        (app(NEW, active_deployment=made("a")), Failed("GET /v2/apps/1: 404; the app itself is there")),
+        (gone(), Failed("GET /v2/apps/1: 404", missing=True)),
+        (TransportFailed("reset", **WHERE), Failed("GET /v2/apps/1: 404")),
+        (NO_ACCESS, Failed("403 no; needs app:read", denied=True)),
+    ],
+)
+def test_c55_a_404_asks_the_app(clock: VirtualClock, shown: Any, found: Seen) -> None:
+    script = Script(clock, get_deployment=gone(), get_app=shown)
+    context = script.context()
+    context.recorder.following("d", Role.DEPLOY)
+    step = steps.Follow("d")
+    state = RolloutState(Goal(Task.UPDATE, "web"))
+    assert clock.run(perform(step, state, context, clock)) == found
+
+
+def test_c55_what_the_app_shows_matters_only_to_what_is_followed(clock: VirtualClock) -> None:
+    script = Script(clock, get_app=app(NEW, active_deployment=made("a")), list_deployments=gone())
+    assert script.do(steps.FindCandidates()) == Failed("GET /v2/apps/1: 404; the app itself is there")
+
+
+@pytest.mark.parametrize(
+    "step",
+    [steps.Look(), steps.ReadBack("d"), steps.VerifyUnpinned(), steps.FindSuccessor("d"), steps.FindCandidates()],
+)
+def test_c56_no_read_is_repeated_that_the_token_may_not(clock: VirtualClock, step: steps.Step) -> None:
+    assert Script(clock, get_app=NO_ACCESS).do(step) == Failed("403 no; needs app:read", denied=True)
+
+
+def test_c56_a_denial_without_a_hint_is_the_apis_words_alone() -> None:
+    bare = Unauthorized("401 no", status=401, **WHERE)
+    assert classify_error(bare) == Refused("401 no", Refusal.ACCESS)
+    assert classify_error(NO_ACCESS) == Refused("403 no; needs app:read", Refusal.ACCESS)
+
+
+def test_c57_an_app_that_cannot_be_read_leaves_the_probe_without_a_version_before(clock: VirtualClock) -> None:
+    lost = Script(clock, get_app=TransportFailed("reset", **WHERE))
+    seen = seen_app()
+    assert lost.do(steps.Adopt(Role.FOLLOWED, "d"), seen=seen, policy=PROBING) == Adopted(("api",))
+    assert seen.probe_before is None
+    assert lost.do(steps.Look(), policy=PROBING) == Failed("reset")
+    assert Script(clock, get_app=gone()).do(steps.Look(), policy=PROBING) == Precheck(gone=True)
 
 
 # ---- reading back -------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 from reconciler.live.models import Phase
 from reconciler.rollout import outcomes as endings
 from reconciler.rollout.model import Outcome, OutcomeKind
-from reconciler.rollout.state import Goal, Role, RolloutState, Task, TrackedDeployment, WriteStatus
+from reconciler.rollout.state import Goal, Role, RolloutState, Sent, Task, TrackedDeployment, WriteStatus
 
 AGAIN, STATUS, ROLLBACK = "reconcile specs/web.yaml", "reconcile status web", "reconcile rollback web"
 SETTLE = (f"{ROLLBACK} --commit", f"{ROLLBACK} --revert", STATUS)
@@ -52,8 +52,41 @@ FAULT = {"fault": "deployment d failed"}
             ),
         ),
         (
+            (endings.denied, state(why="403 no")),
+            Outcome(OutcomeKind.FAILED, "403 no", (AGAIN, STATUS)),
+        ),
+        (
+            (endings.denied, state(why="403 no", write=WriteStatus(Sent.LOST, 1))),
+            Outcome(OutcomeKind.FAILED, "403 no; whether the update took effect is not known", (AGAIN, STATUS)),
+        ),
+        (
+            (endings.denied, state(why="403 no", leg=TrackedDeployment(Role.DEPLOY, "d"))),
+            Outcome(OutcomeKind.FAILED, "403 no; deployment d goes on, and the next run follows it", (AGAIN, STATUS)),
+        ),
+        (
+            (endings.denied, state(why="403 no", leg=TrackedDeployment(Role.DEPLOY, "d"), **FAULT)),
+            Outcome(
+                OutcomeKind.ROLLBACK_FAILED,
+                "deployment d failed; going back failed, too: 403 no",
+                (ROLLBACK, STATUS),
+            ),
+        ),
+        (
+            (endings.denied, state(why="403 no", back=TrackedDeployment(Role.RESTORE, "b"))),
+            Outcome(OutcomeKind.ROLLBACK_FAILED, "going back failed: 403 no", (ROLLBACK, STATUS)),
+        ),
+        (
+            (endings.denied, state(why="403 no", pinned=True)),
+            Outcome(
+                OutcomeKind.ROLLBACK_FAILED,
+                "going back failed: 403 no. The app is left pinned to the rollback",
+                SETTLE,
+                pinned=True,
+            ),
+        ),
+        (
             (endings.rollback_failed, state(), "502"),
-            Outcome(OutcomeKind.ROLLBACK_FAILED, "going back failed, too: 502", (ROLLBACK, STATUS)),
+            Outcome(OutcomeKind.ROLLBACK_FAILED, "going back failed: 502", (ROLLBACK, STATUS)),
         ),
         (
             (endings.rollback_failed, state(pinned=True, **FAULT), "502"),

@@ -204,6 +204,27 @@ def test_readings_are_graded_by_the_rules_of_the_app() -> None:
     assert follow(ACTIVE, Probe("d"), ProbeSeen("503"), 5).evidence.streak == 0
 
 
+def test_a_probe_that_tells_nothing_leaves_it_unknown() -> None:
+    seen = follow(ACTIVE, Probe("d"), ProbeSeen("no way there", tells=False), 5)
+    assert seen.evidence.probe == Sample(Grade.UNKNOWN, "no way there")
+    assert (seen.evidence.streak, seen.evidence.grade) == (0, Grade.UNKNOWN)
+
+
+def test_whether_a_deployment_is_probed_is_kept_until_it_is_active() -> None:
+    adopted = reduce(START, Adopt(Role.DEPLOY, "d"), Adopted(("api",), probed=False))
+    assert adopted.leg == TrackedDeployment(Role.DEPLOY, "d", ("api",), evidence=Evidence(probed=False))
+    active = reduce(adopted, Follow("d"), PhaseSeen(Phase.ACTIVE), 9)
+    assert active.leg == replace(adopted.leg, phase=Phase.ACTIVE, build=0, deploy=0)
+
+
+@pytest.mark.parametrize(
+    "step", [Look(), Follow("d"), CheckHealth("d"), FindCandidates(), ValidateRollback("c"), VerifyUnpinned()]
+)
+def test_a_token_that_may_not_read_is_remembered_with_what_the_api_says(step: Step) -> None:
+    before = state(leg=DEPLOYING)
+    assert reduce(before, step, Failed("403", denied=True), 5) == replace(before, why="403", denied=True)
+
+
 def test_a_reading_in_vain_is_no_evidence_but_was_made() -> None:
     asked = Evidence(5, components_at=5, silent_since=5)
     assert follow(ACTIVE, CheckHealth("d"), Failed("502"), 5) == replace(ACTIVE, evidence=asked)

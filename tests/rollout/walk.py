@@ -88,7 +88,7 @@ def health(state: str, ready: int = 1, desired: int = 1) -> Health:
     return Health.model_validate({"components": [component]})
 
 
-FAILED = (Failed("502"), Failed("404", missing=True))
+FAILED = (Failed("502"), Failed("404", missing=True), Failed("403", denied=True))
 HEALTHS = (
     HealthSeen(health("HEALTHY")),
     HealthSeen(health("UNHEALTHY")),
@@ -128,10 +128,10 @@ REFUSALS = tuple(Refused("no", refusal) for refusal in Refusal)
 HARMLESS: dict[type[Step], tuple[Seen, ...]] = {
     Write: (Accepted("d"), Accepted(), Lost("reset"), *REFUSALS),
     RestoreSpec: (Accepted("d"), Lost("reset"), *REFUSALS),
-    Adopt: (Adopted(), Adopted(COMPONENTS)),
+    Adopt: (Adopted(), Adopted(COMPONENTS), Adopted(COMPONENTS, probed=False)),
     Follow: (*map(PhaseSeen, PHASES), *FAILED),
     CheckHealth: (*HEALTHS, *FAILED),
-    Probe: (ProbeSeen(), ProbeSeen("503")),
+    Probe: (ProbeSeen(), ProbeSeen("503"), ProbeSeen("no way there", tells=False)),
     Wait: (Waited(),),
     ReadBack: (*map(BackRead, ActiveState), *FAILED),
     CollectFailure: (Collected("web failed"),),

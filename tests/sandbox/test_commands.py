@@ -62,7 +62,7 @@ def test_the_next_deployments_of_an_app_can_be_made_to_fail(shell: Shell) -> Non
 
 @pytest.mark.parametrize("kind", [*DEPLOYMENT_FAULTS, *REQUEST_FAULTS])
 def test_every_kind_of_fault_can_be_asked_for(shell: Shell, kind: str) -> None:
-    assert shell.good("fault", kind) == f"fault 1 is waiting: {kind}\n"
+    assert shell.good("fault", kind) == f"fault 1 is pending: {kind}\n"
     assert [fault["kind"] for fault in shell.waiting()] == [kind]
 
 
@@ -74,7 +74,7 @@ def test_a_fault_is_as_it_was_asked_for_until_it_is_cleared(shell: Shell) -> Non
     assert {name: fault[name] for name in expected} == expected
     listed = "1: latency app=shop operation=apps_update share=0.25 seed=7 seconds=2.5 (until cleared)\n"
     assert shell.good("faults") == listed
-    assert shell.good("clear") == shell.good("faults") == "no faults are waiting\n"
+    assert shell.good("clear") == shell.good("faults") == "no pending faults\n"
 
 
 def test_a_push_deploys_what_deploys_on_push(shell: Shell) -> None:
@@ -83,7 +83,7 @@ def test_a_push_deploys_what_deploys_on_push(shell: Shell) -> None:
     lab.create(web("still"))
     lab.close()
     assert shell.good("push", "shop").startswith("shop deploys: ")
-    assert "nothing of it deploys on push" in shell.good("push", "still")
+    assert "no component deploys on push" in shell.good("push", "still")
 
 
 def test_the_apps_are_shown_as_a_plain_table(shell: Shell) -> None:
@@ -149,10 +149,10 @@ WRONG = [
     (["set", "fills_defaults=some"], "fills_defaults must be one of recorded, common, documented, none"),
     (["set", "speed=realistic", "speed.build=3"], "both whole and in parts"),
     (["fault", "hang", "--phase", "SLEEPING"], "phase must be one of PENDING_BUILD"),
-    (["fault", "latency", "--share", "2"], "--share is from 0 to 1"),
-    (["fault", "latency", "--operation", "apps_explode"], "there is no operation 'apps_explode'"),
+    (["fault", "latency", "--share", "2"], "--share must be from 0 to 1"),
+    (["fault", "latency", "--operation", "apps_explode"], "no such operation: apps_explode"),
     (["fault", "fire"], 'Invalid value "fire"'),
-    (["fail", "shop", "build", "--times", "0"], "--times is 1 or more"),
+    (["fail", "shop", "build", "--times", "0"], "--times must be at least 1"),
     (["serve", "--port", "99999"], 'Invalid value "99999" for --port'),
     (["serve", "--token", ":app:read"], "--token takes TOKEN:SCOPE,SCOPE"),
     (["serve", "--setting", "colour=red"], "unknown setting 'colour'"),

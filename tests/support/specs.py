@@ -16,7 +16,8 @@ from typing import Any, get_args
 from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
-from reconciler.appspec.models import COMPONENT_KINDS, SOURCE_FIELDS, AppSpec
+from reconciler.appspec.kinds import COMPONENT_KINDS, SOURCE_FIELDS
+from reconciler.appspec.models import AppSpec
 from reconciler.appspec.parts import Part
 from reconciler.appspec.shape import Field, Listing, Record, Scalar, Shape, identity_of, record
 

@@ -103,7 +103,7 @@ WORKER = Plan(
     "worker",
     SyncStatus.ABSENT,
     Action.CREATE,
-    "there is no app of this name yet",
+    "no app has this name yet",
     changes=(Change(("name",), ChangeKind.ADDED, None, "worker"),),
     cost=Cost(None, 5.0, estimated=True),
 )
@@ -130,7 +130,7 @@ QUEUE = Plan(
     "queue",
     SyncStatus.STALLED,
     Action.REFUSE,
-    f"this spec failed and was rolled back 3 h ago (deployment {NEW}); it is not tried again until Git changes",
+    f"this spec failed and was rolled back 3 h ago (deployment {NEW}); not retrying until the spec changes in Git",
     override="--retry",
 )
 OLDAPP = Plan("legacy", SyncStatus.ABSENT, Action.DELETE, "it is not in Git any more", cost=Cost(7.0, None))

@@ -36,7 +36,7 @@ _DENIED = Unauthorized(
 )
 _MOVED = PlanMismatch(
     "the saved plan p.json is not what would be done now; nothing was changed\nweb: live changed\napi: Git changed",
-    hint="plan again, have it reviewed, and apply that",
+    hint="make a new plan, have it reviewed, and apply that",
 )
 STRUCTURED = [form for form in get_args(Format) if form != "text"]
 
@@ -109,7 +109,7 @@ def test_the_schema_names_every_kind_of_error():
 
 
 def test_an_error_from_elsewhere_has_the_type_of_what_it_derives_from():
-    ended = GitHubError("no", method="GET", path="/user")
+    ended = GitHubError("no")
     assert json.loads(shown(ended, "json"))["error"]["type"] == "reconcile_error"
 
 

@@ -17,7 +17,7 @@ from tests.views import samples
 _BLOCKS = {"heading_open", "heading_close", "paragraph_open", "paragraph_close", "inline", "fence", "html_block"}
 _BLOCKS |= {"bullet_list_open", "bullet_list_close", "list_item_open", "list_item_close"}
 _INLINE = {"text", "softbreak", "strong_open", "strong_close", "code_inline", "link_open", "link_close"}
-_SUMMARY = r"(\S+ <code>(?P<name>[^<>]*)</code>[^<>]*|How it went)"
+_SUMMARY = r"(\S+ <code>(?P<name>[^<>]*)</code>[^<>]*|How the rollout went)"
 _OUR_HTML = re.compile(rf"(<details( open)?>\n<summary>{_SUMMARY}</summary>|</details>)\n?")
 _PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 

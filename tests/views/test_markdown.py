@@ -65,7 +65,7 @@ def test_a_plan_that_does_not_fit_is_told_in_less_and_less_detail(apps, whole, s
     assert ("KEY_099" in document) is whole
     assert ("KEY_005" in document) is some_changes
     assert (f"app-{apps - 1:04d}" in document) is names
-    assert (f"[The whole of it](<{RUN}>) is one click away." in document) is not whole
+    assert (f"[See the full report](<{RUN}>)." in document) is not whole
 
 
 def test_a_rollout_is_open_where_it_went_wrong(expected_markdown):

@@ -9,6 +9,7 @@ import pytest
 from reconciler.plan.model import Action, Change, ChangeKind, Cost, Note, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import Event, Outcome, OutcomeKind, RolloutRecord, RolloutReport
 from reconciler.views import markdown, text
+from reconciler.views.summary import OUTCOMES
 from tests.views import samples
 
 _STYLE = re.compile(r"\x1b\[[0-9;]*m")
@@ -89,9 +90,9 @@ def test_a_long_reason_goes_beneath_its_app():
 
 def test_an_unfinished_rollback_is_not_called_blocked():
     plan = Plan(
-        "web", SyncStatus.BLOCKED, Action.NONE, "an earlier run was cut short", follow="d", resume_rollback=True
+        "web", SyncStatus.BLOCKED, Action.NONE, "an earlier run was interrupted", follow="d", resume_rollback=True
     )
-    assert "  = web  rollback to finish: an earlier run was cut short" in text.plan(PlanReport((plan,)))
+    assert "  = web  rollback to finish: an earlier run was interrupted" in text.plan(PlanReport((plan,)))
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def test_a_link_to_a_log_stands_on_its_own_line_without_its_credential():
 
 
 def test_what_is_refused_for_one_reason_is_said_once():
-    why = "2 of 3 apps would change, more than the 30 % that one run may"
+    why = "2 of 3 apps would change, but one run may change at most 30%"
     change = Change(("region",), ChangeKind.CHANGED, "ams", "fra")
     plans = tuple(
         Plan(app, SyncStatus.OUT_OF_SYNC, Action.REFUSE, why, changes=(change,), override="--allow max-changes")
@@ -212,3 +213,7 @@ def test_no_findings_are_said_so():
 )
 def test_an_event_is_one_plain_line(event, line):
     assert text.event(event, names=8) == line
+
+
+def test_every_outcome_has_its_text():
+    assert set(OUTCOMES) == set(OutcomeKind)

@@ -1,1 +1,1 @@
-"""What is wrong with a spec beyond its shape: rules that no schema can say, one module a topic."""
+"""Rules that a schema cannot express, one module per topic."""

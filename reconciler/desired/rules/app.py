@@ -3,50 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from reconciler.appspec.shape import SPEC, Listing, Record, identity_of
+from reconciler.appspec.kinds import BUILT_KINDS, COMPONENT_KINDS, ROUTABLE_KINDS, SINGULAR
+from reconciler.appspec.shape import SPEC, identity_of
 from reconciler.appspec.spelling import canonical_spelling
-from reconciler.desired.rules.context import SINGULAR, Rule, RuleContext, mapping, records, text
+from reconciler.desired.rules.context import Rule, RuleContext, mapping, records, text
 from reconciler.findings import Finding
 from reconciler.text import did_you_mean
 
+if TYPE_CHECKING:
+    from reconciler.appspec.shape import Listing
+
 
 def component_names(context: RuleContext) -> Iterator[Finding]:
-    """A name stands for one component, whatever its kind; databases count."""
+    """Component names are unique across kinds, databases included."""
     named = [(component.name, f"{component.pointer}/name") for component in context.components if component.name]
-    yield from _twice(context, named, "duplicate-name", "component", "component names are unique in an app: rename one")
+    yield from _duplicates(
+        context, named, "duplicate-name", "component", "component names must be unique in an app: rename one of them"
+    )
 
 
 def has_components(context: RuleContext) -> Iterator[Finding]:
-    """An app without a component is none."""
-    if not any(
-        context.spec.get(kind) for kind in ("services", "static_sites", "jobs", "workers", "functions")
-    ) and not (context.spec.get("databases")):
+    """An app needs at least one component."""
+    if not any(context.spec.get(kind) for kind in COMPONENT_KINDS):
         known = [name for name in SPEC.fields if name not in context.spec]
         near = next(
             (hint for name in context.spec if name not in SPEC.fields and (hint := did_you_mean(name, known))), ""
         )
-        hint = near or "add one of services, static_sites, jobs, workers, functions"
-        yield context.error("no-components", "the app has no component", hint, "")
+        hint = near or f"add one of {', '.join(BUILT_KINDS)}"
+        yield context.error("no-components", "the app has no components", hint, "")
 
 
 def environment_keys(context: RuleContext) -> Iterator[Finding]:
-    """A variable is set once in each list."""
+    """A variable is set at most once in each list."""
     for owner, pointer in _owners(context):
         envs = [
             (key, f"{at}/key") for at, env in records(owner, "envs", pointer) if isinstance(key := env.get("key"), str)
         ]
-        yield from _twice(context, envs, "duplicate-env", "variable", "keep one of the two")
+        yield from _duplicates(context, envs, "duplicate-env", "variable", "remove one of them")
 
 
 def alerts(context: RuleContext) -> Iterator[Finding]:
-    """An alert is told apart by rule, operator, value and window."""
+    """An alert is unique by rule, operator, value and window."""
     for owner, pointer in _owners(context):
         found = [
             (identity_of(_ALERTS, alert), at) for at, alert in records(owner, "alerts", pointer) if alert.get("rule")
         ]
-        yield from _twice(context, found, "duplicate-alert", "alert", "keep one of the two")
+        yield from _duplicates(context, found, "duplicate-alert", "alert", "remove one of them")
 
 
 def log_destinations(context: RuleContext) -> Iterator[Finding]:
@@ -57,99 +61,90 @@ def log_destinations(context: RuleContext) -> Iterator[Finding]:
             for at, destination in records(owner, "log_destinations", pointer)
             if isinstance(name := destination.get("name"), str)
         ]
-        yield from _twice(context, found, "duplicate-log-destination", "log destination", "keep one of the two")
+        yield from _duplicates(context, found, "duplicate-log-destination", "log destination", "remove one of them")
 
 
 def domains(context: RuleContext) -> Iterator[Finding]:
-    """A domain stands once, whatever its spelling, and one of them at most is PRIMARY."""
+    """A domain appears once, in any spelling, and at most one is PRIMARY."""
     found = list(records(context.spec, "domains"))
     named = [
         (str(canonical_spelling("hostname", name)), f"{at}/domain")
         for at, domain in found
         if isinstance(name := domain.get("domain"), str)
     ]
-    yield from _twice(context, named, "duplicate-domain", "domain", "keep one of the two")
+    yield from _duplicates(context, named, "duplicate-domain", "domain", "remove one of them")
     primary = [f"{at}/type" for at, domain in found if domain.get("type") == "PRIMARY"]
     for at in primary[1:]:
-        message = f"a second PRIMARY domain; the first is on line {context.at(primary[0]).line}"
-        yield context.error("several-primary-domains", message, "make all but one of them ALIAS", at, primary[0])
+        message = f"more than one PRIMARY domain (first on line {context.at(primary[0]).line})"
+        yield context.error("several-primary-domains", message, "change all but one to ALIAS", at, primary[0])
 
 
 RULES: tuple[Rule, ...] = (component_names, has_components, environment_keys, alerts, log_destinations, domains)
 """The rules of this module."""
 
 
-def _alert_listing() -> Listing:
-    shape = SPEC.fields["alerts"].shape
-    assert isinstance(shape, Listing)
-    assert isinstance(shape.item, Record)
-    return shape
-
-
-_ALERTS = _alert_listing()
+_ALERTS = cast("Listing", SPEC.fields["alerts"].shape)
 
 
 def _owners(context: RuleContext) -> Iterator[tuple[Mapping[str, Any], str]]:
-    """Everything that has lists of its own: the app and its components."""
+    """Everything that has its own lists: the app and its components."""
     yield context.spec, ""
     for component in context.components:
         yield component.data, component.pointer
 
 
-def _twice(
+def _duplicates(
     context: RuleContext, named: Iterable[tuple[str, str]], code: str, what: str, hint: str
 ) -> Iterator[Finding]:
-    """A finding at each second place of a name, with the first place."""
+    """A finding at each repetition of a name, with the place of the first."""
     first: dict[str, str] = {}
     for name, pointer in named:
         other = first.setdefault(name, pointer)
         if other is not pointer:
-            message = f"the {what} {name} stands here a second time; the first is on line {context.at(other).line}"
+            shown = name.partition("/")[0] if what == "alert" else name  # its rule, without the defaults of the rest
+            message = f"duplicate {what} {shown} (first on line {context.at(other).line})"
             yield context.error(code, message, hint, pointer, other)
 
 
 # --- How requests reach components: ingress rules, routes, cross-origin policies ---
 
 
-ROUTABLE = ("services", "static_sites", "functions")
-"""The kinds of component that a rule can lead to."""
-
 _ORIGIN = ("exact", "prefix", "regex")
 
 
 def rules(context: RuleContext) -> Iterator[Finding]:
-    """An ingress rule leads to a component or redirects, and does not ask for two things at once."""
+    """An ingress rule has either a component or a redirect, and no conflicting options."""
     for at, rule in records(mapping(context.spec, "ingress"), "rules", "/ingress"):
         component, redirect = rule.get("component"), rule.get("redirect")
         if component is not None and redirect is not None:
-            message = "an ingress rule leads to a component or redirects, not both"
+            message = "an ingress rule can have a component or a redirect, not both"
             yield context.error(
-                "component-and-redirect", message, "make two rules of it", f"{at}/redirect", f"{at}/component"
+                "component-and-redirect", message, "split it into two rules", f"{at}/redirect", f"{at}/component"
             )
         if component is None and redirect is None:
-            message = "an ingress rule leads nowhere"
+            message = "the ingress rule has neither a component nor a redirect"
             yield context.error("rule-without-target", message, "add `component: {name: …}` or `redirect: …`", at)
         if isinstance(component, Mapping):
             if component.get("preserve_path_prefix") is True and component.get("rewrite"):
-                message = "preserve_path_prefix and rewrite exclude each other"
+                message = "preserve_path_prefix and rewrite cannot be combined"
                 places = (f"{at}/component/rewrite", f"{at}/component/preserve_path_prefix")
-                yield context.error("preserve-and-rewrite", message, "keep one of them", *places)
+                yield context.error("preserve-and-rewrite", message, "keep only one", *places)
             yield from _target(context, text(component, "name"), f"{at}/component/name")
 
 
 def _target(context: RuleContext, name: str, at: str) -> Iterator[Finding]:
     kinds = {component.name: component.kind for component in context.components if component.name}
-    if not name or kinds.get(name) in ROUTABLE:
+    if not name or kinds.get(name) in ROUTABLE_KINDS:
         return
-    routable = [known for known, kind in kinds.items() if kind in ROUTABLE]
-    hint = did_you_mean(name, routable, f"components here: {', '.join(routable)}" if routable else "add the component")
+    routable = [known for known, kind in kinds.items() if kind in ROUTABLE_KINDS]
+    hint = did_you_mean(name, routable, f"components: {', '.join(routable)}" if routable else "add the component")
     kind = kinds.get(name)
-    message = f"{name!r} is a {SINGULAR[kind]} and serves no requests" if kind else f"there is no component {name!r}"
+    message = f"{name!r} is a {SINGULAR[kind]}, which cannot serve requests" if kind else f"no such component: {name!r}"
     yield context.error("unknown-component", message, hint, at)
 
 
 def same_match(context: RuleContext) -> Iterator[Finding]:
-    """Of two rules with one match the second is never reached."""
+    """Of two rules with the same match, the second is never reached."""
     first: dict[tuple[str, ...], str] = {}
     for at, rule in records(mapping(context.spec, "ingress"), "rules", "/ingress"):
         match = mapping(rule, "match")
@@ -157,7 +152,7 @@ def same_match(context: RuleContext) -> Iterator[Finding]:
         key = (text(path, "prefix"), text(path, "exact"), text(authority, "exact"), text(authority, "prefix"))
         other = first.setdefault(key, at)
         if other is not at:
-            message = f"this rule is never reached: the one on line {context.at(other).line} has the same match"
+            message = f"this rule is never reached: the rule on line {context.at(other).line} has the same match"
             yield context.error("duplicate-rule", message, "remove it, or change its match", at, other)
 
 
@@ -168,15 +163,17 @@ def routes(context: RuleContext) -> Iterator[Finding]:
     for component in context.components:
         found = list(records(component.data, "routes", component.pointer))
         if found and ruled:
-            message = f"{component.called} has routes, and the app has ingress rules: only one of them can be"
-            hint = "make ingress rules of the routes"
+            message = f"{component.called} has routes, but the app has ingress rules: use one or the other"
+            hint = "turn the routes into ingress rules"
             yield context.error("routes-and-ingress", message, hint, f"{component.pointer}/routes", "/ingress")
         for at, route in found:
             path = text(route, "path") or "/"
             other = first.setdefault(path, at)
             if other is not at:
-                message = f"the path {path} is routed a second time; the first is on line {context.at(other).line}"
-                yield context.error("duplicate-route", message, "a path leads to one component", f"{at}/path", other)
+                message = f"duplicate route for path {path} (first on line {context.at(other).line})"
+                yield context.error(
+                    "duplicate-route", message, "route each path to one component only", f"{at}/path", other
+                )
 
 
 def origins(context: RuleContext) -> Iterator[Finding]:
@@ -185,9 +182,10 @@ def origins(context: RuleContext) -> Iterator[Finding]:
         for origin_at, origin in records(cors, "allow_origins", at):
             present = [name for name in _ORIGIN if origin.get(name) not in (None, "")]
             if len(present) != 1:
-                shown = " and ".join(present) if present else "nothing"
-                message = f"an allowed origin says exactly one of exact, prefix and regex; this one says {shown}"
-                yield context.error("origin", message, "make an origin of each", origin_at)
+                shown = " and ".join(present) if present else "none"
+                message = f"an allowed origin must have exactly one of exact, prefix and regex, got {shown}"
+                hint = "split it into one entry each" if present else "add one of them, or remove the entry"
+                yield context.error("origin", message, hint, origin_at)
 
 
 def _cors(context: RuleContext) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -1,4 +1,4 @@
-"""Rules on one component: what it may not ask for at once, what it needs, where its code comes from (C41, C43)."""
+"""Rules on one component: conflicting and missing fields, and where its code comes from (C41, C43)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.appspec.models import SOURCE_FIELDS
+from reconciler.appspec.kinds import SOURCE_FIELDS
 from reconciler.appspec.secrets import plaintext_secrets
 from reconciler.desired.rules.context import Component, Rule, RuleContext, mapping, records, text
 from reconciler.findings import Finding
@@ -22,19 +22,19 @@ APP_ALERTS = frozenset(
         "DOMAIN_LIVE",
     }
 )
-"""Alert rules that watch the app."""
+"""Alert rules that monitor the app."""
 
 COMPONENT_ALERTS = re.compile(r"CPU_|MEM_|RESTART_|REQUEST|FUNCTIONS_")
-"""How alert rules that watch a component begin."""
+"""Prefixes of alert rules that monitor a component."""
 
-# what the platform sets for every app, says its reference of bindable variables
+# variables that the platform sets for every app (source: its reference of bindable variables)
 _PLATFORM = frozenset({"APP_URL", "APP_DOMAIN", "APP_ID", "STARTER_DOMAIN"})
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _BINDABLE = re.compile(r"\$\{([A-Za-z0-9_-]+)\.([^{}]*)\}")
 
 
 def scaling(context: RuleContext) -> Iterator[Finding]:
-    """Autoscaling excludes a fixed number of instances, and needs room between its bounds (C26)."""
+    """Autoscaling excludes a fixed number of instances and needs a maximum above its minimum (C26)."""
     for component in context.components:
         autoscaling, at = mapping(component.data, "autoscaling"), component.pointer
         if not autoscaling:
@@ -48,20 +48,22 @@ def scaling(context: RuleContext) -> Iterator[Finding]:
             continue
         places = (f"{at}/autoscaling/min_instance_count", f"{at}/autoscaling/max_instance_count")
         if low > high:
-            message = f"min_instance_count is {low}, more than max_instance_count ({high})"
-            yield context.error("autoscaling-bounds", message, "exchange the two", *places)
+            message = f"min_instance_count ({low}) is greater than max_instance_count ({high})"
+            yield context.error("autoscaling-bounds", message, "swap them", *places)
         else:
-            message = f"min_instance_count and max_instance_count are both {low}: there is nothing to scale"
-            yield context.warning("autoscaling-bounds", message, "raise the maximum, or use instance_count", *places)
+            message = f"min_instance_count and max_instance_count are both {low}, so nothing can scale"
+            yield context.warning(
+                "autoscaling-bounds", message, "raise max_instance_count, or use instance_count", *places
+            )
 
 
 def documents(context: RuleContext) -> Iterator[Finding]:
-    """A static site answers unknown paths with one page."""
+    """A static site serves either a catch-all or an error page for unknown paths."""
     for component in context.components:
         if text(component.data, "catchall_document") and text(component.data, "error_document"):
             message = f"{component.called} has both catchall_document and error_document"
             places = (f"{component.pointer}/error_document", f"{component.pointer}/catchall_document")
-            yield context.error("catchall-and-error", message, "keep one of them", *places)
+            yield context.error("catchall-and-error", message, "keep only one", *places)
 
 
 def databases(context: RuleContext) -> Iterator[Finding]:
@@ -69,38 +71,38 @@ def databases(context: RuleContext) -> Iterator[Finding]:
     for component in context.components:
         production = component.kind == "databases" and component.data.get("production") is True
         if production and not component.data.get("cluster_name"):
-            message = f"{component.called} is for production and names no cluster"
+            message = f"{component.called} has `production: true` but no cluster_name"
             hint = "add `cluster_name: …` (a managed cluster of the account), or remove `production`"
             yield context.error("no-cluster-name", message, hint, f"{component.pointer}/production")
 
 
 def schedules(context: RuleContext) -> Iterator[Finding]:
-    """A SCHEDULED job says when; no other job does."""
+    """A SCHEDULED job has a schedule; no other job does."""
     for component in context.components:
         if component.kind != "jobs":
             continue
         scheduled, at = component.data.get("kind") == "SCHEDULED", component.pointer
         if scheduled and not text(mapping(component.data, "schedule"), "cron"):
-            message = f"{component.called} is SCHEDULED and has no cron expression"
+            message = f"{component.called} is SCHEDULED but has no cron expression"
             yield context.error("no-schedule", message, 'add `schedule: {cron: "0 3 * * *"}`', f"{at}/kind")
         if not scheduled and component.data.get("schedule") is not None:
-            message = f"{component.called} has a schedule and is not SCHEDULED"
+            message = f"{component.called} has a schedule but is not SCHEDULED"
             yield context.error("schedule-without-kind", message, "add `kind: SCHEDULED`", f"{at}/schedule")
 
 
 def alert_levels(context: RuleContext) -> Iterator[Finding]:
-    """Deployments and domains are the app's, CPU and restarts a component's."""
+    """Alerts on deployments and domains belong to the app, those on CPU and restarts to a component."""
     for at, alert in records(context.spec, "alerts"):
         rule = text(alert, "rule")
         if COMPONENT_ALERTS.match(rule):
-            message = f"the alert {rule} watches a component, and stands at the level of the app"
-            yield context.warning("alert-level", message, "move it below a component", f"{at}/rule")
+            message = f"{rule} is a component alert, but is set on the app"
+            yield context.warning("alert-level", message, "move it to a component's alerts", f"{at}/rule")
     for component in context.components:
         for at, alert in records(component.data, "alerts", component.pointer):
             rule = text(alert, "rule")
             if rule in APP_ALERTS:
-                message = f"the alert {rule} watches the app, and stands in {component.called}"
-                yield context.warning("alert-level", message, "move it to the app's own alerts", f"{at}/rule")
+                message = f"{rule} is an app alert, but is set on {component.called}"
+                yield context.warning("alert-level", message, "move it to the app's alerts", f"{at}/rule")
 
 
 def bindables(context: RuleContext) -> Iterator[Finding]:
@@ -118,13 +120,13 @@ def _bound(context: RuleContext, owner: object, pointer: str, known: set[str]) -
             continue
         for name, field in _BINDABLE.findall(value):
             if name not in known and name != "_self":
-                message = f"${{{name}.{field}}} refers to {name!r}, which is no component or database of the app"
-                hint = did_you_mean(name, known, f"known here: {', '.join(sorted(known))}")
+                message = f"${{{name}.{field}}} refers to {name!r}, but the app has no such component or database"
+                hint = did_you_mean(name, known, f"known: {', '.join(sorted(known))}")
                 yield context.warning("unknown-bindable", message, hint, f"{at}/value")
 
 
 def placeholders(context: RuleContext) -> Iterator[Finding]:
-    """``${NAME}`` as a whole value, of a variable that nobody sets: told once, as it may be meant for the platform."""
+    """``${NAME}`` as a whole value, of an undeclared variable: reported once, as it may be meant for the platform."""
     owners = [(context.spec, ""), *((component.data, component.pointer) for component in context.components)]
     envs = [(f"{at}/value", env) for owner, pointer in owners for at, env in records(owner, "envs", pointer)]
     known: set[object] | None = None
@@ -139,13 +141,13 @@ def placeholders(context: RuleContext) -> Iterator[Finding]:
     if found:
         first, *more = found
         names = ", ".join(dict.fromkeys(f"${{{name}}}" for name in found.values()))
-        message = f"sent as it stands: {names}"
-        hint = "to have it replaced, declare the name under `variables` in reconcile.yaml"
+        message = f"{names} will be sent as written"
+        hint = "to substitute it, declare it under `variables` in reconcile.yaml"
         yield context.notice("not-substituted", message, hint, first, *more)
 
 
 def log_headers(context: RuleContext) -> Iterator[Finding]:
-    """Headers of a log destination are told apart by their keys: the secrets of two of one key would be mixed up."""
+    """Header keys of a log destination are unique: secrets are matched by them."""
     for component in context.components:
         for at, destination in records(component.data, "log_destinations", component.pointer):
             first: dict[str, str] = {}
@@ -153,18 +155,18 @@ def log_headers(context: RuleContext) -> Iterator[Finding]:
                 key = text(header, "key")
                 there = first.setdefault(key, place)
                 if key and there != place:
-                    message = f"{component.called} sends its logs with two headers {key!r}"
-                    yield context.error("duplicate-header", message, "keep one of them", f"{place}/key", f"{there}/key")
+                    message = f"{component.called} sends the log header {key!r} twice"
+                    yield context.error("duplicate-header", message, "keep only one", f"{place}/key", f"{there}/key")
 
 
 def plaintext(context: RuleContext) -> Iterator[Finding]:
-    """A credential in Git is no secret any more."""
+    """A plaintext credential in Git is no longer a secret."""
     for pointer, _ in plaintext_secrets(context.spec):
         if pointer not in context.app.substituted:
-            message = "a secret stands here as plaintext"
+            message = "plaintext secret"
             hint = (
-                "declare a variable in reconcile.yaml and write ${NAME}, or leave the value out to keep the one "
-                "that is live, or write the encrypted EV[…] that the platform returns"
+                "use a declared variable (${NAME}), omit the value to keep the live one, "
+                "or paste the encrypted EV[…] that App Platform returns"
             )
             yield context.warning("plaintext-secret", message, hint, pointer)
 
@@ -183,7 +185,7 @@ RULES: tuple[Rule, ...] = (
 """The rules of this module."""
 
 
-# --- Where a component's code comes from (C41, C43): one source, complete, and a tag that says what is meant ---
+# --- Where a component's code comes from (C41, C43): one complete source, and a fixed tag ---
 
 
 _REPO = {
@@ -207,11 +209,11 @@ def one_source(context: RuleContext) -> Iterator[Finding]:
         elif len(present) > 1:
             message = f"{component.called} has {len(present)} sources: {', '.join(present)}"
             places = [f"{component.pointer}/{name}" for name in present]
-            yield context.error("several-sources", message, "keep one of them", places[1], places[0], *places[2:])
+            yield context.error("several-sources", message, "keep only one", places[1], places[0], *places[2:])
 
 
 def repositories(context: RuleContext) -> Iterator[Finding]:
-    """A source says which repository, the way its host names it."""
+    """A source names its repository as the host does."""
     for component in _built(context):
         for name in SOURCE_FIELDS:
             source = component.data.get(name)
@@ -220,7 +222,7 @@ def repositories(context: RuleContext) -> Iterator[Finding]:
             at = f"{component.pointer}/{name}"
             for needed in _NEEDED.get(name, ("repo",)):
                 if source.get(needed) in (None, ""):
-                    message = f"the {name} source of {component.called} does not say its {needed}"
+                    message = f"the {name} source of {component.called} has no {needed}"
                     yield context.warning("incomplete-source", message, f"add `{needed}: …`", at)
             if name in _REPO and (repo := text(source, "repo")):
                 yield from _repository(context, name, repo, f"{at}/repo")
@@ -231,12 +233,12 @@ def _repository(context: RuleContext, host: str, repo: str, at: str) -> Iterator
         return
     if "${" in repo:
         if at not in context.app.substituted:
-            message = f"{repo} is not a variable that reconcile.yaml declares, and is sent as it stands"
+            message = f"{repo} is not declared in reconcile.yaml and will be sent as written"
             yield context.warning("unknown-variable", message, "declare it under `variables`, or write owner/name", at)
         return
     url = _URL.match(repo)
-    hint = f"write {url['repo']}" if url else "write it as the host shows it, such as my-org/my-app"
-    yield context.warning("bad-repository", f"{repo!r} is not owner/name", hint, at)
+    hint = f"write {url['repo']}" if url else "write it as on the host, such as my-org/my-app"
+    yield context.warning("bad-repository", f"repo must be owner/name, got {repo!r}", hint, at)
 
 
 def images(context: RuleContext) -> Iterator[Finding]:
@@ -248,12 +250,16 @@ def images(context: RuleContext) -> Iterator[Finding]:
         at = f"{component.pointer}/image"
         tag, digest = text(image, "tag"), text(image, "digest")
         if tag and digest:
-            message = "an image has a tag or a digest, not both"
+            message = "an image can have a tag or a digest, not both"
             yield context.error(
-                "tag-and-digest", message, "keep the digest: it cannot move", f"{at}/tag", f"{at}/digest"
+                "tag-and-digest",
+                message,
+                "keep the digest: it always names the same image",
+                f"{at}/tag",
+                f"{at}/digest",
             )
         if digest and not _DIGEST.fullmatch(digest) and "${" not in digest:
-            message = "a digest is sha256: and 64 hexadecimal digits"
+            message = "a digest must be sha256: followed by 64 hex digits"
             yield context.error("bad-digest", message, "copy it from the registry", f"{at}/digest")
         yield from _registry(context, image, at)
         yield from _tag(context, component, image, at)
@@ -262,21 +268,23 @@ def images(context: RuleContext) -> Iterator[Finding]:
 def _registry(context: RuleContext, image: Mapping[str, Any], at: str) -> Iterator[Finding]:
     docr = image.get("registry_type") == "DOCR"
     if docr and text(image, "registry"):
-        message = "an image of DOCR has no registry: it is the account's own"
+        message = "a DOCR image takes no registry: an account has only one"
         yield context.error("registry-with-docr", message, "remove `registry`", f"{at}/registry")
     if _deploys_on_push(image) and (not docr or image.get("digest")):
-        message = "deploy_on_push works for images of DOCR with a tag only"
-        yield context.error("deploy-on-push", message, "remove it, or use a tag in DOCR", f"{at}/deploy_on_push")
+        message = "deploy_on_push works only for DOCR images with a tag"
+        yield context.error(
+            "deploy-on-push", message, "remove it, or use a DOCR image with a tag", f"{at}/deploy_on_push"
+        )
 
 
 def _tag(context: RuleContext, component: Component, image: Mapping[str, Any], at: str) -> Iterator[Finding]:
-    """C41: the platform pulls a tag once; a tag that moves afterwards changes nothing."""
+    """C41: the platform pulls a tag once; moving the tag afterwards has no effect."""
     tag = image.get("tag")
     if image.get("digest") or tag not in (None, "", "latest") or _deploys_on_push(image):
         return
-    shown = "the tag latest" if tag else "no tag, which means latest"
-    message = f"{component.called} has {shown}: a newer image of that name is not noticed"
-    yield context.warning("mutable-tag", message, "name a version or a digest", f"{at}/tag" if tag else at)
+    shown = "uses the tag latest" if tag else "has no tag, so it uses latest"
+    message = f"{component.called} {shown}: newer images will not be noticed"
+    yield context.warning("mutable-tag", message, "use a version tag or a digest", f"{at}/tag" if tag else at)
 
 
 def _deploys_on_push(image: Mapping[str, Any]) -> bool:

@@ -1,7 +1,7 @@
-"""What rules share: a spec as its components, and findings with places.
+"""Shared by the rules: a spec's components, and findings with places.
 
-A rule is a function from a `RuleContext` to findings. Rules judge what no schema can: how parts of a spec fit together.
-They must bear any document, as they run also where the schema has found something wrong.
+A rule is a function from a `RuleContext` to findings. Rules check what a schema cannot: how parts of a spec relate.
+They must accept any document, as they also run if the schema is violated.
 """
 
 from __future__ import annotations
@@ -10,24 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.appspec.models import COMPONENT_KINDS
+from reconciler.appspec.kinds import COMPONENT_KINDS, SINGULAR
 from reconciler.desired.model import DesiredApp
 from reconciler.findings import Finding, Location, Severity
-
-SINGULAR = {
-    "services": "service",
-    "static_sites": "static site",
-    "jobs": "job",
-    "workers": "worker",
-    "functions": "functions component",
-    "databases": "database",
-}
-"""What people call one of a kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One item of a component list. ``pointer`` leads to it, ``name`` is "" where it has none."""
+    """One item of a component list. ``pointer`` leads to it, ``name`` is "" if it has none."""
 
     kind: str
     pointer: str
@@ -42,7 +32,7 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class RuleContext:
-    """What a rule sees: the spec, its components, and how to tell something about a place in it."""
+    """The input of a rule: the spec and its components, with constructors of findings at a place in it."""
 
     app: DesiredApp
     spec: Mapping[str, Any]
@@ -51,25 +41,25 @@ class RuleContext:
     _places: dict[tuple[str, bool], Location] = field(default_factory=dict, repr=False)
 
     def at(self, pointer: str, *, key: bool = False) -> Location:
-        """Where a pointer stands in its file."""
+        """The place of a pointer in its file."""
         place = (pointer, key)
         if place not in self._places:
             self._places[place] = self.app.locate(pointer, key=key)
         return self._places[place]
 
     def error(self, code: str, message: str, hint: str, pointer: str, *related: str) -> Finding:
-        """Something that the platform will not take."""
-        return self._told(Severity.ERROR, code, message, hint, pointer, related)
+        """Something that the platform will refuse."""
+        return self._finding(Severity.ERROR, code, message, hint, pointer, related)
 
     def warning(self, code: str, message: str, hint: str, pointer: str, *related: str) -> Finding:
-        """Something that is probably not meant."""
-        return self._told(Severity.WARNING, code, message, hint, pointer, related)
+        """Something that is probably a mistake."""
+        return self._finding(Severity.WARNING, code, message, hint, pointer, related)
 
     def notice(self, code: str, message: str, hint: str, pointer: str, *related: str) -> Finding:
         """Something worth knowing."""
-        return self._told(Severity.NOTICE, code, message, hint, pointer, related)
+        return self._finding(Severity.NOTICE, code, message, hint, pointer, related)
 
-    def _told(
+    def _finding(
         self, severity: Severity, code: str, message: str, hint: str, pointer: str, related: tuple[str, ...]
     ) -> Finding:
         return Finding(severity, code, message, hint, self.at(pointer), tuple(map(self.at, related)))
@@ -81,7 +71,7 @@ Rule = Callable[[RuleContext], Iterable[Finding]]
 def context_of(app: DesiredApp, *, strict: bool = False) -> RuleContext:
     """The context of an app."""
     components = tuple(
-        Component(kind, pointer, name if isinstance(name := item.get("name"), str) else "", item)
+        Component(kind, pointer, text(item, "name"), item)
         for kind in COMPONENT_KINDS
         for pointer, item in records(app.spec, kind)
     )
@@ -89,7 +79,7 @@ def context_of(app: DesiredApp, *, strict: bool = False) -> RuleContext:
 
 
 def records(parent: Any, name: str, pointer: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The mappings in a list field of a mapping, each with its pointer; none where anything else stands."""
+    """The mappings in a list field of a mapping, each with its pointer; none if the field is anything else."""
     items = parent.get(name) if isinstance(parent, Mapping) else None
     if isinstance(items, list):
         for index, item in enumerate(items):
@@ -98,12 +88,12 @@ def records(parent: Any, name: str, pointer: str = "") -> Iterator[tuple[str, Ma
 
 
 def mapping(parent: Any, name: str) -> Mapping[str, Any]:
-    """A mapping field of a mapping; empty where anything else stands."""
+    """A mapping field of a mapping; empty if it is anything else."""
     value = parent.get(name) if isinstance(parent, Mapping) else None
     return value if isinstance(value, Mapping) else {}
 
 
 def text(parent: Any, name: str) -> str:
-    """A text field of a mapping; empty where anything else stands."""
+    """A text field of a mapping; empty if it is anything else."""
     value = parent.get(name) if isinstance(parent, Mapping) else None
     return value if isinstance(value, str) else ""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.exceptions import HTTPException
 
 from reconciler.appspec.catalog import DEV_DATABASE_PRICE, REGIONS, SIZES, STATIC_APP_PRICE, component_price
+from reconciler.appspec.kinds import RUNNING_KINDS, components
 from reconciler.sandbox.http.request import (
     Call,
     bad_request,
@@ -79,7 +80,8 @@ def _accepted(call: Call, *, new: bool) -> Tree:
     if not isinstance(spec, dict):
         raise bad_request("spec is required")
     spec = respelled(spec)
-    mistake = first_mistake(spec, unknown_fields=call.settings.unknown_fields == "refuse")
+    settings = call.settings
+    mistake = first_mistake(spec, unknown_fields=settings.unknown_fields == "refuse", sizes=settings.enforces_sizes)
     if mistake:
         raise _invalid(call, *mistake)
     sealed = first_ciphertext(spec, call.settings) if new and not call.settings.new_apps_take_ciphertext else None
@@ -208,9 +210,9 @@ def _suggestion(call: Call, name: str) -> str:
 
 def monthly_cost(spec: Tree) -> float:
     """USD a month of a valid spec. Jobs do not count: they are billed by the second, for a time unknown beforehand."""
-    running = [item for kind in ("services", "workers") for item in spec.get(kind) or []]
     databases = [item for item in spec.get("databases") or [] if not item.get("production")]
-    return sum(component_price(item) or 0.0 for item in running) + DEV_DATABASE_PRICE * len(databases)
+    running = sum(component_price(item) or 0.0 for _, item in components(spec, RUNNING_KINDS))
+    return running + DEV_DATABASE_PRICE * len(databases)
 
 
 def list_regions(_: Call) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from reconciler.appspec.kinds import RUNNING_KINDS, components
 from reconciler.sandbox.http.request import Call, bad_request, conflict, listing, page_of, require_unpinned
-from reconciler.sandbox.simulation.lifecycle import TERMINAL, components, tier_of
+from reconciler.sandbox.simulation.lifecycle import TERMINAL, tier_of
 from reconciler.sandbox.simulation.render import deployment_tree
 from reconciler.sandbox.simulation.simulation import Cause, Platform
 from reconciler.sandbox.simulation.store import App, Deployment, Tree, dumps
@@ -82,7 +83,7 @@ def restart(call: Call) -> str:
     active = platform.tx.deployment(app.active)
     if active is None:
         raise bad_request("app has no active deployment to restart")
-    known = {item["name"] for kind in ("services", "workers") for item in active.spec.get(kind) or []}
+    known = {item["name"] for _, item in components(active.spec, RUNNING_KINDS)}
     unknown = sorted(set(names) - known)
     if unknown:
         raise bad_request(f"component {unknown[0]} does not exist or cannot be restarted")

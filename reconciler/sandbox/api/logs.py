@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reconciler.appspec.kinds import BUILT_KINDS, RUNNING_KINDS, components
 from reconciler.sandbox.http.limits import ticket
 from reconciler.sandbox.http.request import Call, bad_request, not_found
-from reconciler.sandbox.simulation.lifecycle import components
 from reconciler.sandbox.simulation.running import LOG_TYPES, latest_log_type, logs_available
 from reconciler.sandbox.simulation.store import App, Deployment, dumps
 
@@ -25,7 +25,7 @@ def _component(call: Call, deployment: Deployment, *, running: bool = False) -> 
         HTTPException: 404.
     """
     name = call.params.get("component_name") or call.one("component_name")
-    kinds = ("services", "workers") if running else ("services", "static_sites", "jobs", "workers", "functions")
+    kinds = RUNNING_KINDS if running else BUILT_KINDS
     if name and name not in {item["name"] for _, item in components(deployment.spec, kinds)}:
         raise not_found()
     return name

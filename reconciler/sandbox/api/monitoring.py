@@ -10,7 +10,7 @@ from reconciler.sandbox.api.logs import links, tail_lines
 from reconciler.sandbox.http.request import Call, bad_request, conflict, listing, not_found, page_of
 from reconciler.sandbox.simulation.lifecycle import moment
 from reconciler.sandbox.simulation.render import deployment_tree
-from reconciler.sandbox.simulation.running import health_of, instances_of
+from reconciler.sandbox.simulation.running import LOG_TYPES, health_of, instances_of
 from reconciler.sandbox.simulation.store import dumps, make_id
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def event_logs(call: Call) -> str:
     app = call.app()
     event_id, *_ = _event_row(call, app)
     kind = call.one("type")
-    if kind not in ("AUTOSCALE_EVENT", "UNSPECIFIED", "BUILD", "DEPLOY", "RUN", "RUN_RESTARTED"):
+    if kind not in LOG_TYPES:
         raise bad_request("type is required; events have AUTOSCALE_EVENT")
     place = f"{app.id}/{event_id}/-/AUTOSCALE_EVENT"
     return links(call, place, follow=call.flag("follow"), tail=tail_lines(call))

@@ -11,7 +11,8 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
-from reconciler.sandbox.simulation.lifecycle import PHASES, components
+from reconciler.appspec.kinds import components
+from reconciler.sandbox.simulation.lifecycle import PHASES
 from reconciler.sandbox.simulation.store import dumps
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from reconciler.appspec.catalog import DEFAULT_SIZE, SIZES
+from reconciler.appspec.kinds import RUNNING_KINDS, SINGULAR, SIZED_KINDS, components
 
 if TYPE_CHECKING:
     from reconciler.sandbox.settings import Speed
@@ -27,21 +28,7 @@ TERMINAL = frozenset({"ACTIVE", "SUPERSEDED", "ERROR", "CANCELED"})
 PHASES = ("PENDING_BUILD", "BUILDING", "PENDING_DEPLOY", "DEPLOYING")
 """The phases on the way to ACTIVE, in order."""
 
-RUNNING_KINDS = ("services", "workers")
-BUILT_KINDS = ("services", "static_sites", "jobs", "workers", "functions")
-
-_NOUNS = {
-    "services": "service",
-    "workers": "worker",
-    "jobs": "job",
-    "static_sites": "static site",
-    "functions": "functions",
-}
-
-
-def components(spec: Tree, kinds: tuple[str, ...] = BUILT_KINDS) -> list[tuple[str, Tree]]:
-    """(kind, component) of a spec, in the order of the kinds."""
-    return [(kind, item) for kind in kinds for item in spec.get(kind) or []]
+_NOUNS = {**SINGULAR, "functions": "functions"}
 
 
 def has_builds(spec: Tree) -> bool:
@@ -107,7 +94,7 @@ def reached(deployment: Deployment, phase: str) -> bool:
 
 def tier_of(spec: Tree) -> str:
     """The tier: ``starter`` with static sites only, ``basic`` with the small sizes only, else ``professional``."""
-    running = components(spec, ("services", "workers", "jobs"))
+    running = components(spec, SIZED_KINDS)
     if not running:
         return "starter"
     tiers = {SIZES[item.get("instance_size_slug") or DEFAULT_SIZE].tier for _, item in running}
@@ -202,7 +189,7 @@ def _deploy_steps(spec: Tree) -> list[Tree]:
     for kind, item in components(spec, ("services", "workers", "static_sites", "functions")):
         name, noun = item["name"], _NOUNS[kind]
         leaves = [_leaf("deploy", name, f"Deploying {noun}")]
-        if kind in ("services", "workers"):
+        if kind in RUNNING_KINDS:
             leaves.append(_leaf("wait", name, f"Waiting for {noun}"))
         running.append(_group(name, leaves))
     parts = [*jobs["PRE_DEPLOY"], *running, *jobs["SCHEDULED"], *jobs["POST_DEPLOY"], *jobs["FAILED_DEPLOY"]]

@@ -14,21 +14,19 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from reconciler.appspec.catalog import DEFAULT_SIZE
-from reconciler.appspec.models import SOURCE_FIELDS
+from reconciler.appspec.kinds import BUILT_KINDS, ROUTABLE_KINDS, SIZED_KINDS, SOURCE_FIELDS, components
 from reconciler.appspec.secrets import CIPHERTEXT_FORM, is_marked, secrets
-from reconciler.appspec.shape import MISSING, SPEC, Listing, Record, Scalar, Shape
+from reconciler.appspec.shape import MISSING, SPEC, Record, Scalar
 from reconciler.appspec.spelling import canonical_spelling
-from reconciler.sandbox.simulation.lifecycle import BUILT_KINDS, components
+from reconciler.appspec.walk import branches, find_known, mapped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Mapping
 
     from reconciler.sandbox.settings import Settings
     from reconciler.sandbox.simulation.store import Tree
 
-ROUTABLE = ("services", "static_sites", "functions")
-"""The kinds of components that requests can reach."""
-
+_SECRETS = branches(SPEC, lambda _, field: field.can_be_secret)
 _BUILDPACKS = "buildpack-stack=ubuntu-22"
 _DATABASE_VERSIONS = {"PG": "16", "MYSQL": "8", "REDIS": "7", "VALKEY": "8", "MONGODB": "7", "KAFKA": "3.8"}
 _TAG = 16
@@ -79,7 +77,7 @@ def normalised(spec: Tree, settings: Settings) -> Tree:
     if settings.fills_defaults in ("common", "documented"):
         out = _common_defaults(out)
     if settings.fills_defaults == "documented":
-        out = _walked(out, SPEC, _documented)
+        out = mapped(out, SPEC, members=_documented)
     return presented(out, settings)
 
 
@@ -92,7 +90,7 @@ def presented(spec: Tree, settings: Settings) -> Tree:
 
     out = _with_envs(spec, written)
     if settings.unknown_fields == "drop":
-        out = _walked(out, SPEC, lambda value, shape, _: {name: value[name] for name in value if name in shape.fields})
+        out = mapped(out, SPEC, members=_known)
     return _without_zeros(out) if settings.omits_zero_values else out
 
 
@@ -131,13 +129,11 @@ def encrypted(spec: Tree, settings: Settings, key: bytes, app_id: str, number: i
         count += 1
         return encrypt(key, app_id, f"{number}:{count}", value)
 
-    def hidden(value: Tree, shape: Record, place: str) -> Tree:
-        if not _encrypts(place, settings):
-            return value
-        marked = {name for name in value if name in shape.fields and is_marked(shape.fields[name], value)}
-        return {name: hide(item, _dotted(place, name)) if name in marked else item for name, item in value.items()}
-
-    out: Tree = _walked(spec, SPEC, hidden)
+    out: Tree = mapped(spec)
+    for pointer, field, value, owner in tuple(find_known(out, _SECRETS)):
+        place = pointer[1:].replace("/", ".")
+        if is_marked(field, owner) and _encrypts(place, settings):
+            owner[field.name] = hide(value, place)
     return out
 
 
@@ -176,7 +172,7 @@ def routable(spec: Tree) -> list[Tree]:
     """The components that requests can reach: not services with internal ports only."""
     return [
         item
-        for kind, item in components(spec, ROUTABLE)
+        for kind, item in components(spec, ROUTABLE_KINDS)
         if not (kind == "services" and item.get("internal_ports") and not item.get("http_port"))
     ]
 
@@ -189,7 +185,7 @@ def with_ingress(spec: Tree, *, longest_first: bool) -> Tree:
     ``/`` if it is the first and no other has that path, else ``/`` and its name.
     """
     out = dict(spec)
-    for kind in ROUTABLE:
+    for kind in ROUTABLE_KINDS:
         if spec.get(kind):
             out[kind] = [{key: item[key] for key in item if key not in ("routes", "cors")} for item in spec[kind]]
     explicit = spec.get("ingress")
@@ -263,7 +259,7 @@ def _common_defaults(spec: Tree) -> Tree:
 
 def _component(kind: str, item: Tree) -> Tree:
     out = dict(item)
-    if kind in ("services", "workers", "jobs"):
+    if kind in SIZED_KINDS:
         out.setdefault("instance_size_slug", DEFAULT_SIZE)
         if "autoscaling" not in item:
             out.setdefault("instance_count", 1)
@@ -279,15 +275,20 @@ def _database(item: Tree) -> Tree:
     return {**item, "version": version} if version and "version" not in item and not item.get("production") else item
 
 
-def _documented(value: Tree, shape: Record, _: str) -> Tree:
+def _known(value: Mapping[str, Any], record: Record | None) -> Iterable[tuple[str, Any]]:
+    """The fields that the models have."""
+    return [(name, item) for name, item in value.items() if record is None or name in record.fields]
+
+
+def _documented(value: Mapping[str, Any], record: Record | None) -> Iterable[tuple[str, Any]]:
     """A record with every documented default that is not empty."""
     out = dict(value)
-    for name, field in shape.fields.items():
+    for name, field in record.fields.items() if record else ():
         if name in out or field.default is MISSING or field.default in ("", {}) or _excluded(name, out):
             continue
         if isinstance(field.shape, Scalar):
             out[name] = field.default
-    return out
+    return out.items()
 
 
 def _excluded(name: str, record: Tree) -> bool:
@@ -318,24 +319,8 @@ def _typed(env: Tree, *, general: bool) -> Tree:
     return {key: value for key, value in env.items() if key != "type" or value != "GENERAL"}
 
 
-def _walked(value: Any, shape: Shape, change: Callable[[Tree, Record, str], Tree], place: str = "") -> Any:
-    """The value with ``change`` applied to each record of a known shape, outermost first; ``place`` is its path."""
-    if isinstance(shape, Listing) and isinstance(value, list):
-        return [_walked(item, shape.item, change, _dotted(place, str(number))) for number, item in enumerate(value)]
-    if not isinstance(shape, Record) or not isinstance(value, dict):
-        return value
-    return {
-        name: _walked(item, shape.fields[name].shape, change, _dotted(place, name)) if name in shape.fields else item
-        for name, item in change(value, shape, place).items()
-    }
-
-
-def _dotted(place: str, name: str) -> str:
-    return f"{place}.{name}" if place else name
-
-
 def _without_zeros(value: Any) -> Any:
     """Without false, 0 and "" (as encoders with `omitempty` write); empty objects such as ``ingress: {}`` stay."""
-    if isinstance(value, dict):
-        return {key: _without_zeros(item) for key, item in value.items() if item not in (False, "", [])}
-    return [_without_zeros(item) for item in value] if isinstance(value, list) else value
+    return mapped(
+        value, members=lambda tree, _: [(key, item) for key, item in tree.items() if item not in (False, "", [])]
+    )

@@ -7,16 +7,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from reconciler.appspec.catalog import REGIONS
-from reconciler.sandbox.simulation.lifecycle import (
-    TERMINAL,
-    began,
-    components,
-    duration,
-    moment,
-    precise,
-    progress,
-    tier_of,
-)
+from reconciler.appspec.kinds import components
+from reconciler.sandbox.simulation.lifecycle import TERMINAL, began, duration, moment, precise, progress, tier_of
 from reconciler.sandbox.simulation.store import dumps, make_id
 
 if TYPE_CHECKING:

@@ -7,18 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo
 
-from reconciler.sandbox.simulation.lifecycle import (
-    RUNNING_KINDS,
-    TERMINAL,
-    components,
-    leaves,
-    moment,
-    progress,
-    reached,
-)
+from reconciler.appspec.kinds import RUNNING_KINDS, LogType, components
+from reconciler.sandbox.simulation.lifecycle import TERMINAL, leaves, moment, progress, reached
 from reconciler.sandbox.simulation.store import make_id
 
 if TYPE_CHECKING:
@@ -29,8 +22,8 @@ if TYPE_CHECKING:
 MOST_RUNS = 50
 """The most runs of a job that are caught up on after a long time without requests: the latest."""
 
-LOG_TYPES = ("UNSPECIFIED", "BUILD", "DEPLOY", "RUN", "RUN_RESTARTED", "AUTOSCALE_EVENT")
-"""The types of logs, as in the API's parameter."""
+LOG_TYPES = ("UNSPECIFIED", *get_args(LogType))
+"""The types of logs that can be asked for."""
 
 _INSTANCE_TYPES = {"services": "SERVICE", "workers": "WORKER"}
 _MOST_INSTANCES = 250  # of a component, as autoscaling has it; more are not listed
@@ -242,7 +235,7 @@ def _deploy(log: _Logged) -> Iterator[tuple[str, str]]:
 
 
 def _run(log: _Logged) -> Iterator[tuple[str, str]]:
-    if log.where in ("services", "workers"):
+    if log.where in RUNNING_KINDS:
         at = moment(log.deployment.active_at or log.deployment.phase_at)
         yield at, "ready"
         name = log.item["name"]

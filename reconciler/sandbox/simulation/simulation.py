@@ -12,17 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from reconciler.appspec.kinds import components
 from reconciler.sandbox.settings import Settings, changed
 from reconciler.sandbox.simulation import faults, running
-from reconciler.sandbox.simulation.lifecycle import (
-    TERMINAL,
-    began,
-    components,
-    has_builds,
-    next_due,
-    tier_of,
-    timeline,
-)
+from reconciler.sandbox.simulation.lifecycle import TERMINAL, began, has_builds, next_due, tier_of, timeline
 from reconciler.sandbox.simulation.render import app_body
 from reconciler.sandbox.simulation.store import App, Deployment, dumps, make_id
 

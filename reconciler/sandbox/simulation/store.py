@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from reconciler.appspec.kinds import COMPONENT_KINDS
 from reconciler.errors import ReconcileError
 
 if TYPE_CHECKING:
@@ -157,8 +158,7 @@ def _deployment(row: tuple[Any, ...]) -> Deployment:
 
 def is_static(spec: Tree) -> bool:
     """Whether a spec has nothing but static sites."""
-    others = ("services", "workers", "jobs", "functions", "databases")
-    return bool(spec.get("static_sites")) and not any(spec.get(kind) for kind in others)
+    return [kind for kind in COMPONENT_KINDS if spec.get(kind)] == ["static_sites"]
 
 
 class Tx:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfoNotFoundError
 
 from pydantic import ValidationError
 
 from reconciler.appspec.catalog import DEFAULT_SIZE, SIZES
-from reconciler.appspec.models import COMPONENT_KINDS, SOURCE_FIELDS, AppSpec
-from reconciler.sandbox.simulation.lifecycle import BUILT_KINDS, components
-from reconciler.sandbox.simulation.normalise import ROUTABLE
+from reconciler.appspec.kinds import BUILT_KINDS, COMPONENT_KINDS, ROUTABLE_KINDS, SOURCE_FIELDS, components
+from reconciler.appspec.models import AppSpec
 from reconciler.sandbox.simulation.running import time_zone
 
 if TYPE_CHECKING:
@@ -26,15 +26,19 @@ _HOST = re.compile(
 _HTTPS = re.compile(r"https://[A-Za-z0-9.-]+(:\d+)?([/?#][!#-;=?-Z_a-z~%]*)?")
 
 
-def first_mistake(spec: Tree, *, unknown_fields: bool = False) -> tuple[str, str] | None:
-    """(field, message) of the first error in a spec without nulls; None if it is valid."""
+def first_mistake(spec: Tree, *, unknown_fields: bool = False, sizes: bool = True) -> tuple[str, str] | None:
+    """(field, message) of the first error in a spec without nulls; None if it is valid.
+
+    ``unknown_fields``: a field that no document has is one; ``sizes``: so is what an instance size does not allow.
+    """
     try:
         AppSpec.model_validate(spec)
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False, include_context=False):
             if problem["type"] != "extra_forbidden" or unknown_fields:
                 return ".".join(map(str, problem["loc"])), problem["msg"]
-    return next(_rules(spec), None)
+    limits = (mistake for place, item in _placed(spec, BUILT_KINDS) for mistake in _scale(place, item) if sizes)
+    return next(chain(_rules(spec), limits), None)
 
 
 def _rules(spec: Tree) -> Iterator[tuple[str, str]]:
@@ -45,7 +49,6 @@ def _rules(spec: Tree) -> Iterator[tuple[str, str]]:
     yield from _variables(spec)
     for place, item in _placed(spec, BUILT_KINDS):
         yield from _component(place, item)
-        yield from _scale(place, item)
     yield from _routes(spec)
     for place, item in _placed(spec, ("databases",)):
         if item.get("production") and not item.get("cluster_name"):
@@ -94,7 +97,7 @@ def _variables(spec: Tree) -> Iterator[tuple[str, str]]:
 
 def _routes(spec: Tree) -> Iterator[tuple[str, str]]:
     taken: set[str] = set()
-    for place, item in _placed(spec, ROUTABLE):
+    for place, item in _placed(spec, ROUTABLE_KINDS):
         routes = item.get("routes") or []
         if routes and place.startswith("services") and item.get("internal_ports") and not item.get("http_port"):
             yield f"{place}.routes", "an internal service, which has internal_ports only, cannot have routes"
@@ -153,7 +156,7 @@ def _schedule(place: str, schedule: Tree) -> Iterator[tuple[str, str]]:
 
 
 def _ingress(spec: Tree) -> Iterator[tuple[str, str]]:
-    reachable = {item["name"] for _, item in components(spec, ROUTABLE)}
+    reachable = {item["name"] for _, item in components(spec, ROUTABLE_KINDS)}
     for number, rule in enumerate((spec.get("ingress") or {}).get("rules") or []):
         place = f"ingress.rules.{number}"
         component, redirect = rule.get("component"), rule.get("redirect")
@@ -163,7 +166,7 @@ def _ingress(spec: Tree) -> Iterator[tuple[str, str]]:
             yield f"{place}.component.name", f"component {component['name']} does not exist or cannot be routed to"
         if component and component.get("preserve_path_prefix") and component.get("rewrite"):
             yield f"{place}.component", "preserve_path_prefix cannot be used with rewrite"
-    for place, item in _placed(spec, ROUTABLE):
+    for place, item in _placed(spec, ROUTABLE_KINDS):
         cors = item.get("cors") or {}
         for origin in cors.get("allow_origins") or []:
             if sum(key in origin for key in ("exact", "prefix", "regex")) != 1:

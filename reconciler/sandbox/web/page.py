@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from html import escape
 from typing import TYPE_CHECKING
 
+from reconciler.appspec.kinds import RUNNING_KINDS, components
 from reconciler.sandbox.simulation.running import state_of
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _status(platform: Platform, app: App, active: Deployment | None, latest: Dep
         return "deploying"
     if active is None:
         return "not running"
-    names = [item["name"] for kind in ("services", "workers") for item in active.spec.get(kind) or []]
+    names = [item["name"] for _, item in components(active.spec, RUNNING_KINDS)]
     states = {state_of(app, active, name, platform.now, platform.settings.speed.settle) for name in names}
     if "UNHEALTHY" in states:
         return "unhealthy"

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 
+from reconciler.appspec.kinds import components
 from reconciler.sandbox.http.limits import ticket
-from reconciler.sandbox.simulation.lifecycle import components
 from reconciler.sandbox.simulation.running import log_complete, log_text, visit
 from reconciler.sandbox.web.page import HEADERS, PER_PAGE, page, summaries
 

@@ -1,0 +1,167 @@
+"""The one walk over documents by the shape of an app spec: steps, a search, a copy, and the shape's own fields.
+
+Any document can be walked, whatever is wrong with it: what no model knows has the shape None. The walks that are not
+made here are of another kind, and say so: `plan.canonical` (compiled once, as it is run on every spec), `plan.diff`,
+`plan.align` and `desired.live_edits` (two documents at once).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from reconciler.appspec.shape import SPEC, Field, Listing, Record, Shape
+from reconciler.text import pointer_token
+
+_LISTS = (list, tuple)
+_PARTS = (dict, list, tuple)
+
+# --- steps -----------------------------------------------------------------------------------------------------------
+
+
+def field_of(shape: Shape | None, name: Any) -> Field | None:
+    """The field of that name; None where the shape is no record or has no such field."""
+    return shape.fields.get(name) if isinstance(shape, Record) else None
+
+
+def within(shape: Shape | None, part: Any) -> Shape | None:
+    """The shape one step down: that of a list's items whatever the part is, or of the field of that name."""
+    if isinstance(shape, Listing):
+        return shape.item
+    field = field_of(shape, part)
+    return field.shape if field else None
+
+
+def shape_at(path: Iterable[str | int]) -> Shape | None:
+    """The shape at a path of a spec; items of lists by index or by identity."""
+    shape: Shape | None = SPEC
+    for part in path:
+        shape = within(shape, part)
+    return shape
+
+
+# --- a search --------------------------------------------------------------------------------------------------------
+
+
+class Found(NamedTuple):
+    """A field that a document sets: its JSON pointer, what the models say of it, its value, the mapping that has it."""
+
+    pointer: str
+    field: Field
+    value: Any
+    owner: dict[str, Any]
+
+
+Wanted = Callable[[Field | None, Any, Mapping[str, Any], str], bool]
+"""Called with a field, its name, the mapping that holds it, and the name of the field that holds that mapping."""
+
+
+def find(
+    node: Any, wanted: Wanted, shape: Shape | None = SPEC, pointer: str = "", *, parent: str = ""
+) -> Iterator[tuple[str, Any]]:
+    """Pointer and value of the wanted fields of a document, outermost first, and nothing below them.
+
+    A mapping where a list should be is taken for one of its items.
+    """
+    if isinstance(node, dict):  # a check for Mapping takes ten times as long
+        record = shape.item if isinstance(shape, Listing) else shape
+        fields = record.fields if isinstance(record, Record) else {}
+        for name, value in node.items():
+            field = fields.get(name)
+            if wanted(field, name, node, parent):
+                yield f"{pointer}/{pointer_token(name)}", value
+            elif isinstance(value, _PARTS):
+                below = field.shape if field else None
+                yield from find(value, wanted, below, f"{pointer}/{pointer_token(name)}", parent=name)
+    elif isinstance(node, _LISTS):
+        item = shape.item if isinstance(shape, Listing) else shape
+        for index, value in enumerate(node):
+            if isinstance(value, _PARTS):
+                yield from find(value, wanted, item, f"{pointer}/{index}", parent=parent)
+
+
+Branches = Mapping[str, tuple[Field, Any]]
+"""The fields of a record that are wanted (with None) or have wanted ones below (with their branches)."""
+
+
+def branches(record: Record, wanted: Callable[[Record, Field], bool]) -> Branches:
+    """The branches of a record that lead to wanted fields: for a search by `find_known` that passes over the rest."""
+    out: dict[str, tuple[Field, Any]] = {}
+    for name, field in record.fields.items():
+        below = _record_below(field.shape)
+        if wanted(record, field):
+            out[name] = (field, None)
+        elif below and (tree := branches(below, wanted)):
+            out[name] = (field, tree)
+    return out
+
+
+def find_known(node: Any, tree: Branches, pointer: str = "") -> Iterator[Found]:
+    """The wanted fields of the models that a document sets, null left out."""
+    if isinstance(node, list):
+        for index, item in enumerate(node):
+            yield from find_known(item, tree, f"{pointer}/{index}")
+    elif isinstance(node, dict):
+        for name, (field, below) in tree.items():
+            value = node.get(name)
+            if value is None:
+                continue
+            if below is None:
+                yield Found(f"{pointer}/{name}", field, value, node)
+            else:
+                yield from find_known(value, below, f"{pointer}/{name}")
+
+
+# --- a copy ----------------------------------------------------------------------------------------------------------
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def mapped(
+    value: Any,
+    shape: Shape | None = None,
+    *,
+    members: Callable[[Mapping[Any, Any], Record | None], Iterable[tuple[Any, Any]]] | None = None,
+    scalar: Callable[[Any], Any] = _same,
+) -> Any:
+    """A copy of a document, made from the outside in; tuples become lists.
+
+    Args:
+        value: the document or a part of it.
+        shape: what the models say of it.
+        members: gives the members of a mapping in the copy, before they are copied themselves.
+        scalar: returns the replacement for anything that is neither a mapping nor a list.
+    """
+
+    def copy(value: Any, shape: Shape | None) -> Any:
+        if isinstance(value, dict):
+            record = shape if isinstance(shape, Record) else None
+            items = members(value, record) if members else value.items()
+            if record is None:
+                return {name: copy(item, None) for name, item in items}
+            return {name: copy(item, within(record, name)) for name, item in items}
+        if isinstance(value, _LISTS):
+            below = shape.item if isinstance(shape, Listing) else None
+            return [copy(item, below) for item in value]
+        return scalar(value)
+
+    return copy(value, shape)
+
+
+# --- the shape itself ------------------------------------------------------------------------------------------------
+
+
+def fields_below(shape: Shape, parent: str = "") -> Iterator[tuple[Record, str, Field]]:
+    """Every field below a shape, with its record and the name of the field that holds that record."""
+    record = _record_below(shape)
+    if record:
+        for name, field in record.fields.items():
+            yield record, parent, field
+            yield from fields_below(field.shape, name)
+
+
+def _record_below(shape: Shape) -> Record | None:
+    shape = shape.item if isinstance(shape, Listing) else shape
+    return shape if isinstance(shape, Record) else None
