@@ -1,6 +1,6 @@
 """The entry point: `reconcile`, and `python -m reconciler`.
 
-Nothing heavy is imported above: whoever interrupts the command while it is still starting gets a word, too.
+Nothing heavy is imported above, so that an interrupt during start-up also gets a message.
 """
 
 import os

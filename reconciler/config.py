@@ -358,7 +358,7 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 def find_circle(depends_on: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
-    """A circle of apps that wait for each other, such as ``("api", "web", "api")``; empty when there is none.
+    """A cycle of dependent apps, such as ``("api", "web", "api")``; empty if there is none.
 
     It begins with the one of its apps that comes first in the mapping. Unknown names wait for nothing.
     """

@@ -158,9 +158,9 @@ def check_names(file: ConfigFile, known: Collection[str]) -> tuple[Finding, ...]
 
 
 def check_probes(file: ConfigFile, specs: Mapping[str, Mapping[str, Any]]) -> tuple[Finding, ...]:
-    """Probes that are asked for of an app whose spec has nothing that answers requests; ``specs`` by name.
+    """Report probes of apps whose specs have nothing that serves requests; ``specs`` by name.
 
-    A probe among the defaults is for those that do.
+    A probe in the defaults applies only to apps that do.
     """
     hint = "only services, static sites and functions serve requests; remove the probe"
     return tuple(

@@ -120,7 +120,7 @@ class Unauthorized(ApiError):
 
     @property
     def words(self) -> str:
-        """What the API says, and what the token lacks."""
+        """The API's message, and the scope that the token lacks."""
         return f"{self.message}; {self.hint}" if self.hint else self.message
 
 

@@ -201,7 +201,7 @@ PROBE = "defaults:\n  health:\n    probe:\n      "
         ('headers: {X-Key: " s3cr3t"}', (4, 24), "X-Key: a header must not begin or end with a space"),
         ("headers: {X Key: s3cr3t}", (4, 24), "X Key: invalid header name"),
         ("headers: {content-length: '5'}", (4, 33),
-         "content-length: a request without a body cannot be sent with this header"),
+         "content-length: this header is not allowed in a request without a body"),
         ('path: "/a\\u0000b"', (4, 13), "path: not a valid request path"),
         ('path: "/a\\nb"', (4, 13), "path: not a valid request path"),
         (f"path: /{'a' * 8000}", (4, 13), "path: not a valid request path"),

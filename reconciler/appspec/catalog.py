@@ -1,7 +1,7 @@
 """What the platform offers and charges: regions, instance sizes, development databases.
 
 Source: the examples of regions and sizes in the vendor's OpenAPI description (2026-08). Prices are USD a month.
-Sizes that are no longer offered have the prices that were once listed for them, which no record confirms.
+Sizes that are no longer offered have their last listed prices, which are unverified.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ REGIONS: Mapping[str, Region] = MappingProxyType({region.slug: region for region
 
 
 def component_price(component: Mapping[str, Any]) -> float | None:
-    """The monthly price of a service or a worker; None for a size without a known price, or a count that is none.
+    """The monthly price of a service or a worker; None for a size without a known price, or an invalid count.
 
     All its instances count, under autoscaling the fewest there may be.
     """

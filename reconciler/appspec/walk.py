@@ -20,7 +20,7 @@ _PARTS = (dict, list, tuple)
 
 
 def field_of(shape: Shape | None, name: Any) -> Field | None:
-    """The field of that name; None where the shape is no record or has no such field."""
+    """The field of that name; None if the shape is not a record or has no such field."""
     return shape.fields.get(name) if isinstance(shape, Record) else None
 
 
@@ -44,7 +44,7 @@ def shape_at(path: Iterable[str | int]) -> Shape | None:
 
 
 class Found(NamedTuple):
-    """A field that a document sets: its JSON pointer, what the models say of it, its value, the mapping that has it."""
+    """A field set in a document: its JSON pointer, its field in the models, its value, the mapping that has it."""
 
     pointer: str
     field: Field
@@ -130,7 +130,7 @@ def mapped(
 
     Args:
         value: the document or a part of it.
-        shape: what the models say of it.
+        shape: its shape in the models.
         members: gives the members of a mapping in the copy, before they are copied themselves.
         scalar: returns the replacement for anything that is neither a mapping nor a list.
     """

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from reconciler.config import Policy
     from reconciler.live.client import Client
     from reconciler.live.models import LiveApp
+    from reconciler.rollout.ports import RolloutJob
 
 TARGETS = 200
 """How many of the newest deployments are searched for a rollback target: one page."""
@@ -40,7 +41,10 @@ def rollback(
     pin: Annotated[
         bool, Parameter(help="do not commit: leave the app pinned until --commit or --revert (see docs/rollout.md)")
     ] = False,
-    commit: Annotated[bool, Parameter(help="commit the rollback that the app is pinned to")] = False,
+    commit: Annotated[
+        bool, Parameter(help="commit the rollback that the app is pinned to, once its health was checked")
+    ] = False,
+    force: Annotated[bool, Parameter(help="with --commit: commit whatever its health is")] = False,
     revert: Annotated[bool, Parameter(help="revert the rollback that the app is pinned to")] = False,
     config: Annotated[
         Path | None, Parameter(help="reconcile.yaml, for timeouts and health [default: the nearest]")
@@ -54,31 +58,48 @@ def rollback(
     """
     if sum((bool(to) or pin, commit, revert)) > 1:
         raise UsageError("--commit and --revert cannot be combined with each other, --to or --pin")
+    if force and not commit:
+        raise UsageError("--force goes with --commit alone", hint=f"reconcile rollback {app} --commit --force")
     from reconciler.config_file import load_config
 
     policy = load_config(config).policy(app)
     console = Console(output)
-    return asyncio.run(_rollback(app, (to, pin, commit, revert), policy, connection, console))
+    if commit:
+        return asyncio.run(_commit(app, policy, connection, console, force=force))
+    return asyncio.run(_rollback(app, (to, pin, revert), policy, connection, console))
 
 
-async def _rollback(
-    name: str, wish: tuple[str, bool, bool, bool], policy: Policy, connection: Connection, console: Console
-) -> int:
-    from reconciler.plan.compare import live_digest
-    from reconciler.plan.model import Action, Plan, SyncStatus
+async def _commit(name: str, policy: Policy, connection: Connection, console: Console, *, force: bool) -> int:
+    """Commit the rollback that the app is pinned to: once it was judged healthy, or as it is."""
     from reconciler.rollout import writes as manual
-    from reconciler.rollout.ports import RolloutJob
+    from reconciler.rollout.model import OutcomeKind
 
-    to, pin, commit, revert = wish
     async with connect(connection, console.waiting) as client:
         (app,) = await chosen_apps(client, (name,))
-        if commit:
+        pinned = manual.require_pin(app)
+        if force:
             gone = await manual.commit(client, app, SystemClock())
             console.out(f"{name}: rollback committed" + ("" if gone else ", but the app still shows as pinned"))
             return Exit.OK if gone else Exit.PERSON_NEEDED
-        plan = Plan(name, SyncStatus.OUT_OF_SYNC, Action.REDEPLOY, app_id=app.id, live_digest=live_digest(app))
-        policy = policy.model_copy(update={"on_failure": "leave" if revert else "pin" if pin else "rollback"})
-        job = RolloutJob(plan, None, policy, again=f"reconcile status {name}")
+        job = replace(_job(app, policy, "rollback"), resume_rollback=True, follow=pinned.id, carried=pinned.spec)
+        with CommandLine(console, connection).watch([name]) as watched:
+            report = await roll_back(job, client, SystemClock(), watched)
+    if report.records[0].outcome.kind is OutcomeKind.ROLLED_BACK:
+        console.out(f"{name}: the rollback is healthy and committed")
+        return Exit.OK
+    show_rollout(console, Suggestions.of(connection).rollout(report), None)
+    return exits.of_rollout(report)
+
+
+async def _rollback(
+    name: str, wish: tuple[str, bool, bool], policy: Policy, connection: Connection, console: Console
+) -> int:
+    from reconciler.rollout import writes as manual
+
+    to, pin, revert = wish
+    async with connect(connection, console.waiting) as client:
+        (app,) = await chosen_apps(client, (name,))
+        job = _job(app, policy, "leave" if revert else "pin" if pin else "rollback")
         if revert:
             deployment = await manual.revert(client, app)
             console.err(f"{name}: rollback reverted; following deployment {deployment.id}")
@@ -91,6 +112,16 @@ async def _rollback(
     show_rollout(console, Suggestions.of(connection).rollout(report), None)
     code = exits.of_rollout(report)
     return Exit.OK if pin and code is Exit.ROLLED_BACK else code  # rolling back is what was requested
+
+
+def _job(app: LiveApp, policy: Policy, on_failure: str) -> RolloutJob:
+    from reconciler.plan.compare import live_digest
+    from reconciler.plan.model import Action, Plan, SyncStatus
+    from reconciler.rollout.ports import RolloutJob
+
+    plan = Plan(app.name, SyncStatus.OUT_OF_SYNC, Action.REDEPLOY, app_id=app.id, live_digest=live_digest(app))
+    policy = policy.model_copy(update={"on_failure": on_failure})
+    return RolloutJob(plan, None, policy, again=f"reconcile status {app.name}")
 
 
 async def _check_target(client: Client, app: LiveApp, to: str) -> None:

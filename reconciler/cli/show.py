@@ -71,7 +71,7 @@ def show_rollout(console: Console, report: RolloutReport, planned: PlanReport | 
 
 
 def annotate(console: Console, found: Sequence[Finding]) -> None:
-    """Findings as workflow annotations, where they are asked for."""
+    """Print findings as workflow annotations, if requested."""
     if console.format == "github" and found:
         from reconciler.views import annotations
 

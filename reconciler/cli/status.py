@@ -55,7 +55,7 @@ async def _status(apps: tuple[str, ...], deployments: int, connection: Connectio
 
 
 async def chosen_apps(client: Client, names: tuple[str, ...]) -> list[LiveApp]:
-    """The apps of those names, each once; all of them by name where there are none.
+    """The apps of those names, each once; all of them, by name, without names.
 
     Raises:
         UsageError: there is no such app.

@@ -1,6 +1,6 @@
 """Collects the edits that make a spec's text match the live spec, walking its nodes.
 
-Three things are walked at once, text, what it says and what it shall say, along the paths that differ.
+The text, its data and the wanted data are walked together, along the paths that differ.
 """
 
 from __future__ import annotations

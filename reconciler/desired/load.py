@@ -173,16 +173,15 @@ def _kind(value: object) -> str:
     return {list: "a list", str: "text", bool: "a boolean"}.get(type(value), "a number")
 
 
-# --- Links that lead out of a checkout: what a pull request may have read, and what not ---
+# --- Links out of a checkout, through which a pull request could have other files read ---
 
 
 def escaping_links(files: Iterable[Path], root: Path) -> tuple[Finding, ...]:
     """An error for each file outside the checkout at ``root``; none of them is read.
 
-    A symbolic link is a file that says which other file is meant. In a checkout that a stranger wrote it can mean
-    anything on the machine: the environment with its token, the credentials in ``.git/config``. Within the checkout
-    links are welcome, as several environments share a spec that way: to a file that is named as specs are, and not into
-    the repository's own folder. A finding names the link alone, not what it leads to.
+    In an untrusted checkout a symbolic link can point to anything on the machine: the environment with its token, the
+    credentials in ``.git/config``. Links within the checkout are allowed, as environments share specs that way: to a
+    file with the suffix of a spec, and not into ``.git``. A finding names only the link, not its target.
     """
     message = "this link points outside the checkout, so it was not read"
     hint = "replace it with the file itself, or link to a spec in this repository"

@@ -8,8 +8,9 @@ A policy is a JSON Schema (draft 2020-12 unless ``$schema`` says otherwise) in a
   an ``x-message`` of its own, which is used for violations in that part
 - ``x-hint``      how to fix it; default: the schema's ``description``
 
-``$ref`` may name another file of the folder; nothing is ever fetched. jsonschema is imported only when there is a
-policy. Messages never contain values of a spec: they may be secrets.
+``$ref`` may name another file of the folder; nothing is ever fetched. Patterns are matched in linear time, as RE2 does
+(docs/decisions/012). jsonschema is imported only when there is a policy. Messages never contain values of a spec: they
+may be secrets.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity
+from reconciler.patterns import compiled, matches
 from reconciler.text import pointer_token
 from reconciler.yamltext import Document, parse, read_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from jsonschema import ValidationError
     from jsonschema.protocols import Validator
@@ -105,7 +107,7 @@ def _read(path: Path) -> tuple[Document | None, list[Finding]]:
 
 def _policy(document: Document, others: Iterable[Document]) -> tuple[Policy | None, list[Finding]]:
     from jsonschema import Draft202012Validator, SchemaError
-    from jsonschema.validators import validator_for
+    from jsonschema.validators import extend, validator_for
 
     schema: dict[str, Any] = document.data
     stem = Path(document.file).stem
@@ -119,7 +121,10 @@ def _policy(document: Document, others: Iterable[Document]) -> tuple[Policy | No
         pointer = _pointer(error.absolute_path)
         message = f"not a valid JSON Schema: {error.message}"
         return None, [Finding(Severity.ERROR, code, message, "", document.locate(pointer))]
+    if findings := list(_wrong_patterns(schema, "", document, code)):
+        return None, findings
     patterns = schema.get("x-apps", "*")
+    in_linear_time = extend(kind, _IN_LINEAR_TIME)  # type: ignore[no-untyped-call]  # it has no types
     policy = Policy(
         code=code,
         apps=(patterns,) if isinstance(patterns, str) else tuple(patterns),
@@ -127,9 +132,50 @@ def _policy(document: Document, others: Iterable[Document]) -> tuple[Policy | No
         message=schema.get("x-message") or schema.get("title") or "",
         hint=schema.get("x-hint") or schema.get("description") or "",
         document=document,
-        validator=kind(schema, registry=_registry(others)),
+        validator=in_linear_time(schema, registry=_registry(others)),
     )
     return policy, []
+
+
+def _wrong_patterns(node: Any, pointer: str, document: Document, code: str) -> Iterable[Finding]:
+    """The patterns of a schema that cannot be matched in linear time, wherever they are."""
+    if isinstance(node, list):
+        for index, item in enumerate(node):
+            yield from _wrong_patterns(item, f"{pointer}/{index}", document, code)
+    if not isinstance(node, dict):
+        return
+    for key, value in node.items():
+        here = pointer + _pointer([key])
+        found = [(here, value)] if key == "pattern" and isinstance(value, str) else []
+        if key == "patternProperties" and isinstance(value, dict):
+            found = [(here + _pointer([pattern]), pattern) for pattern in value]
+        for place, pattern in found:
+            try:
+                compiled(pattern)
+            except ValueError as error:
+                message, _, hint = str(error).partition("; ")
+                advice = f"{hint}; `not: {{pattern: …}}` says what must not match" if hint else ""
+                yield Finding(Severity.ERROR, code, message, advice, document.locate(place))
+        yield from _wrong_patterns(value, here, document, code)
+
+
+def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    """The keyword ``pattern``."""
+    from jsonschema import ValidationError
+
+    if isinstance(instance, str) and not matches(pattern, instance):
+        yield ValidationError("it does not match")
+
+
+def _pattern_properties(validator: Any, patterns: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    """The keyword ``patternProperties``."""
+    for pattern, below in patterns.items() if isinstance(instance, dict) else ():
+        for name, value in instance.items():
+            if matches(pattern, name):
+                yield from validator.descend(value, below, path=name, schema_path=pattern)
+
+
+_IN_LINEAR_TIME = {"pattern": _pattern, "patternProperties": _pattern_properties}
 
 
 def _wrong_marks(document: Document, code: str) -> Iterable[Finding]:

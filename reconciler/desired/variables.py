@@ -2,7 +2,7 @@
 
 Only ``${NAME}`` of a variable that `reconcile.yaml` declares is replaced, in values and never in keys, after the YAML
 has been parsed: a value can neither break the document nor add to it. Bindable variables (``${db.DATABASE_URL}``),
-shell variables (``${PORT}``) and everything else stay as they are. The tokens a run works with are no variables,
+shell variables (``${PORT}``) and everything else stay as they are. The run's own tokens are never substituted,
 whatever is declared, given or named otherwise: what is put into a spec is sent and can be read there.
 """
 

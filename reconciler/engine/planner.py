@@ -21,12 +21,12 @@ from reconciler.errors import (
     UsageError,
 )
 from reconciler.findings import Finding, Severity
-from reconciler.live.models import Deployment, LiveApp, Proposal
+from reconciler.live.models import Deployment, LiveApp, Phase, Proposal
 from reconciler.plan.align import Secrets, names
 from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import Comparison, compare
 from reconciler.plan.decide import Evidence, make_plan
-from reconciler.plan.deployment_history import prior_failure
+from reconciler.plan.deployment_history import prior_failure, unfinished_rollback
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.plan.payload import payload
 from reconciler.plan.secret_fingerprints import Fingerprints, unencrypted
@@ -129,7 +129,7 @@ class Planner:
         return PlannedApp(plan, comparison.policy, app, live, secrets=comparison.secrets)
 
     async def _gone(self, live: LiveApp) -> bool:
-        """Whether the app is not there any more: a 404 of something else says nothing of it (C55)."""
+        """Whether the app is gone: a 404 for something else does not show that (C55)."""
         try:
             await self.client.get_app(live.id)
         except NotFound:
@@ -148,11 +148,29 @@ class Planner:
         proposal, findings = await self._proposal(app, comparison, deployments or ())
         if live is None:
             findings = (*findings, *possible_rename(app, comparison.wanted, unmanaged_apps))
-        evidence = Evidence(self.now, proposal, deployments, findings, self.retry, moved_from)
+        trouble = await self._pin_trouble(live, comparison, deployments) if live and deployments else ""
+        evidence = Evidence(self.now, proposal, deployments, findings, self.retry, moved_from, trouble)
         plan = make_plan(app, comparison, evidence)
         rendered = proposal.spec if proposal else None
         read = tuple(deployments or ())
         return PlannedApp(plan, comparison.policy, app, live, rendered, comparison.secrets, read)
+
+    async def _pin_trouble(self, live: LiveApp, comparison: Comparison, deployments: Sequence[Deployment]) -> str:
+        """Why the unfinished rollback that pins the app is unhealthy; empty where a run may still judge it (C61).
+
+        One reading tells: a bad one counts once a run would have judged it bad, one that is short of good once the
+        health budget is over.
+        """
+        policy = comparison.policy
+        rollback = unfinished_rollback(live, deployments, comparison.carries, policy)
+        if rollback is None or rollback.phase is not Phase.ACTIVE:
+            return ""
+        from reconciler.rollout.probing import read_health  # few plans need it
+
+        found = await read_health(self.client, live, rollback, policy)
+        age = self.now - (rollback.phase_last_updated_at or rollback.created_at or self.now)
+        budget = {"BAD": policy.health.tolerance, "SHORT": policy.timeouts.health}.get(found.grade.name)
+        return found.reason if budget is not None and age.total_seconds() >= budget else ""
 
     async def _history(self, live: LiveApp, comparison: Comparison) -> list[Deployment]:
         """The app's deployments, newest first: more than a page if the wanted spec may have failed before."""

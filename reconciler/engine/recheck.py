@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from reconciler.errors import LiveError
 from reconciler.live.models import LiveApp
 from reconciler.plan.deployment_history import unjudged
 from reconciler.plan.model import SyncStatus
@@ -52,20 +51,8 @@ async def _doubted(client: Client, app: PlannedApp, live: LiveApp, age: timedelt
 
 async def _looks_well(client: Client, app: PlannedApp, live: LiveApp) -> bool:
     """Whether one reading of an app's health is good, by its policy; if it cannot be read, it is not."""
-    from reconciler.rollout.health import Grade, components_with_health, grade_components
-    from reconciler.rollout.limits import Rules
-    from reconciler.rollout.probing import applies, send
+    from reconciler.rollout.health import Grade
+    from reconciler.rollout.probing import read_health
 
     assert live.active_deployment is not None
-    components = components_with_health(live.active_deployment.spec)
-    if components and app.policy.health.components:
-        try:
-            found = grade_components(await client.health(live.id), components, Rules.of(app.policy))
-        except LiveError:
-            return False
-        if found.grade is not Grade.GOOD:
-            return False
-    probe = app.policy.health.probe
-    if probe is None or not applies(probe, live.active_deployment.spec):
-        return True
-    return not (await send(client, probe, live.live_url)).problem
+    return (await read_health(client, live, live.active_deployment, app.policy)).grade is Grade.GOOD

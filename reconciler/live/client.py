@@ -217,7 +217,7 @@ class Client:
     async def list_deployments(self, app_id: str, *, limit: int = 20) -> list[Deployment]:
         """The newest deployments, newest first, at most ``limit``, in whatever order the platform lists them.
 
-        A first page that is not newest first says nothing of where the newest are: then every page is read.
+        If the first page is not sorted newest first, the newest may be anywhere, so every page is read.
         """
         call = read(f"{app_path(app_id)}/deployments")
         pages = await self._pages(call, "deployments", max(limit, LEAST))

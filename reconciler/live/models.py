@@ -74,7 +74,7 @@ def _or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
 
 
 def _said(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-    """The same; an object in which nothing is said, such as ``{}`` or ``{"id": ""}``, is how some answers say none."""
+    """The same; some responses use an empty object, such as ``{}`` or ``{"id": ""}``, for none."""
     return None if not value or (isinstance(value, dict) and not any(value.values())) else _or_none(value, handler)
 
 
@@ -285,7 +285,7 @@ class LogLinks(_Answer):
 class ProbeAnswer:
     """The result of a probe: a status and the start of the body, or why there was no response.
 
-    ``sent``: the request was on its way to the app. One that was not says nothing of it.
+    ``sent``: whether the request was sent to the app; otherwise it shows nothing about the app.
     """
 
     status: int | None = None

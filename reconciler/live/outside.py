@@ -44,7 +44,7 @@ _NEVER_SENT = (
     ValueError,
     ImportError,
 )
-"""Those after which nothing was sent to the app: they say something of the runner or of the request, not of the app."""
+"""Failures before anything was sent to the app: they are about the runner or the request, not the app."""
 
 
 class Outside:
@@ -107,7 +107,7 @@ class Outside:
     ) -> ProbeAnswer:
         """Send one request without following redirects; total ``timeout`` in seconds, ``body_limit`` in bytes."""
         body = bytearray()
-        sent = self._transport is not None  # what runs in this process is reached whenever it is asked
+        sent = self._transport is not None  # an in-process app is always reached
 
         async def trace(event: str, about: Mapping[str, Any]) -> None:
             nonlocal sent

@@ -1,4 +1,4 @@
-"""What a spec costs a month by the list prices of `appspec.catalog`, where the platform does not say."""
+"""Estimates a spec's monthly cost by the list prices of `appspec.catalog`, if the platform does not price it."""
 
 from __future__ import annotations
 

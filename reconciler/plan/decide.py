@@ -26,7 +26,8 @@ class Evidence:
     """Evidence beyond the two specs.
 
     ``proposal`` and ``deployments`` (newest first) are None if they were not requested. ``findings`` are the platform's
-    objections. ``retry``: retry a spec that failed. ``moved_from``: the app's current name.
+    objections. ``retry``: retry a spec that failed. ``moved_from``: the app's current name. ``pin_trouble``: why the
+    unfinished rollback that the app is pinned to is unhealthy.
     """
 
     now: datetime
@@ -35,6 +36,7 @@ class Evidence:
     findings: tuple[Finding, ...] = ()
     retry: bool = False
     moved_from: str = ""
+    pin_trouble: str = ""
 
 
 def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -> Plan:
@@ -146,13 +148,28 @@ def _pinned(plan: Plan, live: LiveApp, comparison: Comparison, evidence: Evidenc
         ended = "failed" if ours.phase is Phase.ERROR else "was canceled"
         reason = f"pinned to a rollback that {ended} (deployment {ours.id}): a person is needed"
         return replace(blocked, action=Action.REFUSE, reason=reason, override=f"reconcile status {plan.app}")
+    if ours is not None and evidence.pin_trouble:
+        return replace(blocked, action=Action.REFUSE, reason=_unhealthy_pin(plan.app, ours, evidence.pin_trouble))
     if ours is not None:
-        reason = "an earlier run was interrupted after rolling back: checking the rollback's health, then committing it"
+        reason = (
+            "an earlier run was interrupted after rolling back: checking the rollback's health, then committing it "
+            "if it is healthy"
+        )
         return replace(_quiet(blocked), follow=ours.id, resume_rollback=True, reason=reason)
     who = (pinned.user.full_name or pinned.user.email) if pinned.user else ""
     parts = ("pinned to a rollback", ago(pinned.created_at, evidence.now), f"by {who}" if who else "")
     reason = " ".join(part for part in parts if part)
     return replace(blocked, action=Action.REFUSE, reason=reason, override=f"reconcile status {plan.app}")
+
+
+def _unhealthy_pin(app: str, rollback: Deployment, trouble: str) -> str:
+    """What a person can choose, and what each command does: no run settles an unhealthy rollback."""
+    return (
+        f"pinned to a rollback that is unhealthy (deployment {rollback.id}: {trouble}), so a person chooses: "
+        f"reconcile rollback {app} --commit --force keeps it and unpins the app; "
+        f"reconcile rollback {app} --revert deploys the spec from before it again; "
+        "once it is healthy, the next apply commits it"
+    )
 
 
 def _prior_failure(comparison: Comparison, evidence: Evidence) -> PriorFailure | None:

@@ -46,6 +46,8 @@ def timed_out(state: RolloutState, deployment_id: str, what: str) -> Outcome:
 def rollback_failed(state: RolloutState, why: str) -> Outcome:
     """It failed, and so did going back; a person is needed."""
     went = f"{state.fault}; going back failed, too" if state.fault else "going back failed"
+    if state.goal.task is Task.RESUME:
+        went = "the rollback is not committed"
     if state.pinned:
         reason = f"{went}: {why}. The app is left pinned to the rollback"
         return ended(state, OutcomeKind.ROLLBACK_FAILED, reason, *pin_commands(state))

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 from reconciler.appspec.serving import has_address, is_offline
 from reconciler.errors import LiveError
 from reconciler.patterns import matches
-from reconciler.rollout.limits import PROBE_AT_MOST_EVERY, TRIES
+from reconciler.rollout.health import Grade, Sample, components_with_health, grade_components
+from reconciler.rollout.limits import PROBE_AT_MOST_EVERY, TRIES, Rules
 from reconciler.rollout.state import ProbeSeen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from reconciler.clock import Clock
-    from reconciler.config import Probe
+    from reconciler.config import Policy, Probe
+    from reconciler.live.models import Deployment, LiveApp
     from reconciler.rollout.observations import RolloutContext
     from reconciler.rollout.ports import Platform
 
@@ -90,3 +92,21 @@ async def ask_before(context: RolloutContext, clock: Clock, *, unless: str = "")
     context.recorder.warn(
         f"the probe fails on the version before, so it is no reason to roll back: {seen.probe_before}"
     )
+
+
+async def read_health(client: Platform, live: LiveApp, deployment: Deployment, policy: Policy) -> Sample:
+    """One reading of the health of an app's active deployment, by its policy: the worse of components and probe."""
+    found = Sample(Grade.GOOD)
+    components = components_with_health(deployment.spec)
+    if components and policy.health.components:
+        try:
+            found = grade_components(await client.health(live.id), components, Rules.of(policy))
+        except LiveError as problem:
+            found = Sample(Grade.UNKNOWN, problem.message)
+    probe = policy.health.probe
+    if probe is None or found.grade is not Grade.GOOD or not applies(probe, deployment.spec):
+        return found
+    answer = await send(client, probe, live.live_url)
+    if not answer.problem:
+        return found
+    return Sample(Grade.SHORT if answer.tells else Grade.UNKNOWN, answer.problem)

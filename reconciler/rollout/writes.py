@@ -256,7 +256,7 @@ async def commit(client: ManualPlatform, app: LiveApp, clock: Clock) -> bool:
         UsageError: the app is not pinned.
         LiveError: the platform refused, or nobody can tell whether it took effect and the pin is still there.
     """
-    _require_pin(app)
+    require_pin(app)
     try:
         await client.commit_rollback(app.id)
     except LiveError:
@@ -273,16 +273,22 @@ async def revert(client: ManualPlatform, app: LiveApp) -> Deployment:
         UsageError: the app is not pinned.
         LiveError: the platform refused, or nobody can tell whether it took effect.
     """
-    _require_pin(app)
+    require_pin(app)
     return await client.revert_rollback(app.id)
 
 
-def _require_pin(app: LiveApp) -> None:
+def require_pin(app: LiveApp) -> Deployment:
+    """The deployment that the app is pinned to.
+
+    Raises:
+        UsageError: it is not pinned.
+    """
     if app.pinned_deployment is None:
         raise UsageError(
             f"{app.name} is not pinned to a rollback: there is nothing to commit or revert",
             hint=f"reconcile status {app.name}",
         )
+    return app.pinned_deployment
 
 
 async def _unpinned(client: ManualPlatform, app_id: str, clock: Clock, *, looks: int) -> bool:

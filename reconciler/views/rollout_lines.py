@@ -20,6 +20,7 @@ from reconciler.views.plan_lines import INDENT, MANY_QUIET, Layout, wrapped
 from reconciler.views.summary import (
     OUTCOMES,
     cost_text,
+    explained,
     joined,
     took_text,
     worst_last,
@@ -143,7 +144,8 @@ def _what_next(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
     yield from _labelled("warning", _paragraphs(record.warnings, layout), "warning")
     yield from _labelled("app", [shortened(record.app_id, 80)] if record.app_id else [], "quiet")
     yield from _labelled("requests", [f"{record.requests:,}"] if record.requests else [], "quiet")
-    yield from _labelled("run", [inert(command) for command in record.outcome.commands], "strong")
+    room = layout.width - _LABELS - len(INDENT)
+    yield from _labelled("run", explained([inert(command) for command in record.outcome.commands], room), "strong")
 
 
 def _failure(failure: Failure, layout: Layout) -> Iterator[Line]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from reconciler.live.models import ComponentState, Deployment, Health, LiveApp, Phase
 from reconciler.text import ago
 from reconciler.views.lines import Line, Tone, render
+from reconciler.views.summary import SETTLING, explained
 from reconciler.views.values import cells, name, padded, shortened
 
 _CAUSES = {
@@ -82,9 +83,8 @@ def _app(one: AppStatus, now: datetime, width: int, flags: str) -> Iterator[Line
     if pinned := app.pinned_deployment:
         made = ", ".join(part for part in (ago(pinned.created_at, now), who(pinned)) if part)
         yield ((f"    pinned to a rollback: deployment {pinned.id} ({made})", "warning"),)
-        for flag, meaning in (("--commit", "keep it"), ("--revert", "restore the previous spec")):
-            command = " ".join(filter(None, [f"reconcile rollback {app.name} {flag}", flags]))
-            yield ((f"      {command}  {meaning}", ""),)
+        commands = (f"reconcile rollback {app.name} {flag} {flags}".rstrip() for flag in SETTLING)
+        yield from (((f"      {line}", ""),) for line in explained(tuple(commands)))
     if one.health is not None:
         for component in one.health.components:
             ready = f"{component.replicas_ready}/{component.replicas_desired} ready"

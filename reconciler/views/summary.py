@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from reconciler.findings import Finding, Severity
 from reconciler.plan.model import UNJUDGED, Action, Cost, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import OutcomeKind, RolloutRecord, RolloutReport
-from reconciler.views.values import count, duration, money, signed_money
+from reconciler.views.values import cells, count, duration, money, signed_money
 
 _STATUS_WORDS = {
     SyncStatus.IN_SYNC: "in sync",
@@ -255,3 +255,23 @@ def finding_counts(findings: Iterable[Finding]) -> str:
     return (
         ", ".join(count(tally[severity], severity.value) for severity in Severity if tally[severity]) or "no findings"
     )
+
+
+SETTLING = {
+    "--commit": "keeps this version, if it is healthy, and unpins the app",
+    "--revert": "deploys the spec from before the rollback again",
+}
+"""What each flag of `reconcile rollback` does to an app that is pinned."""
+
+
+def explained(commands: Sequence[str], room: int = 0) -> list[str]:
+    """Commands, each with what it does as a comment of the shell where that is not plain.
+
+    The comment stands beneath its command where it does not fit into ``room`` columns beside it.
+    """
+    lines: list[str] = []
+    for command in commands:
+        meaning = next((f"# {told}" for flag, told in SETTLING.items() if flag in command.split()), "")
+        beside = f"{command}  {meaning}".rstrip()
+        lines += [beside] if not room or cells(beside) <= room else [command, f"  {meaning}"]
+    return lines

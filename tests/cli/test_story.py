@@ -5,6 +5,9 @@ import json
 import pytest
 
 from reconciler.cli.main import main
+from reconciler.cli.options import SANDBOX_FILE
+from reconciler.clock import SystemClock
+from reconciler.sandbox import Sandbox
 
 
 @pytest.fixture
@@ -61,6 +64,74 @@ def test_a_rollback_that_is_left_pinned_blocks_until_it_is_settled(applied, run,
     assert run("rollback", "shop", "--commit", "--sandbox") == 0
     assert run("rollback", "shop", "--commit", "--sandbox") == 64
     assert run("--sandbox") == 6
+
+
+@pytest.fixture
+def unhealthy_pin(applied, run, edit, checkout, capsys):
+    """A new version failed, and so did going back: exit 5, pinned."""
+    (checkout / "reconcile.yaml").write_text("defaults: {health: {soak: 0s, tolerance: 4s}}\n")
+    run("sandbox", "fail", "shop", "health", "--times", "2")
+    edit("shop", "value: info", "value: debug")
+    assert run("--sandbox", "--app", "shop") == 5
+    told = " ".join(capsys.readouterr().out.split())
+    assert "reconcile rollback shop --commit --sandbox # keeps this version, if it is healthy" in told
+    assert "reconcile rollback shop --revert --sandbox # deploys the spec from before the rollback again" in told
+
+
+CHOICE = (
+    "pinned to a rollback that is unhealthy (deployment",
+    "so a person chooses: reconcile rollback shop --commit --sandbox --force keeps it and unpins the app;",
+    "reconcile rollback shop --revert --sandbox deploys the spec from before it again",
+)
+
+
+def recover():
+    """What serves becomes healthy by itself."""
+    box = Sandbox(SANDBOX_FILE, now=lambda: SystemClock().now().timestamp())
+    box.set_health("shop", "web", "HEALTHY")
+    box.close()
+
+
+def test_c61_after_exit_5_the_next_plan_leaves_an_unhealthy_pin_to_a_person(unhealthy_pin, run, capsys):
+    for command in (("--plan",), ("--drift",), ()):
+        assert run(*command, "--sandbox", "--app", "shop") == {"--plan": 0, "--drift": 2}.get("".join(command), 5)
+        told = " ".join(capsys.readouterr().out.split())
+        assert all(words in told for words in CHOICE), told
+        assert "cut short" not in told
+    assert run("status", "shop", "--sandbox") == 5
+    assert "--commit --sandbox  # keeps this version, if it is healthy" in capsys.readouterr().out
+
+
+def test_c61_a_commit_by_hand_judges_health_unless_it_is_forced(unhealthy_pin, run, capsys):
+    assert run("rollback", "shop", "--commit", "--sandbox") == 5
+    told = " ".join(capsys.readouterr().out.split())
+    assert "the rollback is not committed: deployment" in told
+    assert "unhealthy" in told
+    assert run("status", "shop", "--sandbox") == 5, "it is pinned as it was"
+    assert run("rollback", "shop", "--commit", "--force", "--sandbox") == 0
+    assert run("status", "shop", "--sandbox") == 0
+
+
+def test_c61_a_pin_that_has_become_healthy_is_committed_by_hand(unhealthy_pin, run, capsys):
+    recover()
+    assert run("rollback", "shop", "--commit", "--sandbox") == 0
+    assert "shop: the rollback is healthy and committed" in capsys.readouterr().out
+    assert run("status", "shop", "--sandbox") == 0
+
+
+def test_c61_a_pin_that_has_become_healthy_is_committed_by_the_next_run(unhealthy_pin, run, capsys):
+    recover()
+    assert run("--plan", "--sandbox", "--app", "shop") == 0
+    assert "checking the rollback's health, then committing it if it is healthy" in " ".join(
+        capsys.readouterr().out.split()
+    )
+    assert run("--sandbox", "--app", "shop") == 4
+    assert run("status", "shop", "--sandbox") == 0
+
+
+@pytest.mark.parametrize("flags", [["--force"], ["--force", "--revert"], ["--force", "--pin"]])
+def test_c61_force_goes_with_a_commit_alone(applied, run, flags):
+    assert run("rollback", "shop", *flags, "--sandbox") == 64
 
 
 def test_a_pin_can_be_taken_back_by_hand(applied, run, edit, capsys):

@@ -184,6 +184,46 @@ def test_a_policy_that_is_none_is_a_finding_at_its_own_line(tmp_path: Path, text
     assert problems[0].location.file.endswith("wrong.yaml")
 
 
+@pytest.mark.parametrize(
+    ("text", "place", "message"),
+    [
+        ("title: x\nproperties:\n  name:\n    pattern: '^(?!test-)'\n", (4, 14), "invalid perl operator: (?!"),
+        ("title: x\nanyOf:\n- {pattern: '(a)\\1'}\n", (3, 13), "invalid escape sequence: \\1"),
+        ("title: x\npatternProperties:\n  '(?<=a)b': {}\n", (3, 14), "invalid perl operator: (?<="),
+    ],
+)
+def test_c59_a_pattern_that_needs_backtracking_is_refused_with_another_way_to_say_it(
+    tmp_path: Path, text: str, place: tuple[int, int], message: str
+) -> None:
+    loaded, (finding,) = policies(tmp_path, wrong__yaml=text)
+    assert loaded == ()
+    assert finding.message == f"it is not a regular expression: {message}"
+    assert "says what must not match" in finding.hint
+    assert finding.location is not None
+    assert (finding.location.line, finding.location.column) == place
+
+
+def test_c59_a_pattern_that_backtracks_without_end_ends(tmp_path: Path) -> None:
+    text = "properties: {name: {pattern: '^(a+)+$'}}\npatternProperties: {'^(b+)+$': {type: number}}\n"
+    loaded, problems = policies(tmp_path, evil__yaml=text)
+    assert problems == ()
+    spec = f"name: {'a' * 50_000}!\n? {'b' * 50_000}!\n: x\nbbb: x\n"
+    told = [finding.message for finding in check(app(spec), loaded)]
+    assert [message.partition(": ")[2] for message in told] == [
+        'does not satisfy type: "number"',
+        'does not satisfy pattern: "^(a+)+$"',
+    ]
+
+
+def test_c59_what_is_no_text_or_no_mapping_matches_as_json_schema_has_it(tmp_path: Path) -> None:
+    text = "properties: {quantum: {pattern: '^n', patternProperties: {a: false}}, pattern: {type: string}}\n"
+    loaded, _ = policies(tmp_path, one__yaml=text)
+    assert check(app("name: web\nquantum: 3\n"), loaded) == ()
+    assert check(app("name: web\nquantum: nyc\n"), loaded) == ()
+    (finding,) = check(app("name: web\nquantum: fra\n"), loaded)
+    assert "pattern" in finding.message
+
+
 def test_other_files_of_the_folder_are_passed_over(tmp_path: Path) -> None:
     assert policies(tmp_path, README__md="# Policies\n") == ((), ())
 

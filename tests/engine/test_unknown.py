@@ -167,7 +167,7 @@ def test_c62_a_propose_that_breaks_down_is_an_error_and_no_refusal(edited: World
     (plan,) = report.plans
     assert (plan.status, plan.action, plan.findings) == (SyncStatus.UNKNOWN, Action.REFUSE, ())
     assert exits.of_plan(report, differences_matter=True) is Exit.ERROR
-    assert ("a source that cannot be reached" in plan.reason) == (answer is not lost)
+    assert ("often an unreachable source" in plan.reason) == (answer is not lost)
     edited.tap.sent.clear()
     planned = edited.planned(apps=frozenset({name}))
     rolled = edited.apply(apps=frozenset({name}))
@@ -185,7 +185,7 @@ def test_c62_a_spec_that_the_platform_refuses_is_invalid(edited: World, code: in
     edited.tap.inner = Proposing(edited.tap.inner, status(code), 1_000)
     report = edited.plan()
     assert exits.of_plan(report, differences_matter=False) is Exit.INVALID
-    assert next(plan.reason for plan in report.plans if plan.app == "web") == "the platform refuses this spec"
+    assert next(plan.reason for plan in report.plans if plan.app == "web") == "App Platform rejects this spec"
 
 
 @pytest.mark.parametrize("answer", [None, status(404), status(503)])

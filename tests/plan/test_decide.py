@@ -89,8 +89,18 @@ TABLE = {
         live_app(WANTED, active=active(WANTED), pinned=deployment("p", WANTED, "ACTIVE")),
         S.BLOCKED, A.REFUSE, "pinned to a rollback 30 min ago", [], override="reconcile status web"),
     "C48: our rollback was interrupted": Row(
-        live_app(WANTED, active=PINNED[0], pinned=PINNED[0]), S.BLOCKED, A.NONE, "was interrupted", PINNED,
-        follow="d3", resume=True),
+        live_app(WANTED, active=PINNED[0], pinned=PINNED[0]), S.BLOCKED, A.NONE,
+        "interrupted after rolling back", PINNED, follow="d3", resume=True),
+    "C61: our rollback is unhealthy": Row(
+        live_app(WANTED, active=PINNED[0], pinned=PINNED[0]), S.BLOCKED, A.REFUSE,
+        "pinned to a rollback that is unhealthy (deployment d3: api is unhealthy), so a person chooses: "
+        "reconcile rollback web --commit --force keeps it and unpins the app; "
+        "reconcile rollback web --revert deploys the spec from before it again; "
+        "once it is healthy, the next apply commits it", PINNED, more={"pin_trouble": "api is unhealthy"}),
+    "C61: a person's rollback is that person's, healthy or not": Row(
+        live_app(WANTED, active=PINNED[0], pinned=PINNED[0]), S.BLOCKED, A.REFUSE, "pinned to a rollback", PINNED,
+        override="reconcile status web",
+        more={"policy": Policy(on_failure="pin"), "pin_trouble": "api is unhealthy"}),
     "a person is to look at rollbacks": Row(
         live_app(WANTED, active=PINNED[0], pinned=PINNED[0]), S.BLOCKED, A.REFUSE, "pinned to a rollback", PINNED,
         override="reconcile status web", more={"policy": Policy(on_failure="pin")}),

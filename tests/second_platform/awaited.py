@@ -101,12 +101,6 @@ AWAITED: dict[str, tuple[str, ...]] = {
         "the phase leaves ACTIVE in the soak for good",
     ),
     "maintenance mode (C58)": ("an app in maintenance is not probed",),
-    "bounded regular expressions (C59)": ("a regular expression that never ends",),
-    "the plan after exit 5 (C61)": (
-        "our rollback is unhealthy as well",
-        "a plan after our rollback was unhealthy as well",
-    ),
-    "empty objects for no deployment": ("pinned_deployment is an empty object",),
     "answers of bounded size": (
         "the deployment's answer has no end",
         "the deployment's answer has no end once it is unzipped",
