@@ -141,9 +141,9 @@ async def failures(file: Path, settings: Settings) -> list[str]:
             problems = [f"created: {found}" for found in await first.differences(file)]
             (live,) = await first.client.list_apps()
             own = _copied(file, folder / "own")
-            if Importer.read(own, RunOptions((own,))).bring(live).changed:
+            if Importer.read(own, RunOptions((own,))).write(live).changed:
                 problems.append("imported over its own file, it changed")
-            imported = Importer.read(folder / "new", RunOptions((folder / "new",))).bring(live).file
+            imported = Importer.read(folder / "new", RunOptions((folder / "new",))).write(live).file
             problems += [f"imported: {found}" for found in await first.differences(imported)]
             await second.create(imported)
             problems += [f"created elsewhere: {found}" for found in await second.differences(imported)]
