@@ -250,12 +250,12 @@ class Client:
     async def validate_rollback(self, app_id: str, deployment_id: str, *, skip_pin: bool = False) -> RollbackValidation:
         """Whether an app can be rolled back to a deployment; changes nothing, yet needs the scope of an update."""
         call = question(f"{app_path(app_id)}/rollback/validate", UPDATE)
-        return await self._get(RollbackValidation, "", call, _target(deployment_id, skip_pin))
+        return await self._get(RollbackValidation, "", call, {"deployment_id": deployment_id, "skip_pin": skip_pin})
 
     async def roll_back(self, app_id: str, deployment_id: str, *, skip_pin: bool = False) -> Deployment:
         """Roll back: a new deployment. Unless ``skip_pin`` the app is pinned to it until commit or revert."""
         call = write("POST", f"{app_path(app_id)}/rollback")
-        return await self._get(Deployment, "deployment", call, _target(deployment_id, skip_pin))
+        return await self._get(Deployment, "deployment", call, {"deployment_id": deployment_id, "skip_pin": skip_pin})
 
     async def commit_rollback(self, app_id: str) -> None:
         """Keep the rollback and unpin the app."""
@@ -376,8 +376,7 @@ class Client:
     def _problem(self, call: Call, response: httpx.Response, body: Mapping[str, Any] | None) -> LiveError:
         if response.is_success:
             return answers.unusable(call, "the response is not JSON, or is incomplete")
-        sent = answers.secrets_in(body["spec"]) if body and "spec" in body else frozenset()
-        redact = Redactor(sent)
+        redact = Redactor(answers.secrets_in(body["spec"]) if body and "spec" in body else frozenset())
         return answers.error_for(
             call,
             response.status_code,
@@ -390,18 +389,12 @@ class Client:
 def _lost(call: Call, failure: httpx.RequestError, host: str) -> LiveError:
     """The error for a connection failure; its text is omitted if it could quote what was sent."""
     said = answers.tidy(str(failure)) or type(failure).__name__
-    if isinstance(failure, httpx.LocalProtocolError):
-        said = "the request cannot be sent"
+    said = "the request cannot be sent" if isinstance(failure, httpx.LocalProtocolError) else said
     if isinstance(failure, TooLarge):
         return answers.unusable(call, said)
     if "CERTIFICATE_VERIFY_FAILED" in said:
-        return answers.unreachable(
-            call, f"no trusted connection to {host}: {said}", hint="set SSL_CERT_FILE to the certificates to trust"
-        )
+        hint = "set SSL_CERT_FILE to the certificates to trust"
+        return answers.unreachable(call, f"no trusted connection to {host}: {said}", hint=hint)
     if isinstance(failure, httpx.TransportError | httpx.DecodingError) and was_unsent(failure):
         return answers.unreachable(call, f"no connection to {host}: {said}")
     return answers.unusable(call, f"no response from {host}: {said}")
-
-
-def _target(deployment_id: str, skip_pin: bool) -> dict[str, Any]:
-    return {"deployment_id": deployment_id, "skip_pin": skip_pin}
