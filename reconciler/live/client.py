@@ -17,8 +17,7 @@ from pydantic import BaseModel, ValidationError
 
 from reconciler import __version__
 from reconciler.errors import LiveError
-from reconciler.live import errors as answers
-from reconciler.live.bodies import ACCEPTED, TooLarge
+from reconciler.live import responses as answers
 from reconciler.live.calls import (
     APPS,
     CREATE,
@@ -34,7 +33,7 @@ from reconciler.live.calls import (
     read,
     write,
 )
-from reconciler.live.errors import PER_PAGE
+from reconciler.live.fetch import ACCEPTED, Outside, TooLarge
 from reconciler.live.listing import (
     LEAST,
     LISTINGS,
@@ -56,7 +55,7 @@ from reconciler.live.models import (
     RollbackValidation,
     Usage,
 )
-from reconciler.live.outside import Outside
+from reconciler.live.responses import PER_PAGE
 from reconciler.live.throttle import (
     API,
     CHANGES_NOTHING,

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from reconciler.errors import LiveError
-from reconciler.live import errors as answers
+from reconciler.live import responses as answers
 from reconciler.live.calls import Call
 from reconciler.live.models import Deployment
 

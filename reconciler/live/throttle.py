@@ -31,9 +31,9 @@ from pydantic_core import from_json
 
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import UsageError
-from reconciler.live.bodies import TooLarge, whole
-from reconciler.live.budget import LONGEST_PAUSE, Budget
+from reconciler.live.fetch import TooLarge, whole
 from reconciler.live.models import Usage
+from reconciler.live.responses import LONGEST_PAUSE, Budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,7 @@ from reconciler.errors import (
     UsageError,
 )
 from reconciler.live.client import Client
-from reconciler.live.errors import secrets_in
+from reconciler.live.responses import secrets_in
 from tests.live.fakes import TOKEN, Platform, cut_short, error, html
 from tests.support.virtual_time import VirtualClock
 
