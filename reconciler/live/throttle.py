@@ -31,9 +31,8 @@ from pydantic_core import from_json
 
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import UsageError
-from reconciler.live.fetch import TooLarge, whole
+from reconciler.live.fetch import LONGEST_PAUSE, Budget, TooLarge, whole
 from reconciler.live.models import Usage
-from reconciler.live.responses import LONGEST_PAUSE, Budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
