@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from reconciler.desired.model import DesiredApp
+from reconciler.desired.load import DesiredApp
 from reconciler.findings import Finding, Severity, has_errors
 from reconciler.live.models import Deployment, LiveApp, Phase, Proposal
 from reconciler.plan import cost
