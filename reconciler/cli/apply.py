@@ -1,7 +1,7 @@
 """`reconcile` itself: plan, drift, apply."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,27 +9,26 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from reconciler.cli.connect import connect
-from reconciler.cli.console import Console
+from reconciler.cli.console import Console, on_signals
 from reconciler.cli.options import (
     POSITIVE,
     Connection,
     Output,
     Permissions,
     SpecFlags,
-    check_mode,
-    check_specs,
+    Suggestions,
+    connect,
     run_options,
 )
 from reconciler.cli.show import ProgressPrinter, annotate, findings_of, show_plan, show_rollout
-from reconciler.cli.signals import on_signals
-from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
 from reconciler.engine import exits, safety
 from reconciler.engine.apply import Watch, run
 from reconciler.engine.load import Desired
 from reconciler.engine.options import RunOptions
 from reconciler.engine.plan import Planned
+from reconciler.errors import UsageError
+from reconciler.text import nearest
 
 if TYPE_CHECKING:
     from reconciler.live.client import Client
@@ -119,3 +118,41 @@ class CommandLine:
         stop = asyncio.Event()
         with on_signals(stop.set), ProgressPrinter(self.console, apps) as printer:
             yield Watch(printer.show, stop)
+
+
+# --- Invalid combinations of flags are refused, so that no flag is silently ignored ---
+
+
+def check_mode(*, plan: bool, drift: bool, given: Mapping[str, object]) -> None:
+    """Refuse flags that have no effect in a mode. ``given``: which of those in question are on the command line.
+
+    Raises:
+        UsageError: there is one.
+    """
+    if plan and drift:
+        raise UsageError("--plan and --drift cannot be combined")
+    goes_with = {
+        "--save": (plan, "with --plan"),
+        "--exit-code": (plan or drift, "with --plan"),
+        "--retry": (not drift, "with --plan or when applying"),
+    }
+    applying = (not plan and not drift, "when applying, without --plan and --drift")
+    for flag in (flag for flag, present in given.items() if present):
+        sensible, where = goes_with.get(flag, applying)
+        if not sensible:
+            raise UsageError(f"{flag} can only be used {where}")
+
+
+COMMANDS = ("validate", "import", "fmt", "status", "rollback", "schema", "sandbox")
+"""The words after `reconcile` that are commands; anything else names specs."""
+
+
+def check_specs(specs: Sequence[Path]) -> None:
+    """Refuse a word that is not a file and looks like a command.
+
+    Raises:
+        UsageError: there is one; the hint names the command.
+    """
+    for word in (str(path) for path in specs if not path.exists()):
+        if near := nearest(word, COMMANDS):
+            raise UsageError(f"no such command or file: {word}", hint=f"did you mean reconcile {near}?")

@@ -14,8 +14,7 @@ from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 from reconciler import __version__
 from reconciler.cli import apply, rollback, sandbox, schema, status, validate
-from reconciler.cli.console import Console, log, readable, redacted, say, settle, show
-from reconciler.cli.signals import ending_alike
+from reconciler.cli.console import Console, ending_alike, log, readable, redacted, say, settle, show
 from reconciler.engine import exits
 from reconciler.errors import InternalError, Interrupted, InvalidInput, ReconcileError, UsageError
 from reconciler.exit_codes import Exit

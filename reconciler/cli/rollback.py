@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from reconciler.cli.apply import CommandLine
-from reconciler.cli.connect import connect
 from reconciler.cli.console import Console
-from reconciler.cli.options import Connection, Output
+from reconciler.cli.options import Connection, Output, Suggestions, connect
 from reconciler.cli.show import show_rollout
 from reconciler.cli.status import chosen_apps
-from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
 from reconciler.engine import exits
 from reconciler.engine.apply import roll_back

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from reconciler.cli.connect import connect
 from reconciler.cli.console import Console
-from reconciler.cli.options import POSITIVE, Connection, Output
-from reconciler.cli.suggested_commands import Suggestions
+from reconciler.cli.options import POSITIVE, Connection, Output, Suggestions, connect
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
