@@ -5,7 +5,6 @@ If the reader of a stream has gone, the stream is silenced and nothing else chan
 
 from __future__ import annotations
 
-import asyncio
 import codecs
 import errno
 import io
@@ -227,6 +226,8 @@ def on_signals(stop: Callable[[], None]) -> Iterator[None]:
 
     Except SIGHUP: a closed terminal sends it more than once, which is no request to end the process immediately.
     """
+    import asyncio
+
     loop = asyncio.get_running_loop()
     heard = _heard(STOPPING)
     before = {number: signal.getsignal(number) for number in heard}

@@ -9,7 +9,6 @@ in every run, a quarter of the time it takes to parse the arguments.
 import os
 import re
 import shlex
-import sqlite3
 from collections.abc import Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
@@ -188,6 +187,8 @@ def open_sandbox(file: Path) -> "Sandbox":
         UsageError: its packages are not installed.
         ReconcileError: the file cannot be used.
     """
+    import sqlite3
+
     try:
         from reconciler.sandbox import Sandbox
     except ModuleNotFoundError as error:

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from reconciler.cli.apply import COMMANDS
-from reconciler.cli.main import build
+from reconciler.cli.commands import build
 from reconciler.engine.load import check
 from reconciler.engine.options import RunOptions
 from reconciler.errors import UsageError
