@@ -25,10 +25,7 @@ def status(
     connection: Connection = Connection(),
     output: Output = Output(),
 ) -> int:
-    """Show the state of apps: what is active and pinned, their last deployments, who made them and why.
-
-    Exit 5 if one of them is pinned: a person is needed.
-    """
+    """Show the state of apps: what is active and pinned, their last deployments, who made them and why."""
     if output.format in ("markdown", "sarif"):
         raise UsageError(f"--format {output.format} is not available for status", hint="use text or json")
     import asyncio
