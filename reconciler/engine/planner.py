@@ -24,11 +24,10 @@ from reconciler.findings import Finding, Severity
 from reconciler.live.models import Deployment, LiveApp, Phase, Proposal
 from reconciler.plan.align import Secrets, names
 from reconciler.plan.canonical import canonical
-from reconciler.plan.compare import Comparison, compare
+from reconciler.plan.compare import Comparison, compare, payload
 from reconciler.plan.decide import Evidence, make_plan
 from reconciler.plan.deployment_history import prior_failure, unfinished_rollback
 from reconciler.plan.model import Action, Plan, SyncStatus
-from reconciler.plan.payload import payload
 from reconciler.plan.secret_fingerprints import Fingerprints, unencrypted
 from reconciler.plan.warnings import possible_rename
 from reconciler.redaction import Redactor

@@ -14,8 +14,7 @@ from reconciler.desired.load import DesiredApp
 from reconciler.live.models import LiveApp
 from reconciler.plan.align import Secrets
 from reconciler.plan.canonical import canonical
-from reconciler.plan.compare import Comparison, compare
-from reconciler.plan.payload import payload
+from reconciler.plan.compare import Comparison, compare, payload
 from reconciler.sandbox import Settings
 from reconciler.sandbox.simulation.normalise import cleaned, encrypted, normalised
 from reconciler.yamltext import Document
