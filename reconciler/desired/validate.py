@@ -9,9 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
-from reconciler.appspec.models import AppSpec
+from reconciler.appspec.check import accepts
 from reconciler.appspec.shape import SPEC, canonical_spelling
 from reconciler.appspec.walk import branches, find_known
 from reconciler.desired.load import DesiredApp
@@ -49,20 +47,11 @@ def validate_all(
     return tuple(ranked(list(chain.from_iterable(validate(app, strict=strict, policies=policies) for app in apps))))
 
 
-def is_valid(spec: Mapping[str, Any]) -> bool:
-    """Whether the models accept a spec."""
-    try:
-        AppSpec.model_validate(spec)
-    except ValidationError:
-        return False
-    return True
-
-
 def _schema(context: RuleContext) -> Iterator[Finding]:
-    if is_valid(context.spec):
+    if accepts(context.spec):
         return
     spec = _with_region(context.spec)
-    if not is_valid(spec):
+    if not accepts(spec):
         from reconciler.desired.explain import explain
 
         yield from explain(context, spec)

@@ -125,7 +125,7 @@ def test_one_edited_value_is_exactly_one_change_and_applied_none(pair, chosen):
         assert world.outcome(spec["name"]) == "applied"
         world.write(edit.spec)
         plan = planned(world, spec["name"])
-        assume("platform refuses" not in plan.reason)
+        assume("App Platform rejects" not in plan.reason)
         before = encrypted(cleaned(spec), chosen, b"key", "app", 1)
         same = align(canonical(edit.spec), canonical(before))
         assert bool(plan.changes) == (same.desired != same.live), "a change is told if, and only if, there is one"

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfoNotFoundError
 from pydantic import ValidationError
 
 from reconciler.appspec.kinds import BUILT_KINDS, COMPONENT_KINDS, ROUTABLE_KINDS, SOURCE_FIELDS, components
-from reconciler.appspec.models import AppSpec
 from reconciler.sandbox.simulation.running import time_zone
+from reconciler.sandbox.simulation.typed import validator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ _HTTPS = re.compile(r"https://[A-Za-z0-9.-]+(:\d+)?([/?#][!#-;=?-Z_a-z~%]*)?")
 def first_mistake(spec: Tree, *, unknown_fields: bool = False) -> tuple[str, str] | None:
     """(field, message) of the first error in a spec without nulls; None if it is valid."""
     try:
-        AppSpec.model_validate(spec)
+        validator().validate_python(spec)
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False, include_context=False):
             if problem["type"] != "extra_forbidden" or unknown_fields:
