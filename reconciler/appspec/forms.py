@@ -89,7 +89,9 @@ def image_tag(text: str) -> Malformed | None:
     if _TAG.fullmatch(text):
         return None
     hint = "use letters, digits and . _ -, at most 128"
-    return Malformed("it is a digest", f"write `digest: {text}`") if is_digest(text) else Malformed("it is no tag", hint)
+    return (
+        Malformed("it is a digest", f"write `digest: {text}`") if is_digest(text) else Malformed("it is no tag", hint)
+    )
 
 
 def is_digest(text: str) -> bool:

@@ -33,6 +33,20 @@ SINGULAR = {
 SOURCE_FIELDS = ("git", "github", "gitlab", "bitbucket", "image")
 """The fields of a component that say where its code comes from: one of them."""
 
+_ROUTED = ("PUBLIC_URL", "PUBLIC_ROUTE_PATH", "COMMIT_HASH")
+BINDABLE: Mapping[str, tuple[str, ...]] = {
+    "services": (*_ROUTED, "PUBLIC_DOMAIN", "PRIVATE_DOMAIN", "PRIVATE_URL", "PRIVATE_PORT"),
+    "static_sites": (*_ROUTED, "PUBLIC_DOMAIN"),
+    "functions": (*_ROUTED, "PUBLIC_DOMAIN", "FUNCTIONS_LOG_DESTINATION_JSON"),
+    "workers": ("COMMIT_HASH", "PRIVATE_DOMAIN"),
+    "jobs": ("COMMIT_HASH",),
+    "databases": (
+        *("HOSTNAME", "PORT", "USERNAME", "PASSWORD", "DATABASE", "DATABASE_URL", "JDBC_DATABASE_URL"),
+        *("DATABASE_PRIVATE_URL", "REDIS_URL", "CA_CERT"),
+    ),
+}
+"""What ``${name.X}`` can refer to, next to the component's own variables (source: the vendor's reference)."""
+
 LogType = Literal["BUILD", "DEPLOY", "RUN", "RUN_RESTARTED", "AUTOSCALE_EVENT"]
 """The types of logs, as in the API's parameter."""
 

@@ -18,6 +18,8 @@ from reconciler.appspec.walk import branches, find_known
 from reconciler.desired.model import DesiredApp
 from reconciler.desired.rules import app as app_rules
 from reconciler.desired.rules import components as component_rules
+from reconciler.desired.rules import sources as source_rules
+from reconciler.desired.rules import variables as variable_rules
 from reconciler.desired.rules.context import Rule, RuleContext, context_of
 from reconciler.findings import Finding, ranked
 
@@ -102,8 +104,9 @@ RULES: tuple[Rule, ...] = (
     regions,
     deprecated,
     *app_rules.RULES,
-    *component_rules.SOURCE_RULES,
+    *source_rules.RULES,
     *app_rules.ROUTING_RULES,
     *component_rules.RULES,
+    *variable_rules.RULES,
 )
 """Every rule, in the order of evaluation."""
