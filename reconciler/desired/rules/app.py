@@ -28,7 +28,8 @@ def component_names(context: RuleContext) -> Iterator[Finding]:
 
 def has_components(context: RuleContext) -> Iterator[Finding]:
     """An app needs at least one component."""
-    if not any(context.spec.get(kind) for kind in COMPONENT_KINDS):
+    lists = [context.spec.get(kind) for kind in COMPONENT_KINDS]
+    if all(found in (None, []) for found in lists):  # anything else is reported for what it is
         known = [name for name in SPEC.fields if name not in context.spec]
         near = next(
             (hint for name in context.spec if name not in SPEC.fields and (hint := did_you_mean(name, known))), ""

@@ -9,6 +9,8 @@ from typing import Any
 from reconciler.appspec import forms as form
 from reconciler.appspec.catalog import DEFAULT_SIZE, DEV_ENGINES, SIZES, InstanceSize
 from reconciler.appspec.kinds import SIZED_KINDS
+from reconciler.appspec.shape import Scalar
+from reconciler.appspec.walk import shape_at
 from reconciler.desired.rules.context import Component, Rule, RuleContext, literal, mapping, records, text
 from reconciler.findings import Finding
 
@@ -109,12 +111,17 @@ def databases(context: RuleContext) -> Iterator[Finding]:
             yield context.error("no-cluster-name", message, hint, f"{component.pointer}/production")
 
 
+_ENGINES = shape_at(("databases", 0, "engine"))
+assert isinstance(_ENGINES, Scalar)
+_MANAGED_ONLY = frozenset(_ENGINES.choices) - {*DEV_ENGINES, "UNSET"}
+
+
 def dev_databases(context: RuleContext) -> Iterator[Finding]:
     """A development database is one of few engines (C77)."""
     for component in context.components:
         engine = text(component.data, "engine")
         managed = component.data.get("production") is True or component.data.get("cluster_name")
-        if component.kind == "databases" and not managed and engine not in (*DEV_ENGINES, "", "UNSET"):
+        if component.kind == "databases" and not managed and engine in _MANAGED_ONLY:
             message = f"{component.called} is a development database, which App Platform does not offer for {engine}"
             hint = "add `production: true` and the `cluster_name` of a managed cluster, or use PG"
             yield context.warning("dev-database", message, hint, f"{component.pointer}/engine")
