@@ -141,7 +141,7 @@ def _owners() -> Mapping[str, Sequence[str]]:
 
 def _required(context: RuleContext, fault: Fault, at: str) -> Finding:
     record, name = _record(fault.path), str(fault.wanted)
-    misspelt = nearest(name, [one for one in fault.value if one not in record.fields])
+    misspelt = nearest(name, [one for one in fault.value if one not in record.fields], cutoff=0.65)
     hint = f"rename {misspelt} to {name}" if misspelt else f"add `{name}: …`"
     return context.error("missing-field", f"{_article(record)} needs `{name}`", hint, at)
 

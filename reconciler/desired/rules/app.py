@@ -30,10 +30,8 @@ def has_components(context: RuleContext) -> Iterator[Finding]:
     """An app needs at least one component."""
     lists = [context.spec.get(kind) for kind in COMPONENT_KINDS]
     if all(found in (None, []) for found in lists):  # anything else is reported for what it is
-        known = [name for name in SPEC.fields if name not in context.spec]
-        near = next(
-            (hint for name in context.spec if name not in SPEC.fields and (hint := did_you_mean(name, known))), ""
-        )
+        unknown = [name for name in context.spec if name not in SPEC.fields]
+        near = next((hint for name in unknown if (hint := did_you_mean(name, COMPONENT_KINDS, cutoff=0.7))), "")
         hint = near or f"add one of {', '.join(BUILT_KINDS)}"
         yield context.error("no-components", "the app has no components", hint, "")
 
