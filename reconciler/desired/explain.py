@@ -21,10 +21,18 @@ from reconciler.text import nearest, pointer_token
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
+_MOST_FAULTS = 300
+"""How many faults of a spec are explained: to find a place and a hint takes milliseconds each."""
+
+
 def explain(context: RuleContext, spec: Mapping[str, object]) -> Iterator[Finding]:
     """The findings of ``spec``, which the models refuse: the context's spec without what other rules report."""
     reported: set[str] = set()
-    for fault in faults(spec):
+    found = faults(spec)
+    if len(found) > _MOST_FAULTS:
+        message = f"{len(found) - _MOST_FAULTS} more errors and warnings are not shown"
+        yield context.error("too-many-findings", message, "fix the others first", "")
+    for fault in found[:_MOST_FAULTS]:
         at = fault.pointer
         if at in reported or _awaits_variable(context, at, fault.value):
             continue
