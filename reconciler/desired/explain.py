@@ -21,7 +21,7 @@ from reconciler.text import nearest, pointer_token
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-_MOST_FAULTS = 300
+_MOST_FAULTS = 200
 """How many faults of a spec are explained: to find a place and a hint takes milliseconds each."""
 
 
