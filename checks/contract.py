@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from deviations import DEVIATIONS, ERRATA, Deviation
 
-from reconciler.appspec.catalog import REGIONS, SIZES, InstanceSize
+from reconciler.appspec.kinds import REGIONS, SIZES, InstanceSize
 from reconciler.appspec.schema import spec_schema
 from reconciler.appspec.shape import MISSING, SPEC, Listing, Record, Shape
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from reconciler.cli.connect import connect
 from reconciler.cli.console import Console
-from reconciler.cli.options import Connection, Output, SpecFlags, run_options
+from reconciler.cli.options import Connection, Output, SpecFlags, connect, run_options
 from reconciler.cli.status import chosen_apps
 from reconciler.errors import InvalidInput, UsageError
 from reconciler.exit_codes import Exit
@@ -37,6 +35,8 @@ def import_(
         raise UsageError("--all cannot be combined with app names", hint="reconcile import --all")
     if not apps and not all:
         raise UsageError("name the apps to import, or use --all", hint="for example: reconcile import web api")
+    import asyncio
+
     console = Console(Output())
     chosen = asyncio.run(_chosen(apps, connection, console))
     if not chosen:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from reconciler.cli.apply import CommandLine
-from reconciler.cli.connect import connect
 from reconciler.cli.console import Console
-from reconciler.cli.options import Connection, Output
-from reconciler.cli.show import show_rollout
+from reconciler.cli.options import Connection, Output, Suggestions, connect
 from reconciler.cli.status import chosen_apps
-from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
-from reconciler.engine import exits
-from reconciler.engine.apply import roll_back
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
 
@@ -52,14 +45,13 @@ def rollback(
     connection: Connection = Connection(),
     output: Output = Output(),
 ) -> int:
-    """Roll an app back to an earlier deployment, check its health and commit; or commit or revert a pinned rollback.
-
-    Afterwards the spec in Git counts as failed: it will not be applied again until it changes, or with `--retry`.
-    """
+    """Roll an app back to an earlier deployment, check its health and commit; or commit or revert a pinned rollback."""
     if sum((bool(to) or pin, commit, revert)) > 1:
         raise UsageError("--commit and --revert cannot be combined with each other, --to or --pin")
     if force and not commit:
         raise UsageError("--force goes with --commit alone", hint=f"reconcile rollback {app} --commit --force")
+    import asyncio
+
     from reconciler.config_file import load_config
 
     policy = load_config(config).policy(app)
@@ -71,6 +63,10 @@ def rollback(
 
 async def _commit(name: str, policy: Policy, connection: Connection, console: Console, *, force: bool) -> int:
     """Commit the rollback that the app is pinned to: once it was judged healthy, or as it is."""
+    from reconciler.cli.commands import CommandLine
+    from reconciler.cli.show import show_rollout
+    from reconciler.engine import exits
+    from reconciler.engine.apply import roll_back
     from reconciler.rollout import writes as manual
     from reconciler.rollout.model import OutcomeKind
 
@@ -94,6 +90,10 @@ async def _commit(name: str, policy: Policy, connection: Connection, console: Co
 async def _rollback(
     name: str, wish: tuple[str, bool, bool], policy: Policy, connection: Connection, console: Console
 ) -> int:
+    from reconciler.cli.commands import CommandLine
+    from reconciler.cli.show import show_rollout
+    from reconciler.engine import exits
+    from reconciler.engine.apply import roll_back
     from reconciler.rollout import writes as manual
 
     to, pin, revert = wish

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from reconciler.cli import console
-from reconciler.cli.connect import open_sandbox
-from reconciler.cli.options import PORT, SANDBOX_FILE
+from reconciler.cli.options import PORT, SANDBOX_FILE, open_sandbox
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
 
@@ -259,3 +258,7 @@ def _described(data: dict[str, Any]) -> str:
     left_out = ("id", "kind", "remaining", "seen")
     said = [f"{name}={value}" for name, value in data.items() if name not in left_out and value != plain.get(name)]
     return " ".join([data["kind"], *(text for text in said if not text.endswith(("=", "=0", "=0.0", "=None")))])
+
+
+app = build()
+"""What `reconcile` calls for the word `sandbox`."""

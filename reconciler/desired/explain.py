@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
 
-from reconciler.appspec.catalog import REGIONS, SIZES
+from reconciler.appspec.kinds import REGIONS, SIZES
 from reconciler.appspec.shape import SPEC, Field, Record, Scalar
 from reconciler.appspec.walk import field_of, fields_below, shape_at
 from reconciler.desired.rules.context import RuleContext

@@ -9,7 +9,7 @@ A policy is a JSON Schema (draft 2020-12 unless ``$schema`` says otherwise) in a
 - ``x-hint``      how to fix it; default: the schema's ``description``
 
 ``$ref`` may name another file of the folder; nothing is ever fetched. Patterns are matched in linear time, as RE2 does
-(docs/decisions/012), and schemas in bounded time (`bounded_schema`). jsonschema is imported only when there is a policy.
+(docs/decisions/012), schemas in bounded time (`bounded_schema`). jsonschema is imported only when there is a policy.
 Messages never contain values of a spec: they may be secrets.
 """
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
     from reconciler.desired.bounded_schema import Budget
-    from reconciler.desired.model import DesiredApp
+    from reconciler.desired.load import DesiredApp
 
 SUFFIXES = (".json", ".yaml", ".yml")
 

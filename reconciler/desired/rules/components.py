@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.appspec import forms as form
-from reconciler.appspec.catalog import DEFAULT_SIZE, DEV_ENGINES, SIZES, InstanceSize
-from reconciler.appspec.kinds import SIZED_KINDS
+from reconciler.appspec.kinds import DEFAULT_SIZE, DEV_ENGINES, SIZED_KINDS, SIZES, InstanceSize
 from reconciler.appspec.shape import Scalar
 from reconciler.appspec.walk import shape_at
 from reconciler.desired.rules.context import Component, Rule, RuleContext, literal, mapping, records, text

@@ -12,7 +12,7 @@ from typing import Any
 
 from reconciler.appspec.forms import Malformed
 from reconciler.appspec.kinds import COMPONENT_KINDS, SINGULAR
-from reconciler.desired.model import DesiredApp
+from reconciler.desired.load import DesiredApp
 from reconciler.findings import Finding, Location, Severity
 
 
