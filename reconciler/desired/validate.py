@@ -65,6 +65,11 @@ def _shared_domains(apps: Sequence[DesiredApp]) -> Iterator[Finding]:
                 yield Finding(Severity.WARNING, "shared-domain", message, "remove it from one of the two", *places)
 
 
+def of_new_app(app: DesiredApp, severity: Severity = Severity.ERROR) -> tuple[Finding, ...]:
+    """What App Platform refuses in a spec only if the app is new."""
+    return tuple(variable_rules.ciphertext(context_of(app), severity))
+
+
 def is_valid(spec: Mapping[str, Any]) -> bool:
     """Whether the models accept a spec."""
     try:

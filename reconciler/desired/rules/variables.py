@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.appspec.kinds import BINDABLE
-from reconciler.appspec.secrets import CIPHERTEXT_FORM, is_ciphertext, plaintext_secrets
+from reconciler.appspec.secrets import CIPHERTEXT_FORM, is_ciphertext, plaintext_secrets, secrets
 from reconciler.desired.rules.context import Component, Rule, RuleContext, records, text
-from reconciler.findings import Finding
+from reconciler.findings import Finding, Severity
 from reconciler.text import did_you_mean
 
 # variables that the platform sets for every app (source: its reference of bindable variables)
@@ -85,6 +85,20 @@ def ciphertexts(context: RuleContext) -> Iterator[Finding]:
         elif not CIPHERTEXT_FORM.match(value):
             message = f"{text(env, 'key')} looks like ciphertext, but is not what App Platform returns"
             yield context.warning("bad-ciphertext", message, "copy it again: reconcile import", f"{at}/value")
+
+
+def ciphertext(context: RuleContext, severity: Severity) -> Iterator[Finding]:
+    """Ciphertext belongs to the app that App Platform encrypted it for: a new app is refused with it (C67).
+
+    No rule of a spec alone, as only live shows whether the app is new.
+    """
+    found = [pointer for pointer, value in secrets(context.spec) if is_ciphertext(value)]
+    if found:
+        first, *more = map(context.at, found)
+        count = f"{len(found)} secrets hold" if more else "a secret holds"
+        message = f"{count} ciphertext, which only the app that it comes from accepts: a new app is refused"
+        hint = "for a new app use a declared variable (${NAME}), or omit the value and set it later"
+        yield Finding(severity, "ciphertext", message, hint, first, tuple(more))
 
 
 def plaintext(context: RuleContext) -> Iterator[Finding]:
