@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reconciler.sandbox.api import OPERATIONS
-from reconciler.sandbox.settings import CHOICES, describe
+from reconciler.sandbox.settings import CHOICES, EVIDENCE, describe
 
 _MARKED = re.compile(r"(<!-- (\w+): [^\n]* -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -30,12 +30,12 @@ def operations() -> str:
 
 
 def settings() -> str:
-    """Every setting with its default and meaning."""
+    """Every setting with its default, its meaning, and the evidence for a default that is the platform's."""
     rows = []
     for name, default, doc in describe():
         choices = f" ({', '.join(map(str, CHOICES[name]))})" if name in CHOICES else ""
-        rows.append((f"`{name}`", f"`{default}`" if default else "", doc + choices))
-    return _table(("setting", "default", "meaning"), rows)
+        rows.append((f"`{name}`", f"`{default}`" if default else "", doc + choices, EVIDENCE.get(name, "")))
+    return _table(("setting", "default", "meaning", "evidence for the default"), rows)
 
 
 def current(document: str) -> str:

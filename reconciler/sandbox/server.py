@@ -6,6 +6,7 @@ uvicorn is imported only when something is served.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from reconciler.sandbox.http.gateway import ConnectionLost
@@ -43,7 +44,12 @@ class Dropping:
 
 
 def make_server(
-    sandbox: Sandbox, host: str, port: int, ready: Callable[[str], None] | None = None, **options: Any
+    sandbox: Sandbox,
+    host: str,
+    port: int,
+    ready: Callable[[str], None] | None = None,
+    stopping: asyncio.Event | None = None,
+    **options: Any,
 ) -> uvicorn.Server:
     """Build a server for a sandbox; start it with ``run()`` or, on a running loop, with ``await serve()``.
 
@@ -52,6 +58,7 @@ def make_server(
         host: the address to listen on.
         port: the port; 0: any free one.
         ready: called with the sandbox's URL once it listens.
+        stopping: set when the server is to stop, before it waits for the requests that are being answered.
         options: further settings of ``uvicorn.Config``.
     """
     import uvicorn
@@ -77,6 +84,11 @@ def make_server(
                 bound = self.servers[0].sockets[0].getsockname()
                 shown = "127.0.0.1" if bound[0] in ("0.0.0.0", "::") else bound[0]  # noqa: S104 - compared, not bound
                 ready(f"http://[{shown}]:{bound[1]}" if ":" in shown else f"http://{shown}:{bound[1]}")
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            if stopping:
+                stopping.set()
+            await super().shutdown(sockets)
 
     return Server(
         uvicorn.Config(
@@ -107,8 +119,15 @@ def serve(
         settings: how it behaves; None: the settings stored in the file.
         ready: called with the sandbox's URL once it listens.
     """
-    sandbox = Sandbox(path, settings=settings, base_url=None, sleep=asyncio.sleep)
+    stopping = asyncio.Event()
+
+    async def wait(seconds: float) -> None:
+        """Wait out a latency, but no longer than until the server is to stop."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), seconds)
+
+    sandbox = Sandbox(path, settings=settings, base_url=None, sleep=wait)
     try:
-        make_server(sandbox, host, port, ready).run()
+        make_server(sandbox, host, port, ready, stopping).run()
     finally:
         sandbox.close()

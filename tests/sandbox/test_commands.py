@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import httpx
@@ -14,6 +16,7 @@ import pytest
 
 from reconciler.cli import main
 from reconciler.sandbox import Sandbox, Settings, Speed
+from reconciler.sandbox.http.control import HEADER
 from reconciler.sandbox.simulation.faults import DEPLOYMENT_FAULTS, REQUEST_FAULTS
 from tests.sandbox.lab import Lab, Tree, built, web
 
@@ -143,7 +146,7 @@ WRONG = [
     (["push", "nobody"], "no such app: 'nobody'"),
     (["set", "colour=red"], "unknown setting 'colour'"),
     (["set", "nonsense"], "'nonsense' is not NAME=VALUE"),
-    (["set", "fills_defaults=some"], "fills_defaults must be one of common, documented, none"),
+    (["set", "fills_defaults=some"], "fills_defaults must be one of recorded, common, documented, none"),
     (["set", "speed=realistic", "speed.build=3"], "both whole and in parts"),
     (["fault", "hang", "--phase", "SLEEPING"], "phase must be one of PENDING_BUILD"),
     (["fault", "latency", "--share", "2"], "--share must be from 0 to 1"),
@@ -185,9 +188,20 @@ def test_the_sandbox_is_served_with_its_options_until_a_signal_ends_it(tmp_path:
             app = client.post("/v2/apps", json={"spec": web()}, headers=root).json()["app"]
             assert client.get(f"/v2/apps/{app['id']}", headers=reader).json()["app"]["live_url"].startswith(url)
             assert client.get("/v2/apps").status_code == 401
-            assert client.get("/_sandbox/settings").json()["seed"] == 5
+            assert client.get("/_sandbox/settings", headers={HEADER: "1"}).json()["seed"] == 5
+            late = client.post("/_sandbox/faults", json={"kind": "latency", "seconds": 600}, headers={HEADER: "1"})
+            assert late.status_code == 200
+            answered: list[int] = []
+            waiting = threading.Thread(
+                target=lambda: answered.append(httpx.get(f"{url}/v2/apps", headers=root, timeout=60).status_code)
+            )
+            waiting.start()
+            while client.get("/_sandbox/faults", headers={HEADER: "1"}).json()["faults"]:
+                time.sleep(0.05)
         process.send_signal(number)
         assert process.wait(10) == 0
+        waiting.join(10)
+        assert answered == [200]
         assert process.stdout.read() == "stopped\n"
 
 

@@ -8,7 +8,16 @@ from starlette.exceptions import HTTPException
 
 from reconciler.appspec.catalog import DEV_DATABASE_PRICE, REGIONS, SIZES, STATIC_APP_PRICE, component_price
 from reconciler.appspec.kinds import RUNNING_KINDS, components
-from reconciler.sandbox.http.request import Call, bad_request, conflict, listing, not_found, page_of, require_unpinned
+from reconciler.sandbox.http.request import (
+    Call,
+    bad_request,
+    conflict,
+    listing,
+    not_found,
+    page_of,
+    require_unpinned,
+    require_uuid,
+)
 from reconciler.sandbox.simulation.render import app_body, region_tree, with_project
 from reconciler.sandbox.simulation.simulation import Cause
 from reconciler.sandbox.simulation.store import App, Tree, dumps, is_static
@@ -57,35 +66,41 @@ def get_app_by_name(call: Call) -> str:
     return answer_app(call.platform, app)
 
 
-def _accepted(call: Call) -> Tree:
-    """The spec of the body as the platform renders it, before encryption.
+def _accepted(call: Call, *, new: bool) -> Tree:
+    """The spec of the body as the platform renders it, before encryption. ``new``: the app does not exist yet.
 
     Raises:
-        HTTPException: 400 if there is none, 422 (or as configured) with the first error in it.
+        HTTPException: 400 if there is none; 400 (or as configured) with the first error in it.
     """
     # only writes need pydantic and the models; a sandbox that is only read starts without them
-    from reconciler.sandbox.simulation.normalise import cleaned, normalised, respelled
+    from reconciler.sandbox.simulation.normalise import cleaned, first_ciphertext, normalised, respelled
     from reconciler.sandbox.simulation.validate import first_mistake
 
     spec: Any = cleaned(call.record().get("spec"))
     if not isinstance(spec, dict):
         raise bad_request("spec is required")
     spec = respelled(spec)
-    mistake = first_mistake(spec, unknown_fields=call.settings.unknown_fields == "refuse")
+    settings = call.settings
+    mistake = first_mistake(spec, unknown_fields=settings.unknown_fields == "refuse", sizes=settings.enforces_sizes)
     if mistake:
         raise _invalid(call, *mistake)
+    sealed = first_ciphertext(spec, call.settings) if new and not call.settings.new_apps_take_ciphertext else None
+    if sealed:
+        raise _invalid(call, sealed, "secret env value must not be encrypted before app is created")
     return normalised(spec, call.settings)
 
 
 def _invalid(call: Call, place: str, what: str) -> HTTPException:
-    return HTTPException(call.settings.invalid_spec_status, f'error validating app spec field "{place}": {what}')
+    newer = call.settings.invalid_spec_form == "newer"
+    begin = "errors validating app spec; first error in field" if newer else "error validating app spec field"
+    return HTTPException(call.settings.invalid_spec_status, f'{begin} "{place}": {what}')
 
 
 def _stored(call: Call, spec: Tree, app_id: str) -> Tree:
     """The spec with its secrets encrypted for the app.
 
     Raises:
-        HTTPException: 422 (or as configured) for the ciphertext of another app, if the settings refuse it.
+        HTTPException: 400 (or as configured) for the ciphertext of another app, if the settings refuse it.
     """
     from reconciler.sandbox.simulation.normalise import ForeignCiphertext, encrypted
 
@@ -99,7 +114,7 @@ def _stored(call: Call, spec: Tree, app_id: str) -> Tree:
 def create_app(call: Call) -> str:
     """POST /v2/apps {spec, project_id}; ``pending_deployment`` of the response is the new deployment."""
     platform = call.platform
-    spec = _accepted(call)
+    spec = _accepted(call, new=True)
     if platform.tx.app_named(spec["name"]):
         raise conflict(f"an app named {spec['name']} already exists")
     project_id = call.field("project_id", str, "") or call.settings.project_id
@@ -126,7 +141,7 @@ def update_app(call: Call) -> str:
     newest = call.field("update_all_source_versions", bool, default=False)
     if app.pinned and call.settings.pinned_put == "refuse":
         require_unpinned(app)
-    spec = _accepted(call)
+    spec = _accepted(call, new=False)
     other = platform.tx.app_named(spec["name"])
     if other and other.id != app.id:
         raise conflict(f"an app named {spec['name']} already exists")
@@ -152,10 +167,10 @@ def propose(call: Call) -> str:
 
     tx = call.platform.tx
     app_id = call.field("app_id", str, "")
-    app = tx.app(app_id) if app_id else None
+    app = tx.app(require_uuid(app_id)) if app_id else None
     if app_id and app is None:
         raise not_found()
-    spec = _accepted(call)
+    spec = _accepted(call, new=app is None)
     other = tx.app_named(spec["name"])
     available = other is None or (app is not None and other.id == app.id)
     static = is_static(spec)

@@ -37,24 +37,35 @@ def _logs(call: Call, deployment: Deployment) -> str:
         raise bad_request("type is required")
     if kind not in LOG_TYPES:
         raise bad_request(f"type is one of {', '.join(LOG_TYPES)}")
-    follow = call.flag("follow")
+    follow, tail = call.flag("follow"), tail_lines(call)
     component = _component(call, deployment)
     if kind == "AUTOSCALE_EVENT":
         raise bad_request("logs of autoscaling events are found with the event")
     if kind == "UNSPECIFIED":
         kind = latest_log_type(deployment)
+    if kind.startswith("RUN") and deployment.phase in ("SUPERSEDED", "ERROR", "CANCELED"):
+        raise bad_request(f"cannot get running logs from deployment {deployment.id} in phase final_cleanup")
     if not logs_available(deployment, kind):
         raise bad_request(f"deployment {deployment.id} is {deployment.phase}: there are no {kind} logs yet")
-    return links(call, "/".join((deployment.app_id, deployment.id, component or "-", kind)), follow=follow)
+    return links(call, "/".join((deployment.app_id, deployment.id, component or "-", kind)), follow=follow, tail=tail)
 
 
-def links(call: Call, place: str, *, follow: bool) -> str:
+def tail_lines(call: Call) -> int:
+    """The parameter ``tail_lines``: how many of the last lines; -1 or absent: all.
+
+    Raises:
+        HTTPException: 400.
+    """
+    return -1 if call.one("tail_lines", "-1") == "-1" else call.number("tail_lines", 1, 2**31)
+
+
+def links(call: Call, place: str, *, follow: bool, tail: int = -1) -> str:
     """``{live_url, historic_urls}``; ``live_url``, a web socket, only for clients that follow."""
-    token = ticket(call.platform.key, place)
+    query = f"token={ticket(call.platform.key, place)}" + (f"&tail_lines={tail}" if tail > 0 else "")
     url = f"{call.base_url}/_logs/{place}"
-    out: dict[str, object] = {"historic_urls": [f"{url}?token={token}"]}
+    out: dict[str, object] = {"historic_urls": [f"{url}?{query}"]}
     if follow:
-        out = {"live_url": f"{url}/live?token={token}", **out}
+        out = {"live_url": f"{url}/live?{query}", **out}
     return dumps(out)
 
 

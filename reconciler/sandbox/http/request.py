@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from reconciler.sandbox.simulation.simulation import Platform
 
 MAX_PER_PAGE = 200
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def not_found() -> HTTPException:
@@ -27,6 +29,17 @@ def not_found() -> HTTPException:
 def bad_request(message: str) -> HTTPException:
     """400: the request itself is invalid."""
     return HTTPException(400, message)
+
+
+def require_uuid(value: str) -> str:
+    """The value, which must be a UUID.
+
+    Raises:
+        HTTPException: 400.
+    """
+    if not _UUID.fullmatch(value):
+        raise bad_request("invalid uuid")
+    return value
 
 
 def conflict(message: str) -> HTTPException:
@@ -65,9 +78,9 @@ class Call:
         """The deployment with an id, or that the path names; it must belong to the app.
 
         Raises:
-            HTTPException: 404.
+            HTTPException: 404; 400 if the id is malformed.
         """
-        deployment = self.platform.tx.deployment(deployment_id or self.params["deployment_id"])
+        deployment = self.platform.tx.deployment(require_uuid(deployment_id or self.params["deployment_id"]))
         if deployment is None or deployment.app_id != app.id:
             raise not_found()
         return deployment
@@ -189,7 +202,7 @@ def listing(call: Call, name: str, items: list[str], page: Page, total: int) -> 
         query = urlencode([*others, ("page", number), ("per_page", page.size)])
         return f"{call.base_url}{call.path}?{query}"
 
-    links = dumps({"pages": {key: link(number) for key, number in pages.items()}} if pages else {})
+    links = dumps({"pages": {key: link(number) for key, number in pages.items()}})
     return f'{{"{name}":[{",".join(items)}],"links":{links},"meta":{{"total":{total}}}}}'
 
 
