@@ -12,21 +12,27 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from reconciler.sandbox.api import OPERATIONS
+from reconciler.sandbox.api import FURTHER_OPERATIONS, OPERATIONS
+from reconciler.sandbox.http.request import Operation
 from reconciler.sandbox.settings import CHOICES, EVIDENCE, describe
 
 _MARKED = re.compile(r"(<!-- (\w+): [^\n]* -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
-def operations() -> str:
+def operations(served_ones: Sequence[Operation] = OPERATIONS) -> str:
     """Every operation: its id, request, token scope, and how it is served."""
     rows = []
-    for item in OPERATIONS:
+    for item in served_ones:
         summary = (item.serve.__doc__ or "").partition("\n")[0]
         _, _, rest = summary.partition(": ")
         served = f"served: {rest.rstrip('.')}" if rest else "served"
         rows.append((f"`{item.id}`", f"`{item.method} {item.path}`", f"`{item.scope}`", served))
     return _table(("operation", "request", "scope", "here"), rows)
+
+
+def further() -> str:
+    """The same for the operations that the description lacks."""
+    return operations(FURTHER_OPERATIONS)
 
 
 def settings() -> str:
@@ -44,7 +50,7 @@ def current(document: str) -> str:
     Raises:
         KeyError: a marker names no table.
     """
-    made = {"operations": operations, "settings": settings}
+    made = {"operations": operations, "further": further, "settings": settings}
     return _MARKED.sub(lambda match: f"{match[1]}\n{made[match[2]]()}\n{match[3]}", document)
 
 

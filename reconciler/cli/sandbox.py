@@ -63,6 +63,7 @@ def serve(
     token: Annotated[
         tuple[str, ...], Parameter(help="TOKEN:SCOPE,SCOPE or TOKEN; without any, every token may do everything")
     ] = (),
+    tls: Annotated[bool, Parameter(negative="", help="serve HTTPS, with a certificate made for it")] = False,
 ) -> int:
     """Serve the sandbox over HTTP, for any client of App Platform, with a web page at the same address."""
     changes = _changes(setting)
@@ -74,14 +75,32 @@ def serve(
         _configure(box, changes)
     from reconciler.sandbox.server import serve as run
 
+    certificate = _certificate(file, host) if tls else None
     try:
-        run(file, host, port, ready=lambda url: console.log(f"the sandbox listens on {url} (Ctrl-C ends it)"))
+        run(
+            file,
+            host,
+            port,
+            ready=lambda url: console.log(f"the sandbox listens on {url} (Ctrl-C ends it)"),
+            certificate=certificate,
+        )
     except SystemExit as error:  # raised by the server if it cannot listen; it has printed why
         raise UsageError(f"cannot listen on {host}:{port}", hint="choose another with --port, or 0 for any") from error
     except KeyboardInterrupt:  # the signal that ended the server
         pass
     console.log("stopped")
     return Exit.OK
+
+
+def _certificate(file: Path, host: str) -> tuple[Path, Path]:
+    """A certificate beside the sandbox's file, for clients to trust, and its key."""
+    try:
+        from reconciler.sandbox.certificate import make_certificate
+    except ImportError as error:
+        raise UsageError("--tls needs the package cryptography", hint="pip install '.[sandbox,tls]'") from error
+    made = make_certificate(file.parent, host)
+    console.log(f"the certificate is {made[0]}")
+    return made
 
 
 def show(*, file: File = SANDBOX_FILE) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.routing import Route, Router
 
 from reconciler.appspec.kinds import RUNNING_KINDS, components
-from reconciler.sandbox.api import APPS, OPERATIONS
+from reconciler.sandbox.api import APPS, FURTHER_OPERATIONS, OPERATIONS
 from reconciler.sandbox.api.apps import get_app_by_name
 from reconciler.sandbox.http.control import control_route, from_body
 from reconciler.sandbox.http.gateway import Gateway, PathServer
@@ -73,7 +73,7 @@ class Sandbox:
 
     def _routes(self) -> list[BaseRoute]:
         paths: dict[str, dict[str, Operation]] = {}
-        for operation in OPERATIONS:
+        for operation in (*FURTHER_OPERATIONS, *OPERATIONS):
             paths.setdefault(operation.path.replace("{id}", "{id:str}"), {})[operation.method] = operation
         by_name = Operation("apps_get", "GET", APPS + "/", "app:read", get_app_by_name)
         return [

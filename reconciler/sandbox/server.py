@@ -83,7 +83,8 @@ def make_server(
             if ready and self.servers:
                 bound = self.servers[0].sockets[0].getsockname()
                 shown = "127.0.0.1" if bound[0] in ("0.0.0.0", "::") else bound[0]  # noqa: S104 - compared, not bound
-                ready(f"http://[{shown}]:{bound[1]}" if ":" in shown else f"http://{shown}:{bound[1]}")
+                where = f"[{shown}]:{bound[1]}" if ":" in shown else f"{shown}:{bound[1]}"
+                ready(f"{'https' if self.config.is_ssl else 'http'}://{where}")
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             if stopping:
@@ -109,6 +110,7 @@ def serve(
     port: int = 8484,
     settings: Settings | None = None,
     ready: Callable[[str], None] | None = None,
+    certificate: tuple[Path, Path] | None = None,
 ) -> None:
     """Serve a sandbox until SIGINT or SIGTERM.
 
@@ -118,7 +120,9 @@ def serve(
         port: the port; 0: any free one.
         settings: how it behaves; None: the settings stored in the file.
         ready: called with the sandbox's URL once it listens.
+        certificate: the files of a certificate and of its key, to serve with TLS.
     """
+    tls = {"ssl_certfile": certificate[0], "ssl_keyfile": certificate[1]} if certificate else {}
     stopping = asyncio.Event()
 
     async def wait(seconds: float) -> None:
@@ -128,6 +132,6 @@ def serve(
 
     sandbox = Sandbox(path, settings=settings, base_url=None, sleep=wait)
     try:
-        make_server(sandbox, host, port, ready, stopping).run()
+        make_server(sandbox, host, port, ready, stopping, **tls).run()
     finally:
         sandbox.close()

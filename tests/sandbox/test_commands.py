@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -203,6 +204,19 @@ def test_the_sandbox_is_served_with_its_options_until_a_signal_ends_it(tmp_path:
         waiting.join(10)
         assert answered == [200]
         assert process.stdout.read() == "stopped\n"
+
+
+def test_it_is_served_with_tls_and_says_which_certificate_to_trust(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "reconciler", "sandbox", "serve", "--port", "0", "--file", "box.db", "--tls"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment) as process:
+        assert process.stdout is not None
+        certificate = process.stdout.readline().split()[-1]
+        url = process.stdout.readline().split()[4]
+        trusting = ssl.create_default_context(cafile=tmp_path / certificate)
+        assert httpx.get(url, verify=trusting).status_code == 200
+        process.terminate()
+        assert process.wait(10) == 0
 
 
 def test_a_port_that_is_taken_is_said(shell: Shell, served_port: int) -> None:

@@ -1,11 +1,11 @@
-"""The 38 operations of the platform, with their ids in the vendor's API description and the token scope of each."""
+"""The operations of the platform, with the token scope of each: the 38 of the vendor's API description, and others."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from reconciler.sandbox.api import apps, deployments, logs, monitoring
+from reconciler.sandbox.api import apps, deployments, further, logs, monitoring
 from reconciler.sandbox.http.request import Call, Operation
 
 if TYPE_CHECKING:
@@ -94,4 +94,21 @@ OPERATIONS = (
 )
 """The operations, in the order in which their paths are matched."""
 
-BY_ID = MappingProxyType({operation.id: operation for operation in OPERATIONS})
+FURTHER_OPERATIONS = (
+    _operation("detect", "POST /detect", _READ, further.detect),
+    _operation("list_buildpacks", "GET /buildpacks", _READ, further.list_buildpacks),
+    _operation("upgrade_buildpack", f"POST {_APP}/upgrade_buildpack", _UPDATE, further.upgrade_buildpack),
+    _operation(
+        "database_connection_details", f"GET {_APP}/database_connection_details", _READ, further.connection_details
+    ),
+    _operation("reset_database_password", f"POST {_APP}{_COMPONENT}/reset_password", _UPDATE, further.reset_password),
+    _operation(
+        "toggle_database_trusted_source",
+        f"POST {_APP}{_COMPONENT}/trusted_sources",
+        _UPDATE,
+        further.toggle_trusted_sources,
+    ),
+)
+"""The operations that the description lacks; they are matched first. Their scopes are in no document."""
+
+BY_ID = MappingProxyType({operation.id: operation for operation in (*FURTHER_OPERATIONS, *OPERATIONS)})

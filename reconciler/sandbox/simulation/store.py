@@ -74,7 +74,8 @@ class App:
 
     ``before_rollback`` is the spec that a revert restores; ``heads`` counts the pushes to each component's source;
     ``health`` and ``counts`` are overrides by component, set by the control API and by autoscaling events. Scheduled
-    jobs have run until ``schedules_at``; at ``restore_at`` the platform undoes the failed deployment ``undoes``.
+    jobs have run until ``schedules_at``; at ``restore_at`` the platform undoes the failed deployment ``undoes``;
+    ``passwords`` counts how often a database's was reset.
     """
 
     seq: int
@@ -97,6 +98,7 @@ class App:
     schedules_at: float = 0.0
     restore_at: float | None = None
     undoes: str = ""
+    passwords: dict[str, int] = field(default_factory=dict)
     due_at: float | None = None
     body: str | None = None
 
