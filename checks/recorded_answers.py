@@ -75,7 +75,7 @@ async def in_sync(app: Tree) -> list[str]:
         folder = Path(name)
         async with Client("t", transport=Recorded(app), base_url="http://recorded") as client:
             (live,) = await client.list_apps()
-            file = Importer.read(folder, RunOptions((folder,))).bring(live).file
+            file = Importer.read(folder, RunOptions((folder,))).write(live).file
             options = RunOptions((file,))
             planned = await planning.plan(loading.check(options), options, client, SystemClock())
     (plan,) = planned.report.plans

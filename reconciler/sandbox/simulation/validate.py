@@ -123,9 +123,12 @@ def _component(place: str, item: Tree) -> Iterator[tuple[str, str]]:
 
 
 def _scale(place: str, item: Tree) -> Iterator[tuple[str, str]]:
-    """The limits that instance sizes carry as ``single_instance_only`` and ``scalable``."""
+    """The limits that instance sizes carry as ``single_instance_only`` and ``scalable``.
+
+    No document has the first for sizes that are no longer offered, and published specs have several instances of them.
+    """
     size, scaling = SIZES[item.get("instance_size_slug") or DEFAULT_SIZE], item.get("autoscaling")
-    if size.single_instance_only and (item.get("instance_count") or 1) > 1:
+    if size.single_instance_only and not size.legacy and (item.get("instance_count") or 1) > 1:
         yield f"{place}.instance_count", f"instance size {size.slug} allows a single instance only"
     if not scaling:
         return

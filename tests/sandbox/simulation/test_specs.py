@@ -240,7 +240,10 @@ MISTAKES: list[tuple[Tree, str]] = [
     (web(workers=[{"name": "bg"}]), "workers.0"),
     (web(envs=[{"key": "A"}, {"key": "B"}, {"key": "A"}]), "envs.2.key"),
     (web(workers=[BG | {"envs": [{"key": "A"}, {"key": "A"}]}]), "workers.0.envs.1.key"),
-    (web(workers=[BG | {"instance_size_slug": "basic-m", "instance_count": 2}]), "workers.0.instance_count"),
+    (
+        web(workers=[BG | {"instance_size_slug": "apps-s-1vcpu-1gb-fixed", "instance_count": 2}]),
+        "workers.0.instance_count",
+    ),
     (web(workers=[{"name": "bg", "git": GIT, "instance_count": 2}]), "workers.0.instance_count"),
     (web(workers=[BG | {"instance_size_slug": "professional-m", "autoscaling": SCALED}]), "workers.0.autoscaling"),
     (web(workers=[BG | {"autoscaling": {"min_instance_count": 1, "max_instance_count": 3}}]), "workers.0.autoscaling"),
@@ -270,7 +273,8 @@ def test_what_is_allowed_is_accepted() -> None:
     for item in (
         {"instance_size_slug": "apps-s-1vcpu-1gb", "instance_count": 3},
         {"instance_size_slug": "professional-xs", "instance_count": 3},
-        {"instance_size_slug": "basic-xxs", "instance_count": 1},
+        {"instance_size_slug": "basic-xxs", "instance_count": 2},
+        {"instance_size_slug": "apps-s-1vcpu-0.5gb", "instance_count": 1},
         {"autoscaling": SCALED},
     ):
         assert first_mistake(web(workers=[BG | item])) is None
