@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-Evidence = Literal["record", "vendor's test", "documentation", "nobody knows"]
+Evidence = Literal["record", "vendor's test", "documentation", "unknown"]
 """On what a default rests: answers of the real service that people published, the vendor's Terraform acceptance tests,
 the vendor's documentation, or nothing."""
 
@@ -99,7 +99,7 @@ class Settings:
         "vendor's test",
     )
     propose_fills_defaults: bool = _switch(
-        True, "propose returns the spec as the platform would store it, not as sent", "nobody knows"
+        True, "propose returns the spec as the platform would store it, not as sent", "unknown"
     )
     returns_general_type: bool = _switch(False, "envs come back with type: GENERAL; else without a type", "record")
     rewrites_routes: bool = _switch(
@@ -108,18 +108,18 @@ class Settings:
     routes_order: Literal["declared", "longest"] = _switch(
         "declared",
         "order of the ingress rules made of routes: as components are listed, or longest path first",
-        "nobody knows",
+        "unknown",
     )
     reorders_envs: bool = _switch(False, "envs come back sorted by key", "record")
     omits_zero_values: bool = _switch(True, 'false, 0, "" and [] are left out of responses', "record")
     unknown_fields: Literal["keep", "drop", "refuse"] = _switch(
-        "keep", "what happens to undocumented fields: kept, silently dropped, refused", "nobody knows"
+        "keep", "what happens to undocumented fields: kept, silently dropped, refused", "unknown"
     )
     new_apps_take_ciphertext: bool = _switch(
         False, "EV[…] is accepted in the spec of a new app, at create and at propose without an app id", "record"
     )
     foreign_ciphertext_decrypts: bool = _switch(
-        True, "an update accepts EV[…] of another app as it is; else the spec is refused", "nobody knows"
+        True, "an update accepts EV[…] of another app as it is; else the spec is refused", "unknown"
     )
     encrypts_log_tokens: bool = _switch(
         False,
@@ -130,7 +130,7 @@ class Settings:
         False,
         "after a deployment that failed in its deploy phase app.spec becomes the active deployment's spec again; "
         "after a failed build it never does, as records show",
-        "nobody knows",
+        "unknown",
     )
     auto_rollback_deployment: bool = _switch(
         False,
@@ -139,18 +139,18 @@ class Settings:
         "record",
     )
     auto_rollback_type: Literal["present", "absent", "unknown"] = _switch(
-        "present", "its `cause_details.type`: AUTO_ROLLBACK, none, or one that no document has", "nobody knows"
+        "present", "its `cause_details.type`: AUTO_ROLLBACK, none, or one that no document has", "unknown"
     )
     auto_rollback_cause: bool = _switch(True, "its `cause` names the failed deployment; else it is empty", "record")
     auto_rollback_lineage: bool = _switch(
         True, "its `previous_deployment_id` is the failed deployment, its `cloned_from` the one restored", "record"
     )
-    auto_rollback_pins: bool = _switch(False, "it pins the app to itself", "nobody knows")
+    auto_rollback_pins: bool = _switch(False, "it pins the app to itself", "unknown")
     auto_rollback_spec: Literal["keeps", "reverts"] = _switch(
-        "keeps", "what it does to app.spec: it stays the failed one, or becomes the restored one", "nobody knows"
+        "keeps", "what it does to app.spec: it stays the failed one, or becomes the restored one", "unknown"
     )
     auto_rollback_supersedes: bool = _switch(
-        False, "it starts although another deployment has been made since the failure", "nobody knows"
+        False, "it starts although another deployment has been made since the failure", "unknown"
     )
     replaced_phase: Literal["SUPERSEDED", "CANCELED", "drawn"] = _switch(
         "SUPERSEDED",
@@ -158,17 +158,17 @@ class Settings:
         "record",
     )
     rollback_changes_spec: bool = _switch(
-        False, "app.spec is the rolled-back spec as soon as the app is pinned", "nobody knows"
+        False, "app.spec is the rolled-back spec as soon as the app is pinned", "unknown"
     )
     commit_changes_spec: bool = _switch(
         True, "committing a rollback makes its spec app.spec; else it only removes the pin", "documentation"
     )
-    rollback_to_active: bool = _switch(True, "rolling back to the deployment that is active is valid", "nobody knows")
+    rollback_to_active: bool = _switch(True, "rolling back to the deployment that is active is valid", "unknown")
     pinned_put: Literal["refuse", "store"] = _switch(
-        "refuse", "PUT on a pinned app: 409, or the spec is stored and nothing is deployed", "nobody knows"
+        "refuse", "PUT on a pinned app: 409, or the spec is stored and nothing is deployed", "unknown"
     )
     autoscaling_writes_count: bool = _switch(
-        False, "an autoscaling event writes instance_count into app.spec", "nobody knows"
+        False, "an autoscaling event writes instance_count into app.spec", "unknown"
     )
     html_gateway_errors: bool = _switch(True, "gateway errors (502, 504, 524) are HTML, not JSON", "record")
 

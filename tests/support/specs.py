@@ -183,9 +183,11 @@ def _component(kind: str, item: Spec) -> None:
         if item.get("production"):
             item.setdefault("cluster_name", "main")
         return
-    sources = [name for name in SOURCE_FIELDS if name in item]
-    for name in sources[1:]:
-        del item[name]
+    drawn = [name for name in SOURCE_FIELDS if name in item]
+    sources = [name for name in drawn if item[name]]
+    for name in drawn:
+        if name not in sources[:1]:
+            del item[name]
     if not sources:
         item["github"] = {"repo": "acme/web", "branch": "main"}
     _image_source(item.get("image"))

@@ -201,14 +201,11 @@ class _Logged:
 
 def _build(log: _Logged) -> Iterator[tuple[str, str]]:
     step = next(leaf for leaf in log.leaves if leaf["message_base"].startswith("Building"))
-    if log.item.get("image"):
-        if step["status"] == "SUCCESS":
-            yield step["ended_at"], "nothing to build: the component runs an image"
-        return
     if step["status"] == "PENDING":
         return
-    yield step["started_at"], f"building commit {log.deployment.commits.get(log.item['name'], 'unknown')}"
-    yield step["started_at"], f"$ {log.item.get('build_command') or 'build'}"
+    if not log.item.get("image"):
+        yield step["started_at"], f"building commit {log.deployment.commits.get(log.item['name'], 'unknown')}"
+        yield step["started_at"], f"$ {log.item.get('build_command') or 'build'}"
     fate = log.deployment.fate or {}
     if step["status"] == "ERROR":
         if step.get("reason", {}).get("code", "").startswith("BuildJob"):
