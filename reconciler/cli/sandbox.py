@@ -94,11 +94,12 @@ def serve(
 
 def _certificate(file: Path, host: str) -> tuple[Path, Path]:
     """A certificate beside the sandbox's file, for clients to trust, and its key."""
+    from reconciler.sandbox.server import make_certificate
+
     try:
-        from reconciler.sandbox.certificate import make_certificate
+        made = make_certificate(file.parent, host)
     except ImportError as error:
         raise UsageError("--tls needs the package cryptography", hint="pip install '.[sandbox,tls]'") from error
-    made = make_certificate(file.parent, host)
     console.log(f"the certificate is {made[0]}")
     return made
 

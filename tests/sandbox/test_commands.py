@@ -219,6 +219,13 @@ def test_it_is_served_with_tls_and_says_which_certificate_to_trust(tmp_path: Pat
         assert process.wait(10) == 0
 
 
+def test_tls_without_its_package_is_refused_with_what_to_install(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    code, said = shell.run("serve", "--tls")
+    assert code == 64
+    assert said == "reconcile: --tls needs the package cryptography\n  pip install '.[sandbox,tls]'\n"
+
+
 def test_a_port_that_is_taken_is_said(shell: Shell, served_port: int) -> None:
     code, said = shell.run("serve", "--port", str(served_port))
     assert code == 64

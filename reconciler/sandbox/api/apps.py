@@ -1,4 +1,4 @@
-"""The operations on apps, propose, regions and instance sizes."""
+"""The operations on apps, propose, regions, instance sizes, detection and buildpacks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.exceptions import HTTPException
 
 from reconciler.appspec.catalog import DEV_DATABASE_PRICE, REGIONS, SIZES, STATIC_APP_PRICE, component_price
-from reconciler.appspec.kinds import RUNNING_KINDS, components
+from reconciler.appspec.kinds import RUNNING_KINDS, SOURCE_FIELDS, components
 from reconciler.sandbox.http.request import (
     Call,
     bad_request,
@@ -18,7 +18,7 @@ from reconciler.sandbox.http.request import (
     require_unpinned,
     require_uuid,
 )
-from reconciler.sandbox.simulation.render import app_body, region_tree, with_project
+from reconciler.sandbox.simulation.render import app_body, deployment_tree, region_tree, with_project
 from reconciler.sandbox.simulation.simulation import Cause
 from reconciler.sandbox.simulation.store import App, Tree, dumps, is_static
 
@@ -28,6 +28,28 @@ if TYPE_CHECKING:
 
 _NAME_LENGTH = 32
 _SECONDS_A_MONTH = 2_419_200  # 28 days: the description's prices per second follow from it
+
+BUILDPACKS: tuple[Tree, ...] = (
+    {
+        "id": "digitalocean/custom",
+        "latest": True,
+        "name": "Custom Build Command",
+        "description": ["Run the provided custom build command"],
+    },
+    {
+        "id": "digitalocean/node",
+        "latest": True,
+        "name": "Node.js",
+        "description": ["Install dependencies using NPM or Yarn"],
+    },
+    {
+        "id": "digitalocean/procfile",
+        "latest": True,
+        "name": "Procfile",
+        "description": ["Configure default run commands from the Procfile if one exists"],
+    },
+)
+"""Buildpacks, as a recorded answer has them; their versions are in no record."""
 
 
 def answer_app(platform: Platform, app: App) -> str:
@@ -253,3 +275,32 @@ def _size(size: InstanceSize) -> Tree:
         "bandwidth_allowance_gib": str(size.bandwidth_gib),
         **{name: True for name, holds in flags.items() if holds},
     }
+
+
+def detect(call: Call) -> str:
+    """POST /v2/apps/detect {git, github …}: nothing is detected, as no source is read."""
+    body = call.record()
+    if sum(isinstance(body.get(name), dict) for name in SOURCE_FIELDS) != 1:
+        raise bad_request(f"one of {', '.join(SOURCE_FIELDS)} is required")
+    return dumps({"components": []})
+
+
+def list_buildpacks(_: Call) -> str:
+    """GET /v2/apps/buildpacks."""
+    return dumps({"buildpacks": BUILDPACKS})
+
+
+def upgrade_buildpack(call: Call) -> str:
+    """POST …/upgrade_buildpack {buildpack_id, major_version, trigger_deployment}: all that is built is affected."""
+    app, platform = call.app(), call.platform
+    wanted = call.field("buildpack_id", str, "")
+    if wanted not in {item["id"] for item in BUILDPACKS}:
+        raise bad_request("buildpack_id names no buildpack")
+    call.field("major_version", int, 0)
+    affected = [item["name"] for _, item in components(app.spec) if not item.get("image")]
+    out: dict[str, Any] = {"affected_components": affected}
+    if affected and call.field("trigger_deployment", bool, default=False):
+        require_unpinned(app)
+        made = platform.deploy(app, app.spec, Cause(text="buildpack upgraded", action="UPGRADE_BUILDPACK"))
+        out["deployment"] = deployment_tree(made, platform.now)
+    return dumps(out)

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from reconciler.sandbox.api.logs import links, tail_lines
+from reconciler.sandbox.api.components import links, tail_lines
 from reconciler.sandbox.http.request import Call, bad_request, conflict, listing, not_found, page_of
 from reconciler.sandbox.simulation.lifecycle import moment
 from reconciler.sandbox.simulation.render import deployment_tree

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from reconciler.sandbox.http.limits import Limiter, bearer, require_scope
-from reconciler.sandbox.http.request import Call, Operation, bad_request, require_uuid
+from reconciler.sandbox.http.request import (
+    Call,
+    Limiter,
+    Operation,
+    bad_request,
+    bearer,
+    require_scope,
+    require_uuid,
+)
 from reconciler.sandbox.simulation import faults
 from reconciler.sandbox.simulation.render import placed
 from reconciler.sandbox.simulation.simulation import user_of

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 
 from reconciler.appspec.kinds import components
-from reconciler.sandbox.http.limits import ticket
+from reconciler.sandbox.http.request import ticket
 from reconciler.sandbox.simulation.running import log_complete, log_text, visit
 from reconciler.sandbox.web.page import HEADERS, PER_PAGE, page, summaries
 

@@ -14,7 +14,7 @@ from azure.core.pipeline.policies import BearerTokenCredentialPolicy
 from pydo import Client
 from pydo.operations import AppsOperations
 
-from reconciler.sandbox.certificate import make_certificate
+from reconciler.sandbox.server import make_certificate
 from tests.sandbox.lab import Tree
 from tests.sandbox.serving import Served, serving
 

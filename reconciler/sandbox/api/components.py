@@ -1,12 +1,13 @@
-"""The operations that return URLs: logs and consoles. `web.routes` serves what they point to."""
+"""The operations on components: logs and consoles, whose URLs `web.routes` serves, and dev databases."""
 
 from __future__ import annotations
 
 from reconciler.appspec.kinds import BUILT_KINDS, RUNNING_KINDS, components
-from reconciler.sandbox.http.limits import ticket
-from reconciler.sandbox.http.request import Call, bad_request, not_found
+from reconciler.sandbox.http.request import Call, bad_request, not_found, require_unpinned, ticket
+from reconciler.sandbox.simulation.render import deployment_tree
 from reconciler.sandbox.simulation.running import LOG_TYPES, latest_log_type, logs_available
-from reconciler.sandbox.simulation.store import App, Deployment, dumps
+from reconciler.sandbox.simulation.simulation import Cause
+from reconciler.sandbox.simulation.store import App, Deployment, Tree, dumps, make_id
 
 
 def _active(call: Call, app: App) -> Deployment:
@@ -96,3 +97,57 @@ def app_exec(call: Call) -> str:
 def deployment_exec(call: Call) -> str:
     """GET …/deployments/{deployment_id}/components/{component_name}/exec."""
     return _exec(call, call.deployment(call.app()))
+
+
+def _database(call: Call, app: App) -> Tree:
+    """The dev database that the path names.
+
+    Raises:
+        HTTPException: 404.
+    """
+    name = call.params["component_name"]
+    found = [item for item in app.spec.get("databases") or [] if item["name"] == name and not item.get("production")]
+    if not found:
+        raise not_found()
+    database: Tree = found[0]
+    return database
+
+
+def connection_details(call: Call) -> str:
+    """GET …/database_connection_details: of dev databases; nothing listens there."""
+    app = call.app()
+    found = []
+    for item in app.spec.get("databases") or []:
+        if item.get("production"):
+            continue
+        name, host = item["name"], f"{make_id(b'host', app.id, item['name'])[:8]}.db.invalid"
+        password = make_id(call.platform.key, "password", app.id, name, app.passwords.get(name, 0))
+        found.append(
+            {
+                "component_name": name,
+                "host": host,
+                "port": 25060,
+                "username": name,
+                "password": password,
+                "database_name": name,
+                "database_url": f"{str(item.get('engine') or 'PG').lower()}://{name}:{password}@{host}:25060/{name}",
+            }
+        )
+    return dumps({"connection_details": found})
+
+
+def reset_password(call: Call) -> str:
+    """POST …/components/{component_name}/reset_password: of a dev database; the app is deployed with the new one."""
+    app, platform = call.app(), call.platform
+    name = _database(call, app)["name"]
+    require_unpinned(app)
+    app.passwords[name] = app.passwords.get(name, 0) + 1
+    cause = Cause(text="database password reset", action="RESET_DATABASE_PASSWORD", builds=False, newest_sources=False)
+    return dumps({"deployment": deployment_tree(platform.deploy(app, app.spec, cause), platform.now)})
+
+
+def toggle_trusted_sources(call: Call) -> str:
+    """POST …/components/{component_name}/trusted_sources {enable}: of a dev database."""
+    app = call.app()
+    _database(call, app)
+    return dumps({"is_enabled": call.field("enable", bool, default=False)})
