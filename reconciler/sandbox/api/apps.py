@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 
-from reconciler.appspec.catalog import DEV_DATABASE_PRICE, REGIONS, SIZES, STATIC_APP_PRICE, component_price
-from reconciler.appspec.kinds import RUNNING_KINDS, SOURCE_FIELDS, components
+from reconciler.appspec.kinds import (
+    DEV_DATABASE_PRICE,
+    REGIONS,
+    RUNNING_KINDS,
+    SIZES,
+    SOURCE_FIELDS,
+    STATIC_APP_PRICE,
+    component_price,
+    components,
+)
 from reconciler.sandbox.http.request import (
     Call,
     bad_request,
@@ -23,7 +31,7 @@ from reconciler.sandbox.simulation.simulation import Cause
 from reconciler.sandbox.simulation.store import App, Tree, dumps, is_static
 
 if TYPE_CHECKING:
-    from reconciler.appspec.catalog import InstanceSize
+    from reconciler.appspec.kinds import InstanceSize
     from reconciler.sandbox.simulation.simulation import Platform
 
 _NAME_LENGTH = 32

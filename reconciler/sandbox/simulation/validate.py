@@ -10,8 +10,15 @@ from zoneinfo import ZoneInfoNotFoundError
 
 from pydantic import ValidationError
 
-from reconciler.appspec.catalog import DEFAULT_SIZE, SIZES
-from reconciler.appspec.kinds import BUILT_KINDS, COMPONENT_KINDS, ROUTABLE_KINDS, SOURCE_FIELDS, components
+from reconciler.appspec.kinds import (
+    BUILT_KINDS,
+    COMPONENT_KINDS,
+    DEFAULT_SIZE,
+    ROUTABLE_KINDS,
+    SIZES,
+    SOURCE_FIELDS,
+    components,
+)
 from reconciler.appspec.models import AppSpec
 from reconciler.sandbox.simulation.running import time_zone
 
