@@ -40,7 +40,9 @@ def settings() -> str:
     rows = []
     for name, default, doc in describe():
         choices = f" ({', '.join(map(str, CHOICES[name]))})" if name in CHOICES else ""
-        rows.append((f"`{name}`", f"`{default}`" if default else "", doc + choices, EVIDENCE.get(name, "")))
+        rows.append(
+            (f"`{name}`", f"`{default}`" if default else "", doc + choices, EVIDENCE.get(name, "the sandbox's own"))
+        )
     return _table(("setting", "default", "meaning", "evidence for the default"), rows)
 
 

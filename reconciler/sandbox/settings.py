@@ -115,6 +115,11 @@ class Settings:
     unknown_fields: Literal["keep", "drop", "refuse"] = _switch(
         "keep", "what happens to undocumented fields: kept, silently dropped, refused", "unknown"
     )
+    github_authenticated: bool = _switch(
+        True,
+        "sources on GitHub are accessible; else a spec with one is refused: 400 `GitHub user not authenticated`",
+        "record",
+    )
     new_apps_take_ciphertext: bool = _switch(
         False, "EV[…] is accepted in the spec of a new app, at create and at propose without an app id", "record"
     )

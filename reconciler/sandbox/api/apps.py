@@ -114,10 +114,12 @@ def _accepted(call: Call, *, new: bool) -> Tree:
     mistake = first_mistake(spec, unknown_fields=settings.unknown_fields == "refuse", sizes=settings.enforces_sizes)
     if mistake:
         raise _invalid(call, *mistake)
-    sealed = first_ciphertext(spec, call.settings) if new and not call.settings.new_apps_take_ciphertext else None
+    if not settings.github_authenticated and any(item.get("github") for _, item in components(spec)):
+        raise bad_request("GitHub user not authenticated")
+    sealed = first_ciphertext(spec, settings) if new and not settings.new_apps_take_ciphertext else None
     if sealed:
         raise _invalid(call, sealed, "secret env value must not be encrypted before app is created")
-    return normalised(spec, call.settings)
+    return normalised(spec, settings)
 
 
 def _invalid(call: Call, place: str, what: str) -> HTTPException:

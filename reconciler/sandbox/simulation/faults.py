@@ -184,20 +184,29 @@ def _victim(spec: Tree, kind: str) -> str:
     return str(found[0]) if found else ""
 
 
+_INTERNAL = "An internal error occurred. Contact support if this persists."
+_MESSAGES = {
+    "InternalError": _INTERNAL,
+    "BuildJobExitNonZero": "Your build job failed because it returned a non-zero exit code.",
+    "BuildJobTerminated": "Your build job failed because it was terminated.",
+    "DeployContainerExitNonZero": "Your deploy failed because your container exited with a non-zero exit code.",
+    "DeployContainerHealthChecksFailed": "Your deploy failed because your container did not respond to health checks.",
+}
+"""Messages by reason code. The codes are recorded, and so is what the first two messages say."""
+
+
 def _reason(fault: Fault, spec: Tree, component: str) -> tuple[str, str]:
-    """Reason code ("" for none) and message of a failing step, as seen in the wild."""
+    """Reason code ("" for none) and message of a failing step."""
     if fault.kind == "platform":
         code = fault.code or "InternalError"
-        return "" if code == "none" else code, "An internal error occurred. Contact support if this persists."
-    code, message = _usual_reason(fault.kind, spec, component)
-    return fault.code or code, message
+        return "" if code == "none" else code, _INTERNAL
+    usual = _usual_code(fault.kind, spec, component)
+    code = fault.code or usual
+    return code, _MESSAGES.get(code, _MESSAGES[usual])
 
 
-def _usual_reason(kind: str, spec: Tree, component: str) -> tuple[str, str]:
-    where = next((found for found, item in components(spec) if item["name"] == component), "services")
+def _usual_code(kind: str, spec: Tree, component: str) -> str:
     if kind == "build":
-        return "BuildJobExitNonZero", "Your build job failed because it returned a non-zero exit code."
-    if where == "services":
-        message = "Your deploy failed because your container did not respond to health checks."
-        return "DeployContainerHealthChecksFailed", message
-    return "DeployContainerExitNonZero", "Your deploy failed because your container exited with a non-zero exit code."
+        return "BuildJobExitNonZero"
+    where = next((found for found, item in components(spec) if item["name"] == component), "services")
+    return "DeployContainerHealthChecksFailed" if where == "services" else "DeployContainerExitNonZero"

@@ -208,7 +208,7 @@ def _build(log: _Logged) -> Iterator[tuple[str, str]]:
         yield step["started_at"], f"$ {log.item.get('build_command') or 'build'}"
     fate = log.deployment.fate or {}
     if step["status"] == "ERROR":
-        if step.get("reason", {}).get("code", "").startswith("BuildJob"):
+        if step.get("reason", {}).get("code", "") == "BuildJobExitNonZero":
             yield step["ended_at"], "error: build step exited with status 1"
         yield step["ended_at"], step.get("reason", fate).get("message", "")
     elif step["status"] == "SUCCESS":

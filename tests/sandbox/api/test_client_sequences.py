@@ -125,7 +125,7 @@ def test_c34_terraform_does_not_wait_for_a_job_that_is_there_for_failures_only(t
     assert (progress["pending_steps"], progress["success_steps"]) == (1, progress["total_steps"] - 1)
 
 
-def test_the_cli_waits_in_vain_for_a_job_that_is_there_for_failures_only(doctl: Doctl) -> None:
+def test_the_cli_times_out_on_a_job_that_is_there_for_failures_only(doctl: Doctl) -> None:
     rescue = {"name": "rescue", "kind": "FAILED_DEPLOY", "image": {"repository": "x"}}
     with pytest.raises(GoError, match="timeout"):
         doctl.create(web(jobs=[rescue]), wait=True)

@@ -36,7 +36,7 @@ def failed(lab: Lab) -> tuple[Tree, str]:
 def test_a_rollback_pins_the_app_until_it_is_committed(lab: Lab, failed: tuple[Tree, str]) -> None:
     app, good = failed
     made = rollback(lab, app, good)
-    assert made["cloned_from"] == good
+    assert (made["cloned_from"], made["phase"]) == (good, "PENDING_BUILD")
     assert made["cause_details"]["type"] == "MANUAL_ROLLBACK"
     assert made["cause_details"]["digitalocean_user_action"]["name"] == "ROLLBACK_APP"
     base = f"/v2/apps/{app['id']}"

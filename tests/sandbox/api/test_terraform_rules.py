@@ -40,9 +40,11 @@ DATABASE: Tree = {"name": "db", "engine": "PG", "production": False}
 JOB: Tree = {"name": "migrate", "kind": "PRE_DEPLOY", "git": {"repo_clone_url": "https://example.com/a.git"}}
 SITE: Tree = {"name": "www", "github": {"repo": "acme/www", "branch": "main"}, "catchall_document": "index.html"}
 FUNCTIONS: Tree = {"name": "fn", "github": {"repo": "acme/fn", "branch": "main"}}
+CHECKED: Tree = {**web()["services"][0], "health_check": {"http_path": "/health", "port": 1234}}
 RULES = [{"match": {"path": {"prefix": "/"}}, "component": {"name": "api", "preserve_path_prefix": False}}]
 SPECS = {
     "image": web(),
+    "a health check of a port that nothing else names": {**web(), "services": [CHECKED]},
     "source": built(),
     "database": built(databases=[DATABASE]),
     "jobs, sites and functions": built(jobs=[JOB], static_sites=[SITE], functions=[FUNCTIONS]),

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.sandbox.lab import Lab, Tree, built, web
 
-NOBODY = "00000000-0000-4000-8000-000000000000"
+NO_SUCH_ID = "00000000-0000-4000-8000-000000000000"
 WHOLE_SECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 NANOSECONDS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z")
 
@@ -87,18 +87,46 @@ def test_an_app_says_when_it_was_last_deployed(lab: Lab) -> None:
     assert "last_deployment_active_at" not in lab.create(web("new"), settled=False)
 
 
+def test_the_region_of_a_spec_is_short_and_its_data_centers_are_numbered(lab: Lab) -> None:
+    app = lab.create(web(region="fra1"))
+    assert app["spec"]["region"] == "fra"
+    assert (app["region"]["slug"], app["region"]["data_centers"]) == ("fra", ["fra1"])
+
+
+def test_values_that_are_false_leave_an_empty_object_behind(lab: Lab) -> None:
+    spec = web(maintenance={"enabled": False})
+    spec["services"][0]["image"]["deploy_on_push"] = {"enabled": False}
+    stored = lab.create(spec)["spec"]
+    assert (stored["maintenance"], stored["services"][0]["image"]["deploy_on_push"]) == ({}, {})
+
+
+def test_causes_are_in_the_platforms_words(lab: Lab) -> None:
+    app = lab.create()
+    lab.update(app, web(tag="2"))
+    lab.post(f"/v2/apps/{app['id']}/deployments")
+    lab.wait()
+    lab.post(f"/v2/apps/{app['id']}/restart")
+    found = lab.get(f"/v2/apps/{app['id']}/deployments")["deployments"]
+    assert [item["cause"] for item in found] == [
+        "restarting app",
+        "manual",
+        "app spec updated",
+        "initial deployment",
+    ]
+
+
 def test_a_malformed_id_is_refused_before_anything_is_looked_up(lab: Lab) -> None:
     app = lab.create()
     for path in ("/v2/apps/web", "/v2/apps/web/health", f"/v2/apps/{app['id']}/deployments/latest"):
         assert lab.refused("GET", path, 400)["message"] == "invalid uuid"
-    lab.refused("GET", f"/v2/apps/{NOBODY}", 404)
-    lab.refused("GET", f"/v2/apps/{app['id']}/deployments/{NOBODY}", 404)
+    lab.refused("GET", f"/v2/apps/{NO_SUCH_ID}", 404)
+    lab.refused("GET", f"/v2/apps/{app['id']}/deployments/{NO_SUCH_ID}", 404)
 
 
 def test_what_leads_nowhere_is_not_routed(lab: Lab) -> None:
     closed = lab.create(web(ingress={}))
     pending = lab.create(web("new"), settled=False)
-    for path in (f"/_live/{closed['id']}", f"/_live/{pending['id']}", f"/_live/{NOBODY}"):
+    for path in (f"/_live/{closed['id']}", f"/_live/{pending['id']}", f"/_live/{NO_SUCH_ID}"):
         answer = lab.call("GET", path, token=None)
         assert (answer.status_code, answer.text) == (404, "Your request could not be routed.\n")
 

@@ -146,6 +146,24 @@ def test_a_failed_deployment_says_why_and_leaves_the_former_one_serving(
     assert lab.health(app["id"]) == {"api": "HEALTHY"}
 
 
+def test_each_recorded_reason_code_comes_with_its_own_message(lab: Lab) -> None:
+    app = lab.create(built())
+    seen = {}
+    for where, code in (
+        ("build", "BuildJobExitNonZero"),
+        ("build", "BuildJobTerminated"),
+        ("deploy", "DeployContainerExitNonZero"),
+        ("deploy", "DeployContainerHealthChecksFailed"),
+        ("build", "InternalError"),
+    ):
+        lab.sandbox.fail("web", where, code=code)
+        made = lab.update(app, built())["pending_deployment"]["id"]
+        (bad,) = (item for item in lab.deployment(app["id"], made)["progress"]["steps"] if item["status"] == "ERROR")
+        assert (bad["name"], bad["reason"]["code"]) == (where, code)
+        seen[bad["reason"]["message"]] = code
+    assert len(seen) == 5
+
+
 def test_c38_a_failed_first_deployment_leaves_nothing_active(lab: Lab) -> None:
     lab.sandbox.fail("web", "deploy")
     app = lab.create()

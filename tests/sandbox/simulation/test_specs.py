@@ -27,7 +27,7 @@ def envs_of(app: Tree) -> dict[str, Tree]:
     return {env["key"]: env for env in app["spec"]["services"][0]["envs"]}
 
 
-NOBODY = "00000000-0000-4000-8000-000000000000"
+NO_SUCH_ID = "00000000-0000-4000-8000-000000000000"
 SECRET = {"key": "KEY", "value": "hunter2", "type": "SECRET"}
 
 
@@ -259,6 +259,15 @@ MISTAKES: list[tuple[Tree, str]] = [
 ]
 
 
+def test_a_source_on_github_without_access_is_refused(lab: Lab) -> None:
+    app = lab.create(built())
+    lab.sandbox.configure(github_authenticated=False)
+    refused = [("POST", "/v2/apps/propose"), ("POST", "/v2/apps"), ("PUT", f"/v2/apps/{app['id']}")]
+    for method, path in refused:
+        assert lab.refused(method, path, 400, {"spec": built()})["message"] == "GitHub user not authenticated"
+    lab.update(app, web())
+
+
 def test_the_recorded_words_for_a_route_in_use(lab: Lab) -> None:
     lab.sandbox.configure(invalid_spec_form="older")
     spec = web(workers=[])
@@ -314,7 +323,7 @@ def test_propose_returns_cost_name_and_kind_without_changing_anything(lab: Lab) 
     taken = lab.post("/v2/apps/propose", {"spec": web()})
     assert (taken["app_name_available"], taken["app_name_suggestion"]) == (False, "web-3")
     assert lab.post("/v2/apps/propose", {"spec": web(), "app_id": app["id"]})["app_name_available"] is True
-    lab.refused("POST", "/v2/apps/propose", 404, {"spec": web(), "app_id": NOBODY})
+    lab.refused("POST", "/v2/apps/propose", 404, {"spec": web(), "app_id": NO_SUCH_ID})
     refusal = lab.refused("POST", "/v2/apps/propose", 400, {"spec": web(), "app_id": "nothing"})
     assert refusal["message"] == "invalid uuid"
 
