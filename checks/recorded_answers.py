@@ -7,7 +7,8 @@ FOLDER has answers of ``GET /v2/apps`` as JSON files. For each app in them:
 - `live.models` reads it, and loses neither its spec nor its deployments;
 - it is imported, and a plan of the imported file is in sync (a redeploy where no deployment was published with it);
 - its spec, created on the sandbox, comes back as it was recorded;
-- the sandbox's answer for it has the recorded fields and no others, but for the differences in `EXPLAINED`.
+- the sandbox's answer for it has the recorded fields and no others, and values of the same form, but for the
+  differences in `EXPLAINED`.
 
 Every difference is named. Exit 1 if one is not explained, or if an explanation explains nothing any more.
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -41,9 +43,20 @@ ROLES = ("active_deployment", "last_deployment_active_at")
 EXPLAINED = {
     "+ domains": "records of 2022 have no list of domains, the one of 2024 has it",
     "+ build_config": "the app that was published alone was trimmed",
+    "~ owner_uuid: text, UUID here": "whoever published the app alone put a name in its place",
     "- build_config.cnb_versioning": "of earlier builds from source, which the recorded spec has no more",
 }
-"""Differences by ``+`` (only the sandbox) or ``-`` (only the record) and field, each with its reason."""
+"""Differences by ``+`` (only the sandbox), ``-`` (only the record) or ``~`` (another form) and field, each with its
+reason."""
+
+FORMS = {
+    "time in whole seconds": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ",
+    "time in nanoseconds": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z",
+    "UUID": r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    "digest": r"sha256:[0-9a-f]{64}",
+    "duration": r"[\d.]+s",
+}
+"""Forms of texts that are compared; any other text is just text."""
 
 
 class Recorded(httpx.AsyncBaseTransport):
@@ -100,11 +113,21 @@ def lost(app: Tree) -> Iterator[str]:
             yield "something of its active deployment is lost"
 
 
-def fields(value: Any, at: str = "") -> set[str]:
-    """The paths of all fields below a value; items of lists share one."""
-    if isinstance(value, dict):
-        return {path for name, item in value.items() for path in {f"{at}{name}", *fields(item, f"{at}{name}.")}}
-    return {path for item in value for path in fields(item, at)} if isinstance(value, list) else set()
+def fields(value: Any, at: str = "") -> dict[str, str]:
+    """The form of every field below a value, by its path; items of lists share one, and the first has the say."""
+    found: dict[str, str] = {}
+    for item in reversed(value) if isinstance(value, list) else ():
+        found |= fields(item, at)
+    for name, item in value.items() if isinstance(value, dict) else ():
+        found |= {f"{at}{name}": form(item), **fields(item, f"{at}{name}.")}
+    return found
+
+
+def form(value: Any) -> str:
+    """What kind of value it is: ``object``, ``list``, ``bool``, ``int``, a form of text …"""
+    if isinstance(value, str):
+        return next((name for name, pattern in FORMS.items() if re.fullmatch(pattern, value)), "text")
+    return {"dict": "object"}.get(type(value).__name__, type(value).__name__)
 
 
 async def simulated(recorded: Tree) -> Tree:
@@ -127,11 +150,16 @@ async def simulated(recorded: Tree) -> Tree:
 
 
 async def differences(recorded: Tree) -> list[str]:
-    """Fields that only one of both has, the outermost of each; deployments only where the record has them."""
+    """Fields that only one of both has, the outermost of each, or that differ in form.
+
+    Deployments only where the record has them.
+    """
     ours = {name: item for name, item in (await simulated(recorded)).items() if name in recorded or name not in ROLES}
     theirs, own = fields(recorded), fields(ours)
-    found = [*(("-", path) for path in theirs - own), *(("+", path) for path in own - theirs)]
+    found = [("-" if path in theirs else "+", path) for path in theirs.keys() ^ own.keys()]
     marks = {path for _, path in found}
+    both = theirs.keys() & own.keys()
+    found += [("~", f"{path}: {theirs[path]}, {own[path]} here") for path in both if theirs[path] != own[path]]
     if recorded["spec"] != ours["spec"]:
         found.append(("-", "the values of spec"))
     return sorted(f"{mark} {path}" for mark, path in found if path.rpartition(".")[0] not in marks)
