@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from reconciler.cli.connect import connect
 from reconciler.cli.console import Console
-from reconciler.cli.options import Connection, Output, SpecFlags, run_options
+from reconciler.cli.options import Connection, Output, SpecFlags, connect, run_options
 from reconciler.cli.status import chosen_apps
 from reconciler.errors import InvalidInput, UsageError
 from reconciler.exit_codes import Exit

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from reconciler.cli import console
-from reconciler.cli.connect import open_sandbox
-from reconciler.cli.options import PORT, SANDBOX_FILE
+from reconciler.cli.options import PORT, SANDBOX_FILE, open_sandbox
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
 
