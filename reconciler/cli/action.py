@@ -103,7 +103,7 @@ class ActionStep:
 
     async def _result(self, options: RunOptions) -> Result:
         if self.inputs.mode is Mode.VALIDATE:
-            desired = check(options)
+            desired = check(options, offline=True)
             self.loaded(desired)
             return _checked(desired.findings, checked=len(desired.apps))
         finished = await run_engine(options, self, self.clock)

@@ -20,7 +20,7 @@ def validate(
     from reconciler.engine.load import check
 
     console = Console(output, vital=True)
-    desired = check(run_options(specs, source))
+    desired = check(run_options(specs, source), offline=True)
     console.keep_secret(desired.secrets)
     show_findings(console, desired.findings, checked=len(desired.apps))
     return Exit.INVALID if has_errors(desired.findings) else Exit.OK

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.config import Config, Policy
 from reconciler.desired.load import DesiredApp
+from reconciler.desired.validate import of_new_app
 from reconciler.errors import (
     Conflict,
     LiveError,
@@ -188,6 +189,8 @@ class Planner:
             failed = prior_failure(deployments, comparison.carries, comparison.policy)
             if live.pinned_deployment or not comparison.changes or (failed and not self.retry):
                 return None, ()
+        elif found := of_new_app(app):
+            return None, found
         spec = payload(
             app.spec, live.spec if live else None, ignore=comparison.policy.ignore, secrets=comparison.secrets
         )

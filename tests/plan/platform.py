@@ -25,7 +25,7 @@ _numbers = itertools.count()
 
 switches = st.builds(
     Settings,
-    fills_defaults=st.sampled_from(["common", "documented", "none"]),
+    fills_defaults=st.sampled_from(["recorded", "common", "documented", "none"]),
     returns_general_type=st.booleans(),
     rewrites_routes=st.booleans(),
     routes_order=st.sampled_from(["declared", "longest"]),
