@@ -89,7 +89,7 @@ def reconcile(
     show_plan(console, foreseen, drift=drift)
     annotate(console, findings_of(foreseen))
     if save:
-        safety.save(save, finished.planned.report.plans)
+        safety.save(save, finished.planned.report.plans, finished.planned.config)
     return exits.of_plan(foreseen, differences_matter=drift or exit_code)
 
 

@@ -94,7 +94,7 @@ async def _run(
     async with Client(asked.token, base_url=asked.url, **waiting) as client:
         planned = await planning.plan(desired, options, client, clock)
         if asked.save:
-            safety.save(asked.folder / SAVED, planned.report.plans)
+            safety.save(asked.folder / SAVED, planned.report.plans, planned.config)
         if asked.command != "apply":
             code = exits.of_plan(planned.report, differences_matter=asked.command == "drift")
             return Ending("plan", int(code), "\n".join(_of_plan(planned.report)))
