@@ -128,10 +128,20 @@ async def _check_target(client: Client, app: LiveApp, to: str) -> None:
     """Refuse an impossible target before any request is sent.
 
     Raises:
-        UsageError: the app has no such deployment, or it is the active one.
+        UsageError: the app has no such deployment, or it runs the active version (C92).
     """
-    hint = f"reconcile status {app.name} --deployments {TARGETS}"
-    if to and app.active_deployment is not None and to == app.active_deployment.id:
+    if not to:
+        return
+    from reconciler.plan.canonical import canonical
+
+    hint, active = f"reconcile status {app.name} --deployments {TARGETS}", app.active_deployment
+    if active is not None and to == active.id:
         raise UsageError(f"{app.name} is already on deployment {to}", hint=hint)
-    if to and to not in {found.id for found in await client.list_deployments(app.id, limit=TARGETS)}:
+    target = next((one for one in await client.list_deployments(app.id, limit=TARGETS) if one.id == to), None)
+    if target is None:
         raise UsageError(f"{app.name} has no deployment {to} among its last {TARGETS}", hint=hint)
+    if active is None or not target.sources or target.sources != active.sources:
+        return
+    if canonical(target.spec) == canonical(active.spec):
+        message = f"deployment {to} has the spec, commits and images that {app.name} already runs"
+        raise UsageError(message, hint=hint)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.appspec.kinds import BUILT_KINDS, LogType, components
+from reconciler.appspec.kinds import LogType
 from reconciler.errors import LiveError
 from reconciler.live.models import Deployment, Phase, ProgressStep
 from reconciler.rollout.model import Failure
@@ -119,26 +119,18 @@ def candidates(
 def other_versions(
     found: Sequence[Deployment], active: Deployment, same: Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
 ) -> tuple[Deployment, ...]:
-    """Those that a person can mean who wants the app back as it was: another version than what is active.
+    """Those of another version than the active one; ``same`` compares two specs.
 
-    ``same`` tells whether two specs mean the same. Those of the same spec come last, as an older commit or image may be
-    behind them; left out are those that are the same for certain: the same spec and commits, and no image by its tag.
+    Those of the same spec come last, and only if the platform shows that one of their components runs another commit
+    or image: a tag alone does not tell two versions apart (C92).
     """
     twins = [one for one in found if same(one.spec, active.spec)]
-    older = [one for one in twins if _by_tag(one.spec) or _commits(one) != _commits(active)]
+    older = [one for one in twins if _differ(one.sources, active.sources)]
     return (*(one for one in found if one not in twins), *older)
 
 
-def _commits(deployment: Deployment) -> dict[str, str]:
-    """The commit each component was built from, where the platform says (``services[].source_commit_hash`` …)."""
-    told = [item for kind, items in deployment if kind in BUILT_KINDS for item in items or ()]
-    items = [item for item in told if isinstance(item, dict)]
-    return {str(item.get("name")): str(item["source_commit_hash"]) for item in items if item.get("source_commit_hash")}
-
-
-def _by_tag(spec: Mapping[str, Any]) -> bool:
-    images = [item.get("image") for _, item in components(spec)]
-    return any(isinstance(image, dict) and not image.get("digest") for image in images)
+def _differ(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    return any(one[name] != other[name] for name in one.keys() & other.keys())
 
 
 def was_active(deployment: Deployment) -> bool:
