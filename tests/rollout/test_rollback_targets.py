@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from reconciler.live.models import Deployment, ProgressStep
-from reconciler.rollout.failure import candidates, failing_step, other_versions, summary, was_active
+from reconciler.plan.platform import was_active
+from reconciler.rollout.failure import candidates, failing_step, other_versions, summary
 from reconciler.rollout.model import Failure
 
 
