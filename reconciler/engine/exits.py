@@ -51,13 +51,26 @@ def _of_outcome(kind: OutcomeKind) -> Exit:
             return Exit.OK
         case OutcomeKind.ROLLED_BACK | OutcomeKind.PINNED:
             return Exit.ROLLED_BACK
-        case OutcomeKind.LEFT | OutcomeKind.DEGRADED | OutcomeKind.ROLLBACK_FAILED | OutcomeKind.BLOCKED:
+        case (
+            OutcomeKind.LEFT
+            | OutcomeKind.DEGRADED
+            | OutcomeKind.ROLLBACK_FAILED
+            | OutcomeKind.DIVERGED
+            | OutcomeKind.BLOCKED
+        ):
             return Exit.PERSON_NEEDED
         case OutcomeKind.STALLED:
             return Exit.STALLED
         case OutcomeKind.REFUSED:
             return Exit.REFUSED
-        case OutcomeKind.SUPERSEDED | OutcomeKind.CANCELED | OutcomeKind.TIMED_OUT | OutcomeKind.FAILED:
+        case (
+            OutcomeKind.SUPERSEDED
+            | OutcomeKind.CANCELED
+            | OutcomeKind.PLATFORM_FAULT
+            | OutcomeKind.UNCONFIRMED
+            | OutcomeKind.TIMED_OUT
+            | OutcomeKind.FAILED
+        ):
             return Exit.ERROR
         case OutcomeKind.INTERRUPTED:
             return Exit.INTERRUPTED

@@ -29,6 +29,7 @@ from reconciler.plan.decide import Evidence, make_plan
 from reconciler.plan.deployment_history import prior_failure, unfinished_rollback
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.plan.payload import payload
+from reconciler.plan.platform import failure_codes
 from reconciler.plan.secret_fingerprints import Fingerprints, unencrypted
 from reconciler.plan.warnings import possible_rename
 from reconciler.redaction import Redactor
@@ -176,9 +177,20 @@ class Planner:
         """The app's deployments, newest first: more than a page if the wanted spec may have failed before."""
         found = await self.client.list_deployments(live.id, limit=HISTORY)
         tried = any(comparison.carries(deployment.spec) for deployment in found)
-        if tried or len(found) < HISTORY or live.pinned_deployment or self.retry:
+        if not (tried or len(found) < HISTORY or live.pinned_deployment or self.retry):
+            found = await self.client.list_deployments(live.id, limit=WHOLE_HISTORY)
+        return await self._with_reason(live, comparison, found)
+
+    async def _with_reason(self, live: LiveApp, comparison: Comparison, found: list[Deployment]) -> list[Deployment]:
+        """The same; the newest deployment of the wanted spec is read by its id if it failed and its reason is missing.
+
+        A listing may leave the steps out, and without a reason a failure would count as the platform's (C51).
+        """
+        tried = next((one for one in found if comparison.carries(one.spec)), None)
+        if tried is None or tried.phase is not Phase.ERROR or failure_codes(tried):
             return found
-        return await self.client.list_deployments(live.id, limit=WHOLE_HISTORY)
+        read = await self.client.get_deployment(live.id, tried.id)
+        return [read if one is tried else one for one in found]
 
     async def _proposal(
         self, app: DesiredApp, comparison: Comparison, deployments: Sequence[Deployment]
@@ -187,7 +199,8 @@ class Planner:
         live = comparison.live
         if live is not None:
             failed = prior_failure(deployments, comparison.carries, comparison.policy)
-            if live.pinned_deployment or not comparison.changes or (failed and not self.retry):
+            stalled = failed is not None and not failed.attempts and not self.retry
+            if live.pinned_deployment or not comparison.changes or stalled:
                 return None, ()
         spec = payload(
             app.spec, live.spec if live else None, ignore=comparison.policy.ignore, secrets=comparison.secrets

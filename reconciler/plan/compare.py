@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from reconciler.config import Policy
-from reconciler.live.models import LiveApp
+from reconciler.live.models import LiveApp, Phase
 from reconciler.plan.align import Aligned, Secrets, align
 from reconciler.plan.canonical import Opaque, Tree, canonical, plain
 from reconciler.plan.diff import comparable, diff, related
@@ -48,7 +48,7 @@ class Comparison:
     def active_agrees(self) -> bool:
         """Whether the active deployment's spec matches Git; one that was read without its spec counts as matching."""
         active = self.live.active_deployment if self.live else None
-        if active is None:
+        if active is None or active.phase in (Phase.ERROR, Phase.CANCELED):
             return False
         return self.carries(active.spec) if active.spec else self.spec_agrees
 

@@ -62,13 +62,19 @@ def load(text: str, file: str) -> SavedPlan:
 def mismatches(saved: SavedPlan, plans: Iterable[Plan], config: Config) -> list[str]:
     """Why the plans differ from the saved ones, one line per app; empty if they do not."""
     before = {app.app: app for app in saved.apps}
-    now = {plan.app: _saved(plan, config) for plan in plans}
+    by_name = {plan.app: plan for plan in plans}
+    now = {name: _saved(plan, config) for name, plan in by_name.items()}
     found = [f"{name}: not in the saved plan" for name in sorted(now.keys() - before.keys())]
     found += [f"{name}: only in the saved plan" for name in sorted(before.keys() - now.keys())]
     for name in sorted(before.keys() & now.keys()):
         if difference := _difference(before[name], now[name]):
-            found.append(f"{name}: {difference}")
+            cause = by_name[name].reason if by_name[name].status in _SAY_WHY else ""
+            found.append(f"{name}: {difference}" + (f": {cause}" if cause else ""))
     return found
+
+
+_SAY_WHY = (SyncStatus.STALLED, SyncStatus.BLOCKED, SyncStatus.PROGRESSING)
+"""What an app came to meanwhile that says why the plan is another one."""
 
 
 def _saved(plan: Plan, config: Config) -> SavedApp:

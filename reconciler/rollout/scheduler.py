@@ -35,7 +35,7 @@ MOST_STEPS = 100_000
 
 
 def _quiet(_event: Event) -> None:
-    """Tells nobody."""
+    """Does nothing with an event."""
 
 
 async def roll_out(  # noqa: PLR0913  every one of these is a choice of the caller
@@ -215,6 +215,8 @@ def _task(job: RolloutJob) -> Task:
         return Task.ROLL_BACK
     if job.resume_rollback or job.plan.resume_rollback:
         return Task.RESUME
+    if job.plan.adopt_rollback:
+        return Task.ADOPT
     if job.follow or job.plan.follow:
         return Task.FOLLOW
     action = job.plan.action
@@ -243,6 +245,8 @@ _REFUSED = {
 
 def _settled(plan: Plan) -> tuple[OutcomeKind, str]:
     """How an app stands of which the plan says that nothing is to be done, or may be."""
+    if plan.retry_at is not None:
+        return OutcomeKind.PLATFORM_FAULT, plan.reason
     if plan.action is Action.REFUSE:
         return _REFUSED.get(plan.status, OutcomeKind.REFUSED), plan.reason
     return OutcomeKind.UNCHANGED, plan.reason

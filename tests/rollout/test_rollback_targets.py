@@ -8,7 +8,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from reconciler.live.models import Builds, Deployment, ProgressStep
-from reconciler.rollout.failure import candidates, failing_step, other_versions, summary, was_active
+from reconciler.plan.platform import was_active
+from reconciler.rollout.failure import candidates, failing_step, other_versions, summary
 from reconciler.rollout.model import Failure
 
 
