@@ -12,7 +12,9 @@ from cyclopts import Group, Parameter
 from reconciler.cli.connect import connect
 from reconciler.cli.console import Console
 from reconciler.cli.options import (
+    PERMISSIONS,
     POSITIVE,
+    WHAT,
     Connection,
     Output,
     Permissions,
@@ -30,6 +32,8 @@ from reconciler.engine.apply import Watch, run
 from reconciler.engine.load import Desired
 from reconciler.engine.options import RunOptions
 from reconciler.engine.plan import Planned
+from reconciler.errors import UsageError
+from reconciler.rollout.model import RolloutReport
 
 if TYPE_CHECKING:
     from reconciler.live.client import Client
@@ -77,20 +81,65 @@ def reconcile(
         allow=frozenset(permissions.allow),
         retry=permissions.retry,
         override_freeze=permissions.override_freeze,
+        fail_on_failed_push=permissions.fail_on_failed_push,
         expect=expect,
     )
     check_specs(options.specs)
-    console, suggest = Console(output, vital=plan or drift), Suggestions.of(connection)
+    console = Console(output, vital=plan or drift)
     finished = asyncio.run(run(options, CommandLine(console, connection), SystemClock()))
-    foreseen = suggest.plan(finished.planned.report)
+    foreseen = Suggestions.of(connection).plan(finished.planned.report)
     if finished.rollout is not None:
-        show_rollout(console, suggest.rollout(finished.rollout), foreseen)
-        return exits.of_apply(finished.rollout, finished.planned)
+        return _applied(finished.planned, finished.rollout, console, connection)
     show_plan(console, foreseen, drift=drift)
     annotate(console, findings_of(foreseen))
     if save:
         safety.save(save, finished.planned.report.plans, finished.planned.config)
-    return exits.of_plan(foreseen, differences_matter=drift or exit_code)
+    pushes_matter = permissions.fail_on_failed_push
+    return exits.of_plan(foreseen, differences_matter=drift or exit_code, pushes_matter=pushes_matter)
+
+
+def redeploy(
+    *apps: Annotated[str, Parameter(help="names of apps", negative=())],
+    specs: Annotated[
+        tuple[Path, ...], Parameter(group=WHAT, help="file or folder of app specs; can be repeated [default: specs/]")
+    ] = (),
+    force_build: Annotated[bool, Parameter(group=WHAT_TO_DO, help="build without the cache of earlier builds")] = False,
+    retry: Annotated[bool, Parameter(group=PERMISSIONS, help="also redeploy a spec that failed before")] = False,
+    override_freeze: Annotated[bool, Parameter(group=PERMISSIONS, help="redeploy inside a freeze window")] = False,
+    allow: Annotated[
+        tuple[str, ...], Parameter(group=PERMISSIONS, help="allow what a guard refused, such as max_changes")
+    ] = (),
+    config: Annotated[Path | None, Parameter(group=WHAT, help="reconcile.yaml [default: the nearest]")] = None,
+    connection: Connection = Connection(),
+    output: Output = Output(),
+) -> int:
+    """Deploy apps again with the newest commit or image of every source; their specs stay as they are.
+
+    Watched, judged and rolled back like any rollout. An app that differs from Git is refused: apply it instead.
+    """
+    if not apps:
+        raise UsageError("reconcile redeploy needs an app", hint="for example: reconcile redeploy shop")
+    source = SpecFlags(config=config, app=apps)
+    options = replace(
+        run_options(specs, source),
+        apply=True,
+        redeploy=True,
+        force_build=force_build,
+        retry=retry,
+        override_freeze=override_freeze,
+        allow=frozenset(allow),
+    )
+    console = Console(output)
+    finished = asyncio.run(run(options, CommandLine(console, connection), SystemClock()))
+    assert finished.rollout is not None
+    return _applied(finished.planned, finished.rollout, console, connection)
+
+
+def _applied(planned: Planned, rollout: RolloutReport, console: Console, connection: Connection) -> int:
+    """Show what was done; returns the exit code."""
+    suggest = Suggestions.of(connection)
+    show_rollout(console, suggest.rollout(rollout), suggest.plan(planned.report))
+    return exits.of_apply(rollout, planned)
 
 
 @dataclass(frozen=True)

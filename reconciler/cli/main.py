@@ -65,6 +65,7 @@ def build() -> App:
     app.command("reconciler.cli.fmt:fmt", name="fmt", help=FMT)
     app.command(status.status)
     app.command(rollback.rollback)
+    app.command(apply.redeploy)
     app.command(schema.schema)
     app.command(sandbox.build(), name="sandbox")
     app.command("reconciler.cli.action:action", name="action", show=False)  # imported only when it is called

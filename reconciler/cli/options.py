@@ -65,6 +65,9 @@ class Permissions:
         tuple[str, ...], Parameter(group=PERMISSIONS, help="allow what a guard refused, such as remove=web/api")
     ] = ()
     override_freeze: Annotated[bool, Parameter(group=PERMISSIONS, help="apply inside a freeze window")] = False
+    fail_on_failed_push: Annotated[
+        bool, Parameter(group=PERMISSIONS, help="exit 2 if the last push to an app in sync failed to deploy")
+    ] = False
 
 
 @Parameter(name="*")
@@ -163,7 +166,7 @@ def check_connection(connection: Connection) -> None:
         raise UsageError("--sandbox-file needs --sandbox", hint=f"add --sandbox to use {file}")
 
 
-COMMANDS = ("validate", "import", "fmt", "status", "rollback", "schema", "sandbox")
+COMMANDS = ("validate", "import", "fmt", "status", "rollback", "redeploy", "schema", "sandbox")
 """The words after `reconcile` that are commands; anything else names specs."""
 
 

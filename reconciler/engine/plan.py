@@ -13,6 +13,7 @@ from reconciler.engine.planner import PlannedApp, Planner, check_rotations
 from reconciler.findings import Finding
 from reconciler.plan.guard import check_allowed
 from reconciler.plan.model import PlanReport
+from reconciler.plan.newer import PipelineCommit
 from reconciler.plan.secret_fingerprints import Fingerprints
 from reconciler.plan.warnings import without_repeats
 
@@ -52,7 +53,16 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
     check_allowed(options.allow)
     check_rotations(options.rotate, desired.apps, desired.known)
     began, now = clock.monotonic(), clock.now()
-    planner = Planner(client, desired.config, now, options.rotate, options.retry, fingerprints(desired, options))
+    planner = Planner(
+        client,
+        desired.config,
+        now,
+        options.rotate,
+        options.retry,
+        fingerprints(desired, options),
+        PipelineCommit.of(options.environ),
+        options.redeploy,
+    )
     removed = pruning(desired, options)
     fleet = {app.name: app for app in await client.list_apps()}
     apps = await planner.plans(desired.apps, fleet, desired.known)

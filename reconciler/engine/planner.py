@@ -28,6 +28,7 @@ from reconciler.plan.compare import Comparison, compare
 from reconciler.plan.decide import Evidence, make_plan
 from reconciler.plan.deployment_history import prior_failure, unfinished_rollback
 from reconciler.plan.model import Action, Plan, SyncStatus
+from reconciler.plan.newer import PipelineCommit, failed_since, older_components
 from reconciler.plan.payload import payload
 from reconciler.plan.platform import failure_codes
 from reconciler.plan.secret_fingerprints import Fingerprints, unencrypted
@@ -71,6 +72,8 @@ class Planner:
     rotate: frozenset[str] = frozenset()
     retry: bool = False
     fingerprints: Fingerprints | None = field(default=None, repr=False)
+    commit: PipelineCommit | None = None
+    redeploy: bool = False
 
     async def plans(
         self, apps: Sequence[DesiredApp], fleet: Mapping[str, LiveApp], known: Collection[str]
@@ -89,8 +92,8 @@ class Planner:
                     moved_from = next((name for name in former if name in fleet), "")
                     live = fleet.get(moved_from or app.name)
                     comparison = self._compare(app, live)
-                    if comparison.in_sync and not moved_from:
-                        plan = make_plan(app, comparison, Evidence(self.now))
+                    if comparison.in_sync and not moved_from and not self._needs_history(live):
+                        plan = make_plan(app, comparison, Evidence(self.now, commit=self.commit))
                         plans.append(PlannedApp(plan, comparison.policy, app, live, secrets=comparison.secrets))
                     else:
                         others = unmanaged_apps if live is None else {}
@@ -98,6 +101,13 @@ class Planner:
         except* LiveError as failed:
             raise failed.exceptions[0] from None
         return tuple(plan if isinstance(plan, PlannedApp) else plan.result() for plan in plans)
+
+    def _needs_history(self, live: LiveApp | None) -> bool:
+        """Whether an app in sync may have to be deployed again, or has a deployment that failed since."""
+        if live is None:
+            return False
+        acts = self.config.policy(live.name).source_versions == "latest"
+        return self.redeploy or failed_since(live) or (acts and bool(older_components(live, self.commit)))
 
     def _compare(self, app: DesiredApp, live: LiveApp | None) -> Comparison:
         policy = self.config.policy(app.name)
@@ -150,7 +160,9 @@ class Planner:
         if live is None:
             findings = (*findings, *possible_rename(app, comparison.wanted, unmanaged_apps))
         trouble = await self._pin_trouble(live, comparison, deployments) if live and deployments else ""
-        evidence = Evidence(self.now, proposal, deployments, findings, self.retry, moved_from, trouble)
+        evidence = Evidence(
+            self.now, proposal, deployments, findings, self.retry, moved_from, trouble, self.commit, self.redeploy
+        )
         plan = make_plan(app, comparison, evidence)
         rendered = proposal.spec if proposal else None
         read = tuple(deployments or ())

@@ -25,6 +25,7 @@ from reconciler.plan.deployment_history import (
     unjudged,
 )
 from reconciler.plan.model import UNJUDGED, Action, Cost, Note, Plan, SyncStatus
+from reconciler.plan.newer import PipelineCommit, newer_findings, older_components, tried_in_vain
 from reconciler.plan.platform import OwnRollback, failed_for, own_rollbacks
 from reconciler.plan.warnings import left_out, redact_changes, secrets_without_value, unnamed
 from reconciler.text import ago
@@ -36,7 +37,8 @@ class Evidence:
 
     ``proposal`` and ``deployments`` (newest first) are None if they were not requested. ``findings`` are the platform's
     objections. ``retry``: retry a spec that failed. ``moved_from``: the app's current name. ``pin_trouble``: why the
-    unfinished rollback that the app is pinned to is unhealthy.
+    unfinished rollback that the app is pinned to is unhealthy. ``commit``: what the pipeline runs for. ``redeploy``: a
+    person asks for a deployment of the spec that is live.
     """
 
     now: datetime
@@ -46,6 +48,8 @@ class Evidence:
     retry: bool = False
     moved_from: str = ""
     pin_trouble: str = ""
+    commit: PipelineCommit | None = None
+    redeploy: bool = False
 
 
 def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -> Plan:
@@ -55,16 +59,7 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
     live = comparison.live
     if comparison.in_sync:
         assert live is not None
-        return Plan(
-            desired.name,
-            SyncStatus.IN_SYNC,
-            Action.NONE,
-            app_id=live.id,
-            file=desired.file,
-            notes=(*comparison.aligned.notes, *_young(live, comparison, evidence.now)),
-            cost=cost.unchanged(comparison.live_tree),
-            desired_digest=desired_digest(comparison.wanted),
-        )
+        return _in_sync(desired, live, comparison, evidence)
     plan = Plan(
         desired.name,
         SyncStatus.ABSENT,
@@ -78,6 +73,7 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
             *_name_findings(desired, live, evidence),
             *left_out(comparison.changes, comparison.surviving),
             *secrets_without_value(desired, comparison.aligned.desired),
+            *(newer_findings(desired, live, evidence.commit, evidence.deployments or ()) if live else ()),
         ),
         cost=_cost(comparison, evidence),
         desired_digest=desired_digest(comparison.wanted),
@@ -88,10 +84,57 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
     decided = _decide(plan, comparison, evidence)
     if decided.writes and has_errors(decided.findings):
         return replace(decided, action=Action.REFUSE, reason="App Platform rejects this spec")
+    if evidence.redeploy:
+        return _redeployed(decided)
     if decided.action is Action.UPDATE:
         rendered = canonical(comparison.rendered or {})
         return replace(decided, notes=(*decided.notes, *unnamed(comparison.wanted, comparison.aligned, rendered)))
     return decided
+
+
+def _in_sync(desired: DesiredApp, live: LiveApp, comparison: Comparison, evidence: Evidence) -> Plan:
+    """Nothing of the spec differs: deploy it again only for a newer commit, or because a person asks for it."""
+    history = evidence.deployments or ()
+    plan = Plan(
+        desired.name,
+        SyncStatus.IN_SYNC,
+        Action.NONE,
+        app_id=live.id,
+        file=desired.file,
+        notes=(*comparison.aligned.notes, *_young(live, comparison, evidence.now)),
+        findings=tuple(newer_findings(desired, live, evidence.commit, history)),
+        cost=cost.unchanged(comparison.live_tree),
+        desired_digest=desired_digest(comparison.wanted),
+    )
+    again = replace(
+        plan,
+        status=SyncStatus.OUT_OF_SYNC,
+        action=Action.REDEPLOY,
+        notes=comparison.aligned.notes,
+        live_digest=live_digest(live),
+    )
+    older = older_components(live, evidence.commit)
+    if evidence.redeploy:
+        return replace(again, reason="redeploying as requested, with the newest commit or image of every source")
+    if evidence.commit is None or not older or comparison.policy.source_versions != "latest":
+        return plan
+    sha = evidence.commit.sha[:7]
+    failed = tried_in_vain(history, older, evidence.commit)
+    if failed is None or evidence.retry:
+        return replace(again, reason=f"the app does not run commit {sha} yet: redeploying")
+    reason = f"commit {sha} was deployed and did not last (deployment {failed.id}); not retrying it"
+    return replace(again, status=SyncStatus.STALLED, action=Action.REFUSE, reason=reason, override="--retry")
+
+
+def _redeployed(plan: Plan) -> Plan:
+    """The plan, refused if it would do anything but deploy what is live: that is not what was asked for."""
+    if plan.action in (Action.CREATE, Action.UPDATE):
+        reason = "it differs from Git, and a redeploy changes no spec: apply it instead"
+    elif plan.action is Action.NONE:
+        reason = f"{plan.reason}: redeploy when that has finished"
+    else:
+        return plan
+    return replace(plan, action=Action.REFUSE, reason=reason, follow="", resume_rollback=False, adopt_rollback=False)
 
 
 def _young(live: LiveApp, comparison: Comparison, now: datetime) -> Iterator[Note]:

@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.appspec.kinds import BUILT_KINDS, components
-from reconciler.live.models import Deployment, LiveApp, Phase, ProgressStep
+from reconciler.desired.model import DesiredApp
+from reconciler.findings import Finding, Severity
+from reconciler.live.models import Deployment, LiveApp, Phase
+from reconciler.plan.platform import failing_step
+
+FAILED_PUSH = "failed-push"
+"""The code of the finding that the last push failed to deploy."""
 
 _CLONE_URL = re.compile(r"(?:https?://|ssh://|git@)(?:[^@/]*@)?(?:[^/:]+)[/:](?P<repo>.+?)(?:\.git)?/?")
 
@@ -30,7 +36,7 @@ class PipelineCommit:
         """The commit that GitHub Actions or GitLab CI name for a branch; None elsewhere, and for pull requests."""
         branch = environ.get("GITHUB_REF", "").removeprefix("refs/heads/")
         found = cls(environ.get("GITHUB_REPOSITORY", ""), branch, environ.get("GITHUB_SHA", ""))
-        if branch == environ.get("GITHUB_REF"):
+        if branch == environ.get("GITHUB_REF", ""):
             names = ("CI_PROJECT_PATH", "CI_COMMIT_BRANCH", "CI_COMMIT_SHA")
             found = cls(*(environ.get(name, "") for name in names))
         return found if found.repository and found.branch and found.sha else None
@@ -91,24 +97,21 @@ def tried_in_vain(history: Sequence[Deployment], older: Mapping[str, str], commi
     return newest if newest is not None and newest.phase in (Phase.ERROR, Phase.CANCELED, Phase.SUPERSEDED) else None
 
 
-def failing_step(deployment: Deployment) -> str:
-    """``build of web (BuildJobExitNonZero)``; empty if its steps do not say."""
-    found = next(_failed(deployment.progress.steps if deployment.progress else ()), None)
-    if found is None:
-        return ""
-    top, step = found
-    component = f" of {step.component_name}" if step.component_name else ""
-    return f"{top.name}{component}" + (f" ({step.reason.code})" if step.reason and step.reason.code else "")
-
-
-def _failed(steps: Sequence[ProgressStep]) -> Iterator[tuple[ProgressStep, ProgressStep]]:
-    """The failed innermost steps, each with the topmost one that it is part of."""
-    for top in steps:
-        yield from ((top, leaf) for leaf in _leaves(top) if leaf.status == "ERROR")
-
-
-def _leaves(step: ProgressStep) -> Iterator[ProgressStep]:
-    if not step.steps:
-        yield step
-    for inner in step.steps:
-        yield from _leaves(inner)
+def newer_findings(
+    desired: DesiredApp, live: LiveApp, commit: PipelineCommit | None, history: Sequence[Deployment]
+) -> Iterator[Finding]:
+    """What the app does not run yet though nothing of its spec differs: a push that failed, a newer commit."""
+    if (push := failed_push(live, history)) is not None:
+        serving = live.active_deployment.id if live.active_deployment else ""
+        step = failing_step(push.progress.steps if push.progress else ())
+        said = (step.component_name, step.reason.code if step.reason else "") if step else ()
+        where = f": {' '.join(filter(None, said))}" if any(said) else ""
+        message = f"the last push failed to deploy (deployment {push.id}{where}): deployment {serving} still serves"
+        hint = f"fix the cause and push again, or retry: reconcile redeploy {desired.name}"
+        yield Finding(Severity.WARNING, FAILED_PUSH, message, hint, desired.locate("/name"))
+    older = older_components(live, commit)
+    if commit is not None and older:
+        runs = ", ".join(f"{name} runs {source[:7]}" for name, source in sorted(older.items()))
+        message = f"{runs}; this pipeline is for {commit.sha[:7]} of {commit.branch}"
+        hint = f"`source_versions: latest` deploys it; by hand: reconcile redeploy {desired.name}"
+        yield Finding(Severity.NOTICE, "newer-commit", message, hint, desired.locate("/name"))

@@ -71,6 +71,16 @@ def walk_steps(steps: Sequence[ProgressStep]) -> Iterator[ProgressStep]:
         yield step
 
 
+def failing_step(steps: Sequence[ProgressStep]) -> ProgressStep | None:
+    """The innermost step that failed; of several, the first that names a component and says why."""
+    failed = [step for step in walk_steps(steps) if step.status == "ERROR"]
+
+    def silence(step: ProgressStep) -> tuple[bool, bool]:
+        return (not (step.reason and (step.reason.code or step.reason.message)), not step.component_name)
+
+    return min(failed, key=silence, default=None)
+
+
 def failure_codes(deployment: Deployment) -> frozenset[str]:
     """The reason codes of the steps that failed; a reason without a code counts as its message."""
     steps = deployment.progress.steps if deployment.progress else ()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.appspec.kinds import LogType
 from reconciler.errors import LiveError
 from reconciler.live.models import Deployment, ProgressStep
-from reconciler.plan.platform import own_rollbacks, walk_steps, was_active
+from reconciler.plan.platform import failing_step, own_rollbacks, was_active
 from reconciler.rollout.model import Failure
 
 if TYPE_CHECKING:
@@ -22,16 +22,6 @@ if TYPE_CHECKING:
 
 LINES = 20
 """Lines of a log that are kept."""
-
-
-def failing_step(steps: Sequence[ProgressStep]) -> ProgressStep | None:
-    """The innermost step that failed; of several, the first that names a component and says why."""
-    failed = [step for step in walk_steps(steps) if step.status == "ERROR"]
-
-    def silence(step: ProgressStep) -> tuple[bool, bool]:
-        return (not (step.reason and (step.reason.code or step.reason.message)), not step.component_name)
-
-    return min(failed, key=silence, default=None)
 
 
 def summary(deployment_id: str, failure: Failure) -> str:

@@ -8,8 +8,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from reconciler.live.models import Builds, Deployment, ProgressStep
-from reconciler.plan.platform import was_active
-from reconciler.rollout.failure import candidates, failing_step, other_versions, summary
+from reconciler.plan.platform import failing_step, was_active
+from reconciler.rollout.failure import candidates, other_versions, summary
 from reconciler.rollout.model import Failure
 
 
