@@ -1,6 +1,5 @@
 """`reconcile` itself: plan, drift, apply."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -23,20 +22,18 @@ from reconciler.cli.options import (
     check_specs,
     run_options,
 )
-from reconciler.cli.show import ProgressPrinter, annotate, findings_of, show_plan, show_rollout
 from reconciler.cli.signals import on_signals
 from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
-from reconciler.engine import exits, safety
-from reconciler.engine.apply import Watch, run
-from reconciler.engine.load import Desired
 from reconciler.engine.options import RunOptions
-from reconciler.engine.plan import Planned
 from reconciler.errors import UsageError
-from reconciler.rollout.model import RolloutReport
 
 if TYPE_CHECKING:
+    from reconciler.engine.apply import Watch
+    from reconciler.engine.load import Desired
+    from reconciler.engine.plan import Planned
     from reconciler.live.client import Client
+    from reconciler.rollout.model import RolloutReport
 
 WHAT_TO_DO = Group("What to do", sort_key=0)
 
@@ -85,6 +82,12 @@ def reconcile(
         expect=expect,
     )
     check_specs(options.specs)
+    import asyncio
+
+    from reconciler.cli.show import annotate, findings_of, show_plan
+    from reconciler.engine import exits, safety
+    from reconciler.engine.apply import run
+
     console = Console(output, vital=plan or drift)
     finished = asyncio.run(run(options, CommandLine(console, connection), SystemClock()))
     foreseen = Suggestions.of(connection).plan(finished.planned.report)
@@ -129,14 +132,21 @@ def redeploy(
         override_freeze=override_freeze,
         allow=frozenset(allow),
     )
+    import asyncio
+
+    from reconciler.engine.apply import run
+
     console = Console(output)
     finished = asyncio.run(run(options, CommandLine(console, connection), SystemClock()))
     assert finished.rollout is not None
     return _applied(finished.planned, finished.rollout, console, connection)
 
 
-def _applied(planned: Planned, rollout: RolloutReport, console: Console, connection: Connection) -> int:
+def _applied(planned: "Planned", rollout: "RolloutReport", console: Console, connection: Connection) -> int:
     """Show what was done; returns the exit code."""
+    from reconciler.cli.show import show_rollout
+    from reconciler.engine import exits
+
     suggest = Suggestions.of(connection)
     show_rollout(console, suggest.rollout(rollout), suggest.plan(planned.report))
     return exits.of_apply(rollout, planned)
@@ -149,7 +159,7 @@ class CommandLine:
     console: Console
     connection: Connection
 
-    def loaded(self, desired: Desired) -> None:
+    def loaded(self, desired: "Desired") -> None:
         """Keep secrets off the console."""
         self.console.keep_secret(desired.secrets)
 
@@ -157,14 +167,21 @@ class CommandLine:
         """Return a client of what the flags name."""
         return connect(self.connection, self.console.waiting)
 
-    def planned(self, planned: Planned) -> None:
+    def planned(self, planned: "Planned") -> None:
         """Show the plan to people; machine-readable output has only what was done."""
         if self.console.format in ("text", "github"):
+            from reconciler.cli.show import show_plan
+
             show_plan(self.console, Suggestions.of(self.connection).plan(planned.report))
 
     @contextmanager
-    def watch(self, apps: Sequence[str]) -> Iterator[Watch]:
+    def watch(self, apps: Sequence[str]) -> "Iterator[Watch]":
         """Show progress; the first signal stops the run."""
+        import asyncio
+
+        from reconciler.cli.show import ProgressPrinter
+        from reconciler.engine.apply import Watch
+
         stop = asyncio.Event()
         with on_signals(stop.set), ProgressPrinter(self.console, apps) as printer:
             yield Watch(printer.show, stop)

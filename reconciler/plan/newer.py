@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.appspec.kinds import BUILT_KINDS, components
-from reconciler.desired.model import DesiredApp
+from reconciler.desired.load import DesiredApp
 from reconciler.findings import Finding, Severity
 from reconciler.live.models import Deployment, LiveApp, Phase
 from reconciler.plan.platform import failing_step
