@@ -191,7 +191,9 @@ class Policy(_Section):
     """How one app is planned and rolled out."""
 
     source_versions: Literal["keep", "latest"] = Field(
-        default="keep", description="latest: an update also pulls the newest commit or image of every source"
+        default="keep",
+        description="latest: an update also pulls the newest commit or image of every source, and a pipeline redeploys "
+        "an app in sync that does not run its commit",
     )
     timeouts: Timeouts = Field(default=Timeouts(), description="how long each part of a rollout may take")
     health: HealthPolicy = Field(default=HealthPolicy(), description="when an active deployment counts as healthy")

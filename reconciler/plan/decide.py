@@ -26,7 +26,7 @@ from reconciler.plan.deployment_history import (
     unjudged,
 )
 from reconciler.plan.model import UNJUDGED, Action, Cost, Note, Plan, SyncStatus
-from reconciler.plan.newer import PipelineCommit, newer_findings, older_components, tried_in_vain
+from reconciler.plan.newer import PipelineCommit, failed_attempt, newer_findings, older_components
 from reconciler.plan.platform import OwnRollback, failed_for, own_rollbacks
 from reconciler.plan.warnings import left_out, redact_changes, secrets_without_value, unnamed
 from reconciler.text import ago
@@ -120,7 +120,7 @@ def _in_sync(desired: DesiredApp, live: LiveApp, comparison: Comparison, evidenc
     if evidence.commit is None or not older or comparison.policy.source_versions != "latest":
         return plan
     sha = evidence.commit.sha[:7]
-    failed = tried_in_vain(history, older, evidence.commit)
+    failed = failed_attempt(history, older, evidence.commit)
     if failed is None or evidence.retry:
         return replace(again, reason=f"the app does not run commit {sha} yet: redeploying")
     reason = f"commit {sha} was deployed and did not last (deployment {failed.id}); not retrying it"

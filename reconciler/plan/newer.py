@@ -90,7 +90,20 @@ def failed_push(live: LiveApp, history: Sequence[Deployment]) -> Deployment | No
     return newest if details is not None and details.type == "DEPLOY_ON_PUSH" else None
 
 
-def tried_in_vain(history: Sequence[Deployment], older: Mapping[str, str], commit: PipelineCommit) -> Deployment | None:
+def push_failure(live: LiveApp, history: Sequence[Deployment]) -> str:
+    """What became of the last push and what serves instead, if it failed; otherwise empty."""
+    push = failed_push(live, history)
+    if push is None or live.active_deployment is None:
+        return ""
+    step = failing_step(push.progress.steps if push.progress else ())
+    said = (step.component_name, step.reason.code if step.reason else "") if step else ()
+    where = f": {' '.join(filter(None, said))}" if any(said) else ""
+    return f"the last push failed to deploy (deployment {push.id}{where}): {live.active_deployment.id} still serves"
+
+
+def failed_attempt(
+    history: Sequence[Deployment], older: Mapping[str, str], commit: PipelineCommit
+) -> Deployment | None:
     """The newest deployment of the pipeline's commit to components that run an older one, if it failed."""
     tried = (one for one in history if any(_same_commit(one.sources.get(name, "-"), commit.sha) for name in older))
     newest = next(tried, None)
@@ -101,12 +114,7 @@ def newer_findings(
     desired: DesiredApp, live: LiveApp, commit: PipelineCommit | None, history: Sequence[Deployment]
 ) -> Iterator[Finding]:
     """What the app does not run yet though nothing of its spec differs: a push that failed, a newer commit."""
-    if (push := failed_push(live, history)) is not None:
-        serving = live.active_deployment.id if live.active_deployment else ""
-        step = failing_step(push.progress.steps if push.progress else ())
-        said = (step.component_name, step.reason.code if step.reason else "") if step else ()
-        where = f": {' '.join(filter(None, said))}" if any(said) else ""
-        message = f"the last push failed to deploy (deployment {push.id}{where}): deployment {serving} still serves"
+    if message := push_failure(live, history):
         hint = f"fix the cause and push again, or retry: reconcile redeploy {desired.name}"
         yield Finding(Severity.WARNING, FAILED_PUSH, message, hint, desired.locate("/name"))
     older = older_components(live, commit)

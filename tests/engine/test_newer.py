@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from reconciler.engine import exits
 from reconciler.plan.model import Action, SyncStatus
 from reconciler.plan.newer import PipelineCommit
+from reconciler.views import status as views
 from tests.support.account import CONFIG, OTHER, Spec, World, web
 
 LATEST = {"defaults": {**CONFIG["defaults"], "source_versions": "latest"}}
@@ -173,7 +176,7 @@ def test_c91_a_push_that_failed_is_named_with_its_step_though_the_app_is_in_sync
     plan = pushed.one()
     (finding,) = plan.findings
     assert (plan.status, plan.action, finding.code) == (SyncStatus.IN_SYNC, Action.NONE, "failed-push")
-    assert ": api BuildJobExitNonZero): deployment " in finding.message
+    assert ": api BuildJobExitNonZero): " in finding.message
     assert "reconcile redeploy web" in finding.hint
     assert [one.code for one in pushed.drift().findings] == ["failed-push"]
 
@@ -204,3 +207,13 @@ def test_c91_what_failed_otherwise_than_by_a_push_is_no_failed_push(deployed):
 def test_a_pipeline_outside_of_github_and_gitlab_has_no_commit():
     assert PipelineCommit.of({"GITHUB_REF": "refs/heads/main"}) is None
     assert PipelineCommit.of(pipeline("abc")) == PipelineCommit("Acme/Shop", "main", "abc")
+
+
+def test_c91_status_says_that_the_last_push_failed_and_what_serves(pushed):
+    app = pushed.live()
+    deployments = pushed.ask(lambda client: client.list_deployments(app.id, limit=5))
+    shown = views.status([views.AppStatus(app, deployments)], now=pushed.clock.now(), width=200)
+    failed, serving = deployments[0].id, deployments[1].id
+    expected = f"the last push failed to deploy (deployment {failed}: api BuildJobExitNonZero): {serving} still serves"
+    assert expected in shown
+    assert json.loads(views.machine([views.AppStatus(app, deployments)]))["apps"][0]["failed_push"] == failed
