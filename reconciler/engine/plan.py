@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reconciler.config import Config
+from reconciler.config_file import no_spec
 from reconciler.engine import safety
 from reconciler.engine.load import Desired
 from reconciler.engine.options import RunOptions
@@ -18,7 +19,7 @@ from reconciler.plan.secret_fingerprints import Fingerprints
 from reconciler.plan.warnings import without_repeats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from reconciler.clock import Clock
     from reconciler.desired.reading import Named
@@ -82,12 +83,18 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
     apps = safety.guard(apps, options, desired.config, everyone)
     report = PlanReport(
         tuple(app.plan for app in apps),
-        (*desired.findings, *notes, *renames),
+        (*_without_removed(desired.findings, removed), *notes, *renames),
         requests=client.requests,
         seconds=clock.monotonic() - began,
         unmanaged=unmanaged_apps if options.unmanaged else (),
     )
     return Planned(apps, report, desired.config, options, everyone)
+
+
+def _without_removed(findings: Sequence[Finding], removed: Removed | None) -> list[Finding]:
+    """The findings without those that the configuration still names an app whose spec was removed: it has to (C81)."""
+    expected = {no_spec(name) for name in removed.specs} if removed is not None else set()
+    return [finding for finding in findings if finding.message not in expected]
 
 
 def unmanaged(fleet: Mapping[str, LiveApp], desired: Desired) -> tuple[str, ...]:
