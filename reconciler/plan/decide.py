@@ -73,7 +73,7 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
             *evidence.findings,
             *_name_findings(desired, live, evidence),
             *left_out(comparison.changes, comparison.surviving),
-            *secrets_without_value(desired, comparison.aligned.desired),
+            *secrets_without_value(desired, comparison.aligned.desired, comparison.live_tree),
             *(newer_findings(desired, live, evidence.commit, evidence.deployments or ()) if live else ()),
         ),
         cost=_cost(comparison, evidence),
