@@ -415,8 +415,8 @@ def test_c82_the_secret_of_a_renamed_component_is_not_lost_silently():
     spec = app(services=[service("backend", envs=[secret("B")])])
     (finding,) = plan(live_app(live, active=active(live)), [], spec=spec).findings
     assert finding.message == (
-        "the secret services/backend/envs/B has no value in Git or on App Platform; services/api has one, and an update "
-        "removes it with the component"
+        "the secret services/backend/envs/B has no value in Git or on App Platform; services/api has one, and an "
+        "update removes it with the component"
     )
     assert finding.hint.startswith("if services/api was renamed, give the value: App Platform moves no secret")
 
