@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reconciler.config import Config
 from reconciler.config_file import no_spec
 from reconciler.engine import safety
-from reconciler.engine.load import Desired
+from reconciler.engine.load import Desired, as_live
 from reconciler.engine.options import RunOptions
 from reconciler.engine.planner import PlannedApp, Planner, check_rotations
 from reconciler.findings import Finding
@@ -49,6 +49,7 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
 
     Raises:
         PlanMismatch: specs name apps that they must not name.
+        InvalidInput: App Platform refuses a spec, and does not have it so already.
     """
     safety.refuse_unowned(desired, options)
     check_allowed(options.allow)
@@ -66,6 +67,7 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
     )
     removed = pruning(desired, options)
     fleet = {app.name: app for app in await client.list_apps()}
+    desired = as_live(desired, fleet, strict=options.strict)
     apps = await planner.plans(desired.apps, fleet, desired.known)
     unmanaged_apps = unmanaged(fleet, desired)
     notes: tuple[Finding, ...] = ()
