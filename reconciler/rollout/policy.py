@@ -14,13 +14,14 @@ from reconciler.rollout.health import Judgement, Verdict, judge
 from reconciler.rollout.limits import HOPS, LOOK_EVERY, LOOKS, MISSING, SENDS, TRIES, pause
 from reconciler.rollout.model import Outcome, OutcomeKind
 from reconciler.rollout.outcomes import blocked, denied, ended, status_command, timed_out
-from reconciler.rollout.policy_rollback import Resolution, options, resolve
+from reconciler.rollout.policy_rollback import Resolution, options, resolve, retry
 from reconciler.rollout.policy_settle import TAKEN_OVER, over_budget, reading, serves, way_back
 from reconciler.rollout.state import (
     Pin,
     Precheck,
     Refusal,
     Role,
+    RollbackOptions,
     RolloutState,
     Successor,
     Task,
@@ -43,6 +44,8 @@ def next_step(state: RolloutState) -> Step:
     """What to do next, given everything that is known; total and pure."""
     if state.denied:
         return Finish(denied(state))
+    if state.fault is not None and state.write.sends:
+        return retry(state, state.options or RollbackOptions())
     if state.back is not None:
         return way_back(state, state.back)
     if state.leg is not None:

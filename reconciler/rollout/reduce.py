@@ -151,7 +151,9 @@ def _read_back(state: RolloutState, seen: BackRead) -> RolloutState:
     """What the app shows was read, which is done once a deployment was judged healthy."""
     looks, pinned = state.standing_looks + 1, _still_pinned(state, seen.pin)
     leg, back = (tracked and _judged_healthy(tracked, state.goal.rules) for tracked in (state.leg, state.back))
-    pin = state.pin if state.commit.status is Sent.NOT_YET else seen.pin  # one that came after the commit is settled, too
+    pin = (
+        state.pin if state.commit.status is Sent.NOT_YET else seen.pin
+    )  # one that came after the commit is settled, too
     state = replace(state, leg=leg, back=back, standing=seen.standing, standing_looks=looks)
     return replace(state, kept=seen.kept, pin=pin, pinned=pinned)
 
