@@ -10,7 +10,7 @@ from reconciler.appspec.kinds import COMPONENT_KINDS, SOURCE_FIELDS
 from reconciler.appspec.secrets import is_typed_so
 from reconciler.appspec.shape import SPEC, Record
 from reconciler.appspec.walk import branches, find_known, mapped
-from reconciler.desired.model import DesiredApp
+from reconciler.desired.load import DesiredApp
 from reconciler.findings import Finding, Severity
 from reconciler.live.models import LiveApp
 from reconciler.plan.align import Aligned

@@ -44,12 +44,17 @@ def next_step(state: RolloutState) -> Step:
     """What to do next, given everything that is known; total and pure."""
     if state.denied:
         return Finish(denied(state))
-    if state.fault is not None and state.write.sends:
-        return retry(state, state.options or RollbackOptions())
+    if state.fault is not None:
+        return _failed(state)
     if state.back is not None:
         return way_back(state, state.back)
     if state.leg is not None:
-        return _deployed(state, state.leg) if state.fault is None else options(state)
+        return _deployed(state, state.leg)
+    return _begin(state)
+
+
+def _begin(state: RolloutState) -> Step:
+    """What the task begins with, up to the deployment that is followed."""
     task = state.goal.task
     match task:
         case Task.NONE:
@@ -66,6 +71,13 @@ def next_step(state: RolloutState) -> Step:
             return _before(state)
         case _:
             assert_never(task)
+
+
+def _failed(state: RolloutState) -> Step:
+    """It failed: it is deployed once more, the way back is taken, or it is decided which."""
+    if state.write.sends:
+        return retry(state, state.options or RollbackOptions())
+    return options(state) if state.back is None else way_back(state, state.back)
 
 
 # ---- before there is a deployment ---------------------------------------------------------------------------------

@@ -198,7 +198,7 @@ def _retries(state: RolloutState, found: RollbackOptions) -> bool:
 
 
 def retry(state: RolloutState, found: RollbackOptions) -> Step:
-    """Deploy a spec again that failed through a fault of the platform: by a redeploy if it is the app's, else an update."""
+    """Deploy a spec that is not to blame again: by a redeploy if it is the app's, else by an update."""
     task = Task.REDEPLOY if found.ours_stored else Task.UPDATE
     write = state.write
     match resolve(write, state.tries, SENDS):
