@@ -77,7 +77,7 @@ class Evidence:
     ``phase_at`` is when the deployment itself was last read, and
     ``silent_since`` is when the components last answered or, if they never did, were first asked; None while they
     answer. The stretch of one grade began at ``since`` and was last confirmed at ``confirmed``. ``probed``: the
-    deployment is one that the probe applies to; ``healthy``: it was judged so, which ends all readings.
+    deployment is one that the probe applies to; ``healthy`` why it was judged so, which ends all readings.
     """
 
     age: float = 0.0
@@ -92,7 +92,7 @@ class Evidence:
     silent_since: float | None = None
     probed: bool = True
     phase_at: float = 0.0
-    healthy: bool = False
+    healthy: str = ""
 
 
 def components_with_health(spec: Mapping[str, Any]) -> tuple[str, ...]:
@@ -193,7 +193,7 @@ def judge(evidence: Evidence, rules: Rules, expected: tuple[str, ...]) -> Verdic
     if not wants_components and not wants_probe:
         return Verdict(Judgement.HEALTHY, "active, and nothing contradicts it; no health is reported, no probe is sent")
     if evidence.healthy:
-        return Verdict(Judgement.HEALTHY, _well(evidence, f"{rules.soak:g} s"))
+        return Verdict(Judgement.HEALTHY, evidence.healthy)
     complete = (evidence.components is not None or not wants_components) and (
         evidence.probe is not None or not wants_probe
     )

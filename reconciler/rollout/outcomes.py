@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
 
 def ended(state: RolloutState, kind: OutcomeKind, reason: str, *commands: str) -> Outcome:
-    """An outcome that says so itself if a rollback of ours may still pin the app."""
+    """An outcome; if a rollback may still pin the app, it says so, with the commands that settle that.
+
+    Only of an app that is gone (failed) there is nothing to settle.
+    """
+    settle = pin_commands(state)
+    if state.pinned and kind is not OutcomeKind.FAILED and settle[0] not in commands:
+        reason = f"{reason}. The app is left pinned to the rollback"
+        commands = tuple(dict.fromkeys((*commands, *settle)))
     return Outcome(kind, reason, commands, pinned=state.pinned)
 
 
@@ -62,12 +69,9 @@ def rollback_failed(state: RolloutState, why: str) -> Outcome:
     if state.goal.task is Task.RESUME:
         went = "the rollback is not committed"
     else:
-        went = "the rollback failed, too" if state.fault or state.own else "the rollback failed"
-    reason = _after_fault(state, f"{went}: {why}")
-    if state.pinned:
-        return ended(state, OutcomeKind.ROLLBACK_FAILED, f"{reason}. {_LEFT_PINNED}", *pin_commands(state))
-    commands = (f"reconcile rollback {state.goal.app}", status_command(state))
-    return ended(state, OutcomeKind.ROLLBACK_FAILED, reason, *commands)
+        went = "going back failed, too" if state.fault or state.own else "going back failed"
+    commands = () if state.pinned else (f"reconcile rollback {state.goal.app}", status_command(state))
+    return ended(state, OutcomeKind.ROLLBACK_FAILED, _after_fault(state, f"{went}: {why}"), *commands)
 
 
 def denied(state: RolloutState) -> Outcome:
@@ -91,24 +95,14 @@ def gone(state: RolloutState) -> Outcome:
 def diverged(state: RolloutState, deployment_id: str) -> Outcome:
     """The deployment is active and healthy, and is not what was asked for."""
     what = f"deployment {deployment_id} is active, but another spec is stored or serves than was asked for"
-    return _with_pin(state, OutcomeKind.DIVERGED, _after_fault(state, what), status_command(state))
+    return ended(state, OutcomeKind.DIVERGED, _after_fault(state, what), status_command(state))
 
 
 def unconfirmed(state: RolloutState, deployment_id: str, what: str) -> Outcome:
     """The deployment is healthy by its own account, and the app was not seen to serve it."""
     what = f"deployment {deployment_id} is active, but whether it serves could not be confirmed: {what}"
     why = _after_fault(state, what)
-    return _with_pin(state, OutcomeKind.UNCONFIRMED, why, state.goal.again, status_command(state))
-
-
-_LEFT_PINNED = "The app is left pinned to the rollback"
-
-
-def _with_pin(state: RolloutState, kind: OutcomeKind, reason: str, *commands: str) -> Outcome:
-    """An outcome that says if the app is left pinned, and then what settles that."""
-    if state.pinned:
-        return ended(state, kind, f"{reason}. {_LEFT_PINNED}", *pin_commands(state))
-    return ended(state, kind, reason, *commands)
+    return ended(state, OutcomeKind.UNCONFIRMED, why, state.goal.again, status_command(state))
 
 
 def platform_fault(state: RolloutState, attempts: int, but: str = "") -> Outcome:

@@ -14,13 +14,14 @@ from reconciler.rollout.health import Judgement, Verdict, judge
 from reconciler.rollout.limits import HOPS, LOOK_EVERY, LOOKS, MISSING, SENDS, TRIES, pause
 from reconciler.rollout.model import Outcome, OutcomeKind
 from reconciler.rollout.outcomes import blocked, denied, ended, status_command, timed_out
-from reconciler.rollout.policy_rollback import Resolution, options, resolve
+from reconciler.rollout.policy_rollback import Resolution, options, resolve, retry
 from reconciler.rollout.policy_settle import TAKEN_OVER, over_budget, reading, serves, way_back
 from reconciler.rollout.state import (
     Pin,
     Precheck,
     Refusal,
     Role,
+    RollbackOptions,
     RolloutState,
     Successor,
     Task,
@@ -43,10 +44,17 @@ def next_step(state: RolloutState) -> Step:
     """What to do next, given everything that is known; total and pure."""
     if state.denied:
         return Finish(denied(state))
+    if state.fault is not None:
+        return _failed(state)
     if state.back is not None:
         return way_back(state, state.back)
     if state.leg is not None:
-        return _deployed(state, state.leg) if state.fault is None else options(state)
+        return _deployed(state, state.leg)
+    return _begin(state)
+
+
+def _begin(state: RolloutState) -> Step:
+    """What the task begins with, up to the deployment that is followed."""
     task = state.goal.task
     match task:
         case Task.NONE:
@@ -63,6 +71,13 @@ def next_step(state: RolloutState) -> Step:
             return _before(state)
         case _:
             assert_never(task)
+
+
+def _failed(state: RolloutState) -> Step:
+    """It failed: it is deployed once more, the way back is taken, or it is decided which."""
+    if state.write.sends:
+        return retry(state, state.options or RollbackOptions())
+    return options(state) if state.back is None else way_back(state, state.back)
 
 
 # ---- before there is a deployment ---------------------------------------------------------------------------------

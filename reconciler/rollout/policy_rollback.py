@@ -120,8 +120,6 @@ def _looked_for(sending: WriteStatus, most: int) -> Resolution:
 
 def options(state: RolloutState) -> Step:
     """It failed, or a person asks for a rollback: look at the app, and do what the policy asks for."""
-    if state.write.sends:
-        return _retry(state, state.options or RollbackOptions())
     found = state.options
     return look(state) or (choose(state, found) if found else FindCandidates())
 
@@ -179,7 +177,7 @@ def choose(state: RolloutState, found: RollbackOptions) -> Step:
         kind = OutcomeKind.PLATFORM_FAULT if failed else OutcomeKind.LEFT
         return Finish(ended(state, kind, why, f"reconcile rollback {state.goal.app}"))
     if failed and _retries(state, found):
-        return _retry(state, found)
+        return retry(state, found)
     if failed and (found.serving_id or not found.candidates):
         return Finish(platform_fault(state, found.attempts))
     if not found.candidates and state.goal.task is Task.ROLL_BACK:
@@ -199,8 +197,8 @@ def _retries(state: RolloutState, found: RollbackOptions) -> bool:
     return blameless and allowed and rules.on_failure != "leave"
 
 
-def _retry(state: RolloutState, found: RollbackOptions) -> Step:
-    """Deploy the spec again: by a redeploy where it is the app's, else by an update."""
+def retry(state: RolloutState, found: RollbackOptions) -> Step:
+    """Deploy a spec that is not to blame again: by a redeploy if it is the app's, else by an update."""
     task = Task.REDEPLOY if found.ours_stored else Task.UPDATE
     write = state.write
     match resolve(write, state.tries, SENDS):

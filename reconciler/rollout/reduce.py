@@ -13,6 +13,7 @@ from reconciler.live.models import Phase
 from reconciler.rollout.health import (
     Evidence,
     grade_components,
+    judge,
     passed,
     record_unreadable,
     saw_components,
@@ -149,10 +150,19 @@ def _read(state: RolloutState, step: Step, seen: Seen) -> RolloutState:
 def _read_back(state: RolloutState, seen: BackRead) -> RolloutState:
     """What the app shows was read, which is done once a deployment was judged healthy."""
     looks, pinned = state.standing_looks + 1, _still_pinned(state, seen.pin)
-    judged = Evidence(healthy=True)
-    leg, back = (tracked and replace(tracked, evidence=judged, deploy=0.0) for tracked in (state.leg, state.back))
+    leg, back = (tracked and _judged_healthy(tracked, state.goal.rules) for tracked in (state.leg, state.back))
+    pin = (
+        state.pin if state.commit.status is Sent.NOT_YET else seen.pin
+    )  # one that came after the commit is settled, too
     state = replace(state, leg=leg, back=back, standing=seen.standing, standing_looks=looks)
-    return replace(state, kept=seen.kept, pinned=pinned)
+    return replace(state, kept=seen.kept, pin=pin, pinned=pinned)
+
+
+def _judged_healthy(tracked: TrackedDeployment, rules: Rules) -> TrackedDeployment:
+    """The deployment with no more of its readings than what they came to."""
+    rules = rules if tracked.role in (Role.DEPLOY, Role.FOLLOWED) else rules.going_back()
+    reason = judge(tracked.evidence, rules, tracked.components).reason
+    return replace(tracked, deploy=0.0, evidence=Evidence(healthy=reason, probed=tracked.evidence.probed))
 
 
 def _looked_around(state: RolloutState, step: FindCandidates, seen: RollbackOptions) -> RolloutState:
@@ -217,11 +227,11 @@ def _in_phase(leg: TrackedDeployment, phase: Phase) -> TrackedDeployment:
     """
     if phase is leg.phase is Phase.ACTIVE:
         return replace(leg, missing=0, evidence=saw_phase(leg.evidence))
-    served = leg.served or phase is Phase.ACTIVE
+    served, fresh = leg.served or phase is Phase.ACTIVE, Evidence(probed=leg.evidence.probed)
     if phase.terminal and phase is not Phase.ACTIVE:
-        return TrackedDeployment(leg.role, leg.id, leg.components, phase, served=served)
+        return TrackedDeployment(leg.role, leg.id, leg.components, phase, served=served, evidence=fresh)
     build = 0.0 if phase is Phase.ACTIVE else leg.build
-    return replace(leg, phase=phase, build=build, missing=0, served=served, evidence=Evidence())
+    return replace(leg, phase=phase, build=build, missing=0, served=served, evidence=fresh)
 
 
 def _with_reading(leg: TrackedDeployment, step: Step, seen: Seen, rules: Rules) -> TrackedDeployment:

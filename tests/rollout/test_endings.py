@@ -245,7 +245,7 @@ RESTORED = GOOD | {"back": replace(GOOD["back"], role=Role.RESTORE), "pinned": F
             "it failed; rolled back by deployment r, left pinned as the policy asks",
         ),
         (
-            SENT | {"pin": Pin.NONE},
+            SENT | {"pin": Pin.NONE, "pinned": False},
             "rolled_back",
             "it failed; rolled back by deployment r, committed, not pinned any more",
         ),
@@ -255,7 +255,7 @@ RESTORED = GOOD | {"back": replace(GOOD["back"], role=Role.RESTORE), "pinned": F
             "it failed; the last good spec was sent back, as no rollback is possible (x, y)",
         ),
         (
-            back(Phase.SUPERSEDED) | {"successor": Successor()},
+            back(Phase.SUPERSEDED) | {"successor": Successor(), "pinned": False},
             "superseded",
             "it failed; while it was rolled back, another deployment took over",
         ),

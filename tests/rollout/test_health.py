@@ -118,7 +118,7 @@ def test_c58_a_deployment_that_is_not_probed_is_judged_by_its_components_alone()
     assert next_reading(found, BOTH, API) == Due(HealthSource.COMPONENTS)
     good = saw_components(passed(saw_components(found, Sample(Grade.GOOD)), 30), Sample(Grade.GOOD))
     assert judge(good, BOTH, API).judgement is Judgement.HEALTHY
-    assert next_reading(good, BOTH, API) == Due(HealthSource.NONE, 5)
+    assert next_reading(saw_phase(good), BOTH, API) == Due(HealthSource.NONE, 5)
 
 
 def test_where_no_component_counts_all_is_good() -> None:
@@ -328,7 +328,7 @@ def test_c53_the_phase_of_what_is_active_is_read_every_ten_seconds_before_its_he
 
 
 def test_what_was_judged_healthy_stays_so() -> None:
-    assert judge(Evidence(healthy=True), RULES, API) == Verdict(Judgement.HEALTHY, f"healthy for {RULES.soak:g} s")
+    assert judge(Evidence(healthy="healthy for 30 s"), RULES, API) == Verdict(Judgement.HEALTHY, "healthy for 30 s")
 
 
 def test_components_without_health_are_not_asked_for() -> None:

@@ -212,7 +212,7 @@ def test_c55_what_the_app_shows_matters_only_to_what_is_followed(clock: VirtualC
 
 @pytest.mark.parametrize(
     "step",
-    [steps.Look(), steps.ReadBack("d"), steps.VerifyUnpinned(), steps.FindSuccessor("d"), steps.FindCandidates()],
+    [steps.Look(), steps.ReadBack("d"), steps.VerifyUnpinned("d"), steps.FindSuccessor("d"), steps.FindCandidates()],
 )
 def test_c56_no_read_is_repeated_that_the_token_may_not(clock: VirtualClock, step: steps.Step) -> None:
     assert Script(clock, get_app=NO_ACCESS).do(step) == Failed("403 no; needs app:read", denied=True)

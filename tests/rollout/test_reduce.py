@@ -262,11 +262,11 @@ def test_whether_a_deployment_is_probed_is_kept_until_it_is_active() -> None:
     adopted = reduce(START, Adopt(Role.DEPLOY, "d"), Adopted(("api",), probed=False))
     assert adopted.leg == TrackedDeployment(Role.DEPLOY, "d", ("api",), evidence=Evidence(probed=False))
     active = reduce(adopted, Follow("d"), PhaseSeen(Phase.ACTIVE), 9)
-    assert active.leg == replace(adopted.leg, phase=Phase.ACTIVE, build=0, deploy=0)
+    assert active.leg == replace(adopted.leg, phase=Phase.ACTIVE, build=0, deploy=0, served=True)
 
 
 @pytest.mark.parametrize(
-    "step", [Look(), Follow("d"), CheckHealth("d"), FindCandidates(), ValidateRollback("c"), VerifyUnpinned()]
+    "step", [Look(), Follow("d"), CheckHealth("d"), FindCandidates(), ValidateRollback("c"), VerifyUnpinned("r")]
 )
 def test_a_token_that_may_not_read_is_remembered_with_what_the_api_says(step: Step) -> None:
     before = state(leg=DEPLOYING)
