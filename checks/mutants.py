@@ -51,7 +51,7 @@ MODULES = (
     "rollout.limits",
     "rollout.failure:candidates other_versions",
     "rollout.observations",
-    "rollout.scheduler:check_order",
+    "rollout.scheduler:order_of",
     "config:find_circle",
     "appspec.kinds:components",
     "rollout.writes:commit revert",
