@@ -48,8 +48,7 @@ def _formatted(file: Path, findings: list[Finding], *, write: bool) -> bool:
     """Whether a file needs formatting; its problems are added to the findings."""
     from reconciler.desired.export import rewrite
     from reconciler.desired.format import format_text
-    from reconciler.desired.other_tools import unrelated
-    from reconciler.desired.reading import parse_specs
+    from reconciler.desired.reading import parse_specs, unrelated
     from reconciler.errors import InvalidInput
     from reconciler.yamltext import read_text
 

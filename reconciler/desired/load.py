@@ -12,8 +12,7 @@ from typing import Any
 from reconciler.appspec.secrets import plaintext_secrets
 from reconciler.config import Config
 from reconciler.config_file import CONFIG_NAMES
-from reconciler.desired.other_tools import OTHER, unrelated
-from reconciler.desired.reading import WRAPPER, Variables, parse_specs, substitute
+from reconciler.desired.reading import OTHER, WRAPPER, Variables, parse_specs, substitute, unrelated
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity
 from reconciler.yamltext import Document, is_wrapped, read_text
