@@ -83,7 +83,7 @@ def reconcile(
     from reconciler.engine import exits, safety
     from reconciler.engine.apply import run
 
-    console, suggest = Console(output, vital=plan or drift), Suggestions.of(connection)
+    console, suggest = Console.of(output, vital=plan or drift), Suggestions.of(connection)
     finished = asyncio.run(run(options, CommandLine(console, connection), SystemClock()))
     foreseen = suggest.plan(finished.planned.report)
     if finished.rollout is not None:

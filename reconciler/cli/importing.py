@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from reconciler.cli.connect import connect
 from reconciler.cli.console import Console
-from reconciler.cli.options import Connection, Output, SpecFlags, run_options
+from reconciler.cli.options import Connection, SpecFlags, run_options
 from reconciler.cli.status import chosen_apps
 from reconciler.errors import InvalidInput, UsageError
 from reconciler.exit_codes import Exit
@@ -38,7 +38,7 @@ def import_(
         raise UsageError("name the apps to import, or use --all", hint="for example: reconcile import web api")
     import asyncio
 
-    console = Console(Output())
+    console = Console()
     chosen = asyncio.run(_chosen(apps, connection, console))
     if not chosen:
         console.out("no apps")

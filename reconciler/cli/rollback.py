@@ -60,7 +60,7 @@ def rollback(
     from reconciler.config_file import load_config
 
     policy = load_config(config).policy(app)
-    console = Console(output)
+    console = Console.of(output)
     if commit:
         return asyncio.run(_commit(app, policy, connection, console, force=force))
     return asyncio.run(_rollback(app, (to, pin, revert), policy, connection, console))
