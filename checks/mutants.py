@@ -75,6 +75,7 @@ TIERS = {
         "rollout/test_endings.py",
         "rollout/test_state.py",
         "plan/test_decide.py",
+        "plan/test_cost.py",
         "plan/test_deployment_history.py",
         "plan/test_guard.py",
         "appspec/test_kinds.py",

@@ -10,12 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
-from reconciler.cli.connect import connect
-from reconciler.cli.console import log
-from reconciler.cli.options import API_URL, Connection
+from reconciler.cli.console import log, on_signals
+from reconciler.cli.options import API_URL, Connection, Suggestions, connect
 from reconciler.cli.show import failures, findings_of
-from reconciler.cli.signals import on_signals
-from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
 from reconciler.engine import exits, safety
 from reconciler.engine.apply import Watch
@@ -106,7 +103,7 @@ class ActionStep:
 
     async def _result(self, options: RunOptions) -> Result:
         if self.inputs.mode is Mode.VALIDATE:
-            desired = check(options)
+            desired = check(options, offline=True)
             self.loaded(desired)
             return _checked(desired.findings, checked=len(desired.apps))
         finished = await run_engine(options, self, self.clock)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def check_specs(options: RunOptions, console: Console) -> Exit:
     """Print all findings about the specs."""
-    desired = check(options)
+    desired = check(options, offline=True)
     console.keep_secret(desired.secrets)
     show_findings(console, desired.findings, checked=len(desired.apps))
     return Exit.INVALID if has_errors(desired.findings) else Exit.OK

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from reconciler.cli.connect import connect
 from reconciler.cli.console import Console
-from reconciler.cli.options import Connection, Output
+from reconciler.cli.options import Connection, Output, Suggestions, connect
 from reconciler.cli.status import chosen_apps
-from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
@@ -47,10 +45,7 @@ def rollback(
     connection: Connection = Connection(),
     output: Output = Output(),
 ) -> int:
-    """Roll an app back to an earlier deployment, check its health and commit; or commit or revert a pinned rollback.
-
-    Afterwards the spec in Git counts as failed: it will not be applied again until it changes, or with `--retry`.
-    """
+    """Roll an app back to an earlier deployment, check its health and commit; or commit or revert a pinned rollback."""
     if sum((bool(to) or pin, commit, revert)) > 1:
         raise UsageError("--commit and --revert cannot be combined with each other, --to or --pin")
     if force and not commit:
@@ -68,7 +63,7 @@ def rollback(
 
 async def _commit(name: str, policy: Policy, connection: Connection, console: Console, *, force: bool) -> int:
     """Commit the rollback that the app is pinned to: once it was judged healthy, or as it is."""
-    from reconciler.cli.apply import CommandLine
+    from reconciler.cli.commands import CommandLine
     from reconciler.cli.show import show_rollout
     from reconciler.engine import exits
     from reconciler.engine.apply import roll_back
@@ -95,7 +90,7 @@ async def _commit(name: str, policy: Policy, connection: Connection, console: Co
 async def _rollback(
     name: str, wish: tuple[str, bool, bool], policy: Policy, connection: Connection, console: Console
 ) -> int:
-    from reconciler.cli.apply import CommandLine
+    from reconciler.cli.commands import CommandLine
     from reconciler.cli.show import show_rollout
     from reconciler.engine import exits
     from reconciler.engine.apply import roll_back

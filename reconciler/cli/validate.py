@@ -14,10 +14,7 @@ def validate(
     source: SpecFlags = SpecFlags(),
     output: Output = Output(),
 ) -> int:
-    """Check app specs offline: all problems at once, each with its place and how to fix it.
-
-    Needs no token, so pull requests from forks can run it.
-    """
+    """Check app specs offline: all problems at once, each with its place and how to fix it."""
     from reconciler.cli.check import check_specs
 
     return check_specs(run_options(specs, source), Console.of(output, vital=True))

@@ -124,10 +124,16 @@ def substitute(spec: dict[str, Any], document: Document, wrapper: str, variables
     ``instance_count: ${COUNT}`` is a number. A variable without a value is an error at each place that uses it.
     """
     result = Substitution()
-    tokens = frozenset(name for name in _TOKEN.findall(document.text) if not _defines(spec, name))
-    if tokens or (variables.pattern and variables.pattern.search(document.text)):
+    tokens = frozenset(name for name in _mentioned(_TOKEN, document.text) if not _defines(spec, name))
+    if tokens or (variables.pattern and _mentioned(variables.pattern, document.text)):
         _Substituting(document, wrapper, variables, result, tokens).walk(spec, SPEC, "")
     return result
+
+
+@lru_cache(maxsize=4)
+def _mentioned(pattern: re.Pattern[str], text: str) -> frozenset[str]:
+    """The names that a pattern finds in a text; cached, as a file may hold thousands of documents."""
+    return frozenset(pattern.findall(text))
 
 
 def _defines(node: Any, name: str) -> bool:

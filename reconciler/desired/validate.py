@@ -15,8 +15,10 @@ from reconciler.appspec.walk import branches, find_known
 from reconciler.desired.load import DesiredApp
 from reconciler.desired.rules import app as app_rules
 from reconciler.desired.rules import components as component_rules
-from reconciler.desired.rules.context import Rule, RuleContext, context_of
-from reconciler.findings import Finding, ranked
+from reconciler.desired.rules import sources as source_rules
+from reconciler.desired.rules import variables as variable_rules
+from reconciler.desired.rules.context import Rule, RuleContext, context_of, literal, records
+from reconciler.findings import Finding, Severity, ranked
 
 if TYPE_CHECKING:
     from reconciler.desired.policies import Policy
@@ -43,8 +45,27 @@ def validate(app: DesiredApp, *, strict: bool = False, policies: Sequence[Policy
 def validate_all(
     apps: Sequence[DesiredApp], *, strict: bool = False, policies: Sequence[Policy] = ()
 ) -> tuple[Finding, ...]:
-    """The findings of every app, by place."""
-    return tuple(ranked(list(chain.from_iterable(validate(app, strict=strict, policies=policies) for app in apps))))
+    """The findings of every app, and of all of them together, by place."""
+    each = chain.from_iterable(validate(app, strict=strict, policies=policies) for app in apps)
+    return tuple(ranked([*each, *_shared_domains(apps)]))
+
+
+def _shared_domains(apps: Sequence[DesiredApp]) -> Iterator[Finding]:
+    """A domain in two apps (C74): it leads to one of them."""
+    first: dict[str, tuple[DesiredApp, str]] = {}
+    for app in apps:
+        for at, domain in records(app.spec, "domains"):
+            name = str(canonical_spelling("hostname", literal(domain, "domain")))
+            other, there = first.setdefault(name, (app, at))
+            if name and other is not app:
+                message = f"{name} is also a domain of app {other.name!r} (at {other.locate(f'{there}/domain')})"
+                places = app.locate(f"{at}/domain"), (other.locate(f"{there}/domain"),)
+                yield Finding(Severity.WARNING, "shared-domain", message, "remove it from one of the two", *places)
+
+
+def of_new_app(app: DesiredApp, severity: Severity = Severity.ERROR) -> tuple[Finding, ...]:
+    """What App Platform refuses in a spec only if the app is new."""
+    return tuple(variable_rules.ciphertext(context_of(app), severity))
 
 
 def _schema(context: RuleContext) -> Iterator[Finding]:
@@ -90,8 +111,9 @@ RULES: tuple[Rule, ...] = (
     regions,
     deprecated,
     *app_rules.RULES,
-    *component_rules.SOURCE_RULES,
+    *source_rules.RULES,
     *app_rules.ROUTING_RULES,
     *component_rules.RULES,
+    *variable_rules.RULES,
 )
 """Every rule, in the order of evaluation."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.config import Config
 from reconciler.engine import safety
-from reconciler.engine.load import Desired
+from reconciler.engine.load import Desired, as_live
 from reconciler.engine.options import RunOptions
 from reconciler.engine.planner import PlannedApp, Planner, check_rotations
 from reconciler.findings import Finding
@@ -47,6 +47,7 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
 
     Raises:
         PlanMismatch: specs name apps that they must not name.
+        InvalidInput: App Platform refuses a spec, and does not have it so already.
     """
     safety.refuse_unowned(desired, options)
     check_allowed(options.allow)
@@ -55,6 +56,7 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
     planner = Planner(client, desired.config, now, options.rotate, options.retry, fingerprints(desired, options))
     removed = pruning(desired, options)
     fleet = {app.name: app for app in await client.list_apps()}
+    desired = as_live(desired, fleet, strict=options.strict)
     apps = await planner.plans(desired.apps, fleet, desired.known)
     unmanaged_apps = unmanaged(fleet, desired)
     notes: tuple[Finding, ...] = ()

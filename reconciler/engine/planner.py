@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.config import Config, Policy
 from reconciler.desired.load import DesiredApp
+from reconciler.desired.validate import of_new_app
 from reconciler.errors import (
     Conflict,
     LiveError,
@@ -24,11 +25,10 @@ from reconciler.findings import Finding, Severity
 from reconciler.live.models import Deployment, LiveApp, Phase, Proposal
 from reconciler.plan.align import Secrets, names
 from reconciler.plan.canonical import canonical
-from reconciler.plan.compare import Comparison, compare
+from reconciler.plan.compare import Comparison, compare, payload
 from reconciler.plan.decide import Evidence, make_plan
 from reconciler.plan.deployment_history import prior_failure, unfinished_rollback
 from reconciler.plan.model import Action, Plan, SyncStatus
-from reconciler.plan.payload import payload
 from reconciler.plan.secret_fingerprints import Fingerprints, unencrypted
 from reconciler.plan.warnings import possible_rename
 from reconciler.redaction import Redactor
@@ -189,6 +189,8 @@ class Planner:
             failed = prior_failure(deployments, comparison.carries, comparison.policy)
             if live.pinned_deployment or not comparison.changes or (failed and not self.retry):
                 return None, ()
+        elif found := of_new_app(app):
+            return None, found
         spec = payload(
             app.spec, live.spec if live else None, ignore=comparison.policy.ignore, secrets=comparison.secrets
         )

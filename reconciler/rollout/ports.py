@@ -13,9 +13,8 @@ from reconciler.desired.load import DesiredApp
 from reconciler.live.models import Deployment, Health, LiveApp, LogLinks, ProbeAnswer, RollbackValidation, Usage
 from reconciler.plan.align import Secrets, align
 from reconciler.plan.canonical import canonical
-from reconciler.plan.compare import Comparison, live_digest
+from reconciler.plan.compare import Comparison, live_digest, payload
 from reconciler.plan.model import ChangeKind, Plan
-from reconciler.plan.payload import payload
 
 
 class Platform(Protocol):

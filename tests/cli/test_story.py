@@ -191,9 +191,9 @@ def test_a_failure_is_left_alone_where_the_policy_says_so(applied, run, edit, ch
 def test_a_first_deployment_that_fails_is_told_and_never_deleted(run, capsys):
     assert run("sandbox", "reset") == 0
     run("--sandbox", "--app", "handbook")
-    run("sandbox", "fail", "mailer", "build", "--times", "2")
+    run("sandbox", "fail", "mailer", "deploy", "--times", "2")
     assert run("--sandbox", "--app", "mailer") == 5
-    assert "nothing" in capsys.readouterr().out.lower()
+    assert "there is no earlier one to roll back to" in capsys.readouterr().out
     assert run("--sandbox", "--app", "mailer") == 5
     assert run("status", "mailer", "--sandbox") == 0
     assert "nothing active" in capsys.readouterr().out

@@ -41,13 +41,16 @@ switches = st.builds(
     Settings,
     speed=st.just(Speed.instant()),
     seed=st.just(1),
-    fills_defaults=st.sampled_from(["common", "documented", "none"]),
+    fills_defaults=st.sampled_from(["recorded", "common", "documented", "none"]),
     propose_fills_defaults=st.booleans(),
     returns_general_type=st.booleans(),
     rewrites_routes=st.booleans(),
     routes_order=st.sampled_from(["declared", "longest"]),
     reorders_envs=st.booleans(),
     omits_zero_values=st.booleans(),
+    encrypts_log_tokens=st.booleans(),
+    new_apps_take_ciphertext=st.just(True),  # the specs that are drawn have some
+    enforces_sizes=st.just(False),  # and any number of instances of any size
 )
 """Every switch that decides how a spec comes back."""
 

@@ -103,7 +103,7 @@ def test_a_platform_that_reverted_by_itself_needs_nothing_more() -> None:
     settings = Settings(speed=Speed.realistic(), rollback_to_active=False, spec_reverts_on_failure=True)
     stage = Stage(settings)
     stage.deploy(web(tag="1.27"))
-    stage.box.fail("web", "build")
+    stage.box.fail("web", "deploy")
     record = stage.one(stage.job(web(tag="1.28")))
     assert kind(record) == "rolled_back"
     assert "still serves" in record.outcome.reason

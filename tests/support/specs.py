@@ -168,12 +168,7 @@ def _component(kind: str, item: Spec) -> None:
         if item.get("production"):
             item.setdefault("cluster_name", "main")
         return
-    sources = [name for name in SOURCE_FIELDS if name in item]
-    for name in sources[1:]:
-        del item[name]
-    if not sources:
-        item["github"] = {"repo": "acme/web", "branch": "main"}
-    _image_source(item.get("image"))
+    _sources(item)
     if "autoscaling" in item:
         item.pop("instance_count", None)
         scaling = item["autoscaling"]
@@ -188,6 +183,14 @@ def _component(kind: str, item: Spec) -> None:
     item["log_destinations"] = [_log_destination(log) for log in item.get("log_destinations", [])]
     if not item["log_destinations"]:
         del item["log_destinations"]
+
+
+def _sources(item: Spec) -> None:
+    """Keep the first source that says something; an empty one is none."""
+    drawn = {name: item.pop(name) for name in SOURCE_FIELDS if name in item}
+    kept = next((name for name, source in drawn.items() if source), "github")
+    item[kept] = drawn.get(kept) or {"repo": "acme/web", "branch": "main"}
+    _image_source(item.get("image"))
 
 
 def _image_source(image: Spec | None) -> None:
@@ -217,6 +220,8 @@ def _log_destination(log: Spec) -> Spec:
         out["logtail"] = {"token": "EV[1:bm9uY2U=:Y2lwaGVy]"}
     if "open_search" in out:
         out["open_search"].pop("cluster_name" if "endpoint" in out["open_search"] else "endpoint", None)
+        if "password" in out["open_search"].get("basic_auth", {}):  # the platform asks for both or none
+            out["open_search"]["basic_auth"].setdefault("user", "logs")
     return out | {name: log[name] for name in ("headers", "tls_insecure") if name in log and "endpoint" in out}
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from reconciler.appspec.forms import Malformed
 from reconciler.appspec.kinds import COMPONENT_KINDS, SINGULAR
 from reconciler.desired.load import DesiredApp
 from reconciler.findings import Finding, Location, Severity
@@ -59,6 +60,11 @@ class RuleContext:
         """Something worth knowing."""
         return self._finding(Severity.NOTICE, code, message, hint, pointer, related)
 
+    def malformed(self, code: str, message: str, found: Malformed, pointer: str) -> Finding:
+        """A text that does not parse: an error, or a warning if the platform may read it another way."""
+        report = self.error if found.certain else self.warning
+        return report(code, message, found.hint, pointer)
+
     def _finding(
         self, severity: Severity, code: str, message: str, hint: str, pointer: str, related: tuple[str, ...]
     ) -> Finding:
@@ -97,3 +103,9 @@ def text(parent: Any, name: str) -> str:
     """A text field of a mapping; empty if it is anything else."""
     value = parent.get(name) if isinstance(parent, Mapping) else None
     return value if isinstance(value, str) else ""
+
+
+def literal(parent: Any, name: str) -> str:
+    """A text field of a mapping that is final: empty if a variable is still to be put into it."""
+    value = text(parent, name)
+    return "" if "${" in value else value
