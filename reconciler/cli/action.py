@@ -14,6 +14,7 @@ from reconciler.cli.console import log, on_signals
 from reconciler.cli.options import API_URL, Connection, Suggestions, connect
 from reconciler.cli.show import failures, findings_of
 from reconciler.clock import SystemClock
+from reconciler.config import Config
 from reconciler.engine import exits, safety
 from reconciler.engine.apply import Watch
 from reconciler.engine.apply import run as run_engine
@@ -108,12 +109,12 @@ class ActionStep:
             return _checked(desired.findings, checked=len(desired.apps))
         finished = await run_engine(options, self, self.clock)
         if finished.rollout is None:
-            return self._previewed(finished.planned.report)
+            return self._previewed(finished.planned.report, finished.planned.config)
         return self._applied(finished.planned, finished.rollout)
 
-    def _previewed(self, report: PlanReport) -> Result:
+    def _previewed(self, report: PlanReport, config: Config) -> Result:
         if self.inputs.plan_file:
-            safety.save(Path(self.inputs.plan_file), report.plans)
+            safety.save(Path(self.inputs.plan_file), report.plans, config)
         report = self._suggest.plan(hide_live_values(report) if self.context.is_fork else report)
         found = findings_of(report)
         return Result(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from reconciler.engine.load import Desired
     from reconciler.engine.plan import Planned
     from reconciler.live.client import Client
+    from reconciler.rollout.model import RolloutReport
 
 
 WHAT_TO_DO = Group("What to do", sort_key=0)
@@ -77,26 +78,37 @@ def reconcile(
         allow=frozenset(permissions.allow),
         retry=permissions.retry,
         override_freeze=permissions.override_freeze,
+        fail_on_failed_push=permissions.fail_on_failed_push,
         expect=expect,
     )
     check_specs(options.specs)
     import asyncio
 
-    from reconciler.cli.show import annotate, findings_of, show_plan, show_rollout
+    from reconciler.cli.show import annotate, findings_of, show_plan
     from reconciler.engine import exits, safety
     from reconciler.engine.apply import run
 
-    console, suggest = Console(output, vital=plan or drift), Suggestions.of(connection)
+    console = Console(output, vital=plan or drift)
     finished = asyncio.run(run(options, CommandLine(console, connection), SystemClock()))
-    foreseen = suggest.plan(finished.planned.report)
+    foreseen = Suggestions.of(connection).plan(finished.planned.report)
     if finished.rollout is not None:
-        show_rollout(console, suggest.rollout(finished.rollout), foreseen)
-        return exits.of_apply(finished.rollout, finished.planned)
+        return show_applied(finished.planned, finished.rollout, console, connection)
     show_plan(console, foreseen, drift=drift)
     annotate(console, findings_of(foreseen))
     if save:
-        safety.save(save, finished.planned.report.plans)
-    return exits.of_plan(foreseen, differences_matter=drift or exit_code)
+        safety.save(save, finished.planned.report.plans, finished.planned.config)
+    pushes_matter = permissions.fail_on_failed_push
+    return exits.of_plan(foreseen, differences_matter=drift or exit_code, pushes_matter=pushes_matter)
+
+
+def show_applied(planned: "Planned", rollout: "RolloutReport", console: Console, connection: Connection) -> int:
+    """Show what was done; returns the exit code."""
+    from reconciler.cli.show import show_rollout
+    from reconciler.engine import exits
+
+    suggest = Suggestions.of(connection)
+    show_rollout(console, suggest.rollout(rollout), suggest.plan(planned.report))
+    return exits.of_apply(rollout, planned)
 
 
 @dataclass(frozen=True)
@@ -211,6 +223,14 @@ COMMANDS = {
         Roll an app back to an earlier deployment, check its health and commit; or commit or revert a pinned rollback.
 
         Afterwards the spec in Git counts as failed: it will not be applied again until it changes, or with `--retry`.
+        """,
+    ),
+    "redeploy": (
+        "rollback:redeploy",
+        """
+        Deploy apps again with the newest commit or image of every source; their specs stay as they are.
+
+        Watched, judged and rolled back like any rollout. An app that differs from Git is refused: apply it instead.
         """,
     ),
     "schema": ("schema:schema", "Print a JSON Schema, for editors and for programs that read the JSON output."),

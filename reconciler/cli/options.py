@@ -81,6 +81,9 @@ class Permissions:
         tuple[str, ...], Parameter(group=PERMISSIONS, help="allow what a guard refused, such as remove=web/api")
     ] = ()
     override_freeze: Annotated[bool, Parameter(group=PERMISSIONS, help="apply inside a freeze window")] = False
+    fail_on_failed_push: Annotated[
+        bool, Parameter(group=PERMISSIONS, help="exit 2 if the last push to an app in sync failed to deploy")
+    ] = False
 
 
 @Parameter(name="*")

@@ -29,6 +29,8 @@ class RunOptions:
     ``expect``                   a saved plan: apply only if it still matches
     ``checkout``                 no file outside this folder is read, not even through links
     ``own_specs``                the specs whose apps may be named; without any, every app may
+    ``redeploy``, ``force_build``  deploy the specs that are live once more, without the build cache
+    ``fail_on_failed_push``      end with exit code 2 if a push failed to deploy since
     ``concurrency``              apps that are rolled out at the same time
     """
 
@@ -51,6 +53,9 @@ class RunOptions:
     allow: frozenset[str] = frozenset()
     retry: bool = False
     override_freeze: bool = False
+    redeploy: bool = False
+    force_build: bool = False
+    fail_on_failed_push: bool = False
     expect: Path | None = None
 
     def selects(self, name: str) -> bool:

@@ -17,7 +17,7 @@ from reconciler.appspec.kinds import ROUTABLE_KINDS
 from reconciler.appspec.shape import SPEC, Listing, Shape
 from reconciler.appspec.walk import within
 from reconciler.config import Policy
-from reconciler.live.models import LiveApp
+from reconciler.live.models import LiveApp, Phase
 from reconciler.plan.align import Aligned, Secrets, align, scaled_with
 from reconciler.plan.canonical import Opaque, Path, Tree, canonical, canonical_items, key_of, plain
 from reconciler.plan.diff import comparable, diff, place_of, related
@@ -56,7 +56,7 @@ class Comparison:
     def active_agrees(self) -> bool:
         """Whether the active deployment's spec matches Git; one that was read without its spec counts as matching."""
         active = self.live.active_deployment if self.live else None
-        if active is None:
+        if active is None or active.phase in (Phase.ERROR, Phase.CANCELED):
             return False
         return self.carries(active.spec) if active.spec else self.spec_agrees
 

@@ -171,6 +171,17 @@ def test_a_rollback_by_hand_to_what_cannot_be_meant_is_refused_before_anything_i
     assert "no earlier deployment of another version" in " ".join(capsys.readouterr().out.split())
 
 
+def test_c92_a_rollback_to_the_version_that_serves_already_is_refused(applied, run, capsys):
+    run("status", "shop", "--sandbox", "--format", "json")
+    before = json.loads(capsys.readouterr().out)["apps"][0]["active"]
+    run("redeploy", "shop", "--sandbox")
+    capsys.readouterr()
+    assert run("rollback", "shop", "--to", before, "--sandbox") == 64
+    assert "has the spec, commits and images that shop already runs" in capsys.readouterr().err
+    assert run("rollback", "shop", "--sandbox") == 7
+    assert "no earlier deployment of another version" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_rollback_that_is_taken_back_is_judged_by_its_health(applied, run, edit, capsys):
     edit("mailer", "2.4.1", "2.5.0")
     assert run("--sandbox") == 0

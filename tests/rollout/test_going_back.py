@@ -29,11 +29,12 @@ def test_a_deployment_that_fails_is_rolled_back_committed_and_unpinned(stage: St
     stage.box.fail("web", where)
     record = stage.one(stage.job(web(tag="1.28")))
     assert kind(record) == "rolled_back"
-    assert steps(record)[-7:] == [
+    assert steps(record)[-8:] == [
         "FindCandidates",
         "ValidateRollback",
         "Rollback",
         "Adopt",
+        "ReadBack",
         "CommitRollback",
         "VerifyUnpinned",
         "Finish",
