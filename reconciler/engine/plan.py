@@ -56,7 +56,7 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
     planner = Planner(client, desired.config, now, options.rotate, options.retry, fingerprints(desired, options))
     removed = pruning(desired, options)
     fleet = {app.name: app for app in await client.list_apps()}
-    desired = as_live(desired, fleet, strict=options.strict)
+    desired = as_live(desired, fleet)
     apps = await planner.plans(desired.apps, fleet, desired.known)
     unmanaged_apps = unmanaged(fleet, desired)
     notes: tuple[Finding, ...] = ()
