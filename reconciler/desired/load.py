@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.appspec.secrets import plaintext_secrets
+from reconciler.appspec.secrets import credentials, plaintext_secrets
 from reconciler.config import Config
 from reconciler.config_file import CONFIG_NAMES
 from reconciler.desired.model import DesiredApp
@@ -116,6 +116,7 @@ def _apps_of(document: Document, variables: Variables, findings: list[Finding], 
     done = substitute(spec, document, wrapper, variables)
     findings += done.findings
     name = spec.get("name")
+    secrets, hidden = _secrets(spec, done.used, variables)
     return [
         DesiredApp(
             name=name if isinstance(name, str) else "",
@@ -123,19 +124,25 @@ def _apps_of(document: Document, variables: Variables, findings: list[Finding], 
             document=document,
             wrapper=wrapper,
             substituted=frozenset(done.used),
-            secrets=_secrets(spec, done.used, variables),
+            secrets=secrets,
+            hidden=hidden,
         )
     ]
 
 
-def _secrets(spec: Mapping[str, Any], used: Mapping[str, tuple[str, ...]], variables: Variables) -> frozenset[str]:
-    """What must never be shown: plaintext in secret fields, the variables put there, secret variables, and tokens."""
-    out = set(variables.secrets | variables.tokens)
-    for pointer, value in plaintext_secrets(spec):
-        out.add(value)
-        out.update(variables.values.get(name, "") for name in used.get(pointer, ()))
-    out.discard("")
-    return frozenset(out)
+def _secrets(
+    spec: Mapping[str, Any], used: Mapping[str, tuple[str, ...]], variables: Variables
+) -> tuple[frozenset[str], frozenset[str]]:
+    """The secret values of an app, and the pointers of values that contain a secret variable.
+
+    Secret are the run's tokens, plaintext in secret fields, what looks like a credential in any other, and variables
+    that are declared so or put into a secret field.
+    """
+    plaintext = dict(plaintext_secrets(spec))
+    names = variables.secret_names.union(*(used.get(pointer, ()) for pointer in plaintext))
+    values = {variables.values.get(name, "") for name in names} | variables.tokens
+    values |= {*plaintext.values(), *(value for _, value, _ in credentials(spec))}
+    return frozenset(values - {""}), frozenset(pointer for pointer, put in used.items() if names.intersection(put))
 
 
 def _namesakes(apps: Sequence[DesiredApp]) -> Iterator[Finding]:

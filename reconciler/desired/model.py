@@ -19,7 +19,8 @@ class DesiredApp:
     ``spec`` is the user's own document after substitution: what is sent is this, field for field.
     ``wrapper`` is the JSON pointer of the spec in its document (``/spec`` for deploy templates).
     ``substituted`` are the pointers (within the spec) of scalars into which a declared variable was put.
-    ``secrets`` are plaintext values that must never reach an output.
+    ``secrets`` are plaintext values that must never reach an output; ``hidden`` are the pointers of other values that
+    contain one, because a variable that is secret, or is used for a secret, was put there.
     """
 
     name: str
@@ -28,6 +29,7 @@ class DesiredApp:
     wrapper: str = ""
     substituted: frozenset[str] = frozenset()
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    hidden: frozenset[str] = frozenset()
 
     @property
     def file(self) -> str:

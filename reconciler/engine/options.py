@@ -29,6 +29,7 @@ class RunOptions:
     ``expect``                   a saved plan: apply only if it still matches
     ``checkout``                 no file outside this folder is read, not even through links
     ``own_specs``                the specs whose apps may be named; without any, every app may
+    ``show_live_values``         show what looks like a credential, and in comments also what only live has
     ``concurrency``              apps that are rolled out at the same time
     """
 
@@ -52,6 +53,7 @@ class RunOptions:
     retry: bool = False
     override_freeze: bool = False
     expect: Path | None = None
+    show_live_values: bool = False
 
     def selects(self, name: str) -> bool:
         """Whether an app is selected: it is in the shard, and among ``apps`` if any are named."""

@@ -52,7 +52,10 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
     check_allowed(options.allow)
     check_rotations(options.rotate, desired.apps, desired.known)
     began, now = clock.monotonic(), clock.now()
-    planner = Planner(client, desired.config, now, options.rotate, options.retry, fingerprints(desired, options))
+    keys = fingerprints(desired, options)
+    planner = Planner(
+        client, desired.config, now, options.rotate, options.retry, keys, show_live_values=options.show_live_values
+    )
     removed = pruning(desired, options)
     fleet = {app.name: app for app in await client.list_apps()}
     apps = await planner.plans(desired.apps, fleet, desired.known)

@@ -70,6 +70,7 @@ class Planner:
     rotate: frozenset[str] = frozenset()
     retry: bool = False
     fingerprints: Fingerprints | None = field(default=None, repr=False)
+    show_live_values: bool = False
 
     async def plans(
         self, apps: Sequence[DesiredApp], fleet: Mapping[str, LiveApp], known: Collection[str]
@@ -149,7 +150,9 @@ class Planner:
         if live is None:
             findings = (*findings, *possible_rename(app, comparison.wanted, unmanaged_apps))
         trouble = await self._pin_trouble(live, comparison, deployments) if live and deployments else ""
-        evidence = Evidence(self.now, proposal, deployments, findings, self.retry, moved_from, trouble)
+        evidence = Evidence(
+            self.now, proposal, deployments, findings, self.retry, moved_from, trouble, self.show_live_values
+        )
         plan = make_plan(app, comparison, evidence)
         rendered = proposal.spec if proposal else None
         read = tuple(deployments or ())

@@ -27,7 +27,7 @@ class Evidence:
 
     ``proposal`` and ``deployments`` (newest first) are None if they were not requested. ``findings`` are the platform's
     objections. ``retry``: retry a spec that failed. ``moved_from``: the app's current name. ``pin_trouble``: why the
-    unfinished rollback that the app is pinned to is unhealthy.
+    unfinished rollback that the app is pinned to is unhealthy. ``show_live_values``: show what looks like a credential.
     """
 
     now: datetime
@@ -37,6 +37,7 @@ class Evidence:
     retry: bool = False
     moved_from: str = ""
     pin_trouble: str = ""
+    show_live_values: bool = False
 
 
 def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -> Plan:
@@ -62,7 +63,7 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
         Action.CREATE,
         app_id=live.id if live else "",
         file=desired.file,
-        changes=redact_changes(comparison.surviving, desired.secrets),
+        changes=redact_changes(comparison.surviving, desired, show=evidence.show_live_values),
         notes=comparison.aligned.notes if live else (),
         findings=(
             *evidence.findings,
