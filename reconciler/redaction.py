@@ -8,6 +8,7 @@ and short values are left alone: to mask an 8842 within 188420 would give it awa
 from __future__ import annotations
 
 import dataclasses
+import re
 from base64 import b64encode
 from functools import cached_property
 from itertools import pairwise
@@ -27,6 +28,9 @@ TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN", "GITHUB_TO
 _SHORTEST = 8
 _LONG = 20
 _SEPARATORS = " \t\n-_./:,"
+_TOKEN = re.compile(r"(?:do[oprt]_v1|gh[oprsu]|github_pat)_...")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+"""What `live` has already taken out of a log."""
 
 
 def without_query(address: str) -> str:
@@ -44,8 +48,11 @@ def is_unmistakable(value: str) -> bool:
     """Whether a value is so long and random that any text with it has it from the same source, never by chance.
 
     From 8 characters on it is if its kind of character (lower, upper, digit, separator, other) changes more often than
-    every fourth time, as in `Tr0ub4dor` and not in `postgres15` or `localhost:5432`; from 20 on if eight differ.
+    every fourth time, as in `Tr0ub4dor` and not in `postgres15` or `localhost:5432`; from 20 on if eight differ. The
+    tokens that a run works with are, too, by how they begin.
     """
+    if _TOKEN.match(value):
+        return True
     if len(value) >= _LONG:
         return len(set(value)) >= _SHORTEST
     changes = sum(one != other for one, other in pairwise(map(_kind, value)))
@@ -107,7 +114,7 @@ def _each_text(value: Any, redact: Redactor) -> Any:
 def _parts(secret: str) -> Iterator[str]:
     """A secret, each of its lines, and the halves of each ``user:password``, also of one in an address."""
     for line in {secret, secret.strip(), *map(str.strip, secret.splitlines())}:
-        yield line
+        yield from (line, _CONTROL.sub("", line))
         _, _, address = line.rpartition("://")
         user, colon, password = (address.rpartition("@")[0] or address).partition(":")
         yield from (user, password) if colon else ()

@@ -1,4 +1,4 @@
-"""Finds the secrets in a spec: fields marked as secret, unknown fields whose name suggests one, clone URLs with a login.
+"""Finds the secrets in a spec: fields marked as secret, unknown fields named like one, clone URLs with a login.
 
 The models lag behind the platform. In a part that they do not know (a new kind of component, a new field) a secret is
 recognised by its name: that of a field which is secret wherever the models have it, or ``value`` next to a
@@ -90,9 +90,11 @@ _ENDINGS = tuple(f"_{name}" for name in sorted(_NAMES))
 
 
 def may_be_anything(path: Sequence[str]) -> bool:
-    """Whether a text at a path may contain anything, a credential too: a variable's value, a command, an unknown field."""
+    """Whether a text at a path may contain anything: a variable's value, a command, a field that no model knows."""
     field = field_of(shape_at(path[:-1]), path[-1])
-    return field is None or field.can_be_secret or field.name.endswith("_command")
+    if field is None:
+        return shape_at(path) is None
+    return field.can_be_secret or field.name.endswith("_command")
 
 
 # --- Plaintext credentials in a spec ---

@@ -12,6 +12,7 @@ from cyclopts import Group, Parameter
 from reconciler.cli.connect import connect
 from reconciler.cli.console import Console
 from reconciler.cli.options import (
+    OUTPUT,
     POSITIVE,
     Connection,
     Output,
@@ -30,9 +31,11 @@ from reconciler.engine.apply import Watch, run
 from reconciler.engine.load import Desired
 from reconciler.engine.options import RunOptions
 from reconciler.engine.plan import Planned
+from reconciler.plan.warnings import hide_live_values
 
 if TYPE_CHECKING:
     from reconciler.live.client import Client
+    from reconciler.plan.model import PlanReport
 
 WHAT_TO_DO = Group("What to do", sort_key=0)
 
@@ -56,6 +59,9 @@ def reconcile(
         bool,
         Parameter(group=WHAT_TO_DO, help="also delete apps whose spec was removed from Git; needs the full history"),
     ] = False,
+    show_live_values: Annotated[
+        bool, Parameter(group=OUTPUT, help="do not hide what looks like a credential, or what only live has")
+    ] = False,
     permissions: Permissions = Permissions(),
     source: SpecFlags = SpecFlags(),
     connection: Connection = Connection(),
@@ -78,13 +84,15 @@ def reconcile(
         retry=permissions.retry,
         override_freeze=permissions.override_freeze,
         expect=expect,
+        show_live_values=show_live_values,
     )
     check_specs(options.specs)
-    console, suggest = Console(output, vital=plan or drift), Suggestions.of(connection)
-    finished = asyncio.run(run(options, CommandLine(console, connection), SystemClock()))
-    foreseen = suggest.plan(finished.planned.report)
+    console = Console(output, vital=plan or drift)
+    front = CommandLine(console, connection)
+    finished = asyncio.run(run(options, front, SystemClock()))
+    foreseen = front.shown(finished.planned)
     if finished.rollout is not None:
-        show_rollout(console, suggest.rollout(finished.rollout), foreseen)
+        show_rollout(console, Suggestions.of(connection).rollout(finished.rollout), foreseen)
         return exits.of_apply(finished.rollout, finished.planned)
     show_plan(console, foreseen, drift=drift)
     annotate(console, findings_of(foreseen))
@@ -111,7 +119,13 @@ class CommandLine:
     def planned(self, planned: Planned) -> None:
         """Show the plan to people; machine-readable output has only what was done."""
         if self.console.format in ("text", "github"):
-            show_plan(self.console, Suggestions.of(self.connection).plan(planned.report))
+            show_plan(self.console, self.shown(planned))
+
+    def shown(self, planned: Planned) -> "PlanReport":
+        """The plan to show: in what is made for logs and pages of a pipeline without what only live has."""
+        report = Suggestions.of(self.connection).plan(planned.report)
+        published = self.console.format in ("markdown", "github") and not planned.options.show_live_values
+        return hide_live_values(report) if published else report
 
     @contextmanager
     def watch(self, apps: Sequence[str]) -> Iterator[Watch]:

@@ -1,4 +1,4 @@
-"""Prints all output of the process; every line goes through the redactor.
+"""Prints all output of the process; every text goes through the redactor, reports before they are rendered.
 
 If the reader of a stream has gone, the stream is silenced and nothing else changes: a run never depends on its reader.
 """
@@ -28,9 +28,9 @@ _secrets: set[str] = set()
 """Every secret this process has seen. Global, as errors are also printed without a console."""
 
 
-def redacted(text: str) -> str:
-    """The text without any secret that this process has met, and without the tokens it was started with."""
-    return Redactor(_secrets | tokens_of(os.environ))(text)
+def redactor() -> Redactor:
+    """Redacts any secret that this process has met, and the tokens it was started with."""
+    return Redactor(_secrets | tokens_of(os.environ))
 
 
 def say(text: str) -> None:
@@ -134,19 +134,20 @@ class Console:
     def keep_secret(self, values: Iterable[str]) -> None:
         """Redact these values from now on."""
         _secrets.update(values)
-        self.redact = Redactor(_secrets | tokens_of(os.environ))
+        self.redact = redactor()
 
     def out(self, text: str) -> None:
-        """Print a result.
+        """Print a result. A document for programs has been made from redacted data and is never changed as text.
 
         Raises:
             ReconcileError: it is vital and cannot be written.
         """
         Console.shown = True
+        text = text if self.format in ("json", "sarif") else self.redact(text)
         if self.vital:
-            show(self.redact(text))
+            show(text)
         else:
-            log(self.redact(text))
+            log(text)
 
     def err(self, text: str) -> None:
         """Print something about the run: an error, a hint, progress."""

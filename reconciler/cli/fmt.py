@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from reconciler.cli.console import redacted, say, show
+from reconciler.cli.console import redactor, say, show
 from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, ranked
 
@@ -30,7 +30,7 @@ def fmt(
     if findings:
         from reconciler.views import text
 
-        say(redacted(text.findings(ranked(findings))))
+        say(redactor()(text.findings(ranked(findings))))
     wrong = {finding.location.file for finding in findings if finding.is_error and finding.location}
     broken = sum(str(file) in wrong for file in files)
     counts = [

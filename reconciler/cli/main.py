@@ -14,7 +14,7 @@ from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 from reconciler import __version__
 from reconciler.cli import apply, rollback, sandbox, schema, status, validate
-from reconciler.cli.console import Console, log, readable, redacted, say, settle, show
+from reconciler.cli.console import Console, log, readable, redactor, say, settle, show
 from reconciler.cli.signals import ending_alike
 from reconciler.engine import exits
 from reconciler.errors import InternalError, Interrupted, InvalidInput, ReconcileError, UsageError
@@ -144,16 +144,17 @@ def _say(error: ReconcileError, form: Format) -> Exit:
     Annotations are lines of a log, so they may follow one.
     """
     code = exits.of_error(error)
+    error.redact(redactor().within)
     if isinstance(error, InvalidInput) and error.findings:
         from reconciler.views import text
 
-        say(redacted(text.findings(error.findings)))
+        say(text.findings(error.findings))
     else:
-        say(redacted(f"reconcile: {error.message}"))
+        say(f"reconcile: {error.message}")
         if error.hint:
-            say(redacted(f"  {error.hint}"))
+            say(f"  {error.hint}")
     if form == "github" or (form != "text" and not Console.shown):
-        log(redacted(document(error, code, form, tool_version=__version__)))
+        log(document(error, code, form, tool_version=__version__))
     return code
 
 

@@ -46,7 +46,7 @@ async def _status(apps: tuple[str, ...], deployments: int, connection: Connectio
             tasks = [group.create_task(_look(client, app, deployments)) for app in chosen]
     found = [task.result() for task in tasks]
     if console.format == "json":
-        console.out(view.machine(found))
+        console.out(view.machine(found, console.redact.within))
     else:
         flags, now = Suggestions.of(connection).flags, SystemClock().now()
         shown = view.status(found, now=now, color=console.color, width=console.width, flags=flags)

@@ -18,6 +18,7 @@ from reconciler.appspec.walk import branches, find_known
 from reconciler.desired.model import DesiredApp
 from reconciler.desired.rules import app as app_rules
 from reconciler.desired.rules import components as component_rules
+from reconciler.desired.rules import credentials as credential_rules
 from reconciler.desired.rules.context import Rule, RuleContext, context_of
 from reconciler.findings import Finding, ranked
 
@@ -105,5 +106,6 @@ RULES: tuple[Rule, ...] = (
     *component_rules.SOURCE_RULES,
     *app_rules.ROUTING_RULES,
     *component_rules.RULES,
+    *credential_rules.RULES,
 )
 """Every rule, in the order of evaluation."""

@@ -8,14 +8,13 @@ from typing import Any
 
 from reconciler.appspec.kinds import COMPONENT_KINDS, SOURCE_FIELDS
 from reconciler.appspec.secrets import CLONE_URL, credential, has_login, is_typed_so, may_be_anything
-from reconciler.appspec.shape import SPEC, Record
-from reconciler.appspec.walk import branches, find_known
+from reconciler.appspec.shape import SPEC, Listing, Record
+from reconciler.appspec.walk import branches, find_known, shape_at
 from reconciler.desired.model import DesiredApp
 from reconciler.findings import Finding, Severity
 from reconciler.live.models import LiveApp
 from reconciler.plan.align import Aligned
 from reconciler.plan.canonical import Path, Tree, canonical, identity_path
-from reconciler.plan.diff import comparable
 from reconciler.plan.model import Change, ChangeKind, Note, Plan, PlanReport
 from reconciler.redaction import MASK, Redactor
 
@@ -34,34 +33,51 @@ def redact_changes(changes: tuple[Change, ...], app: DesiredApp, *, show: bool =
     """
     if not changes:
         return changes
-    places = [comparable(identity_path(app.spec, pointer), labels=False) for pointer in sorted(app.hidden)]
-    hide = _Hiding(places, show=show)
+    hide = _Hiding(frozenset(_place(identity_path(app.spec, pointer)) for pointer in app.hidden), show=show)
     return Redactor(app.secrets).within(tuple(map(hide.change, changes)))
+
+
+def _place(path: Path) -> Path:
+    """The part of a path that a comparison keeps: up to a list whose items have no name, or a field that is unknown."""
+    for depth in range(len(path)):
+        shape = shape_at(path[:depth])
+        if shape is None or (isinstance(shape, Listing) and not shape.identity):
+            return path[:depth]
+    return path
 
 
 @dataclass(frozen=True)
 class _Hiding:
     """Hides values by their paths: whatever is at or below one of the ``places``, and what looks like a credential."""
 
-    places: Sequence[Path]
+    places: frozenset[Path]
     show: bool
 
     def change(self, change: Change) -> Change:
         if change.sensitive:
             return change
+        labels = tuple(MASK if not self.show and credential("", part) else part for part in change.path)
+        change = replace(change, path=labels)
         before, after = self._value(change.before, change.path), self._value(change.after, change.path)
-        within = any(change.path[: len(place)] == place for place in self.places)
-        if within or MASK in (before, after) or (change.moves and (before, after) != (change.before, change.after)):
+        above = next((place for place in self.places if change.path[: len(place)] == place), None)
+        change = replace(change, path=above or change.path)  # below it, a label would show the value
+        if (
+            above is not None
+            or MASK in (before, after)
+            or (change.moves and (before, after) != (change.before, change.after))
+        ):
             return replace(change, before=None, after=None, sensitive=True, place="", moves=())
         return replace(change, before=before, after=after)
 
     def _value(self, value: Any, path: Path) -> Any:
+        if path in self.places:
+            return MASK
         match value:
             case dict():
                 return {name: self._value(item, (*path, name)) for name, item in value.items()}
             case list():
                 return [self._value(item, (*path, str(number))) for number, item in enumerate(value)]
-        if path in self.places or (path[-1:] == (CLONE_URL,) and has_login(value)):
+        if path[-1] == CLONE_URL and has_login(value):
             return MASK
         called = path[-2] if path[-1] == "value" and len(path) > 1 else path[-1]
         return MASK if not self.show and credential(called, value) else value
@@ -70,7 +86,7 @@ class _Hiding:
 def hide_live_values(report: PlanReport, *, all_values: bool = False) -> PlanReport:
     """The report without values that only App Platform has; paths and Git's own values stay.
 
-    That is of texts that may contain anything: values of variables, commands, fields that no schema knows. Sizes, counts,
+    Those are texts that may contain anything: values of variables, commands, unknown fields. Sizes, counts,
     tags and other choices stay, unless ``all_values``, as for a pull request from a fork: its plan is public and its
     specs are untrusted, and to name an app must not be enough to read its live spec.
     """

@@ -101,6 +101,12 @@ def _cut(text: str, width: int) -> str:
     return re.sub(r"\\(?:x[0-9a-f]?|u[0-9a-f]{0,3}|U[0-9a-f]{0,7})?\Z", "", inert(text[:width])[:width])
 
 
+def json_text(document: Any) -> str:
+    """A document as JSON in ASCII, inert to terminals and runners: DEL and ``##[`` are escaped as well."""
+    text = json.dumps(document, indent=2, allow_nan=False, default=dict)
+    return text.replace("\x7f", "\\u007f").replace("##[", "#\\u0023[")
+
+
 def name(text: str) -> str:
     """A name, inert and shortened; ``(no name)`` if empty."""
     return shortened(text, NAME_WIDTH) if text else "(no name)"

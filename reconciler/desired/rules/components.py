@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.appspec.kinds import SOURCE_FIELDS
-from reconciler.appspec.secrets import plaintext_secrets
 from reconciler.desired.rules.context import Component, Rule, RuleContext, mapping, records, text
 from reconciler.findings import Finding
 from reconciler.text import did_you_mean
@@ -159,18 +158,6 @@ def log_headers(context: RuleContext) -> Iterator[Finding]:
                     yield context.error("duplicate-header", message, "keep only one", f"{place}/key", f"{there}/key")
 
 
-def plaintext(context: RuleContext) -> Iterator[Finding]:
-    """A plaintext credential in Git is no longer a secret."""
-    for pointer, _ in plaintext_secrets(context.spec):
-        if pointer not in context.app.substituted:
-            message = "plaintext secret"
-            hint = (
-                "use a declared variable (${NAME}), omit the value to keep the live one, "
-                "or paste the encrypted EV[…] that App Platform returns"
-            )
-            yield context.warning("plaintext-secret", message, hint, pointer)
-
-
 RULES: tuple[Rule, ...] = (
     scaling,
     documents,
@@ -180,7 +167,6 @@ RULES: tuple[Rule, ...] = (
     bindables,
     placeholders,
     log_headers,
-    plaintext,
 )
 """The rules of this module."""
 
