@@ -14,7 +14,7 @@ from reconciler.live.models import Deployment, LiveApp, Proposal
 from reconciler.plan.align import Secrets
 from reconciler.plan.compare import compare, desired_digest, live_digest
 from reconciler.plan.decide import Evidence, make_plan
-from reconciler.plan.model import Action, Move, Plan, SyncStatus
+from reconciler.plan.model import Action, Plan, SyncStatus
 from tests.plan.platform import CIPHER, app, desired, env, secret, service
 from tests.plan.timeline import NOW, deployment, history, live_app
 
