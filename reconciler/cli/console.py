@@ -137,13 +137,12 @@ class Console:
         self.redact = redactor()
 
     def out(self, text: str) -> None:
-        """Print a result. A document for programs has been made from redacted data and is never changed as text.
+        """Print a result, rendered from redacted data: to redact it as text could break the document (C66).
 
         Raises:
             ReconcileError: it is vital and cannot be written.
         """
         Console.shown = True
-        text = text if self.format in ("json", "sarif") else self.redact(text)
         if self.vital:
             show(text)
         else:

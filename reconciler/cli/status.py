@@ -50,7 +50,7 @@ async def _status(apps: tuple[str, ...], deployments: int, connection: Connectio
     else:
         flags, now = Suggestions.of(connection).flags, SystemClock().now()
         shown = view.status(found, now=now, color=console.color, width=console.width, flags=flags)
-        console.out(shown or "no apps")
+        console.out(console.redact(shown) or "no apps")
     return Exit.PERSON_NEEDED if any(app.pinned_deployment for app in chosen) else Exit.OK
 
 

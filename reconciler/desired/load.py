@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reconciler.appspec.secrets import credentials, plaintext_secrets
+from reconciler.appspec.secrets import CLONE_URL, credentials, plaintext_secrets
 from reconciler.config import Config
 from reconciler.config_file import CONFIG_NAMES
 from reconciler.desired.model import DesiredApp
@@ -133,7 +133,7 @@ def _apps_of(document: Document, variables: Variables, findings: list[Finding], 
 def _secrets(
     spec: Mapping[str, Any], used: Mapping[str, tuple[str, ...]], variables: Variables
 ) -> tuple[frozenset[str], frozenset[str]]:
-    """The secret values of an app, and the pointers of values that contain a secret variable.
+    """The secret values of an app, and the pointers of values that contain one and are compared as they are.
 
     Secret are the run's tokens, plaintext in secret fields, what looks like a credential in any other, and variables
     that are declared so or put into a secret field.
@@ -142,7 +142,9 @@ def _secrets(
     names = variables.secret_names.union(*(used.get(pointer, ()) for pointer in plaintext))
     values = {variables.values.get(name, "") for name in names} | variables.tokens
     values |= {*plaintext.values(), *(value for _, value, _ in credentials(spec))}
-    return frozenset(values - {""}), frozenset(pointer for pointer, put in used.items() if names.intersection(put))
+    hidden = {pointer for pointer, put in used.items() if names.intersection(put)}
+    hidden |= {pointer for pointer in plaintext if pointer.endswith(f"/{CLONE_URL}")}
+    return frozenset(values - {""}), frozenset(hidden)
 
 
 def _namesakes(apps: Sequence[DesiredApp]) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ class DesiredApp:
     ``wrapper`` is the JSON pointer of the spec in its document (``/spec`` for deploy templates).
     ``substituted`` are the pointers (within the spec) of scalars into which a declared variable was put.
     ``secrets`` are plaintext values that must never reach an output; ``hidden`` are the pointers of other values that
-    contain one, because a variable that is secret, or is used for a secret, was put there.
+    contain one: a variable that is secret, or is used for a secret, was put there, or a clone URL has a login.
     """
 
     name: str

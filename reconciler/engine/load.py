@@ -66,6 +66,7 @@ def check(options: RunOptions) -> Desired:
 
         findings = set_aside(findings)
     keys = frozenset(filter(None, [options.environ.get(KEY_VARIABLE)]))
+    keys = keys.union(*(config.policy(name).secret_values for name in known))
     return Desired(apps, config, tuple(ranked(list(findings))), known, keys)
 
 

@@ -17,7 +17,7 @@ from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import Comparison, desired_digest, live_digest
 from reconciler.plan.deployment_history import PriorFailure, prior_failure, unfinished_rollback, unjudged
 from reconciler.plan.model import UNJUDGED, Action, Cost, Note, Plan, SyncStatus
-from reconciler.plan.warnings import left_out, redact_changes, secrets_without_value, unnamed
+from reconciler.plan.warnings import left_out, redact_changes, secrets_without_value, unnamed, without_secrets
 from reconciler.text import ago
 
 
@@ -55,7 +55,7 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
             file=desired.file,
             notes=(*comparison.aligned.notes, *_young(live, comparison, evidence.now)),
             cost=cost.unchanged(comparison.live_tree),
-            desired_digest=desired_digest(comparison.wanted),
+            desired_digest=desired_digest(without_secrets(comparison.wanted, desired)),
         )
     plan = Plan(
         desired.name,
@@ -72,7 +72,7 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
             *secrets_without_value(desired, comparison.aligned.desired),
         ),
         cost=_cost(comparison, evidence),
-        desired_digest=desired_digest(comparison.wanted),
+        desired_digest=desired_digest(without_secrets(comparison.wanted, desired)),
         live_digest=live_digest(live) if live else "",
         update_all_source_versions=comparison.policy.source_versions == "latest",
         moved_from=evidence.moved_from,

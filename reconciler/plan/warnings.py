@@ -33,8 +33,17 @@ def redact_changes(changes: tuple[Change, ...], app: DesiredApp, *, show: bool =
     """
     if not changes:
         return changes
-    hide = _Hiding(frozenset(_place(identity_path(app.spec, pointer)) for pointer in app.hidden), show=show)
-    return Redactor(app.secrets).within(tuple(map(hide.change, changes)))
+    return Redactor(app.secrets).within(tuple(map(_Hiding(_places_of(app), show=show).change, changes)))
+
+
+def without_secrets(tree: Tree, app: DesiredApp) -> Tree:
+    """The app's canonical tree without the values that contain a secret, for a digest that anyone may see."""
+    hidden: Tree = _Hiding(_places_of(app), show=True).value(tree, ()) if app.hidden else tree
+    return hidden
+
+
+def _places_of(app: DesiredApp) -> frozenset[Path]:
+    return frozenset(_place(identity_path(app.spec, pointer)) for pointer in app.hidden)
 
 
 def _place(path: Path) -> Path:
@@ -54,11 +63,12 @@ class _Hiding:
     show: bool
 
     def change(self, change: Change) -> Change:
+        """A change without its values, or without what is hidden in them."""
         if change.sensitive:
             return change
         labels = tuple(MASK if not self.show and credential("", part) else part for part in change.path)
         change = replace(change, path=labels)
-        before, after = self._value(change.before, change.path), self._value(change.after, change.path)
+        before, after = self.value(change.before, change.path), self.value(change.after, change.path)
         above = next((place for place in self.places if change.path[: len(place)] == place), None)
         change = replace(change, path=above or change.path)  # below it, a label would show the value
         if (
@@ -69,14 +79,15 @@ class _Hiding:
             return replace(change, before=None, after=None, sensitive=True, place="", moves=())
         return replace(change, before=before, after=after)
 
-    def _value(self, value: Any, path: Path) -> Any:
+    def value(self, value: Any, path: Path) -> Any:
+        """A value without what is hidden in it."""
         if path in self.places:
             return MASK
         match value:
             case dict():
-                return {name: self._value(item, (*path, name)) for name, item in value.items()}
-            case list():
-                return [self._value(item, (*path, str(number))) for number, item in enumerate(value)]
+                return {name: self.value(item, (*path, name)) for name, item in value.items()}
+            case list() | tuple():
+                return [self.value(item, (*path, str(number))) for number, item in enumerate(value)]
         if path[-1] == CLONE_URL and has_login(value):
             return MASK
         called = path[-2] if path[-1] == "value" and len(path) > 1 else path[-1]
