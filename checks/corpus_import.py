@@ -29,9 +29,8 @@ from reconciler.config import Config
 from reconciler.desired.export import export_spec
 from reconciler.desired.format import format_text
 from reconciler.desired.git_history import plain_specs
-from reconciler.desired.load import load
+from reconciler.desired.load import DesiredApp, load
 from reconciler.desired.merge import merge_spec
-from reconciler.desired.model import DesiredApp
 from reconciler.plan.align import align
 from reconciler.plan.canonical import canonical
 from reconciler.plan.diff import diff

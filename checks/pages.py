@@ -10,7 +10,7 @@ from typing import Any, get_args, get_origin
 from cyclopts import App
 from pydantic import BaseModel
 
-from reconciler.cli.main import build
+from reconciler.cli.commands import build
 from reconciler.config import Config, Freeze, Guards, HealthPolicy, Policy, Probe, Timeouts, Variable
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -26,7 +26,7 @@ from pathlib import Path
 from cyclopts import App
 
 import reconciler
-from reconciler.cli.main import build
+from reconciler.cli.commands import build
 
 ROOT = Path(reconciler.__file__).parent
 

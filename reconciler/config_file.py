@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from reconciler.appspec.serving import has_address
+from reconciler.appspec.kinds import has_address
 from reconciler.appspec.shape import SPEC
 from reconciler.config import Config, Policy, find_circle
 from reconciler.errors import InvalidInput

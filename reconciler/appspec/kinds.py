@@ -1,8 +1,14 @@
-"""The kinds of components, which of them do what, and the kinds of logs they have."""
+"""What components there are: their kinds, logs, sizes and prices, and which of them requests reach.
+
+Source of regions and sizes: the examples in the vendor's OpenAPI description (2026-08). Prices are USD a month. Sizes
+that are no longer offered have their last listed prices, which are unverified.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 COMPONENT_KINDS = ("services", "static_sites", "jobs", "workers", "functions", "databases")
@@ -42,3 +48,144 @@ def components(spec: Any, kinds: Collection[str] = BUILT_KINDS) -> list[tuple[st
     known = spec if isinstance(spec, Mapping) else {}
     lists = ((kind, items) for kind in kinds if isinstance(items := known.get(kind), list))
     return [(kind, item) for kind, items in lists for item in items if isinstance(item, dict)]
+
+
+# --- What the platform offers and charges ---
+
+
+DEFAULT_SIZE = "apps-s-1vcpu-0.5gb"
+DEV_DATABASE_PRICE = 7.0
+STATIC_APP_PRICE = 3.0
+"""Of a static app beyond the free ones (unconfirmed)."""
+
+_MOST_INSTANCES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceSize:
+    """A size of instances; ``legacy``: still valid in specs, no longer offered."""
+
+    slug: str
+    name: str
+    cpus: int
+    memory_gib: float
+    price: float
+    bandwidth_gib: int
+    legacy: bool = False
+
+    @property
+    def scalable(self) -> bool:
+        """Whether components of this size may have `autoscaling`: the dedicated ones."""
+        return self.slug.startswith("apps-d-")
+
+    @property
+    def single_instance_only(self) -> bool:
+        """Whether a component of this size may have one instance only."""
+        return self.slug in ("apps-s-1vcpu-0.5gb", "apps-s-1vcpu-1gb-fixed") or self.slug.startswith("basic-")
+
+    @property
+    def tier(self) -> str:
+        """``basic`` or ``professional``."""
+        return "basic" if self.single_instance_only else "professional"
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A region and the data centers in it."""
+
+    slug: str
+    label: str
+    flag: str
+    continent: str
+    data_centers: tuple[str, ...]
+
+
+_SIZES = (
+    InstanceSize("apps-s-1vcpu-0.5gb", "Shared 1VCPU 0.5GB", 1, 0.5, 5, 50),
+    InstanceSize("apps-s-1vcpu-1gb-fixed", "Shared 1VCPU 1GB Fixed", 1, 1, 10, 100),
+    InstanceSize("apps-s-1vcpu-1gb", "Shared 1VCPU 1GB", 1, 1, 12, 150),
+    InstanceSize("apps-s-1vcpu-2gb", "Shared 1VCPU 2GB", 1, 2, 25, 200),
+    InstanceSize("apps-s-2vcpu-4gb", "Shared 2VCPU 4GB", 2, 4, 50, 250),
+    InstanceSize("apps-d-1vcpu-0.5gb", "Dedicated 1VCPU 0.5GB", 1, 0.5, 29, 100),
+    InstanceSize("apps-d-1vcpu-1gb", "Dedicated 1VCPU 1GB", 1, 1, 34, 200),
+    InstanceSize("apps-d-1vcpu-2gb", "Dedicated 1VCPU 2GB", 1, 2, 39, 300),
+    InstanceSize("apps-d-1vcpu-4gb", "Dedicated 1VCPU 4GB", 1, 4, 49, 400),
+    InstanceSize("apps-d-2vcpu-4gb", "Dedicated 2VCPU 4GB", 2, 4, 78, 500),
+    InstanceSize("apps-d-2vcpu-8gb", "Dedicated 2VCPU 8GB", 2, 8, 98, 600),
+    InstanceSize("apps-d-4vcpu-8gb", "Dedicated 4VCPU 8GB", 4, 8, 156, 700),
+    InstanceSize("apps-d-4vcpu-16gb", "Dedicated 4VCPU 16GB", 4, 16, 196, 800),
+    InstanceSize("apps-d-8vcpu-32gb", "Dedicated 8VCPU 32GB", 8, 32, 392, 900),
+    InstanceSize("basic-xxs", "Basic XXS", 1, 0.5, 5, 40, legacy=True),
+    InstanceSize("basic-xs", "Basic XS", 1, 1, 10, 40, legacy=True),
+    InstanceSize("basic-s", "Basic S", 1, 2, 20, 40, legacy=True),
+    InstanceSize("basic-m", "Basic M", 2, 4, 40, 40, legacy=True),
+    InstanceSize("professional-xs", "Professional XS", 1, 1, 12, 100, legacy=True),
+    InstanceSize("professional-s", "Professional S", 1, 2, 25, 100, legacy=True),
+    InstanceSize("professional-m", "Professional M", 2, 4, 50, 100, legacy=True),
+    InstanceSize("professional-1l", "Professional 1L", 1, 4, 75, 100, legacy=True),
+    InstanceSize("professional-l", "Professional L", 2, 8, 150, 100, legacy=True),
+    InstanceSize("professional-xl", "Professional XL", 4, 16, 300, 100, legacy=True),
+)
+SIZES: Mapping[str, InstanceSize] = MappingProxyType({size.slug: size for size in _SIZES})
+"""Every valid size by its slug, those offered first."""
+
+_REGIONS = (
+    Region("ams", "Amsterdam", "netherlands", "Europe", ("ams3",)),
+    Region("nyc", "New York", "usa", "North America", ("nyc1", "nyc3")),
+    Region("fra", "Frankfurt", "germany", "Europe", ("fra1",)),
+    Region("sfo", "San Francisco", "usa", "North America", ("sfo3",)),
+    Region("sgp", "Singapore", "singapore", "Asia", ("sgp1",)),
+    Region("blr", "Bangalore", "india", "Asia", ("blr1",)),
+    Region("tor", "Toronto", "canada", "North America", ("tor1",)),
+    Region("lon", "London", "uk", "Europe", ("lon1",)),
+    Region("syd", "Sydney", "australia", "Oceania", ("syd1",)),
+    Region("atl", "Atlanta", "usa", "North America", ("atl1",)),
+)
+REGIONS: Mapping[str, Region] = MappingProxyType({region.slug: region for region in _REGIONS})
+"""Every region by its slug, in the API's order."""
+
+
+def component_price(component: Mapping[str, Any]) -> float | None:
+    """The monthly price of a service or a worker; None for a size without a known price, or an invalid count.
+
+    All its instances count, under autoscaling the fewest there may be.
+    """
+    size = SIZES.get(str(component.get("instance_size_slug", DEFAULT_SIZE)))
+    scaling = component.get("autoscaling")
+    counted, name = (scaling, "min_instance_count") if isinstance(scaling, dict) else (component, "instance_count")
+    count = counted.get(name, 1)
+    if size is None or not isinstance(count, int) or not 0 <= count <= _MOST_INSTANCES:
+        return None
+    return size.price * count
+
+
+# --- Whether an app receives requests from outside, according to any document meant for its spec ---
+
+
+def is_offline(spec: Mapping[str, Any]) -> bool:
+    """Whether the app serves only its maintenance page (``archive`` implies ``enabled``)."""
+    maintenance = spec.get("maintenance")
+    return isinstance(maintenance, dict) and (maintenance.get("enabled") is True or maintenance.get("archive") is True)
+
+
+def has_address(spec: Mapping[str, Any]) -> bool:
+    """Whether the app has a live URL: a static site, functions, or a service that is not internal.
+
+    Workers, jobs and databases serve no requests; a service with only internal ports serves none from outside.
+    """
+    if components(spec, ("static_sites", "functions")):
+        return True
+    rules = components(spec.get("ingress"), ("rules",))  # a list of mappings like those of components
+    routed = {name for _, rule in rules for name in _named(rule.get("component"))}
+    return any(
+        not service.get("internal_ports")
+        or service.get("http_port")
+        or service.get("routes")
+        or routed.intersection(_named(service))
+        for _, service in components(spec, ("services",))
+    )
+
+
+def _named(component: Any) -> Iterator[str]:
+    if isinstance(component, dict) and isinstance(component.get("name"), str):
+        yield component["name"]

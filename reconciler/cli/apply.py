@@ -1,6 +1,5 @@
 """`reconcile` itself: plan, drift, apply."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -22,18 +21,15 @@ from reconciler.cli.options import (
     check_specs,
     run_options,
 )
-from reconciler.cli.show import ProgressPrinter, annotate, findings_of, show_plan, show_rollout
 from reconciler.cli.signals import on_signals
 from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
-from reconciler.engine import exits, safety
-from reconciler.engine.apply import Watch, run
-from reconciler.engine.load import Desired
 from reconciler.engine.options import RunOptions
-from reconciler.engine.plan import Planned
-from reconciler.plan.warnings import hide_live_values
 
 if TYPE_CHECKING:
+    from reconciler.engine.apply import Watch
+    from reconciler.engine.load import Desired
+    from reconciler.engine.plan import Planned
     from reconciler.live.client import Client
     from reconciler.plan.model import PlanReport
 
@@ -87,6 +83,12 @@ def reconcile(
         show_live_values=show_live_values,
     )
     check_specs(options.specs)
+    import asyncio
+
+    from reconciler.cli.show import annotate, findings_of, show_plan, show_rollout
+    from reconciler.engine import exits, safety
+    from reconciler.engine.apply import run
+
     console = Console(output, vital=plan or drift)
     front = CommandLine(console, connection)
     finished = asyncio.run(run(options, front, SystemClock()))
@@ -108,7 +110,7 @@ class CommandLine:
     console: Console
     connection: Connection
 
-    def loaded(self, desired: Desired) -> None:
+    def loaded(self, desired: "Desired") -> None:
         """Keep secrets off the console."""
         self.console.keep_secret(desired.secrets)
 
@@ -116,20 +118,30 @@ class CommandLine:
         """Return a client of what the flags name."""
         return connect(self.connection, self.console.waiting)
 
-    def planned(self, planned: Planned) -> None:
+    def planned(self, planned: "Planned") -> None:
         """Show the plan to people; machine-readable output has only what was done."""
         if self.console.format in ("text", "github"):
+            from reconciler.cli.show import show_plan
+
             show_plan(self.console, self.shown(planned))
 
-    def shown(self, planned: Planned) -> "PlanReport":
+    def shown(self, planned: "Planned") -> "PlanReport":
         """The plan to show: in what is made for logs and pages of a pipeline without what only live has."""
         report = Suggestions.of(self.connection).plan(planned.report)
-        published = self.console.format in ("markdown", "github") and not planned.options.show_live_values
-        return hide_live_values(report) if published else report
+        if self.console.format not in ("markdown", "github") or planned.options.show_live_values:
+            return report
+        from reconciler.plan.warnings import hide_live_values
+
+        return hide_live_values(report)
 
     @contextmanager
-    def watch(self, apps: Sequence[str]) -> Iterator[Watch]:
+    def watch(self, apps: Sequence[str]) -> "Iterator[Watch]":
         """Show progress; the first signal stops the run."""
+        import asyncio
+
+        from reconciler.cli.show import ProgressPrinter
+        from reconciler.engine.apply import Watch
+
         stop = asyncio.Event()
         with on_signals(stop.set), ProgressPrinter(self.console, apps) as printer:
             yield Watch(printer.show, stop)

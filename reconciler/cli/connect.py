@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING
 
@@ -49,6 +48,8 @@ def open_sandbox(file: Path) -> Sandbox:
         UsageError: its packages are not installed.
         ReconcileError: the file cannot be used.
     """
+    import sqlite3
+
     try:
         from reconciler.sandbox import Sandbox
     except ModuleNotFoundError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,6 +36,8 @@ def import_(
         raise UsageError("--all cannot be combined with app names", hint="reconcile import --all")
     if not apps and not all:
         raise UsageError("name the apps to import, or use --all", hint="for example: reconcile import web api")
+    import asyncio
+
     console = Console(Output())
     chosen = asyncio.run(_chosen(apps, connection, console))
     if not chosen:

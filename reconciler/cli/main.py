@@ -1,4 +1,4 @@
-"""The command `reconcile`: its subcommands, and the exit code of each kind of error."""
+"""Runs the command `reconcile`; the exit code of each kind of error."""
 
 from __future__ import annotations
 
@@ -8,15 +8,11 @@ import sys
 import traceback
 from itertools import pairwise, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
-
-from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
+from typing import TYPE_CHECKING, get_args
 
 from reconciler import __version__
-from reconciler.cli import apply, rollback, sandbox, schema, status, validate
 from reconciler.cli.console import Console, log, readable, redactor, say, settle, show
 from reconciler.cli.signals import ending_alike
-from reconciler.engine import exits
 from reconciler.errors import InternalError, Interrupted, InvalidInput, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
 from reconciler.views.errors import Format, document
@@ -24,72 +20,7 @@ from reconciler.views.errors import Format, document
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-HELP = """Declarative GitOps for DigitalOcean App Platform.
-
-`reconcile` makes App Platform match the specs in Git: it validates them, compares them with what is live, applies
-what differs, watches the deployments, and rolls back automatically when one fails. `reconcile --plan` only shows what
-it would do.
-"""
-
-IMPORT = """Write specs from live apps: defaults omitted, ciphertext kept.
-
-In an existing file, comments and order stay, and only changed values are written.
-"""
-
-COMPLETION = "Install completion for bash, zsh or fish."
-FMT = """Format specs: a fixed order of fields, two spaces, comments kept, same meaning."""
-
-EPILOGUE = """Exit codes: 0 converged · 1 error · 2 differences (--drift, --plan --exit-code, fmt --check) ·
-3 invalid specs · 4 failed and rolled back · 5 a person is needed · 6 stalled · 7 refused · 64 usage ·
-130 interrupted"""
-
-
-def _worth_showing(default: object) -> str | None:
-    """How help shows a default: not at all if it is empty."""
-    return None if default in (False, (), "", None) else str(getattr(default, "value", default))
-
-
-def build() -> App:
-    """The command line."""
-    app = App(
-        name="reconcile",
-        help=HELP,
-        help_epilogue=EPILOGUE,
-        version=__version__,
-        default_parameter=Parameter(negative=(), show_default=_worth_showing),
-        suppress_keyboard_interrupt=False,  # the output must name what is still running
-    )
-    app.default(apply.reconcile)
-    app.command(validate.validate)
-    app.command("reconciler.cli.importing:import_", name="import", help=IMPORT)
-    app.command("reconciler.cli.fmt:fmt", name="fmt", help=FMT)
-    app.command(status.status)
-    app.command(rollback.rollback)
-    app.command(schema.schema)
-    app.command(sandbox.build(), name="sandbox")
-    app.command("reconciler.cli.action:action", name="action", show=False)  # imported only when it is called
-    app.command("reconciler.cli.main:install_completion", name="--install-completion", help=COMPLETION)
-    return app
-
-
-def install_completion(
-    *,
-    shell: Annotated[Literal["bash", "zsh", "fish"] | None, Parameter(help="your shell [default: detected]")] = None,
-    output: Annotated[Path | None, Parameter(help="write the completion script to this file instead")] = None,
-) -> int:
-    """Install completion for bash, zsh or fish.
-
-    Raises:
-        UsageError: the shell cannot be detected.
-    """
-    from cyclopts.completion.detect import ShellDetectionError
-
-    try:
-        path = build().install_completion(shell=shell, output=output, add_to_startup=output is None)
-    except ShellDetectionError:
-        raise UsageError("cannot detect your shell", hint="use --shell bash|zsh|fish") from None
-    show(f"written to {path}" if output else f"written to {path}; it takes effect in new shells")
-    return Exit.OK
+    from cyclopts import CycloptsError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,10 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.set_threshold(200_000, 20, 100)  # a short-lived process with a large live heap: little is garbage
     readable()
     Console.shown = False
-    form = _format(sys.argv[1:] if arguments is None else arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    form = _format(arguments)
     try:
         with ending_alike():
-            result = build()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+            result = _run(arguments)
     except KeyboardInterrupt:
         return _say(Interrupted("interrupted; nothing was being changed"), form)
     except Exception as error:  # noqa: BLE001  a bug is reported like any error: a traceback would show values
@@ -108,6 +40,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         settle()
     return result if isinstance(result, int) else Exit.OK
+
+
+def _run(arguments: Sequence[str]) -> object:
+    """Call the command that the arguments name; the version alone needs no parser."""
+    if [*arguments] == ["--version"]:
+        show(__version__)
+        return Exit.OK
+    from reconciler.cli.commands import build
+
+    return build()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
 
 
 def _format(arguments: Sequence[str]) -> Format:
@@ -127,6 +69,8 @@ def _ended(error: Exception) -> ReconcileError:
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
         frames += traceback.extract_tb(error.__traceback__)
+    from cyclopts import CycloptsError
+
     match error:
         case CycloptsError():
             return _misread(error)
@@ -143,6 +87,8 @@ def _say(error: ReconcileError, form: Format) -> Exit:
 
     Annotations are lines of a log, so they may follow one.
     """
+    from reconciler.engine import exits
+
     code = exits.of_error(error)
     error.redact(redactor().within)
     if isinstance(error, InvalidInput) and error.findings:
@@ -160,6 +106,8 @@ def _say(error: ReconcileError, form: Format) -> Exit:
 
 def _misread(error: CycloptsError) -> UsageError:
     """An invalid command line, with the relevant help."""
+    from cyclopts import MissingArgumentError
+
     command = " ".join(["reconcile", *(error.command_chain or ())])
     message = str(error)
     if isinstance(error, MissingArgumentError) and error.argument and error.argument.field_info.is_positional:

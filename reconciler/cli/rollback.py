@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from reconciler.cli.apply import CommandLine
 from reconciler.cli.connect import connect
 from reconciler.cli.console import Console
 from reconciler.cli.options import Connection, Output
-from reconciler.cli.show import show_rollout
 from reconciler.cli.status import chosen_apps
 from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
-from reconciler.engine import exits
-from reconciler.engine.apply import roll_back
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
 
@@ -60,6 +55,8 @@ def rollback(
         raise UsageError("--commit and --revert cannot be combined with each other, --to or --pin")
     if force and not commit:
         raise UsageError("--force goes with --commit alone", hint=f"reconcile rollback {app} --commit --force")
+    import asyncio
+
     from reconciler.config_file import load_config
 
     policy = load_config(config).policy(app)
@@ -71,6 +68,10 @@ def rollback(
 
 async def _commit(name: str, policy: Policy, connection: Connection, console: Console, *, force: bool) -> int:
     """Commit the rollback that the app is pinned to: once it was judged healthy, or as it is."""
+    from reconciler.cli.apply import CommandLine
+    from reconciler.cli.show import show_rollout
+    from reconciler.engine import exits
+    from reconciler.engine.apply import roll_back
     from reconciler.rollout import writes as manual
     from reconciler.rollout.model import OutcomeKind
 
@@ -94,6 +95,10 @@ async def _commit(name: str, policy: Policy, connection: Connection, console: Co
 async def _rollback(
     name: str, wish: tuple[str, bool, bool], policy: Policy, connection: Connection, console: Console
 ) -> int:
+    from reconciler.cli.apply import CommandLine
+    from reconciler.cli.show import show_rollout
+    from reconciler.engine import exits
+    from reconciler.engine.apply import roll_back
     from reconciler.rollout import writes as manual
 
     to, pin, revert = wish

@@ -259,3 +259,7 @@ def _described(data: dict[str, Any]) -> str:
     left_out = ("id", "kind", "remaining", "seen")
     said = [f"{name}={value}" for name, value in data.items() if name not in left_out and value != plain.get(name)]
     return " ".join([data["kind"], *(text for text in said if not text.endswith(("=", "=0", "=0.0", "=None")))])
+
+
+app = build()
+"""What `reconcile` calls for the word `sandbox`."""

@@ -5,7 +5,6 @@ SIGHUP means that the terminal was closed. Under `nohup` it is ignored from the 
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -29,6 +28,8 @@ def on_signals(stop: Callable[[], None]) -> Iterator[None]:
 
     Except SIGHUP: a closed terminal sends it more than once, which is no request to end the process immediately.
     """
+    import asyncio
+
     loop = asyncio.get_running_loop()
     heard = _heard(STOPPING)
     before = {number: signal.getsignal(number) for number in heard}

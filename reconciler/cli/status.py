@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
@@ -34,10 +33,14 @@ def status(
     """
     if output.format in ("markdown", "sarif"):
         raise UsageError(f"--format {output.format} is not available for status", hint="use text or json")
+    import asyncio
+
     return asyncio.run(_status(apps, deployments, connection, Console(output, vital=True)))
 
 
 async def _status(apps: tuple[str, ...], deployments: int, connection: Connection, console: Console) -> int:
+    import asyncio
+
     from reconciler.views import status as view
 
     async with connect(connection, console.waiting) as client:

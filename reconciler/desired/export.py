@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.appspec.secrets import is_ciphertext, is_marked, is_plaintext
-from reconciler.appspec.shape import MISSING, SPEC, Field, Record, Scalar, Shape
-from reconciler.appspec.spelling import canonical_spelling
+from reconciler.appspec.shape import MISSING, SPEC, Field, Record, Scalar, Shape, canonical_spelling
 from reconciler.appspec.walk import mapped
 from reconciler.yamltext.write import Noted, Style, mapping_lines
 

@@ -11,8 +11,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from reconciler.appspec.secrets import is_ciphertext, is_marked, is_plaintext
-from reconciler.appspec.shape import Field, Listing, Record, Scalar, Shape, identity_of
-from reconciler.appspec.spelling import canonical_spelling
+from reconciler.appspec.shape import Field, Listing, Record, Scalar, Shape, canonical_spelling, identity_of
 from reconciler.appspec.walk import field_of
 from reconciler.desired.export import field_order, is_default, tidy
 from reconciler.yamltext.edit import CannotEdit, Edits

@@ -18,7 +18,7 @@ from reconciler.appspec.kinds import ROUTABLE_KINDS, components
 from reconciler.appspec.shape import SPEC
 from reconciler.desired.export import export_spec, tidy
 from reconciler.desired.live_edits import ALL, All, Merger, Trie
-from reconciler.desired.model import DesiredApp
+from reconciler.desired.load import DesiredApp
 from reconciler.desired.reading import parse_specs
 from reconciler.yamltext.edit import CannotEdit, Edits
 from reconciler.yamltext.nodes import NodeText, sources

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
     from jsonschema.protocols import Validator
 
-    from reconciler.desired.model import DesiredApp
+    from reconciler.desired.load import DesiredApp
 
 SUFFIXES = (".json", ".yaml", ".yml")
 

@@ -1,16 +1,25 @@
-"""Parses texts of app specs: those of files, and those of earlier commits with today's variables substituted."""
+"""Parses texts of app specs, those of files and those of earlier commits, and substitutes declared variables in them.
+
+Only ``${NAME}`` of a variable that `reconcile.yaml` declares is replaced, in values and never in keys, after the YAML
+has been parsed: a value can neither break the document nor add to it. Bindable variables (``${db.DATABASE_URL}``),
+shell variables (``${PORT}``) and everything else stay as they are. The run's own tokens are never substituted,
+whatever is declared, given or named otherwise: what is put into a spec is sent and can be read there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from reconciler.appspec.shape import SPEC, Listing, Record, Scalar, Shape
-from reconciler.config import Config
-from reconciler.desired.variables import Variables, substitute
-from reconciler.findings import Finding
-from reconciler.yamltext import Document, is_wrapped, parse
+from reconciler.config import IS_NO_VARIABLE, Config, Variable
+from reconciler.findings import Finding, Location, Severity
+from reconciler.redaction import TOKEN_VARIABLES, tokens_of
+from reconciler.text import did_you_mean
+from reconciler.yamltext import Document, is_wrapped, parse, resolve_plain
 from reconciler.yamltext.build import Guide, Items, Text
 
 WRAPPER = "spec"
@@ -65,3 +74,145 @@ def reader(config: Config, environ: Mapping[str, str], given: Mapping[str, str])
         return found
 
     return read
+
+
+# --- Declared variables ---
+
+
+_TOKEN = re.compile(rf"\$\{{({'|'.join(TOKEN_VARIABLES)})\}}")
+_SHORTEST_TOKEN = 8
+
+
+class Variables:
+    """The declared variables and their values: explicit, or from the environment, or the default.
+
+    ``tokens`` are those of the environment; no value may hold one.
+    """
+
+    def __init__(self, declared: Sequence[Variable], environ: Mapping[str, str], given: Mapping[str, str]) -> None:
+        self.tokens = tokens_of(environ)
+        self.names = [variable.name for variable in declared]
+        self.values: dict[str, str] = {}
+        garbled: list[str] = []
+        leaking: list[str] = []
+        for variable in declared:
+            value = given.get(variable.name, environ.get(variable.name, variable.default))
+            if value is not None and any(len(one) >= _SHORTEST_TOKEN and one in value for one in self.tokens):
+                leaking.append(variable.name)
+            elif value is not None:
+                self.values[variable.name] = value.encode(errors="replace").decode()
+                garbled += [variable.name] if self.values[variable.name] != value else []
+        self.secret_names = frozenset(one.name for one in declared if one.secret)
+        alternatives = "|".join(re.escape(name) for name in self.names if name not in leaking)
+        self.pattern = re.compile(rf"\$\{{({alternatives})\}}") if alternatives else None
+        self.findings = [_undeclared(name, self.names) for name in given if name not in self.names]
+        self.findings += [*map(_garbled, garbled), *map(_leaking, leaking)]
+
+
+@dataclass(slots=True)
+class Substitution:
+    """The changes to one spec: the pointers of changed scalars with the variables substituted there."""
+
+    used: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def substitute(spec: dict[str, Any], document: Document, wrapper: str, variables: Variables) -> Substitution:
+    """Substitute the variables in a spec, in place.
+
+    In a field that is not text, a scalar that consists of one variable is resolved as YAML would, so that
+    ``instance_count: ${COUNT}`` is a number. A variable without a value is an error at each place that uses it.
+    """
+    result = Substitution()
+    tokens = frozenset(name for name in _TOKEN.findall(document.text) if not _defines(spec, name))
+    if tokens or (variables.pattern and variables.pattern.search(document.text)):
+        _Substituting(document, wrapper, variables, result, tokens).walk(spec, SPEC, "")
+    return result
+
+
+def _defines(node: Any, name: str) -> bool:
+    """Whether a spec has a variable of that name of its own, to which ``${name}`` then refers."""
+    if isinstance(node, list):
+        return any(_defines(item, name) for item in node)
+    if not isinstance(node, dict):
+        return False
+    own = node.get("key") == name and f"${{{name}}}" not in str(node.get("value"))
+    return own or any(_defines(value, name) for value in node.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Substituting:
+    document: Document
+    wrapper: str
+    variables: Variables
+    result: Substitution
+    tokens: frozenset[str]
+
+    def walk(self, node: Any, shape: Shape | None, pointer: str) -> Any:
+        match node:
+            case dict():
+                fields = shape.fields if isinstance(shape, Record) else {}
+                for key, value in node.items():
+                    known = fields.get(key)
+                    token = key.replace("~", "~0").replace("/", "~1")
+                    node[key] = self.walk(value, known.shape if known else None, f"{pointer}/{token}")
+                return node
+            case list():
+                below = shape.item if isinstance(shape, Listing) else None
+                node[:] = [self.walk(item, below, f"{pointer}/{index}") for index, item in enumerate(node)]
+                return node
+            case str() if "${" in node:
+                return self._scalar(node, shape, pointer)
+            case _:
+                return node
+
+    def _scalar(self, text: str, shape: Shape | None, pointer: str) -> Any:
+        pattern, values = self.variables.pattern, self.variables.values
+        for name in self.tokens.intersection(_TOKEN.findall(text)):
+            self.result.findings.append(_kept(name, self.document.locate(self.wrapper + pointer)))
+        names = tuple(dict.fromkeys(pattern.findall(text))) if pattern else ()
+        if pattern is None or not names:
+            return text
+        for name in names:
+            if not values.get(name):
+                self._report(name, pointer)
+        self.result.used[pointer] = names
+        out = pattern.sub(lambda match: values.get(match[1], match[0]), text)
+        if not pattern.fullmatch(text):
+            return out
+        typed = shape.type != "string" if isinstance(shape, Scalar) else self.document.is_plain(self.wrapper + pointer)
+        return resolve_plain(out) if typed else out
+
+    def _report(self, name: str, pointer: str) -> None:
+        location = self.document.locate(self.wrapper + pointer)
+        if name in self.variables.values:
+            severity, code, message = Severity.WARNING, "empty-variable", f"variable {name} is empty"
+            hint = "pipelines often pass a missing secret as an empty string; check where it is set"
+        else:
+            severity, code, message = Severity.ERROR, "unset-variable", f"variable {name} is not set"
+            hint = f"set {name} in the environment, pass --var {name}=…, or give it a default in reconcile.yaml"
+        self.result.findings.append(Finding(severity, code, message, hint, location))
+
+
+def _garbled(name: str) -> Finding:
+    message = f"variable {name} is not valid UTF-8"
+    hint = "check its encoding where it is set; encode binary data as base64"
+    return Finding(Severity.ERROR, "garbled-variable", message, hint)
+
+
+def _leaking(name: str) -> Finding:
+    message = f"variable {name} contains this run's own token, which is never substituted in a spec"
+    return Finding(Severity.ERROR, "token-variable", message, "give the app a token of its own")
+
+
+def _kept(name: str, location: Location | None) -> Finding:
+    why, _, hint = IS_NO_VARIABLE.partition("; ")
+    return Finding(Severity.WARNING, "token-variable", f"${{{name}}} will be sent as written: it {why}", hint, location)
+
+
+def _undeclared(name: str, declared: Sequence[str]) -> Finding:
+    if name.upper() in TOKEN_VARIABLES:
+        why, _, hint = IS_NO_VARIABLE.partition("; ")
+        return Finding(Severity.ERROR, "token-variable", f"--var {name}: it {why}", hint)
+    hint = did_you_mean(name, declared, "declare it under `variables` in reconcile.yaml")
+    return Finding(Severity.ERROR, "undeclared-variable", f"--var {name}: no such variable", hint)

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from reconciler.appspec.models import AppSpec
-from reconciler.appspec.shape import SPEC
-from reconciler.appspec.spelling import canonical_spelling
+from reconciler.appspec.shape import SPEC, canonical_spelling
 from reconciler.appspec.walk import branches, find_known
-from reconciler.desired.model import DesiredApp
+from reconciler.desired.load import DesiredApp
 from reconciler.desired.rules import app as app_rules
 from reconciler.desired.rules import components as component_rules
 from reconciler.desired.rules import credentials as credential_rules

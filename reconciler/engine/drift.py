@@ -18,7 +18,7 @@ from reconciler.text import ago
 
 if TYPE_CHECKING:
     from reconciler.desired.git_history import FileHistory, History
-    from reconciler.desired.model import DesiredApp
+    from reconciler.desired.load import DesiredApp
     from reconciler.engine.planner import PlannedApp
 
 Read = Callable[[str, str], Sequence[tuple[str, Mapping[str, Any]]]]

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from reconciler.config import Config
 from reconciler.config_file import CONFIG_NAMES, read_config
 from reconciler.desired.export import export_spec, rewrite
-from reconciler.desired.load import load
+from reconciler.desired.load import DesiredApp, load
 from reconciler.desired.merge import merge_spec
-from reconciler.desired.model import DesiredApp
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity
 from reconciler.plan.align import align

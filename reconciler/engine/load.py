@@ -21,7 +21,7 @@ from reconciler.text import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from reconciler.desired.model import DesiredApp
+    from reconciler.desired.load import DesiredApp
 
 
 @dataclass(frozen=True)

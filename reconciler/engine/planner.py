@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from reconciler.config import Config, Policy
-from reconciler.desired.model import DesiredApp
+from reconciler.desired.load import DesiredApp
 from reconciler.errors import (
     Conflict,
     LiveError,

@@ -19,9 +19,9 @@ from reconciler.desired.git_history import SPEC_SUFFIXES, History, RemovedSpec
 from reconciler.engine.planner import PlannedApp, Planner
 from reconciler.errors import InvalidInput, PlanMismatch
 from reconciler.findings import Finding, Location, Severity, has_errors
-from reconciler.plan import cost
 from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import compare, live_digest
+from reconciler.plan.decide import unchanged_cost
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.text import ago
 from reconciler.yamltext import parse, read_text
@@ -197,7 +197,7 @@ def _deletion(live: LiveApp, spec: RemovedSpec, now: datetime) -> Plan:
         reason=reason,
         app_id=live.id,
         file=last.file,
-        cost=replace(cost.unchanged(canonical(live.spec)), after=0.0),
+        cost=replace(unchanged_cost(canonical(live.spec)), after=0.0),
         live_digest=live_digest(live),
     )
     if live.pinned_deployment is None:

@@ -3,22 +3,19 @@
 Responses become the tolerant models of `models`; errors are those of `reconciler.errors`. Budget, retries and backoff
 are in `throttle`. The token is sent only to the API's address: logs and probes are fetched without it.
 
+The platform orders apps by their last update. One that is deployed while pages are read moves to the front, and the app
+it pushes to the next page can be missed silently: only counting reveals that. In which order it lists deployments,
+the contract does not promise: they are sorted here.
+
 Source of operations, scopes and envelopes: the vendor's OpenAPI description of App Platform.
 """
 
 from __future__ import annotations
 
-import contextlib
-from random import random as system_random
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import httpx
-from pydantic import BaseModel, ValidationError
-
-from reconciler import __version__
-from reconciler.errors import LiveError
-from reconciler.live import errors as answers
-from reconciler.live.bodies import ACCEPTED, TooLarge
+from reconciler.live import calls as answers
 from reconciler.live.calls import (
     APPS,
     CREATE,
@@ -27,24 +24,11 @@ from reconciler.live.calls import (
     UPDATE,
     Call,
     app_path,
-    checked_token,
     deployment_path,
     question,
     quoted,
     read,
     write,
-)
-from reconciler.live.errors import PER_PAGE
-from reconciler.live.listing import (
-    LEAST,
-    LISTINGS,
-    MOST_PAGES,
-    Page,
-    goes_on,
-    incomplete,
-    newest_first,
-    read_pages,
-    whole,
 )
 from reconciler.live.models import (
     Deployment,
@@ -54,111 +38,28 @@ from reconciler.live.models import (
     ProbeAnswer,
     Proposal,
     RollbackValidation,
-    Usage,
 )
-from reconciler.live.outside import Outside
-from reconciler.live.throttle import (
-    API,
-    CHANGES_NOTHING,
-    CONCURRENCY,
-    DECODED,
-    METER,
-    PER_MINUTE,
-    Throttle,
-    address,
-    direct,
-    was_unsent,
-)
-from reconciler.redaction import Redactor
+from reconciler.live.session import MOST_PAGES, Page, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from types import TracebackType
+    from collections.abc import Mapping, Sequence
 
     from reconciler.appspec.kinds import LogType
-    from reconciler.clock import Clock
+    from reconciler.errors import LiveError
 
-Model = TypeVar("Model", bound=BaseModel)
+App = TypeVar("App")
+
+LISTINGS = 3
+"""How often the apps are listed if the account keeps changing meanwhile."""
+
+LEAST = 20
+"""Deployments that are read at least: of fewer nothing shows in which order they are listed."""
+
+_UNDATED = datetime.min.replace(tzinfo=UTC)
 
 
-class Client:
-    """App Platform over HTTP, for one token; an async context manager.
-
-    Every method raises `reconciler.errors.LiveError`: `ApiError` and its subclasses for an error status,
-    `TransportFailed` if no usable response came and nothing was changed, and (writes only) `AnswerLost` if
-    it may or may not have taken effect. They are raised only after all permitted retries.
-
-    With a ``transport`` (an in-process sandbox, a fake) logs and probes go through it as well.
-    """
-
-    def __init__(  # noqa: PLR0913  everything that a test or a caller may want to replace
-        self,
-        token: str,
-        *,
-        base_url: str = API,
-        transport: httpx.AsyncBaseTransport | None = None,
-        clock: Clock | None = None,
-        random: Callable[[], float] = system_random,
-        concurrency: int = CONCURRENCY,
-        per_minute: int = PER_MINUTE,
-        timeout: float = 30.0,
-        on_wait: Callable[[float, str], None] | None = None,
-    ) -> None:
-        """``timeout`` in seconds without a byte; ``on_wait(seconds, why)`` is called before a noticeable wait.
-
-        Raises:
-            UsageError: the token or the address is invalid.
-        """
-        base = address(base_url)
-        token = checked_token(token)
-        self._redact = Redactor([token])
-        self._host = base.netloc.decode()
-        self._outside = Outside(transport)
-        self._throttle = Throttle(
-            transport or direct(base, concurrency),
-            clock=clock,
-            random=random,
-            concurrency=concurrency,
-            per_minute=per_minute,
-            on_wait=on_wait,
-        )
-        self._http = httpx.AsyncClient(
-            base_url=base,
-            transport=self._throttle,
-            timeout=timeout,
-            headers={"Authorization": f"Bearer {token}", "User-Agent": f"reconciler/{__version__}", **ACCEPTED},
-        )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    async def aclose(self) -> None:
-        """Close every connection."""
-        await self._http.aclose()
-        await self._outside.aclose()
-
-    @property
-    def requests(self) -> int:
-        """The number of requests sent to the API, retries included; logs and probes do not count."""
-        return self._throttle.requests
-
-    @contextlib.contextmanager
-    def meter(self, key: str) -> Iterator[None]:
-        """Count the requests sent inside, and by tasks started inside, under a key."""
-        before = METER.set(key)
-        try:
-            yield
-        finally:
-            METER.reset(before)
-
-    def metered(self, key: str) -> Usage:
-        """The usage counted under a key so far."""
-        return self._throttle.metered[key]
+class Client(Session):
+    """The operations of App Platform, for one token; see `Session` for what every method raises."""
 
     # Apps
 
@@ -320,81 +221,59 @@ class Client:
         """The regions: ``slug``, ``label``, ``data_centers`` and more."""
         return await self._listed(read(f"{APPS}/regions"), "regions")
 
-    # Responses to models
 
-    async def _get(
-        self,
-        model: type[Model],
-        envelope: str,
-        call: Call,
-        body: Mapping[str, Any] | None = None,
-        query: Mapping[str, str] | None = None,
-    ) -> Model:
-        answer = answers.mapping(await self._ask(call, body, query), call)
-        found = self._model(model, answer.get(envelope) if envelope else answer, call)
-        if call.changes_nothing and isinstance(found, LiveApp | Deployment) and not found.id:
-            raise answers.unusable(call, answers.UNREADABLE)  # an empty one would read as an app without any pin
-        return found
-
-    async def _listed(self, call: Call, key: str) -> list[dict[str, Any]]:
-        return list(answers.items_of(answers.mapping(await self._ask(call), call), key))
-
-    def _model(self, model: type[Model], value: Any, call: Call) -> Model:
-        with contextlib.suppress(ValidationError):  # which would quote the response
-            return model.model_validate(value)
-        raise answers.unusable(call, answers.UNREADABLE)
-
-    async def _pages(self, call: Call, key: str, limit: int | None = None) -> list[Page]:
-        """The pages of a listing; with a ``limit``, only as many as hold that many items."""
-        size = min(limit or PER_PAGE, PER_PAGE)
-
-        async def page(number: int) -> Page:
-            query = {"page": str(number), "per_page": str(size)}
-            return answers.mapping(await self._ask(call, query=query), call)
-
-        return await read_pages(page, key, size, MOST_PAGES if limit is None else -(-limit // size))
-
-    async def _ask(
-        self, call: Call, body: Mapping[str, Any] | None = None, query: Mapping[str, str] | None = None
-    ) -> Any:
-        """The decoded response of a call; None if it is empty. Errors are raised without httpx's own."""
-        request = self._http.build_request(
-            call.method, call.path, json=body, params=query, extensions={CHANGES_NOTHING: call.changes_nothing}
-        )
-        try:
-            response = await self._http.send(request)
-        except httpx.RequestError as failure:
-            problem = _lost(call, failure, self._host)
-        else:
-            if response.is_success and DECODED in response.extensions:
-                return response.extensions[DECODED]
-            problem = self._problem(call, response, body)
-        if self._host != httpx.URL(API).netloc.decode():
-            problem.hint = answers.elsewhere(problem, self._host)
-        raise problem  # raised here it does not chain the failure, whose request holds the token
-
-    def _problem(self, call: Call, response: httpx.Response, body: Mapping[str, Any] | None) -> LiveError:
-        if response.is_success:
-            return answers.unusable(call, "the response is not JSON, or is incomplete")
-        redact = Redactor(answers.secrets_in(body["spec"]) if body and "spec" in body else frozenset())
-        return answers.error_for(
-            call,
-            response.status_code,
-            response.content,
-            request_id=response.headers.get("x-request-id", ""),
-            redact=lambda text: redact(self._redact(text)),
-        )
+# --- Whether a listing is complete, and its order ---
 
 
-def _lost(call: Call, failure: httpx.RequestError, host: str) -> LiveError:
-    """The error for a connection failure; its text is omitted if it could quote what was sent."""
-    said = answers.tidy(str(failure)) or type(failure).__name__
-    said = "the request cannot be sent" if isinstance(failure, httpx.LocalProtocolError) else said
-    if isinstance(failure, TooLarge):
-        return answers.unusable(call, said)
-    if "CERTIFICATE_VERIFY_FAILED" in said:
-        hint = "set SSL_CERT_FILE to the certificates to trust"
-        return answers.unreachable(call, f"no trusted connection to {host}: {said}", hint=hint)
-    if isinstance(failure, httpx.TransportError | httpx.DecodingError) and was_unsent(failure):
-        return answers.unreachable(call, f"no connection to {host}: {said}")
-    return answers.unusable(call, f"no response from {host}: {said}")
+def whole(pages: Sequence[Page], apps: Mapping[str, App], seen: Mapping[str, App]) -> Mapping[str, App] | None:
+    """All apps of the account by id, if that is certain; None if some may be missing.
+
+    ``apps`` are those of these pages, ``seen`` includes those of earlier listings of the same run: once they are as
+    many as the pages report, they are complete.
+    """
+    totals = {answers.total_of(page) for page in pages}
+    if len(totals) > 1 or len(pages) >= MOST_PAGES:
+        return None
+    (total,) = totals
+    if len(apps) >= total:
+        return apps
+    return seen if len(seen) == total else None
+
+
+def incomplete(call: Call, pages: Sequence[Page], seen: int) -> LiveError:
+    """The error for a listing that was never complete."""
+    total = max(map(answers.total_of, pages))
+    counted = f"{total} reported, {seen} listed" if seen < total else "the total changes from page to page"
+    what = f"could not get a complete list of apps: {counted}"
+    hint = "the account kept changing while it was read; try again later"
+    return answers.unreachable(call, what, hint=hint)
+
+
+def newest_first(found: Sequence[Deployment]) -> list[Deployment]:
+    """Deployments by ``created_at``, each once, whatever order they were listed in.
+
+    Of the same moment the one whose lineage (``previous_deployment_id``) is longer is the newer one; one without a
+    moment follows its predecessor; those that cannot be ordered stay in the order of the list.
+    """
+    known: dict[str, Deployment] = {}
+    for deployment in found:
+        known.setdefault(deployment.id, deployment)
+    places: dict[str, tuple[datetime, int]] = {}
+    for deployment in known.values():
+        line: list[Deployment] = []
+        before: Deployment | None = deployment
+        while before is not None and before.id not in places:
+            places[before.id] = (_UNDATED, 0)  # so that a circle ends
+            line.append(before)
+            before = known.get(before.previous_deployment_id)
+        when, length = places[before.id] if before else (_UNDATED, 0)
+        for one in reversed(line):
+            when, length = one.created_at or when, length + 1
+            places[one.id] = (when, length)
+    return sorted(known.values(), key=lambda deployment: places[deployment.id], reverse=True)
+
+
+def goes_on(pages: Sequence[Page], key: str) -> bool:
+    """Whether there are more items than these pages hold."""
+    held = sum(len(answers.items_of(page, key)) for page in pages)
+    return answers.has_next(pages[-1]) or answers.total_of(pages[0]) > held

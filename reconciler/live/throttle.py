@@ -31,8 +31,7 @@ from pydantic_core import from_json
 
 from reconciler.clock import Clock, SystemClock
 from reconciler.errors import UsageError
-from reconciler.live.bodies import TooLarge, whole
-from reconciler.live.budget import LONGEST_PAUSE, Budget
+from reconciler.live.fetch import LONGEST_PAUSE, Budget, TooLarge, whole
 from reconciler.live.models import Usage
 
 if TYPE_CHECKING:

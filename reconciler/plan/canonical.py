@@ -20,8 +20,17 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from reconciler.appspec.secrets import is_ciphertext, is_named_so, is_typed_so
-from reconciler.appspec.shape import MISSING, SPEC, Field, Listing, Record, Scalar, Shape, identity_of
-from reconciler.appspec.spelling import canonical_spelling
+from reconciler.appspec.shape import (
+    MISSING,
+    SPEC,
+    Field,
+    Listing,
+    Record,
+    Scalar,
+    Shape,
+    canonical_spelling,
+    identity_of,
+)
 from reconciler.appspec.walk import mapped, within
 from reconciler.plan.routes import translate_routes
 from reconciler.redaction import MASK

@@ -10,7 +10,7 @@ from reconciler.appspec.kinds import COMPONENT_KINDS, SOURCE_FIELDS
 from reconciler.appspec.secrets import CLONE_URL, credential, has_login, is_typed_so, may_be_anything
 from reconciler.appspec.shape import SPEC, Listing, Record
 from reconciler.appspec.walk import branches, find_known, shape_at
-from reconciler.desired.model import DesiredApp
+from reconciler.desired.load import DesiredApp
 from reconciler.findings import Finding, Severity
 from reconciler.live.models import LiveApp
 from reconciler.plan.align import Aligned

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from reconciler.appspec.kinds import LogType
 from reconciler.config import Policy
-from reconciler.desired.model import DesiredApp
+from reconciler.desired.load import DesiredApp
 from reconciler.live.models import Deployment, Health, LiveApp, LogLinks, ProbeAnswer, RollbackValidation, Usage
 from reconciler.plan.align import Secrets, align
 from reconciler.plan.canonical import canonical

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reconciler.appspec.serving import has_address, is_offline
+from reconciler.appspec.kinds import has_address, is_offline
 from reconciler.errors import LiveError
 from reconciler.patterns import matches
 from reconciler.rollout.health import Grade, Sample, components_with_health, grade_components

@@ -36,7 +36,6 @@ from reconciler.views.plan_lines import (
     parts_of,
     path_column,
 )
-from reconciler.views.rollout_lines import course, verdict
 from reconciler.views.summary import (
     OUTCOMES,
     cost_text,
@@ -54,6 +53,7 @@ from reconciler.views.summary import (
     unjudged,
     worst_last,
 )
+from reconciler.views.text import course, verdict
 from reconciler.views.values import (
     cells,
     count,

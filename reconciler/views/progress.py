@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Self
 
 from reconciler.rollout.model import Event, OutcomeKind
 from reconciler.views.lines import LOOKS, Line, Tone, width_of
-from reconciler.views.rollout_lines import outcome_tone
 from reconciler.views.summary import OUTCOMES
+from reconciler.views.text import outcome_tone
 from reconciler.views.values import cells, count, cropped, duration, name, padded, shortened
 
 if TYPE_CHECKING:

@@ -6,16 +6,36 @@ can move a cursor: unprintable characters are escaped.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from reconciler.findings import Finding, ranked
 from reconciler.plan.model import PlanReport
-from reconciler.rollout.model import Event, RolloutReport
-from reconciler.views.lines import Line, Tone, finding_lines, render
-from reconciler.views.plan_lines import plan_lines
-from reconciler.views.rollout_lines import rollout_lines
-from reconciler.views.summary import OUTCOMES, finding_counts, plan_summary, rollout_summary
-from reconciler.views.values import name, padded, shortened
+from reconciler.redaction import without_query
+from reconciler.rollout.model import (
+    Decision,
+    DeploymentRecord,
+    Event,
+    Failure,
+    OutcomeKind,
+    PhaseSpan,
+    RolloutRecord,
+    RolloutReport,
+)
+from reconciler.views.lines import Line, Tone, finding_lines, render, width_of
+from reconciler.views.plan_lines import INDENT, MANY_QUIET, Layout, plan_lines, wrapped
+from reconciler.views.summary import (
+    OUTCOMES,
+    cost_text,
+    explained,
+    finding_counts,
+    joined,
+    plan_summary,
+    rollout_summary,
+    took_text,
+    worst_last,
+)
+from reconciler.views.values import cells, count, duration, inert, log_line, name, padded, paragraph, shortened
 
 _EVENT_WIDTH = 500
 
@@ -63,3 +83,190 @@ def event_line(happened: Event, names: int = 0) -> Line:
     if happened.text:
         line = (*line, (f"  {shortened(happened.text, _EVENT_WIDTH)}", ""))
     return line
+
+
+# --- A rollout as lines: how each app ended and, if it did not end well, why and what to do ---
+
+
+_EDGE = 72
+_LABELS = 14
+_NAME_COLUMN = 32
+_MANY_LOG_LINES = 30
+_MANY_MESSAGE_LINES = 12
+
+
+def rollout_lines(report: RolloutReport, *, width: int, verbose: bool) -> Iterator[Line]:
+    """Every app, the most serious last; then the deployments still running."""
+    quiet = sum(record.outcome.kind is OutcomeKind.UNCHANGED for record in report.records)
+    collapse = quiet > MANY_QUIET and not verbose
+    records = [
+        record
+        for record in worst_last(report.records)
+        if not (collapse and record.outcome.kind is OutcomeKind.UNCHANGED and not record.warnings)
+    ]
+    names = max((cells(name(record.app)) for record in records), default=0)
+    layout = Layout(width, min(names, _NAME_COLUMN), verbose)
+    if hidden := len(report.records) - len(records):
+        yield ((f"  = {count(hidden, 'app')} in sync", "quiet"),)
+    for record in records:
+        yield from record_lines(record, layout)
+    if report.left_running:
+        yield ()
+        yield (("  Still running on App Platform:", "warning"),)
+        for running in report.left_running:
+            yield ((f"{INDENT}{shortened(running, 300)}", ""),)
+
+
+def outcome_tone(kind: OutcomeKind) -> Tone:
+    """Quiet for nothing done, good for done, warning for stopped short, bad for failed."""
+    match OUTCOMES[kind].symbol:
+        case "=" | "·":
+            return "quiet"
+        case "✓":
+            return "good"
+        case "!":
+            return "warning"
+        case _:
+            return "error"
+
+
+def record_lines(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
+    """One app: a line if it ended well, else all details."""
+    kind = record.outcome.kind
+    tone = outcome_tone(kind)
+    head: Line = (
+        (f"  {OUTCOMES[kind].symbol} ", tone),
+        (padded(name(record.app), layout.names), "strong" if tone != "quiet" else ""),
+        (f"  {OUTCOMES[kind].word}", tone),
+    )
+    took = took_text(record)
+    bill = cost_text(record.action, record.cost) if kind in (OutcomeKind.APPLIED, OutcomeKind.DELETED) else ""
+    if right := joined(took, bill):
+        head = (*head, (" " * max(min(_EDGE, layout.width) - width_of(head) - cells(right), 2) + right, ""))
+    yield head
+    if kind.good or (kind is OutcomeKind.TAKEN_BACK and not layout.verbose):
+        yield from _good(record, layout)
+    else:
+        yield from account(record, layout)
+
+
+def _good(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
+    if meaning := OUTCOMES[record.outcome.kind].meaning:
+        yield from wrapped(meaning, INDENT, layout.width)
+    if record.live_url and record.outcome.kind in (OutcomeKind.APPLIED, OutcomeKind.TAKEN_BACK):
+        yield ((f"{INDENT}{shortened(record.live_url, 300)}", "quiet"),)
+    yield from _labelled("warning", _paragraphs(record.warnings, layout), "warning")
+    if layout.verbose:
+        yield from _labelled("why", paragraph(record.outcome.reason), "")
+        yield from _deployments(record.deployments, layout.width)
+        yield from _decisions(record.decisions, layout.width)
+        yield from _labelled("requests", [f"{record.requests:,}"] if record.requests else [], "")
+
+
+def account(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
+    """The app's state, why, what failed with the last lines of its log, and the commands that help.
+
+    Decisions were already printed when they were made: they are repeated only if verbose.
+    """
+    yield from _why(record, layout)
+    yield from course(record, layout.width) if layout.verbose else _deployments(record.deployments, layout.width)
+    yield from _what_next(record, layout)
+
+
+def verdict(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
+    """The account without its `course`."""
+    yield from _why(record, layout)
+    yield from _what_next(record, layout)
+
+
+def course(record: RolloutRecord, width: int = 0) -> Iterator[Line]:
+    """How the rollout went: the deployments and the decisions between them, wrapped to ``width`` unless it is 0."""
+    yield from _deployments(record.deployments, width)
+    yield from _decisions([chosen for chosen in record.decisions if chosen.step != "Finish"], width)
+
+
+def _why(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
+    if meaning := OUTCOMES[record.outcome.kind].meaning:
+        yield from wrapped(meaning, INDENT, layout.width)
+    yield from _labelled("why", _paragraphs([record.outcome.reason], layout), "")
+    if record.failure:
+        yield from _failure(record.failure, layout)
+
+
+def _paragraphs(texts: Iterable[str], layout: Layout) -> list[str]:
+    """The lines of the texts, each wrapped to the width left beside a label."""
+    room = layout.width - _LABELS - len(INDENT)
+    return [
+        wrapped_line for text in texts for line in paragraph(text) for ((wrapped_line, _),) in wrapped(line, "", room)
+    ]
+
+
+def _what_next(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
+    yield from _labelled("warning", _paragraphs(record.warnings, layout), "warning")
+    yield from _labelled("app", [shortened(record.app_id, 80)] if record.app_id else [], "quiet")
+    yield from _labelled("requests", [f"{record.requests:,}"] if record.requests else [], "quiet")
+    room = layout.width - _LABELS - len(INDENT)
+    yield from _labelled("run", explained([inert(command) for command in record.outcome.commands], room), "strong")
+
+
+def _failure(failure: Failure, layout: Layout) -> Iterator[Line]:
+    where = ", ".join(
+        part
+        for part in (
+            shortened(failure.component, 80),
+            f"step {shortened(failure.step, 120)}" if failure.step else "",
+        )
+        if part
+    )
+    code = shortened(failure.code, 120)
+    message = _paragraphs([failure.message], layout)
+    if len(message) > _MANY_MESSAGE_LINES and not layout.verbose:
+        cut = len(message) - _MANY_MESSAGE_LINES
+        message = [*message[:_MANY_MESSAGE_LINES], f"… ({count(cut, 'more line')})"]
+    first = ": ".join(part for part in (where, code) if part)
+    yield from _labelled("failed", [*([first] if first else []), *message], "")
+    lines = failure.log_lines if layout.verbose else failure.log_lines[-_MANY_LOG_LINES:]
+    yield from _labelled("log", [f"│ {log_line(line)}" for line in lines], "")
+    if failure.links:
+        yield ((f"{INDENT}more", "quiet"),)
+    for link in failure.links:
+        yield ((INDENT + inert(without_query(link)), "quiet"),)
+
+
+def _deployments(deployments: Sequence[DeploymentRecord], width: int) -> Iterator[Line]:
+    """Role, id and phases of each; the phases go on the next line if they do not fit."""
+    roles = max((cells(inert(made.role)) for made in deployments), default=0)
+    room = width - len(INDENT) - _LABELS
+    lines: list[str] = []
+    for made in deployments:
+        head = f"{padded(inert(made.role), roles)}  {shortened(made.id, 80)}"
+        phases = phases_text(made.phases)
+        if not width or cells(head) + cells(phases) + 2 <= room:
+            lines.append(f"{head}  {phases}".rstrip())
+        else:
+            lines += [head, *(text for ((text, _),) in wrapped(phases, " " * (roles + 2), room))]
+    yield from _labelled("deployment" if len(deployments) == 1 else "deployments", lines, "")
+
+
+def phases_text(phases: Sequence[PhaseSpan]) -> str:
+    """``BUILDING 40s, DEPLOYING 1m 02s, ACTIVE``: phases in order with their duration, except for the last."""
+    texts = [f"{shortened(span.phase, 40)} {duration(span.ended - span.began)}" for span, _ in pairwise(phases)]
+    return ", ".join([*texts, *(shortened(span.phase, 40) for span in phases[-1:])])
+
+
+def _decisions(decisions: Sequence[Decision], width: int) -> Iterator[Line]:
+    steps = [shortened(decision.step, 40) for decision in decisions]
+    column = max(map(cells, steps), default=0)
+    lines: list[str] = []
+    for decision, step in zip(decisions, steps, strict=True):
+        sentence = shortened(": ".join(text for text in (decision.what, decision.reason) if text), 300)
+        head = f"{decision.at:6.1f}s  {padded(step, column)}  "
+        room = width - len(INDENT) - _LABELS - cells(head)
+        first, *rest = [text for ((text, _),) in wrapped(sentence, "", room)] if width else [sentence]
+        lines += [f"{head}{first}".rstrip(), *(" " * cells(head) + text for text in rest)]
+    yield from _labelled("decisions", lines, "")
+
+
+def _labelled(label: str, lines: Sequence[str], tone: Tone) -> Iterator[Line]:
+    for number, line in enumerate(lines):
+        yield ((INDENT + (label if not number else "").ljust(_LABELS), "quiet"), (line, tone))

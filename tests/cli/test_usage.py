@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from reconciler.cli.main import build
+from reconciler.cli.commands import build
 from reconciler.cli.options import COMMANDS
 from reconciler.engine.load import check
 from reconciler.engine.options import RunOptions

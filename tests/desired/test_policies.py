@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.desired.model import DesiredApp
+from reconciler.desired.load import DesiredApp
 from reconciler.desired.policies import check, load_policies
 from reconciler.desired.reading import parse_specs
 from reconciler.findings import Severity

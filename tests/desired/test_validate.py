@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.config import Config
-from reconciler.desired.load import load
-from reconciler.desired.model import DesiredApp
+from reconciler.desired.load import DesiredApp, load
 from reconciler.desired.validate import validate, validate_all
 from reconciler.findings import Severity
 from reconciler.yamltext import parse
@@ -361,7 +360,7 @@ def test_a_clean_validation_imports_neither_jsonschema_nor_the_network():
 
     code = (
         "import sys; from reconciler.yamltext import parse; from reconciler.desired.validate import validate; "
-        "from reconciler.desired.load import load; from reconciler.desired.model import DesiredApp; "
+        "from reconciler.desired.load import load; from reconciler.desired.load import DesiredApp; "
         "d = parse('name: web\\nservices: [{name: api, git: {repo_clone_url: x}}]\\n', 'a')[0][0]; "
         "assert validate(DesiredApp('web', d.data, d)) == (); "
         "print(sorted({'jsonschema', 'httpx', 'deepdiff', 'rich', 'starlette'} & set(sys.modules)))"

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from checks import pages
+from reconciler.cli.commands import build
 from reconciler.cli.connect import TOKEN_VARIABLES
-from reconciler.cli.main import build
 from reconciler.config import Config
 from reconciler.plan.secret_fingerprints import KEY_VARIABLE
 

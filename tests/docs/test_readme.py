@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reconciler.cli.main import build, main
+from reconciler.cli.commands import build
+from reconciler.cli.main import main
 from reconciler.config import Config
 from reconciler.exit_codes import _MOST_SERIOUS_FIRST, MEANINGS
 from tests.support.warp import warp

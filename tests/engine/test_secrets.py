@@ -258,8 +258,7 @@ def test_c05_no_repr_of_what_a_run_holds_shows_a_secret(values):
 @settings(FEW, max_examples=60)
 @given(secrets, st.integers(0, 600))
 def test_c05_an_answer_that_quotes_a_secret_is_redacted_before_it_is_cut_short(value, before):
-    from reconciler.live.calls import CREATE, write
-    from reconciler.live.errors import error_for
+    from reconciler.live.calls import CREATE, error_for, write
     from reconciler.redaction import Redactor
 
     text = f"{'x' * before} {value} is not fine"

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from reconciler.errors import AnswerLost, LiveError, TransportFailed
-from reconciler.live import bodies
+from reconciler.live import fetch
 from reconciler.live.client import Client
 from reconciler.live.models import LogLinks
 from tests.live.fakes import APP, Platform, ok
@@ -64,7 +64,7 @@ def test_a_packed_answer_is_unpacked(clock: VirtualClock, coding: str) -> None:
 def test_an_answer_that_is_too_large_ends_and_is_not_read_again(
     clock: VirtualClock, monkeypatch: pytest.MonkeyPatch, make: Any
 ) -> None:
-    monkeypatch.setattr(bodies, "MOST", 1 << 20)
+    monkeypatch.setattr(fetch, "MOST", 1 << 20)
     platform = answering(clock, make)
     with pytest.raises(TransportFailed, match="the response is larger than 1 MiB"):
         platform.run(lambda client: client.get_app("a1"))
@@ -76,7 +76,7 @@ def test_an_answer_that_is_too_large_ends_and_is_not_read_again(
 def test_an_answer_is_never_unpacked_much_beyond_the_limit(
     clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bodies, "MOST", 1 << 20)
+    monkeypatch.setattr(fetch, "MOST", 1 << 20)
     bomb = gzip.compress(bytes(64 << 20))
     assert len(bomb) < 100_000
     platform = answering(clock, lambda: Raw(bomb, {"content-encoding": "gzip"}))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.live.budget import LONGEST_PAUSE, Budget
+from reconciler.live.fetch import LONGEST_PAUSE, Budget
 from tests.support.virtual_time import EPOCH
 
 

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.errors import NotFound, TransportFailed
-from reconciler.live.client import Client
-from reconciler.live.listing import MOST_PAGES, newest_first
+from reconciler.live.client import Client, newest_first
 from reconciler.live.models import Deployment, LiveApp, Phase
+from reconciler.live.session import MOST_PAGES
 from tests.live.fakes import APP, Platform, error, ok
 from tests.support.virtual_time import VirtualClock
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from reconciler.live import outside
+from reconciler.live import fetch
 from reconciler.live.client import Client
 from reconciler.live.models import LogLinks, ProbeAnswer
 from tests.live.fakes import TOKEN, CutShort, Platform
@@ -95,7 +95,7 @@ class Endless(httpx.AsyncByteStream):
 
 
 def test_an_endless_log_ends(clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outside, "LOG_MOST", 1 << 20)
+    monkeypatch.setattr(fetch, "LOG_MOST", 1 << 20)
     platform = Platform(clock, lambda request: httpx.Response(200, stream=Endless()))
     assert platform.run(lambda client: client.log_tail(LINKS, 2)) == ["again", "again"]
 
@@ -174,7 +174,7 @@ def test_a_probe_takes_any_address(clock: VirtualClock, url: str) -> None:
 
 
 def test_tls_is_verified_unless_the_probe_says_otherwise(clock: VirtualClock) -> None:
-    fetches = outside.Outside()
+    fetches = fetch.Outside()
     modes = [fetches._client(verify_tls=verify)._transport._pool._ssl_context.verify_mode for verify in (True, False)]  # type: ignore[attr-defined]
     assert [mode.name for mode in modes] == ["CERT_REQUIRED", "CERT_NONE"]
     clock.run(fetches.aclose())

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import strategies as st
 
 from reconciler.config import Policy
-from reconciler.desired.model import DesiredApp
+from reconciler.desired.load import DesiredApp
 from reconciler.live.models import LiveApp
 from reconciler.plan.align import Secrets
 from reconciler.plan.canonical import canonical

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.plan.canonical import canonical
-from reconciler.plan.cost import compared, estimate, unchanged
+from reconciler.plan.decide import compared_cost, estimated_cost, unchanged_cost
 from reconciler.plan.model import Cost
 from tests.plan.platform import app, service
 
@@ -33,11 +33,11 @@ PRICES = {
 
 @pytest.mark.parametrize(("spec", "price"), PRICES.values(), ids=PRICES)
 def test_list_prices(spec, price):
-    assert estimate(canonical(spec)) == price
+    assert estimated_cost(canonical(spec)) == price
 
 
 def test_odd_forms_do_not_stop_a_plan():
-    assert estimate({"services": {"api": {"instance_count": 1, "autoscaling": 3}, "x": 3}, "workers": 7}) == 5.0
+    assert estimated_cost({"services": {"api": {"instance_count": 1, "autoscaling": 3}, "x": 3}, "workers": 7}) == 5.0
 
 
 SMALL, LARGE, ODD = (
@@ -59,10 +59,10 @@ COSTS = {
 
 @pytest.mark.parametrize(("live", "wanted", "proposed", "cost"), COSTS.values(), ids=COSTS)
 def test_cost(live, wanted, proposed, cost):
-    assert compared(live, wanted, proposed) == cost
+    assert compared_cost(live, wanted, proposed) == cost
 
 
 def test_an_app_that_stays_costs_what_it_costs():
-    assert unchanged(LARGE) == Cost(12.0, 12.0, estimated=True)
-    assert unchanged(LARGE).delta == 0
-    assert unchanged(ODD).delta is None
+    assert unchanged_cost(LARGE) == Cost(12.0, 12.0, estimated=True)
+    assert unchanged_cost(LARGE).delta == 0
+    assert unchanged_cost(ODD).delta is None

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import httpx
 
 from reconciler.config import HealthPolicy, Policy, Timeouts
-from reconciler.desired.model import DesiredApp
+from reconciler.desired.load import DesiredApp
 from reconciler.live.client import Client
 from reconciler.live.models import LiveApp
 from reconciler.plan.compare import live_digest

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from reconciler.appspec.serving import has_address, is_offline
+from reconciler.appspec.kinds import has_address, is_offline
 from reconciler.config import HealthPolicy, Policy, Probe, Timeouts
 from reconciler.plan.model import Action
 from reconciler.rollout.limits import TRIES

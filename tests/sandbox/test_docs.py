@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from checks.sandbox_tables import current
-from reconciler.cli.main import build
+from reconciler.cli.commands import build
 from reconciler.sandbox import Sandbox
 from reconciler.sandbox.api import OPERATIONS
 from reconciler.sandbox.settings import describe

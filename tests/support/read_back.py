@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from reconciler.config import Config
-from reconciler.desired.load import load
-from reconciler.desired.model import DesiredApp
+from reconciler.desired.load import DesiredApp, load
 from reconciler.desired.reading import parse_specs
 from reconciler.plan.align import align
 from reconciler.plan.canonical import canonical

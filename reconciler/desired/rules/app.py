@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from reconciler.appspec.kinds import BUILT_KINDS, COMPONENT_KINDS, ROUTABLE_KINDS, SINGULAR
-from reconciler.appspec.shape import SPEC, identity_of
-from reconciler.appspec.spelling import canonical_spelling
+from reconciler.appspec.shape import SPEC, canonical_spelling, identity_of
 from reconciler.desired.rules.context import Rule, RuleContext, mapping, records, text
 from reconciler.findings import Finding
 from reconciler.text import did_you_mean

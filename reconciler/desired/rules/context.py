@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.appspec.kinds import COMPONENT_KINDS, SINGULAR
-from reconciler.desired.model import DesiredApp
+from reconciler.desired.load import DesiredApp
 from reconciler.findings import Finding, Location, Severity
 
 

@@ -6,15 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 
-from reconciler.appspec.catalog import DEV_DATABASE_PRICE, REGIONS, SIZES, STATIC_APP_PRICE, component_price
-from reconciler.appspec.kinds import RUNNING_KINDS, components
+from reconciler.appspec.kinds import (
+    DEV_DATABASE_PRICE,
+    REGIONS,
+    RUNNING_KINDS,
+    SIZES,
+    STATIC_APP_PRICE,
+    component_price,
+    components,
+)
 from reconciler.sandbox.http.request import Call, bad_request, conflict, listing, not_found, page_of, require_unpinned
 from reconciler.sandbox.simulation.render import app_body, region_tree, with_project
 from reconciler.sandbox.simulation.simulation import Cause
 from reconciler.sandbox.simulation.store import App, Tree, dumps, is_static
 
 if TYPE_CHECKING:
-    from reconciler.appspec.catalog import InstanceSize
+    from reconciler.appspec.kinds import InstanceSize
     from reconciler.sandbox.simulation.simulation import Platform
 
 _NAME_LENGTH = 32

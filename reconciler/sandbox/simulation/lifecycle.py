@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from reconciler.appspec.catalog import DEFAULT_SIZE, SIZES
-from reconciler.appspec.kinds import RUNNING_KINDS, SINGULAR, SIZED_KINDS, components
+from reconciler.appspec.kinds import DEFAULT_SIZE, RUNNING_KINDS, SINGULAR, SIZED_KINDS, SIZES, components
 
 if TYPE_CHECKING:
     from reconciler.sandbox.settings import Speed

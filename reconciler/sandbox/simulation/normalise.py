@@ -13,11 +13,9 @@ import hmac
 import re
 from typing import TYPE_CHECKING, Any
 
-from reconciler.appspec.catalog import DEFAULT_SIZE
-from reconciler.appspec.kinds import BUILT_KINDS, ROUTABLE_KINDS, SIZED_KINDS, SOURCE_FIELDS, components
+from reconciler.appspec.kinds import BUILT_KINDS, DEFAULT_SIZE, ROUTABLE_KINDS, SIZED_KINDS, SOURCE_FIELDS, components
 from reconciler.appspec.secrets import CIPHERTEXT_FORM, is_marked
-from reconciler.appspec.shape import MISSING, SPEC, Record, Scalar
-from reconciler.appspec.spelling import canonical_spelling
+from reconciler.appspec.shape import MISSING, SPEC, Record, Scalar, canonical_spelling
 from reconciler.appspec.walk import branches, find_known, mapped
 
 if TYPE_CHECKING:

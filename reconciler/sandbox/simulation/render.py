@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from reconciler.appspec.catalog import REGIONS
-from reconciler.appspec.kinds import components
+from reconciler.appspec.kinds import REGIONS, components
 from reconciler.sandbox.simulation.lifecycle import TERMINAL, began, duration, moment, progress, tier_of
 from reconciler.sandbox.simulation.store import dumps, make_id
 
 if TYPE_CHECKING:
-    from reconciler.appspec.catalog import Region
+    from reconciler.appspec.kinds import Region
     from reconciler.sandbox.simulation.store import App, Deployment, Tree, Tx
 
 BASE = "urn:sandbox:base"

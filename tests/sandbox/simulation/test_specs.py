@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.appspec.catalog import SIZES
+from reconciler.appspec.kinds import SIZES
 from reconciler.appspec.secrets import CIPHERTEXT_FORM
 from reconciler.sandbox import Settings, Speed
 from reconciler.sandbox.simulation.normalise import decrypt, encrypt, normalised
@@ -264,7 +264,7 @@ def test_static_apps_are_counted_and_cost_from_the_fourth_on(lab: Lab) -> None:
 
 
 def test_the_cost_is_what_a_plan_estimates_and_jobs_are_not_counted(lab: Lab) -> None:
-    from reconciler.plan import cost
+    from reconciler.plan.decide import estimated_cost
     from reconciler.sandbox.api.apps import monthly_cost
 
     job = {"name": "job", "image": {"repository": "x"}, "instance_size_slug": "apps-d-8vcpu-32gb"}
@@ -273,7 +273,7 @@ def test_the_cost_is_what_a_plan_estimates_and_jobs_are_not_counted(lab: Lab) ->
         if size:
             spec["services"][0] |= {"instance_size_slug": size, "instance_count": 3}
         keyed = {kind: {item["name"]: item for item in spec[kind]} for kind in ("services", "jobs", "databases")}
-        assert monthly_cost(spec) == cost.estimate(keyed)
+        assert monthly_cost(spec) == estimated_cost(keyed)
 
 
 CRON_MISTAKES = [

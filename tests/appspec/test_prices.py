@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import get_args
 
-from reconciler.appspec.catalog import DEFAULT_SIZE, REGIONS, SIZES
+from reconciler.appspec.kinds import DEFAULT_SIZE, REGIONS, SIZES
 from reconciler.appspec.models import REGIONS as VALID_REGIONS
 from reconciler.appspec.parts import SIZES as VALID_SIZES
-from reconciler.appspec.spelling import canonical_spelling
+from reconciler.appspec.shape import canonical_spelling
 
 
 def test_the_table_has_the_sizes_and_regions_that_the_models_take() -> None:

@@ -20,8 +20,8 @@ from reconciler.errors import (
     Unauthorized,
     UsageError,
 )
+from reconciler.live.calls import secrets_in
 from reconciler.live.client import Client
-from reconciler.live.errors import secrets_in
 from tests.live.fakes import TOKEN, Platform, cut_short, error, html
 from tests.support.virtual_time import VirtualClock
 

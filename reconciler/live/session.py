@@ -1,0 +1,238 @@
+"""Sends calls of App Platform's API and reads their responses: an object, a list, or a listing of several pages."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Coroutine, Mapping
+from random import random as system_random
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+
+from reconciler import __version__
+from reconciler.errors import LiveError, UsageError
+from reconciler.live import calls as answers
+from reconciler.live.calls import PER_PAGE, Call
+from reconciler.live.fetch import ACCEPTED, Outside, TooLarge
+from reconciler.live.models import Deployment, LiveApp, Usage
+from reconciler.live.throttle import (
+    API,
+    CHANGES_NOTHING,
+    CONCURRENCY,
+    DECODED,
+    METER,
+    PER_MINUTE,
+    Throttle,
+    address,
+    direct,
+    was_unsent,
+)
+from reconciler.redaction import Redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from reconciler.clock import Clock
+
+Model = TypeVar("Model", bound=BaseModel)
+Page = dict[str, Any]
+
+MOST_PAGES = 500
+"""Maximum number of pages, whatever a listing's total and links say."""
+
+
+class Session:
+    """App Platform over HTTP, for one token; an async context manager.
+
+    Every method raises `reconciler.errors.LiveError`: `ApiError` and its subclasses for an error status,
+    `TransportFailed` if no usable response came and nothing was changed, and (writes only) `AnswerLost` if
+    it may or may not have taken effect. They are raised only after all permitted retries.
+
+    With a ``transport`` (an in-process sandbox, a fake) logs and probes go through it as well.
+    """
+
+    def __init__(  # noqa: PLR0913  everything that a test or a caller may want to replace
+        self,
+        token: str,
+        *,
+        base_url: str = API,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Clock | None = None,
+        random: Callable[[], float] = system_random,
+        concurrency: int = CONCURRENCY,
+        per_minute: int = PER_MINUTE,
+        timeout: float = 30.0,
+        on_wait: Callable[[float, str], None] | None = None,
+    ) -> None:
+        """``timeout`` in seconds without a byte; ``on_wait(seconds, why)`` is called before a noticeable wait.
+
+        Raises:
+            UsageError: the token or the address is invalid.
+        """
+        base = address(base_url)
+        token = checked_token(token)
+        self._redact = Redactor([token])
+        self._host = base.netloc.decode()
+        self._outside = Outside(transport)
+        self._throttle = Throttle(
+            transport or direct(base, concurrency),
+            clock=clock,
+            random=random,
+            concurrency=concurrency,
+            per_minute=per_minute,
+            on_wait=on_wait,
+        )
+        self._http = httpx.AsyncClient(
+            base_url=base,
+            transport=self._throttle,
+            timeout=timeout,
+            headers={"Authorization": f"Bearer {token}", "User-Agent": f"reconciler/{__version__}", **ACCEPTED},
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+        await self._outside.aclose()
+
+    @property
+    def requests(self) -> int:
+        """The number of requests sent to the API, retries included; logs and probes do not count."""
+        return self._throttle.requests
+
+    @contextlib.contextmanager
+    def meter(self, key: str) -> Iterator[None]:
+        """Count the requests sent inside, and by tasks started inside, under a key."""
+        before = METER.set(key)
+        try:
+            yield
+        finally:
+            METER.reset(before)
+
+    def metered(self, key: str) -> Usage:
+        """The usage counted under a key so far."""
+        return self._throttle.metered[key]
+
+    # Responses to models
+
+    async def _get(
+        self,
+        model: type[Model],
+        envelope: str,
+        call: Call,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> Model:
+        answer = answers.mapping(await self._ask(call, body, query), call)
+        found = self._model(model, answer.get(envelope) if envelope else answer, call)
+        if call.changes_nothing and isinstance(found, LiveApp | Deployment) and not found.id:
+            raise answers.unusable(call, answers.UNREADABLE)  # an empty one would read as an app without any pin
+        return found
+
+    async def _listed(self, call: Call, key: str) -> list[dict[str, Any]]:
+        return list(answers.items_of(answers.mapping(await self._ask(call), call), key))
+
+    def _model(self, model: type[Model], value: Any, call: Call) -> Model:
+        with contextlib.suppress(ValidationError):  # which would quote the response
+            return model.model_validate(value)
+        raise answers.unusable(call, answers.UNREADABLE)
+
+    async def _pages(self, call: Call, key: str, limit: int | None = None) -> list[Page]:
+        """The pages of a listing; with a ``limit``, only as many as hold that many items."""
+        size = min(limit or PER_PAGE, PER_PAGE)
+
+        async def page(number: int) -> Page:
+            query = {"page": str(number), "per_page": str(size)}
+            return answers.mapping(await self._ask(call, query=query), call)
+
+        return await read_pages(page, key, size, MOST_PAGES if limit is None else -(-limit // size))
+
+    async def _ask(
+        self, call: Call, body: Mapping[str, Any] | None = None, query: Mapping[str, str] | None = None
+    ) -> Any:
+        """The decoded response of a call; None if it is empty. Errors are raised without httpx's own."""
+        request = self._http.build_request(
+            call.method, call.path, json=body, params=query, extensions={CHANGES_NOTHING: call.changes_nothing}
+        )
+        try:
+            response = await self._http.send(request)
+        except httpx.RequestError as failure:
+            problem = _lost(call, failure, self._host)
+        else:
+            if response.is_success and DECODED in response.extensions:
+                return response.extensions[DECODED]
+            problem = self._problem(call, response, body)
+        if self._host != httpx.URL(API).netloc.decode():
+            problem.hint = answers.elsewhere(problem, self._host)
+        raise problem  # raised here it does not chain the failure, whose request holds the token
+
+    def _problem(self, call: Call, response: httpx.Response, body: Mapping[str, Any] | None) -> LiveError:
+        if response.is_success:
+            return answers.unusable(call, "the response is not JSON, or is incomplete")
+        redact = Redactor(answers.secrets_in(body["spec"]) if body and "spec" in body else frozenset())
+        return answers.error_for(
+            call,
+            response.status_code,
+            response.content,
+            request_id=response.headers.get("x-request-id", ""),
+            redact=lambda text: redact(self._redact(text)),
+        )
+
+
+async def read_pages(page: Callable[[int], Coroutine[Any, Any, Page]], key: str, size: int, most: int) -> list[Page]:
+    """The pages of a listing: the first, then concurrently those its total implies, then those its `next` links add.
+
+    ``page`` fetches one by number, ``size`` is the number of items on one, ``most`` the number of pages to read.
+    """
+    pages = [await page(1)]
+    pages += await _together(page, range(2, min(-(-answers.total_of(pages[0]) // size), most) + 1))
+    while answers.has_next(pages[-1]) and answers.items_of(pages[-1], key) and len(pages) < most:
+        pages.append(await page(len(pages) + 1))
+    return pages
+
+
+async def _together(page: Callable[[int], Coroutine[Any, Any, Page]], numbers: range) -> list[Page]:
+    """Fetch pages concurrently; the first error is raised by itself, not in a group."""
+    tasks: list[asyncio.Task[Page]] = []
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks += [group.create_task(page(number)) for number in numbers]
+    except ExceptionGroup as failed:
+        problem = failed.exceptions[0]
+    else:
+        return [task.result() for task in tasks]
+    raise problem
+
+
+def _lost(call: Call, failure: httpx.RequestError, host: str) -> LiveError:
+    """The error for a connection failure; its text is omitted if it could quote what was sent."""
+    said = answers.tidy(str(failure)) or type(failure).__name__
+    said = "the request cannot be sent" if isinstance(failure, httpx.LocalProtocolError) else said
+    if isinstance(failure, TooLarge):
+        return answers.unusable(call, said)
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        hint = "set SSL_CERT_FILE to the certificates to trust"
+        return answers.unreachable(call, f"no trusted connection to {host}: {said}", hint=hint)
+    if isinstance(failure, httpx.TransportError | httpx.DecodingError) and was_unsent(failure):
+        return answers.unreachable(call, f"no connection to {host}: {said}")
+    return answers.unusable(call, f"no response from {host}: {said}")
+
+
+def checked_token(token: str) -> str:
+    """The token without the newline that files and secret stores add; httpx would quote an invalid one."""
+    token = token.strip()
+    if not token:
+        raise UsageError("no API token", hint="set DIGITALOCEAN_TOKEN")
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise UsageError("the token contains invalid characters", hint="check DIGITALOCEAN_TOKEN")
+    return token
