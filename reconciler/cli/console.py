@@ -33,6 +33,14 @@ def redactor() -> Redactor:
     return Redactor(_secrets | tokens_of(os.environ))
 
 
+def plain(text: str) -> str:
+    """A text with names from outside in it: each of its lines inert to terminals and runners."""
+    from reconciler.views.lines import no_command  # most runs print nothing but views, which do the same
+    from reconciler.views.values import inert
+
+    return "\n".join(no_command(inert(line)) for line in text.split("\n"))
+
+
 def say(text: str) -> None:
     """Print a line to standard error, or nothing if it is closed."""
     _written(text, sys.stderr)

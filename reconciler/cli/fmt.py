@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from reconciler.cli.console import redactor, say, show
+from reconciler.cli.console import plain, redactor, say, show
 from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, ranked
 
@@ -26,7 +26,7 @@ def fmt(
     files = find_specs(paths or (Path("specs"),), findings)
     changed = [file for file in files if _formatted(file, findings, write=not check)]
     for file in changed:
-        show(f"{'would change' if check else 'formatted'} {file}")
+        show(plain(f"{'would change' if check else 'formatted'} {file}"))
     if findings:
         from reconciler.views import text
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from reconciler.cli.connect import connect
-from reconciler.cli.console import Console
+from reconciler.cli.console import Console, plain
 from reconciler.cli.options import Connection, Output, SpecFlags, run_options
 from reconciler.cli.status import chosen_apps
 from reconciler.errors import InvalidInput, UsageError
@@ -56,7 +56,7 @@ def import_(
             wrong.append(error)
             continue
         written += done.changed
-        console.out(f"{app.name}: {f'written to {done.file}' if done.changed else f'{done.file} unchanged'}")
+        console.out(plain(f"{app.name}: {f'written to {done.file}' if done.changed else f'{done.file} unchanged'}"))
     if wrong:
         raise InvalidInput([finding for error in wrong for finding in error.findings])
     return Exit.OK

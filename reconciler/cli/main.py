@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from reconciler import __version__
-from reconciler.cli.console import Console, log, readable, redactor, say, settle, show
+from reconciler.cli.console import Console, log, plain, readable, redactor, say, settle, show
 from reconciler.cli.signals import ending_alike
 from reconciler.errors import InternalError, Interrupted, InvalidInput, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
@@ -96,9 +96,9 @@ def _say(error: ReconcileError, form: Format) -> Exit:
 
         say(text.findings(error.findings))
     else:
-        say(f"reconcile: {error.message}")
+        say(plain(f"reconcile: {error.message}"))
         if error.hint:
-            say(f"  {error.hint}")
+            say(plain(f"  {error.hint}"))
     if form == "github" or (form != "text" and not Console.shown):
         log(document(error, code, form, tool_version=__version__))
     return code

@@ -14,6 +14,7 @@ from reconciler.github.ownership import key_of
 from reconciler.plan.model import Action, Cost, SyncStatus
 from reconciler.redaction import Redactor
 from reconciler.rollout.model import OutcomeKind
+from reconciler.views.values import inert
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -246,7 +247,12 @@ class ActionRun:
 
     def warn(self, text: str) -> None:
         """A warning in the log and on the run's page."""
-        self.out(f"::warning title=reconcile::{escape_data(self.redact(text))}")
+        self.out(f"::warning title=reconcile::{escape_data(inert_lines(self.redact(text)))}")
+
+
+def inert_lines(text: str) -> str:
+    """A text with names from outside in it: none of its characters moves a cursor or turns the direction of text."""
+    return "\n".join(map(inert, text.splitlines()))
 
 
 def escape_data(text: str) -> str:
