@@ -164,7 +164,7 @@ _SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u(
 
 
 def open_file(path: Path) -> IO[bytes]:
-    """A regular file, open for reading. A FIFO or a device is refused at once: it might be waited for without end (C84).
+    """Open a regular file for reading; a FIFO or a device might be waited for without end, so it is refused (C84).
 
     Raises:
         OSError: it cannot be opened, or is something else.
