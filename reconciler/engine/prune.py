@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.desired.git_history import SPEC_SUFFIXES, History, RemovedSpec
+from reconciler.desired.git_repository import HistoryGap
 from reconciler.engine.planner import PlannedApp, Planner
 from reconciler.errors import InvalidInput, PlanMismatch
 from reconciler.findings import Finding, Location, Severity, has_errors
@@ -127,7 +128,10 @@ def check_emptied(findings: Sequence[Finding], removed: Removed) -> None:
 
 
 def _opened(path: Path) -> History:
-    history = History.open(path)
+    try:
+        history = History.open(path)
+    except HistoryGap as gap:
+        raise _refusal(str(gap)) from None
     if history is None:
         raise _refusal("the specs are not in a Git repository")
     return history
