@@ -22,6 +22,9 @@ T = TypeVar("T")
 MASK = "(secret)"
 """What is shown in place of a secret value."""
 
+LIVE = "(live)"
+"""What is shown in place of a value that only App Platform has."""
+
 TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN", "GITHUB_TOKEN", "GH_TOKEN")
 """Variables of the environment that hold the tokens a run works with: secrets everywhere, and variables of no spec."""
 

@@ -152,6 +152,7 @@ _SHAPES = {
 }
 """Shapes of tokens that vendors document; the shortest match has 16 characters."""
 
+_SHORTEST = 6
 _ADDRESS = re.compile(
     r"://[^\s/:@]*:([^\s@]+)@(?!localhost|127\.|\[::1\])"
     r"|[?&](?:access_token|auth_?token|token|api_?key|password|secret|sig|x-amz-signature)=([^&#\s]{8,})",
@@ -176,14 +177,14 @@ def credential(name: str, value: Any) -> str:
 
     ``name`` is the field's, or a variable's key. A reference (``${…}``) and an obvious placeholder are none.
     """
-    if not isinstance(value, str) or len(value) < 6 or CIPHERTEXT_PATTERN.match(value):
+    if not isinstance(value, str) or len(value) < _SHORTEST or CIPHERTEXT_PATTERN.match(value):
         return ""
     written = _REFERENCE.sub("", value).strip() if "${" in value else value.strip()
     if "://" in written and (found := _ADDRESS.search(written)) and _is_real(found[1] or found[2]):
         return "an address with a credential"
     if len(written) >= 16 and (shape := _shapes().search(written)) and _is_real(shape[0]) and not _is_public(name):
         return list(_SHAPES)[int(str(shape.lastgroup)[1:])]
-    if _is_named(name) and len(written) >= 6 and _is_real(written) and not _NO_CREDENTIAL.fullmatch(written):
+    if _is_named(name) and len(written) >= _SHORTEST and _is_real(written) and not _NO_CREDENTIAL.fullmatch(written):
         return "a credential by its name"
     return ""
 
@@ -213,8 +214,10 @@ def credentials(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     looks: list[str] = []
 
     def wanted(field: Field | None, name: Any, owner: Mapping[str, Any], parent: str) -> bool:
+        if not isinstance(value := owner[name], str) or len(value) < _SHORTEST:  # nearly every field ends here
+            return False
         called = owner.get("key", name) if name == "value" else name
-        looks[:] = [credential(str(called), owner[name])]
+        looks[:] = [credential(str(called), value)]
         return bool(looks[0]) and not is_secret(field, name, owner, parent)
 
     for pointer, value in find(spec, wanted):

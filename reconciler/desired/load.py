@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reconciler.appspec.secrets import CLONE_URL, credentials, plaintext_secrets
+from reconciler.appspec.secrets import CLONE_URL, plaintext_secrets
 from reconciler.config import Config
 from reconciler.config_file import CONFIG_NAMES
 from reconciler.desired.reading import WRAPPER, Variables, parse_specs, substitute
@@ -165,13 +165,12 @@ def _secrets(
 ) -> tuple[frozenset[str], frozenset[str]]:
     """The secret values of an app, and the pointers of values that contain one and are compared as they are.
 
-    Secret are the run's tokens, plaintext in secret fields, what looks like a credential in any other, and variables
-    that are declared so or put into a secret field.
+    Secret are the run's tokens, plaintext in secret fields, and variables that are declared so or put into one.
     """
     plaintext = dict(plaintext_secrets(spec))
     names = variables.secret_names.union(*(used.get(pointer, ()) for pointer in plaintext))
     values = {variables.values.get(name, "") for name in names} | variables.tokens
-    values |= {*plaintext.values(), *(value for _, value, _ in credentials(spec))}
+    values |= set(plaintext.values())
     hidden = {pointer for pointer, put in used.items() if names.intersection(put)}
     hidden |= {pointer for pointer in plaintext if pointer.endswith(f"/{CLONE_URL}")}
     return frozenset(values - {""}), frozenset(hidden)

@@ -16,13 +16,9 @@ from reconciler.live.models import LiveApp
 from reconciler.plan.align import Aligned
 from reconciler.plan.canonical import Path, Tree, canonical, identity_path
 from reconciler.plan.model import Change, ChangeKind, Note, Plan, PlanReport
-from reconciler.redaction import MASK, Redactor
+from reconciler.redaction import LIVE, MASK, Redactor
 
 UNNAMED = "set on App Platform but not in Git: the update may remove it"
-
-
-LIVE = "(live)"
-"""The placeholder for a live value."""
 
 
 def redact_changes(changes: tuple[Change, ...], app: DesiredApp, *, show: bool = False) -> tuple[Change, ...]:
