@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from reconciler.desired.reading import parse_specs
 from reconciler.engine.load import check
 from reconciler.engine.options import RunOptions
 from reconciler.errors import InvalidInput
-from reconciler.findings import has_errors
+from reconciler.findings import Finding, has_errors
 from reconciler.plan.canonical import canonical
 from reconciler.views import json_documents, text
 from tests.support.any_specs import MISREAD
@@ -45,9 +45,14 @@ FUZZ = settings(
 )
 FIELDS = sorted({name for _, _, field in fields_below(SPEC) for name in [field.name]})
 TOKENS = [
-    "- ", ": ", "? ", "&a ", "*a", "<<: ", "!!", "!!binary ", "!x ", "| ", ">-\n", "'", '"', "[", "]", "{", "}", ",", "\n",
-    "\n  ", "---\n", "...\n", "%YAML 9.9\n", "#", "\t", "\x00", "\ufeff", "\x85", "\u2028", "${A}", "EV[1:a:b]", "\\x", "1e999",
+    "- ", ": ", "? ", "&a ", "*a", "<<: ", "!!", "!!binary ", "!x ", "| ", ">-\n", "'", '"', "[", "]", "{", "}", ",",
+    "\n", "\n  ", "---\n", "...\n", "%YAML 9.9\n", "#", "\t", "\x00", "\ufeff", "\x85", "\u2028", "${A}", "EV[1:a:b]",
+    "\\x", "1e999",
 ]  # fmt: skip
+
+
+def joined(parts: list[str]) -> bytes:
+    return "".join(parts).encode()
 
 
 def spliced(whole: bytes) -> st.SearchStrategy[bytes]:
@@ -56,10 +61,8 @@ def spliced(whole: bytes) -> st.SearchStrategy[bytes]:
     def splice(start: int, length: int, other: bytes) -> bytes:
         return whole[: start % (len(whole) + 1)] + other + whole[start % (len(whole) + 1) + length :]
 
-    other = st.binary(max_size=8) | st.lists(st.sampled_from(TOKENS), max_size=6).map(
-        lambda parts: "".join(parts).encode()
-    )
-    return st.builds(splice, st.integers(0, 5000), st.integers(0, 30), other)
+    tokens = st.lists(st.sampled_from(TOKENS), max_size=6).map(joined)
+    return st.builds(splice, st.integers(0, 5000), st.integers(0, 30), st.binary(max_size=8) | tokens)
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(MISREAD) | st.text(max_size=12)
@@ -69,7 +72,7 @@ trees = st.recursive(
 )
 written = st.one_of(
     st.binary(max_size=200),
-    st.lists(st.sampled_from([*TOKENS, *FIELDS]), max_size=60).map(lambda parts: "".join(parts).encode()),
+    st.lists(st.sampled_from([*TOKENS, *FIELDS]), max_size=60).map(joined),
     specs().map(lambda spec: yaml.safe_dump(spec, allow_unicode=True).encode()).flatmap(spliced),
 )
 
@@ -123,7 +126,11 @@ def test_no_tree_breaks_the_reader_of_specs(tmp_path: Path, tree: Any) -> None:
         read(file, tmp_path)
 
 
-CONFIG = b"variables: [A, {name: B, default: x}]\ndefaults: {health: {soak: 1s, probe: {path: /, body: ok}}}\napps: {web: {}}\n"
+CONFIG = b"""\
+variables: [A, {name: B, default: x}]
+defaults: {health: {soak: 1s, probe: {path: /, body: ok}}}
+apps: {web: {}}
+"""
 
 
 @FUZZ
@@ -132,10 +139,12 @@ def test_no_bytes_break_the_reader_of_the_configuration(tmp_path: Path, written:
     file = tmp_path / "reconcile.yaml"
     file.write_bytes(written)
     with in_time():
+        found: Sequence[Finding] = ()
         try:
             read_config(file)
         except InvalidInput as error:
-            assert json_documents.findings(error.findings)
+            found = error.findings
+        assert json_documents.findings(found)
 
 
 @pytest.fixture(scope="module")
@@ -150,12 +159,13 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 git_files = st.sampled_from(["config", "HEAD", "refs/heads/master", "packed-refs", "shallow", "commondir", "object"])
 git_lines = st.lists(
-    st.sampled_from(
-        ["[core]\n", "[extensions]\n", "\tpartialClone = x\n", "repositoryformatversion = 1\n", "[include]\npath = /dev/zero\n",
-         "[includeIf \"gitdir:**\"]\npath = ../x\n", "ref: refs/heads/master\n", "0" * 40, "\n", "\ufeff", "\\", '"', "[", "=", "^{}"]
-    ),
+    st.sampled_from([
+        "[core]\n", "[extensions]\n", "\tpartialClone = x\n", "repositoryformatversion = 1\n", "[include]\n",
+        "path = /dev/zero\n", '[includeIf "gitdir:**"]\n', "ref: refs/heads/master\n", "0" * 40, "\n", "\ufeff", "\\",
+        '"', "[", "=", "^{}",
+    ]),
     max_size=12,
-).map(lambda parts: "".join(parts).encode())  # fmt: skip
+).map(joined)  # fmt: skip
 
 
 @FUZZ
@@ -176,15 +186,12 @@ def test_no_bytes_break_the_reader_of_git(repository: Path, name: str, content: 
 
 
 def walk(root: Path) -> None:
-    try:
+    with suppress(HistoryGap):
         history = History.open(root / "specs")
-    except HistoryGap as gap:
-        assert str(gap)
-        return
-    if history is not None:
+        if history is None:
+            return
         with history:
-            assert (
-                history.revisions(root / "specs/web.yaml").gap or history.revisions(root / "specs/web.yaml").revisions
-            )
+            found = history.revisions(root / "specs/web.yaml")
+            assert found.gap or found.revisions
             history.removed_specs(root / "specs", set())
             list(history.texts())
