@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 SOURCES := reconciler tests checks benchmarks
 
-.PHONY: help demo test coverage lint format bench figures hops contract sandbox-contract corpus crash-matrix chaos second-platform fuzz mutants catalogue clean
+.PHONY: help demo test coverage lint format bench figures hops contract sandbox-contract corpus recorded crash-matrix chaos second-platform fuzz mutants catalogue clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -73,6 +73,9 @@ sandbox-contract: $(VENV)/dev ## hold the served sandbox against the same descri
 corpus: $(VENV)/dev ## real specs in ../shared/corpus: validate, create on the sandbox, plan again
 	$(BIN)/python checks/corpus_validate.py ../shared/corpus
 	$(BIN)/python checks/corpus_sandbox.py ../shared/corpus
+
+recorded: $(VENV)/dev ## recorded answers in ../shared/answers: read, imported, in sync; the sandbox's have their shape
+	$(BIN)/python checks/recorded_answers.py ../shared/answers
 
 crash-matrix: $(VENV)/dev ## die at every request of every scenario, race with others, kill -9: the next run mends it all
 	$(BIN)/python -m checks.crash_matrix

@@ -4,7 +4,8 @@
 
 FOLDER has the OpenAPI files. Every difference (a field, a type, a member of an enumeration, a default, a limit, a
 pattern, what is required) in either direction must stand in `deviations.py` with a reason, and every entry there
-must still be true of one of the files. Exit 1 otherwise.
+must still be true of one of the files. The table of sizes, prices and regions must say what the examples of both files
+say. Exit 1 otherwise.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 
 from deviations import DEVIATIONS, ERRATA, Deviation
 
+from reconciler.appspec.kinds import REGIONS, SIZES, InstanceSize
 from reconciler.appspec.schema import spec_schema
 from reconciler.appspec.shape import MISSING, SPEC, Listing, Record, Shape
 
@@ -140,6 +142,36 @@ def shape_facts(shape: Shape, path: str = "") -> Iterator[tuple[str, Any]]:
             yield path, MISSING
 
 
+def size_facts(size: InstanceSize) -> dict[str, Any]:
+    """What the API says of an instance size; a flag that does not hold is left out, as the API does."""
+    flags = {"single_instance_only": size.single_instance_only, "scalable": size.scalable}
+    return {
+        "name": size.name,
+        "slug": size.slug,
+        "cpu_type": "DEDICATED" if size.scalable else "SHARED",
+        "cpus": str(size.cpus),
+        "memory_bytes": str(int(size.memory_gib * 1024**3)),
+        "usd_per_month": f"{size.price:.2f}",
+        "tier_slug": size.tier,
+        "bandwidth_allowance_gib": str(size.bandwidth_gib),
+        **{name: True for name, holds in flags.items() if holds},
+    }
+
+
+def table_problems(examples: Mapping[str, Any]) -> Iterator[str]:
+    """Where the table of what is offered differs from the examples of a description."""
+    sizes = {size["slug"]: size for size in examples["instance_sizes"]["value"]["instance_sizes"]}
+    offered = {slug: size_facts(size) for slug, size in SIZES.items() if not size.legacy}
+    for slug in sorted({*sizes, *offered}):
+        theirs = {name: value for name, value in sizes.get(slug, {}).items() if name != "usd_per_second"}
+        if theirs != offered.get(slug):
+            yield f"size {slug}: ours {offered.get(slug)}, theirs {theirs}"
+    for region in examples["regions"]["value"]["regions"]:
+        ours = REGIONS.get(region["slug"])
+        if ours is None or set(ours.data_centers) != set(region["data_centers"]):
+            yield f"region {region['slug']}: ours {ours}, theirs {region['data_centers']}"
+
+
 def main(folder: Path) -> int:
     """Compare, print what is unexplained, and say how much was compared."""
     schema = spec_schema()
@@ -163,6 +195,7 @@ def main(folder: Path) -> int:
             used.update(reasons)
             if not reasons:
                 problems.append(f"{name}: unexplained {difference}")
+        problems += [f"{name}: {problem}" for problem in table_problems(description["components"]["examples"])]
         print(f"{name}: {len(theirs)} paths, {len(found)} differences")
     problems += [f"stale: {one}" for index, one in enumerate(DEVIATIONS) if index not in used]
     for problem in problems:

@@ -23,18 +23,34 @@ def compiled(pattern: str) -> Any:
     Raises:
         ValueError: it is invalid, or cannot be matched in linear time; the hint follows ``; ``.
     """
+    try:
+        found = _compiled(pattern, _MOST_MEMORY)
+    except ValueError as error:
+        raise ValueError(f"invalid regular expression: {error}") from None
+    if found.programsize > MOST_STEPS:
+        raise ValueError("the regular expression is too large; use fewer repetitions, such as {3} instead of {300}")
+    return found
+
+
+def syntax_error(pattern: str) -> str:
+    """What RE2 has against a pattern that is not matched here, the hint after ``; ``; empty if nothing."""
+    try:
+        _compiled(pattern, 8 * _MOST_MEMORY)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def _compiled(pattern: str, memory: int) -> Any:
     import re2
 
     options = re2.Options()
     options.log_errors = False
-    options.max_mem = _MOST_MEMORY
+    options.max_mem = memory
     try:
-        found = re2.compile(pattern, options)
+        return re2.compile(pattern, options)
     except re2.error as error:
-        raise ValueError(f"invalid regular expression: {_words(error)}") from None
-    if found.programsize > MOST_STEPS:
-        raise ValueError("the regular expression is too large; use fewer repetitions, such as {3} instead of {300}")
-    return found
+        raise ValueError(_words(error)) from None
 
 
 def _words(error: Exception) -> str:

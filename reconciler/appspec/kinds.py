@@ -1,7 +1,8 @@
 """What components there are: their kinds, logs, sizes and prices, and which of them requests reach.
 
 Source of regions and sizes: the examples in the vendor's OpenAPI description (2026-08). Prices are USD a month. Sizes
-that are no longer offered have their last listed prices, which are unverified.
+that are no longer offered have their last listed prices, which are unverified, and so is whether they scale.
+`checks/contract.py` holds the table against the description.
 """
 
 from __future__ import annotations
@@ -39,6 +40,20 @@ SINGULAR = {
 SOURCE_FIELDS = ("git", "github", "gitlab", "bitbucket", "image")
 """The fields of a component that say where its code comes from: one of them."""
 
+_ROUTED = ("PUBLIC_URL", "PUBLIC_ROUTE_PATH", "COMMIT_HASH")
+BINDABLE: Mapping[str, tuple[str, ...]] = {
+    "services": (*_ROUTED, "PUBLIC_DOMAIN", "PRIVATE_DOMAIN", "PRIVATE_URL", "PRIVATE_PORT"),
+    "static_sites": (*_ROUTED, "PUBLIC_DOMAIN"),
+    "functions": (*_ROUTED, "PUBLIC_DOMAIN", "FUNCTIONS_LOG_DESTINATION_JSON"),
+    "workers": ("COMMIT_HASH", "PRIVATE_DOMAIN"),
+    "jobs": ("COMMIT_HASH",),
+    "databases": (
+        *("HOSTNAME", "PORT", "USERNAME", "PASSWORD", "DATABASE", "DATABASE_URL", "JDBC_DATABASE_URL"),
+        *("DATABASE_PRIVATE_URL", "REDIS_URL", "CA_CERT"),
+    ),
+}
+"""What ``${name.X}`` can refer to, next to the component's own variables (source: the vendor's reference)."""
+
 LogType = Literal["BUILD", "DEPLOY", "RUN", "RUN_RESTARTED", "AUTOSCALE_EVENT"]
 """The types of logs, as in the API's parameter."""
 
@@ -55,6 +70,8 @@ def components(spec: Any, kinds: Collection[str] = BUILT_KINDS) -> list[tuple[st
 
 DEFAULT_SIZE = "apps-s-1vcpu-0.5gb"
 DEV_DATABASE_PRICE = 7.0
+DEV_ENGINES = ("PG", "VALKEY")
+"""The engines of development databases (source: the vendor's documentation and its samples)."""
 STATIC_APP_PRICE = 3.0
 """Of a static app beyond the free ones (unconfirmed)."""
 
@@ -63,7 +80,11 @@ _MOST_INSTANCES = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class InstanceSize:
-    """A size of instances; ``legacy``: still valid in specs, no longer offered."""
+    """A size of instances. ``legacy``: still valid in specs, no longer offered.
+
+    A component of a size that is ``single_instance_only`` has one instance; only one that is ``scalable`` may have
+    `autoscaling`.
+    """
 
     slug: str
     name: str
@@ -71,17 +92,9 @@ class InstanceSize:
     memory_gib: float
     price: float
     bandwidth_gib: int
+    single_instance_only: bool = False
+    scalable: bool = False
     legacy: bool = False
-
-    @property
-    def scalable(self) -> bool:
-        """Whether components of this size may have `autoscaling`: the dedicated ones."""
-        return self.slug.startswith("apps-d-")
-
-    @property
-    def single_instance_only(self) -> bool:
-        """Whether a component of this size may have one instance only."""
-        return self.slug in ("apps-s-1vcpu-0.5gb", "apps-s-1vcpu-1gb-fixed") or self.slug.startswith("basic-")
 
     @property
     def tier(self) -> str:
@@ -101,24 +114,24 @@ class Region:
 
 
 _SIZES = (
-    InstanceSize("apps-s-1vcpu-0.5gb", "Shared 1VCPU 0.5GB", 1, 0.5, 5, 50),
-    InstanceSize("apps-s-1vcpu-1gb-fixed", "Shared 1VCPU 1GB Fixed", 1, 1, 10, 100),
+    InstanceSize("apps-s-1vcpu-0.5gb", "Shared 1VCPU 0.5GB", 1, 0.5, 5, 50, single_instance_only=True),
+    InstanceSize("apps-s-1vcpu-1gb-fixed", "Shared 1VCPU 1GB Fixed", 1, 1, 10, 100, single_instance_only=True),
     InstanceSize("apps-s-1vcpu-1gb", "Shared 1VCPU 1GB", 1, 1, 12, 150),
     InstanceSize("apps-s-1vcpu-2gb", "Shared 1VCPU 2GB", 1, 2, 25, 200),
     InstanceSize("apps-s-2vcpu-4gb", "Shared 2VCPU 4GB", 2, 4, 50, 250),
-    InstanceSize("apps-d-1vcpu-0.5gb", "Dedicated 1VCPU 0.5GB", 1, 0.5, 29, 100),
-    InstanceSize("apps-d-1vcpu-1gb", "Dedicated 1VCPU 1GB", 1, 1, 34, 200),
-    InstanceSize("apps-d-1vcpu-2gb", "Dedicated 1VCPU 2GB", 1, 2, 39, 300),
-    InstanceSize("apps-d-1vcpu-4gb", "Dedicated 1VCPU 4GB", 1, 4, 49, 400),
-    InstanceSize("apps-d-2vcpu-4gb", "Dedicated 2VCPU 4GB", 2, 4, 78, 500),
-    InstanceSize("apps-d-2vcpu-8gb", "Dedicated 2VCPU 8GB", 2, 8, 98, 600),
-    InstanceSize("apps-d-4vcpu-8gb", "Dedicated 4VCPU 8GB", 4, 8, 156, 700),
-    InstanceSize("apps-d-4vcpu-16gb", "Dedicated 4VCPU 16GB", 4, 16, 196, 800),
-    InstanceSize("apps-d-8vcpu-32gb", "Dedicated 8VCPU 32GB", 8, 32, 392, 900),
-    InstanceSize("basic-xxs", "Basic XXS", 1, 0.5, 5, 40, legacy=True),
-    InstanceSize("basic-xs", "Basic XS", 1, 1, 10, 40, legacy=True),
-    InstanceSize("basic-s", "Basic S", 1, 2, 20, 40, legacy=True),
-    InstanceSize("basic-m", "Basic M", 2, 4, 40, 40, legacy=True),
+    InstanceSize("apps-d-1vcpu-0.5gb", "Dedicated 1VCPU 0.5GB", 1, 0.5, 29, 100, scalable=True),
+    InstanceSize("apps-d-1vcpu-1gb", "Dedicated 1VCPU 1GB", 1, 1, 34, 200, scalable=True),
+    InstanceSize("apps-d-1vcpu-2gb", "Dedicated 1VCPU 2GB", 1, 2, 39, 300, scalable=True),
+    InstanceSize("apps-d-1vcpu-4gb", "Dedicated 1VCPU 4GB", 1, 4, 49, 400, scalable=True),
+    InstanceSize("apps-d-2vcpu-4gb", "Dedicated 2VCPU 4GB", 2, 4, 78, 500, scalable=True),
+    InstanceSize("apps-d-2vcpu-8gb", "Dedicated 2VCPU 8GB", 2, 8, 98, 600, scalable=True),
+    InstanceSize("apps-d-4vcpu-8gb", "Dedicated 4VCPU 8GB", 4, 8, 156, 700, scalable=True),
+    InstanceSize("apps-d-4vcpu-16gb", "Dedicated 4VCPU 16GB", 4, 16, 196, 800, scalable=True),
+    InstanceSize("apps-d-8vcpu-32gb", "Dedicated 8VCPU 32GB", 8, 32, 392, 900, scalable=True),
+    InstanceSize("basic-xxs", "Basic XXS", 1, 0.5, 5, 40, single_instance_only=True, legacy=True),
+    InstanceSize("basic-xs", "Basic XS", 1, 1, 10, 40, single_instance_only=True, legacy=True),
+    InstanceSize("basic-s", "Basic S", 1, 2, 20, 40, single_instance_only=True, legacy=True),
+    InstanceSize("basic-m", "Basic M", 2, 4, 40, 40, single_instance_only=True, legacy=True),
     InstanceSize("professional-xs", "Professional XS", 1, 1, 12, 100, legacy=True),
     InstanceSize("professional-s", "Professional S", 1, 2, 25, 100, legacy=True),
     InstanceSize("professional-m", "Professional M", 2, 4, 50, 100, legacy=True),

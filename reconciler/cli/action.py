@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
-from reconciler.cli.connect import connect
-from reconciler.cli.console import log
-from reconciler.cli.options import API_URL, Connection
+from reconciler.cli.console import log, on_signals
+from reconciler.cli.options import API_URL, Connection, Suggestions, connect
 from reconciler.cli.show import failures, findings_of
-from reconciler.cli.signals import on_signals
-from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
+from reconciler.config import Config
 from reconciler.engine import exits, safety
 from reconciler.engine.apply import Watch
 from reconciler.engine.apply import run as run_engine
@@ -106,17 +104,17 @@ class ActionStep:
 
     async def _result(self, options: RunOptions) -> Result:
         if self.inputs.mode is Mode.VALIDATE:
-            desired = check(options)
+            desired = check(options, offline=True)
             self.loaded(desired)
             return _checked(self.redact.within(desired.findings), checked=len(desired.apps))
         finished = await run_engine(options, self, self.clock)
         if finished.rollout is None:
-            return self._previewed(finished.planned.report)
+            return self._previewed(finished.planned.report, finished.planned.config)
         return self._applied(finished.planned, finished.rollout)
 
-    def _previewed(self, report: PlanReport) -> Result:
+    def _previewed(self, report: PlanReport, config: Config) -> Result:
         if self.inputs.plan_file:
-            safety.save(Path(self.inputs.plan_file), report.plans)
+            safety.save(Path(self.inputs.plan_file), report.plans, config)
         report = self._published(report)
         found = findings_of(report)
         return Result(

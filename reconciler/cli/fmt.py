@@ -48,7 +48,7 @@ def _formatted(file: Path, findings: list[Finding], *, write: bool) -> bool:
     """Whether a file needs formatting; its problems are added to the findings."""
     from reconciler.desired.export import rewrite
     from reconciler.desired.format import format_text
-    from reconciler.desired.reading import parse_specs
+    from reconciler.desired.reading import parse_specs, unrelated
     from reconciler.errors import InvalidInput
     from reconciler.yamltext import read_text
 
@@ -57,7 +57,9 @@ def _formatted(file: Path, findings: list[Finding], *, write: bool) -> bool:
     except InvalidInput as error:
         findings += error.findings
         return False
-    _, problems = parse_specs(text, str(file))
+    documents, problems = parse_specs(text, str(file))
+    if any(unrelated(document.data, file.name) for document in documents):
+        return False
     if wrong := [finding for finding in problems if finding.is_error]:
         findings += wrong
         return False

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from reconciler.cli.connect import connect
-from reconciler.cli.console import Console, plain
-from reconciler.cli.options import Connection, Output, SpecFlags, run_options
+from reconciler.cli.console import Console, plain, redactor, say
+from reconciler.cli.options import Connection, Output, SpecFlags, connect, run_options
 from reconciler.cli.status import chosen_apps
 from reconciler.errors import InvalidInput, UsageError
 from reconciler.exit_codes import Exit
@@ -57,6 +56,10 @@ def import_(
             continue
         written += done.changed
         console.out(plain(f"{app.name}: {f'written to {done.file}' if done.changed else f'{done.file} unchanged'}"))
+        if done.odd:
+            from reconciler.views import text
+
+            say(redactor()(text.findings(done.odd)))
     if wrong:
         raise InvalidInput([finding for error in wrong for finding in error.findings])
     return Exit.OK

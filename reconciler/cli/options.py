@@ -1,22 +1,38 @@
-"""Flags shared by several commands; cyclopts turns these dataclasses into options and help.
+"""Flags shared by several commands, and what follows from them: run options, a client, the commands we suggest.
+
+Cyclopts turns the dataclasses into options and help.
 
 Annotations here, and in the most frequent commands, are not strings: cyclopts would compile each of them
 in every run, a quarter of the time it takes to parse the arguments.
 """
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+import shlex
+from collections.abc import Sequence
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
+from reconciler.clock import SystemClock
 from reconciler.engine.options import RunOptions, shard_of
-from reconciler.errors import UsageError
-from reconciler.text import nearest
+from reconciler.errors import ReconcileError, UsageError
+from reconciler.redaction import TOKEN_VARIABLES
 from reconciler.views.errors import Format
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable
+
+    from reconciler.findings import Finding
+    from reconciler.live.client import Client
+    from reconciler.plan.model import Plan, PlanReport
+    from reconciler.rollout.model import RolloutRecord, RolloutReport
+    from reconciler.sandbox import Sandbox
+
 
 WHAT = Group("Selection", sort_key=1)
 CONNECTION = Group("Connection", sort_key=3)
@@ -65,6 +81,9 @@ class Permissions:
         tuple[str, ...], Parameter(group=PERMISSIONS, help="allow what a guard refused, such as remove=web/api")
     ] = ()
     override_freeze: Annotated[bool, Parameter(group=PERMISSIONS, help="apply inside a freeze window")] = False
+    fail_on_failed_push: Annotated[
+        bool, Parameter(group=PERMISSIONS, help="exit 2 if the last push to an app in sync failed to deploy")
+    ] = False
 
 
 @Parameter(name="*")
@@ -126,27 +145,17 @@ def _shard(text: str) -> tuple[int, int]:
     return found
 
 
-# --- Invalid combinations of flags are refused, so that no flag is silently ignored ---
+# --- From flags to a client of App Platform, or of the sandbox ---
 
 
-def check_mode(*, plan: bool, drift: bool, given: Mapping[str, object]) -> None:
-    """Refuse flags that have no effect in a mode. ``given``: which of those in question are on the command line.
+SANDBOX_URL = "http://sandbox"
+"""The embedded sandbox's host name in links and live URLs."""
 
-    Raises:
-        UsageError: there is one.
-    """
-    if plan and drift:
-        raise UsageError("--plan and --drift cannot be combined")
-    goes_with = {
-        "--save": (plan, "with --plan"),
-        "--exit-code": (plan or drift, "with --plan"),
-        "--retry": (not drift, "with --plan or when applying"),
-    }
-    applying = (not plan and not drift, "when applying, without --plan and --drift")
-    for flag in (flag for flag, present in given.items() if present):
-        sensible, where = goes_with.get(flag, applying)
-        if not sensible:
-            raise UsageError(f"{flag} can only be used {where}")
+EMBEDDED = "token-of-the-embedded-sandbox"
+"""Any token works; this one does not occur in ordinary text, which would otherwise be redacted."""
+
+PER_MINUTE = 1_000_000
+"""The embedded sandbox has no rate limit by default, so the client's is practically unlimited."""
 
 
 def check_connection(connection: Connection) -> None:
@@ -163,16 +172,131 @@ def check_connection(connection: Connection) -> None:
         raise UsageError("--sandbox-file needs --sandbox", hint=f"add --sandbox to use {file}")
 
 
-COMMANDS = ("validate", "import", "fmt", "status", "rollback", "schema", "sandbox")
-"""The words after `reconcile` that are commands; anything else names specs."""
+def token() -> str:
+    """The API token of the environment: the first variable that has one."""
+    for name in TOKEN_VARIABLES[:2]:
+        if value := os.environ.get(name, "").strip():
+            return value
+    raise UsageError(
+        "no API token: DIGITALOCEAN_TOKEN is not set",
+        hint="set DIGITALOCEAN_TOKEN, or try the embedded sandbox: reconcile --sandbox",
+    )
 
 
-def check_specs(specs: Sequence[Path]) -> None:
-    """Refuse a word that is not a file and looks like a command.
+def open_sandbox(file: Path) -> "Sandbox":
+    """The embedded sandbox with its state in a file.
 
     Raises:
-        UsageError: there is one; the hint names the command.
+        UsageError: its packages are not installed.
+        ReconcileError: the file cannot be used.
     """
-    for word in (str(path) for path in specs if not path.exists()):
-        if near := nearest(word, COMMANDS):
-            raise UsageError(f"no such command or file: {word}", hint=f"did you mean reconcile {near}?")
+    import sqlite3
+
+    try:
+        from reconciler.sandbox import Sandbox
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"the sandbox needs the package {error.name}", hint="install it from a checkout: pip install '.[sandbox]'"
+        ) from error
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return Sandbox(file, now=lambda: SystemClock().now().timestamp(), base_url=SANDBOX_URL)
+    except (OSError, sqlite3.Error) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        hint = "choose a writable file with --sandbox-file, or --file of reconcile sandbox"
+        raise ReconcileError(f"the sandbox cannot keep its state in {file}: {why}", hint=hint) from None
+
+
+@asynccontextmanager
+async def connect(
+    connection: Connection, on_wait: "Callable[[float, str], None] | None" = None
+) -> "AsyncIterator[Client]":
+    """A client of what the flags name. ``on_wait`` is called before pauses for the rate limit.
+
+    Raises:
+        UsageError: the flags cannot be combined, or there is no token.
+    """
+    from reconciler.live.client import Client
+
+    check_connection(connection)
+    clock = SystemClock()
+    try:
+        if not connection.sandbox:
+            async with Client(token(), base_url=connection.api_url, clock=clock, on_wait=on_wait) as client:
+                yield client
+            return
+        import httpx
+
+        with closing(open_sandbox(connection.sandbox_file)) as box:
+            transport = httpx.ASGITransport(box.asgi)
+            async with Client(
+                EMBEDDED, base_url=SANDBOX_URL, transport=transport, clock=clock, per_minute=PER_MINUTE, on_wait=on_wait
+            ) as client:
+                yield client
+    except ReconcileError as error:
+        error.hint = Suggestions.of(connection).sentence(error.hint)
+        raise
+
+
+# --- From flags to the commands we suggest: after a rehearsal, never the real account ---
+
+
+_IN_TEXT = re.compile(r"\breconcile (?:status|rollback) [a-z][a-z0-9-]*[a-z0-9](?: --(?:commit|revert|pin))?")
+"""A command about an app, as quoted in sentences."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestions:
+    """Adds the ``flags`` of a connection to suggestions; unchanged if there are none."""
+
+    flags: str = ""
+
+    @classmethod
+    def of(cls, connection: Connection) -> "Suggestions":
+        """The suggestions for a connection."""
+        flags: list[str] = []
+        if connection.sandbox:
+            flags = ["--sandbox"]
+            if connection.sandbox_file != SANDBOX_FILE:
+                flags += ["--sandbox-file", str(connection.sandbox_file)]
+        elif connection.api_url != API_URL:
+            flags = ["--api-url", connection.api_url]
+        return cls(shlex.join(flags))
+
+    def command(self, text: str) -> str:
+        """A command; a lone flag, such as ``--retry``, is unchanged."""
+        return f"{text} {self.flags}" if self.flags and f"{text} ".startswith("reconcile ") else text
+
+    def sentence(self, text: str) -> str:
+        """A text with commands in it."""
+        return _IN_TEXT.sub(lambda found: self.command(found[0]), text) if self.flags else text
+
+    def plan(self, report: "PlanReport") -> "PlanReport":
+        """A report of plans."""
+        if not self.flags:
+            return report
+        return replace(
+            report, plans=tuple(map(self._plan, report.plans)), findings=tuple(self._findings(report.findings))
+        )
+
+    def rollout(self, report: "RolloutReport") -> "RolloutReport":
+        """A report of rollouts."""
+        return replace(report, records=tuple(map(self._record, report.records))) if self.flags else report
+
+    def _plan(self, plan: "Plan") -> "Plan":
+        return replace(
+            plan,
+            reason=self.sentence(plan.reason),
+            override=self.command(plan.override),
+            findings=tuple(self._findings(plan.findings)),
+        )
+
+    def _record(self, record: "RolloutRecord") -> "RolloutRecord":
+        outcome = record.outcome
+        outcome = replace(
+            outcome, reason=self.sentence(outcome.reason), commands=tuple(map(self.command, outcome.commands))
+        )
+        return replace(record, outcome=outcome, warnings=tuple(map(self.sentence, record.warnings)))
+
+    def _findings(self, found: "Iterable[Finding]") -> "Iterable[Finding]":
+        return (replace(one, message=self.sentence(one.message), hint=self.sentence(one.hint)) for one in found)

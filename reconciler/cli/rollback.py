@@ -1,4 +1,4 @@
-"""`reconcile rollback`: rolls an app back by hand, or commits or reverts a pinned rollback; ignores freeze windows."""
+"""What people do by hand: `reconcile rollback`, which no freeze window stops, and `reconcile redeploy`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from reconciler.cli.connect import connect
 from reconciler.cli.console import Console, plain
-from reconciler.cli.options import Connection, Output
+from reconciler.cli.options import (
+    PERMISSIONS,
+    WHAT,
+    Connection,
+    Output,
+    SpecFlags,
+    Suggestions,
+    connect,
+    run_options,
+)
 from reconciler.cli.status import chosen_apps
-from reconciler.cli.suggested_commands import Suggestions
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
@@ -47,10 +54,7 @@ def rollback(
     connection: Connection = Connection(),
     output: Output = Output(),
 ) -> int:
-    """Roll an app back to an earlier deployment, check its health and commit; or commit or revert a pinned rollback.
-
-    Afterwards the spec in Git counts as failed: it will not be applied again until it changes, or with `--retry`.
-    """
+    """Roll an app back to an earlier deployment, check its health and commit; or commit or revert a pinned rollback."""
     if sum((bool(to) or pin, commit, revert)) > 1:
         raise UsageError("--commit and --revert cannot be combined with each other, --to or --pin")
     if force and not commit:
@@ -66,9 +70,51 @@ def rollback(
     return asyncio.run(_rollback(app, (to, pin, revert), policy, connection, console))
 
 
+def redeploy(
+    *apps: Annotated[str, Parameter(help="names of apps", negative=())],
+    specs: Annotated[
+        tuple[Path, ...], Parameter(group=WHAT, help="file or folder of app specs; can be repeated [default: specs/]")
+    ] = (),
+    force_build: Annotated[bool, Parameter(group=WHAT, help="build without the cache of earlier builds")] = False,
+    retry: Annotated[bool, Parameter(group=PERMISSIONS, help="also redeploy a spec that failed before")] = False,
+    override_freeze: Annotated[bool, Parameter(group=PERMISSIONS, help="redeploy inside a freeze window")] = False,
+    allow: Annotated[
+        tuple[str, ...], Parameter(group=PERMISSIONS, help="allow what a guard refused, such as max_changes")
+    ] = (),
+    config: Annotated[Path | None, Parameter(group=WHAT, help="reconcile.yaml [default: the nearest]")] = None,
+    connection: Connection = Connection(),
+    output: Output = Output(),
+) -> int:
+    """Deploy apps again with the newest commit or image of every source; their specs stay as they are.
+
+    Watched, judged and rolled back like any rollout. An app that differs from Git is refused: apply it instead.
+    """
+    if not apps:
+        raise UsageError("reconcile redeploy needs an app", hint="for example: reconcile redeploy shop")
+    source = SpecFlags(config=config, app=apps)
+    options = replace(
+        run_options(specs, source),
+        apply=True,
+        redeploy=True,
+        force_build=force_build,
+        retry=retry,
+        override_freeze=override_freeze,
+        allow=frozenset(allow),
+    )
+    import asyncio
+
+    from reconciler.cli.commands import CommandLine, show_applied
+    from reconciler.engine.apply import run
+
+    console = Console(output)
+    finished = asyncio.run(run(options, CommandLine(console, connection), SystemClock()))
+    assert finished.rollout is not None
+    return show_applied(finished.planned, finished.rollout, console, connection)
+
+
 async def _commit(name: str, policy: Policy, connection: Connection, console: Console, *, force: bool) -> int:
     """Commit the rollback that the app is pinned to: once it was judged healthy, or as it is."""
-    from reconciler.cli.apply import CommandLine
+    from reconciler.cli.commands import CommandLine
     from reconciler.cli.show import show_rollout
     from reconciler.engine import exits
     from reconciler.engine.apply import roll_back
@@ -96,7 +142,7 @@ async def _commit(name: str, policy: Policy, connection: Connection, console: Co
 async def _rollback(
     name: str, wish: tuple[str, bool, bool], policy: Policy, connection: Connection, console: Console
 ) -> int:
-    from reconciler.cli.apply import CommandLine
+    from reconciler.cli.commands import CommandLine
     from reconciler.cli.show import show_rollout
     from reconciler.engine import exits
     from reconciler.engine.apply import roll_back
@@ -134,10 +180,20 @@ async def _check_target(client: Client, app: LiveApp, to: str) -> None:
     """Refuse an impossible target before any request is sent.
 
     Raises:
-        UsageError: the app has no such deployment, or it is the active one.
+        UsageError: the app has no such deployment, or it runs the active version (C92).
     """
-    hint = f"reconcile status {app.name} --deployments {TARGETS}"
-    if to and app.active_deployment is not None and to == app.active_deployment.id:
+    if not to:
+        return
+    from reconciler.plan.canonical import canonical
+
+    hint, active = f"reconcile status {app.name} --deployments {TARGETS}", app.active_deployment
+    if active is not None and to == active.id:
         raise UsageError(f"{app.name} is already on deployment {to}", hint=hint)
-    if to and to not in {found.id for found in await client.list_deployments(app.id, limit=TARGETS)}:
+    target = next((one for one in await client.list_deployments(app.id, limit=TARGETS) if one.id == to), None)
+    if target is None:
         raise UsageError(f"{app.name} has no deployment {to} among its last {TARGETS}", hint=hint)
+    if active is None or not target.sources or target.sources != active.sources:
+        return
+    if canonical(target.spec) == canonical(active.spec):
+        message = f"deployment {to} has the spec, commits and images that {app.name} already runs"
+        raise UsageError(message, hint=hint)

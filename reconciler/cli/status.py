@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from reconciler.cli.connect import connect
 from reconciler.cli.console import Console
-from reconciler.cli.options import POSITIVE, Connection, Output
-from reconciler.cli.suggested_commands import Suggestions
+from reconciler.cli.options import POSITIVE, Connection, Output, Suggestions, connect
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
@@ -27,10 +25,7 @@ def status(
     connection: Connection = Connection(),
     output: Output = Output(),
 ) -> int:
-    """Show the state of apps: what is active and pinned, their last deployments, who made them and why.
-
-    Exit 5 if one of them is pinned: a person is needed.
-    """
+    """Show the state of apps: what is active and pinned, their last deployments, who made them and why."""
     if output.format in ("markdown", "sarif"):
         raise UsageError(f"--format {output.format} is not available for status", hint="use text or json")
     import asyncio

@@ -16,14 +16,11 @@ def validate(
     source: SpecFlags = SpecFlags(),
     output: Output = Output(),
 ) -> int:
-    """Check app specs offline: all problems at once, each with its place and how to fix it.
-
-    Needs no token, so pull requests from forks can run it.
-    """
+    """Check app specs offline: all problems at once, each with its place and how to fix it."""
     from reconciler.engine.load import check
 
     console = Console(output, vital=True)
-    desired = check(run_options(specs, source))
+    desired = check(run_options(specs, source), offline=True)
     console.keep_secret(desired.secrets)
     show_findings(console, desired.findings, checked=len(desired.apps))
     return Exit.INVALID if has_errors(desired.findings) else Exit.OK

@@ -10,20 +10,29 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
 
+from reconciler.appspec.kinds import REGIONS, SIZES
 from reconciler.appspec.shape import SPEC, Field, Record, Scalar
 from reconciler.appspec.walk import field_of, fields_below, shape_at
 from reconciler.desired.rules.context import RuleContext
 from reconciler.desired.schema_errors import Fault, faults
 from reconciler.findings import Finding, Severity
-from reconciler.text import did_you_mean, nearest, pointer_token
+from reconciler.text import nearest, pointer_token
 
 _PLACEHOLDER = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+_MOST_FAULTS = 200
+"""How many faults of a spec are explained: to find a place and a hint takes milliseconds each."""
 
 
 def explain(context: RuleContext, spec: Mapping[str, object]) -> Iterator[Finding]:
     """The findings of ``spec``, which the models refuse: the context's spec without what other rules report."""
     reported: set[str] = set()
-    for fault in faults(spec):
+    found = faults(spec)
+    if len(found) > _MOST_FAULTS:
+        message = f"{len(found) - _MOST_FAULTS} more errors and warnings are not shown"
+        yield context.error("too-many-findings", message, "fix the others first", "")
+    for fault in found[:_MOST_FAULTS]:
         at = fault.pointer
         if at in reported or _awaits_variable(context, at, fault.value):
             continue
@@ -82,10 +91,12 @@ _TYPE_HINTS = {
 
 def _unknown(context: RuleContext, fault: Fault, at: str) -> Finding:
     record, name = _record(fault.path), str(fault.wanted)
+    meant = _FIELDS_MEANT.get(name, "")
     hint = (
-        _meant(_MEANT.get(name, name), record, fault.value, cutoff=0.8)
+        _ABSENT.get(name, "")
+        or (_did_you_mean(meant, fault.value) if meant in record.fields else "")
         or _elsewhere(name)
-        or _meant(name, record, fault.value)
+        or _did_you_mean(nearest(name, record.fields, cutoff=0.75), fault.value)
         or "it will be sent as written"
     )
     severity = Severity.ERROR if context.strict else Severity.WARNING
@@ -93,16 +104,30 @@ def _unknown(context: RuleContext, fault: Fault, at: str) -> Finding:
     return Finding(severity, "unknown-field", f"unknown field {name!r} in {_article(record)}", hint, location)
 
 
-def _meant(name: str, record: Record, present: Collection[str], *, cutoff: float = 0.6) -> str:
-    """A hint with the closest field, even if it is already set: a less similar one would be a wrong guess."""
-    near = nearest(name, record.fields, cutoff=cutoff)
+def _did_you_mean(near: str, present: Collection[str]) -> str:
+    """A hint with the field meant, even if it is already set: a less similar one would be a wrong guess."""
     if near in present:
         return f"did you mean {near}, which is already set here?"
     return f"did you mean {near}?" if near else ""
 
 
 # common names for fields that are spelled quite differently
-_MEANT = {"env": "envs", "environment": "envs", "environments": "envs", "environment_variables": "envs"}
+_FIELDS_MEANT = {
+    **dict.fromkeys(("env", "environment", "environments", "environment_variables", "env_vars"), "envs"),
+    **dict.fromkeys(("port", "ports", "http"), "http_port"),
+    **dict.fromkeys(("instances", "replicas"), "instance_count"),
+    **dict.fromkeys(("size", "instance_size", "cpu", "memory"), "instance_size_slug"),
+    **dict.fromkeys(("command", "cmd", "start_command", "entrypoint"), "run_command"),
+    **dict.fromkeys(("interval", "interval_seconds"), "period_seconds"),
+    "healthy_threshold": "success_threshold",
+    "unhealthy_threshold": "failure_threshold",
+    "dockerfile": "dockerfile_path",
+}
+_NO_VOLUMES = "App Platform has no volumes: keep files in Spaces, data in a database"
+_ABSENT = {
+    **dict.fromkeys(("volumes", "volume", "volume_mounts"), _NO_VOLUMES),
+    "secrets": "write a secret as a variable: `envs` with `type: SECRET`",
+}
 
 
 def _elsewhere(name: str) -> str:
@@ -124,7 +149,7 @@ def _owners() -> Mapping[str, Sequence[str]]:
 
 def _required(context: RuleContext, fault: Fault, at: str) -> Finding:
     record, name = _record(fault.path), str(fault.wanted)
-    misspelt = nearest(name, [one for one in fault.value if one not in record.fields])
+    misspelt = nearest(name, [one for one in fault.value if one not in record.fields], cutoff=0.65)
     hint = f"rename {misspelt} to {name}" if misspelt else f"add `{name}: …`"
     return context.error("missing-field", f"{_article(record)} needs `{name}`", hint, at)
 
@@ -135,10 +160,30 @@ def _enum(context: RuleContext, fault: Fault, at: str) -> Finding:
         message = f"{_called(fault)} is {value}, which is not a declared variable"
         return context.error("placeholder", message, _declare(placeholder[1]), at)
     choices = [str(choice) for choice in fault.wanted if choice is not None]
-    hint = did_you_mean(value, choices, f"known values: {', '.join(choices)}")
+    meant = _MEANT.get(str(fault.path[-1]), {}).get(re.sub(r"[^a-z]", "", value.lower()), "")
+    if fault.path[-1] == "instance_size_slug":
+        meant = _size_meant(value)
+    elif not meant:
+        meant = nearest(value, choices, cutoff=0.75)
+    hint = f"did you mean {meant}?" if meant else f"known values: {', '.join(choices)}"
     severity = Severity.ERROR if context.strict else Severity.WARNING
     message = f"unknown {_called(fault)} {value!r}"
     return Finding(severity, "unknown-value", message, hint, context.at(at))
+
+
+_POSTGRES = ("postgres", "postgresql", "pgsql", "psql", "postgre")
+_MEANT = {
+    "engine": {**dict.fromkeys(_POSTGRES, "PG"), "mariadb": "MYSQL", "mongo": "MONGODB", "elasticsearch": "OPENSEARCH"},
+    "region": {re.sub(r"[^a-z]", "", region.label.lower()): region.slug for region in REGIONS.values()},
+}
+"""What values of a field are called elsewhere, in lowercase letters."""
+
+
+def _size_meant(value: str) -> str:
+    """A size of the same numbers that is spelled alike: another number would be a wrong guess."""
+    written = re.sub(r"(\d+)mb", lambda match: f"{int(match[1]) / 1024:g}gb", value.lower())
+    numbers = re.findall(r"[\d.]+", written)
+    return nearest(written, [slug for slug in SIZES if re.findall(r"[\d.]+", slug) == numbers], cutoff=0.9)
 
 
 def _declare(name: str) -> str:
@@ -176,6 +221,8 @@ def _suggestion(name: str, value: str) -> str:
         return f"write {slug}" if re.fullmatch(r"[a-z][a-z0-9-]*[a-z0-9]", slug) else ""
     if name == "key" and (key := re.sub(r"[^A-Za-z0-9_]+", "_", value).strip("_")):
         return f"write {key}" if not key[0].isdigit() else f"write _{key}"
+    if name == "domain" and value.startswith("*."):
+        return f"write {value[2:]} and `wildcard: true`"
     if name == "domain" and (host := re.sub(r"^[a-z]+://", "", value).partition("/")[0]) != value:
         return f"write {host}"
     return ""

@@ -156,10 +156,6 @@ class History:
             return None
         return "" if relative == "." else relative
 
-    def revisions(self, path: str | Path, *, limit: int = DEFAULT_COMMITS) -> FileHistory:
-        """The versions of one file, see `histories`."""
-        return self.histories([path], limit=limit)[0]
-
     def histories(self, paths: Sequence[str | Path], *, limit: int = DEFAULT_COMMITS) -> list[FileHistory]:
         """The versions of files, each newest first, from one walk that reads at most ``limit`` commits.
 

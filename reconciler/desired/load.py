@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from reconciler.appspec.secrets import CLONE_URL, plaintext_secrets
 from reconciler.config import Config
 from reconciler.config_file import CONFIG_NAMES
-from reconciler.desired.reading import WRAPPER, Variables, parse_specs, substitute
+from reconciler.desired.reading import OTHER, WRAPPER, Variables, parse_specs, substitute, unrelated
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity
 from reconciler.yamltext import Document, is_wrapped, read_text
@@ -76,54 +77,116 @@ def load(
     values = Variables(config.variables, environ, variables or {})
     findings: list[Finding] = list(values.findings)
     apps: list[DesiredApp] = []
-    files = find_specs(paths, findings, policies=config.policies)
-    for path in files:
-        try:
-            text = read_text(path, str(path))
-        except InvalidInput as error:
-            findings += error.findings
-            continue
-        documents, wrong = parse_specs(text, str(path))
-        findings += wrong
-        if not documents and not wrong:
-            findings.append(_empty(Location(str(path))))
-        for document in documents:
+    named = {str(path) for path in map(Path, paths) if not path.is_dir()}
+    skipped: list[str] = []
+    for path in find_specs(paths, findings, policies=config.policies):
+        for document in _documents(path, findings, skipped, named=str(path) in named):
             apps += _apps_of(document, values, findings, strict=strict)
     findings += _namesakes(apps)
+    if skipped:
+        findings.append(_skipped("unrelated-files", "not app specs", skipped, "keep specs in a folder of their own"))
     if not apps and not any(finding.is_error for finding in findings):
         findings.append(_none_found(paths))
     return Loaded(tuple(apps), tuple(findings))
 
 
-def find_specs(paths: Sequence[Path | str], findings: list[Finding], *, policies: str = "") -> list[Path]:
-    """Find the spec files below the paths, each once: folders sorted and without hidden files, files as named.
+def _documents(path: Path, findings: list[Finding], skipped: list[str], *, named: bool) -> list[Document]:
+    """The documents of a file that are specs or should be: one of another tool is an error only if it was named."""
+    file = str(path)
+    try:
+        text = read_text(path, file)
+    except InvalidInput as error:
+        findings += error.findings
+        return []
+    documents, wrong = parse_specs(text, file)
+    kinds = [unrelated(document.data, path.name) for document in documents]
+    foreign = [kind for kind in kinds if kind and not (named and kind == OTHER)]
+    if named and foreign:
+        message = f"this is {foreign[0]}, not an app spec"
+        findings.append(
+            Finding(Severity.ERROR, "not-a-spec", message, "name a file of app specs", Location(file, 1, 1))
+        )
+        return []
+    if foreign:
+        skipped.append(f"{file} ({foreign[0]})")
+        documents = [document for document, kind in zip(documents, kinds, strict=True) if not kind]
+    if documents or not foreign:
+        findings += wrong
+    if not documents and not wrong and not foreign:
+        findings.append(_empty(Location(file)))
+    return documents
 
-    A path that does not exist becomes a finding. The configuration and the folder of ``policies`` are left out.
+
+def find_specs(paths: Sequence[Path | str], findings: list[Finding], *, policies: str = "") -> list[Path]:
+    """Find the spec files below the paths, each once: folders sorted, files as named.
+
+    A path that does not exist becomes a finding. The configuration and the folder of ``policies`` are left out. Of what
+    is hidden only `.do` is read, where App Platform looks for specs; what else is hidden and has YAML is named.
     """
     found: dict[str, Path] = {}
+    hidden: list[str] = []
     for path in map(Path, paths):
         if path.is_dir():
-            below = _below(path, os.path.realpath(policies) if policies else "")
+            below = _below(path, _real(policies), findings, hidden)
         elif path.exists():
             below = iter([path])
         else:
             message = f"no such file or folder: {path}"
-            findings.append(Finding(Severity.ERROR, "no-such-path", message, "check the path", Location(str(path))))
+            hint = (
+                f"there is {_DO}: name it, as in `reconcile validate {_DO}`" if Path(_DO).is_dir() else "check the path"
+            )
+            findings.append(Finding(Severity.ERROR, "no-such-path", message, hint, Location(str(path))))
             continue
         for file in below:
             if file.name not in CONFIG_NAMES:
                 found.setdefault(os.path.realpath(file), file)
+    if hidden:
+        findings.append(_skipped("hidden-files", "hidden", hidden, "to have one read, name it on the command line"))
     return list(found.values())
 
 
-def _below(folder: Path, policies: str) -> Iterator[Path]:
+_DO = ".do"
+"""The folder in which App Platform looks for specs."""
+
+_YAML = (".yaml", ".yml")
+_LOOKED_AT = 1000
+"""How many files of a hidden folder are looked at for YAML."""
+
+
+def _real(path: str) -> str:
+    return os.path.realpath(path) if path and "\0" not in path else ""
+
+
+def _below(folder: Path, policies: str, findings: list[Finding], hidden: list[str]) -> Iterator[Path]:
     for root, folders, files in os.walk(folder):
+        hidden += [f"{root}/{name}" for name in sorted(folders) if _hides_yaml(Path(root), name)]
+        hidden += [f"{root}/{name}" for name in sorted(files) if name[0] == "." and name.endswith(_YAML)]
         folders[:] = sorted(
-            name for name in folders if name[0] != "." and os.path.realpath(Path(root, name)) != policies
+            name for name in folders if (name[0] != "." or name == _DO) and _real(str(Path(root, name))) != policies
         )
-        for name in sorted(files):
-            if name[0] != "." and name.endswith(SUFFIXES):
-                yield Path(root, name)
+        shown = sorted(name for name in files if name[0] != "." and name.endswith(SUFFIXES))
+        if Path(root).name == _DO and (app := next((name for name in shown if Path(name).stem == "app"), "")):
+            for template in (name for name in shown if Path(name).stem == "deploy.template"):
+                message = f"a template of {app}, which is read instead"
+                hint = "to check it, name it on the command line"
+                findings.append(Finding(Severity.NOTICE, "template", message, hint, Location(f"{root}/{template}")))
+                shown.remove(template)
+        yield from (Path(root, name) for name in shown)
+
+
+def _hides_yaml(root: Path, name: str) -> bool:
+    """Whether a folder is hidden and has YAML, Git's own apart."""
+    if name[0] != "." or name in (_DO, ".git"):
+        return False
+    files = (file for _, _, files in os.walk(root / name) for file in files)
+    return any(file.endswith(_YAML) for file in islice(files, _LOOKED_AT))
+
+
+def _skipped(code: str, why: str, names: Sequence[str], hint: str) -> Finding:
+    """The one line about what was passed over."""
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    message = f"skipped as {why}: {', '.join(names[:5])}{more}"
+    return Finding(Severity.NOTICE, code, message, hint)
 
 
 def _apps_of(document: Document, variables: Variables, findings: list[Finding], *, strict: bool) -> list[DesiredApp]:

@@ -9,8 +9,8 @@ A policy is a JSON Schema (draft 2020-12 unless ``$schema`` says otherwise) in a
 - ``x-hint``      how to fix it; default: the schema's ``description``
 
 ``$ref`` may name another file of the folder; nothing is ever fetched. Patterns are matched in linear time, as RE2 does
-(docs/decisions/012). jsonschema is imported only when there is a policy. Messages never contain values of a spec: they
-may be secrets.
+(docs/decisions/012), schemas in bounded time (`bounded_schema`). jsonschema is imported only when there is a policy.
+Messages never contain values of a spec: they may be secrets.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity
-from reconciler.patterns import compiled, matches
+from reconciler.patterns import compiled
 from reconciler.text import pointer_token
 from reconciler.yamltext import Document, parse, read_text
 
@@ -33,9 +33,13 @@ if TYPE_CHECKING:
     from jsonschema import ValidationError
     from jsonschema.protocols import Validator
 
+    from reconciler.desired.bounded_schema import Budget
     from reconciler.desired.load import DesiredApp
 
 SUFFIXES = (".json", ".yaml", ".yml")
+
+MOST_VALUES = 10_000
+"""Maximum number of values in all policies of a folder: to check them takes milliseconds each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ class Policy:
     hint: str
     document: Document = field(repr=False)
     validator: Validator = field(repr=False, compare=False)
+    budget: Budget = field(repr=False, compare=False)
 
     def concerns(self, app: str) -> bool:
         """Whether the policy applies to an app of that name."""
@@ -71,12 +76,25 @@ def load_policies(folder: str | Path) -> tuple[tuple[Policy, ...], tuple[Finding
         if document is not None:
             documents.append(document)
     policies: list[Policy] = []
+    left = MOST_VALUES
     for document in documents:
+        left -= sum(1 for _ in _values(document.data))
+        if left < 0:
+            message = f"the policies up to this one have more than {MOST_VALUES:,} values"
+            code = f"policy:{Path(document.file).stem}"
+            findings.append(Finding(Severity.ERROR, code, message, "write fewer, or shorter ones", document.locate("")))
+            break
         policy, problems = _policy(document, documents)
         findings += problems
         if policy is not None:
             policies.append(policy)
     return tuple(policies), tuple(findings)
+
+
+def _values(node: Any) -> Iterator[Any]:
+    yield node
+    for below in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _values(below)
 
 
 def check(app: DesiredApp, policies: Sequence[Policy]) -> tuple[Finding, ...]:
@@ -106,8 +124,10 @@ def _read(path: Path) -> tuple[Document | None, list[Finding]]:
 
 
 def _policy(document: Document, others: Iterable[Document]) -> tuple[Policy | None, list[Finding]]:
-    from jsonschema import Draft202012Validator, SchemaError
-    from jsonschema.validators import extend, validator_for
+    from jsonschema import Draft202012Validator
+    from jsonschema.validators import validator_for
+
+    from reconciler.desired.bounded_schema import Budget, bounded, first_error
 
     schema: dict[str, Any] = document.data
     stem = Path(document.file).stem
@@ -115,16 +135,13 @@ def _policy(document: Document, others: Iterable[Document]) -> tuple[Policy | No
     if findings := list(_wrong_marks(document, code)):
         return None, findings
     kind = validator_for(schema, default=Draft202012Validator)
-    try:
-        kind.check_schema(schema)
-    except SchemaError as error:
-        pointer = _pointer(error.absolute_path)
+    if error := first_error(kind, schema):
         message = f"not a valid JSON Schema: {error.message}"
-        return None, [Finding(Severity.ERROR, code, message, "", document.locate(pointer))]
+        return None, [Finding(Severity.ERROR, code, message, "", document.locate(_pointer(error.absolute_path)))]
     if findings := list(_wrong_patterns(schema, "", document, code)):
         return None, findings
     patterns = schema.get("x-apps", "*")
-    in_linear_time = extend(kind, _IN_LINEAR_TIME)  # type: ignore[no-untyped-call]  # it has no types
+    budget = Budget()
     policy = Policy(
         code=code,
         apps=(patterns,) if isinstance(patterns, str) else tuple(patterns),
@@ -132,7 +149,8 @@ def _policy(document: Document, others: Iterable[Document]) -> tuple[Policy | No
         message=schema.get("x-message") or schema.get("title") or "",
         hint=schema.get("x-hint") or schema.get("description") or "",
         document=document,
-        validator=in_linear_time(schema, registry=_registry(others)),
+        validator=bounded(kind, budget)(schema, registry=_registry(others)),
+        budget=budget,
     )
     return policy, []
 
@@ -149,6 +167,9 @@ def _wrong_patterns(node: Any, pointer: str, document: Document, code: str) -> I
         found = [(here, value)] if key == "pattern" and isinstance(value, str) else []
         if key == "patternProperties" and isinstance(value, dict):
             found = [(here + _pointer([pattern]), pattern) for pattern in value]
+            if "unevaluatedProperties" in node:
+                message = "unevaluatedProperties cannot be combined with patternProperties"
+                yield Finding(Severity.ERROR, code, message, "use additionalProperties", document.locate(here))
         for place, pattern in found:
             try:
                 compiled(pattern)
@@ -157,25 +178,6 @@ def _wrong_patterns(node: Any, pointer: str, document: Document, code: str) -> I
                 advice = f"{hint}; `not: {{pattern: …}}` says what must not match" if hint else ""
                 yield Finding(Severity.ERROR, code, message, advice, document.locate(place))
         yield from _wrong_patterns(value, here, document, code)
-
-
-def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
-    """The keyword ``pattern``."""
-    from jsonschema import ValidationError
-
-    if isinstance(instance, str) and not matches(pattern, instance):
-        yield ValidationError("it does not match")
-
-
-def _pattern_properties(validator: Any, patterns: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
-    """The keyword ``patternProperties``."""
-    for pattern, below in patterns.items() if isinstance(instance, dict) else ():
-        for name, value in instance.items():
-            if matches(pattern, name):
-                yield from validator.descend(value, below, path=name, schema_path=pattern)
-
-
-_IN_LINEAR_TIME = {"pattern": _pattern, "patternProperties": _pattern_properties}
 
 
 def _wrong_marks(document: Document, code: str) -> Iterable[Finding]:
@@ -212,6 +214,11 @@ def _registry(documents: Iterable[Document]) -> Any:
 def _judge(app: DesiredApp, policy: Policy) -> Iterable[Finding]:
     from referencing.exceptions import Unresolvable
 
+    from reconciler.desired.bounded_schema import MOST_STEPS, TooManySteps
+
+    if policy.budget.overdrawn:  # reported for an earlier app
+        return []
+    policy.budget.left = MOST_STEPS
     try:
         errors = sorted(
             policy.validator.iter_errors(app.spec), key=lambda error: [str(at) for at in error.absolute_path]
@@ -219,6 +226,11 @@ def _judge(app: DesiredApp, policy: Policy) -> Iterable[Finding]:
     except Unresolvable as error:
         message = f"cannot resolve $ref {error.ref!r}: only files in the policies folder can be referenced"
         return [Finding(Severity.ERROR, policy.code, message, "", policy.document.locate(""))]
+    except TooManySteps:
+        policy.budget.overdrawn = True
+        message = f"the policy takes more than {MOST_STEPS:,} steps for app {app.name!r}"
+        hint = "nest fewer anyOf, oneOf, allOf and $ref: each level multiplies the steps"
+        return [Finding(Severity.ERROR, policy.code, message, hint, policy.document.locate(""))]
     except RecursionError:
         message = "circular $ref"
         return [Finding(Severity.ERROR, policy.code, message, "", policy.document.locate(""))]

@@ -9,17 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
-from reconciler.appspec.models import AppSpec
 from reconciler.appspec.shape import SPEC, canonical_spelling
-from reconciler.appspec.walk import branches, find_known
+from reconciler.appspec.walk import accepts, branches, find_known
 from reconciler.desired.load import DesiredApp
 from reconciler.desired.rules import app as app_rules
 from reconciler.desired.rules import components as component_rules
 from reconciler.desired.rules import credentials as credential_rules
-from reconciler.desired.rules.context import Rule, RuleContext, context_of
-from reconciler.findings import Finding, ranked
+from reconciler.desired.rules import sources as source_rules
+from reconciler.desired.rules.context import Rule, RuleContext, context_of, literal, records
+from reconciler.findings import Finding, Severity, ranked
 
 if TYPE_CHECKING:
     from reconciler.desired.policies import Policy
@@ -46,24 +44,34 @@ def validate(app: DesiredApp, *, strict: bool = False, policies: Sequence[Policy
 def validate_all(
     apps: Sequence[DesiredApp], *, strict: bool = False, policies: Sequence[Policy] = ()
 ) -> tuple[Finding, ...]:
-    """The findings of every app, by place."""
-    return tuple(ranked(list(chain.from_iterable(validate(app, strict=strict, policies=policies) for app in apps))))
+    """The findings of every app, and of all of them together, by place."""
+    each = chain.from_iterable(validate(app, strict=strict, policies=policies) for app in apps)
+    return tuple(ranked([*each, *_shared_domains(apps)]))
 
 
-def is_valid(spec: Mapping[str, Any]) -> bool:
-    """Whether the models accept a spec."""
-    try:
-        AppSpec.model_validate(spec)
-    except ValidationError:
-        return False
-    return True
+def _shared_domains(apps: Sequence[DesiredApp]) -> Iterator[Finding]:
+    """A domain in two apps (C74): it leads to one of them."""
+    first: dict[str, tuple[DesiredApp, str]] = {}
+    for app in apps:
+        for at, domain in records(app.spec, "domains"):
+            name = str(canonical_spelling("hostname", literal(domain, "domain")))
+            other, there = first.setdefault(name, (app, at))
+            if name and other is not app:
+                message = f"{name} is also a domain of app {other.name!r} (at {other.locate(f'{there}/domain')})"
+                places = app.locate(f"{at}/domain"), (other.locate(f"{there}/domain"),)
+                yield Finding(Severity.WARNING, "shared-domain", message, "remove it from one of the two", *places)
+
+
+def of_new_app(app: DesiredApp, severity: Severity = Severity.ERROR) -> tuple[Finding, ...]:
+    """What App Platform refuses in a spec only if the app is new."""
+    return tuple(source_rules.ciphertext(context_of(app), severity))
 
 
 def _schema(context: RuleContext) -> Iterator[Finding]:
-    if is_valid(context.spec):
+    if accepts(context.spec):
         return
     spec = _with_region(context.spec)
-    if not is_valid(spec):
+    if not accepts(spec):
         from reconciler.desired.explain import explain
 
         yield from explain(context, spec)
@@ -102,7 +110,7 @@ RULES: tuple[Rule, ...] = (
     regions,
     deprecated,
     *app_rules.RULES,
-    *component_rules.SOURCE_RULES,
+    *source_rules.RULES,
     *app_rules.ROUTING_RULES,
     *component_rules.RULES,
     *credential_rules.RULES,

@@ -12,6 +12,7 @@ from reconciler.engine.load import Desired, load
 from reconciler.engine.options import RunOptions
 from reconciler.engine.plan import Planned, plan
 from reconciler.engine.recheck import recheck_health
+from reconciler.errors import InvalidInput, LiveError, UsageError
 from reconciler.plan.model import Plan, SyncStatus
 from reconciler.rollout.model import Event, Outcome, OutcomeKind, RolloutRecord, RolloutReport
 from reconciler.rollout.ports import RolloutJob, SpecKnowledge
@@ -63,19 +64,26 @@ async def run(options: RunOptions, front: FrontEnd, clock: Clock) -> Finished:
     """Plan, and apply if requested.
 
     Raises:
-        InvalidInput: specs or the configuration cannot be used.
+        InvalidInput: specs or the configuration cannot be used; also if App Platform, which may have them so already,
+            cannot be asked.
         PlanMismatch: the whole run is refused, see `safety`; nothing was changed.
         LiveError: App Platform could not be reached for any app.
     """
     desired = load(options, front.loaded)
     if options.apply:
         safety.refuse(options, desired.config, clock.now())
-    async with front.connect() as client:
-        planned = await plan(desired, options, client, clock)
-        if not options.apply:
-            return Finished(planned)
-        front.planned(planned)
-        return Finished(planned, await apply(planned, client, clock, front.watch))
+    planned: Planned | None = None
+    try:
+        async with front.connect() as client:
+            planned = await plan(desired, options, client, clock)
+            if not options.apply:
+                return Finished(planned)
+            front.planned(planned)
+            return Finished(planned, await apply(planned, client, clock, front.watch))
+    except (LiveError, UsageError) as error:
+        if planned is None and desired.of_specs:  # without live, they are errors
+            raise InvalidInput(desired.findings) from error
+        raise
 
 
 async def apply(
@@ -98,7 +106,15 @@ async def apply(
     with watch([app.plan.app for app in guarded]) as watched:
         apps = await recheck_health(client, guarded, clock.now())
         jobs = [
-            RolloutJob(app.plan, app.desired, app.policy, planned.config.project, app.secrets, app.rendered)
+            RolloutJob(
+                app.plan,
+                app.desired,
+                app.policy,
+                planned.config.project,
+                app.secrets,
+                app.rendered,
+                options.force_build,
+            )
             for app in apps
             if app.plan.status is not SyncStatus.IN_SYNC
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from reconciler.config_file import CONFIG_NAMES, read_config
 from reconciler.desired.export import export_spec, rewrite
 from reconciler.desired.load import DesiredApp, load
 from reconciler.desired.merge import merge_spec
+from reconciler.desired.validate import validate
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity
 from reconciler.plan.align import align
@@ -31,10 +32,14 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """The file that now holds an app's spec, and whether it was changed."""
+    """The file that now holds an app's spec, whether it was changed, and what is odd in it.
+
+    ``odd`` are warnings: what `validate` would refuse, but App Platform has.
+    """
 
     file: Path
     changed: bool
+    odd: tuple[Finding, ...] = ()
 
 
 @dataclass
@@ -68,6 +73,13 @@ class Importer:
         Raises:
             InvalidInput: the app's file has errors, is a link, or its path is taken by something else.
         """
+        done = self._written(live)
+        loaded = load((done.file,), config=self.config, environ=self.options.environ).apps
+        wrong = (found for app in loaded if app.name == self._name_in_git(live.name) for found in validate(app))
+        odd = tuple(replace(found, severity=Severity.WARNING) for found in wrong if found.is_error)
+        return replace(done, odd=odd)
+
+    def _written(self, live: LiveApp) -> Imported:
         name = self._name_in_git(live.name)
         spec = without_variable({**live.spec, "name": name})
         if name in self.files:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,17 +15,19 @@ from reconciler.config_file import ConfigFile, check_names, check_probes, find_c
 from reconciler.desired.load import escaping_links, find_specs
 from reconciler.desired.load import load as load_specs
 from reconciler.desired.policies import load_policies
-from reconciler.desired.validate import validate_all
+from reconciler.desired.validate import of_new_app, validate, validate_all
 from reconciler.engine.options import RunOptions
 from reconciler.errors import InvalidInput, UsageError
-from reconciler.findings import Finding, has_errors, ranked
+from reconciler.findings import Finding, Severity, has_errors, ranked
 from reconciler.plan.secret_fingerprints import KEY_VARIABLE
 from reconciler.text import did_you_mean
+from reconciler.yamltext import Document
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from reconciler.desired.load import DesiredApp
+    from reconciler.live.models import LiveApp
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class Desired:
     findings: tuple[Finding, ...]
     known: frozenset[str]
     keys: frozenset[str] = field(default=frozenset(), repr=False)
+    of_specs: frozenset[Finding] = frozenset()
+    """The errors about what App Platform refuses: what it has already, it did not refuse (see `as_live`)."""
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -41,8 +48,10 @@ class Desired:
         return self.keys.union(*(app.secrets for app in self.apps))
 
 
-def check(options: RunOptions) -> Desired:
+def check(options: RunOptions, *, offline: bool = False) -> Desired:
     """Load and validate the specs; their problems are in the findings.
+
+    ``offline``: live will not be asked, so what would be wrong with a new app is said, too.
 
     Raises:
         UsageError: an app selected by name has no spec; with ``prune`` it may be one that Git no longer has.
@@ -64,13 +73,17 @@ def check(options: RunOptions) -> Desired:
         apps = tuple(map(_with_credentials, apps))
     of_apps = validate_all(apps, strict=options.strict, policies=policies)
     findings = (*file.warnings, *loaded.findings, *findings, *check_names(file, known), *probes, *of_apps)
+    if offline:
+        new = [of_new_app(app, Severity.WARNING if app.wrapper else Severity.NOTICE) for app in apps]
+        findings = (*findings, *chain.from_iterable(new))
     if options.prune:
         from reconciler.engine.prune import set_aside
 
         findings = set_aside(findings)
     keys = frozenset(filter(None, [options.environ.get(KEY_VARIABLE)]))
     keys = keys.union(*(config.policy(name).secret_values for name in known))
-    return Desired(apps, config, tuple(ranked(list(findings))), known, keys)
+    refused = frozenset(one for one in of_apps if one.is_error and not one.code.startswith("policy:"))
+    return Desired(apps, config, tuple(ranked(list(findings))), known, keys, refused)
 
 
 def _with_credentials(app: DesiredApp) -> DesiredApp:
@@ -100,11 +113,43 @@ def _config_within(checkout: Path, options: RunOptions) -> ConfigFile:
 def load(options: RunOptions, seen: Callable[[Desired], None] = lambda _: None) -> Desired:
     """Load and validate the specs. ``seen`` is called with them even if they are invalid.
 
+    Errors about what App Platform refuses are left for `as_live` to judge.
+
     Raises:
         InvalidInput: a spec or the configuration cannot be used; no request was sent.
     """
     desired = check(options)
     seen(desired)
-    if has_errors(desired.findings):
+    if has_errors([finding for finding in desired.findings if finding not in desired.of_specs]):
         raise InvalidInput(desired.findings)
     return desired
+
+
+def as_live(desired: Desired, fleet: Mapping[str, LiveApp], *, strict: bool = False) -> Desired:
+    """What Git wants, with the errors as warnings that live has, too: what App Platform has, it did not refuse (C83).
+
+    Raises:
+        InvalidInput: there are other errors.
+    """
+    kept: dict[Finding, Finding] = {}
+    for app in desired.apps if desired.of_specs else ():
+        names = (app.name, *desired.config.former_names(app.name))
+        live = next((fleet[name] for name in names if name in fleet), None)
+        if live is not None:
+            there = replace(app, spec={**live.spec, "name": app.name}, document=Document(app.file, "", 0, None))
+            same = Counter(map(_meaning, validate(there, strict=strict)))
+            for finding in validate(app, strict=strict):
+                if finding in desired.of_specs and same[_meaning(finding)] > 0:
+                    same[_meaning(finding)] -= 1
+                    hint = f"{finding.hint}; App Platform has it so, hence no error".removeprefix("; ")
+                    kept[finding] = replace(finding, severity=Severity.WARNING, hint=hint)
+    findings = tuple(kept.get(finding, finding) for finding in desired.findings)
+    if has_errors(findings):
+        raise InvalidInput(findings)
+    return replace(desired, findings=findings, of_specs=frozenset())
+
+
+def _meaning(finding: Finding) -> tuple[str, str, str]:
+    """What a finding is about, wherever it is written."""
+    pointer = finding.location.pointer if finding.location else ""
+    return finding.code, re.sub(r"line \d+", "line", finding.message), re.sub(r"/\d+(?=/|$)", "/*", pointer)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reconciler.appspec.kinds import COMPONENT_KINDS, SOURCE_FIELDS
+from reconciler.appspec.kinds import BUILT_KINDS, COMPONENT_KINDS, SOURCE_FIELDS
 from reconciler.appspec.secrets import CLONE_URL, credential, has_login, is_typed_so, may_be_anything
 from reconciler.appspec.shape import SPEC, Listing, Record
 from reconciler.appspec.walk import branches, find_known, shape_at
@@ -14,7 +14,7 @@ from reconciler.desired.load import DesiredApp
 from reconciler.findings import Finding, Severity
 from reconciler.live.models import LiveApp
 from reconciler.plan.align import Aligned
-from reconciler.plan.canonical import Path, Tree, canonical, identity_path
+from reconciler.plan.canonical import Opaque, Path, Tree, canonical, identity_path
 from reconciler.plan.model import Change, ChangeKind, Note, Plan, PlanReport
 from reconciler.redaction import LIVE, MASK, Redactor
 
@@ -194,8 +194,11 @@ _TYPES = branches(SPEC, lambda record, field: field.name == "type" and _is_typed
 """Fields that say whether a value is a secret."""
 
 
-def secrets_without_value(app: DesiredApp, tree: Tree) -> Iterator[Finding]:
-    """Secrets without a value in Git and on App Platform; ``tree``: Git's, aligned with live."""
+def secrets_without_value(app: DesiredApp, tree: Tree, live: Tree) -> Iterator[Finding]:
+    """Secrets without a value in Git and on App Platform; ``tree``: Git's, aligned with live.
+
+    A component that was renamed is another one to App Platform, which moves no secret: the old one's is lost (C82).
+    """
     for found in find_known(app.spec, _TYPES):
         pointer = found.pointer.removesuffix("/type")
         if not is_typed_so(found.owner) or found.owner.get("value"):
@@ -205,7 +208,20 @@ def secrets_without_value(app: DesiredApp, tree: Tree) -> Iterator[Finding]:
         if isinstance(node, Mapping) and node and "value" not in node:
             message = f"the secret {'/'.join(path)} has no value in Git or on App Platform"
             hint = "set it in the control panel, or use a declared variable: value: ${NAME}"
+            if former := _removed_with(path[2:], tree, live):
+                message = f"{message}; {former} has one, and an update removes it with the component"
+                hint = f"if {former} was renamed, give the value: App Platform moves no secret. {hint}"
             yield Finding(Severity.WARNING, "secret-without-value", message, hint, app.locate(pointer))
+
+
+def _removed_with(rest: Path, tree: Tree, live: Tree) -> str:
+    """A live component that Git no longer has, and that has a secret at this path, as ``services/web``."""
+    for kind in BUILT_KINDS:
+        before = live.get(kind)
+        for name in before if rest and isinstance(before, Mapping) else ():
+            if _at(tree, (kind, name)) is None and isinstance(_at(live, (kind, name, *rest, "value")), Opaque):
+                return f"{kind}/{name}"
+    return ""
 
 
 # --- A new app that looks like a live app without a spec: probably a rename (C21). Pure ---

@@ -69,6 +69,8 @@ def _painter() -> Callable[[Span], str]:
 
 
 MESSAGE_WIDTH = 2000
+_MOST_RELATED = 3
+"""How many other places of a finding are shown; machine-readable output has them all."""
 
 _TONES: dict[Severity, Tone] = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTICE: "notice"}
 
@@ -88,5 +90,7 @@ def _lines(finding: Finding, indent: str) -> Iterable[Line]:
     )
     for line in paragraph(finding.hint, MESSAGE_WIDTH):
         yield ((f"{indent}    {line}", "quiet"),)
-    for other in finding.related:
+    for other in finding.related[:_MOST_RELATED]:
         yield ((f"{indent}    see also {shortened(str(other), 300)}", "quiet"),)
+    if len(finding.related) > _MOST_RELATED:
+        yield ((f"{indent}    and {len(finding.related) - _MOST_RELATED} more", "quiet"),)

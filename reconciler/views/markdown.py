@@ -70,9 +70,6 @@ from reconciler.views.values import (
 COMMENT_LIMIT = 65_536
 """Maximum size of a comment on GitHub."""
 
-SUMMARY_LIMIT = 1_048_576
-"""Maximum size of a step summary on GitHub."""
-
 _CHANGE_SIGNS = {ChangeKind.ADDED: "+", ChangeKind.REMOVED: "-", ChangeKind.CHANGED: "!", ChangeKind.REORDERED: "!"}
 _NAMES_SHOWN = 30
 _WIDTH = 100

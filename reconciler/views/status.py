@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.live.models import ComponentState, Deployment, Health, LiveApp, Phase
+from reconciler.plan.newer import failed_push, push_failure
 from reconciler.text import ago
 from reconciler.views.lines import Line, Tone, render
+from reconciler.views.plan_lines import wrapped
 from reconciler.views.summary import SETTLING, explained
 from reconciler.views.values import cells, json_text, name, padded, shortened
 
@@ -80,6 +82,8 @@ def _app(one: AppStatus, now: datetime, width: int, flags: str) -> Iterator[Line
     yield ((name(app.name), "strong"), ("  " + _state(one), _state_tone(one)))
     if app.live_url:
         yield (("    " + shortened(app.live_url, 200), "quiet"),)
+    if failure := push_failure(app, one.deployments):
+        yield from wrapped(failure, "    ", width, "warning")
     if pinned := app.pinned_deployment:
         made = ", ".join(part for part in (ago(pinned.created_at, now), who(pinned)) if part)
         yield ((f"    pinned to a rollback: deployment {pinned.id} ({made})", "warning"),)
@@ -146,6 +150,7 @@ def _data(one: AppStatus) -> dict[str, object]:
         "active": app.active_deployment.id if app.active_deployment else None,
         "running": app.running_deployment.id if app.running_deployment else None,
         "pinned": app.pinned_deployment.id if app.pinned_deployment else None,
+        "failed_push": push.id if (push := failed_push(app, one.deployments)) else None,
         "components": [
             {
                 "name": component.name,

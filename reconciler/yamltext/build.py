@@ -41,12 +41,13 @@ class Builder:
     Every alias is expanded, so the data never shares mutable parts, and counted, so expansion is bounded.
     """
 
-    __slots__ = ("_left", "_reported", "problems")
+    __slots__ = ("_firsts", "_left", "_reported", "problems")
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self._left = MAX_NODES
         self._reported: set[int] = set()
+        self._firsts: tuple[Node | None, dict[str, Node]] = (None, {})  # of the mapping with the latest duplicate
 
     def build(self, node: Any, guide: Guide, depth: int = 0) -> Any:
         """The node's data.
@@ -114,7 +115,9 @@ class Builder:
         return [source for source in sources if source not in wrong]
 
     def _duplicate(self, node: Node, key_node: Node) -> None:
-        first = next(key for key, _ in node.value if key.value == key_node.value)
+        if self._firsts[0] is not node:
+            self._firsts = node, {key.value: key for key, _ in reversed(node.value) if isinstance(key, ScalarNode)}
+        first = self._firsts[1][key_node.value]
         line = first.start_mark.line + 1
         message = f"duplicate key {key_node.value!r} (first on line {line})"
         self._report("duplicate-key", message, "remove one of them: YAML readers keep only one", key_node, first)

@@ -15,6 +15,8 @@ from reconciler.text import segments
 
 MAX_NODES = 100_000
 """Maximum number of values in one document; aliases count each time they are used."""
+_MOST_NODES = 2 * MAX_NODES
+"""Maximum number of keys and values in a file, however many documents it has."""
 MAX_DEPTH = 64
 """Maximum nesting depth; a full app spec needs about ten levels."""
 
@@ -63,23 +65,33 @@ class _Composer(CParser):
 
 
 class _BoundedComposer(_Composer):
-    """A composer of bounded depth: the C composer recurses on the machine's stack and would crash the process."""
+    """A composer of bounded depth and size: the C composer recurses on the machine's stack, and composes everything."""
 
     _depth = 0
+    _nodes = 0
 
     def descend_resolver(self, _parent: object, _index: object) -> None:
         """Called by PyYAML when a node begins."""
         self._depth += 1
+        self._nodes += 1
         if self._depth > MAX_DEPTH:
             raise too_deep()
+        if self._nodes > _MOST_NODES:
+            message = f"the file has more than {_MOST_NODES:,} keys and values"
+            raise TooMuch(Problem(Severity.ERROR, "too-large", message, "split it into several files"))
 
     def ascend_resolver(self) -> None:
         """Called by PyYAML when a node ends."""
         self._depth -= 1
 
 
-def _is_shallow(text: str) -> bool:
-    """Whether the text is too short to nest too deeply: each level takes a bracket or a column of its line."""
+def _is_small(text: str) -> bool:
+    """Whether the text is too short for too many nodes, and to nest too deeply.
+
+    A node takes two characters with what separates it from the next; each level a bracket or a column of its line.
+    """
+    if len(text) >= 2 * _MOST_NODES:
+        return False
     return text.count("[") + text.count("{") < 200 and max(map(len, text.splitlines()), default=0) < 300
 
 
@@ -88,9 +100,9 @@ def compose(text: str) -> Iterator[Node]:
 
     Raises:
         YAMLError: the rest of the text is not YAML.
-        TooMuch: it is nested too deeply.
+        TooMuch: it is nested too deeply, or too large.
     """
-    composer = _Composer(text) if _is_shallow(text) else _BoundedComposer(text)
+    composer = _Composer(text) if _is_small(text) else _BoundedComposer(text)
     while composer.check_node():
         node = composer.get_node()
         if node is not None:

@@ -72,3 +72,20 @@ def test_an_entry_explains_its_own_value_and_no_other(contract):
     assert not contract.explains(entry, contract.Difference("default", "/a/count", False, None))
     assert not contract.explains(entry, contract.Difference("minimum", "/a/count", 0, None))
     assert not contract.explains(entry, contract.Difference("default", "/a/counts", 0, None))
+
+
+def test_a_size_or_region_that_the_examples_have_otherwise_is_seen(contract):
+    sizes = [contract.size_facts(size) for size in contract.SIZES.values() if not size.legacy]
+    regions = [{"slug": one.slug, "data_centers": list(one.data_centers)} for one in contract.REGIONS.values()]
+
+    def problems(sizes):
+        examples = {"instance_sizes": {"value": {"instance_sizes": sizes}}, "regions": {"value": {"regions": regions}}}
+        return [problem.partition(":")[0] for problem in contract.table_problems(examples)]
+
+    assert problems(sizes) == []
+    assert problems([{**sizes[0], "usd_per_month": "6.00"}, *sizes[1:]]) == [f"size {sizes[0]['slug']}"]
+    assert problems([{**sizes[0], "scalable": True}, *sizes[1:]]) == [f"size {sizes[0]['slug']}"]
+    assert problems(sizes[1:]) == [f"size {sizes[0]['slug']}"]
+    assert problems([*sizes, {**sizes[0], "slug": "apps-x"}]) == ["size apps-x"]
+    regions[0]["data_centers"] = ["ams9"]
+    assert problems(sizes) == ["region ams"]

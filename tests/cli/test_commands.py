@@ -19,6 +19,7 @@ region: ams
 services:
   - name: api
     image: {registry_type: DOCKER_HUB, registry: library, repository: nginx, tag: "1.27"}
+    instance_size_slug: apps-s-1vcpu-1gb
     instance_count: 1 # enough for now
     envs:
       - key: TOKEN
@@ -249,7 +250,7 @@ def test_c05_an_error_nobody_foresaw_is_told_by_type_and_place_and_never_by_valu
     told = capsys.readouterr()
     assert told.out == ""
     assert "internal error: ValueError at " in told.err
-    assert "cli/apply.py:" in told.err
+    assert "cli/commands.py:" in told.err
     assert "sk-live" not in told.err
     assert "quite-another" not in told.err
 

@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from reconciler.cli.signals import ending_alike, on_signals
+from reconciler.cli.console import ending_alike, on_signals
 
 
 @pytest.fixture(autouse=True)

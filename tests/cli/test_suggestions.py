@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.options import Connection
-from reconciler.cli.suggested_commands import Suggestions
+from reconciler.cli.options import Connection, Suggestions
 
 SANDBOX = Suggestions.of(Connection(sandbox=True))
 

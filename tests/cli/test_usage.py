@@ -7,8 +7,7 @@ import json
 
 import pytest
 
-from reconciler.cli.commands import build
-from reconciler.cli.options import COMMANDS
+from reconciler.cli.commands import COMMANDS, build
 from reconciler.engine.load import check
 from reconciler.engine.options import RunOptions
 from reconciler.errors import UsageError
@@ -174,3 +173,10 @@ def test_an_app_that_is_to_be_pruned_is_in_no_spec_any_more(checkout):
 def test_every_command_that_help_shows_is_known_to_the_search_for_misspelt_ones():
     shown = [name for name in build() if not name.startswith("-") and build()[name].show]
     assert set(shown) == set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_says_what_each_command_is_for_before_it_is_imported(run, capsys, command):
+    run("--help")
+    words = " ".join(line.strip("│ ") for line in capsys.readouterr().out.splitlines())
+    assert f"{command} " + COMMANDS[command][1].strip().partition("\n")[0].partition(":")[0] in " ".join(words.split())

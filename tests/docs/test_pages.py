@@ -6,7 +6,7 @@ import pytest
 
 from checks import pages
 from reconciler.cli.commands import build
-from reconciler.cli.connect import TOKEN_VARIABLES
+from reconciler.cli.options import TOKEN_VARIABLES
 from reconciler.config import Config
 from reconciler.plan.secret_fingerprints import KEY_VARIABLE
 

@@ -424,6 +424,24 @@ def test_a_secret_without_a_value_anywhere_is_told(live, warned):
     assert sorted(message.split()[2] for message in messages) == sorted(warned)
 
 
+def test_c82_the_secret_of_a_renamed_component_is_not_lost_silently():
+    live = app(services=[service("api", envs=[secret("B", CIPHER)])])
+    spec = app(services=[service("backend", envs=[secret("B")])])
+    (finding,) = plan(live_app(live, active=active(live)), [], spec=spec).findings
+    assert finding.message == (
+        "the secret services/backend/envs/B has no value in Git or on App Platform; services/api has one, and an "
+        "update removes it with the component"
+    )
+    assert finding.hint.startswith("if services/api was renamed, give the value: App Platform moves no secret")
+
+
+def test_c82_a_secret_of_a_component_that_stays_is_no_sign_of_a_rename():
+    live = app(services=[service("api", envs=[secret("B", CIPHER)])])
+    spec = app(services=[service("api", envs=[secret("B")]), service("backend", envs=[secret("B")])])
+    (finding,) = plan(live_app(live, active=active(live)), [], spec=spec).findings
+    assert finding.message == "the secret services/backend/envs/B has no value in Git or on App Platform"
+
+
 def test_a_stalled_plan_says_when_even_if_the_platform_does_not():
     (failed,) = history((WANTED, "ERROR"))
     failed = failed.model_copy(update={"created_at": None})

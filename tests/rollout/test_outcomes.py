@@ -108,11 +108,11 @@ FAULT = {"fault": "deployment d failed"}
         ),
         (
             (endings.gone, state()),
-            Outcome(OutcomeKind.FAILED, "then somebody deleted the app", (STATUS,)),
+            Outcome(OutcomeKind.FAILED, "the app was deleted meanwhile", (STATUS,)),
         ),
         (
             (endings.gone, state(pinned=True, **FAULT)),
-            Outcome(OutcomeKind.FAILED, "deployment d failed; then somebody deleted the app", (STATUS,), pinned=True),
+            Outcome(OutcomeKind.FAILED, "deployment d failed; the app was deleted meanwhile", (STATUS,), pinned=True),
         ),
         (
             (endings.rolled_back, state(), "back to c"),

@@ -158,8 +158,8 @@ def test_300_apps_with_hostile_and_huge_values_stay_under_the_limit_and_readable
 
 
 def test_300_apps_with_hostile_and_huge_values_fit_a_step_summary_with_every_change():
-    document = markdown.plan(_hostile_fleet(), limit=markdown.SUMMARY_LIMIT)
-    assert len(document.encode()) <= markdown.SUMMARY_LIMIT
+    document = markdown.plan(_hostile_fleet(), limit=1 << 20)
+    assert len(document.encode()) <= 1 << 20
     assert_inert_markdown(document)
     assert document.count("KEY_4/value") == 300
 

@@ -1,13 +1,23 @@
-"""Rules on an app as a whole: names that must be unique (C19), and how requests reach components."""
+"""Rules on an app as a whole: unique names (C19), domains (C74), and how requests reach components (C73)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from reconciler.appspec.kinds import BUILT_KINDS, COMPONENT_KINDS, ROUTABLE_KINDS, SINGULAR
 from reconciler.appspec.shape import SPEC, canonical_spelling, identity_of
-from reconciler.desired.rules.context import Rule, RuleContext, mapping, records, text
+from reconciler.desired.rules.context import (
+    Rule,
+    RuleContext,
+    literal,
+    mapping,
+    records,
+    text,
+    wrong_duration,
+    wrong_pattern,
+)
 from reconciler.findings import Finding
 from reconciler.text import did_you_mean
 
@@ -25,11 +35,10 @@ def component_names(context: RuleContext) -> Iterator[Finding]:
 
 def has_components(context: RuleContext) -> Iterator[Finding]:
     """An app needs at least one component."""
-    if not any(context.spec.get(kind) for kind in COMPONENT_KINDS):
-        known = [name for name in SPEC.fields if name not in context.spec]
-        near = next(
-            (hint for name in context.spec if name not in SPEC.fields and (hint := did_you_mean(name, known))), ""
-        )
+    lists = [context.spec.get(kind) for kind in COMPONENT_KINDS]
+    if all(found in (None, []) for found in lists):  # anything else is reported for what it is
+        unknown = [name for name in context.spec if name not in SPEC.fields]
+        near = next((hint for name in unknown if (hint := did_you_mean(name, COMPONENT_KINDS, cutoff=0.7))), "")
         hint = near or f"add one of {', '.join(BUILT_KINDS)}"
         yield context.error("no-components", "the app has no components", hint, "")
 
@@ -78,7 +87,18 @@ def domains(context: RuleContext) -> Iterator[Finding]:
         yield context.error("several-primary-domains", message, "change all but one to ALIAS", at, primary[0])
 
 
-RULES: tuple[Rule, ...] = (component_names, has_components, environment_keys, alerts, log_destinations, domains)
+def zones(context: RuleContext) -> Iterator[Finding]:
+    """A domain's zone is the domain itself or one above it (C74)."""
+    for at, domain in records(context.spec, "domains"):
+        zone = str(canonical_spelling("hostname", literal(domain, "zone")))
+        name = str(canonical_spelling("hostname", literal(domain, "domain"))).removeprefix("*.")
+        if zone and name and name != zone and not name.endswith(f".{zone}"):
+            message = f"{name} is not in the zone {zone}"
+            hint = f"write the zone that holds it, such as {'.'.join(name.split('.')[-2:])}, or remove `zone`"
+            yield context.error("zone-of-another-domain", message, hint, f"{at}/zone", f"{at}/domain")
+
+
+RULES: tuple[Rule, ...] = (component_names, has_components, environment_keys, alerts, log_destinations, domains, zones)
 """The rules of this module."""
 
 
@@ -142,17 +162,71 @@ def _target(context: RuleContext, name: str, at: str) -> Iterator[Finding]:
     yield context.error("unknown-component", message, hint, at)
 
 
-def same_match(context: RuleContext) -> Iterator[Finding]:
-    """Of two rules with the same match, the second is never reached."""
-    first: dict[tuple[str, ...], str] = {}
+class _Match(NamedTuple):
+    """What a rule matches; empty texts match everything."""
+
+    prefix: str
+    exact: str
+    host_prefix: str
+    host: str
+
+    @classmethod
+    def of(cls, match: Mapping[str, Any]) -> _Match:
+        path, host = mapping(match, "path"), mapping(match, "authority")
+        return cls(text(path, "prefix"), text(path, "exact"), text(host, "prefix"), text(host, "exact"))
+
+    def covers(self, other: _Match) -> bool:
+        """Whether it matches every request that ``other`` does. A prefix ends where a segment of the path ends."""
+        path = other.exact or other.prefix or "/"
+        start = self.prefix.rstrip("/")
+        paths = self.exact == other.exact if self.exact else path == start or path.startswith(f"{start}/")
+        name = other.host or other.host_prefix
+        hosts = self.host == other.host if self.host else name.startswith(self.host_prefix)
+        return paths and hosts
+
+
+_MATCHED = ("path", "authority")
+_COMPARED = 100
+"""How many earlier rules one is compared with: few apps have more than a dozen."""
+
+
+def matches(context: RuleContext) -> Iterator[Finding]:
+    """A match is by prefix or exact, and a path starts at the root."""
+    for at, rule in records(mapping(context.spec, "ingress"), "rules", "/ingress"):
+        for name in _MATCHED:
+            part, place = mapping(mapping(rule, "match"), name), f"{at}/match/{name}"
+            if part.get("prefix") and part.get("exact"):
+                message = f"a match of the {name} is by prefix or exact, not both"
+                yield context.error("prefix-and-exact", message, "keep only one", f"{place}/exact", f"{place}/prefix")
+        for name in ("prefix", "exact"):
+            path = mapping(mapping(rule, "match"), "path")
+            yield from _from_root(context, path, name, f"{at}/match/path")
+
+
+def _from_root(context: RuleContext, parent: Mapping[str, Any], name: str, at: str) -> Iterator[Finding]:
+    path = literal(parent, name)
+    if path and not path.startswith("/"):
+        message = f"the path {path!r} matches no request: paths begin with a slash"
+        yield context.error("path-without-slash", message, f"write /{path}", f"{at}/{name}")
+
+
+def unreachable(context: RuleContext) -> Iterator[Finding]:
+    """No rule is behind one that takes all its requests. A match with fields that no model knows may be narrower."""
+    earlier: dict[_Match, str] = {}
     for at, rule in records(mapping(context.spec, "ingress"), "rules", "/ingress"):
         match = mapping(rule, "match")
-        path, authority = mapping(match, "path"), mapping(match, "authority")
-        key = (text(path, "prefix"), text(path, "exact"), text(authority, "exact"), text(authority, "prefix"))
-        other = first.setdefault(key, at)
-        if other is not at:
-            message = f"this rule is never reached: the rule on line {context.at(other).line} has the same match"
-            yield context.error("duplicate-rule", message, "remove it, or change its match", at, other)
+        if match.keys() - _MATCHED or any(mapping(match, name).keys() - {"prefix", "exact"} for name in _MATCHED):
+            continue
+        here = _Match.of(match)
+        same = earlier.setdefault(here, at)
+        compared = islice(earlier.items(), _COMPARED)
+        wider = next((there for other, there in compared if there != at and other.covers(here)), "")
+        if same != at:
+            message = f"this rule is never reached: the rule on line {context.at(same).line} has the same match"
+            yield context.error("duplicate-rule", message, "remove it, or change its match", at, same)
+        elif wider:
+            message = f"this rule is never reached: the rule on line {context.at(wider).line} takes all its requests"
+            yield context.warning("unreachable-rule", message, "put it before that rule", at, wider)
 
 
 def routes(context: RuleContext) -> Iterator[Finding]:
@@ -165,7 +239,12 @@ def routes(context: RuleContext) -> Iterator[Finding]:
             message = f"{component.called} has routes, but the app has ingress rules: use one or the other"
             hint = "turn the routes into ingress rules"
             yield context.error("routes-and-ingress", message, hint, f"{component.pointer}/routes", "/ingress")
+        if found and component.data.get("internal_ports") and not component.data.get("http_port"):
+            message = f"{component.called} has internal_ports only, so it can have no routes"
+            hint = "add `http_port`, or remove the routes"
+            yield context.error("internal-with-routes", message, hint, f"{component.pointer}/routes")
         for at, route in found:
+            yield from _from_root(context, route, "path", at)
             path = text(route, "path") or "/"
             other = first.setdefault(path, at)
             if other is not at:
@@ -176,15 +255,20 @@ def routes(context: RuleContext) -> Iterator[Finding]:
 
 
 def origins(context: RuleContext) -> Iterator[Finding]:
-    """An allowed origin is one of exact, prefix, regex."""
+    """An allowed origin is one of exact, prefix, regex; patterns and durations of a policy parse (C70)."""
     for at, cors in _cors(context):
+        if wrong := wrong_duration(literal(cors, "max_age")):
+            yield context.malformed("bad-duration", f"invalid max_age: {wrong.message}", wrong, f"{at}/max_age")
         for origin_at, origin in records(cors, "allow_origins", at):
             present = [name for name in _ORIGIN if origin.get(name) not in (None, "")]
-            if len(present) != 1:
+            if len(present) != 1 and present + [name for name in _ORIGIN if origin.get(name) == ""] != ["exact"]:
                 shown = " and ".join(present) if present else "none"
                 message = f"an allowed origin must have exactly one of exact, prefix and regex, got {shown}"
                 hint = "split it into one entry each" if present else "add one of them, or remove the entry"
                 yield context.error("origin", message, hint, origin_at)
+            if (regex := literal(origin, "regex")) and (wrong := wrong_pattern(regex)):
+                message = f"invalid regular expression: {wrong.message}"
+                yield context.malformed("bad-pattern", message, wrong, f"{origin_at}/regex")
 
 
 def _cors(context: RuleContext) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -196,5 +280,5 @@ def _cors(context: RuleContext) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield f"{at}/cors", found
 
 
-ROUTING_RULES: tuple[Rule, ...] = (rules, same_match, routes, origins)
+ROUTING_RULES: tuple[Rule, ...] = (rules, matches, unreachable, routes, origins)
 """The rules of this module."""

@@ -1,4 +1,4 @@
-"""Rules on one component: conflicting and missing fields, and where its code comes from (C41, C43)."""
+"""Rules on one component: conflicting, missing and malformed fields (C26, C69, C70, C72, C76, C77)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,22 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.appspec.kinds import SOURCE_FIELDS
-from reconciler.desired.rules.context import Component, Rule, RuleContext, mapping, records, text
+from reconciler.appspec.kinds import DEFAULT_SIZE, DEV_ENGINES, SIZED_KINDS, SIZES, InstanceSize
+from reconciler.appspec.shape import Scalar
+from reconciler.appspec.walk import shape_at
+from reconciler.desired.rules.context import (
+    Component,
+    Rule,
+    RuleContext,
+    literal,
+    mapping,
+    records,
+    text,
+    wrong_cron,
+    wrong_duration,
+    wrong_time_zone,
+)
 from reconciler.findings import Finding
-from reconciler.text import did_you_mean
 
 APP_ALERTS = frozenset(
     {
@@ -26,34 +38,67 @@ APP_ALERTS = frozenset(
 COMPONENT_ALERTS = re.compile(r"CPU_|MEM_|RESTART_|REQUEST|FUNCTIONS_")
 """Prefixes of alert rules that monitor a component."""
 
-# variables that the platform sets for every app (source: its reference of bindable variables)
-_PLATFORM = frozenset({"APP_URL", "APP_DOMAIN", "APP_ID", "STARTER_DOMAIN"})
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_BINDABLE = re.compile(r"\$\{([A-Za-z0-9_-]+)\.([^{}]*)\}")
+
+def instances(context: RuleContext) -> Iterator[Finding]:
+    """A size may allow one instance only (C69); what older sizes allow is not documented any more."""
+    for component in context.components:
+        size, count = _size(component), component.data.get("instance_count")
+        if size is None or not size.single_instance_only or not isinstance(count, int) or count <= 1:
+            continue
+        unset = "" if component.data.get("instance_size_slug") else ", the default size,"
+        message = f"{component.called} has {count} instances, but {size.slug}{unset} runs only one"
+        report = context.warning if size.legacy else context.error
+        hint = "use a size for several instances, such as apps-s-1vcpu-1gb, or remove instance_count"
+        yield report("single-instance-size", message, hint, f"{component.pointer}/instance_count")
+
+
+def _size(component: Component) -> InstanceSize | None:
+    """The size of a component's instances; None if it has none, or an unknown one."""
+    slug = component.data.get("instance_size_slug") or DEFAULT_SIZE
+    return SIZES.get(slug) if component.kind in SIZED_KINDS and isinstance(slug, str) else None
 
 
 def scaling(context: RuleContext) -> Iterator[Finding]:
-    """Autoscaling excludes a fixed number of instances and needs a maximum above its minimum (C26)."""
+    """Autoscaling excludes a fixed number of instances and needs bounds, a metric and a dedicated size (C26, C69)."""
     for component in context.components:
-        autoscaling, at = mapping(component.data, "autoscaling"), component.pointer
+        autoscaling, at = mapping(component.data, "autoscaling"), f"{component.pointer}/autoscaling"
         if not autoscaling:
             continue
         if component.data.get("instance_count") is not None:
             message = f"{component.called} has both autoscaling and instance_count"
-            places = (f"{at}/instance_count", f"{at}/autoscaling")
+            places = (f"{component.pointer}/instance_count", at)
             yield context.error("autoscaling-and-count", message, "remove instance_count", *places)
-        low, high = autoscaling.get("min_instance_count"), autoscaling.get("max_instance_count")
-        if not isinstance(low, int) or not isinstance(high, int) or low < high:
+        if component.kind == "jobs":
+            message = f"{component.called} has autoscaling, but a job runs to completion"
+            yield context.warning("autoscaling-job", message, "remove autoscaling", at)
             continue
-        places = (f"{at}/autoscaling/min_instance_count", f"{at}/autoscaling/max_instance_count")
-        if low > high:
-            message = f"min_instance_count ({low}) is greater than max_instance_count ({high})"
-            yield context.error("autoscaling-bounds", message, "swap them", *places)
-        else:
-            message = f"min_instance_count and max_instance_count are both {low}, so nothing can scale"
-            yield context.warning(
-                "autoscaling-bounds", message, "raise max_instance_count, or use instance_count", *places
-            )
+        yield from _bounds(context, autoscaling, at)
+        missing = [name for name in ("min_instance_count", "max_instance_count") if autoscaling.get(name) is None]
+        missing += [] if autoscaling.get("metrics") else ["metrics"]
+        if missing and component.kind in SIZED_KINDS:
+            message = f"the autoscaling of {component.called} has no {' and no '.join(missing)}"
+            examples = {"min_instance_count": "1", "max_instance_count": "3", "metrics": "{cpu: {percent: 80}}"}
+            hint = f"add {', '.join(f'`{name}: {examples[name]}`' for name in missing)}"
+            yield context.error("autoscaling-incomplete", message, hint, at)
+        size = _size(component)
+        if size is not None and not size.scalable:
+            message = f"{component.called} has autoscaling, but {size.slug} is not a dedicated size"
+            report = context.warning if size.legacy else context.error
+            hint = "use a dedicated size such as apps-d-1vcpu-1gb, or instance_count instead of autoscaling"
+            yield report("autoscaling-size", message, hint, at)
+
+
+def _bounds(context: RuleContext, autoscaling: Mapping[str, Any], at: str) -> Iterator[Finding]:
+    low, high = autoscaling.get("min_instance_count"), autoscaling.get("max_instance_count")
+    if not isinstance(low, int) or not isinstance(high, int) or low < high:
+        return
+    places = (f"{at}/min_instance_count", f"{at}/max_instance_count")
+    if low > high:
+        message = f"min_instance_count ({low}) is greater than max_instance_count ({high})"
+        yield context.error("autoscaling-bounds", message, "swap them", *places)
+    else:
+        message = f"min_instance_count and max_instance_count are both {low}, so nothing can scale"
+        yield context.warning("autoscaling-bounds", message, "raise max_instance_count, or use instance_count", *places)
 
 
 def documents(context: RuleContext) -> Iterator[Finding]:
@@ -73,6 +118,50 @@ def databases(context: RuleContext) -> Iterator[Finding]:
             message = f"{component.called} has `production: true` but no cluster_name"
             hint = "add `cluster_name: …` (a managed cluster of the account), or remove `production`"
             yield context.error("no-cluster-name", message, hint, f"{component.pointer}/production")
+
+
+_ENGINES = shape_at(("databases", 0, "engine"))
+assert isinstance(_ENGINES, Scalar)
+_MANAGED_ONLY = frozenset(_ENGINES.choices) - {*DEV_ENGINES, "UNSET"}
+
+
+def dev_databases(context: RuleContext) -> Iterator[Finding]:
+    """A development database is one of few engines (C77)."""
+    for component in context.components:
+        engine = text(component.data, "engine")
+        managed = component.data.get("production") is True or component.data.get("cluster_name")
+        if component.kind == "databases" and not managed and engine in _MANAGED_ONLY:
+            message = f"{component.called} is a development database, which App Platform does not offer for {engine}"
+            hint = "add `production: true` and the `cluster_name` of a managed cluster, or use PG"
+            yield context.warning("dev-database", message, hint, f"{component.pointer}/engine")
+
+
+def health_ports(context: RuleContext) -> Iterator[Finding]:
+    """A health check asks a port that the service listens on (C76)."""
+    for component in context.components:
+        inner = component.data.get("internal_ports")
+        ports = [component.data.get("http_port") or 8080, *(inner if isinstance(inner, list) else ())]
+        for name in ("health_check", "liveness_health_check"):
+            port = mapping(component.data, name).get("port")
+            if component.kind == "services" and isinstance(port, int) and port not in ports:
+                message = f"the {name} of {component.called} asks port {port}, which is not one of its ports"
+                hint = f"add `internal_ports: [{port}]`, or check http_port ({ports[0]})"
+                yield context.warning("health-check-port", message, hint, f"{component.pointer}/{name}/port")
+
+
+def forms(context: RuleContext) -> Iterator[Finding]:
+    """Cron expressions, time zones and durations parse (C70)."""
+    for component in context.components:
+        schedule, at = mapping(component.data, "schedule"), component.pointer
+        if (cron := literal(schedule, "cron")) and (wrong := wrong_cron(cron)):
+            yield context.malformed(
+                "bad-cron", f"invalid cron expression: {wrong.message}", wrong, f"{at}/schedule/cron"
+            )
+        if wrong := wrong_time_zone(zone := literal(schedule, "time_zone")):
+            message = f"unknown time zone {zone!r}"
+            yield context.malformed("bad-time-zone", message, wrong, f"{at}/schedule/time_zone")
+        if wrong := wrong_duration(literal(component.data, "timeout")):
+            yield context.malformed("bad-duration", f"invalid timeout: {wrong.message}", wrong, f"{at}/timeout")
 
 
 def schedules(context: RuleContext) -> Iterator[Finding]:
@@ -104,51 +193,12 @@ def alert_levels(context: RuleContext) -> Iterator[Finding]:
                 yield context.warning("alert-level", message, "move it to the app's alerts", f"{at}/rule")
 
 
-def bindables(context: RuleContext) -> Iterator[Finding]:
-    """``${name.X}`` in a variable refers to a component or database of the app."""
-    known = {component.name for component in context.components if component.name}
-    yield from _bound(context, context.spec, "", known)
-    for component in context.components:
-        yield from _bound(context, component.data, component.pointer, known)
-
-
-def _bound(context: RuleContext, owner: object, pointer: str, known: set[str]) -> Iterator[Finding]:
-    for at, env in records(owner, "envs", pointer):
-        value = env.get("value")
-        if not isinstance(value, str) or "${" not in value:
-            continue
-        for name, field in _BINDABLE.findall(value):
-            if name not in known and name != "_self":
-                message = f"${{{name}.{field}}} refers to {name!r}, but the app has no such component or database"
-                hint = did_you_mean(name, known, f"known: {', '.join(sorted(known))}")
-                yield context.warning("unknown-bindable", message, hint, f"{at}/value")
-
-
-def placeholders(context: RuleContext) -> Iterator[Finding]:
-    """``${NAME}`` as a whole value, of an undeclared variable: reported once, as it may be meant for the platform."""
-    owners = [(context.spec, ""), *((component.data, component.pointer) for component in context.components)]
-    envs = [(f"{at}/value", env) for owner, pointer in owners for at, env in records(owner, "envs", pointer)]
-    known: set[object] | None = None
-    found: dict[str, str] = {}
-    for at, env in envs:
-        match = _VARIABLE.fullmatch(text(env, "value"))
-        if not match or at in context.app.substituted:
-            continue
-        known = known or {one for _, other in envs if isinstance(one := other.get("key"), str)} | _PLATFORM
-        if match[1] not in known or env.get("key") == match[1]:
-            found.setdefault(at, match[1])
-    if found:
-        first, *more = found
-        names = ", ".join(dict.fromkeys(f"${{{name}}}" for name in found.values()))
-        message = f"{names} will be sent as written"
-        hint = "to substitute it, declare it under `variables` in reconcile.yaml"
-        yield context.notice("not-substituted", message, hint, first, *more)
-
-
-def log_headers(context: RuleContext) -> Iterator[Finding]:
-    """Header keys of a log destination are unique: secrets are matched by them."""
+def log_targets(context: RuleContext) -> Iterator[Finding]:
+    """A log destination has one target (C72); its header keys are unique, as secrets are matched by them."""
     for component in context.components:
         for at, destination in records(component.data, "log_destinations", component.pointer):
+            called = f"log destination {text(destination, 'name')!r} of {component.called}"
+            yield from _log_target(context, destination, called, at)
             first: dict[str, str] = {}
             for place, header in records(destination, "headers", at):
                 key = text(header, "key")
@@ -158,128 +208,44 @@ def log_headers(context: RuleContext) -> Iterator[Finding]:
                     yield context.error("duplicate-header", message, "keep only one", f"{place}/key", f"{there}/key")
 
 
+_TARGETS = ("papertrail", "datadog", "logtail", "open_search", "endpoint")
+_OF_ENDPOINT = ("headers", "tls_insecure")
+
+
+def _log_target(context: RuleContext, destination: Mapping[str, Any], called: str, at: str) -> Iterator[Finding]:
+    """The target may also be of a kind that no model knows yet."""
+    targets = [name for name in _TARGETS if destination.get(name) is not None]
+    if len(targets) > 1:
+        message = f"{called} has {len(targets)} targets: {', '.join(targets)}"
+        yield context.error(
+            "log-target", message, "make each a destination of its own", *(f"{at}/{one}" for one in targets[1:])
+        )
+    if not targets and not destination.keys() - {"name", *_OF_ENDPOINT}:
+        hint = f"add one of {', '.join(_TARGETS[:-1])}, or the `endpoint` of another HTTP service"
+        yield context.error("log-target", f"{called} has no target", hint, at)
+    for name in _OF_ENDPOINT:
+        if destination.get(name) and targets and "endpoint" not in targets:
+            message = f"{called} has {name}, which only a destination with an `endpoint` of its own has"
+            yield context.warning("log-fields", message, f"remove it; {targets[0]} does not use it", f"{at}/{name}")
+    search = destination.get("open_search")
+    if isinstance(search, Mapping):
+        given = [name for name in ("endpoint", "cluster_name") if search.get(name)]
+        if len(given) != 1:
+            message = f"{called} has {'both endpoint and' if given else 'neither endpoint nor'} cluster_name"
+            hint = "name a managed cluster (cluster_name) or an address (endpoint: https://host:port)"
+            yield context.error("log-target", message, hint, f"{at}/open_search")
+
+
 RULES: tuple[Rule, ...] = (
+    instances,
     scaling,
     documents,
     databases,
+    dev_databases,
+    health_ports,
     schedules,
+    forms,
     alert_levels,
-    bindables,
-    placeholders,
-    log_headers,
+    log_targets,
 )
-"""The rules of this module."""
-
-
-# --- Where a component's code comes from (C41, C43): one complete source, and a fixed tag ---
-
-
-_REPO = {
-    "github": re.compile(r"[^/\s:]+/[^/\s:]+"),
-    "bitbucket": re.compile(r"[^/\s:]+/[^/\s:]+"),
-    "gitlab": re.compile(r"[^/\s:]+(/[^/\s:]+)+"),
-}
-_URL = re.compile(r"(?:https?://|git@)[^/:]+[/:](?P<repo>.+?)(?:\.git)?/?$")
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
-_NEEDED = {"git": ("repo_clone_url",), "image": ("registry_type", "repository")}
-
-
-def one_source(context: RuleContext) -> Iterator[Finding]:
-    """A component has one source; a database has none."""
-    for component in _built(context):
-        present = [name for name in SOURCE_FIELDS if component.data.get(name) is not None]
-        if not present:
-            choices = ", ".join(SOURCE_FIELDS if component.kind != "functions" else SOURCE_FIELDS[:-1])
-            message = f"{component.called} has no source"
-            yield context.error("no-source", message, f"add one of {choices}", component.pointer)
-        elif len(present) > 1:
-            message = f"{component.called} has {len(present)} sources: {', '.join(present)}"
-            places = [f"{component.pointer}/{name}" for name in present]
-            yield context.error("several-sources", message, "keep only one", places[1], places[0], *places[2:])
-
-
-def repositories(context: RuleContext) -> Iterator[Finding]:
-    """A source names its repository as the host does."""
-    for component in _built(context):
-        for name in SOURCE_FIELDS:
-            source = component.data.get(name)
-            if not isinstance(source, Mapping):
-                continue
-            at = f"{component.pointer}/{name}"
-            for needed in _NEEDED.get(name, ("repo",)):
-                if source.get(needed) in (None, ""):
-                    message = f"the {name} source of {component.called} has no {needed}"
-                    yield context.warning("incomplete-source", message, f"add `{needed}: …`", at)
-            if name in _REPO and (repo := text(source, "repo")):
-                yield from _repository(context, name, repo, f"{at}/repo")
-
-
-def _repository(context: RuleContext, host: str, repo: str, at: str) -> Iterator[Finding]:
-    if _REPO[host].fullmatch(repo) and not repo.startswith("<"):
-        return
-    if "${" in repo:
-        if at not in context.app.substituted:
-            message = f"{repo} is not declared in reconcile.yaml and will be sent as written"
-            yield context.warning("unknown-variable", message, "declare it under `variables`, or write owner/name", at)
-        return
-    url = _URL.match(repo)
-    hint = f"write {url['repo']}" if url else "write it as on the host, such as my-org/my-app"
-    yield context.warning("bad-repository", f"repo must be owner/name, got {repo!r}", hint, at)
-
-
-def images(context: RuleContext) -> Iterator[Finding]:
-    """An image has a tag or a digest, DOCR has no registry, and only DOCR deploys on push."""
-    for component in context.components:
-        image = mapping(component.data, "image")
-        if not image:
-            continue
-        at = f"{component.pointer}/image"
-        tag, digest = text(image, "tag"), text(image, "digest")
-        if tag and digest:
-            message = "an image can have a tag or a digest, not both"
-            yield context.error(
-                "tag-and-digest",
-                message,
-                "keep the digest: it always names the same image",
-                f"{at}/tag",
-                f"{at}/digest",
-            )
-        if digest and not _DIGEST.fullmatch(digest) and "${" not in digest:
-            message = "a digest must be sha256: followed by 64 hex digits"
-            yield context.error("bad-digest", message, "copy it from the registry", f"{at}/digest")
-        yield from _registry(context, image, at)
-        yield from _tag(context, component, image, at)
-
-
-def _registry(context: RuleContext, image: Mapping[str, Any], at: str) -> Iterator[Finding]:
-    docr = image.get("registry_type") == "DOCR"
-    if docr and text(image, "registry"):
-        message = "a DOCR image takes no registry: an account has only one"
-        yield context.error("registry-with-docr", message, "remove `registry`", f"{at}/registry")
-    if _deploys_on_push(image) and (not docr or image.get("digest")):
-        message = "deploy_on_push works only for DOCR images with a tag"
-        yield context.error(
-            "deploy-on-push", message, "remove it, or use a DOCR image with a tag", f"{at}/deploy_on_push"
-        )
-
-
-def _tag(context: RuleContext, component: Component, image: Mapping[str, Any], at: str) -> Iterator[Finding]:
-    """C41: the platform pulls a tag once; moving the tag afterwards has no effect."""
-    tag = image.get("tag")
-    if image.get("digest") or tag not in (None, "", "latest") or _deploys_on_push(image):
-        return
-    shown = "uses the tag latest" if tag else "has no tag, so it uses latest"
-    message = f"{component.called} {shown}: newer images will not be noticed"
-    yield context.warning("mutable-tag", message, "use a version tag or a digest", f"{at}/tag" if tag else at)
-
-
-def _deploys_on_push(image: Mapping[str, Any]) -> bool:
-    return mapping(image, "deploy_on_push").get("enabled") is True
-
-
-def _built(context: RuleContext) -> Iterator[Component]:
-    return (component for component in context.components if component.kind != "databases")
-
-
-SOURCE_RULES: tuple[Rule, ...] = (one_source, repositories, images)
 """The rules of this module."""
