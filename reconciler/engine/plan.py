@@ -64,6 +64,7 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
         fingerprints(desired, options),
         PipelineCommit.of(options.environ),
         options.redeploy,
+        options.show_live_values,
     )
     removed = pruning(desired, options)
     fleet = {app.name: app for app in await client.list_apps()}
