@@ -22,6 +22,7 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +45,19 @@ from reconciler.sandbox import Sandbox, Settings, Speed
 PLATFORMS = {
     "as thought most likely": Settings(speed=Speed.instant()),
     "writes everything": Settings(
-        speed=Speed.instant(), fills_defaults="documented", returns_general_type=True, routes_order="longest"
+        speed=Speed.instant(),
+        fills_defaults="documented",
+        returns_general_type=True,
+        routes_order="longest",
+        reorders_envs=True,
+        omits_zero_values=False,
+        encrypts_log_tokens=True,
     ),
     "writes nothing": Settings(
         speed=Speed.instant(),
         fills_defaults="none",
         propose_fills_defaults=False,
         rewrites_routes=False,
-        reorders_envs=False,
-        omits_zero_values=True,
     ),
 }
 """How the platform may answer a spec."""
@@ -108,7 +113,8 @@ def _quiet(plan: Any) -> bool:
 @asynccontextmanager
 async def account(settings: Settings, folder: Path) -> AsyncIterator[Account]:
     """An empty account."""
-    box = Sandbox(settings=settings)
+    # real specs were exported from apps that exist, with their secrets as ciphertext
+    box = Sandbox(settings=replace(settings, new_apps_take_ciphertext=True))
     tap = Tap(httpx.ASGITransport(app=box.asgi))
     config = folder / "reconcile.yaml"
     config.write_text(CONFIG, encoding="utf-8")

@@ -11,7 +11,7 @@ from cyclopts import App
 from pydantic import BaseModel
 
 from reconciler.cli.commands import build
-from reconciler.config import Config, Freeze, Guards, HealthPolicy, Policy, Probe, Timeouts, Variable
+from reconciler.config import Config, Freeze, Guards, HealthPolicy, PlatformFaults, Policy, Probe, Timeouts, Variable
 
 DOCS = Path(__file__).parents[1] / "docs"
 PLACES = {
@@ -20,6 +20,7 @@ PLACES = {
     Timeouts: "`timeouts` of a policy",
     HealthPolicy: "`health` of a policy",
     Probe: "`health.probe` of a policy",
+    PlatformFaults: "`platform_faults` of a policy",
     Variable: "An entry of `variables`",
     Guards: "`guards`",
     Freeze: "An entry of `freeze`",

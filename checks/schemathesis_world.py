@@ -6,6 +6,8 @@ from typing import Any
 
 import httpx
 
+from reconciler.sandbox.http.control import HEADER
+
 Tree = dict[str, Any]
 IMAGE = {"registry_type": "DOCKER_HUB", "registry": "acme", "repository": "api", "tag": "1"}
 SOURCE = {"repo": "acme/www", "branch": "main", "deploy_on_push": True}
@@ -65,7 +67,7 @@ class World:
 
     def control(self, name: str, body: Tree | None = None) -> Tree:
         """A control of the sandbox."""
-        answer = self.client.post(f"/_sandbox/{name}", json=body or {})
+        answer = self.client.post(f"/_sandbox/{name}", json=body or {}, headers={HEADER: "1"})
         answer.raise_for_status()
         found: Tree = answer.json()
         return found

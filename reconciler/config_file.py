@@ -207,8 +207,12 @@ def _cycle(file: ConfigFile, graph: Mapping[str, Sequence[str]]) -> Iterator[Fin
 
 
 def _unknown_app(file: ConfigFile, name: str, pointer: str, known: Collection[str]) -> Finding:
-    message = f"no spec in this run for app {name!r}"
-    return Finding(Severity.WARNING, "unknown-app", message, did_you_mean(name, known), file.locate(pointer))
+    return Finding(Severity.WARNING, "unknown-app", no_spec(name), did_you_mean(name, known), file.locate(pointer))
+
+
+def no_spec(name: str) -> str:
+    """The message that the configuration names an app which no spec describes."""
+    return f"no spec in this run for app {name!r}"
 
 
 def in_words(name: str, value: Any, problem: Mapping[str, Any]) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Marks on the fields of the models: what the platform does with a field beyond its type.
+"""Marks on the fields of the models: limits of the values, and what the platform does with a field beyond its type.
 
 Read by `shape.py`, which turns models and marks into the tree that every other package walks.
 """
@@ -7,6 +7,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """What a field is for, and the limits of its values; `Port` and `Name` carry limits to the fields that use them.
+
+    A ``pattern`` is searched for, and its ``$`` is the very end of the text.
+    """
+
+    description: str = ""
+    ge: int | None = None
+    le: int | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str = ""
+
+    @property
+    def limited(self) -> bool:
+        """Whether it limits values."""
+        return bool(self.pattern) or (self.ge, self.le, self.min_length, self.max_length) != (None, None, None, None)
 
 
 @dataclass(frozen=True, slots=True)

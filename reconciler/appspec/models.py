@@ -1,18 +1,14 @@
-"""The whole app spec, as pydantic models whose field metadata says default, identity, secrecy and order.
+"""The whole app spec, as annotated classes: types, limits, defaults, identity, secrecy and order of every field.
 
 Source of the facts: the vendor's OpenAPI description of App Platform (2026-08), with its known errata
 corrected, and the fields that only the vendor's Go client has. `checks/contract.py` compares these models
 with the description, field by field.
 """
 
-from __future__ import annotations
-
 from typing import Annotated as A
 from typing import Literal
 
-from pydantic import Field
-
-from reconciler.appspec.marks import Default, Deprecated, Identity, Ordered, Secret, ServerChosen, Spelling
+from reconciler.appspec.marks import Default, Deprecated, Field, Identity, Ordered, Secret, ServerChosen, Spelling
 from reconciler.appspec.parts import (
     SIZES,
     Alerts,

@@ -1,19 +1,16 @@
 """The parts that components of an app share: sources, variables, health checks, logs, alerts, scaling.
 
 Facts: the vendor's OpenAPI description and Go client; limits and defaults are given at the fields.
-The models validate (`extra="forbid"`, strict types) and describe; specs are never serialised from them.
+The classes describe: they have no instances. `shape.py` turns them into the tree that everything else walks.
 """
-
-from __future__ import annotations
 
 from typing import Annotated as A
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from reconciler.appspec.marks import (
     Default,
     Deprecated,
+    Field,
     Identity,
     Ordered,
     Secret,
@@ -79,10 +76,8 @@ ALERT_RULES = Literal[
 ]
 
 
-class Part(BaseModel):
-    """Base of every model: strict types, unknown fields refused (a finding decides how serious that is)."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, defer_build=True)
+class Part:
+    """Base of every model. A field without a value in the class is required."""
 
 
 class GitSource(Part):

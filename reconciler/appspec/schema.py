@@ -1,6 +1,6 @@
-"""The JSON Schema of an app spec (draft 2020-12), generated from the models: for editors and for explaining errors.
+"""The JSON Schema of an app spec (draft 2020-12): for editors and for explaining errors.
 
-It accepts exactly what the models accept: text as text, integers as integers, null for optional fields,
+It accepts exactly what `check.accepts` does: text as text, integers as integers, null for optional fields,
 no unknown fields. Both refuse unknown fields and values; callers decide how serious that is, as the platform
 may have added them.
 """
@@ -10,8 +10,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from reconciler.appspec.models import AppSpec
-from reconciler.appspec.shape import MISSING, SPEC, Field, Record
+from reconciler.appspec.shape import MISSING, SPEC, Field, Listing, Record, Scalar, Shape
 from reconciler.appspec.walk import fields_below
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -22,39 +21,56 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def spec_schema() -> dict[str, Any]:
     """The schema, the same object at every call; do not modify it.
 
-    Field descriptions are the models'; ``default`` is the platform's documented default, ``deprecated`` marks fields
-    that are superseded. An optional field may also be null.
+    ``default`` is the platform's documented default, ``deprecated`` marks fields that are superseded. An optional field
+    may also be null.
     """
-    raw = AppSpec.model_json_schema()
     records = {record.title: record for record, _, _ in fields_below(SPEC)}
-    definitions = {name: _tidy(raw["$defs"][name], records[name]) for name in sorted(raw["$defs"])}
-    root = _tidy({key: value for key, value in raw.items() if key != "$defs"}, SPEC)
+    del records[SPEC.title]
     return {
         "$schema": DIALECT,
         "title": "DigitalOcean App Platform app spec",
-        **root,
-        "$defs": definitions,
+        **_record(SPEC),
+        "$defs": {title: _record(records[title]) for title in sorted(records)},
     }
 
 
-def _tidy(model: dict[str, Any], record: Record) -> dict[str, Any]:
-    """A model's schema without pydantic's titles, with the documented defaults."""
-    properties = {name: _property(model["properties"][name], field) for name, field in record.fields.items()}
-    out = {"type": "object", "description": model.get("description", ""), "properties": properties}
-    if model.get("required"):
-        out["required"] = model["required"]
+def _record(record: Record) -> dict[str, Any]:
+    out: dict[str, Any] = {"type": "object", "description": record.description}
+    out["properties"] = {name: _property(field) for name, field in record.fields.items()}
+    if required := [name for name, field in record.fields.items() if field.required]:
+        out["required"] = required
     return out | {"additionalProperties": False}
 
 
-def _property(raw: dict[str, Any], field: Field) -> dict[str, Any]:
-    out = {key: value for key, value in raw.items() if key not in ("title", "default", "anyOf")}
-    if "anyOf" in raw:
-        out = _nullable(raw["anyOf"][0]) | out
+def _property(field: Field) -> dict[str, Any]:
+    out = _value(field.shape)
+    if not field.required:
+        out = _nullable(out)
+    if field.description:
+        out["description"] = field.description
     if field.default is not MISSING:
         out["default"] = field.default
     if field.deprecated:
         out |= {"deprecated": True, "description": f"{field.description} (deprecated: use {field.deprecated})"}
-    return out
+    return dict(sorted(out.items())) if field.required else out
+
+
+def _value(shape: Shape) -> dict[str, Any]:
+    match shape:
+        case Record(title):
+            return {"$ref": f"#/$defs/{title}"}
+        case Listing(item):
+            return {"items": _value(item), "type": "array"}
+        case Scalar(kind, choices, limits):
+            keywords = {
+                "enum": list(choices) or None,
+                "maxLength": limits.max_length,
+                "maximum": limits.le,
+                "minLength": limits.min_length,
+                "minimum": limits.ge,
+                "pattern": limits.pattern or None,
+            }
+            return {**{name: value for name, value in keywords.items() if value is not None}, "type": kind}
 
 
 def _nullable(schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The app spec as a plain tree, which packages walk instead of pydantic's internals.
+"""The app spec as a plain tree, which packages walk instead of the classes that describe it.
 
 `SPEC` is derived once from `models.AppSpec` and its marks. A `Shape` is one of
 
@@ -9,30 +9,17 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from reconciler.appspec.marks import (
-    Default,
-    Deprecated,
-    Identity,
-    Ordered,
-    Secret,
-    SecretWhenTyped,
-    ServerChosen,
-    Spelling,
-)
+from reconciler.appspec import marks
 from reconciler.appspec.models import AppSpec
 from reconciler.appspec.parts import Part
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pydantic.fields import FieldInfo
 
 
 class _Missing:
@@ -49,12 +36,16 @@ ScalarType = Literal["string", "integer", "number", "boolean"]
 _SCALARS: dict[type, ScalarType] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
+_UNLIMITED = marks.Field()
+
+
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A single value. ``choices`` are the documented values of an enumeration."""
+    """A single value. ``choices`` are the documented values of an enumeration; limits as in `marks.Field`."""
 
     type: ScalarType
     choices: tuple[Any, ...] = ()
+    limits: marks.Field = _UNLIMITED
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +84,7 @@ class Record:
 
     title: str
     fields: Mapping[str, Field]
+    description: str = ""
 
 
 Shape = Scalar | Listing | Record
@@ -119,57 +111,63 @@ def identity_of(listing: Listing, item: Mapping[str, Any]) -> str:
     return "/".join(parts)
 
 
-def _bare(annotation: Any) -> Any:
-    """The annotation without Annotated and without None."""
+def _unwrapped(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    """The annotation without Annotated and without None, and its marks, the outermost last."""
+    found: tuple[Any, ...] = ()
     while True:
         origin = get_origin(annotation)
         if origin is Annotated:
-            annotation = get_args(annotation)[0]
-        elif origin in (Union, types.UnionType):
+            found = (*annotation.__metadata__, *found)
+            annotation = annotation.__origin__
+        elif origin is Union or origin is types.UnionType:
             (annotation,) = (arg for arg in get_args(annotation) if arg is not type(None))
         else:
-            return annotation
+            return annotation, found
 
 
-def _shape(annotation: Any, marks: Sequence[Any]) -> Shape:
-    bare = _bare(annotation)
-    if get_origin(bare) is list:
-        identity = next((mark.fields for mark in marks if isinstance(mark, Identity)), ())
-        ordered = any(isinstance(mark, Ordered) for mark in marks)
-        return Listing(_shape(get_args(bare)[0], ()), identity, ordered)
-    if get_origin(bare) is Literal:
+def _shape(annotation: Any) -> tuple[Shape, tuple[Any, ...]]:
+    """The shape of an annotation, and its marks."""
+    bare, found = _unwrapped(annotation)
+    origin = get_origin(bare)
+    if origin is list:
+        identity = next((mark.fields for mark in found if type(mark) is marks.Identity), ())
+        return Listing(_shape(get_args(bare)[0])[0], identity, marks.Ordered() in found), found
+    if origin is Literal:
         choices = get_args(bare)
-        return Scalar(_SCALARS[type(choices[0])], choices)
-    if isinstance(bare, type) and issubclass(bare, Part):
-        return record(bare)
-    return Scalar(_SCALARS[bare])
+        return Scalar(_SCALARS[type(choices[0])], choices), found
+    if issubclass(bare, Part):
+        return record(bare), found
+    limits = next((mark for mark in found if type(mark) is marks.Field and mark.limited), _UNLIMITED)
+    return Scalar(_SCALARS[bare], limits=limits), found
 
 
-def _field(name: str, info: FieldInfo) -> Field:
-    marks = info.metadata
-
-    def mark(kind: type) -> Any:
-        return next((found for found in marks if isinstance(found, kind)), None)
-
-    default, spelling, deprecated = mark(Default), mark(Spelling), mark(Deprecated)
+def _field(name: str, annotation: Any, *, required: bool) -> Field:
+    shape, found = _shape(annotation)
+    mark = {type(one): one for one in found}  # of several `marks.Field` the outermost, which has the description
     return Field(
         name=name,
-        shape=_shape(info.annotation, marks),
-        required=info.is_required(),
-        default=MISSING if default is None else default.value,
-        server_chosen=mark(ServerChosen) is not None,
-        secret=mark(Secret) is not None,
-        secret_when_typed=mark(SecretWhenTyped) is not None,
-        spelling=spelling.kind if spelling else "",
-        deprecated=deprecated.instead if deprecated else "",
-        description=info.description or "",
+        shape=shape,
+        required=required,
+        default=mark[marks.Default].value if marks.Default in mark else MISSING,
+        server_chosen=marks.ServerChosen in mark,
+        secret=marks.Secret in mark,
+        secret_when_typed=marks.SecretWhenTyped in mark,
+        spelling=mark[marks.Spelling].kind if marks.Spelling in mark else "",
+        deprecated=mark[marks.Deprecated].instead if marks.Deprecated in mark else "",
+        description=mark.get(marks.Field, _UNLIMITED).description,
     )
 
 
 @cache
 def record(model: type[Part]) -> Record:
-    """The shape of a model."""
-    return Record(model.__name__, {name: _field(name, info) for name, info in model.model_fields.items()})
+    """The shape of a model: the fields of its bases first."""
+    annotations: dict[str, Any] = {}
+    for base in reversed(model.__mro__):
+        annotations |= inspect.get_annotations(base)
+    fields = {
+        name: _field(name, annotation, required=not hasattr(model, name)) for name, annotation in annotations.items()
+    }
+    return Record(model.__name__, fields, inspect.cleandoc(model.__doc__ or ""))
 
 
 SPEC: Record = record(AppSpec)

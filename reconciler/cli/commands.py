@@ -12,6 +12,7 @@ from cyclopts import App, Group, Parameter
 from reconciler import __version__
 from reconciler.cli.console import Console, on_signals, show
 from reconciler.cli.options import (
+    OUTPUT,
     POSITIVE,
     Connection,
     Output,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from reconciler.engine.load import Desired
     from reconciler.engine.plan import Planned
     from reconciler.live.client import Client
+    from reconciler.plan.model import PlanReport
+    from reconciler.rollout.model import RolloutReport
 
 
 WHAT_TO_DO = Group("What to do", sort_key=0)
@@ -56,6 +59,9 @@ def reconcile(
         bool,
         Parameter(group=WHAT_TO_DO, help="also delete apps whose spec was removed from Git; needs the full history"),
     ] = False,
+    show_live_values: Annotated[
+        bool, Parameter(group=OUTPUT, help="do not hide what looks like a credential, or what only live has")
+    ] = False,
     permissions: Permissions = Permissions(),
     source: SpecFlags = SpecFlags(),
     connection: Connection = Connection(),
@@ -77,26 +83,48 @@ def reconcile(
         allow=frozenset(permissions.allow),
         retry=permissions.retry,
         override_freeze=permissions.override_freeze,
+        fail_on_failed_push=permissions.fail_on_failed_push,
         expect=expect,
+        show_live_values=show_live_values,
     )
     check_specs(options.specs)
     import asyncio
 
-    from reconciler.cli.show import annotate, findings_of, show_plan, show_rollout
+    from reconciler.cli.show import annotate, findings_of, show_plan
     from reconciler.engine import exits, safety
     from reconciler.engine.apply import run
 
-    console, suggest = Console(output, vital=plan or drift), Suggestions.of(connection)
+    console = Console.of(output, vital=plan or drift)
     finished = asyncio.run(run(options, CommandLine(console, connection), SystemClock()))
-    foreseen = suggest.plan(finished.planned.report)
+    foreseen = shown_plan(finished.planned, console, connection)
     if finished.rollout is not None:
-        show_rollout(console, suggest.rollout(finished.rollout), foreseen)
-        return exits.of_apply(finished.rollout, finished.planned)
+        return show_applied(finished.planned, finished.rollout, console, connection)
     show_plan(console, foreseen, drift=drift)
     annotate(console, findings_of(foreseen))
     if save:
-        safety.save(save, finished.planned.report.plans)
-    return exits.of_plan(foreseen, differences_matter=drift or exit_code)
+        safety.save(save, finished.planned.report.plans, finished.planned.config)
+    pushes_matter = permissions.fail_on_failed_push
+    return exits.of_plan(foreseen, differences_matter=drift or exit_code, pushes_matter=pushes_matter)
+
+
+def show_applied(planned: "Planned", rollout: "RolloutReport", console: Console, connection: Connection) -> int:
+    """Show what was done; returns the exit code."""
+    from reconciler.cli.show import show_rollout
+    from reconciler.engine import exits
+
+    foreseen = shown_plan(planned, console, connection)
+    show_rollout(console, Suggestions.of(connection).rollout(rollout), foreseen)
+    return exits.of_apply(rollout, planned)
+
+
+def shown_plan(planned: "Planned", console: Console, connection: Connection) -> "PlanReport":
+    """The plan to show: in what is made for logs and pages of a pipeline without what only live has."""
+    report = Suggestions.of(connection).plan(planned.report)
+    if console.format not in ("markdown", "github") or planned.options.show_live_values:
+        return report
+    from reconciler.plan.warnings import hide_live_values
+
+    return hide_live_values(report)
 
 
 @dataclass(frozen=True)
@@ -119,7 +147,7 @@ class CommandLine:
         if self.console.format in ("text", "github"):
             from reconciler.cli.show import show_plan
 
-            show_plan(self.console, Suggestions.of(self.connection).plan(planned.report))
+            show_plan(self.console, shown_plan(planned, self.console, self.connection))
 
     @contextmanager
     def watch(self, apps: Sequence[str]) -> "Iterator[Watch]":
@@ -211,6 +239,14 @@ COMMANDS = {
         Roll an app back to an earlier deployment, check its health and commit; or commit or revert a pinned rollback.
 
         Afterwards the spec in Git counts as failed: it will not be applied again until it changes, or with `--retry`.
+        """,
+    ),
+    "redeploy": (
+        "rollback:redeploy",
+        """
+        Deploy apps again with the newest commit or image of every source; their specs stay as they are.
+
+        Watched, judged and rolled back like any rollout. An app that differs from Git is refused: apply it instead.
         """,
     ),
     "schema": ("schema:schema", "Print a JSON Schema, for editors and for programs that read the JSON output."),

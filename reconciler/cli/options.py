@@ -81,6 +81,9 @@ class Permissions:
         tuple[str, ...], Parameter(group=PERMISSIONS, help="allow what a guard refused, such as remove=web/api")
     ] = ()
     override_freeze: Annotated[bool, Parameter(group=PERMISSIONS, help="apply inside a freeze window")] = False
+    fail_on_failed_push: Annotated[
+        bool, Parameter(group=PERMISSIONS, help="exit 2 if the last push to an app in sync failed to deploy")
+    ] = False
 
 
 @Parameter(name="*")
@@ -118,7 +121,7 @@ class Output:
 def run_options(specs: Sequence[Path], source: SpecFlags) -> RunOptions:
     """The options in the flags about specs."""
     return RunOptions(
-        specs=tuple(specs) or (Path("specs"),),
+        specs=tuple(specs) or RunOptions.specs,
         config=source.config,
         environ=dict(os.environ),
         variables=dict(_assignment(text) for text in source.var),

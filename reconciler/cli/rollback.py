@@ -1,4 +1,4 @@
-"""`reconcile rollback`: rolls an app back by hand, or commits or reverts a pinned rollback; ignores freeze windows."""
+"""What people do by hand: `reconcile rollback`, which no freeze window stops, and `reconcile redeploy`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from reconciler.cli.console import Console
-from reconciler.cli.options import Connection, Output, Suggestions, connect
+from reconciler.cli.console import Console, plain
+from reconciler.cli.options import (
+    PERMISSIONS,
+    WHAT,
+    Connection,
+    Output,
+    SpecFlags,
+    Suggestions,
+    connect,
+    run_options,
+)
 from reconciler.cli.status import chosen_apps
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
@@ -55,10 +64,52 @@ def rollback(
     from reconciler.config_file import load_config
 
     policy = load_config(config).policy(app)
-    console = Console(output)
+    console = Console.of(output)
     if commit:
         return asyncio.run(_commit(app, policy, connection, console, force=force))
     return asyncio.run(_rollback(app, (to, pin, revert), policy, connection, console))
+
+
+def redeploy(
+    *apps: Annotated[str, Parameter(help="names of apps", negative=())],
+    specs: Annotated[
+        tuple[Path, ...], Parameter(group=WHAT, help="file or folder of app specs; can be repeated [default: specs/]")
+    ] = (),
+    force_build: Annotated[bool, Parameter(group=WHAT, help="build without the cache of earlier builds")] = False,
+    retry: Annotated[bool, Parameter(group=PERMISSIONS, help="also redeploy a spec that failed before")] = False,
+    override_freeze: Annotated[bool, Parameter(group=PERMISSIONS, help="redeploy inside a freeze window")] = False,
+    allow: Annotated[
+        tuple[str, ...], Parameter(group=PERMISSIONS, help="allow what a guard refused, such as max_changes")
+    ] = (),
+    config: Annotated[Path | None, Parameter(group=WHAT, help="reconcile.yaml [default: the nearest]")] = None,
+    connection: Connection = Connection(),
+    output: Output = Output(),
+) -> int:
+    """Deploy apps again with the newest commit or image of every source; their specs stay as they are.
+
+    Watched, judged and rolled back like any rollout. An app that differs from Git is refused: apply it instead.
+    """
+    if not apps:
+        raise UsageError("reconcile redeploy needs an app", hint="for example: reconcile redeploy shop")
+    source = SpecFlags(config=config, app=apps)
+    options = replace(
+        run_options(specs, source),
+        apply=True,
+        redeploy=True,
+        force_build=force_build,
+        retry=retry,
+        override_freeze=override_freeze,
+        allow=frozenset(allow),
+    )
+    import asyncio
+
+    from reconciler.cli.commands import CommandLine, show_applied
+    from reconciler.engine.apply import run
+
+    console = Console.of(output)
+    finished = asyncio.run(run(options, CommandLine(console, connection), SystemClock()))
+    assert finished.rollout is not None
+    return show_applied(finished.planned, finished.rollout, console, connection)
 
 
 async def _commit(name: str, policy: Policy, connection: Connection, console: Console, *, force: bool) -> int:
@@ -75,13 +126,14 @@ async def _commit(name: str, policy: Policy, connection: Connection, console: Co
         pinned = manual.require_pin(app)
         if force:
             gone = await manual.commit(client, app, SystemClock())
-            console.out(f"{name}: rollback committed" + ("" if gone else ", but the app still shows as pinned"))
+            text = f"{name}: rollback committed" + ("" if gone else ", but the app still shows as pinned")
+            console.out(plain(text))
             return Exit.OK if gone else Exit.PERSON_NEEDED
         job = replace(_job(app, policy, "rollback"), resume_rollback=True, follow=pinned.id, carried=pinned.spec)
         with CommandLine(console, connection).watch([name]) as watched:
             report = await roll_back(job, client, SystemClock(), watched)
     if report.records[0].outcome.kind is OutcomeKind.ROLLED_BACK:
-        console.out(f"{name}: the rollback is healthy and committed")
+        console.out(plain(f"{name}: the rollback is healthy and committed"))
         return Exit.OK
     show_rollout(console, Suggestions.of(connection).rollout(report), None)
     return exits.of_rollout(report)
@@ -102,7 +154,7 @@ async def _rollback(
         job = _job(app, policy, "leave" if revert else "pin" if pin else "rollback")
         if revert:
             deployment = await manual.revert(client, app)
-            console.err(f"{name}: rollback reverted; following deployment {deployment.id}")
+            console.err(plain(f"{name}: rollback reverted; following deployment {deployment.id}"))
             job = replace(job, follow=deployment.id, carried=deployment.spec)
         else:
             await _check_target(client, app, to)
@@ -128,10 +180,20 @@ async def _check_target(client: Client, app: LiveApp, to: str) -> None:
     """Refuse an impossible target before any request is sent.
 
     Raises:
-        UsageError: the app has no such deployment, or it is the active one.
+        UsageError: the app has no such deployment, or it runs the active version (C92).
     """
-    hint = f"reconcile status {app.name} --deployments {TARGETS}"
-    if to and app.active_deployment is not None and to == app.active_deployment.id:
+    if not to:
+        return
+    from reconciler.plan.canonical import canonical
+
+    hint, active = f"reconcile status {app.name} --deployments {TARGETS}", app.active_deployment
+    if active is not None and to == active.id:
         raise UsageError(f"{app.name} is already on deployment {to}", hint=hint)
-    if to and to not in {found.id for found in await client.list_deployments(app.id, limit=TARGETS)}:
+    target = next((one for one in await client.list_deployments(app.id, limit=TARGETS) if one.id == to), None)
+    if target is None:
         raise UsageError(f"{app.name} has no deployment {to} among its last {TARGETS}", hint=hint)
+    if active is None or not target.sources or target.sources != active.sources:
+        return
+    if canonical(target.spec) == canonical(active.spec):
+        message = f"deployment {to} has the spec, commits and images that {app.name} already runs"
+        raise UsageError(message, hint=hint)

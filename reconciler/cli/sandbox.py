@@ -22,7 +22,7 @@ File = Annotated[Path, Parameter(env_var="RECONCILE_SANDBOX_FILE", help="where t
 Times = Annotated[int | None, Parameter(help="how many times it occurs; 0: until it is cleared")]
 
 FaultKind = Literal[
-    "build", "deploy", "health", "hang", "slow",
+    "build", "deploy", "health", "platform", "hang", "slow",
     "rate_limit", "server_error", "gateway_timeout", "reset_before", "reset_after", "latency", "truncated",
 ]  # fmt: skip
 """The kinds of `sandbox.faults.Fault`; written out, as the command line must not import the sandbox for its help."""
@@ -62,6 +62,7 @@ def serve(
     token: Annotated[
         tuple[str, ...], Parameter(help="TOKEN:SCOPE,SCOPE or TOKEN; without any, every token may do everything")
     ] = (),
+    tls: Annotated[bool, Parameter(negative="", help="serve HTTPS, with a certificate made for it")] = False,
 ) -> int:
     """Serve the sandbox over HTTP, for any client of App Platform, with a web page at the same address."""
     changes = _changes(setting)
@@ -73,14 +74,33 @@ def serve(
         _configure(box, changes)
     from reconciler.sandbox.server import serve as run
 
+    certificate = _certificate(file, host) if tls else None
     try:
-        run(file, host, port, ready=lambda url: console.log(f"the sandbox listens on {url} (Ctrl-C ends it)"))
+        run(
+            file,
+            host,
+            port,
+            ready=lambda url: console.log(f"the sandbox listens on {url} (Ctrl-C ends it)"),
+            certificate=certificate,
+        )
     except SystemExit as error:  # raised by the server if it cannot listen; it has printed why
         raise UsageError(f"cannot listen on {host}:{port}", hint="choose another with --port, or 0 for any") from error
     except KeyboardInterrupt:  # the signal that ended the server
         pass
     console.log("stopped")
     return Exit.OK
+
+
+def _certificate(file: Path, host: str) -> tuple[Path, Path]:
+    """A certificate beside the sandbox's file, for clients to trust, and its key."""
+    from reconciler.sandbox.server import make_certificate
+
+    try:
+        made = make_certificate(file.parent, host)
+    except ImportError as error:
+        raise UsageError("--tls needs the package cryptography", hint="pip install '.[sandbox,tls]'") from error
+    console.log(f"the certificate is {made[0]}")
+    return made
 
 
 def show(*, file: File = SANDBOX_FILE) -> int:
@@ -134,8 +154,9 @@ def fault(
     seconds: Annotated[float, Parameter(help="latency, retry-after, or how long health is good at first")] = 0.0,
     factor: Annotated[float, Parameter(help="how much slower, for slow")] = 10.0,
     phase: Annotated[str, Parameter(help="which phase never ends, for hang")] = "DEPLOYING",
+    code: Annotated[str, Parameter(help="reason code of the step that fails; none: without a reason")] = "",
     status: Annotated[int, Parameter(help="status of server_error and gateway_timeout; 0: 500 and 504")] = 0,
-    only: Annotated[Literal["forward", "rollback"] | None, Parameter(help="only these deployments")] = None,
+    only: Annotated[Literal["forward", "rollback", "platform"] | None, Parameter(help="only these deployments")] = None,
     file: File = SANDBOX_FILE,
 ) -> int:
     """Inject a fault: deployments that fail, hang or are slow; responses that are errors, late, truncated or lost."""
@@ -143,8 +164,8 @@ def fault(
         raise UsageError("--share must be from 0 to 1", hint="for example: --share 0.1 for every tenth request")
     data: dict[str, Any] = {
         "kind": kind, "app": app, "operation": operation, "component": component, "times": times or None,
-        "share": share, "seed": seed, "seconds": seconds, "factor": factor, "phase": phase, "status": status,
-        "only": only or "",
+        "share": share, "seed": seed, "seconds": seconds, "factor": factor, "phase": phase, "code": code,
+        "status": status, "only": only or "",
     }  # fmt: skip
     with _sandbox(file) as box:
         from reconciler.sandbox import Fault

@@ -106,7 +106,15 @@ async def apply(
     with watch([app.plan.app for app in guarded]) as watched:
         apps = await recheck_health(client, guarded, clock.now())
         jobs = [
-            RolloutJob(app.plan, app.desired, app.policy, planned.config.project, app.secrets, app.rendered)
+            RolloutJob(
+                app.plan,
+                app.desired,
+                app.policy,
+                planned.config.project,
+                app.secrets,
+                app.rendered,
+                options.force_build,
+            )
             for app in apps
             if app.plan.status is not SyncStatus.IN_SYNC
         ]

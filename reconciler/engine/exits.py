@@ -8,6 +8,7 @@ from reconciler.errors import Interrupted, InvalidInput, PlanMismatch, Reconcile
 from reconciler.exit_codes import Exit, most_serious
 from reconciler.findings import has_errors
 from reconciler.plan.model import NO_DRIFT, Action, SyncStatus
+from reconciler.plan.newer import FAILED_PUSH
 from reconciler.rollout.model import OutcomeKind
 
 if TYPE_CHECKING:
@@ -16,15 +17,19 @@ if TYPE_CHECKING:
     from reconciler.rollout.model import RolloutReport
 
 
-def of_plan(report: PlanReport, *, differences_matter: bool) -> Exit:
-    """The exit code of a plan or a drift check. Differences count only if the caller asked for them."""
+def of_plan(report: PlanReport, *, differences_matter: bool, pushes_matter: bool = False) -> Exit:
+    """The exit code of a plan or a drift check. Differences and failed pushes count if the caller asked for them."""
     if any(plan.status is SyncStatus.UNKNOWN for plan in report.plans):
         return Exit.ERROR
     if has_errors(report.findings) or any(has_errors(plan.findings) for plan in report.plans):
         return Exit.INVALID
     if differences_matter and any(_differs(plan) for plan in report.plans):
         return Exit.DIFFERENCES
-    return Exit.OK
+    return Exit.DIFFERENCES if pushes_matter and _a_push_failed(report) else Exit.OK
+
+
+def _a_push_failed(report: PlanReport) -> bool:
+    return any(finding.code == FAILED_PUSH for plan in report.plans for finding in plan.findings)
 
 
 def _differs(plan: Plan) -> bool:
@@ -40,7 +45,9 @@ def of_apply(report: RolloutReport, planned: Planned) -> Exit:
     """The rollout's exit code; a spec that the platform rejected counts as invalid, not as refused by a guard."""
     invalid = {app.plan.app for app in planned.apps if has_errors(app.plan.findings)}
     codes = [_of_outcome(record.outcome.kind) for record in report.records if record.app not in invalid]
-    return most_serious([*codes, Exit.INVALID] if invalid else codes)
+    codes += [Exit.INVALID] if invalid else []
+    codes += [Exit.DIFFERENCES] if planned.options.fail_on_failed_push and _a_push_failed(planned.report) else []
+    return most_serious(codes)
 
 
 def _of_outcome(kind: OutcomeKind) -> Exit:
@@ -51,13 +58,26 @@ def _of_outcome(kind: OutcomeKind) -> Exit:
             return Exit.OK
         case OutcomeKind.ROLLED_BACK | OutcomeKind.PINNED:
             return Exit.ROLLED_BACK
-        case OutcomeKind.LEFT | OutcomeKind.DEGRADED | OutcomeKind.ROLLBACK_FAILED | OutcomeKind.BLOCKED:
+        case (
+            OutcomeKind.LEFT
+            | OutcomeKind.DEGRADED
+            | OutcomeKind.ROLLBACK_FAILED
+            | OutcomeKind.DIVERGED
+            | OutcomeKind.BLOCKED
+        ):
             return Exit.PERSON_NEEDED
         case OutcomeKind.STALLED:
             return Exit.STALLED
         case OutcomeKind.REFUSED:
             return Exit.REFUSED
-        case OutcomeKind.SUPERSEDED | OutcomeKind.CANCELED | OutcomeKind.TIMED_OUT | OutcomeKind.FAILED:
+        case (
+            OutcomeKind.SUPERSEDED
+            | OutcomeKind.CANCELED
+            | OutcomeKind.PLATFORM_FAULT
+            | OutcomeKind.UNCONFIRMED
+            | OutcomeKind.TIMED_OUT
+            | OutcomeKind.FAILED
+        ):
             return Exit.ERROR
         case OutcomeKind.INTERRUPTED:
             return Exit.INTERRUPTED

@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.appspec.secrets import credentials
 from reconciler.config import Config
 from reconciler.config_file import ConfigFile, check_names, check_probes, find_config, read_config
 from reconciler.desired.load import escaping_links, find_specs
@@ -81,6 +82,8 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
         raise UsageError(f"no spec for app {unknown[0]}", hint=did_you_mean(unknown[0], known))
     probes = check_probes(file, {app.name: app.spec for app in loaded.apps})
     apps = tuple(app for app in loaded.apps if options.selects(app.name))
+    if not options.show_live_values:
+        apps = tuple(map(_with_credentials, apps))
     of_apps = validate_all(apps, strict=options.strict, policies=policies)
     findings = (*file.warnings, *loaded.findings, *findings, *check_names(file, known), *probes, *of_apps)
     if offline:
@@ -91,8 +94,15 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
 
         findings = set_aside(findings)
     keys = frozenset(filter(None, [options.environ.get(KEY_VARIABLE)]))
+    keys = keys.union(*(config.policy(name).secret_values for name in known))
     refused = frozenset(one for one in of_apps if one.is_error and not one.code.startswith(_OUR_OWN))
     return Desired(apps, config, tuple(ranked(list(findings))), known, keys, refused)
+
+
+def _with_credentials(app: DesiredApp) -> DesiredApp:
+    """The app; what looks like a credential in it is a secret as well."""
+    values = frozenset(value for _, value, _ in credentials(app.spec))
+    return replace(app, secrets=app.secrets | values) if values else app
 
 
 def _config_within(checkout: Path, options: RunOptions) -> ConfigFile:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reconciler.config import Config
+from reconciler.config_file import no_spec
 from reconciler.engine import safety
 from reconciler.engine.load import Desired, as_live
 from reconciler.engine.options import RunOptions
@@ -13,11 +14,12 @@ from reconciler.engine.planner import PlannedApp, Planner, check_rotations
 from reconciler.findings import Finding
 from reconciler.plan.guard import check_allowed
 from reconciler.plan.model import PlanReport
+from reconciler.plan.newer import PipelineCommit
 from reconciler.plan.secret_fingerprints import Fingerprints
 from reconciler.plan.warnings import without_repeats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from reconciler.clock import Clock
     from reconciler.desired.reading import Named
@@ -53,7 +55,17 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
     check_allowed(options.allow)
     check_rotations(options.rotate, desired.apps, desired.known)
     began, now = clock.monotonic(), clock.now()
-    planner = Planner(client, desired.config, now, options.rotate, options.retry, fingerprints(desired, options))
+    planner = Planner(
+        client,
+        desired.config,
+        now,
+        options.rotate,
+        options.retry,
+        fingerprints(desired, options),
+        PipelineCommit.of(options.environ),
+        options.redeploy,
+        options.show_live_values,
+    )
     removed = pruning(desired, options)
     fleet = {app.name: app for app in await client.list_apps()}
     desired = as_live(desired, fleet)
@@ -74,12 +86,18 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
     apps = safety.guard(apps, options, desired.config, everyone)
     report = PlanReport(
         tuple(app.plan for app in apps),
-        (*desired.findings, *notes, *renames),
+        (*_without_removed(desired.findings, removed), *notes, *renames),
         requests=client.requests,
         seconds=clock.monotonic() - began,
         unmanaged=unmanaged_apps if options.unmanaged else (),
     )
     return Planned(apps, report, desired.config, options, everyone)
+
+
+def _without_removed(findings: Sequence[Finding], removed: Removed | None) -> list[Finding]:
+    """The findings without those that the configuration still names an app whose spec was removed: it has to (C81)."""
+    expected = {no_spec(name) for name in removed.specs} if removed is not None else set()
+    return [finding for finding in findings if finding.message not in expected]
 
 
 def unmanaged(fleet: Mapping[str, LiveApp], desired: Desired) -> tuple[str, ...]:

@@ -25,11 +25,12 @@ from reconciler.findings import Finding, Severity
 from reconciler.live.models import Deployment, LiveApp, Phase, Proposal
 from reconciler.plan.align import Secrets, names
 from reconciler.plan.canonical import canonical
-from reconciler.plan.compare import Comparison, compare
+from reconciler.plan.compare import Comparison, compare, payload
 from reconciler.plan.decide import Evidence, make_plan
 from reconciler.plan.deployment_history import prior_failure, unfinished_rollback
 from reconciler.plan.model import Action, Plan, SyncStatus
-from reconciler.plan.payload import payload
+from reconciler.plan.newer import PipelineCommit, failed_since, older_components
+from reconciler.plan.platform import failure_codes
 from reconciler.plan.secret_fingerprints import Fingerprints, unencrypted
 from reconciler.plan.warnings import possible_rename
 from reconciler.redaction import Redactor
@@ -71,6 +72,9 @@ class Planner:
     rotate: frozenset[str] = frozenset()
     retry: bool = False
     fingerprints: Fingerprints | None = field(default=None, repr=False)
+    commit: PipelineCommit | None = None
+    redeploy: bool = False
+    show_live_values: bool = False
 
     async def plans(
         self, apps: Sequence[DesiredApp], fleet: Mapping[str, LiveApp], known: Collection[str]
@@ -89,8 +93,8 @@ class Planner:
                     moved_from = next((name for name in former if name in fleet), "")
                     live = fleet.get(moved_from or app.name)
                     comparison = self._compare(app, live)
-                    if comparison.in_sync and not moved_from:
-                        plan = make_plan(app, comparison, Evidence(self.now))
+                    if comparison.in_sync and not moved_from and not self._needs_history(live):
+                        plan = make_plan(app, comparison, Evidence(self.now, commit=self.commit))
                         plans.append(PlannedApp(plan, comparison.policy, app, live, secrets=comparison.secrets))
                     else:
                         others = unmanaged_apps if live is None else {}
@@ -98,6 +102,13 @@ class Planner:
         except* LiveError as failed:
             raise failed.exceptions[0] from None
         return tuple(plan if isinstance(plan, PlannedApp) else plan.result() for plan in plans)
+
+    def _needs_history(self, live: LiveApp | None) -> bool:
+        """Whether an app in sync may have to be deployed again, or has a deployment that failed since."""
+        if live is None:
+            return False
+        acts = self.config.policy(live.name).source_versions == "latest"
+        return self.redeploy or failed_since(live) or (acts and bool(older_components(live, self.commit)))
 
     def _compare(self, app: DesiredApp, live: LiveApp | None) -> Comparison:
         policy = self.config.policy(app.name)
@@ -150,7 +161,18 @@ class Planner:
         if live is None:
             findings = (*findings, *possible_rename(app, comparison.wanted, unmanaged_apps))
         trouble = await self._pin_trouble(live, comparison, deployments) if live and deployments else ""
-        evidence = Evidence(self.now, proposal, deployments, findings, self.retry, moved_from, trouble)
+        evidence = Evidence(
+            self.now,
+            proposal,
+            deployments,
+            findings,
+            self.retry,
+            moved_from,
+            trouble,
+            self.commit,
+            self.redeploy,
+            self.show_live_values,
+        )
         plan = make_plan(app, comparison, evidence)
         rendered = proposal.spec if proposal else None
         read = tuple(deployments or ())
@@ -177,9 +199,20 @@ class Planner:
         """The app's deployments, newest first: more than a page if the wanted spec may have failed before."""
         found = await self.client.list_deployments(live.id, limit=HISTORY)
         tried = any(comparison.carries(deployment.spec) for deployment in found)
-        if tried or len(found) < HISTORY or live.pinned_deployment or self.retry:
+        if not (tried or len(found) < HISTORY or live.pinned_deployment or self.retry):
+            found = await self.client.list_deployments(live.id, limit=WHOLE_HISTORY)
+        return await self._with_reason(live, comparison, found)
+
+    async def _with_reason(self, live: LiveApp, comparison: Comparison, found: list[Deployment]) -> list[Deployment]:
+        """The same; the newest deployment of the wanted spec is read by its id if it failed and its reason is missing.
+
+        A listing may leave the steps out, and without a reason a failure would count as the platform's (C51).
+        """
+        tried = next((one for one in found if comparison.carries(one.spec)), None)
+        if tried is None or tried.phase is not Phase.ERROR or failure_codes(tried):
             return found
-        return await self.client.list_deployments(live.id, limit=WHOLE_HISTORY)
+        read = await self.client.get_deployment(live.id, tried.id)
+        return [read if one is tried else one for one in found]
 
     async def _proposal(
         self, app: DesiredApp, comparison: Comparison, deployments: Sequence[Deployment]
@@ -188,7 +221,8 @@ class Planner:
         live = comparison.live
         if live is not None:
             failed = prior_failure(deployments, comparison.carries, comparison.policy)
-            if live.pinned_deployment or not comparison.changes or (failed and not self.retry):
+            stalled = failed is not None and not failed.attempts and not self.retry
+            if live.pinned_deployment or not comparison.changes or stalled:
                 return None, ()
         elif found := of_new_app(app):
             return None, found

@@ -18,6 +18,7 @@ from reconciler.errors import PlanMismatch, ReconcileError
 from reconciler.plan import saved
 from reconciler.plan.guard import frozen, guarded
 from reconciler.plan.model import Plan
+from reconciler.yamltext import open_file
 
 OVERRIDE_FREEZE = "use --override-freeze to apply anyway"
 """The hint of a refusal inside a freeze window."""
@@ -36,7 +37,7 @@ def refuse(options: RunOptions, config: Config, now: datetime, plans: Sequence[P
     if options.expect is None:
         return
     expected = _read(options.expect)
-    if plans is not None and (found := saved.mismatches(expected, plans)):
+    if plans is not None and (found := saved.mismatches(expected, plans, config)):
         message = f"the saved plan {options.expect} is out of date; nothing was changed"
         raise PlanMismatch("\n".join([message, *found]), hint="make a new plan, have it reviewed, and apply that")
 
@@ -64,14 +65,14 @@ def refuse_unowned(desired: Desired, options: RunOptions) -> None:
         raise PlanMismatch(message, hint="to plan a new app, open the pull request from a branch of this repository")
 
 
-def save(file: Path, plans: Iterable[Plan]) -> None:
+def save(file: Path, plans: Iterable[Plan], config: Config) -> None:
     """Save plans for a later run to expect.
 
     Raises:
         ReconcileError: the file cannot be written.
     """
     try:
-        file.write_text(saved.dump(plans), encoding="utf-8")
+        file.write_text(saved.dump(plans, config), encoding="utf-8")
     except OSError as error:
         hint = "choose a file in an existing, writable folder"
         raise ReconcileError(f"cannot save the plan to {file}: {error.strerror}", hint=hint) from None
@@ -79,7 +80,8 @@ def save(file: Path, plans: Iterable[Plan]) -> None:
 
 def _read(file: Path) -> saved.SavedPlan:
     try:
-        text = file.read_text(encoding="utf-8")
+        with open_file(file) as stream:
+            text = stream.read().decode("utf-8")
     except OSError as error:
         hint = "save it again: reconcile --plan --save FILE"
         raise PlanMismatch(f"cannot read the saved plan {file}: {error.strerror}", hint=hint) from None

@@ -161,8 +161,19 @@ class CauseDetails(_Answer):
     type: Text = ""
 
 
+class Build(_Answer):
+    """What a deployment built or pulled for one component: a commit, or an image's digest."""
+
+    name: Text = ""
+    source_commit_hash: Text = ""
+    source_image_digest: Text = ""
+
+
+Builds = Annotated[tuple[Build, ...], BeforeValidator(_list)]
+
+
 class Deployment(_Answer):
-    """A deployment: its spec, its progress, and why it exists."""
+    """A deployment: its spec, its progress, and why it exists. What it runs is in ``services`` to ``functions``."""
 
     id: Text = ""
     spec: Tree = {}
@@ -176,6 +187,18 @@ class Deployment(_Answer):
     previous_deployment_id: Text = ""
     tier_slug: Text = ""
     progress: Annotated[Progress | None, Object] = None
+    services: Builds = ()
+    static_sites: Builds = ()
+    workers: Builds = ()
+    jobs: Builds = ()
+    functions: Builds = ()
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """The digest or commit that each component runs, as far as the platform says."""
+        built = (*self.services, *self.static_sites, *self.workers, *self.jobs, *self.functions)
+        found = {build.name: build.source_image_digest or build.source_commit_hash for build in built}
+        return {name: source for name, source in found.items() if source}
 
     @property
     def user(self) -> User | None:

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Coroutine, Mapping
 from random import random as system_random
 from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 from pydantic import BaseModel, ValidationError
@@ -18,15 +19,12 @@ from reconciler.live.calls import PER_PAGE, Call
 from reconciler.live.fetch import ACCEPTED, Outside, TooLarge
 from reconciler.live.models import Deployment, LiveApp, Usage
 from reconciler.live.throttle import (
-    API,
     CHANGES_NOTHING,
     CONCURRENCY,
     DECODED,
     METER,
     PER_MINUTE,
     Throttle,
-    address,
-    direct,
     was_unsent,
 )
 from reconciler.redaction import Redactor
@@ -39,6 +37,9 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound=BaseModel)
 Page = dict[str, Any]
+
+API = "https://api.digitalocean.com"
+"""The address of App Platform."""
 
 MOST_PAGES = 500
 """Maximum number of pages, whatever a listing's total and links say."""
@@ -236,3 +237,44 @@ def checked_token(token: str) -> str:
     if not (token.isascii() and token.isprintable()) or " " in token:
         raise UsageError("the token contains invalid characters", hint="check DIGITALOCEAN_TOKEN")
     return token
+
+
+def address(base_url: str) -> httpx.URL:
+    """The API's address.
+
+    Raises:
+        UsageError: it is not one, or it has credentials, which httpx would send instead of the token.
+    """
+    with contextlib.suppress(httpx.InvalidURL):
+        url = httpx.URL(base_url)
+        if url.path.rstrip("/").endswith("/v2"):
+            raise UsageError("the API address must not end with /v2", hint=f"use {API}, not {API}/v2")
+        if url.scheme in ("http", "https") and url.host and not url.userinfo:
+            return url
+    raise UsageError("the API address must be an http(s) URL without credentials", hint=f"for example {API}")
+
+
+def direct(base: httpx.URL, concurrency: int) -> httpx.AsyncHTTPTransport:
+    """The transport to the API, through the environment's proxy if it names one; plain HTTP needs no certificates.
+
+    Raises:
+        UsageError: the environment's proxy is not supported, or its certificates cannot be read.
+    """
+    proxies = {} if proxy_bypass(base.host) else getproxies()
+    proxy = proxies.get(base.scheme) or proxies.get("all")
+    try:
+        return httpx.AsyncHTTPTransport(
+            proxy=f"http://{proxy}" if proxy and "://" not in proxy else proxy,
+            verify=base.scheme == "https",  # reading the certificates takes 30 ms
+            limits=httpx.Limits(max_connections=concurrency, keepalive_expiry=30.0),
+        )
+    except (
+        ImportError,
+        ValueError,
+        httpx.InvalidURL,
+    ):  # a SOCKS proxy, an unknown scheme, not a URL; it may hold a password
+        hint = "set HTTPS_PROXY to an http:// or https:// proxy"
+        raise UsageError("the proxy in the environment cannot be used", hint=hint) from None
+    except OSError as problem:
+        hint = "check SSL_CERT_FILE and SSL_CERT_DIR"
+        raise UsageError(f"cannot read the certificates: {problem}", hint=hint) from None

@@ -24,21 +24,16 @@ from dataclasses import dataclass
 from enum import Enum
 from random import random as system_random
 from typing import TYPE_CHECKING, Any
-from urllib.request import getproxies, proxy_bypass
 
 import httpx
 from pydantic_core import from_json
 
 from reconciler.clock import Clock, SystemClock
-from reconciler.errors import UsageError
 from reconciler.live.fetch import LONGEST_PAUSE, Budget, TooLarge, whole
 from reconciler.live.models import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-API = "https://api.digitalocean.com"
-"""The address of App Platform."""
 
 PER_MINUTE = 250
 """Requests that a token may send in any 60 seconds; the platform's documented limit."""
@@ -293,47 +288,6 @@ class Throttle(httpx.AsyncBaseTransport):
     def _report_wait(self, seconds: float, why: str) -> None:
         if self._on_wait and seconds >= WORTH_TELLING:
             self._on_wait(seconds, why)
-
-
-def address(base_url: str) -> httpx.URL:
-    """The API's address.
-
-    Raises:
-        UsageError: it is not one, or it has credentials, which httpx would send instead of the token.
-    """
-    with contextlib.suppress(httpx.InvalidURL):
-        url = httpx.URL(base_url)
-        if url.path.rstrip("/").endswith("/v2"):
-            raise UsageError("the API address must not end with /v2", hint=f"use {API}, not {API}/v2")
-        if url.scheme in ("http", "https") and url.host and not url.userinfo:
-            return url
-    raise UsageError("the API address must be an http(s) URL without credentials", hint=f"for example {API}")
-
-
-def direct(base: httpx.URL, concurrency: int) -> httpx.AsyncHTTPTransport:
-    """The transport to the API, through the environment's proxy if it names one; plain HTTP needs no certificates.
-
-    Raises:
-        UsageError: the environment's proxy is not supported, or its certificates cannot be read.
-    """
-    proxies = {} if proxy_bypass(base.host) else getproxies()
-    proxy = proxies.get(base.scheme) or proxies.get("all")
-    try:
-        return httpx.AsyncHTTPTransport(
-            proxy=f"http://{proxy}" if proxy and "://" not in proxy else proxy,
-            verify=base.scheme == "https",  # reading the certificates takes 30 ms
-            limits=httpx.Limits(max_connections=concurrency, keepalive_expiry=30.0),
-        )
-    except (
-        ImportError,
-        ValueError,
-        httpx.InvalidURL,
-    ):  # a SOCKS proxy, an unknown scheme, not a URL; it may hold a password
-        hint = "set HTTPS_PROXY to an http:// or https:// proxy"
-        raise UsageError("the proxy in the environment cannot be used", hint=hint) from None
-    except OSError as problem:
-        hint = "check SSL_CERT_FILE and SSL_CERT_DIR"
-        raise UsageError(f"cannot read the certificates: {problem}", hint=hint) from None
 
 
 def _changes_nothing(request: httpx.Request) -> bool:

@@ -45,7 +45,9 @@ def attribute(
     ``specs`` are Git's and the live one; ``deployments`` come newest first, as many as were read; ``variables`` are the
     paths, by identity, of values that a declared variable supplies.
     """
-    case = _Case(specs[0], specs[1], history, tuple(deployments), now, frozenset(variables))
+    # A deployment without a spec shows nothing; a failed one still shows what was requested.
+    shown = tuple(one for one in deployments if one.spec)
+    case = _Case(canonical(specs[0]), canonical(specs[1]), history, shown, now, frozenset(variables))
     found = tuple(case.attribute(change) for change in changes)
     kind = _sum([one.kind for one in found])
     return AppAttribution(app, kind, _summary(kind, found, case), found)
@@ -67,25 +69,16 @@ class _Comparison:
         )
 
 
+@dataclass(frozen=True)
 class _Case:
     """One app's evidence; comparisons are made once, on demand."""
 
-    def __init__(
-        self,
-        desired: Mapping[str, Any],
-        live: Mapping[str, Any],
-        history: SpecHistory,
-        deployments: tuple[Deployment, ...],
-        now: datetime,
-        variables: frozenset[Path],
-    ) -> None:
-        self._desired = canonical(desired)
-        self._live = canonical(live)
-        self.history = history
-        # A deployment without a spec shows nothing; a failed one still shows what was requested.
-        self._deployments = tuple(one for one in deployments if one.spec)
-        self._now = now
-        self._variables = variables
+    _desired: Tree
+    _live: Tree
+    history: SpecHistory
+    _deployments: tuple[Deployment, ...]
+    _now: datetime
+    _variables: frozenset[Path]
 
     @cached_property
     def _live_in_git(self) -> tuple[_Comparison | None, ...]:
@@ -208,10 +201,10 @@ class _Case:
     def _ahead(self, path: Path, matching: int, deployed: int | None) -> Attribution:
         deployment, user = self._deployment(deployed)
         if matching == 0:
-            text = f"Git is ahead: changed here, not committed yet (live matches {self._name(0)})"
+            text = f"Git is ahead: changed here, not committed yet (live matches {self.history.versions[0].commit[:7]})"
             return Attribution(path, "git_ahead", text, deployment_id=deployment, user=user)
         mover = self._mover(matching)
-        text = f"Git is ahead since {self._committed(mover)}; live matches {self._name(matching)}"
+        text = f"Git is ahead since {self._committed(mover)}; live matches {self.history.versions[matching].commit[:7]}"
         return Attribution(
             path, "git_ahead", text, mover.commit, mover.author, mover.when, deployment_id=deployment, user=user
         )
@@ -260,9 +253,6 @@ class _Case:
     def _committed(self, version: SpecVersion) -> str:
         """``3f9c2ab (Ada Byron, 2 d ago)``."""
         return f"{version.commit[:7]} ({version.author}, {ago(version.when, self._now)})"
-
-    def _name(self, number: int) -> str:
-        return self.history.versions[number].commit[:7]
 
 
 def _first_equal(comparisons: Sequence[_Comparison | None], path: Path) -> int | None:
@@ -326,8 +316,5 @@ def spec_history(
     def spec_of(text: str | None) -> Mapping[str, Any] | None:
         return next((spec for name, spec in read(text or "", "") if name in names), None)
 
-    versions = (
-        SpecVersion(revision.commit, revision.when, revision.author, spec_of(revision.text))
-        for revision in history.revisions
-    )
+    versions = (SpecVersion(one.commit, one.when, one.author, spec_of(one.text)) for one in history.revisions)
     return SpecHistory(tuple(versions), history.gap)

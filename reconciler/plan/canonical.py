@@ -44,8 +44,6 @@ Path = tuple[str, ...]
 
 Convert = Callable[[Any], Any]
 
-_NUMBER_SIGN = "#"
-
 
 class Opaque:
     """A secret in a tree. It can be compared, and knows whether it is ciphertext, but never shows its value."""
@@ -130,9 +128,6 @@ def _hidden(value: object) -> str:
     return value.reveal() if isinstance(value, Opaque) else str(value)
 
 
-# --- scalars ---------------------------------------------------------------------------------------------------------
-
-
 def _whole(value: Any) -> Any:
     """JSON has one kind of number: 80 and 80.0 are the same."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -169,9 +164,6 @@ def _unknown(value: Any, parent: str = "") -> Any:
 def _unnamed(name: str, value: Any, owner: Mapping[str, Any], parent: str = "") -> Any:
     """A field that no model knows; ``parent`` is the field that holds its owner."""
     return _opaque(value) if is_named_so(name, owner, parent) else _unknown(value, name)
-
-
-# --- lists -----------------------------------------------------------------------------------------------------------
 
 
 def _list(listing: Listing) -> Convert:
@@ -212,12 +204,9 @@ def _disambiguated(items: list[tuple[str, Tree]]) -> Tree:
         number, free = 1, key
         while free in out:
             number += 1
-            free = f"{key}{_NUMBER_SIGN}{number}"
+            free = f"{key}#{number}"
         out[free] = item
     return out
-
-
-# --- records ---------------------------------------------------------------------------------------------------------
 
 
 def _environment(out: Tree) -> Tree:
@@ -324,13 +313,8 @@ _converters: dict[int, Convert] = {}
 def _converter(shape: Shape) -> Convert:
     """The function that makes a part canonical; built once per shape."""
     if id(shape) not in _converters:
-        match shape:
-            case Record():
-                _converters[id(shape)] = _record(shape)
-            case Listing():
-                _converters[id(shape)] = _list(shape)
-            case _:
-                _converters[id(shape)] = _whole
+        keyed = _list(shape) if isinstance(shape, Listing) else _whole
+        _converters[id(shape)] = _record(shape) if isinstance(shape, Record) else keyed
     return _converters[id(shape)]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from reconciler.appspec.kinds import DEV_DATABASE_PRICE, RUNNING_KINDS, component_price
@@ -16,9 +16,19 @@ from reconciler.findings import Finding, Severity, has_errors
 from reconciler.live.models import Deployment, LiveApp, Phase, Proposal
 from reconciler.plan.canonical import Tree, canonical
 from reconciler.plan.compare import Comparison, desired_digest, live_digest
-from reconciler.plan.deployment_history import PriorFailure, prior_failure, unfinished_rollback, unjudged
+from reconciler.plan.deployment_history import (
+    PriorFailure,
+    followed_rollback,
+    may_be_rolled_back,
+    prior_failure,
+    repeated,
+    unfinished_rollback,
+    unjudged,
+)
 from reconciler.plan.model import UNJUDGED, Action, Cost, Note, Plan, SyncStatus
-from reconciler.plan.warnings import left_out, redact_changes, secrets_without_value, unnamed
+from reconciler.plan.newer import PipelineCommit, failed_attempt, newer_findings, older_components
+from reconciler.plan.platform import OwnRollback, failed_for, own_rollbacks
+from reconciler.plan.warnings import left_out, redact_changes, secrets_without_value, unnamed, without_secrets
 from reconciler.text import ago
 
 
@@ -28,7 +38,8 @@ class Evidence:
 
     ``proposal`` and ``deployments`` (newest first) are None if they were not requested. ``findings`` are the platform's
     objections. ``retry``: retry a spec that failed. ``moved_from``: the app's current name. ``pin_trouble``: why the
-    unfinished rollback that the app is pinned to is unhealthy.
+    unfinished rollback that the app is pinned to is unhealthy. ``commit``: what the pipeline runs for. ``redeploy``: a
+    person asks for a deployment of the spec that is live. ``show_live_values``: show what looks like a credential.
     """
 
     now: datetime
@@ -38,6 +49,9 @@ class Evidence:
     retry: bool = False
     moved_from: str = ""
     pin_trouble: str = ""
+    commit: PipelineCommit | None = None
+    redeploy: bool = False
+    show_live_values: bool = False
 
 
 def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -> Plan:
@@ -47,32 +61,24 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
     live = comparison.live
     if comparison.in_sync:
         assert live is not None
-        return Plan(
-            desired.name,
-            SyncStatus.IN_SYNC,
-            Action.NONE,
-            app_id=live.id,
-            file=desired.file,
-            notes=(*comparison.aligned.notes, *_young(live, comparison, evidence.now)),
-            cost=unchanged_cost(comparison.live_tree),
-            desired_digest=desired_digest(comparison.wanted),
-        )
+        return _in_sync(desired, live, comparison, evidence)
     plan = Plan(
         desired.name,
         SyncStatus.ABSENT,
         Action.CREATE,
         app_id=live.id if live else "",
         file=desired.file,
-        changes=redact_changes(comparison.surviving, desired.secrets),
+        changes=redact_changes(comparison.surviving, desired, show=evidence.show_live_values),
         notes=comparison.aligned.notes if live else (),
         findings=(
             *evidence.findings,
             *_name_findings(desired, live, evidence),
             *left_out(comparison.changes, comparison.surviving),
-            *secrets_without_value(desired, comparison.aligned.desired),
+            *secrets_without_value(desired, comparison.aligned.desired, comparison.live_tree),
+            *(newer_findings(desired, live, evidence.commit, evidence.deployments or ()) if live else ()),
         ),
         cost=_cost(comparison, evidence),
-        desired_digest=desired_digest(comparison.wanted),
+        desired_digest=desired_digest(without_secrets(comparison.wanted, desired)),
         live_digest=live_digest(live) if live else "",
         update_all_source_versions=comparison.policy.source_versions == "latest",
         moved_from=evidence.moved_from,
@@ -80,10 +86,57 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
     decided = _decide(plan, comparison, evidence)
     if decided.writes and has_errors(decided.findings):
         return replace(decided, action=Action.REFUSE, reason="App Platform rejects this spec")
+    if evidence.redeploy:
+        return _redeployed(decided)
     if decided.action is Action.UPDATE:
         rendered = canonical(comparison.rendered or {})
         return replace(decided, notes=(*decided.notes, *unnamed(comparison.wanted, comparison.aligned, rendered)))
     return decided
+
+
+def _in_sync(desired: DesiredApp, live: LiveApp, comparison: Comparison, evidence: Evidence) -> Plan:
+    """Nothing of the spec differs: deploy it again only for a newer commit, or because a person asks for it."""
+    history = evidence.deployments or ()
+    plan = Plan(
+        desired.name,
+        SyncStatus.IN_SYNC,
+        Action.NONE,
+        app_id=live.id,
+        file=desired.file,
+        notes=(*comparison.aligned.notes, *_young(live, comparison, evidence.now)),
+        findings=tuple(newer_findings(desired, live, evidence.commit, history)),
+        cost=unchanged_cost(comparison.live_tree),
+        desired_digest=desired_digest(without_secrets(comparison.wanted, desired)),
+    )
+    again = replace(
+        plan,
+        status=SyncStatus.OUT_OF_SYNC,
+        action=Action.REDEPLOY,
+        notes=comparison.aligned.notes,
+        live_digest=live_digest(live),
+    )
+    older = older_components(live, evidence.commit)
+    if evidence.redeploy:
+        return replace(again, reason="redeploying as requested, with the newest commit or image of every source")
+    if evidence.commit is None or not older or comparison.policy.source_versions != "latest":
+        return plan
+    sha = evidence.commit.sha[:7]
+    failed = failed_attempt(history, older, evidence.commit)
+    if failed is None or evidence.retry:
+        return replace(again, reason=f"the app does not run commit {sha} yet: redeploying")
+    reason = f"commit {sha} was deployed and did not last (deployment {failed.id}); not retrying it"
+    return replace(again, status=SyncStatus.STALLED, action=Action.REFUSE, reason=reason, override="--retry")
+
+
+def _redeployed(plan: Plan) -> Plan:
+    """The plan, refused if it would do anything but deploy what is live: that is not what was asked for."""
+    if plan.action in (Action.CREATE, Action.UPDATE):
+        reason = "it differs from Git, and a redeploy changes no spec: apply it instead"
+    elif plan.action is Action.NONE:
+        reason = f"{plan.reason}: redeploy when that has finished"
+    else:
+        return plan
+    return replace(plan, action=Action.REFUSE, reason=reason, follow="", resume_rollback=False, adopt_rollback=False)
 
 
 def _young(live: LiveApp, comparison: Comparison, now: datetime) -> Iterator[Note]:
@@ -102,6 +155,9 @@ def _decide(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan:
     live = comparison.live
     if live is None:
         return replace(plan, reason="no app has this name yet")
+    own = followed_rollback(live, evidence.deployments or (), comparison.policy, evidence.now)
+    if own is not None and (live.pinned_deployment is not None or _failed_spec(own, comparison, evidence)):
+        return _adopted(plan, live, own)
     if live.pinned_deployment is not None:
         return _pinned(plan, live, comparison, evidence)
     under_way = [run for run in (live.pending_deployment, live.in_progress_deployment) if run is not None]
@@ -110,27 +166,110 @@ def _decide(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan:
     if running is not None:
         reason = f"a deployment of this spec is in progress ({running.phase.value})"
         return replace(_quiet(plan), status=SyncStatus.PROGRESSING, follow=running.id, reason=reason)
-    if rollback := next((run for run in under_way if run.is_rollback), None):
+    if rollback := next((run for run in under_way if run.is_rollback and own is None), None):
         reason = f"a rollback is in progress ({rollback.id}): run again when it has finished"
         return replace(plan, status=SyncStatus.PROGRESSING, action=Action.REFUSE, reason=reason)
     past = _prior_failure(comparison, evidence)
     if past is not None and (differs or not comparison.active_agrees) and not evidence.retry:
-        return _stalled(plan, live, past, evidence)
-    if differs:
-        return replace(
-            plan, status=SyncStatus.OUT_OF_SYNC, action=Action.UPDATE, reason=_why_update(plan, live, comparison)
-        )
-    return _same_spec(_quiet(plan), live, comparison, past)
+        stopped = _blameless if past.attempts else _stalled
+        if (found := stopped(plan, live, past, comparison, evidence)) is not None:
+            return found
+    return _stuck(plan, comparison, evidence) or _sent(plan, live, comparison, past, own, evidence)
+
+
+def _sent(
+    plan: Plan,
+    live: LiveApp,
+    comparison: Comparison,
+    past: PriorFailure | None,
+    own: OwnRollback | None,
+    evidence: Evidence,
+) -> Plan:
+    """Nothing stands in the way: an update where the spec differs, else what the active deployment asks for."""
+    if not plan.changes:
+        return _same_spec(_quiet(plan), live, comparison, past, evidence)
+    why = f"this spec {past.what}: it is tried again" if past and past.attempts else ""
+    why = why or (_AWAITED.format(own.deployment.id) if own else _why_update(plan, live, comparison))
+    return replace(plan, status=SyncStatus.OUT_OF_SYNC, action=Action.UPDATE, reason=why)
+
+
+_AWAITED = "the platform is rolling back by itself (deployment {}): that is waited for"
+
+
+def _failed_spec(own: OwnRollback, comparison: Comparison, evidence: Evidence) -> bool:
+    """Whether what the platform goes back from is what Git still wants."""
+    deployments = evidence.deployments or ()
+    failed = failed_for(own, own_rollbacks(deployments))
+    return any(one.id == failed and comparison.carries(one.spec) for one in deployments)
+
+
+def _adopted(plan: Plan, live: LiveApp, own: OwnRollback) -> Plan:
+    """The platform rolled back by itself, or is about to, and no run has judged that."""
+    pinned = live.pinned_deployment is not None
+    pins = ", and the app is pinned to that" if pinned else ""
+    reason = f"deployment {own.failed_id} failed; the platform rolls back by itself (deployment {own.deployment.id})"
+    status = SyncStatus.BLOCKED if pinned else SyncStatus.PROGRESSING
+    return replace(_quiet(plan), status=status, follow=own.deployment.id, adopt_rollback=True, reason=reason + pins)
+
+
+def _recent(past: PriorFailure, comparison: Comparison, now: datetime) -> list[datetime]:
+    """When the spec was tried within the time in which attempts are counted, newest first."""
+    within = timedelta(seconds=comparison.policy.platform_faults.within)
+    return [one for one in past.attempts if now - one <= within]
+
+
+def _blameless(
+    plan: Plan, _live: LiveApp, past: PriorFailure, comparison: Comparison, evidence: Evidence
+) -> Plan | None:
+    """A spec that failed through faults of the platform is tried again, so often within a time; None: now."""
+    faults, recent = comparison.policy.platform_faults, _recent(past, comparison, evidence.now)
+    if len(recent) < faults.attempts:
+        return None
+    again = recent[faults.attempts - 1] + timedelta(seconds=faults.within)
+    but = f", {past.but}" if past.but else ""
+    reason = (
+        f"this spec {past.what} (deployment {past.deployment.id}){but}: {len(recent)} attempts within "
+        f"{faults.within / 3600:g} h; the next try is after {again:%Y-%m-%d %H:%M} UTC"
+    )
+    status, override = SyncStatus.OUT_OF_SYNC, "--retry"
+    return replace(plan, status=status, action=Action.REFUSE, reason=reason, retry_at=again, override=override)
 
 
 def _quiet(plan: Plan) -> Plan:
     return replace(plan, action=Action.NONE)
 
 
-def _same_spec(plan: Plan, live: LiveApp, comparison: Comparison, past: PriorFailure | None) -> Plan:
+def _stuck(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan | None:
+    """What is sent is not what is stored, and history does not show what was sent: a bound is kept (C53)."""
+    faults = comparison.policy.platform_faults
+    times = repeated(
+        evidence.deployments or (), comparison.carries, comparison.policy, evidence.now, stored=not plan.changes
+    )
+    if times < faults.attempts or evidence.retry:
+        return None
+    reason = (
+        f"the last {times} updates led to one and the same spec, which is not Git's: the platform stores or deploys "
+        f"another than is sent. At most {faults.attempts} such updates are made within {faults.within / 3600:g} h"
+    )
+    return replace(plan, status=SyncStatus.STALLED, action=Action.REFUSE, reason=reason, override="--retry")
+
+
+def _unshown(comparison: Comparison, evidence: Evidence) -> Deployment | None:
+    """The newest deployment, if it is ACTIVE and carries what Git wants: one more would show no more (C53)."""
+    newest = next(iter(evidence.deployments or ()), None)
+    active = newest is not None and newest.phase is Phase.ACTIVE and comparison.carries(newest.spec)
+    return newest if active and not evidence.retry else None
+
+
+def _same_spec(
+    plan: Plan, live: LiveApp, comparison: Comparison, past: PriorFailure | None, evidence: Evidence
+) -> Plan:
     """Decide for an app whose spec matches Git, depending on its active deployment."""
     if comparison.active_agrees:
         return replace(plan, status=SyncStatus.IN_SYNC)
+    if unshown := _unshown(comparison, evidence):
+        reason = f"deployment {unshown.id} of this spec is ACTIVE, but the app does not show it yet"
+        return replace(plan, status=SyncStatus.PROGRESSING, follow=unshown.id, reason=reason)
     what = f"its last deployment {past.what}" if past else "no deployment with it is active"
     running = live.running_deployment
     if running is not None:
@@ -157,6 +296,9 @@ def _pinned(plan: Plan, live: LiveApp, comparison: Comparison, evidence: Evidenc
             "if it is healthy"
         )
         return replace(_quiet(blocked), follow=ours.id, resume_rollback=True, reason=reason)
+    if any(own.proven for own in own_rollbacks(evidence.deployments or ()).values() if own.deployment.id == pinned.id):
+        reason = f"pinned to a rollback that the platform made by itself (deployment {pinned.id})"
+        return replace(blocked, action=Action.REFUSE, reason=reason, override=f"reconcile status {plan.app}")
     who = (pinned.user.full_name or pinned.user.email) if pinned.user else ""
     parts = ("pinned to a rollback", ago(pinned.created_at, evidence.now), f"by {who}" if who else "")
     reason = " ".join(part for part in parts if part)
@@ -177,10 +319,14 @@ def _prior_failure(comparison: Comparison, evidence: Evidence) -> PriorFailure |
     return prior_failure(evidence.deployments or (), comparison.carries, comparison.policy)
 
 
-def _stalled(plan: Plan, live: LiveApp, past: PriorFailure, evidence: Evidence) -> Plan:
+def _stalled(plan: Plan, live: LiveApp, past: PriorFailure, comparison: Comparison, evidence: Evidence) -> Plan:
     when = ago(past.deployment.created_at, evidence.now)
     failure = f"this spec {past.what} {when} (deployment {past.deployment.id})".replace("  ", " ")
     failure = f"{failure}, {past.but}" if past.but else failure
+    deployments = evidence.deployments or ()
+    if live.active_deployment is not None and may_be_rolled_back(past, deployments, comparison.policy, evidence.now):
+        reason = f"{failure}; the platform may still roll back by itself: waiting for it"
+        return replace(_quiet(plan), status=SyncStatus.PROGRESSING, follow=past.deployment.id, reason=reason)
     if live.active_deployment is None:
         reason = f"{failure}; no deployment is active, and there is none to roll back to"
         return replace(plan, status=SyncStatus.DEGRADED, action=Action.REFUSE, reason=reason, override="--retry")

@@ -8,11 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 from typing import Any
 
 from reconciler.config import Policy
 from reconciler.live.models import Deployment, LiveApp, Phase
 from reconciler.plan.canonical import canonical
+from reconciler.plan.platform import (
+    FailedIn,
+    OwnRollback,
+    ended_at,
+    failed_for,
+    failed_in,
+    failure_codes,
+    is_platform_fault,
+    own_rollbacks,
+)
 
 Carries = Callable[[Mapping[str, Any]], bool]
 """Whether a deployment's spec matches Git."""
@@ -23,6 +34,12 @@ SLACK = timedelta(minutes=15)
 GOING_BACK = timedelta(minutes=5)
 """Time to choose a rollback target: reading the failed log and the history, validating."""
 
+SOAK_BACK = 15.0
+"""Longest soak, in seconds, of a deployment that was good before."""
+
+SENT = frozenset({"CREATE_APP", "UPDATE_SPEC"})
+"""Names of the actions with which a spec is sent."""
+
 NOT_OURS = frozenset({"DEPLOY_ON_PUSH", "MAINTENANCE", "AUTOSCALED", "UPDATE_DATABASE_TRUSTED_SOURCES"})
 """Causes of deployments that no run made, and so no run judges."""
 
@@ -31,12 +48,15 @@ NOT_OURS = frozenset({"DEPLOY_ON_PUSH", "MAINTENANCE", "AUTOSCALED", "UPDATE_DAT
 class PriorFailure:
     """A deployment of the wanted spec that failed, was canceled or was rolled back.
 
-    ``but`` says how the rollback ended if it did not succeed either; otherwise empty.
+    ``but`` says what became of the rollback, where the platform made it or it did not succeed; otherwise empty.
+    ``attempts``: when each deployment of the spec was created that failed through a fault of the platform, newest
+    first, if the newest did: such a spec is not to blame.
     """
 
     deployment: Deployment
     what: str
     but: str = ""
+    attempts: tuple[datetime, ...] = ()
 
 
 def prior_failure(deployments: Sequence[Deployment], carries: Carries, policy: Policy) -> PriorFailure | None:
@@ -44,18 +64,20 @@ def prior_failure(deployments: Sequence[Deployment], carries: Carries, policy: P
 
     Only the newest deployment of that spec counts: a success after a failure is a success. One that was active and
     then rolled back, or replaced by the previous spec while a rollout would still have judged it, counts as
-    failed: whoever restored it, a run or a person, had a reason (C45, C46).
+    failed: whoever restored it, a run or a person, had a reason (C45, C46). One that was canceled because a newer one
+    replaced it did not fail (C50).
     """
+    owns = own_rollbacks(deployments)
     for place, deployment in enumerate(deployments):
-        if not carries(deployment.spec):
+        if not carries(deployment.spec) or deployment.id in owns:
             continue
+        newer = deployments[place - 1] if place else None
         match deployment.phase:
             case Phase.ERROR:
-                return PriorFailure(deployment, "failed")
-            case Phase.CANCELED:
+                return _failed(deployment, deployments, carries, owns)
+            case Phase.CANCELED if newer is None or newer.is_rollback:
                 return PriorFailure(deployment, "was canceled")
             case Phase.SUPERSEDED | Phase.ACTIVE:  # still active while its replacement is in progress
-                newer = deployments[place - 1] if place else None
                 older = next((old for old in deployments[place:] if not carries(old.spec)), None)
                 if newer is not None and _was_undone(deployment, newer, older, policy):
                     return _undone(deployment, newer)
@@ -63,6 +85,73 @@ def prior_failure(deployments: Sequence[Deployment], carries: Carries, policy: P
             case _:
                 return None
     return None
+
+
+def _failed(
+    deployment: Deployment, deployments: Sequence[Deployment], carries: Carries, owns: Mapping[str, OwnRollback]
+) -> PriorFailure:
+    """A deployment in ERROR: by whose fault, and whether the platform went back from it by itself."""
+    own = next((own for own in owns.values() if failed_for(own, owns) == deployment.id), None)
+    but = f"the platform rolled back by itself (deployment {own.deployment.id})" if own else ""
+    if not is_platform_fault(deployment):
+        return PriorFailure(deployment, "failed", but)
+    failed = [one.created_at for one in deployments if one.phase is Phase.ERROR and carries(one.spec)]
+    code = ", ".join(sorted(failure_codes(deployment))) or "no reason is given"
+    what = f"failed through a fault of the platform ({code})"
+    return PriorFailure(deployment, what, but, tuple(one for one in failed if one is not None))
+
+
+def repeated(
+    deployments: Sequence[Deployment], carries: Carries, policy: Policy, now: datetime, *, stored: bool
+) -> int:
+    """How many of the newest deployments one user sent within a time that all have one and the same spec, not Git's.
+
+    Hardly a person does that; a run does whose spec the platform stores or deploys otherwise. ``stored``: the app's
+    spec is Git's. Where it is not, only updates count: who deploys the same spec again and again has other reasons.
+    """
+    names = SENT | {"CREATE_DEPLOYMENT"} if stored else SENT
+    within = timedelta(seconds=policy.platform_faults.within)
+    newest = deployments[0] if deployments else None
+    if newest is None or not newest.spec or carries(newest.spec):
+        return 0
+
+    def again(one: Deployment) -> bool:
+        action = one.cause_details.digitalocean_user_action if one.cause_details else None
+        sent = action is not None and action.name in names and one.user == newest.user
+        lately = one.created_at is not None and now - one.created_at <= within
+        return sent and lately and canonical(one.spec) == canonical(newest.spec)
+
+    return sum(1 for _ in takewhile(again, deployments))
+
+
+def may_be_rolled_back(past: PriorFailure, deployments: Sequence[Deployment], policy: Policy, now: datetime) -> bool:
+    """Whether the platform may still roll back by itself from what failed last, so that no run has ended on it yet."""
+    failed = past.deployment
+    since = failed.phase_last_updated_at or ended_at(failed)
+    newest = bool(deployments) and deployments[0].id == failed.id and failed.phase is Phase.ERROR
+    comes = failed_in(failed) in (FailedIn.DEPLOY, FailedIn.UNKNOWN)
+    return newest and comes and since is not None and now - since < timedelta(seconds=policy.timeouts.platform_rollback)
+
+
+def followed_rollback(
+    app: LiveApp, deployments: Sequence[Deployment], policy: Policy, now: datetime
+) -> OwnRollback | None:
+    """The platform's own rollback that is to be judged now, or None.
+
+    It is under way; or it pins the app, and the policy is to leave no pin; or it has been active for less than the
+    soak, so that no run can have judged it yet.
+    """
+    owns = own_rollbacks(deployments)
+    pinned, running, active = app.pinned_deployment, app.running_deployment, app.active_deployment
+    if pinned is not None:
+        own = owns.get(pinned.id)
+        return own if own and own.proven and policy.on_failure == "rollback" else None
+    if running is not None:
+        return owns.get(running.id)
+    own = owns.get(active.id) if active else None
+    since = own.deployment.phase_last_updated_at or ended_at(own.deployment) if own else None
+    young = since is not None and now - since < timedelta(seconds=min(policy.health.soak, SOAK_BACK))
+    return own if young else None
 
 
 def _was_undone(deployment: Deployment, newer: Deployment, older: Deployment | None, policy: Policy) -> bool:
@@ -92,7 +181,8 @@ def unfinished_rollback(
     attempts to roll back) carried the spec that Git still wants, was made as a run makes one, failed or was active, and
     was rolled back while a run would still have judged it; and the two were not made by different people. A pin without
     all of that is a person's and is never touched (C47). If a person did roll back with our
-    token within that time, what is committed is what that person rolled back to (docs/decisions/008).
+    token within that time, what is committed is what that person rolled back to (docs/decisions/008). Where the
+    platform tried to roll back by itself first, a run waited for that: the time counts from the end of its attempt.
     """
     pinned = app.pinned_deployment
     if pinned is None or policy.on_failure != "rollback":
@@ -102,7 +192,9 @@ def unfinished_rollback(
         return None
     place = ids.index(pinned.id)
     rollback = deployments[place]
-    failed = next((older for older in deployments[place:] if not older.is_rollback), None)
+    owns = own_rollbacks(deployments)
+    older = [one for one in deployments[place:] if not (one.is_rollback or one.id in owns)]
+    failed = older[0] if older else None
     if not rollback.is_rollback or failed is None or not carries(failed.spec):
         return None
     if failed.cause_details is not None and failed.cause_details.type in NOT_OURS:
@@ -110,7 +202,9 @@ def unfinished_rollback(
     if failed.user and rollback.user and failed.user.uuid != rollback.user.uuid:
         return None
     judged = failed.phase in (Phase.ERROR, Phase.SUPERSEDED, Phase.ACTIVE)
-    return rollback if judged and _within_a_rollout(failed, rollback, policy) else None
+    attempt = next((one for one in deployments[place + 1 :] if one.id in owns), None)
+    since = attempt if attempt is not None and failed_for(owns[attempt.id], owns) == failed.id else failed
+    return rollback if judged and _within_a_rollout(since, rollback, policy) else None
 
 
 def unjudged(app: LiveApp, policy: Policy, now: datetime) -> timedelta | None:
@@ -130,21 +224,18 @@ def unjudged(app: LiveApp, policy: Policy, now: datetime) -> timedelta | None:
 def _within_a_rollout(first: Deployment, second: Deployment, policy: Policy) -> bool:
     """Whether the second was made while a run would still have been judging the first or rolling it back.
 
+    A run that saw a deployment fail waits for the platform's own rollback before it goes back.
+
     A run judges from when the deployment failed or became active; a later one that follows what a killed run left does
     so for as long as it is `unjudged`. If no step has that time, all timeouts count from its creation.
     """
     if first.created_at is None or second.created_at is None:
         return False
     times, judging = policy.timeouts, timedelta(seconds=policy.timeouts.health + policy.health.soak)
-    settled = _settled_at(first)
+    settled = ended_at(first)
+    waiting = timedelta(seconds=times.platform_rollback)
     if settled is None:
-        budget = timedelta(seconds=times.build + times.deploy) + judging + SLACK
+        budget = timedelta(seconds=times.build + times.deploy) + judging + waiting + SLACK
         return timedelta(0) <= second.created_at - first.created_at <= budget
-    budget = SLACK if first.phase is Phase.ERROR else judging + SLACK + judging + GOING_BACK
+    budget = waiting + SLACK if first.phase is Phase.ERROR else judging + SLACK + judging + GOING_BACK
     return first.created_at <= second.created_at <= settled + budget
-
-
-def _settled_at(deployment: Deployment) -> datetime | None:
-    """When a deployment became active or failed: the end of its last step. None if no step has one."""
-    steps = deployment.progress.steps if deployment.progress else ()
-    return max((step.ended_at for step in steps if step.ended_at is not None), default=None)

@@ -194,6 +194,12 @@ class Plan:
     resume_rollback: bool = False
     """The rollback in ``follow`` was begun by an earlier run: check its health and commit it."""
 
+    adopt_rollback: bool = False
+    """The rollback in ``follow`` was made by the platform itself: judge it, and settle it as the policy asks."""
+
+    retry_at: datetime | None = None
+    """When a spec that failed through faults of the platform is tried again; until then nothing is done."""
+
     override: str = ""
     """The flag that would allow what was refused, such as ``--allow delete=web``; empty if there is none."""
 

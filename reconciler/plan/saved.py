@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from reconciler.config import Config, Policy
 from reconciler.errors import PlanMismatch
-from reconciler.plan.model import UNJUDGED, Plan, SyncStatus
+from reconciler.plan.model import UNJUDGED, Action, Plan, SyncStatus
 
 
 class SavedApp(BaseModel):
     """One app of a saved plan; digests are hex SHA-256 of the state of Git and App Platform.
 
-    ``doing`` lists what the plan would do, without values: it also depends on the policy.
+    ``doing`` lists what the plan would do, without values. ``settings`` is the policy that it would be rolled out
+    under, by dotted path, without the values of headers, which may be credentials; of a new app also its ``project``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -25,6 +28,7 @@ class SavedApp(BaseModel):
     desired_digest: str
     live_digest: str
     doing: tuple[str, ...] = ()
+    settings: dict[str, str] = {}
 
 
 class SavedPlan(BaseModel):
@@ -32,14 +36,14 @@ class SavedPlan(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     kind: Literal["saved-plan"] = "saved-plan"
     apps: tuple[SavedApp, ...]
 
 
-def dump(plans: Iterable[Plan]) -> str:
+def dump(plans: Iterable[Plan], config: Config) -> str:
     """The text of a saved plan, ending in a newline."""
-    return SavedPlan(apps=tuple(map(_saved, plans))).model_dump_json(indent=2) + "\n"
+    return SavedPlan(apps=tuple(_saved(plan, config) for plan in plans)).model_dump_json(indent=2) + "\n"
 
 
 def load(text: str, file: str) -> SavedPlan:
@@ -55,19 +59,28 @@ def load(text: str, file: str) -> SavedPlan:
         raise PlanMismatch(message, hint="save it again: reconcile --plan --save FILE") from None
 
 
-def mismatches(saved: SavedPlan, plans: Iterable[Plan]) -> list[str]:
+def mismatches(saved: SavedPlan, plans: Iterable[Plan], config: Config) -> list[str]:
     """Why the plans differ from the saved ones, one line per app; empty if they do not."""
     before = {app.app: app for app in saved.apps}
-    now = {plan.app: _saved(plan) for plan in plans}
+    by_name = {plan.app: plan for plan in plans}
+    now = {name: _saved(plan, config) for name, plan in by_name.items()}
     found = [f"{name}: not in the saved plan" for name in sorted(now.keys() - before.keys())]
     found += [f"{name}: only in the saved plan" for name in sorted(before.keys() - now.keys())]
     for name in sorted(before.keys() & now.keys()):
         if difference := _difference(before[name], now[name]):
-            found.append(f"{name}: {difference}")
+            cause = by_name[name].reason if by_name[name].status in _SAY_WHY else ""
+            found.append(f"{name}: {difference}" + (f": {cause}" if cause else ""))
     return found
 
 
-def _saved(plan: Plan) -> SavedApp:
+_SAY_WHY = (SyncStatus.STALLED, SyncStatus.BLOCKED, SyncStatus.PROGRESSING)
+"""What an app came to meanwhile that says why the plan is another one."""
+
+
+def _saved(plan: Plan, config: Config) -> SavedApp:
+    settings = dict(_flat(_without_header_values(config.policy(plan.app))))
+    if plan.action is Action.CREATE:
+        settings["project"] = config.project or "the default project"
     return SavedApp(
         app=plan.app,
         action=plan.action.word,
@@ -75,7 +88,24 @@ def _saved(plan: Plan) -> SavedApp:
         desired_digest=plan.desired_digest,
         live_digest=plan.live_digest,
         doing=tuple(_doing(plan)),
+        settings=settings,
     )
+
+
+def _without_header_values(policy: Policy) -> dict[str, Any]:
+    settings = policy.model_dump(mode="json")
+    if probe := settings["health"]["probe"]:
+        probe["headers"] = sorted(probe["headers"])
+    return settings
+
+
+def _flat(value: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """The leaves of nested settings, as ``health.soak`` and its text."""
+    if isinstance(value, dict) and value:
+        for key, member in value.items():
+            yield from _flat(member, f"{path}.{key}" if path else key)
+    else:
+        yield path, value if isinstance(value, str) else json.dumps(value)
 
 
 def _doing(plan: Plan) -> Iterator[str]:
@@ -106,4 +136,10 @@ def _difference(before: SavedApp, now: SavedApp) -> str:
         return f"was {before.action} ({before.status}), is {now.action} ({now.status})"
     if before.doing != now.doing:
         return "the policy changed, so other changes would be made"
-    return ""
+    return _other_settings(before.settings, now.settings)
+
+
+def _other_settings(before: dict[str, str], now: dict[str, str]) -> str:
+    """The settings that changed, such as ``on_failure was rollback, is leave``."""
+    changed = (key for key in sorted(before.keys() | now.keys()) if before.get(key) != now.get(key))
+    return "; ".join(f"{key} was {before.get(key, 'not set')}, is {now.get(key, 'not set')}" for key in changed)

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import assert_never
 
 from reconciler.clock import Clock
 from reconciler.errors import LiveError, NotFound, Rejected, Unauthorized
 from reconciler.live.models import Deployment, Health, LiveApp, Phase
+from reconciler.plan.platform import FailedIn, ended_at, failed_for, failed_in, is_platform_fault, own_rollbacks
 from reconciler.rollout import writes as writing
 from reconciler.rollout.failure import candidates, collect, other_versions, summary
 from reconciler.rollout.health import components_with_health, judge, worst
@@ -62,6 +64,9 @@ from reconciler.rollout.steps import (
 HISTORY = 20
 """Deployments that are looked through for one to go back to."""
 
+RECENT = 10
+"""Deployments that are looked through for what took over."""
+
 
 async def perform(step: Step, state: RolloutState, context: RolloutContext, clock: Clock) -> Seen:
     """Do what a step asks for, after the pause it asks for, and say what was found."""
@@ -103,9 +108,9 @@ async def _perform(step: Step, state: RolloutState, context: RolloutContext, clo
         case Write() | Rollback() | CommitRollback() | RestoreSpec():
             return await writing.write(step, context)
         case LookUp():
-            return await writing.look_up(step, state, context)
+            return await writing.look_up(step, context)
         case Follow() | CheckHealth() | Probe() | Wait():
-            return await _watch(step, context, clock)
+            return await _watch(step, state, context, clock)
         case Adopt():
             return await _adopt(step, state, context, clock)
         case Look() | FindSuccessor() | ReadBack() | VerifyUnpinned():
@@ -114,7 +119,7 @@ async def _perform(step: Step, state: RolloutState, context: RolloutContext, clo
                     await ask_before(context, clock)
             return await _read_app(step, state, context)
         case CollectFailure() | FindCandidates() | ValidateRollback():
-            return await _prepare(step, state, context)
+            return await _prepare(step, state, context, clock)
         case Finish():
             raise TypeError("a finished rollout has nothing to perform")
         case _:
@@ -131,20 +136,27 @@ async def _adopt(step: Adopt, state: RolloutState, context: RolloutContext, cloc
         with suppress(LiveError):  # then the probe has nothing to be compared with
             await ask_before(context, clock, unless=step.deployment_id)
     spec = seen.specs.get(step.deployment_id) or (desired.spec if desired else context.job.carried)
-    seen.made.add(step.deployment_id)
+    if step.role not in (Role.PLATFORM, Role.SERVING):
+        seen.made.add(step.deployment_id)
     context.recorder.following(step.deployment_id, step.role)
     context.adopted_at = context.now()
     accused = bool(seen.probe_before) and step.role in (Role.ROLLBACK, Role.RESTORE)
     return Adopted(components_with_health(spec), applies(context.job.policy.health.probe, spec) and not accused)
 
 
-async def _watch(step: Follow | CheckHealth | Probe | Wait, context: RolloutContext, clock: Clock) -> Seen:
+async def _watch(
+    step: Follow | CheckHealth | Probe | Wait, state: RolloutState, context: RolloutContext, clock: Clock
+) -> Seen:
     app_id = context.seen.app_id
     match step:
         case Follow():
-            age = context.now() - context.adopted_at
+            leg = state.back or state.leg
+            active = leg is not None and leg.phase is Phase.ACTIVE
+            age = None if active else context.now() - context.adopted_at
             deployment = await context.poller.deployment(app_id, step.deployment_id, age)
             context.seen.saw(deployment)
+            if not deployment.phase.terminal:
+                context.seen.running_at[deployment.id] = context.now()
             context.recorder.saw(deployment)
             return PhaseSeen(deployment.phase)
         case CheckHealth():
@@ -174,135 +186,239 @@ async def _read_app(
         if isinstance(step, Look):
             return Precheck(gone=True)
         raise
+    before = seen.app
     seen.saw_app(app)
+    if seen.pin_of(app) is Pin.OTHER:  # the platform's own rollback may pin, too
+        seen.saw_history(app, await on.client.list_deployments(seen.app_id, limit=HISTORY), pinned_id(app))
     match step:
         case Look():
-            return _sight(state, on)
+            return await _sight(state, before, app, on)
         case VerifyUnpinned():
-            return PinSeen(seen.pin_of(app))
+            seen.base = app.spec
+            return PinSeen(seen.pin_of(app), _standing(step, state, app, on), _kept(app, on))
         case FindSuccessor():
-            return _successor(step, on)
+            return await _successor(step, state, app, on)
         case ReadBack():
-            return _back_read(step, on)
+            return _back_read(step, state, app, on)
         case _:
             assert_never(step)
 
 
-def _sight(state: RolloutState, context: RolloutContext) -> Precheck:
+async def _sight(state: RolloutState, before: LiveApp | None, app: LiveApp, context: RolloutContext) -> Precheck:
     seen, specs = context.seen, context.specs
-    app = seen.app
-    assert app is not None
-    seen.all_known(deployments_of(app))
-    seen.active_before = app.active_deployment.id if app.active_deployment else ""
-    pinned = pinned_id(app)
+    pinned, running, active = pinned_id(app), app.running_deployment, app.active_deployment
     if state.goal.task is Task.RESUME and pinned and pinned == (state.goal.follow_id or pinned):
         seen.made.add(pinned)
-    running = app.running_deployment
+    moved = _moved_meanwhile(before, app, context) if seen.awaited and before else specs.moved(app)
+    awaited = False
+    if running and not moved and not specs.carries(running.spec):
+        history = seen.saw_history(app, await context.client.list_deployments(seen.app_id, limit=HISTORY), running.id)
+        awaited = running.id in own_rollbacks(history)
+        seen.awaited = running.id if awaited else seen.awaited
+    seen.all_known(deployments_of(app))
+    seen.active_before = active.id if active else ""
     return Precheck(
         pin=seen.pin_of(app),
         pinned_id=pinned,
-        moved=specs.moved(app),
+        moved=moved,
         running_id=running.id if running and specs.carries(running.spec) else "",
-        active_is_ours=bool(
-            app.active_deployment and specs.carries(app.active_deployment.spec) and specs.carries(app.spec)
-        ),
+        active_is_ours=bool(active and specs.carries(active.spec) and specs.carries(app.spec)),
+        awaited=awaited,
     )
 
 
-def _successor(step: FindSuccessor, context: RolloutContext) -> Successor:
-    """The newer deployment of our spec that took over; none if the app's spec is not ours any more."""
-    seen, specs = context.seen, context.specs
-    app = seen.app
-    assert app is not None
-    pin = seen.pin_of(app)
-    if not specs.carries(app.spec):
-        return Successor(pin)
-    newer = [found for found in deployments_of(app) if not seen.is_older(found.id, step.deployment_id)]
-    return Successor(pin, ours_among(newer, seen, specs))
+def _moved_meanwhile(before: LiveApp, app: LiveApp, context: RolloutContext) -> bool:
+    """Whether anything but the platform's own rollback, which was waited for, changed the app since it was read."""
+    seen, same = context.seen, context.specs.same
+    known = {one.id for one in deployments_of(before)} | {seen.awaited}
+    kept = same(app.spec, before.spec) or same(app.spec, seen.specs.get(seen.awaited, {}))
+    return not kept or any(one.id not in known for one in deployments_of(app))
 
 
-def _back_read(step: ReadBack, context: RolloutContext) -> BackRead:
-    """Whether the deployment is what is active; what of it went missing is warned of."""
+async def _successor(step: FindSuccessor, state: RolloutState, app: LiveApp, context: RolloutContext) -> Successor:
+    """What took over: a newer deployment of our spec, the platform's own rollback, or another."""
     seen, specs = context.seen, context.specs
-    app = seen.app
-    assert app is not None
-    standing = _standing(step, app, context)
-    if standing is ActiveState.OURS and context.job.desired is not None:
-        for path in specs.missing(app.spec):
+    listed = await context.client.list_deployments(seen.app_id, limit=RECENT)
+    history = seen.saw_history(app, listed, step.deployment_id)
+    shown = [found for found in deployments_of(app) if not seen.is_older(found.id, step.deployment_id)]
+    newer = new_ones(history, {step.deployment_id}) if any(one.id == step.deployment_id for one in history) else []
+    newer += [one for one in shown if one.id not in {found.id for found in newer}]
+    newer = [one for one in newer if one.id not in seen.known | {step.deployment_id, state.own}]
+    owns = own_rollbacks(history)
+    return Successor(
+        seen.pin_of(app),
+        ours_among(newer, seen, specs) if specs.carries(app.spec) else "",
+        next((one.id for one in newer if one.id in owns), ""),
+        other=any(one.id not in owns for one in newer),
+    )
+
+
+def _back_read(step: ReadBack, state: RolloutState, app: LiveApp, context: RolloutContext) -> BackRead:
+    """Whether the deployment is what serves; fields that were sent and are missing are warned of."""
+    standing = _standing(step, state, app, context)
+    if standing is ActiveState.OURS and state.back is None and context.job.desired is not None:
+        for path in context.specs.missing(app.spec):
             context.recorder.warn(f"{path} was sent, and the platform did not keep it")
-        if app.active_deployment and not specs.carries(app.active_deployment.spec):
-            warning = f"deployment {step.deployment_id} is active, but does not carry the spec that was asked for"
-            context.recorder.warn(warning)
-    return BackRead(standing)
+    return BackRead(standing, context.seen.pin_of(app), _kept(app, context))
 
 
-def _standing(step: ReadBack, app: LiveApp, context: RolloutContext) -> ActiveState:
+def _kept(app: LiveApp, context: RolloutContext) -> bool:
+    """Whether the app's spec is that of what is active, so that the next push deploys the same."""
+    active = app.active_deployment
+    return active is not None and context.specs.same(app.spec, active.spec or context.seen.specs.get(active.id, {}))
+
+
+def _standing(
+    step: ReadBack | VerifyUnpinned, state: RolloutState, app: LiveApp, context: RolloutContext
+) -> ActiveState:
     seen, active, running = context.seen, app.active_deployment, app.running_deployment
     if seen.pin_of(app) is Pin.OTHER:
         return ActiveState.PINNED
     if active is None:
         return ActiveState.BEFORE
-    if active.id == step.deployment_id:
-        replaced = running is not None and not context.specs.same(running.spec, active.spec)
-        return ActiveState.OTHER if replaced else ActiveState.OURS
-    before = active.id in seen.known or seen.is_older(active.id, step.deployment_id)
-    return ActiveState.BEFORE if before else ActiveState.OTHER
+    if active.id != step.deployment_id:
+        before = active.id in seen.known or seen.is_older(active.id, step.deployment_id)
+        return ActiveState.BEFORE if before else ActiveState.OTHER
+    if running is not None and not context.specs.same(running.spec, active.spec):
+        return ActiveState.OTHER
+    if active.phase not in (Phase.ACTIVE, Phase.UNKNOWN):
+        return ActiveState.FAILED
+    return ActiveState.DIVERGED if _diverges(active, state, app, context) else ActiveState.OURS
+
+
+def _diverges(active: Deployment, state: RolloutState, app: LiveApp, context: RolloutContext) -> bool:
+    """Whether another spec is stored or serves than was asked for; of one that goes back, only what serves counts."""
+    specs = context.specs
+    spec = active.spec or context.seen.specs.get(active.id, {})
+    if state.back is not None:
+        asked = context.seen.asked.get(active.id)
+        return bool(spec and asked) and not specs.same(spec, asked or {})
+    paths = dict.fromkeys([*specs.diverging(app.spec), *(specs.diverging(spec) if spec else ())])
+    for path in paths:
+        context.recorder.warn(f"{path} is not as it was sent")
+    return bool(paths)
 
 
 # ---- going back ---------------------------------------------------------------------------------------------------
 
 
 async def _prepare(
-    step: CollectFailure | FindCandidates | ValidateRollback, state: RolloutState, context: RolloutContext
+    step: CollectFailure | FindCandidates | ValidateRollback,
+    state: RolloutState,
+    context: RolloutContext,
+    clock: Clock,
 ) -> Seen:
     match step:
         case CollectFailure():
-            return await _collect(step, state, context)
+            return await _collect(step, state, context, clock)
         case FindCandidates():
-            return await _options(state, context)
+            return await _options(state, context, clock)
         case ValidateRollback():
             return await _validate(step, context)
         case _:
             assert_never(step)
 
 
-async def _collect(step: CollectFailure, state: RolloutState, context: RolloutContext) -> Seen:
-    leg = state.leg
+async def _collect(step: CollectFailure, state: RolloutState, context: RolloutContext, clock: Clock) -> Seen:
+    seen, leg = context.seen, state.back or state.leg
     assert leg is not None
     unhealthy, component = "", ""
     if leg.phase is Phase.ACTIVE:
         unhealthy = judge(leg.evidence, state.goal.rules, leg.components).reason
         component = worst(leg.evidence).component
-    found = collect(context.client, context.seen.app_id, leg.id, unhealthy=unhealthy, component=component)
-    failure = await found
-    told = context.recorder.failed(failure)
-    return Collected(summary(step.deployment_id, told))
+    failure, read = await collect(context.client, seen.app_id, leg.id, unhealthy=unhealthy, component=component)
+    seen.failed = seen.failed or leg.id
+    told = summary(step.deployment_id, context.recorder.failed(failure))
+    if unhealthy:
+        return Collected(told)
+    where = failed_in(read) if read else FailedIn.UNKNOWN
+    where = FailedIn.SOAK if leg.served else where
+    platform = read is not None and is_platform_fault(read)
+    return Collected(told, where, _failed_for(leg.id, read, context, clock), platform)
 
 
-async def _options(state: RolloutState, context: RolloutContext) -> Seen:
-    seen, client = context.seen, context.client
-    app = await client.get_app(seen.app_id)
-    history = await client.list_deployments(seen.app_id, limit=HISTORY)
-    seen.saw_app(app)
-    for deployment in history:
-        seen.saw(deployment)
+def _failed_for(deployment_id: str, read: Deployment | None, context: RolloutContext, clock: Clock) -> float:
+    """Seconds since a deployment failed: by what the platform says, and no longer than it was seen to have ended."""
+    ages: list[float] = []
+    when = (read.phase_last_updated_at or ended_at(read) or read.updated_at) if read else None
+    if when is not None:
+        ages.append((clock.now() - when).total_seconds())
+    if deployment_id in context.seen.running_at:
+        ages.append(context.now() - context.seen.running_at[deployment_id])
+    return max(0.0, min(ages, default=0.0))
+
+
+async def _options(state: RolloutState, context: RolloutContext, clock: Clock) -> Seen:
+    seen, specs = context.seen, context.specs
+    app = await context.client.get_app(seen.app_id)
+    listed = await context.client.list_deployments(seen.app_id, limit=HISTORY)
+    failed = _failed_id(state, listed, context)
+    history = seen.saw_history(app, listed, failed)
     seen.all_known([*history, *deployments_of(app)])
     seen.base = app.spec
-    pin = seen.pin_of(app)
-    if state.leg is None:
+    pin, active = seen.pin_of(app), app.active_deployment
+    if not failed:
         return RollbackOptions(pin, candidates=_asked_for(state.goal.follow_id, app, history, context))
-    failed = state.leg.id
-    newer = [found for found in new_ones(history, {failed}) if not _automatic(found)]
-    newer = newer if any(found.id == failed for found in history) else []
+    owns = own_rollbacks(history)
+    news = new_ones(history, {failed}) if any(one.id == failed for one in history) else []
+    own_id = next((one.id for one in news if one.id in owns), "")
+    newer = [one for one in news if one.id not in owns and one.id not in seen.made]
     newer_id = ""
-    if newer and newer[0].phase not in (Phase.ERROR, Phase.CANCELED) and context.specs.carries(newer[0].spec):
+    if newer and newer[0].phase not in (Phase.ERROR, Phase.CANCELED) and specs.carries(newer[0].spec):
         newer_id = newer[0].id
-    active = app.active_deployment.id if app.active_deployment else ""
-    before = seen.active_before or (active if active != failed else "")
-    found = candidates(history, failed={failed} | seen.made, active_before=before)
-    serving = bool(found) and found[0].id == active
-    reverted = serving and context.specs.same(app.spec, found[0].spec)
-    return RollbackOptions(pin, bool(newer), newer_id, tuple(each.id for each in found), serving, reverted)
+    found = _targets(state, failed, app, history, context)
+    serving_id = active.id if active and active.id != failed and active.phase not in _ENDED else ""
+    serving = bool(found) and active is not None and found[0].id == active.id
+    return RollbackOptions(
+        pin,
+        bool(newer),
+        newer_id,
+        tuple(each.id for each in found),
+        serving,
+        serving and specs.same(app.spec, found[0].spec),
+        own_id,
+        serving_id,
+        specs.carries(app.spec),
+        _attempts(state, history, context, clock),
+    )
+
+
+_ENDED = (Phase.ERROR, Phase.CANCELED)
+
+
+def _failed_id(state: RolloutState, listed: Sequence[Deployment], context: RolloutContext) -> str:
+    """The deployment that failed, of which is asked what came after it; empty where a person asks for a rollback."""
+    if state.back is not None and state.relapse is not None and state.back.role in (Role.ROLLBACK, Role.RESTORE):
+        return state.back.id
+    if state.goal.task is Task.ADOPT and not context.seen.failed:
+        owns = own_rollbacks(listed)
+        own = owns.get(state.goal.follow_id)
+        context.seen.failed = failed_for(own, owns) if own else ""
+    return state.leg.id if state.leg else context.seen.failed
+
+
+def _targets(
+    state: RolloutState, failed: str, app: LiveApp, history: Sequence[Deployment], context: RolloutContext
+) -> Sequence[Deployment]:
+    """What could be gone back to; once the platform went back by itself, that version alone."""
+    seen, active = context.seen, app.active_deployment
+    if state.own:
+        back = state.back
+        serving = back is not None and back.phase is Phase.ACTIVE
+        own = next((one for one in history if one.id == state.own), None)
+        if serving or own is None:
+            return [one for one in history if back is not None and one.id == back.id]
+        found = candidates(history, failed={failed} | seen.made)
+        return [one for one in found if one.id == own.cloned_from or context.specs.same(one.spec, own.spec)]
+    before = seen.active_before or (active.id if active and active.id != failed else "")
+    return candidates(history, failed={failed} | seen.made, active_before=before)
+
+
+def _attempts(state: RolloutState, history: Sequence[Deployment], context: RolloutContext, clock: Clock) -> int:
+    """How often what we want was deployed and failed, in any run, within the time in which that is counted."""
+    within = timedelta(seconds=state.goal.rules.attempts_within)
+    failed = [one for one in history if one.phase is Phase.ERROR and context.specs.carries(one.spec)]
+    return sum(one.created_at is None or clock.now() - one.created_at <= within for one in failed)
 
 
 def _asked_for(target: str, app: LiveApp, history: Sequence[Deployment], context: RolloutContext) -> tuple[str, ...]:
@@ -314,11 +430,6 @@ def _asked_for(target: str, app: LiveApp, history: Sequence[Deployment], context
     if active is not None:
         found = other_versions(found, active, context.specs.same)
     return tuple(deployment.id for deployment in found)
-
-
-def _automatic(deployment: Deployment) -> bool:
-    """Whether the platform itself went back: that is nobody's wish."""
-    return deployment.cause_details is not None and deployment.cause_details.type == "AUTO_ROLLBACK"
 
 
 async def _validate(step: ValidateRollback, context: RolloutContext) -> Seen:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.appspec.kinds import BUILT_KINDS, LogType, components
+from reconciler.appspec.kinds import LogType
 from reconciler.errors import LiveError
-from reconciler.live.models import Deployment, Phase, ProgressStep
+from reconciler.live.models import Deployment, ProgressStep
+from reconciler.plan.platform import failing_step, own_rollbacks, was_active
 from reconciler.rollout.model import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any
 
     from reconciler.rollout.ports import Platform
@@ -21,23 +22,6 @@ if TYPE_CHECKING:
 
 LINES = 20
 """Lines of a log that are kept."""
-
-
-def failing_step(steps: Iterable[ProgressStep]) -> ProgressStep | None:
-    """The innermost step that failed; of several, the first that names a component and says why."""
-    failed = [step for step in _walk(steps) if step.status == "ERROR"]
-
-    def silence(step: ProgressStep) -> tuple[bool, bool]:
-        return (not (step.reason and (step.reason.code or step.reason.message)), not step.component_name)
-
-    return min(failed, key=silence, default=None)
-
-
-def _walk(steps: Iterable[ProgressStep]) -> Iterator[ProgressStep]:
-    """Every step, the inner ones before the one they are part of."""
-    for step in steps:
-        yield from _walk(step.steps)
-        yield step
 
 
 def summary(deployment_id: str, failure: Failure) -> str:
@@ -49,8 +33,8 @@ def summary(deployment_id: str, failure: Failure) -> str:
 
 async def collect(
     client: Platform, app_id: str, deployment_id: str, *, unhealthy: str = "", component: str = ""
-) -> Failure:
-    """What can be learnt of a failed deployment; what cannot is left empty.
+) -> tuple[Failure, Deployment | None]:
+    """What can be learnt of a failed deployment, and the deployment as it was read; what cannot is left empty.
 
     ``unhealthy`` says why an active deployment is judged to have failed, and ``component`` which of its components
     did; both are empty for one in the phase ERROR.
@@ -58,12 +42,13 @@ async def collect(
     try:
         deployment = await client.get_deployment(app_id, deployment_id)
     except LiveError as problem:
-        return Failure(component=component, message=unhealthy or f"its steps could not be read: {problem.message}")
+        unread = unhealthy or f"its steps could not be read: {problem.message}"
+        return Failure(component=component, message=unread), None
     step = failing_step(deployment.progress.steps if deployment.progress else ())
     component = component or (step.component_name if step else "")
     lines, links = await _log(client, app_id, deployment, component, during=_log_types(step, unhealthy))
     reason = step.reason if step else None
-    return Failure(
+    failure = Failure(
         component=component,
         step=step.name if step else "",
         code=reason.code if reason else "",
@@ -71,6 +56,7 @@ async def collect(
         log_lines=tuple(lines),
         links=links,
     )
+    return failure, deployment
 
 
 def _log_types(step: ProgressStep | None, unhealthy: str) -> tuple[LogType, ...]:
@@ -119,53 +105,29 @@ def candidates(
 def other_versions(
     found: Sequence[Deployment], active: Deployment, same: Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
 ) -> tuple[Deployment, ...]:
-    """Those that a person can mean who wants the app back as it was: another version than what is active.
+    """Those of another version than the active one; ``same`` compares two specs.
 
-    ``same`` tells whether two specs mean the same. Those of the same spec come last, as an older commit or image may be
-    behind them; left out are those that are the same for certain: the same spec and commits, and no image by its tag.
+    Those of the same spec come last, and only if the platform shows that one of their components runs another commit
+    or image: a tag alone does not tell two versions apart (C92).
     """
     twins = [one for one in found if same(one.spec, active.spec)]
-    older = [one for one in twins if _by_tag(one.spec) or _commits(one) != _commits(active)]
+    older = [one for one in twins if _differ(one.sources, active.sources)]
     return (*(one for one in found if one not in twins), *older)
 
 
-def _commits(deployment: Deployment) -> dict[str, str]:
-    """The commit each component was built from, where the platform says (``services[].source_commit_hash`` …)."""
-    told = [item for kind, items in deployment if kind in BUILT_KINDS for item in items or ()]
-    items = [item for item in told if isinstance(item, dict)]
-    return {str(item.get("name")): str(item["source_commit_hash"]) for item in items if item.get("source_commit_hash")}
-
-
-def _by_tag(spec: Mapping[str, Any]) -> bool:
-    images = [item.get("image") for _, item in components(spec)]
-    return any(isinstance(image, dict) and not image.get("digest") for image in images)
-
-
-def was_active(deployment: Deployment) -> bool:
-    """Whether it ever served. SUPERSEDED alone does not tell: a build that was overtaken is that, too.
-
-    Of a superseded one, every step must have succeeded, where the platform still says so.
-    """
-    match deployment.phase:
-        case Phase.ACTIVE:
-            return True
-        case Phase.SUPERSEDED:
-            progress = deployment.progress
-            if progress is None or not progress.total_steps:
-                return True
-            return not progress.error_steps and progress.success_steps == progress.total_steps
-        case _:
-            return False
+def _differ(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    return any(one[name] != other[name] for name in one.keys() & other.keys())
 
 
 def _left_behind(history: Sequence[Deployment]) -> set[str]:
     """What each rollback in the history went back from: everything between it and where it went back to."""
     found: set[str] = set()
     positions = {deployment.id: position for position, deployment in enumerate(history)}
+    back = own_rollbacks(history).keys() | {deployment.id for deployment in history if deployment.is_rollback}
     for position, deployment in enumerate(history):
-        if not deployment.is_rollback:
+        if deployment.id not in back:
             continue
         target = positions.get(deployment.cloned_from)
         end = target if target is not None and target > position else position + 2
-        found |= {between.id for between in history[position:end] if not between.is_rollback}
+        found |= {between.id for between in history[position:end]} - back
     return found

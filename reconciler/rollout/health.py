@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from reconciler.appspec.kinds import RUNNING_KINDS, components
 from reconciler.live.models import ComponentHealth, ComponentState, Health
-from reconciler.rollout.limits import HEALTH_EVERY, UNCONFIRMED, Rules
+from reconciler.rollout.limits import HEALTH_EVERY, PHASE_EVERY, UNCONFIRMED, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -72,9 +72,12 @@ class Evidence:
     """The readings since a deployment became active; all times in seconds since then.
 
     ``components_at`` and ``probe_at`` are when each source was last asked, None before the first time;
+    ``phase_at`` is when the deployment itself was last read, and
+    ``silent_since`` is when the components last answered or, if they never did, were first asked; None while they
+    ``phase_at`` is when the deployment itself was last read, and
     ``silent_since`` is when the components last answered or, if they never did, were first asked; None while they
     answer. The stretch of one grade began at ``since`` and was last confirmed at ``confirmed``. ``probed``: the
-    deployment is one that the probe applies to.
+    deployment is one that the probe applies to; ``healthy`` why it was judged so, which ends all readings.
     """
 
     age: float = 0.0
@@ -88,6 +91,8 @@ class Evidence:
     confirmed: float = 0.0
     silent_since: float | None = None
     probed: bool = True
+    phase_at: float = 0.0
+    healthy: str = ""
 
 
 def components_with_health(spec: Mapping[str, Any]) -> tuple[str, ...]:
@@ -128,6 +133,11 @@ def _grade_component(name: str, component: ComponentHealth | None, rules: Rules)
             return Sample(Grade.UNKNOWN, f"the health of {name} is not known", name)
         case _:
             assert_never(state)
+
+
+def saw_phase(evidence: Evidence) -> Evidence:
+    """The deployment was read now, and is still ACTIVE."""
+    return replace(evidence, phase_at=evidence.age)
 
 
 def passed(evidence: Evidence, seconds: float) -> Evidence:
@@ -182,6 +192,8 @@ def judge(evidence: Evidence, rules: Rules, expected: tuple[str, ...]) -> Verdic
     wants_probe = rules.probe_every > 0 and evidence.probed
     if not wants_components and not wants_probe:
         return Verdict(Judgement.HEALTHY, "active, and nothing contradicts it; no health is reported, no probe is sent")
+    if evidence.healthy:
+        return Verdict(Judgement.HEALTHY, evidence.healthy)
     complete = (evidence.components is not None or not wants_components) and (
         evidence.probe is not None or not wants_probe
     )
@@ -226,8 +238,9 @@ def worst(evidence: Evidence) -> Sample:
 
 
 class HealthSource(StrEnum):
-    """Where a reading comes from; none: nothing is due."""
+    """Where a reading comes from; phase: the deployment itself, which may not stay ACTIVE; none: nothing is due."""
 
+    PHASE = "phase"
     COMPONENTS = "components"
     PROBE = "probe"
     NONE = "none"
@@ -242,8 +255,14 @@ class Due:
 
 
 def next_reading(evidence: Evidence, rules: Rules, expected: tuple[str, ...]) -> Due:
-    """Which source to ask now, or how long to wait: components every 5 s, the probe at its own interval."""
-    waits: list[float] = []
+    """Which source to ask now, or how long to wait: components every 5 s, the probe at its own interval.
+
+    The phase is read every 10 s, as an active deployment may still end in ERROR.
+    """
+    wait = _due_in(evidence.phase_at, evidence.age, PHASE_EVERY)
+    if not wait:
+        return Due(HealthSource.PHASE)
+    waits = [wait]
     if rules.judge_components and expected:
         wait = _due_in(evidence.components_at, evidence.age, HEALTH_EVERY)
         if not wait:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from reconciler.plan.deployment_history import SOAK_BACK
+
 if TYPE_CHECKING:
     from reconciler.config import Policy
 
@@ -26,9 +28,6 @@ MISSING = 3
 HOPS = 5
 """How many superseding deployments of the same spec are followed."""
 
-SOAK_BACK = 15.0
-"""Longest soak, in seconds, of a deployment that was good before."""
-
 HEALTH_EVERY = 5.0
 """Seconds between two readings of the components' health."""
 
@@ -39,6 +38,16 @@ UNCONFIRMED = 60.0
 """Seconds after which a reading of health that could not be repeated counts no more; for as long a good one may still
 be repeated once the health budget and the soak are over.
 """
+
+
+LOOK_EVERY = 5.0
+"""Seconds between two looks for the platform's own rollback, and at what is waited for before a write."""
+
+PHASE_EVERY = 10.0
+"""Seconds between two readings of the phase of a deployment that is active."""
+
+RETRY_PAUSE = 60.0
+"""Seconds after a fault of the platform before the first retry; twice as many before the second, and so on."""
 
 
 def pause(tries: int) -> float:
@@ -63,6 +72,10 @@ class Rules:
     probe_every: float = 0.0
     probe_count: int = 1
     on_failure: Literal["rollback", "pin", "leave"] = "rollback"
+    platform_rollback: float = 300.0
+    after_platform_rollback: Literal["adopt", "commit"] = "adopt"
+    attempts: int = 3
+    attempts_within: float = 21600.0
 
     @classmethod
     def of(cls, policy: Policy) -> Rules:
@@ -79,6 +92,10 @@ class Rules:
             probe_every=max(PROBE_AT_MOST_EVERY, probe.interval) if probe else 0.0,
             probe_count=probe.count if probe else 1,
             on_failure=policy.on_failure,
+            platform_rollback=policy.timeouts.platform_rollback,
+            after_platform_rollback=policy.after_platform_rollback,
+            attempts=policy.platform_faults.attempts,
+            attempts_within=policy.platform_faults.within,
         )
 
     def going_back(self) -> Rules:

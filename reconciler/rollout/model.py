@@ -26,7 +26,10 @@ class OutcomeKind(StrEnum):
     blocked          the app is pinned by a person
     stalled          this spec failed before and is not tried again
     superseded       another deployment took over
-    canceled         somebody canceled the deployment
+    canceled         the deployment was canceled, by whom is unknown
+    diverged         what was deployed is active, and another spec is stored or serves than was asked for
+    unconfirmed      it is healthy by its own account, and the app was not seen to serve it
+    platform_fault   it failed through a fault of the platform, as often as it may be tried for now
     timed_out        a budget ran out; the deployment goes on without us
     refused          a guard, a race or the platform refused it before anything was changed
     skipped          an app it depends on did not become healthy, or the run was stopped
@@ -47,6 +50,9 @@ class OutcomeKind(StrEnum):
     STALLED = "stalled"
     SUPERSEDED = "superseded"
     CANCELED = "canceled"
+    DIVERGED = "diverged"
+    UNCONFIRMED = "unconfirmed"
+    PLATFORM_FAULT = "platform_fault"
     TIMED_OUT = "timed_out"
     REFUSED = "refused"
     SKIPPED = "skipped"
@@ -83,7 +89,7 @@ class PhaseSpan:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentRecord:
-    """A deployment that belongs to a rollout. ``role``: deploy | rollback | restore | followed."""
+    """A deployment that belongs to a rollout. See `state.Role` for ``role``."""
 
     id: str
     role: str

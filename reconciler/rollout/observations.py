@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
 from reconciler.live.models import Deployment, LiveApp
+from reconciler.plan.platform import own_rollbacks
 from reconciler.rollout.poller import Poller
 from reconciler.rollout.ports import Platform, RolloutJob, Specs
 from reconciler.rollout.recorder import Recorder
@@ -38,7 +39,9 @@ class Observations:
     ``known`` are deployments that were there before our last write; ``made`` those that are ours, or are followed;
     ``specs`` what each deployment carries; ``active_before`` what was active when we began; ``base`` the app's spec
     as it was when going back began; ``probe_before`` what was wrong with the probe's answer on the version before:
-    empty for nothing, None where it was not asked.
+    empty for nothing, None where it was not asked. ``asked`` are the specs that deployments of ours must carry;
+    ``failed`` the one that failed; ``owns`` rollbacks that the platform is proven to have made by itself; ``awaited``
+    one of them that is waited for; ``running_at`` when each deployment was last seen in progress, in seconds.
     """
 
     app_id: str = ""
@@ -51,6 +54,11 @@ class Observations:
     active_before: str = ""
     base: Mapping[str, Any] = field(default_factory=dict)
     probe_before: str | None = None
+    asked: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    failed: str = ""
+    owns: set[str] = field(default_factory=set)
+    awaited: str = ""
+    running_at: dict[str, float] = field(default_factory=dict)
 
     def saw_app(self, app: LiveApp) -> None:
         """The app was read."""
@@ -76,7 +84,24 @@ class Observations:
         pinned = pinned_id(app)
         if not pinned:
             return Pin.NONE
-        return Pin.OURS if pinned in self.made else Pin.OTHER
+        if pinned in self.made:
+            return Pin.OURS
+        return Pin.PLATFORM if pinned in self.owns else Pin.OTHER
+
+    def saw_history(self, app: LiveApp, listed: Sequence[Deployment], since: str) -> list[Deployment]:
+        """The deployments of an app, newest first, with those that it shows and its listing does not yet.
+
+        ``since`` is a deployment: what the app alone shows is newer if it was made after that one.
+        """
+        self.saw_app(app)
+        for deployment in listed:
+            self.saw(deployment)
+        ids = {deployment.id for deployment in listed}
+        unlisted = {one.id: one for one in deployments_of(app) if one.id not in ids}
+        early = [one for one in unlisted.values() if self.is_older(since, one.id) and one.id not in self.known]
+        history = [*early, *listed]
+        self.owns |= {own.deployment.id for own in own_rollbacks(history).values() if own.proven}
+        return history
 
     def is_older(self, one: str, other: str) -> bool:
         """Whether a deployment was made before another, as far as the platform said when."""
@@ -101,7 +126,7 @@ def new_ones(history: Iterable[Deployment], known: set[str]) -> list[Deployment]
 
 
 def ours_among(deployments: Iterable[Deployment], seen: Observations, specs: Specs) -> str:
-    """The first deployment that nobody saw before and that carries our spec; empty when there is none."""
+    """The first deployment that was not seen before and that carries our spec; empty when there is none."""
     return next(
         (found.id for found in deployments if found.id not in seen.known | seen.made and specs.carries(found.spec)), ""
     )

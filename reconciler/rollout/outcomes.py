@@ -13,13 +13,36 @@ if TYPE_CHECKING:
 
 
 def ended(state: RolloutState, kind: OutcomeKind, reason: str, *commands: str) -> Outcome:
-    """An outcome that says so itself if a rollback of ours may still pin the app."""
+    """An outcome; if a rollback may still pin the app, it says so, with the commands that settle that.
+
+    Only of an app that is gone (failed) there is nothing to settle.
+    """
+    settle = pin_commands(state)
+    if state.pinned and kind is not OutcomeKind.FAILED and settle[0] not in commands:
+        reason = f"{reason}. The app is left pinned to the rollback"
+        commands = tuple(dict.fromkeys((*commands, *settle)))
     return Outcome(kind, reason, commands, pinned=state.pinned)
 
 
 def status_command(state: RolloutState) -> str:
     """The command that shows how the app stands."""
     return f"reconcile status {state.goal.app}"
+
+
+def fault_of(state: RolloutState) -> str:
+    """What failed, in a clause, and that the platform rolled back by itself; or that a person asked for a rollback."""
+    fault = state.fault or state.goal.reason or "a rollback was asked for"
+    return f"{fault}; {by_platform(state)}" if state.own else fault
+
+
+def by_platform(state: RolloutState) -> str:
+    """The clause that says whose rollback it was."""
+    return f"the platform rolled back by itself (deployment {state.own})"
+
+
+def _after_fault(state: RolloutState, what: str) -> str:
+    """What happened in the end, after what failed, if anything did."""
+    return f"{fault_of(state)}; {what}" if state.fault or state.own else what
 
 
 def pin_commands(state: RolloutState) -> tuple[str, ...]:
@@ -29,31 +52,26 @@ def pin_commands(state: RolloutState) -> tuple[str, ...]:
 
 
 def blocked(state: RolloutState) -> Outcome:
-    """Somebody pinned the app: nothing is done against that."""
+    """Another party pinned the app: nothing is done against that."""
     whose = "" if state.pinned else " that this run did not make"
     why = f"the app is pinned to a rollback{whose}; nothing is deployed until that is settled"
-    if state.fault:
-        why = f"{state.fault}; {why}"
-    return ended(state, OutcomeKind.BLOCKED, why, *pin_commands(state))
+    return ended(state, OutcomeKind.BLOCKED, _after_fault(state, why), *pin_commands(state))
 
 
 def timed_out(state: RolloutState, deployment_id: str, what: str) -> Outcome:
     """A budget ran out; nothing is undone, the next run goes on."""
-    reason = f"{what}; deployment {deployment_id} goes on without us, and the next run follows it"
+    reason = f"{_after_fault(state, what)}; deployment {deployment_id} goes on without us, and the next run follows it"
     return ended(state, OutcomeKind.TIMED_OUT, reason, state.goal.again, status_command(state))
 
 
 def rollback_failed(state: RolloutState, why: str) -> Outcome:
     """It failed, and so did going back; a person is needed."""
-    went = f"{state.fault}; going back failed, too" if state.fault else "going back failed"
     if state.goal.task is Task.RESUME:
         went = "the rollback is not committed"
-    if state.pinned:
-        reason = f"{went}: {why}. The app is left pinned to the rollback"
-        return ended(state, OutcomeKind.ROLLBACK_FAILED, reason, *pin_commands(state))
-    reason = f"{went}: {why}"
-    commands = (f"reconcile rollback {state.goal.app}", status_command(state))
-    return ended(state, OutcomeKind.ROLLBACK_FAILED, reason, *commands)
+    else:
+        went = "going back failed, too" if state.fault or state.own else "going back failed"
+    commands = () if state.pinned else (f"reconcile rollback {state.goal.app}", status_command(state))
+    return ended(state, OutcomeKind.ROLLBACK_FAILED, _after_fault(state, f"{went}: {why}"), *commands)
 
 
 def denied(state: RolloutState) -> Outcome:
@@ -69,22 +87,44 @@ def denied(state: RolloutState) -> Outcome:
 
 
 def gone(state: RolloutState) -> Outcome:
-    """Somebody deleted the app while it was taken back: there is nothing left that could be put right."""
-    fault = f"{state.fault}; " if state.fault else ""
-    return ended(state, OutcomeKind.FAILED, f"{fault}then somebody deleted the app", status_command(state))
+    """The app was deleted meanwhile: there is nothing left that could be put right."""
+    reason = _after_fault(state, "the app was deleted meanwhile")
+    return ended(state, OutcomeKind.FAILED, reason, status_command(state))
+
+
+def diverged(state: RolloutState, deployment_id: str) -> Outcome:
+    """The deployment is active and healthy, and is not what was asked for."""
+    what = f"deployment {deployment_id} is active, but another spec is stored or serves than was asked for"
+    return ended(state, OutcomeKind.DIVERGED, _after_fault(state, what), status_command(state))
+
+
+def unconfirmed(state: RolloutState, deployment_id: str, what: str) -> Outcome:
+    """The deployment is healthy by its own account, and the app was not seen to serve it."""
+    what = f"deployment {deployment_id} is active, but whether it serves could not be confirmed: {what}"
+    why = _after_fault(state, what)
+    return ended(state, OutcomeKind.UNCONFIRMED, why, state.goal.again, status_command(state))
+
+
+def platform_fault(state: RolloutState, attempts: int, but: str = "") -> Outcome:
+    """The spec failed through no fault of its own, as often as it may be tried for now."""
+    rules = state.goal.rules
+    bound = f"{attempts} of {rules.attempts} attempts within {rules.attempts_within / 3600:g} h"
+    why = f"{fault_of(state)}; this is a fault of the platform, not of the spec: {but or bound}"
+    return ended(state, OutcomeKind.PLATFORM_FAULT, why, state.goal.again, status_command(state))
 
 
 def rolled_back(state: RolloutState, how: str) -> Outcome:
     """The app is healthy on what it ran before, because the new version failed or because a person wanted it."""
-    fault = f"{state.fault}; " if state.fault else ""
     kind = OutcomeKind.TAKEN_BACK if state.goal.task is Task.ROLL_BACK else OutcomeKind.ROLLED_BACK
-    return ended(state, kind, f"{fault}{how}", status_command(state))
+    return ended(state, kind, _after_fault(state, how), status_command(state))
 
 
 def interrupted(state: RolloutState) -> Outcome:
     """A signal stopped the run here: what goes on without us, and how to resume."""
     running = state.back or state.leg
-    if running is not None and running.phase is Phase.UNKNOWN:
+    if state.fault and state.back is None:
+        reason = f"{state.fault}; stopped before the rollout was finished"
+    elif running is not None and running.phase is Phase.UNKNOWN:
         reason = f"stopped when deployment {running.id} had just begun; it goes on without us"
     elif running is not None and not running.phase.terminal:
         reason = f"stopped while deployment {running.id} was {running.phase.value}; it goes on without us"

@@ -11,17 +11,17 @@ from typing import assert_never
 
 from reconciler.live.models import Phase
 from reconciler.rollout.health import Judgement, Verdict, judge
-from reconciler.rollout.limits import HOPS, LOOKS, MISSING, SENDS, TRIES, pause
+from reconciler.rollout.limits import HOPS, LOOK_EVERY, LOOKS, MISSING, SENDS, TRIES, pause
 from reconciler.rollout.model import Outcome, OutcomeKind
 from reconciler.rollout.outcomes import blocked, denied, ended, status_command, timed_out
-from reconciler.rollout.policy_rollback import options, way_back
-from reconciler.rollout.policy_rules import Resolution, over_budget, reading, resolve
+from reconciler.rollout.policy_rollback import Resolution, options, resolve, retry
+from reconciler.rollout.policy_settle import TAKEN_OVER, over_budget, reading, serves, way_back
 from reconciler.rollout.state import (
-    ActiveState,
     Pin,
     Precheck,
     Refusal,
     Role,
+    RollbackOptions,
     RolloutState,
     Successor,
     Task,
@@ -35,7 +35,6 @@ from reconciler.rollout.steps import (
     Follow,
     Look,
     LookUp,
-    ReadBack,
     Step,
     Write,
 )
@@ -45,16 +44,25 @@ def next_step(state: RolloutState) -> Step:
     """What to do next, given everything that is known; total and pure."""
     if state.denied:
         return Finish(denied(state))
+    if state.fault is not None:
+        return _failed(state)
     if state.back is not None:
         return way_back(state, state.back)
     if state.leg is not None:
-        return _deployed(state, state.leg) if state.fault is None else _failed(state, state.fault)
+        return _deployed(state, state.leg)
+    return _begin(state)
+
+
+def _begin(state: RolloutState) -> Step:
+    """What the task begins with, up to the deployment that is followed."""
     task = state.goal.task
     match task:
         case Task.NONE:
             return Finish(ended(state, state.goal.settled, state.goal.reason, status_command(state)))
         case Task.FOLLOW:
             return Adopt(Role.FOLLOWED, state.goal.follow_id)
+        case Task.ADOPT:
+            return Adopt(Role.PLATFORM, state.goal.follow_id)
         case Task.ROLL_BACK:
             return options(state)
         case Task.CREATE:
@@ -63,6 +71,13 @@ def next_step(state: RolloutState) -> Step:
             return _before(state)
         case _:
             assert_never(task)
+
+
+def _failed(state: RolloutState) -> Step:
+    """It failed: it is deployed once more, the way back is taken, or it is decided which."""
+    if state.write.sends:
+        return retry(state, state.options or RollbackOptions())
+    return options(state) if state.back is None else way_back(state, state.back)
 
 
 # ---- before there is a deployment ---------------------------------------------------------------------------------
@@ -77,7 +92,7 @@ def _before(state: RolloutState) -> Step:
         return Look(pause(state.tries))
     if sight.gone:
         if state.goal.task is Task.DELETE:
-            return Finish(ended(state, OutcomeKind.DELETED, "somebody deleted it before us"))
+            return Finish(ended(state, OutcomeKind.DELETED, "it was deleted already"))
         return Finish(_refused(state, "the app was deleted since it was planned"))
     if state.goal.task is Task.RESUME:
         return _resume(state, sight)
@@ -85,7 +100,20 @@ def _before(state: RolloutState) -> Step:
         return Finish(blocked(state))
     if sight.moved:
         return _moved(state, sight)
+    if sight.awaited and not state.write.sends:
+        return _await_platform(state)
     return _write(state)
+
+
+def _await_platform(state: RolloutState) -> Step:
+    """The platform is rolling back by itself: what is sent meanwhile would supersede that, so it is waited for."""
+    rules = state.goal.rules
+    if state.awaited >= rules.build + rules.deploy:
+        why = f"nothing was changed: the platform's own rollback is still under way after {state.awaited:.0f} s"
+        return Finish(ended(state, OutcomeKind.TIMED_OUT, why, state.goal.again, status_command(state)))
+    if state.tries >= TRIES:
+        return Finish(ended(state, OutcomeKind.FAILED, f"nothing was changed: {state.why}", state.goal.again))
+    return Look(LOOK_EVERY)
 
 
 def _resume(state: RolloutState, sight: Precheck) -> Step:
@@ -93,6 +121,8 @@ def _resume(state: RolloutState, sight: Precheck) -> Step:
     match sight.pin:
         case Pin.OURS:
             return Adopt(Role.ROLLBACK, sight.pinned_id)
+        case Pin.PLATFORM:
+            return Adopt(Role.PLATFORM, sight.pinned_id)
         case Pin.OTHER:
             return Finish(blocked(state))
         case Pin.NONE:
@@ -102,11 +132,11 @@ def _resume(state: RolloutState, sight: Precheck) -> Step:
 
 
 def _moved(state: RolloutState, sight: Precheck) -> Step:
-    """Somebody changed the app since it was planned. If to the same as we want: fine. Else it is theirs."""
+    """The app was changed since it was planned. If to the same as we want: fine. Else it is not overwritten."""
     if state.goal.task is not Task.DELETE and sight.running_id:
         return Adopt(Role.FOLLOWED, sight.running_id)
     if state.goal.task is not Task.DELETE and sight.active_is_ours:
-        return Finish(ended(state, OutcomeKind.UNCHANGED, "somebody applied the same spec since it was planned"))
+        return Finish(ended(state, OutcomeKind.UNCHANGED, "the same spec was applied since it was planned"))
     return Finish(_refused(state, "the app changed since it was planned; nothing was written over it"))
 
 
@@ -126,7 +156,7 @@ def _write(state: RolloutState) -> Step:
                 return Finish(ended(state, OutcomeKind.DELETED, "deleted"))
             return Finish(_refused(state, "the app was deleted while our answer was lost"))
         case Resolution.FOREIGN:
-            why = "somebody else changed the app while our answer was lost; nothing was written over it"
+            why = "another party changed the app while our answer was lost; nothing was written over it"
             return Finish(_refused(state, why))
         case Resolution.REFUSED:
             return Finish(_refused_write(state))
@@ -141,7 +171,7 @@ def _refused_write(state: RolloutState) -> Outcome:
     """The platform refused the write: it had no effect."""
     match state.write.refusal:
         case Refusal.GONE if state.goal.task is Task.DELETE:
-            return ended(state, OutcomeKind.DELETED, "somebody deleted it before us")
+            return ended(state, OutcomeKind.DELETED, "it was deleted already")
         case Refusal.ACCESS:
             return ended(state, OutcomeKind.FAILED, f"nothing was changed: {state.write.why}", state.goal.again)
         case _:
@@ -158,7 +188,7 @@ def _refused(state: RolloutState, why: str) -> Outcome:
 def _deployed(state: RolloutState, leg: TrackedDeployment) -> Step:
     """Judge the deployment that the write led to, or that is followed."""
     if leg.missing >= MISSING:
-        why = "the app was deleted by somebody while it was rolled out"
+        why = "the app was deleted while it was rolled out"
         return Finish(ended(state, OutcomeKind.FAILED, why, state.goal.again))
     match leg.phase:
         case Phase.UNKNOWN | Phase.PENDING_BUILD | Phase.BUILDING | Phase.PENDING_DEPLOY | Phase.DEPLOYING:
@@ -169,11 +199,8 @@ def _deployed(state: RolloutState, leg: TrackedDeployment) -> Step:
             return _judged(state, leg, verdict)
         case Phase.ERROR:
             return CollectFailure(leg.id)
-        case Phase.SUPERSEDED:
-            return _superseded(state, leg)
-        case Phase.CANCELED:
-            why = f"deployment {leg.id} was canceled by somebody; the app stays on what it ran before"
-            return Finish(ended(state, OutcomeKind.CANCELED, why, status_command(state)))
+        case Phase.SUPERSEDED | Phase.CANCELED:
+            return _replaced(state, leg)
         case _:
             assert_never(leg.phase)
 
@@ -194,38 +221,29 @@ def _judged(state: RolloutState, leg: TrackedDeployment, verdict: Verdict) -> St
 
 
 def _healthy(state: RolloutState, leg: TrackedDeployment, why: str) -> Step:
-    """Healthy: read the app back, so that nothing green runs something old."""
-    if state.tries >= TRIES:
-        if state.missing:
-            return Finish(ended(state, OutcomeKind.FAILED, "the app was deleted right after it became healthy"))
-        return Finish(ended(state, OutcomeKind.APPLIED, f"{why}; it could not be read back: {state.why}"))
-    match state.standing:
-        case ActiveState.OURS:
-            return Finish(ended(state, OutcomeKind.APPLIED, why))
-        case ActiveState.OTHER:
-            return _superseded(state, leg)
-        case ActiveState.PINNED:
-            return Finish(blocked(state))
-        case None | ActiveState.BEFORE:
-            if state.standing_looks >= LOOKS:
-                return Finish(ended(state, OutcomeKind.APPLIED, f"{why}; the app does not show it as active yet"))
-            return ReadBack(leg.id, pause(state.standing_looks + state.tries))
-        case _:
-            assert_never(state.standing)
+    """Healthy: see that it is what serves, so that nothing green runs something old."""
+    step = serves(state, leg)
+    if step is TAKEN_OVER:
+        return _replaced(state, leg)
+    return step or Finish(ended(state, OutcomeKind.APPLIED, why))
 
 
-def _superseded(state: RolloutState, leg: TrackedDeployment) -> Step:
-    """Another deployment took over: follow it if it carries our spec, else it is somebody else's turn."""
-    successor = state.successor
-    if successor is None:
+def _replaced(state: RolloutState, leg: TrackedDeployment) -> Step:
+    """Another deployment took over: follow it if it carries our spec; a canceled one may just have no successor yet."""
+    successor, canceled = state.successor, leg.phase is Phase.CANCELED
+    alone = canceled and (successor is None or not (successor.deployment_id or successor.other or successor.own_id))
+    if successor is None or (alone and successor.pin is Pin.NONE and state.successor_looks < LOOKS):
         if state.tries >= TRIES:
-            why = f"deployment {leg.id} was superseded; by what could not be read: {state.why}"
-            return Finish(ended(state, OutcomeKind.SUPERSEDED, why, state.goal.again, status_command(state)))
-        return FindSuccessor(leg.id, pause(state.tries))
+            why = f"deployment {leg.id} was {'canceled' if canceled else 'superseded'}; by what could not be read"
+            return Finish(ended(state, OutcomeKind.SUPERSEDED, f"{why}: {state.why}", *_look_again(state)))
+        return FindSuccessor(leg.id, pause(state.successor_looks + state.tries))
     if successor.pin is not Pin.NONE:
         return Finish(blocked(state))
     if successor.deployment_id and state.hops < HOPS:
         return Adopt(Role.FOLLOWED, successor.deployment_id)
+    if alone:
+        why = f"deployment {leg.id} was canceled, by whom is unknown; the app stays on what it ran before"
+        return Finish(ended(state, OutcomeKind.CANCELED, why, status_command(state)))
     return Finish(_taken_over(state, successor))
 
 
@@ -234,15 +252,8 @@ def _taken_over(state: RolloutState, successor: Successor) -> Outcome:
         why = f"deployments of the same spec superseded each other more than {HOPS} times"
     else:
         why = "a deployment that does not carry our spec took over"
-    return ended(state, OutcomeKind.SUPERSEDED, why, state.goal.again, status_command(state))
+    return ended(state, OutcomeKind.SUPERSEDED, why, *_look_again(state))
 
 
-# ---- it failed: where to go back to -------------------------------------------------------------------------------
-
-
-def _failed(state: RolloutState, fault: str) -> Step:
-    """It failed, and what failed is known: do what the policy asks for."""
-    if state.goal.rules.on_failure == "leave":
-        why = f"{fault}; left as it is, as the policy asks"
-        return Finish(ended(state, OutcomeKind.LEFT, why, f"reconcile rollback {state.goal.app}"))
-    return options(state)
+def _look_again(state: RolloutState) -> tuple[str, str]:
+    return state.goal.again, status_command(state)

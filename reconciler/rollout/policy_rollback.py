@@ -1,32 +1,47 @@
-"""The way back, after a deployment failed: choose, validate, roll back, judge, commit, verify.
+"""The way back, after a deployment failed: look, choose, validate, and send; and what became of any write.
 
-A part of the policy of `policy.py`: pure, total, bounded.
+A part of the policy of `policy.py`: pure, total, bounded. `policy_settle.py` judges what was sent.
 """
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from typing import assert_never
 
-from reconciler.live.models import Phase
-from reconciler.rollout.health import Judgement, Verdict, judge
-from reconciler.rollout.limits import HOPS, LOOKS, MISSING, SENDS_BACK, TRIES, pause
-from reconciler.rollout.model import OutcomeKind
-from reconciler.rollout.outcomes import blocked, ended, gone, pin_commands, rollback_failed, rolled_back, status_command
-from reconciler.rollout.policy_rules import Resolution, over_budget, reading, resolve
-from reconciler.rollout.state import Pin, Refusal, Role, RollbackOptions, RolloutState, Sent, Task, TrackedDeployment
+from reconciler.plan.platform import FailedIn
+from reconciler.rollout.limits import HOPS, LOOK_EVERY, LOOKS, RETRY_PAUSE, SENDS, SENDS_BACK, TRIES, pause
+from reconciler.rollout.model import Outcome, OutcomeKind
+from reconciler.rollout.outcomes import (
+    blocked,
+    ended,
+    fault_of,
+    gone,
+    platform_fault,
+    rollback_failed,
+    rolled_back,
+    status_command,
+)
+from reconciler.rollout.state import (
+    Pin,
+    Refusal,
+    Role,
+    RollbackOptions,
+    RolloutState,
+    Sent,
+    Task,
+    WriteProbe,
+    WriteStatus,
+)
 from reconciler.rollout.steps import (
     Adopt,
-    CommitRollback,
     FindCandidates,
-    FindSuccessor,
     Finish,
-    Follow,
     LookUp,
     RestoreSpec,
     Rollback,
     Step,
     ValidateRollback,
-    VerifyUnpinned,
+    Write,
 )
 
 REVISION_LIMIT = "exceeded_revision_limit"
@@ -36,8 +51,81 @@ APP_PINNED = "app_pinned"
 """The code of a rollback that is refused because the app is pinned already."""
 
 
+# ---- what became of a write: one rule for every write there is ----------------------------------------------------
+
+
+class Resolution(Enum):
+    """What is to be done about a write, see `resolve`.
+
+    send      send it
+    look_up   look for its effect
+    adopt     follow the deployment it made
+    gone      the app is not there any more
+    foreign   another party changed the app meanwhile
+    refused   the platform refused it: it had no effect
+    give_up   nothing more can be learnt
+    """
+
+    SEND = auto()
+    LOOK_UP = auto()
+    ADOPT = auto()
+    GONE = auto()
+    FOREIGN = auto()
+    REFUSED = auto()
+    GIVE_UP = auto()
+
+
+def resolve(sending: WriteStatus, tries: int, most: int) -> Resolution:
+    """What the status of a write asks for. Resent only after looks that show nothing of it, at most ``most`` times.
+
+    ``tries`` counts the looks in a row that failed.
+    """
+    match sending.status:
+        case Sent.NOT_YET:
+            return Resolution.SEND
+        case Sent.REFUSED if sending.refusal is not Refusal.TAKEN:
+            return Resolution.REFUSED
+        case Sent.ACCEPTED if sending.deployment_id:
+            return Resolution.ADOPT
+        case Sent.ACCEPTED | Sent.LOST | Sent.REFUSED:
+            return Resolution.GIVE_UP if tries >= TRIES else _looked_for(sending, most)
+        case _:
+            assert_never(sending.status)
+
+
+def _looked_for(sending: WriteStatus, most: int) -> Resolution:
+    """The same for a write of which only looking tells: lost, without a deployment's id, or a name that was taken."""
+    fruitless = Resolution.REFUSED if sending.status is Sent.REFUSED else Resolution.GIVE_UP
+    match sending.trace:
+        case None:
+            return Resolution.LOOK_UP
+        case WriteProbe.OURS:
+            return Resolution.ADOPT
+        case WriteProbe.FOREIGN:
+            return Resolution.REFUSED if sending.status is Sent.REFUSED else Resolution.FOREIGN
+        case WriteProbe.GONE:
+            return Resolution.GONE
+        case WriteProbe.STORED:
+            return Resolution.LOOK_UP if sending.looks < LOOKS else fruitless
+        case WriteProbe.NOT_THERE:
+            if sending.looks < LOOKS:
+                return Resolution.LOOK_UP
+            return Resolution.SEND if sending.status is Sent.LOST and sending.sends < most else fruitless
+        case _:
+            assert_never(sending.trace)
+
+
+# ---- look: is it still ours to decide? ----------------------------------------------------------------------------
+
+
 def options(state: RolloutState) -> Step:
-    """Find out where one could go back to, and whether that is still ours to decide."""
+    """It failed, or a person asks for a rollback: look at the app, and do what the policy asks for."""
+    found = state.options
+    return look(state) or (choose(state, found) if found else FindCandidates())
+
+
+def look(state: RolloutState) -> Step | None:
+    """Look where one could go back to, and whether the platform or a person has decided already; None: ours to do."""
     found = state.options
     if found is None:
         if state.tries >= TRIES and state.missing:
@@ -45,53 +133,122 @@ def options(state: RolloutState) -> Step:
         if state.tries >= TRIES:
             return Finish(rollback_failed(state, f"the earlier deployments could not be read: {state.why}"))
         return FindCandidates(pause(state.tries))
-    if found.pin is not Pin.NONE:
+    if found.own_id not in ("", state.own) and state.hops < HOPS:
+        return Adopt(Role.PLATFORM, found.own_id)
+    if found.pin is Pin.OTHER:
         return Finish(blocked(state))
     if found.newer_id and state.hops < HOPS:
         return Adopt(Role.FOLLOWED, found.newer_id)
     if found.newer:
-        why = f"{_fault(state)}; somebody deployed since, so nothing is rolled back"
+        why = f"{fault_of(state)}; another deployment started since; not rolling back"
         return Finish(ended(state, OutcomeKind.SUPERSEDED, why, state.goal.again, status_command(state)))
+    remaining = _wait(state, found)
+    if remaining <= 0:
+        return None
+    if state.tries >= TRIES and state.missing:
+        return Finish(gone(state))
+    return FindCandidates(min(LOOK_EVERY, remaining))
+
+
+def _wait(state: RolloutState, found: RollbackOptions) -> float:
+    """Seconds for which nothing is to be sent yet: the platform may go back by itself, or is to be tried again later.
+
+    It goes back only where an older deployment serves, and after a failure in the deploy phase.
+    """
+    failed = state.failed
+    if failed is None:
+        return 0.0
+    rules = state.goal.rules
+    comes = found.serving_id and failed.failed_in in (FailedIn.DEPLOY, FailedIn.UNKNOWN) and not state.own
+    patience = rules.platform_rollback if comes else 0.0
+    if _retries(state, found):
+        patience = max(patience, RETRY_PAUSE * (state.retries + 1))
+    return patience - failed.age
+
+
+# ---- choose: which way back, or once more forward -----------------------------------------------------------------
+
+
+def choose(state: RolloutState, found: RollbackOptions) -> Step:
+    """Nothing else has decided: leave it, try a spec without fault again, or go back."""
+    failed = state.failed is not None and state.failed.platform and state.relapse is None
+    if state.goal.rules.on_failure == "leave" and state.goal.task is not Task.ROLL_BACK:
+        why = f"{fault_of(state)}; left as it is, as the policy asks"
+        kind = OutcomeKind.PLATFORM_FAULT if failed else OutcomeKind.LEFT
+        return Finish(ended(state, kind, why, f"reconcile rollback {state.goal.app}"))
+    if failed and _retries(state, found):
+        return retry(state, found)
+    if failed and (found.serving_id or not found.candidates):
+        return Finish(platform_fault(state, found.attempts))
     if not found.candidates and state.goal.task is Task.ROLL_BACK:
         why = "there is no earlier deployment of another version to go back to; nothing was changed"
         return Finish(ended(state, OutcomeKind.REFUSED, why, status_command(state)))
     if not found.candidates:
-        why = f"{_fault(state)}; no rollback target: no earlier deployment was ever active"
+        why = f"{fault_of(state)}; no rollback target: no earlier deployment was ever active"
         return Finish(ended(state, OutcomeKind.DEGRADED, why, status_command(state)))
-    return _candidate(state, found)
+    return candidate(state, found)
 
 
-def _fault(state: RolloutState) -> str:
-    return state.fault or "a rollback was asked for"
+def _retries(state: RolloutState, found: RollbackOptions) -> bool:
+    """Whether a spec that failed through a fault of the platform may be deployed again by this run."""
+    rules, failed = state.goal.rules, state.failed
+    blameless = failed is not None and failed.platform and state.relapse is None
+    allowed = 0 < found.attempts < rules.attempts and state.retries + 1 < rules.attempts
+    return blameless and allowed and rules.on_failure != "leave"
 
 
-def _candidate(state: RolloutState, options: RollbackOptions) -> Step:
+def retry(state: RolloutState, found: RollbackOptions) -> Step:
+    """Deploy a spec that is not to blame again: by a redeploy if it is the app's, else by an update."""
+    task = Task.REDEPLOY if found.ours_stored else Task.UPDATE
+    write = state.write
+    match resolve(write, state.tries, SENDS):
+        case Resolution.SEND:
+            return Write(task)
+        case Resolution.LOOK_UP:
+            return LookUp(task.value, pause(write.looks + state.tries))
+        case Resolution.ADOPT:
+            return Adopt(Role.DEPLOY, write.deployment_id)
+        case Resolution.GONE:
+            return Finish(gone(state))
+        case Resolution.FOREIGN | Resolution.REFUSED | Resolution.GIVE_UP:
+            return Finish(platform_fault(state, found.attempts, f"it could not be tried again: {write.why}"))
+
+
+def candidate(state: RolloutState, options: RollbackOptions) -> Step:
     """Validate the candidates in turn; roll back to the first that is valid, else restore the best one's spec.
 
     What still serves is never given up for something older: if it cannot be rolled back to, its spec is restored.
     """
     if APP_PINNED in state.rejected:
         return Finish(blocked(state))
-    if options.serving and options.reverted and state.rejected:
+    if options.serving and options.reverted and state.rejected and state.back is None and not state.pinned:
         how = f"deployment {options.candidates[0]} still serves, and the platform made its spec the app's again"
         return Finish(rolled_back(state, how))
-    exhausted = len(state.rejected) == len(options.candidates)
+    exhausted = len(state.rejected) >= len(options.candidates)
     if exhausted or REVISION_LIMIT in state.rejected or (options.serving and state.rejected):
-        return _restore(state, options.candidates[0])
-    candidate = options.candidates[len(state.rejected)]
+        return restore(state, options.candidates[0])
+    target = options.candidates[len(state.rejected)]
     if not state.valid:
-        return ValidateRollback(candidate, pause(state.tries))
-    return _undo(state, candidate)
+        return ValidateRollback(target, pause(state.tries))
+    return _undo(state, target)
 
 
-def _undo(state: RolloutState, candidate: str) -> Step:
+def codes(state: RolloutState) -> str:
+    """Why no candidate could be rolled back to."""
+    return ", ".join(dict.fromkeys(state.rejected))
+
+
+# ---- send ---------------------------------------------------------------------------------------------------------
+
+
+def _undo(state: RolloutState, target: str) -> Step:
     """Send the rollback, or find out what became of it."""
     resolution = resolve(state.undo, state.tries, SENDS_BACK)
     match resolution:
         case Resolution.SEND:
-            return Rollback(candidate)
+            return Rollback(target)
         case Resolution.LOOK_UP:
-            return LookUp("rollback", pause(state.undo.looks + state.tries))
+            return LookUp("rollback", pause(state.undo.looks + state.tries), target)
         case Resolution.ADOPT:
             return Adopt(Role.ROLLBACK, state.undo.deployment_id)
         case Resolution.FOREIGN:
@@ -104,124 +261,34 @@ def _undo(state: RolloutState, candidate: str) -> Step:
             assert_never(resolution)
 
 
-def _restore(state: RolloutState, candidate: str) -> Step:
+def restore(state: RolloutState, target: str) -> Step:
     """Send the last good spec back as an update, or find out what became of that."""
-    restore = state.restore
-    resolution = resolve(restore, state.tries, SENDS_BACK)
+    sent = state.restore
+    resolution = resolve(sent, state.tries, SENDS_BACK)
     match resolution:
         case Resolution.SEND:
-            return RestoreSpec(candidate)
+            return RestoreSpec(target)
         case Resolution.LOOK_UP:
-            return LookUp("restore", pause(restore.looks + state.tries))
+            return LookUp("restore", pause(sent.looks + state.tries), target)
         case Resolution.ADOPT:
-            return Adopt(Role.RESTORE, restore.deployment_id)
-        case Resolution.FOREIGN:
-            why = f"{_fault(state)}; somebody changed the app since, so nothing is written over it"
-            return Finish(ended(state, OutcomeKind.SUPERSEDED, why, state.goal.again, status_command(state)))
+            return Adopt(Role.RESTORE, sent.deployment_id)
         case Resolution.GONE:
             return Finish(gone(state))
-        case Resolution.REFUSED if restore.refusal is Refusal.GONE:
+        case Resolution.REFUSED if sent.refusal is Refusal.GONE:
             return Finish(gone(state))
-        case Resolution.REFUSED if restore.refusal is Refusal.PINNED:
+        case Resolution.REFUSED if sent.refusal is Refusal.PINNED:
             return Finish(blocked(state))
-        case Resolution.REFUSED if restore.refusal is Refusal.MOVED:
-            why = f"{_fault(state)}; somebody changed the app since, so nothing is written over it"
-            return Finish(ended(state, OutcomeKind.SUPERSEDED, why, state.goal.again, status_command(state)))
+        case Resolution.REFUSED if sent.refusal is Refusal.MOVED:
+            return Finish(_changed(state))
+        case Resolution.FOREIGN:
+            return Finish(_changed(state))
         case Resolution.REFUSED | Resolution.GIVE_UP:
-            why = f"no rollback is possible ({_codes(state)}), and the last good spec could not be sent: {restore.why}"
+            why = f"no rollback is possible ({codes(state)}), and the last good spec could not be sent: {sent.why}"
             return Finish(rollback_failed(state, why))
         case _:
             assert_never(resolution)
 
 
-def _codes(state: RolloutState) -> str:
-    return ", ".join(dict.fromkeys(state.rejected))
-
-
-# ---- the deployment that goes back --------------------------------------------------------------------------------
-
-
-def way_back(state: RolloutState, back: TrackedDeployment) -> Step:
-    """Judge the rollback's deployment, or the restored spec's, and settle it."""
-    if back.missing >= MISSING:
-        return Finish(gone(state))
-    match back.phase:
-        case Phase.UNKNOWN | Phase.PENDING_BUILD | Phase.BUILDING | Phase.PENDING_DEPLOY | Phase.DEPLOYING:
-            over = over_budget(back, state.goal.rules)
-            return Finish(rollback_failed(state, over)) if over else Follow(back.id)
-        case Phase.ACTIVE:
-            rules = state.goal.rules.going_back()
-            verdict = judge(back.evidence, rules, back.components)
-            return _judged(state, back, verdict)
-        case Phase.ERROR:
-            return Finish(rollback_failed(state, f"deployment {back.id} failed"))
-        case Phase.CANCELED:
-            return Finish(rollback_failed(state, f"deployment {back.id} was canceled by somebody"))
-        case Phase.SUPERSEDED:
-            return _taken_over(state, back)
-        case _:
-            assert_never(back.phase)
-
-
-def _taken_over(state: RolloutState, back: TrackedDeployment) -> Step:
-    """Somebody settled it otherwise: that is theirs to decide; only the pin must be told."""
-    if state.successor is None:
-        if state.tries >= TRIES and state.missing:
-            return Finish(gone(state))
-        if state.tries >= TRIES:
-            return Finish(rollback_failed(state, f"deployment {back.id} was superseded, by what could not be read"))
-        return FindSuccessor(back.id, pause(state.tries))
-    if state.successor.pin is not Pin.NONE:
-        return Finish(blocked(state))
-    why = f"{_fault(state)}; while it was taken back, somebody's deployment took over"
-    return Finish(ended(state, OutcomeKind.SUPERSEDED, why, state.goal.again, status_command(state)))
-
-
-def _judged(state: RolloutState, back: TrackedDeployment, verdict: Verdict) -> Step:
-    """An active deployment that goes back, by its health."""
-    match verdict.judgement:
-        case Judgement.WAITING:
-            return reading(back, state.goal.rules.going_back(), verdict.reason)
-        case Judgement.UNHEALTHY | Judgement.UNKNOWN:
-            return Finish(rollback_failed(state, f"deployment {back.id}: {verdict.reason}"))
-        case Judgement.HEALTHY:
-            return _settle(state, back)
-        case _:
-            assert_never(verdict.judgement)
-
-
-def _settle(state: RolloutState, back: TrackedDeployment) -> Step:
-    """Healthy again: commit the rollback and see that the pin is gone; a restored spec needs neither."""
-    if back.role is Role.RESTORE:
-        how = f"the last good spec was sent back, as no rollback is possible ({_codes(state)})"
-        return Finish(rolled_back(state, how))
-    if state.goal.rules.on_failure == "pin":
-        whose = "was asked for" if state.goal.task is Task.ROLL_BACK else "the policy asks"
-        why = f"{_fault(state)}; rolled back by deployment {back.id}, left pinned as {whose}"
-        return Finish(ended(state, OutcomeKind.PINNED, why, *pin_commands(state)))
-    commit = state.commit
-    if commit.status is Sent.NOT_YET:
-        return CommitRollback()
-    match state.pin:
-        case Pin.NONE:
-            return Finish(rolled_back(state, f"rolled back by deployment {back.id}, committed, not pinned any more"))
-        case Pin.OTHER:
-            return Finish(blocked(state))
-        case None | Pin.OURS:
-            return _verify(state)
-        case _:
-            assert_never(state.pin)
-
-
-def _verify(state: RolloutState) -> Step:
-    """The commit was sent: look until the pin is gone, send it again if it stays, say so if that does not help."""
-    commit = state.commit
-    if state.tries >= TRIES and state.missing:
-        return Finish(gone(state))
-    if state.tries >= TRIES:
-        return Finish(rollback_failed(state, f"whether the commit took effect could not be read: {state.why}"))
-    if state.pin_looks < LOOKS:
-        return VerifyUnpinned(pause(state.pin_looks + state.tries))
-    if commit.sends < SENDS_BACK:
-        return CommitRollback()
-    return Finish(rollback_failed(state, f"the commit did not unpin the app. {commit.why}".rstrip()))
+def _changed(state: RolloutState) -> Outcome:
+    why = f"{fault_of(state)}; the app was changed since, and nothing is written over that"
+    return ended(state, OutcomeKind.SUPERSEDED, why, state.goal.again, status_command(state))

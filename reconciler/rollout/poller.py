@@ -39,13 +39,14 @@ class Poller:
         self._spacing = 60.0 / per_minute
         self._free_at = clock.monotonic()
 
-    async def deployment(self, app_id: str, deployment_id: str, age: float) -> Deployment:
-        """The deployment, read when its age asks for it and the budget allows it.
+    async def deployment(self, app_id: str, deployment_id: str, age: float | None) -> Deployment:
+        """The deployment, read when its age asks for it (None: at once) and the budget allows it.
 
         Raises:
             LiveError: it could not be read; worth another try, within the rollout's own budget.
         """
-        await self._clock.sleep(interval(age))
+        if age is not None:
+            await self._clock.sleep(interval(age))
         await self._turn()
         return await self._client.get_deployment(app_id, deployment_id)
 

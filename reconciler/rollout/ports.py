@@ -13,9 +13,8 @@ from reconciler.desired.load import DesiredApp
 from reconciler.live.models import Deployment, Health, LiveApp, LogLinks, ProbeAnswer, RollbackValidation, Usage
 from reconciler.plan.align import Secrets, align
 from reconciler.plan.canonical import canonical
-from reconciler.plan.compare import Comparison, live_digest
-from reconciler.plan.model import ChangeKind, Plan
-from reconciler.plan.payload import payload
+from reconciler.plan.compare import Comparison, live_digest, payload
+from reconciler.plan.model import Change, ChangeKind, Plan
 
 
 class Platform(Protocol):
@@ -116,6 +115,9 @@ class Specs(Protocol):
     def missing(self, spec: Mapping[str, Any]) -> Sequence[str]:
         """Human paths of what Git wants and a live spec does not have."""
 
+    def diverging(self, spec: Mapping[str, Any]) -> Sequence[str]:
+        """Human paths of what a live spec has otherwise than Git wants, apart from what is missing."""
+
     def moved(self, app: LiveApp) -> bool:
         """Whether the app is no longer what the plan was made from."""
 
@@ -181,13 +183,24 @@ class SpecKnowledge:
         """
         if self._wanted is None:
             return ()
-        aligned = align(self._wanted, canonical(spec), ignore=self._job.policy.ignore)
+        changes = self._changes(spec)
+        return [change.human_path for change in changes if change.kind is ChangeKind.ADDED and not change.sensitive]
+
+    def diverging(self, spec: Mapping[str, Any]) -> Sequence[str]:
+        """Human paths of what a live spec has otherwise than Git wants; what is missing is another matter (C09)."""
+        if self._wanted is None or self.carries(spec):
+            return ()
+        return [change.human_path for change in self._changes(spec) if change.kind is not ChangeKind.ADDED]
+
+    def _changes(self, spec: Mapping[str, Any]) -> Sequence[Change]:
+        """What would change in a live spec if it became what Git wants."""
+        assert self._wanted is not None
+        aligned = align(self._wanted, canonical(spec), ignore=self._job.policy.ignore, secrets=self._known)
         if aligned.desired == aligned.live:
             return ()
         from reconciler.plan.diff import diff
 
-        changes = diff(aligned.live, aligned.desired)
-        return [change.human_path for change in changes if change.kind is ChangeKind.ADDED and not change.sensitive]
+        return diff(aligned.live, aligned.desired)
 
     def moved(self, app: LiveApp) -> bool:
         """Whether the digest of what the plan rests on is another now; False for a plan without one."""

@@ -74,11 +74,13 @@ async def ask(context: RolloutContext) -> ProbeSeen:
 async def ask_before(context: RolloutContext, clock: Clock, *, unless: str = "") -> None:
     """Probe the version that serves before ours does, once a rollout: unless it is the deployment to be judged.
 
+    Neither is it probed where ours will not be.
+
     Raises:
         LiveError: the app could not be read.
     """
-    probe, seen = context.job.policy.health.probe, context.seen
-    if probe is None or seen.probe_before is not None:
+    probe, seen, desired = context.job.policy.health.probe, context.seen, context.job.desired
+    if probe is None or seen.probe_before is not None or (desired and not applies(probe, desired.spec)):
         return
     app = await context.client.get_app(seen.app_id)
     active = app.active_deployment

@@ -178,7 +178,7 @@ def describe(step: Step) -> str:  # noqa: C901, PLR0912  one line for each of th
         case Follow() | CheckHealth() | Probe() | Wait():
             return ""
         case FindSuccessor():
-            return f"looking what superseded deployment {step.deployment_id}"
+            return f"looking what took over from deployment {step.deployment_id}"
         case ReadBack():
             return "reading back what is active"
         case CollectFailure():
@@ -206,6 +206,8 @@ _ROLES = {
     Role.FOLLOWED: "deployment {}, which is not of this run but carries the same spec",
     Role.ROLLBACK: "the rollback's deployment {}",
     Role.RESTORE: "the restored spec's deployment {}",
+    Role.PLATFORM: "deployment {}, by which the platform rolls back by itself",
+    Role.SERVING: "deployment {}, which served before",
 }
 
 
@@ -234,12 +236,14 @@ def _why_write(state: RolloutState, step: Write | Rollback | RestoreSpec | Commi
     match step:
         case Write():
             planned = "there is no such app yet" if step.task is Task.CREATE else "the app is as it was planned"
+            planned = f"{state.fault}: a fault of the platform" if state.fault else planned
             return _NOTHING_OF_IT if state.write.sends else planned
         case Rollback():
             valid = "the platform says that the app can be rolled back to it"
             return _NOTHING_OF_IT if state.undo.status is Sent.LOST else valid
         case RestoreSpec():
-            impossible = f"no rollback is possible: {', '.join(dict.fromkeys(state.rejected))}"
+            codes = ", ".join(dict.fromkeys(state.rejected))
+            impossible = f"no rollback is possible: {codes}" if codes else "the commit did not make it the app's spec"
             return _NOTHING_OF_IT if state.restore.sends else impossible
         case CommitRollback():
             return "the app is still pinned" if state.commit.sends else _health(state, state.back)
@@ -266,7 +270,11 @@ def _why_adopt(state: RolloutState, step: Adopt) -> str:
         case Role.FOLLOWED if state.leg is None:
             return state.goal.reason or "it was under way already"
         case Role.FOLLOWED:
-            return "somebody deployed the same spec since"
+            return "the same spec was deployed again since"
+        case Role.PLATFORM:
+            return state.fault or state.goal.reason or "it pins the app"
+        case Role.SERVING:
+            return "the platform's own rollback failed, and it still serves"
         case _:
             assert_never(step.role)
 
@@ -274,9 +282,11 @@ def _why_adopt(state: RolloutState, step: Adopt) -> str:
 def _why_prepare(state: RolloutState, step: CollectFailure | FindCandidates | ValidateRollback) -> str:
     match step:
         case CollectFailure():
-            return _health(state, state.leg)
+            return _health(state, state.back or state.leg)
+        case FindCandidates() if state.options is not None:
+            return "the platform may roll back by itself; it is waited for"
         case FindCandidates() if state.undo.sends:
-            return "somebody changed the app right before the rollback"
+            return "the app was changed right before the rollback"
         case FindCandidates():
             return state.fault or "a rollback was asked for"
         case ValidateRollback() if state.rejected:
@@ -292,15 +302,17 @@ def _why_prepare(state: RolloutState, step: CollectFailure | FindCandidates | Va
 
 def _why_read(state: RolloutState, step: Look | FindSuccessor | ReadBack | VerifyUnpinned) -> str:
     match step:
+        case Look() if state.sight is not None:
+            return "the platform is rolling back by itself; what is sent now would supersede that"
         case Look():
             return "what changed since the plan is not written over"
         case FindSuccessor():
             leg = state.back or state.leg
-            taken_over = leg is not None and leg.phase is Phase.SUPERSEDED
-            return "it was superseded" if taken_over else "another deployment is taking over"
+            ended = leg is not None and leg.phase in (Phase.SUPERSEDED, Phase.CANCELED)
+            return f"it was {leg.phase.value.lower()}" if leg and ended else "another deployment is taking over"
         case ReadBack():
             before = state.standing is ActiveState.BEFORE
-            return "the app still shows what was active before" if before else _health(state, state.leg)
+            return "the app still shows what was active before" if before else _health(state, state.back or state.leg)
         case VerifyUnpinned():
             lost = state.commit.status is Sent.LOST
             return "the answer to the commit was lost" if lost else "the commit was sent"

@@ -10,7 +10,16 @@ from dataclasses import replace
 from typing import assert_never
 
 from reconciler.live.models import Phase
-from reconciler.rollout.health import Evidence, grade_components, passed, record_unreadable, saw_components, saw_probe
+from reconciler.rollout.health import (
+    Evidence,
+    grade_components,
+    judge,
+    passed,
+    record_unreadable,
+    saw_components,
+    saw_phase,
+    saw_probe,
+)
 from reconciler.rollout.limits import SENDS_BACK, TRIES, Rules
 from reconciler.rollout.state import (
     Accepted,
@@ -44,7 +53,9 @@ from reconciler.rollout.steps import (
     Adopt,
     CheckHealth,
     CommitRollback,
+    FindCandidates,
     Follow,
+    Look,
     LookUp,
     Probe,
     RestoreSpec,
@@ -64,11 +75,12 @@ REJECTED = "refused"
 
 def reduce(state: RolloutState, step: Step, seen: Seen, seconds: float = 0.0) -> RolloutState:
     """The state after a step found this out, ``seconds`` after the last observation."""
+    state = _waited(state, step, seconds)
     match step, seen:
         case _, Failed() if seen.denied:
             return replace(state, why=seen.why, denied=True)
         case ((Follow() | CheckHealth() | Probe() | Wait()), _):
-            return _with_leg(state, _watched(state, step, seen, seconds))
+            return _with_leg(state, step, _watched(state, step, seen, seconds))
         case ValidateRollback(), Failed() if state.tries + 1 >= TRIES:
             return _settled(replace(state, rejected=(*state.rejected, UNVERIFIABLE)))
         case _, Failed():
@@ -89,6 +101,19 @@ def reduce(state: RolloutState, step: Step, seen: Seen, seconds: float = 0.0) ->
             return _settled(_read(state, step, seen))
 
 
+def _waited(state: RolloutState, step: Step, seconds: float) -> RolloutState:
+    """Time went by while the platform's own rollback was waited for."""
+    match step:
+        case FindCandidates() if state.failed is not None:
+            return replace(state, failed=replace(state.failed, age=state.failed.age + seconds))
+        case Look() if state.sight is not None:
+            return replace(state, awaited=state.awaited + seconds)
+        case Write() | ValidateRollback() | RestoreSpec():  # it is decided what to do about the failure
+            return replace(state, failed=None)
+        case _:
+            return state
+
+
 def _settled(state: RolloutState) -> RolloutState:
     """The step had an answer: the next one has all its tries."""
     return replace(state, tries=0, why="", missing=False)
@@ -100,30 +125,81 @@ def _read(state: RolloutState, step: Step, seen: Seen) -> RolloutState:
         case Precheck():
             return replace(state, sight=seen, pinned=state.pinned or seen.pin is Pin.OURS)
         case Successor():
-            return replace(state, successor=seen, pinned=_still_pinned(state, seen.pin))
+            looks = state.successor_looks + 1
+            return replace(state, successor=seen, successor_looks=looks, pinned=_still_pinned(state, seen.pin))
         case BackRead():
-            return replace(state, standing=seen.standing, standing_looks=state.standing_looks + 1)
+            return _read_back(state, seen)
+        case Collected() if state.back is not None:
+            back = TrackedDeployment(state.back.role, state.back.id, phase=state.back.phase)
+            failed = replace(seen, summary="", platform=False)
+            return replace(state, relapse=seen.summary, failed=failed, back=back, standing=None, standing_looks=0)
         case Collected():
-            leg = TrackedDeployment(state.leg.role, state.leg.id, phase=state.leg.phase) if state.leg else None
-            return replace(state, fault=seen.summary, leg=leg)
-        case RollbackOptions():
-            return replace(state, options=seen)
+            leg = TrackedDeployment(state.leg.role, state.leg.id) if state.leg else None
+            failed = replace(seen, summary="")
+            return replace(state, fault=seen.summary, failed=failed, leg=leg, standing=None, standing_looks=0)
+        case RollbackOptions() if isinstance(step, FindCandidates):
+            return _looked_around(state, step, seen)
         case PinSeen():
-            pinned = _still_pinned(state, seen.pin)
-            return replace(state, pin=seen.pin, pin_looks=state.pin_looks + 1, pinned=pinned)
+            looks, pinned = state.pin_looks + 1, _still_pinned(state, seen.pin)
+            state = replace(state, standing=seen.standing, kept=seen.kept)
+            return replace(state, pin=seen.pin, pin_looks=looks, pinned=pinned)
         case _:
             raise TypeError(f"{type(step).__name__} cannot find {type(seen).__name__}")
 
 
+def _read_back(state: RolloutState, seen: BackRead) -> RolloutState:
+    """What the app shows was read, which is done once a deployment was judged healthy."""
+    looks, pinned = state.standing_looks + 1, _still_pinned(state, seen.pin)
+    leg, back = (tracked and _judged_healthy(tracked, state.goal.rules) for tracked in (state.leg, state.back))
+    pin = (
+        state.pin if state.commit.status is Sent.NOT_YET else seen.pin
+    )  # one that came after the commit is settled, too
+    state = replace(state, leg=leg, back=back, standing=seen.standing, standing_looks=looks)
+    return replace(state, kept=seen.kept, pin=pin, pinned=pinned)
+
+
+def _judged_healthy(tracked: TrackedDeployment, rules: Rules) -> TrackedDeployment:
+    """The deployment with no more of its readings than what they came to."""
+    rules = rules if tracked.role in (Role.DEPLOY, Role.FOLLOWED) else rules.going_back()
+    reason = judge(tracked.evidence, rules, tracked.components).reason
+    return replace(tracked, deploy=0.0, evidence=Evidence(healthy=reason, probed=tracked.evidence.probed))
+
+
+def _looked_around(state: RolloutState, step: FindCandidates, seen: RollbackOptions) -> RolloutState:
+    """The app and its deployments were read: what was seen of them before does not matter any more."""
+    pinned = _still_pinned(state, seen.pin)
+    leg = state.leg and TrackedDeployment(state.leg.role, state.leg.id)
+    back = state.back and replace(state.back, build=0.0, deploy=0.0, missing=0)
+    if back is not None and step.unfit:
+        back = TrackedDeployment(back.role, back.id, phase=Phase.ERROR)
+    return RolloutState(
+        state.goal,
+        leg=leg,
+        back=back,
+        hops=state.hops,
+        kept=state.kept,
+        fault=state.fault,
+        failed=state.failed,
+        relapse=state.relapse,
+        own=state.own,
+        retries=state.retries,
+        options=seen,
+        undo=state.undo,
+        pinned=pinned,
+    )
+
+
 def _still_pinned(state: RolloutState, pin: Pin) -> bool:
-    """An app that was seen unpinned, or pinned to another rollback, is no longer pinned to ours."""
-    return state.pinned and pin is Pin.OURS
+    """An app that was seen unpinned, or pinned to a person's rollback, is no longer pinned to ours."""
+    return pin is Pin.PLATFORM or (state.pinned and pin is Pin.OURS)
 
 
 # ---- the deployment that is followed ------------------------------------------------------------------------------
 
 
-def _with_leg(state: RolloutState, leg: TrackedDeployment) -> RolloutState:
+def _with_leg(state: RolloutState, step: Step, leg: TrackedDeployment) -> RolloutState:
+    """The state with what it follows; once its phase is read anew, so is what the app shows."""
+    state = replace(state, standing=None) if isinstance(step, Follow) else state
     return replace(state, back=leg) if state.back is not None else replace(state, leg=leg)
 
 
@@ -135,14 +211,27 @@ def _watched(state: RolloutState, step: Step, seen: Seen, seconds: float) -> Tra
     leg = _charged(leg, seconds)
     match step, seen:
         case Follow(), PhaseSeen():
-            spent = replace(leg, build=0.0, deploy=0.0) if seen.phase.terminal else leg
-            return replace(spent, phase=seen.phase, missing=0)
+            return _in_phase(leg, seen.phase)
         case Follow(), Failed():
             return replace(leg, missing=leg.missing + 1 if seen.missing else leg.missing)
         case Wait(), Waited():
             return leg
         case _:
             return _with_reading(leg, step, seen, state.goal.rules)
+
+
+def _in_phase(leg: TrackedDeployment, phase: Phase) -> TrackedDeployment:
+    """The deployment in the phase that was read; its health counts from when it became ACTIVE.
+
+    What it spent of its budgets stays spent, as one that was ACTIVE may be deployed once more.
+    """
+    if phase is leg.phase is Phase.ACTIVE:
+        return replace(leg, missing=0, evidence=saw_phase(leg.evidence))
+    served, fresh = leg.served or phase is Phase.ACTIVE, Evidence(probed=leg.evidence.probed)
+    if phase.terminal and phase is not Phase.ACTIVE:
+        return TrackedDeployment(leg.role, leg.id, leg.components, phase, served=served, evidence=fresh)
+    build = 0.0 if phase is Phase.ACTIVE else leg.build
+    return replace(leg, phase=phase, build=build, missing=0, served=served, evidence=fresh)
 
 
 def _with_reading(leg: TrackedDeployment, step: Step, seen: Seen, rules: Rules) -> TrackedDeployment:
@@ -160,10 +249,10 @@ def _with_reading(leg: TrackedDeployment, step: Step, seen: Seen, rules: Rules) 
 
 
 def _charged(leg: TrackedDeployment, seconds: float) -> TrackedDeployment:
-    """Time is charged to the budget of the phase that was last seen."""
+    """Time is charged to the budget of the phase that was last seen; what left ACTIVE again is being deployed."""
     if leg.phase is Phase.ACTIVE:
         return replace(leg, evidence=passed(leg.evidence, seconds))
-    if leg.phase.building:
+    if leg.phase.building and not leg.served:
         return replace(leg, build=leg.build + seconds)
     return replace(leg, deploy=leg.deploy + seconds)
 
@@ -173,12 +262,34 @@ def _adopted(state: RolloutState, leg: TrackedDeployment) -> RolloutState:
     match leg.role:
         case Role.DEPLOY | Role.FOLLOWED:
             hops = state.hops + (leg.role is Role.FOLLOWED)
-            return RolloutState(state.goal, leg=leg, hops=hops)
-        case Role.ROLLBACK | Role.RESTORE:
-            fault, rejected, pinned = state.fault, state.rejected, state.pinned
-            return RolloutState(state.goal, fault=fault, rejected=rejected, back=leg, pinned=pinned)
+            retries = state.retries + (leg.role is Role.DEPLOY and state.fault is not None)
+            return RolloutState(state.goal, leg=leg, hops=hops, retries=retries, pinned=state.pinned)
+        case Role.ROLLBACK:
+            return _going_back(state, leg)
+        case Role.RESTORE:
+            return replace(_going_back(state, leg), rejected=tuple(sorted(set(state.rejected))))
+        case Role.PLATFORM:
+            blameless = state.failed is not None and state.failed.platform and state.relapse is None
+            failed = replace(state.failed, age=0.0) if state.failed and blameless else None
+            return replace(_going_back(state, leg), own=leg.id, hops=state.hops + 1, failed=failed)
+        case Role.SERVING:
+            return replace(_going_back(state, leg), failed=state.failed)
         case _:
             assert_never(leg.role)
+
+
+def _going_back(state: RolloutState, back: TrackedDeployment) -> RolloutState:
+    """A deployment that goes back is followed: what failed, and what was tried, is still known."""
+    return RolloutState(
+        state.goal,
+        hops=state.hops,
+        fault=state.fault,
+        relapse=state.relapse,
+        own=state.own,
+        retries=state.retries,
+        back=back,
+        pinned=state.pinned,
+    )
 
 
 # ---- writes -------------------------------------------------------------------------------------------------------
@@ -198,7 +309,7 @@ def _wrote(state: RolloutState, step: Step, seen: Accepted | Lost | Refused) -> 
 
 
 def _undone(state: RolloutState, seen: Accepted | Lost | Refused) -> RolloutState:
-    """A rollback was sent. If somebody changed the app right before, it is decided anew; else that candidate is out."""
+    """A rollback was sent. If the app was changed right before, it is decided anew; else that candidate is out."""
     sent = _sent(state.undo, seen)
     if not isinstance(seen, Refused):
         return replace(state, undo=sent, pinned=True)

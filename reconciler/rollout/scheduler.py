@@ -35,7 +35,7 @@ MOST_STEPS = 100_000
 
 
 def _quiet(_event: Event) -> None:
-    """Tells nobody."""
+    """Does nothing with an event."""
 
 
 async def roll_out(  # noqa: PLR0913  every one of these is a choice of the caller
@@ -58,8 +58,8 @@ async def roll_out(  # noqa: PLR0913  every one of these is a choice of the call
     Raises:
         InvalidInput: apps depend on each other in a circle.
     """
-    check_order({job.plan.app: job.policy.depends_on for job in jobs})
-    run = _Run(client, clock, specs, on_event, concurrency, fail_fast, jobs)
+    order = order_of(jobs)
+    run = _Run(client, clock, specs, on_event, concurrency, fail_fast, jobs, order)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(run.app(job), name=job.plan.app) for job in jobs]
         if stop is not None:
@@ -88,6 +88,7 @@ class _Run:
     concurrency: int
     fail_fast: bool
     jobs: Sequence[RolloutJob]
+    order: Mapping[str, Sequence[str]]
     records: dict[str, RolloutRecord] = field(default_factory=dict)
     done: dict[str, asyncio.Event] = field(init=False)
     places: asyncio.Semaphore = field(init=False)
@@ -127,18 +128,19 @@ class _Run:
             self.done[name].set()
 
     async def _unmet(self, job: RolloutJob) -> str:
-        """Wait for the apps this one depends on; why it cannot be rolled out, or empty."""
-        for name in job.policy.depends_on:
-            if name in self.done:
-                await self.done[name].wait()
-                kind = self.records[name].outcome.kind
-                if not kind.good:
-                    return f"it depends on {name}, which is not healthy: {kind.value.replace('_', ' ')}"
+        """Wait for the apps that come before this one; why it cannot be rolled out, or empty."""
+        for name in self.order[job.plan.app]:
+            await self.done[name].wait()
+            kind = self.records[name].outcome.kind
+            ended = kind.value.replace("_", " ")
+            if not kind.good and job.plan.action is Action.DELETE:
+                return f"{name} depends on it, and ended otherwise: {ended}"
+            if not kind.good:
+                return f"it depends on {name}, which is not healthy: {ended}"
         return ""
 
     def _rollout(self, job: RolloutJob, recorder: Recorder) -> _Rollout:
-        if job.desired is not None:
-            recorder.keep_secret(job.desired.secrets)
+        recorder.keep_secret(job.policy.secret_values | (job.desired.secrets if job.desired else frozenset()))
         seen = Observations(app_id=job.plan.app_id)
         now = self.clock.monotonic
         context = RolloutContext(job, self.client, self.poller, self.specs(job), recorder, seen, now)
@@ -215,6 +217,8 @@ def _task(job: RolloutJob) -> Task:
         return Task.ROLL_BACK
     if job.resume_rollback or job.plan.resume_rollback:
         return Task.RESUME
+    if job.plan.adopt_rollback:
+        return Task.ADOPT
     if job.follow or job.plan.follow:
         return Task.FOLLOW
     action = job.plan.action
@@ -243,6 +247,8 @@ _REFUSED = {
 
 def _settled(plan: Plan) -> tuple[OutcomeKind, str]:
     """How an app stands of which the plan says that nothing is to be done, or may be."""
+    if plan.retry_at is not None:
+        return OutcomeKind.PLATFORM_FAULT, plan.reason
     if plan.action is Action.REFUSE:
         return _REFUSED.get(plan.status, OutcomeKind.REFUSED), plan.reason
     return OutcomeKind.UNCHANGED, plan.reason
@@ -251,19 +257,19 @@ def _settled(plan: Plan) -> tuple[OutcomeKind, str]:
 # --- The order of apps: which wait for which, and circles among them. Pure ---
 
 
-def check_order(depends_on: Mapping[str, Iterable[str]]) -> None:
-    """Refuse circles.
+def order_of(jobs: Sequence[RolloutJob]) -> dict[str, list[str]]:
+    """The apps of this run that each one waits for: those it depends on; for a deletion, those that depend on it (C81).
 
     Raises:
         InvalidInput: apps depend on each other in a circle, which is shown.
     """
-    circle = find_circle(depends_on)
-    if circle:
-        told = " → ".join(circle)
-        finding = Finding(
-            Severity.ERROR,
-            "depends-on-circle",
-            f"apps depend on each other in a circle: {told}",
-            "break it in depends_on",
-        )
-        raise InvalidInput([finding], f"apps depend on each other in a circle: {told}", hint="break it in depends_on")
+    goes = {job.plan.app: job.plan.action is Action.DELETE for job in jobs}
+    order: dict[str, list[str]] = {app: [] for app in goes}
+    for job in jobs:
+        for name in (name for name in job.policy.depends_on if name in goes):
+            before, after = (job.plan.app, name) if goes[name] else (name, job.plan.app)
+            order[after].append(before)
+    if circle := " → ".join(find_circle(order)):
+        message, hint = f"apps depend on each other in a circle: {circle}", "break it in depends_on"
+        raise InvalidInput([Finding(Severity.ERROR, "depends-on-circle", message, hint)], message, hint=hint)
+    return order

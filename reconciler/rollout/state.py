@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reconciler.live.models import Health, Phase
+from reconciler.plan.platform import FailedIn
 from reconciler.rollout.health import Evidence
 from reconciler.rollout.limits import Rules
 from reconciler.rollout.model import OutcomeKind
@@ -20,6 +21,7 @@ class Task(StrEnum):
     create, update, redeploy, delete   the plan's action
     follow      go on with a deployment that is under way
     resume      finish a rollback that was begun and not committed
+    adopt       judge a rollback that the platform made by itself, and settle it
     roll_back   a person asked for a rollback
     none        nothing is to be done: the plan says how it stands
     """
@@ -30,24 +32,28 @@ class Task(StrEnum):
     DELETE = "delete"
     FOLLOW = "follow"
     RESUME = "resume"
+    ADOPT = "adopt"
     ROLL_BACK = "roll_back"
     NONE = "none"
 
 
 class Role(StrEnum):
-    """What a deployment is to a rollout."""
+    """What a deployment is to a rollout. ``platform``: the platform's own rollback; ``serving``: it served before."""
 
     DEPLOY = "deploy"
     FOLLOWED = "followed"
     ROLLBACK = "rollback"
     RESTORE = "restore"
+    PLATFORM = "platform"
+    SERVING = "serving"
 
 
 class Pin(StrEnum):
-    """Whether the app is pinned: not at all, to the rollback this rollout made (or resumes), to somebody else's."""
+    """What the app is pinned to: nothing, the rollback this rollout made (or resumes), the platform's own, another."""
 
     NONE = "none"
     OURS = "ours"
+    PLATFORM = "platform"
     OTHER = "other"
 
 
@@ -99,16 +105,20 @@ class WriteProbe(StrEnum):
 class ActiveState(StrEnum):
     """What the app shows after its deployment became healthy.
 
-    ours     it is what is active
-    before   what was active before still is
-    other    somebody else's deployment took over, or is about to
-    pinned   somebody rolled back meanwhile
+    ours      it is what is active, with the spec that was asked for
+    before    what was active before still is
+    failed    it is what is active, and its phase is not ACTIVE any more
+    other     another deployment took over, or is about to
+    pinned    a person rolled back meanwhile
+    diverged  it is what is active, and another spec is stored or serves than was asked for
     """
 
     OURS = "ours"
     BEFORE = "before"
+    FAILED = "failed"
     OTHER = "other"
     PINNED = "pinned"
+    DIVERGED = "diverged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +156,7 @@ class WriteStatus:
 class TrackedDeployment:
     """A deployment that is followed. ``build`` and ``deploy`` are seconds spent in either; ``missing`` 404 in a row.
 
-    ``components`` are those of its spec whose health the platform reports.
+    ``components`` are those of its spec whose health the platform reports. ``served``: it was seen ACTIVE.
     """
 
     role: Role
@@ -156,6 +166,7 @@ class TrackedDeployment:
     build: float = 0.0
     deploy: float = 0.0
     missing: int = 0
+    served: bool = False
     evidence: Evidence = field(default_factory=Evidence)
 
 
@@ -198,7 +209,8 @@ class Precheck:
     """The app as it stands right before anything is written.
 
     ``moved``: it is no longer what the plan was made from. ``running_id``: a deployment under way that carries our
-    spec; ``active_is_ours``: so does the active one.
+    spec; ``active_is_ours``: so does the active one. ``awaited``: the platform's own rollback is under way, and ours
+    is to be sent once that has ended.
     """
 
     gone: bool = False
@@ -207,6 +219,7 @@ class Precheck:
     moved: bool = False
     running_id: str = ""
     active_is_ours: bool = False
+    awaited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,32 +267,44 @@ class Waited:
 
 @dataclass(frozen=True, slots=True)
 class Successor:
-    """What took over from a superseded deployment: its id if it carries our spec, else empty."""
+    """What took over from a deployment: its id if it carries our spec, ``own_id`` if it is the platform's own rollback.
+
+    ``other``: another deployment did.
+    """
 
     pin: Pin = Pin.NONE
     deployment_id: str = ""
+    own_id: str = ""
+    other: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class BackRead:
-    """What the app shows as active."""
+    """What the app shows as active. ``kept``: the spec of what is active is the app's, too."""
 
     standing: ActiveState
+    pin: Pin = Pin.NONE
+    kept: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What failed, in a line."""
+    """What failed, in a line, where, and how many seconds ago; ``platform``: through a fault of the platform."""
 
     summary: str = ""
+    failed_in: FailedIn = FailedIn.HEALTH
+    age: float = 0.0
+    platform: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RollbackOptions:
     """Where one could go back to: ids of deployments that were active and good, best first.
 
-    ``newer``: somebody deployed after the deployment that failed; ``newer_id`` says which, if it carries our spec.
-    ``serving``: the first candidate is what serves now; ``reverted``: and the platform made its spec the app's again.
+    ``newer``: another deployment was started after the one that failed; ``newer_id`` says which, if it carries our
+    spec. ``own_id``: the newest rollback that the platform made by itself since. ``serving_id``: an older deployment
+    that is active. ``serving``: the first candidate is that one; ``reverted``: and its spec is the app's again.
+    ``ours_stored``: the app's spec is what we want; ``attempts``: how often that was deployed lately and failed.
     """
 
     pin: Pin = Pin.NONE
@@ -288,6 +313,10 @@ class RollbackOptions:
     candidates: tuple[str, ...] = ()
     serving: bool = False
     reverted: bool = False
+    own_id: str = ""
+    serving_id: str = ""
+    ours_stored: bool = False
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,9 +329,11 @@ class Validated:
 
 @dataclass(frozen=True, slots=True)
 class PinSeen:
-    """Whether the app is pinned."""
+    """Whether the app is pinned, and what it shows as active; see `BackRead`."""
 
     pin: Pin
+    standing: ActiveState = ActiveState.OURS
+    kept: bool = True
 
 
 Seen = (
@@ -332,24 +363,34 @@ class RolloutState:
     """Everything known of one rollout.
 
     ``write``     the plan's write; ``leg`` the deployment it led to, ``hops`` how many times another took over
-    ``fault``     what failed, once that was collected (None before)
+    ``fault``     what failed, once that was collected (None before); ``failed`` where, when, by whose fault
+    ``relapse``   what failed of the deployment that goes back, once that was collected
     ``options``   where one could go back to; ``rejected`` the codes of the candidates that cannot be used, in order;
                   ``valid`` whether the next one was found valid
     ``undo``      the rollback; ``restore`` the last good spec sent back; ``back`` the deployment either led to
     ``commit``    the commit of the rollback; ``pin`` and ``pin_looks`` what verifying it saw
-    ``pinned``    a rollback of ours was sent and the app was not seen unpinned since
+    ``own``       the platform's own rollback that was followed last
+    ``pinned``    a rollback of ours was sent and the app was not seen unpinned since; or the platform's own pins it
+    ``retries``   how often the plan's write was sent again after a fault of the platform
     ``tries``     failed reads in a row at the present step, ``why``, ``missing`` and ``denied`` what the last one said
     """
 
     goal: Goal
     sight: Precheck | None = None
+    awaited: float = 0.0
     write: WriteStatus = field(default_factory=WriteStatus)
     leg: TrackedDeployment | None = None
     hops: int = 0
     successor: Successor | None = None
+    successor_looks: int = 0
     standing: ActiveState | None = None
     standing_looks: int = 0
+    kept: bool = True
     fault: str | None = None
+    failed: Collected | None = None
+    relapse: str | None = None
+    own: str = ""
+    retries: int = 0
     options: RollbackOptions | None = None
     rejected: tuple[str, ...] = ()
     valid: bool = False

@@ -24,10 +24,14 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class LookUp:
-    """Look for the effect of a write whose answer was lost. ``write``: the task, or rollback or restore."""
+    """Look for the effect of a write whose answer was lost.
+
+    ``write``: the task, or rollback or restore, of which ``deployment_id`` is the one to go back to.
+    """
 
     write: str
     after: float = 0.0
+    deployment_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class FindSuccessor:
-    """Read the app: what superseded the deployment?"""
+    """Read the app and its deployments: what took over from the deployment?"""
 
     deployment_id: str
     after: float = 0.0
@@ -77,7 +81,7 @@ class FindSuccessor:
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """Read the app: is what was asked for what is active? Fields that went missing are warnings."""
+    """Read the app: is the deployment what serves, with the spec that was asked for?"""
 
     deployment_id: str
     after: float = 0.0
@@ -92,9 +96,13 @@ class CollectFailure:
 
 @dataclass(frozen=True, slots=True)
 class FindCandidates:
-    """Read the app and its deployments: where could one go back to?"""
+    """Read the app and its deployments: did the platform go back by itself, and where could one go back to?
+
+    ``unfit``: the deployment that served before was judged unhealthy.
+    """
 
     after: float = 0.0
+    unfit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +127,9 @@ class CommitRollback:
 
 @dataclass(frozen=True, slots=True)
 class VerifyUnpinned:
-    """Read the app: is the pin gone?"""
+    """Read the app: is the pin gone, and is the deployment what serves?"""
 
+    deployment_id: str
     after: float = 0.0
 
 

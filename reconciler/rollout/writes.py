@@ -20,7 +20,7 @@ from reconciler.errors import (
 from reconciler.live.models import Deployment, LiveApp
 from reconciler.rollout.observations import RolloutContext, deployments_of, new_ones, ours_among, pinned_id
 from reconciler.rollout.ports import ManualPlatform
-from reconciler.rollout.state import Accepted, Lost, Refusal, Refused, RolloutState, Seen, Task, WriteProbe, WriteProbed
+from reconciler.rollout.state import Accepted, Lost, Refusal, Refused, Seen, Task, WriteProbe, WriteProbed
 from reconciler.rollout.steps import CommitRollback, LookUp, RestoreSpec, Rollback, Write
 
 Answer = Accepted | Lost | Refused
@@ -82,14 +82,14 @@ def _followed(app: LiveApp, context: RolloutContext) -> Accepted:
 
 
 async def _roll_back(step: Rollback, context: RolloutContext) -> Answer:
-    """Roll back, unless somebody changed the app since it was decided where to."""
+    """Roll back, unless the app was changed since it was decided where to, by a person or the platform itself."""
     seen = context.seen
     app = await context.client.get_app(seen.app_id)
     if pinned_id(app):
-        return Refused("somebody pinned the app meanwhile", Refusal.PINNED)
+        return Refused("the app was pinned meanwhile", Refusal.PINNED)
     news = [found for found in deployments_of(app) if found.id not in seen.known | seen.made]
     if news or not context.specs.same(app.spec, seen.base):
-        return Refused("somebody changed the app meanwhile", Refusal.MOVED)
+        return Refused("the app was changed meanwhile", Refusal.MOVED)
     return _rolling_back(await context.client.roll_back(seen.app_id, step.deployment_id, skip_pin=False), step, context)
 
 
@@ -97,30 +97,33 @@ def _rolling_back(deployment: Deployment, step: Rollback, context: RolloutContex
     seen = context.seen
     if not deployment.id:
         return Accepted()
-    seen.specs[deployment.id] = deployment.spec or seen.specs.get(step.deployment_id, {})
+    seen.asked[deployment.id] = seen.specs.get(step.deployment_id, {})
+    seen.specs[deployment.id] = deployment.spec or seen.asked[deployment.id]
     seen.made.add(deployment.id)
     return Accepted(deployment.id)
 
 
 async def _restore(step: RestoreSpec, context: RolloutContext) -> Answer:
-    """Send an earlier deployment's spec, unless somebody changed the app since it was last read."""
+    """Send an earlier deployment's spec, unless the app was changed since it was last read."""
     seen, specs = context.seen, context.specs
     app = await context.client.get_app(seen.app_id)
     spec = seen.specs.get(step.deployment_id, {})
     if not spec:
         return Refused(f"the spec of deployment {step.deployment_id} is not known")
     if pinned_id(app):
-        return Refused("somebody pinned the app meanwhile", Refusal.PINNED)
+        return Refused("the app was pinned meanwhile", Refusal.PINNED)
     if not specs.same(app.spec, seen.base):
         found = _restored(app, spec, context)
-        return Accepted(found) if found else Refused("somebody changed the app meanwhile", Refusal.MOVED)
-    return _followed(await context.client.update_app(seen.app_id, spec, update_all_source_versions=False), context)
+        return Accepted(found) if found else Refused("the app was changed meanwhile", Refusal.MOVED)
+    sent = _followed(await context.client.update_app(seen.app_id, spec, update_all_source_versions=False), context)
+    seen.asked[sent.deployment_id] = spec
+    return sent
 
 
 # ---- what became of it --------------------------------------------------------------------------------------------
 
 
-async def look_up(step: LookUp, state: RolloutState, context: RolloutContext) -> Seen:
+async def look_up(step: LookUp, context: RolloutContext) -> Seen:
     """Look for the effect of a write.
 
     Raises:
@@ -135,11 +138,9 @@ async def look_up(step: LookUp, state: RolloutState, context: RolloutContext) ->
     if step.write == Task.DELETE:
         return WriteProbed(WriteProbe.NOT_THERE)
     if step.write == "rollback":
-        assert state.options is not None
-        return _look_for_rollback(app, state.options.candidates[len(state.rejected)], context)
+        return _look_for_rollback(app, step.deployment_id, context)
     if step.write == "restore":
-        assert state.options is not None
-        return await _look_for_restore(app, state.options.candidates[0], context)
+        return await _look_for_restore(app, step.deployment_id, context)
     return await _look_for_update(app, context)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.routing import Route, Router
 
 from reconciler.appspec.kinds import RUNNING_KINDS, components
-from reconciler.sandbox.api import APPS, OPERATIONS
+from reconciler.sandbox.api import APPS, FURTHER_OPERATIONS, OPERATIONS
 from reconciler.sandbox.api.apps import get_app_by_name
 from reconciler.sandbox.http.control import control_route, from_body
 from reconciler.sandbox.http.gateway import Gateway, PathServer
@@ -18,6 +18,7 @@ from reconciler.sandbox.settings import Settings, changed, to_data, without_toke
 from reconciler.sandbox.simulation import faults
 from reconciler.sandbox.simulation.faults import Fault
 from reconciler.sandbox.simulation.lifecycle import TERMINAL, hurry
+from reconciler.sandbox.simulation.render import BY_PLATFORM
 from reconciler.sandbox.simulation.running import count_of
 from reconciler.sandbox.simulation.simulation import Cause, Simulation
 from reconciler.sandbox.simulation.store import TABLES, App, Store, Tree, Tx, dumps
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-_BY_PLATFORM = ("MAINTENANCE", "UPDATE_DATABASE_TRUSTED_SOURCES", "AUTOSCALED")
+MOST_SECONDS = 10 * 365 * 86400
+"""How far the clock can be moved at once."""
 
 
 class Sandbox:
@@ -70,7 +72,7 @@ class Sandbox:
 
     def _routes(self) -> list[BaseRoute]:
         paths: dict[str, dict[str, Operation]] = {}
-        for operation in OPERATIONS:
+        for operation in (*FURTHER_OPERATIONS, *OPERATIONS):
             paths.setdefault(operation.path.replace("{id}", "{id:str}"), {})[operation.method] = operation
         by_name = Operation("apps_get", "GET", APPS + "/", "app:read", get_app_by_name)
         return [
@@ -126,7 +128,7 @@ class Sandbox:
         with self._store.write() as tx:
             settings = changed(self._simulation.at(tx).settings, changes)
             tx.set_meta("settings", dumps(to_data(settings)))
-            return settings
+        return settings
 
     def fail(self, app: str, where: str, times: int = 1, component: str = "", **more: Any) -> int:
         """Make the next deployments of an app fail in ``build``, ``deploy`` or ``health``; return the fault's id.
@@ -181,13 +183,15 @@ class Sandbox:
         Raises:
             ValueError: no such app or kind.
         """
-        if kind not in _BY_PLATFORM:
-            raise ValueError(f"type must be one of {', '.join(_BY_PLATFORM)}")
+        if kind not in BY_PLATFORM:
+            raise ValueError(f"type must be one of {', '.join(BY_PLATFORM)}")
         with self._simulation.changing() as platform:
             found = _app(platform.tx, app)
             if found.pinned:
                 return {"deployment_id": ""}
-            cause = Cause(kind, kind.lower().replace("_", " "), builds=False, newest_sources=False)
+            domains = (found.spec.get("domains") or []) if kind == "MAINTENANCE" else []
+            text = f"domain {domains[-1]['domain']} ready" if domains else kind.lower().replace("_", " ")
+            cause = Cause(kind, text, builds=False, newest_sources=False)
             return {"deployment_id": platform.deploy(found, found.spec, cause).id}
 
     def autoscale(self, app: str, component: str, to: int, metric: str = "cpu") -> Tree:
@@ -243,7 +247,13 @@ class Sandbox:
             return {"job_invocation_id": platform.invoke(found, item, trigger, result)}
 
     def advance(self, seconds: float) -> None:
-        """Move the sandbox's clock forward, for every process that shares the file."""
+        """Move the sandbox's clock forward, for every process that shares the file.
+
+        Raises:
+            ValueError: the seconds are negative, no number, or more than `MOST_SECONDS`.
+        """
+        if not 0 <= seconds <= MOST_SECONDS:  # not a number is neither
+            raise ValueError(f"seconds must be from 0 to {MOST_SECONDS}")
         with self._store.write() as tx:
             tx.set_meta("offset", repr(float(tx.meta("offset") or "0") + seconds))
         with self._simulation.changing():

@@ -1,11 +1,14 @@
 """Serves the sandbox on a port, for the platform's own clients and for other processes.
 
-uvicorn is imported only when something is served.
+uvicorn is imported only when something is served, and cryptography, an extra, only to make a certificate.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from reconciler.sandbox.http.gateway import ConnectionLost
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import uvicorn
+    from cryptography import x509
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from reconciler.sandbox.settings import Settings
@@ -43,7 +47,12 @@ class Dropping:
 
 
 def make_server(
-    sandbox: Sandbox, host: str, port: int, ready: Callable[[str], None] | None = None, **options: Any
+    sandbox: Sandbox,
+    host: str,
+    port: int,
+    ready: Callable[[str], None] | None = None,
+    stopping: asyncio.Event | None = None,
+    **options: Any,
 ) -> uvicorn.Server:
     """Build a server for a sandbox; start it with ``run()`` or, on a running loop, with ``await serve()``.
 
@@ -52,6 +61,7 @@ def make_server(
         host: the address to listen on.
         port: the port; 0: any free one.
         ready: called with the sandbox's URL once it listens.
+        stopping: set when the server is to stop, before it waits for the requests that are being answered.
         options: further settings of ``uvicorn.Config``.
     """
     import uvicorn
@@ -76,7 +86,13 @@ def make_server(
             if ready and self.servers:
                 bound = self.servers[0].sockets[0].getsockname()
                 shown = "127.0.0.1" if bound[0] in ("0.0.0.0", "::") else bound[0]  # noqa: S104 - compared, not bound
-                ready(f"http://[{shown}]:{bound[1]}" if ":" in shown else f"http://{shown}:{bound[1]}")
+                where = f"[{shown}]:{bound[1]}" if ":" in shown else f"{shown}:{bound[1]}"
+                ready(f"{'https' if self.config.is_ssl else 'http'}://{where}")
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            if stopping:
+                stopping.set()
+            await super().shutdown(sockets)
 
     return Server(
         uvicorn.Config(
@@ -97,6 +113,7 @@ def serve(
     port: int = 8484,
     settings: Settings | None = None,
     ready: Callable[[str], None] | None = None,
+    certificate: tuple[Path, Path] | None = None,
 ) -> None:
     """Serve a sandbox until SIGINT or SIGTERM.
 
@@ -106,9 +123,67 @@ def serve(
         port: the port; 0: any free one.
         settings: how it behaves; None: the settings stored in the file.
         ready: called with the sandbox's URL once it listens.
+        certificate: the files of a certificate and of its key, to serve with TLS.
     """
-    sandbox = Sandbox(path, settings=settings, base_url=None, sleep=asyncio.sleep)
+    tls = {"ssl_certfile": certificate[0], "ssl_keyfile": certificate[1]} if certificate else {}
+    stopping = asyncio.Event()
+
+    async def wait(seconds: float) -> None:
+        """Wait out a latency, but no longer than until the server is to stop."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), seconds)
+
+    sandbox = Sandbox(path, settings=settings, base_url=None, sleep=wait)
     try:
-        make_server(sandbox, host, port, ready).run()
+        make_server(sandbox, host, port, ready, stopping, **tls).run()
     finally:
         sandbox.close()
+
+
+_VALID = timedelta(days=30)
+"""How long a certificate is good; each start makes a new one."""
+
+
+def make_certificate(folder: Path, host: str) -> tuple[Path, Path]:
+    """Write a certificate and its key to a folder, over those of an earlier time; return their paths.
+
+    It holds for ``localhost``, the loopback's addresses and ``host``, an address or a name. Clients are to trust the
+    file of the certificate itself: nothing else has signed it.
+    """
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "reconcile sandbox")])
+    now = datetime.now(UTC)
+    alternatives = [_alternative(item) for item in dict.fromkeys(("localhost", "127.0.0.1", "::1", host))]
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + _VALID)
+        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    public, private = folder / "sandbox-cert.pem", folder / "sandbox-key.pem"
+    private.unlink(missing_ok=True)
+    private.touch(mode=0o600)
+    private.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    public.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return public, private
+
+
+def _alternative(host: str) -> x509.GeneralName:
+    from cryptography import x509
+
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)

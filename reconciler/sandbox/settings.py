@@ -1,7 +1,7 @@
 """The sandbox's settings: its speed, what it refuses, and a switch for each behaviour that is unverified.
 
-Every field carries its own documentation, which `describe` lists. A sandbox in a file stores its settings there, so
-that another process (or the control API) can change them.
+Every field carries its own documentation, which `describe` lists, and the evidence for its default (`EVIDENCE`). A
+sandbox in a file stores its settings there, so that another process (or the control API) can change them.
 """
 
 from __future__ import annotations
@@ -12,10 +12,19 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from types import MappingProxyType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+Evidence = Literal["record", "vendor's test", "documentation", "unknown"]
+"""On what a default rests: answers of the real service that people published, the vendor's Terraform acceptance tests,
+the vendor's documentation, or nothing."""
+
 
 def _field(default: Any, doc: str) -> Any:
     """A dataclass field with documentation."""
     return field(default=default, metadata={"doc": doc})
+
+
+def _switch(default: Any, doc: str, evidence: Evidence) -> Any:
+    """A field for a behaviour of the platform, with the evidence for its default."""
+    return field(default=default, metadata={"doc": doc, "evidence": evidence})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +39,17 @@ class Speed:
     settle: float = _field(0.0, "after ACTIVE, until the health of components is known")
     job: float = _field(0.2, "a job invocation")
     autoscale: float = _field(0.2, "an autoscaling event")
+    auto_rollback: float = _field(0.1, "from a failed deployment to the platform's own rollback; minutes at most")
 
     @classmethod
     def realistic(cls) -> Speed:
         """The times of the real platform for a small app; for tests on a virtual clock."""
-        return cls(5.0, 120.0, 2.0, 5.0, 60.0, 10.0, 30.0, 30.0)
+        return cls(5.0, 120.0, 2.0, 5.0, 60.0, 10.0, 30.0, 30.0, 45.0)
 
     @classmethod
     def instant(cls) -> Speed:
         """No time at all: a deployment has ended by the request after the one that created it."""
-        return cls(*[0.0] * 8)
+        return cls(*[0.0] * 9)
 
 
 SPEEDS = MappingProxyType({"demo": Speed(), "realistic": Speed.realistic(), "instant": Speed.instant()})
@@ -64,49 +74,116 @@ class Settings:
     default_region: str = _field("nyc", "region of specs without one")
     revision_limits: Mapping[str, int] = field(
         default_factory=lambda: {"starter": 0, "basic": 10, "professional": 10},
-        metadata={"doc": "how many successful deployments a tier can be rolled back to; starter: static sites only"},
+        metadata={
+            "doc": "how many successful deployments a tier can be rolled back to; starter: static sites only",
+            "evidence": "documentation",
+        },
     )
-    free_static_apps: int = _field(3, "static apps that cost nothing")
-    invalid_spec_status: Literal[422, 400] = _field(422, "status of the answer to an invalid spec: 422 or 400")
+    free_static_apps: int = _switch(3, "static apps that cost nothing", "documentation")
+    invalid_spec_status: Literal[400, 422] = _switch(400, "status of the answer to an invalid spec", "record")
+    invalid_spec_form: Literal["newer", "older"] = _switch(
+        "newer",
+        'its message: `errors validating app spec; first error in field "…": …` or `error validating app spec field …`',
+        "record",
+    )
 
-    fills_defaults: Literal["common", "documented", "none"] = _field(
-        "common",
-        "which defaults the platform writes into app.spec: region, sizes, counts, ports, scopes; every documented one; "
-        "none",
+    enforces_sizes: bool = _switch(
+        True,
+        "more than one instance, or autoscaling, on instance sizes that do not allow it is refused",
+        "documentation",
     )
-    propose_fills_defaults: bool = _field(True, "propose returns the spec as the platform would store it, not as sent")
-    returns_general_type: bool = _field(False, "envs come back with type: GENERAL; else without a type")
-    rewrites_routes: bool = _field(True, "components' routes and cors come back as ingress rules")
-    routes_order: Literal["declared", "longest"] = _field(
-        "declared", "order of the ingress rules made of routes: as components are listed, or longest path first"
+    fills_defaults: Literal["recorded", "common", "documented", "none"] = _switch(
+        "recorded",
+        "which defaults the platform writes into app.spec: region and http_port; also sizes, counts, directories, "
+        "versions and scopes; every documented one; none",
+        "vendor's test",
     )
-    reorders_envs: bool = _field(True, "envs come back sorted by key")
-    omits_zero_values: bool = _field(False, 'false, 0 and "" are left out of responses')
-    unknown_fields: Literal["keep", "drop", "refuse"] = _field(
-        "keep", "what happens to undocumented fields: kept, silently dropped, refused"
+    propose_fills_defaults: bool = _switch(
+        True, "propose returns the spec as the platform would store it, not as sent", "unknown"
     )
-    foreign_ciphertext_decrypts: bool = _field(
-        True, "EV[…] of another app is accepted as it is; else the spec is refused"
+    returns_general_type: bool = _switch(False, "envs come back with type: GENERAL; else without a type", "record")
+    rewrites_routes: bool = _switch(
+        True, "components' routes and cors come back as ingress rules (records of 2022 still have routes)", "record"
     )
-    spec_reverts_on_failure: bool = _field(
-        False, "after a failed deployment app.spec becomes the active deployment's spec again"
+    routes_order: Literal["declared", "longest"] = _switch(
+        "declared",
+        "order of the ingress rules made of routes: as components are listed, or longest path first",
+        "unknown",
     )
-    auto_rollback_deployment: bool = _field(
-        False, "a failed deployment is followed by an AUTO_ROLLBACK deployment of the one that was active"
+    reorders_envs: bool = _switch(False, "envs come back sorted by key", "record")
+    omits_zero_values: bool = _switch(True, 'false, 0, "" and [] are left out of responses', "record")
+    unknown_fields: Literal["keep", "drop", "refuse"] = _switch(
+        "keep", "what happens to undocumented fields: kept, silently dropped, refused", "unknown"
     )
-    rollback_changes_spec: bool = _field(False, "app.spec is the rolled-back spec as soon as the app is pinned")
-    commit_changes_spec: bool = _field(
-        True, "committing a rollback makes its spec app.spec; else it only removes the pin"
+    github_authenticated: bool = _switch(
+        True,
+        "sources on GitHub are accessible; else a spec with one is refused: 400 `GitHub user not authenticated`",
+        "record",
     )
-    rollback_to_active: bool = _field(True, "rolling back to the deployment that is active is valid")
-    pinned_put: Literal["refuse", "store"] = _field(
-        "refuse", "PUT on a pinned app: 409, or the spec is stored and nothing is deployed"
+    new_apps_take_ciphertext: bool = _switch(
+        False, "EV[…] is accepted in the spec of a new app, at create and at propose without an app id", "record"
     )
-    autoscaling_writes_count: bool = _field(False, "an autoscaling event writes instance_count into app.spec")
-    html_gateway_errors: bool = _field(True, "gateway errors (502, 504, 524) are HTML, not JSON")
+    foreign_ciphertext_decrypts: bool = _switch(
+        True, "an update accepts EV[…] of another app as it is; else the spec is refused", "unknown"
+    )
+    encrypts_log_tokens: bool = _switch(
+        False,
+        "credentials of log destinations and the secure header's value come back as EV[…]; else as they were sent",
+        "vendor's test",
+    )
+    spec_reverts_on_failure: bool = _switch(
+        False,
+        "after a deployment that failed in its deploy phase app.spec becomes the active deployment's spec again; "
+        "after a failed build it never does, as records show",
+        "unknown",
+    )
+    auto_rollback_deployment: bool = _switch(
+        False,
+        "a deployment that failed in its deploy phase is followed by one that the platform makes by itself, of the "
+        "one that was active; a failed build or rollback is not",
+        "record",
+    )
+    auto_rollback_type: Literal["present", "absent", "unknown"] = _switch(
+        "present", "its `cause_details.type`: AUTO_ROLLBACK, none, or one that no document has", "unknown"
+    )
+    auto_rollback_cause: bool = _switch(True, "its `cause` names the failed deployment; else it is empty", "record")
+    auto_rollback_lineage: bool = _switch(
+        True, "its `previous_deployment_id` is the failed deployment, its `cloned_from` the one restored", "record"
+    )
+    auto_rollback_pins: bool = _switch(False, "it pins the app to itself", "unknown")
+    auto_rollback_spec: Literal["keeps", "reverts"] = _switch(
+        "keeps", "what it does to app.spec: it stays the failed one, or becomes the restored one", "unknown"
+    )
+    auto_rollback_supersedes: bool = _switch(
+        False, "it starts although another deployment has been made since the failure", "unknown"
+    )
+    replaced_phase: Literal["SUPERSEDED", "CANCELED", "drawn"] = _switch(
+        "SUPERSEDED",
+        "phase in which a deployment ends that a newer one replaces before it is active; drawn: either, by the seed",
+        "record",
+    )
+    rollback_changes_spec: bool = _switch(
+        False, "app.spec is the rolled-back spec as soon as the app is pinned", "unknown"
+    )
+    commit_changes_spec: bool = _switch(
+        True, "committing a rollback makes its spec app.spec; else it only removes the pin", "documentation"
+    )
+    rollback_to_active: bool = _switch(True, "rolling back to the deployment that is active is valid", "unknown")
+    pinned_put: Literal["refuse", "store"] = _switch(
+        "refuse", "PUT on a pinned app: 409, or the spec is stored and nothing is deployed", "unknown"
+    )
+    autoscaling_writes_count: bool = _switch(
+        False, "an autoscaling event writes instance_count into app.spec", "unknown"
+    )
+    html_gateway_errors: bool = _switch(True, "gateway errors (502, 504, 524) are HTML, not JSON", "record")
 
 
 _HINTS = get_type_hints(Settings)
+
+EVIDENCE: Mapping[str, Evidence] = MappingProxyType(
+    {item.name: item.metadata["evidence"] for item in fields(Settings) if "evidence" in item.metadata}
+)
+"""What each default rests on; the settings that are the sandbox's own have none."""
 
 CHOICES = MappingProxyType({name: get_args(hint) for name, hint in _HINTS.items() if get_origin(hint) is Literal})
 """The settings that take one of a fixed set of values."""

@@ -16,7 +16,7 @@ from reconciler.findings import Finding, ranked
 from reconciler.plan.model import Action, ChangeKind, Plan, PlanReport
 from reconciler.redaction import without_query
 from reconciler.rollout.model import OutcomeKind, RolloutRecord, RolloutReport
-from reconciler.views.lines import finding_lines, render
+from reconciler.views.lines import finding_counts, finding_lines, render
 from reconciler.views.markup import (
     code,
     details,
@@ -40,7 +40,6 @@ from reconciler.views.summary import (
     OUTCOMES,
     cost_text,
     extra_reason,
-    finding_counts,
     is_quiet,
     joined,
     outcome_counts,
@@ -69,9 +68,6 @@ from reconciler.views.values import (
 
 COMMENT_LIMIT = 65_536
 """Maximum size of a comment on GitHub."""
-
-SUMMARY_LIMIT = 1_048_576
-"""Maximum size of a step summary on GitHub."""
 
 _CHANGE_SIGNS = {ChangeKind.ADDED: "+", ChangeKind.REMOVED: "-", ChangeKind.CHANGED: "!", ChangeKind.REORDERED: "!"}
 _NAMES_SHOWN = 30

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from reconciler.live.models import ComponentState, Deployment, Health, LiveApp, Phase
+from reconciler.plan.newer import failed_push, push_failure
 from reconciler.text import ago
 from reconciler.views.lines import Line, Tone, render
+from reconciler.views.plan_lines import wrapped
 from reconciler.views.summary import SETTLING, explained
-from reconciler.views.values import cells, name, padded, shortened
+from reconciler.views.values import cells, json_text, name, padded, shortened
 
 _CAUSES = {
     "MANUAL": "by hand or API",
@@ -53,9 +55,9 @@ def status(found: Sequence[AppStatus], *, now: datetime, color: bool = False, wi
     return render(lines, color=color)
 
 
-def machine(found: Sequence[AppStatus]) -> str:
-    """The same as a JSON document."""
-    return json.dumps({"version": 1, "kind": "status", "apps": [_data(one) for one in found]}, indent=2)
+def machine(found: Sequence[AppStatus], redact: Callable[[Any], Any] = lambda data: data) -> str:
+    """The same as a JSON document; ``redact`` removes secrets from its data."""
+    return json_text({"version": 1, "kind": "status", "apps": redact([_data(one) for one in found])})
 
 
 def cause(deployment: Deployment) -> str:
@@ -80,6 +82,8 @@ def _app(one: AppStatus, now: datetime, width: int, flags: str) -> Iterator[Line
     yield ((name(app.name), "strong"), ("  " + _state(one), _state_tone(one)))
     if app.live_url:
         yield (("    " + shortened(app.live_url, 200), "quiet"),)
+    if failure := push_failure(app, one.deployments):
+        yield from wrapped(failure, "    ", width, "warning")
     if pinned := app.pinned_deployment:
         made = ", ".join(part for part in (ago(pinned.created_at, now), who(pinned)) if part)
         yield ((f"    pinned to a rollback: deployment {pinned.id} ({made})", "warning"),)
@@ -146,6 +150,7 @@ def _data(one: AppStatus) -> dict[str, object]:
         "active": app.active_deployment.id if app.active_deployment else None,
         "running": app.running_deployment.id if app.running_deployment else None,
         "pinned": app.pinned_deployment.id if app.pinned_deployment else None,
+        "failed_push": push.id if (push := failed_push(app, one.deployments)) else None,
         "components": [
             {
                 "name": component.name,

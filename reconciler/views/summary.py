@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from reconciler.findings import Finding, Severity
 from reconciler.plan.model import UNJUDGED, Action, Cost, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import OutcomeKind, RolloutRecord, RolloutReport
 from reconciler.views.values import cells, count, duration, money, signed_money
@@ -76,13 +75,19 @@ OUTCOMES = {
     OutcomeKind.SUPERSEDED: OutcomeText(
         "!", "superseded", "Another deployment replaced this one. Run again to see the app's state."
     ),
-    OutcomeKind.CANCELED: OutcomeText("!", "canceled", "The deployment was canceled."),
+    OutcomeKind.CANCELED: OutcomeText("!", "canceled", "The deployment was canceled; by whom is unknown."),
+    OutcomeKind.PLATFORM_FAULT: OutcomeText(
+        "✗", "platform fault", "The platform failed, not the spec. A later run tries again."
+    ),
     OutcomeKind.STALLED: OutcomeText(
         "!", "stalled", "This spec failed before. It will not be retried until it changes in Git, or with --retry."
     ),
     OutcomeKind.REFUSED: OutcomeText("!", "refused", "Nothing was changed."),
     OutcomeKind.TIMED_OUT: OutcomeText(
         "!", "timed out", "The deployment is still running on App Platform. Run again to follow it."
+    ),
+    OutcomeKind.UNCONFIRMED: OutcomeText(
+        "✗", "unconfirmed", "Whether the deployment serves could not be confirmed. Run again to check."
     ),
     OutcomeKind.INTERRUPTED: OutcomeText(
         "!", "interrupted", "The run was stopped before it finished. Run again to continue."
@@ -104,6 +109,9 @@ OUTCOMES = {
     OutcomeKind.DEGRADED: OutcomeText(
         "✗", "degraded", "The deployment failed and there is no earlier one to roll back to."
     ),
+    OutcomeKind.DIVERGED: OutcomeText(
+        "✗", "diverged", "The stored or the active spec is not the one that was sent. A person is needed."
+    ),
     OutcomeKind.ROLLBACK_FAILED: OutcomeText("✗", "rollback failed", "The rollback failed. A person is needed."),
 }
 """From the least to the most serious outcome."""
@@ -115,7 +123,7 @@ def plan_word(plan: Plan) -> str:
     """The app's state in a word or two: ``update``, ``in sync``, ``blocked``, ``refused``."""
     if plan.writes:
         return plan.action.word
-    if plan.resume_rollback:
+    if plan.resume_rollback or (plan.adopt_rollback and plan.status is SyncStatus.BLOCKED):
         return "rollback to finish"
     if plan.action is Action.REFUSE and plan.status not in _TELLING:
         return "refused"
@@ -247,14 +255,6 @@ def rollout_summary(report: RolloutReport) -> str:
     records = report.records
     apps = f"{count(len(records), 'app')}: {outcome_counts(records)}" if records else "No apps"
     return joined(apps, count(report.requests, "request"), duration(report.seconds) if report.seconds else "")
-
-
-def finding_counts(findings: Iterable[Finding]) -> str:
-    """``3 errors, 1 warning``; ``no findings`` if there are none."""
-    tally = Counter(finding.severity for finding in findings)
-    return (
-        ", ".join(count(tally[severity], severity.value) for severity in Severity if tally[severity]) or "no findings"
-    )
 
 
 SETTLING = {

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from reconciler.appspec.schema import spec_schema
 from reconciler.appspec.shape import MISSING, SPEC, Listing, Record
+from reconciler.appspec.walk import accepts
 from reconciler.desired.schema_errors import faults
-from reconciler.desired.validate import is_valid
 
 TEXTS = st.sampled_from(
     ["", "a", "ab", "web-1", "Web", "web\n", "-a", "a" * 40, "_K", "1K", "é", "a.example.com", "https://x", "GENERAL"]
@@ -47,12 +47,12 @@ def record_of(record, depth):
 @settings(max_examples=400, deadline=None)
 @given(record_of(SPEC, 4))
 def test_the_models_refuse_exactly_what_the_schema_finds_fault_with(spec):
-    assert is_valid(spec) == (not faults(spec))
+    assert accepts(spec) == (not faults(spec))
 
 
 @pytest.mark.parametrize("junk", [None, [], "x", 1, True])
 def test_what_is_no_mapping_is_refused_by_both(junk):
-    assert not is_valid(junk)
+    assert not accepts(junk)
     assert faults(junk)
 
 

@@ -19,6 +19,7 @@ region: ams
 services:
   - name: api
     image: {registry_type: DOCKER_HUB, registry: library, repository: nginx, tag: "1.27"}
+    instance_size_slug: apps-s-1vcpu-1gb
     instance_count: 1 # enough for now
     envs:
       - key: TOKEN

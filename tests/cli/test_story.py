@@ -171,6 +171,17 @@ def test_a_rollback_by_hand_to_what_cannot_be_meant_is_refused_before_anything_i
     assert "no earlier deployment of another version" in " ".join(capsys.readouterr().out.split())
 
 
+def test_c92_a_rollback_to_the_version_that_serves_already_is_refused(applied, run, capsys):
+    run("status", "shop", "--sandbox", "--format", "json")
+    before = json.loads(capsys.readouterr().out)["apps"][0]["active"]
+    run("redeploy", "shop", "--sandbox")
+    capsys.readouterr()
+    assert run("rollback", "shop", "--to", before, "--sandbox") == 64
+    assert "has the spec, commits and images that shop already runs" in capsys.readouterr().err
+    assert run("rollback", "shop", "--sandbox") == 7
+    assert "no earlier deployment of another version" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_rollback_that_is_taken_back_is_judged_by_its_health(applied, run, edit, capsys):
     edit("mailer", "2.4.1", "2.5.0")
     assert run("--sandbox") == 0
@@ -191,9 +202,9 @@ def test_a_failure_is_left_alone_where_the_policy_says_so(applied, run, edit, ch
 def test_a_first_deployment_that_fails_is_told_and_never_deleted(run, capsys):
     assert run("sandbox", "reset") == 0
     run("--sandbox", "--app", "handbook")
-    run("sandbox", "fail", "mailer", "build", "--times", "2")
+    run("sandbox", "fail", "mailer", "deploy", "--times", "2")
     assert run("--sandbox", "--app", "mailer") == 5
-    assert "nothing" in capsys.readouterr().out.lower()
+    assert "there is no earlier one to roll back to" in capsys.readouterr().out
     assert run("--sandbox", "--app", "mailer") == 5
     assert run("status", "mailer", "--sandbox") == 0
     assert "nothing active" in capsys.readouterr().out

@@ -31,8 +31,8 @@ def test_a_repository_without_commits_has_no_revisions_and_says_why(repository: 
     file = repository.write("specs/web.yaml", "name: web\n")
     with opened(file) as history:
         assert history.head == ""
-        assert history.revisions(file).revisions == ()
-        assert history.revisions(file).gap == "the repository has no commits yet"
+        assert history.histories([file])[0].revisions == ()
+        assert history.histories([file])[0].gap == "the repository has no commits yet"
         assert history.removed_specs(file.parent, ()).gap == "the repository has no commits yet"
 
 
@@ -44,7 +44,7 @@ def test_revisions_are_those_of_the_file_alone_newest_first(repository: Reposito
     repository.write("specs/web.yaml", "name: web\nregion: fra\n")
     third = repository.commit(2, author="Grace Hopper <grace@example.com>")
     with opened(file) as history:
-        told = history.revisions(file)
+        told = history.histories([file])[0]
     assert told.gap == ""
     assert [revision.commit for revision in told.revisions] == [third, first]
     assert [revision.text for revision in told.revisions] == ["name: web\nregion: fra\n", "name: web\n"]
@@ -61,7 +61,7 @@ def test_a_file_that_was_removed_and_came_back_shows_both(repository: Repository
     repository.write("web.yaml", "name: web\n")
     repository.commit(2)
     with opened(file) as history:
-        texts = [revision.text for revision in history.revisions(file).revisions]
+        texts = [revision.text for revision in history.histories([file])[0].revisions]
     assert texts == ["name: web\n", None, "name: web\n"]
 
 
@@ -85,7 +85,7 @@ def test_a_merge_brings_the_versions_of_both_sides(repository: Repository) -> No
         merge_heads=[side.encode()],
     )
     with opened(file) as history:
-        texts = [revision.text for revision in history.revisions(file).revisions]
+        texts = [revision.text for revision in history.histories([file])[0].revisions]
     # The merge took the side's version, so it brought nothing of its own.
     assert texts == ["v: 2\n", "v: 1\n", "v: 0\n"]
 
@@ -95,10 +95,10 @@ def test_no_more_commits_are_read_than_asked_for_and_the_gap_is_told(repository:
         file = repository.write("web.yaml", f"day: {day}\n")
         repository.commit(day)
     with opened(file) as history:
-        told = history.revisions(file, limit=2)
+        told = history.histories([file], limit=2)[0]
         assert [revision.text for revision in told.revisions] == ["day: 4\n", "day: 3\n"]
         assert told.gap == "only the newest commits were read (2)"
-        assert history.revisions(file, limit=5).gap == ""
+        assert history.histories([file], limit=5)[0].gap == ""
 
 
 def test_a_shallow_clone_says_so(repository: Repository) -> None:
@@ -111,7 +111,7 @@ def test_a_shallow_clone_says_so(repository: Repository) -> None:
     repository.make_shallow(boundary)
     with opened(file) as history:
         assert history.shallow
-        told = history.revisions(file)
+        told = history.histories([file])[0]
     assert [revision.text for revision in told.revisions] == ["v: 2\n", "v: 1\n"]
     assert "shallow" in told.gap
 
@@ -124,7 +124,7 @@ def test_a_detached_head_is_read_like_any_other(repository: Repository) -> None:
     (repository.root / ".git" / "HEAD").write_text(first + "\n")
     with opened(file) as history:
         assert history.head == first
-        assert [revision.text for revision in history.revisions(file).revisions] == ["v: 0\n"]
+        assert [revision.text for revision in history.histories([file])[0].revisions] == ["v: 0\n"]
 
 
 def test_a_worktree_shares_the_history(repository: Repository, tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_worktree_shares_the_history(repository: Repository, tmp_path: Path) -
     (own / "commondir").write_text("../..\n")
     (own / "gitdir").write_text(f"{other / '.git'}\n")
     with opened(other / "web.yaml") as history:
-        assert [revision.text for revision in history.revisions(other / "web.yaml").revisions] == ["v: 0\n"]
+        assert [revision.text for revision in history.histories([other / "web.yaml"])[0].revisions] == ["v: 0\n"]
 
 
 def test_missing_objects_are_a_gap_and_no_crash(repository: Repository) -> None:
@@ -149,7 +149,7 @@ def test_missing_objects_are_a_gap_and_no_crash(repository: Repository) -> None:
     name = repository.repo[blob][b"web.yaml"][1].decode()
     (repository.root / ".git" / "objects" / name[:2] / name[2:]).unlink()
     with opened(file) as history:
-        assert "missing" in history.revisions(file).gap
+        assert "missing" in history.histories([file])[0].gap
         assert "missing" in history.removed_specs(repository.root, ()).gap
 
 
@@ -196,6 +196,6 @@ def test_a_file_that_git_never_saw_has_no_revisions(repository: Repository, tmp_
     repository.commit(0)
     new = repository.write("new.yaml", "name: new\n")
     with opened(repository.root) as history:
-        assert history.revisions(new).revisions == ()
-        assert history.revisions(new).gap == ""
-        assert "outside" in history.revisions(tmp_path / "elsewhere.yaml").gap
+        assert history.histories([new])[0].revisions == ()
+        assert history.histories([new])[0].gap == ""
+        assert "outside" in history.histories([tmp_path / "elsewhere.yaml"])[0].gap

@@ -52,6 +52,7 @@ def spec(**service_fields: Any) -> dict[str, Any]:
 @pytest.fixture
 def applied(world: World) -> World:
     world.configure(CONFIG)
+    world.box.configure(encrypts_log_tokens=True)
     world.environ |= VALUES
     world.commit(0, spec())
     assert world.outcome() == "applied"
@@ -61,6 +62,7 @@ def applied(world: World) -> World:
 @pytest.fixture
 def marked(world: World) -> World:
     world.configure(MARKED)
+    world.box.configure(encrypts_log_tokens=True)
     world.environ |= {**VALUES, fingerprints.KEY_VARIABLE: KEY}
     world.commit(0, spec())
     assert world.outcome() == "applied"

@@ -41,13 +41,16 @@ switches = st.builds(
     Settings,
     speed=st.just(Speed.instant()),
     seed=st.just(1),
-    fills_defaults=st.sampled_from(["common", "documented", "none"]),
+    fills_defaults=st.sampled_from(["recorded", "common", "documented", "none"]),
     propose_fills_defaults=st.booleans(),
     returns_general_type=st.booleans(),
     rewrites_routes=st.booleans(),
     routes_order=st.sampled_from(["declared", "longest"]),
     reorders_envs=st.booleans(),
     omits_zero_values=st.booleans(),
+    encrypts_log_tokens=st.booleans(),
+    new_apps_take_ciphertext=st.just(True),  # the specs that are drawn have some
+    enforces_sizes=st.just(False),  # and any number of instances of any size
 )
 """Every switch that decides how a spec comes back."""
 
@@ -125,7 +128,7 @@ def test_one_edited_value_is_exactly_one_change_and_applied_none(pair, chosen):
         assert world.outcome(spec["name"]) == "applied"
         world.write(edit.spec)
         plan = planned(world, spec["name"])
-        assume("platform refuses" not in plan.reason)
+        assume("App Platform rejects" not in plan.reason)
         before = encrypted(cleaned(spec), chosen, b"key", "app", 1)
         same = align(canonical(edit.spec), canonical(before))
         assert bool(plan.changes) == (same.desired != same.live), "a change is told if, and only if, there is one"

@@ -7,7 +7,7 @@ import pytest
 from reconciler.errors import InvalidInput, PlanMismatch
 from reconciler.plan.model import Action
 from reconciler.yamltext import MAX_BYTES
-from tests.support.account import World, service, web
+from tests.support.account import CONFIG, World, service, web
 
 
 @pytest.fixture
@@ -245,3 +245,54 @@ def test_files_that_cannot_be_read_and_do_not_mention_the_app_keep_nothing(prune
     (pruned.root / "picture.yaml").write_bytes(b"\xff\xd8\xff")
     (pruned.root / "nowhere.yaml").symlink_to("nothing.yaml")
     assert delete(pruned) == ["old"]
+
+
+# --- the order of deletions ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def chained(world: World) -> World:
+    """web depends on api, api on db; the specs of all three were removed, and the configuration still orders them."""
+    order = {"web": {"depends_on": ["api"]}, "api": {"depends_on": ["db"]}}
+    world.configure({**CONFIG, "apps": order})
+    world.commit(0, web("db"), web("api"), web("web"), web("stays"))
+    world.apply()
+    for name in ("db", "api", "web"):
+        (world.specs / f"{name}.yaml").unlink()
+    world.commit(1)
+    world.at(2)
+    return world
+
+
+ALL_THREE = frozenset(f"delete={name}" for name in ("db", "api", "web"))
+
+
+def test_c81_apps_are_deleted_in_the_reverse_order_of_their_dependence(chained: World):
+    ids = {chained.live(name).id: name for name in ("db", "api", "web")}
+    chained.tap.sent.clear()
+    chained.apply(prune=True, allow=ALL_THREE)
+    deleted = [ids[path.rpartition("/")[2]] for method, path, _ in chained.tap.writes if method == "DELETE"]
+    assert deleted == ["web", "api", "db"]
+
+
+def test_c81_what_another_app_still_depends_on_is_not_deleted(chained: World):
+    report = chained.apply(prune=True, allow=ALL_THREE - {"delete=web"})
+    outcomes = {record.app: (record.outcome.kind.value, record.outcome.reason) for record in report.records}
+    assert outcomes["web"][0] == "refused"
+    assert outcomes["api"] == ("skipped", "web depends on it, and ended otherwise: refused")
+    assert outcomes["db"] == ("skipped", "api depends on it, and ended otherwise: skipped")
+    assert chained.names() == ["api", "db", "stays", "web"]
+
+
+def test_c81_an_app_that_stays_is_updated_before_what_it_depended_on_goes(chained: World):
+    chained.commit(3, web("web", http_port=9000))
+    ids = {chained.live(name).id: name for name in ("db", "api", "web")}
+    chained.tap.sent.clear()
+    chained.apply(prune=True, allow=ALL_THREE)
+    writes = [(method, ids[path.rpartition("/")[2]]) for method, path, _ in chained.tap.writes if method != "POST"]
+    assert writes == [("PUT", "web"), ("DELETE", "api"), ("DELETE", "db")]
+
+
+def test_c81_pruning_is_silent_about_removed_apps_that_the_configuration_orders(chained: World):
+    assert [finding.code for finding in chained.plan(prune=True).findings] == []
+    assert {finding.code for finding in chained.plan().findings} == {"unknown-app"}

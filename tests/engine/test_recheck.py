@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.config import Config
 from reconciler.engine.exits import of_plan
 from reconciler.exit_codes import Exit
 from reconciler.plan.model import Plan, SyncStatus
@@ -54,6 +55,6 @@ def test_people_read_one_line_about_all_of_them(applied: World):
 
 def test_a_saved_plan_holds_though_the_app_grows_older(applied: World):
     applied.write(web(http_port=9000))
-    saved = load(dump(applied.plan().plans), "plan.json")
+    saved = load(dump(applied.plan().plans, Config()), "plan.json")
     applied.at(1)
-    assert mismatches(saved, applied.plan().plans) == []
+    assert mismatches(saved, applied.plan().plans, Config()) == []

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from reconciler.clock import Clock
+from reconciler.config import Config
 from reconciler.engine import apply as applying
 from reconciler.engine import load as loading
 from reconciler.engine import safety
@@ -21,7 +22,7 @@ from reconciler.engine.load import Desired
 from reconciler.engine.plan import Planned
 from reconciler.errors import InvalidInput, PlanMismatch
 from reconciler.live.client import Client
-from reconciler.plan.model import Action, PlanReport
+from reconciler.plan.model import Action
 from reconciler.rollout.model import RolloutReport
 from reconciler.rollout.ports import RolloutJob
 from tests.support.account import CONFIG, OURS, Spec, World, service, web
@@ -86,7 +87,8 @@ def test_a_window_that_opens_after_the_plan_was_made_refuses_it(applied: World):
 def reviewed(applied: World, tmp_path: Path) -> Path:
     """A plan that somebody has reviewed: a second instance."""
     applied.write(web(instance_count=2))
-    safety.save(tmp_path / "plan.json", applied.plan().plans)
+    planned = applied.planned()
+    safety.save(tmp_path / "plan.json", planned.report.plans, planned.config)
     return tmp_path / "plan.json"
 
 
@@ -301,7 +303,7 @@ def test_a_plan_that_cannot_be_the_expected_one_is_refused_before_anything_is_as
 
 
 def test_a_plan_that_is_not_the_expected_one_is_shown_and_refused_before_progress_is(front: Front, tmp_path: Path):
-    safety.save(tmp_path / "plan.json", PlanReport(()).plans)
+    safety.save(tmp_path / "plan.json", (), Config())
     with pytest.raises(PlanMismatch, match="web: not in the saved plan"):
         run(front, apply=True, expect=tmp_path / "plan.json")
     assert front.asked == ["loaded 1", "connect", "planned update"]

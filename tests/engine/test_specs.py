@@ -76,6 +76,11 @@ def test_a_deployment_that_failed_by_hand_says_which_spec_differs(applied: World
     assert "the active deployment does not" in plan.reason
     applied.write(web(instance_count=2))
     plan = applied.one()
+    newest = applied.ask(lambda client: client.list_deployments(app.id))[0]
+    assert (plan.status, plan.follow) == (SyncStatus.PROGRESSING, newest.id)
+    assert "the platform may still roll back by itself" in plan.reason
+    applied.clock.run(applied.clock.sleep(300))
+    plan = applied.one()
     assert plan.status is SyncStatus.STALLED
     assert "failed" in plan.reason
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
+from reconciler.config import Config
 from reconciler.engine import exits
 from reconciler.errors import LiveError, RateLimited, Unauthorized
 from reconciler.exit_codes import Exit
@@ -105,9 +106,9 @@ def test_a_saved_plan_that_could_not_look_is_refused_even_if_nothing_changed(edi
     broken(edited, lost)
     unknown = edited.plan().plans
     edited.tap.inner = whole
-    saved = load(dump(unknown), "plan.json")
-    assert mismatches(saved, edited.plan().plans) == ["web: was unknown: App Platform could not be asked"]
-    assert mismatches(saved, unknown) == ["web: is unknown: App Platform could not be asked"]
+    saved = load(dump(unknown, Config()), "plan.json")
+    assert mismatches(saved, edited.plan().plans, Config()) == ["web: was unknown: App Platform could not be asked"]
+    assert mismatches(saved, unknown, Config()) == ["web: is unknown: App Platform could not be asked"]
 
 
 def test_unknown_is_neither_drift_nor_none_and_hides_no_drift_of_another_app(edited: World):

@@ -115,7 +115,7 @@ def test_a_merge_takes_the_plan_of_its_own_pull_request_or_none(
     [step] = [step for step in steps(ROOT / "docs/workflows/merge.yml") if step.get("id") == "plan"]
     gh = tmp_path / "gh"
     gh.write_text(
-        f'#!/bin/sh\nif [ "$1" = api ]; then echo {head}; else echo "$@" > {tmp_path}/asked; echo {run}; fi\n'
+        f'#!/bin/sh\ncase "$2" in *commits*) echo {head};; *) echo "$@" > {tmp_path}/asked; echo {run};; esac\n'
     )
     gh.chmod(0o755)
     output = tmp_path / "output"
@@ -125,7 +125,9 @@ def test_a_merge_takes_the_plan_of_its_own_pull_request_or_none(
     assert (done.returncode == 0, output.read_text()) == (found, f"run={run}\n" if found else "")
     assert ("start this workflow by hand" in done.stdout) is not found
     if head:
-        assert f"--commit {head} " in (tmp_path / "asked").read_text()
+        asked = (tmp_path / "asked").read_text()
+        assert f"/workflows/pull-request.yml/runs?event=pull_request&status=success&head_sha={head} " in asked
+        assert "select(.head_repository.full_name == env.GITHUB_REPOSITORY)" in asked
     assert 'select(.merged_at and .base.ref == "main")' in step["run"]
 
 

@@ -23,6 +23,7 @@ WEB: dict[str, Any] = {
         {
             "name": "api",
             "image": {"registry_type": "DOCKER_HUB", "registry": "library", "repository": "nginx", "tag": "1.27"},
+            "instance_size_slug": "apps-s-1vcpu-1gb",
             "envs": [{"key": "KEY", "value": "hunter2", "type": "SECRET"}],
         }
     ],

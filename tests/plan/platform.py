@@ -14,8 +14,7 @@ from reconciler.desired.load import DesiredApp
 from reconciler.live.models import LiveApp
 from reconciler.plan.align import Secrets
 from reconciler.plan.canonical import canonical
-from reconciler.plan.compare import Comparison, compare
-from reconciler.plan.payload import payload
+from reconciler.plan.compare import Comparison, compare, payload
 from reconciler.sandbox import Settings
 from reconciler.sandbox.simulation.normalise import cleaned, encrypted, normalised
 from reconciler.yamltext import Document
@@ -26,7 +25,7 @@ _numbers = itertools.count()
 
 switches = st.builds(
     Settings,
-    fills_defaults=st.sampled_from(["common", "documented", "none"]),
+    fills_defaults=st.sampled_from(["recorded", "common", "documented", "none"]),
     returns_general_type=st.booleans(),
     rewrites_routes=st.booleans(),
     routes_order=st.sampled_from(["declared", "longest"]),

@@ -82,7 +82,7 @@ class Story:
 
     def history(self) -> FileHistory:
         with History.open(self.file) or pytest.fail("no repository") as history:
-            return history.revisions(self.file)
+            return history.histories([self.file])[0]
 
     def told(self, *, live: dict[str, Any] | None = None, **more: Any) -> AppAttribution:
         live = live or self.deployments[0].spec
@@ -228,7 +228,7 @@ def test_a_history_that_is_too_short_says_unknown(story: Story) -> None:
     story.commit(3, spec("1.1"))
     story.commit(4, spec("1.2"))
     with History.open(story.file) or pytest.fail("no repository") as history:
-        short = spec_history(history.revisions(story.file, limit=1), {"web"})
+        short = spec_history(history.histories([story.file], limit=1)[0], {"web"})
     reason = "only the newest commits were read (1); live since deployment deployment-1, 9 d ago"
     assert story.told(history=short).text == f"origin unknown: {reason}, by bot@example.com"
 

@@ -53,6 +53,9 @@ COSTS = {
     "a new app by list prices": (None, SMALL, None, Cost(0.0, 5.0, estimated=True)),
     "a new app by the platform's word": (None, SMALL, 6.0, Cost(0.0, 6.0)),
     "an unknown size before": (ODD, SMALL, 5.0, Cost(None, 5.0)),
+    "an unknown size after, which the platform prices": (SMALL, ODD, 9.0, Cost(None, 9.0)),
+    "cents": (SMALL, SMALL, 20.25, Cost(20.25, 20.25)),
+    "fractions of a cent, which are no difference": (SMALL, SMALL, 20.254, Cost(20.25, 20.254)),
     "an unknown size after": (SMALL, ODD, None, Cost(5.0, None, estimated=True)),
 }
 

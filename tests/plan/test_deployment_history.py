@@ -13,7 +13,7 @@ from tests.plan.timeline import NOW, deployment, history, live_app
 
 A, B, C = ({**app(), "region": region} for region in ("ams", "fra", "lon"))
 BACK = {"rollback": True}
-BUDGET = (3600 + 1200 + 300 + 30) / 60 + SLACK.total_seconds() / 60
+BUDGET = (3600 + 1200 + 300 + 30 + 300) / 60 + SLACK.total_seconds() / 60
 
 
 def carries(spec):
@@ -119,6 +119,8 @@ def ended(deployment, minutes_ago):
     """The same deployment with a step that ended then: it became active, or failed."""
     built, when = ((NOW - timedelta(minutes=minutes)).isoformat() for minutes in (1900, minutes_ago))
     steps = [{"name": name, "ended_at": at} for name, at in (("build", built), ("migrate", None), ("deploy", when))]
+    failed = {"status": "ERROR", "reason": {"code": "DeployContainerExitNonZero"}}
+    steps[-1] |= failed if deployment.phase == "ERROR" else {}
     return type(deployment).model_validate(deployment.model_dump() | {"progress": {"steps": steps}})
 
 
@@ -130,8 +132,8 @@ JUDGING = 2 * (300 + 30) / 60 + SLACK.total_seconds() / 60 + 5
     ("phase", "minutes", "ours"),
     [
         ("ERROR", 1, True),
-        ("ERROR", 15, True),
-        ("ERROR", 15.1, False),
+        ("ERROR", 20, True),
+        ("ERROR", 20.1, False),
         ("SUPERSEDED", 1, True),
         ("SUPERSEDED", JUDGING, True),
         ("SUPERSEDED", JUDGING + 0.1, False),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.config import Policy
 from reconciler.plan.align import Secrets
-from reconciler.plan.payload import payload
+from reconciler.plan.compare import payload
 from tests.plan.platform import CIPHER, OTHER, against, app, env, live, secret, sent, service, stored, told
 from tests.support.specs import specs
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.config import Config
 from reconciler.errors import PlanMismatch
 from reconciler.plan.model import Action, Change, ChangeKind, Note, Plan, SyncStatus
 from reconciler.plan.saved import dump, load, mismatches
@@ -14,25 +15,30 @@ from reconciler.plan.saved import dump, load, mismatches
 CHANGE = Change(("services", "api", "http_port"), ChangeKind.CHANGED, 1, 2)
 WEB = Plan("web", SyncStatus.OUT_OF_SYNC, Action.UPDATE, changes=(CHANGE,), desired_digest="d1", live_digest="l1")
 SITE = Plan("site", SyncStatus.IN_SYNC, Action.NONE, desired_digest="s1")
+CONFIG = Config()
 DONE = Plan("web", SyncStatus.IN_SYNC, Action.NONE, desired_digest="d1")
 
 
-def saved(*plans):
-    return load(dump(plans), "plan.json")
+def saved(*plans, config=CONFIG):
+    return load(dump(plans, config), "plan.json")
+
+
+def differences(before, now, config=CONFIG):
+    return mismatches(before, now, config)
 
 
 def test_a_plan_that_still_holds_has_no_mismatch():
-    assert mismatches(saved(WEB, SITE), [SITE, WEB]) == []
+    assert differences(saved(WEB, SITE), [SITE, WEB]) == []
 
 
 def test_a_plan_that_was_applied_already_holds_and_does_nothing():
-    assert mismatches(saved(WEB, SITE), [DONE, SITE]) == []
-    assert mismatches(saved(replace(WEB, status=SyncStatus.ABSENT, action=Action.CREATE), SITE), [DONE, SITE]) == []
+    assert differences(saved(WEB, SITE), [DONE, SITE]) == []
+    assert differences(saved(replace(WEB, status=SyncStatus.ABSENT, action=Action.CREATE), SITE), [DONE, SITE]) == []
 
 
 def test_an_app_that_needs_nothing_in_either_plan_is_no_mismatch():
-    assert mismatches(saved(WEB, SITE), [WEB, replace(SITE, desired_digest="s2")]) == []
-    assert mismatches(saved(WEB, replace(SITE, desired_digest="")), [WEB, SITE]) == []
+    assert differences(saved(WEB, SITE), [WEB, replace(SITE, desired_digest="s2")]) == []
+    assert differences(saved(WEB, replace(SITE, desired_digest="")), [WEB, SITE]) == []
 
 
 NOTE = Note(("envs", "KEY", "value"), "rotated", "the new value is sent")
@@ -72,12 +78,12 @@ MISMATCHES = {
 
 @pytest.mark.parametrize(("now", "told"), MISMATCHES.values(), ids=MISMATCHES)
 def test_whatever_changed_is_told(now, told):
-    assert mismatches(saved(WEB, SITE), now) == told
+    assert differences(saved(WEB, SITE), now) == told
 
 
 def test_the_file_tells_what_would_be_done_without_any_value():
     secretive = replace(WEB, changes=(replace(CHANGE, before="hunter1", after="hunter2"),), notes=(NOTE,))
-    text = dump([secretive])
+    text = dump([secretive], CONFIG)
     assert text.endswith("}\n")
     assert "hunter" not in text
     assert json.loads(text)["apps"][0]["doing"] == ["changed services/api/http_port", "rotated envs/KEY/value"]
@@ -85,7 +91,7 @@ def test_the_file_tells_what_would_be_done_without_any_value():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "no JSON", "[]", "{}", '{"version": 2, "kind": "saved-plan", "apps": []}', '{"apps": [], "more": 1}',
+    ["", "no JSON", "[]", "{}", '{"version": 1, "kind": "saved-plan", "apps": []}', '{"apps": [], "more": 1}',
      '{"apps": [{"app": "web"}]}'],
 )  # fmt: skip
 def test_what_is_no_saved_plan_of_this_version_is_refused(text):
@@ -96,5 +102,50 @@ def test_what_is_no_saved_plan_of_this_version_is_refused(text):
 @pytest.mark.parametrize(("before", "now", "when"), [(0, 1, "is"), (1, 0, "was"), (1, 1, "is")])
 def test_an_app_that_could_not_be_asked_about_then_or_now_is_no_match(before, now, when):
     plans = (WEB, replace(WEB, status=SyncStatus.UNKNOWN, action=Action.REFUSE))
-    (told,) = mismatches(saved(plans[before]), [plans[now]])
+    (told,) = differences(saved(plans[before]), [plans[now]])
     assert told.endswith(f"{when} unknown: App Platform could not be asked")
+
+
+SETTINGS = {
+    "on_failure": ({"on_failure": "leave"}, "on_failure was rollback, is leave"),
+    "a health rule": ({"health": {"soak": "5s"}}, "health.soak was 30s, is 5s"),
+    "a budget": ({"timeouts": {"deploy": "1h"}}, "timeouts.deploy was 1200s, is 3600s"),
+    "sources": ({"source_versions": "latest"}, "source_versions was keep, is latest"),
+    "another probe": (
+        {"health": {"probe": {"path": "/ready", "headers": {"X-Key": "hunter2"}}}},
+        'health.probe.headers was [], is ["X-Key"]; health.probe.path was /, is /ready',
+    ),
+    "order": ({"depends_on": ["api"]}, 'depends_on was [], is ["api"]'),
+}
+
+
+@pytest.mark.parametrize(("policy", "difference"), SETTINGS.values(), ids=SETTINGS)
+def test_a_policy_other_than_the_reviewed_one_is_a_mismatch(policy, difference):
+    probed = {"health": {"probe": {}}} if "probe" in str(policy) else {}
+    reviewed = saved(WEB, SITE, config=Config.model_validate({"apps": {"web": probed}}))
+    now = Config.model_validate({"apps": {"web": policy, "site": policy}})
+    assert differences(reviewed, [WEB, SITE], now) == [f"web: {difference}"]
+
+
+def test_a_new_probe_and_one_that_is_gone_are_mismatches():
+    probed = Config.model_validate({"defaults": {"health": {"probe": {"path": "/ready"}}}})
+    (added,) = differences(saved(WEB), [WEB], probed)
+    (gone,) = differences(saved(WEB, config=probed), [WEB])
+    assert "health.probe was null, is not set" in added
+    assert "health.probe.path was not set, is /ready" in added
+    assert "health.probe.path was /ready, is not set" in gone
+
+
+def test_a_new_app_goes_to_the_reviewed_project_and_an_old_one_stays_where_it_is():
+    project = "4b7c2f0e-93a5-4f7e-8a55-1d1f0e6c2b11"
+    new = replace(WEB, status=SyncStatus.ABSENT, action=Action.CREATE)
+    assert differences(saved(new, SITE), [new, SITE], Config(project=project)) == [
+        f"web: project was the default project, is {project}"
+    ]
+    assert differences(saved(WEB, SITE), [WEB, SITE], Config(project=project)) == []
+
+
+def test_the_value_of_a_probes_header_is_not_in_the_file():
+    probe = {"path": "/ready", "headers": {"X-Key": "hunter2"}}
+    config = Config.model_validate({"defaults": {"health": {"probe": probe}}})
+    assert "hunter2" not in dump([WEB], config)

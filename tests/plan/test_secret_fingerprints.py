@@ -8,7 +8,7 @@ from reconciler.appspec.secrets import plaintext_secrets
 from reconciler.desired.export import export_spec
 from reconciler.plan.align import Secrets
 from reconciler.plan.canonical import Opaque, canonical
-from reconciler.plan.payload import payload
+from reconciler.plan.compare import payload
 from reconciler.plan.secret_fingerprints import (
     VARIABLE,
     Fingerprints,

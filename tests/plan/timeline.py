@@ -15,6 +15,7 @@ def deployment(
     ident: str, spec: Spec, phase: str, *, minutes_ago: float = 30, user: str = "", rollback: bool = False
 ) -> Deployment:
     action: Spec = {"name": "ROLLBACK_APP" if rollback else "UPDATE_SPEC"}
+    failed = {"name": "deploy", "status": "ERROR", "reason": {"code": "DeployContainerExitNonZero"}}
     if user:
         action["user"] = {"uuid": user, "email": f"{user}@example.com", "full_name": user.title()}
     return Deployment.model_validate(
@@ -22,6 +23,7 @@ def deployment(
             "id": ident,
             "spec": spec,
             "phase": phase,
+            "progress": {"steps": [failed]} if phase == "ERROR" else None,
             "created_at": (NOW - timedelta(minutes=minutes_ago)).isoformat(),
             "cause_details": {
                 "type": "MANUAL_ROLLBACK" if rollback else "MANUAL",

@@ -36,7 +36,9 @@ def desired(spec: Spec) -> DesiredApp:
     return DesiredApp(spec["name"], spec, document=None)  # type: ignore[arg-type]  # positions play no part here
 
 
-POLICY = Policy(timeouts=Timeouts(build=600, deploy=300, health=120), health=HealthPolicy(soak=30, tolerance=20))
+TIMEOUTS = Timeouts(build=600, deploy=300, health=120, platform_rollback=0)
+POLICY = Policy(timeouts=TIMEOUTS, health=HealthPolicy(soak=30, tolerance=20))
+"""Quick; and nothing is waited for that a sandbox which never rolls back by itself cannot do."""
 
 
 class Stage:

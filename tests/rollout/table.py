@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.live.models import Phase
+from reconciler.plan.platform import FailedIn
 from reconciler.rollout.health import Evidence, Grade, Sample
 from reconciler.rollout.limits import Rules
 from reconciler.rollout.model import OutcomeKind
 from reconciler.rollout.policy import next_step
 from reconciler.rollout.state import (
     ActiveState,
+    Collected,
     Goal,
     Pin,
     Precheck,
@@ -82,7 +84,7 @@ def evidence(grade: Grade, *, age: float = 0.0, stretch: float = 0.0, fresh: boo
     """Readings of one grade for so many seconds; ``fresh`` ones were made just now."""
     last = age if fresh else age - 60
     sample = Sample(grade, "api is as it is")
-    return Evidence(age, sample, last, GOOD, last, 1, grade, age - stretch, age)
+    return Evidence(age, sample, last, GOOD, last, 1, grade, age - stretch, age, phase_at=age)
 
 
 LOST = WriteStatus(Sent.LOST, 1, why="reset")
@@ -92,6 +94,12 @@ DENIED = {"denied": True, "why": "GET /v2/apps/1: 403 no; this needs a token wit
 TRIED = {"tries": 3, "why": "GET /v2/apps/1: 502"}
 SOAKED = evidence(Grade.GOOD, age=60, stretch=30)
 SICK = evidence(Grade.BAD, age=60, stretch=20)
+NOTHING: dict[str, Any] = {"successor": Successor(), "successor_looks": MOST_LOOKS}
+RELAPSED: dict[str, Any] = {"relapse": "deployment r failed"}
+OWN: dict[str, Any] = {"options": RollbackOptions(own_id="o", serving_id="a")}
+SERVES: dict[str, Any] = {"standing": ActiveState.OURS}
+UNPINNED: dict[str, Any] = {"pin": Pin.NONE, "pinned": False, "standing": ActiveState.OURS}
+DIVERGED = ActiveState.DIVERGED
 
 
 def lost(trace: WriteProbe, *, sends: int = 1, looks: int = 1, **more: Any) -> WriteStatus:
@@ -250,8 +258,22 @@ def following() -> list[Row]:
         row("PENDING_DEPLOY or DEPLOYING, within the deploy budget", leg(Phase.DEPLOYING, build=3600), "Follow"),
         row("… beyond it", leg(Phase.DEPLOYING, deploy=1200), "end: **timed_out**"),
         row("the app answers 404 three times in a row", leg(Phase.BUILDING, missing=3), "end: **failed**"),
+        row("CANCELED", leg(Phase.CANCELED), "FindSuccessor"),
+        row(
+            "… nothing shows what came after it",
+            leg(Phase.CANCELED),
+            "FindSuccessor",
+            **NOTHING | {"successor_looks": 1},
+        ),
+        row("… still not after four looks", leg(Phase.CANCELED), "end: **canceled**", **NOTHING),
+        row(
+            "… a deployment of our spec did",
+            leg(Phase.CANCELED),
+            "Adopt followed",
+            successor=Successor(deployment_id="e"),
+        ),
+        row("… another deployment did", leg(Phase.CANCELED), "end: **superseded**", successor=Successor(other=True)),
         row("the token may not read it (401, 403)", leg(Phase.BUILDING), "end: **failed**", **DENIED),
-        row("CANCELED", leg(Phase.CANCELED), "end: **canceled**"),
         row("ERROR", leg(Phase.ERROR), "CollectFailure"),
         row("SUPERSEDED", over, "FindSuccessor"),
         row("… by what cannot be read", over, "end: **superseded**", **TRIED),
@@ -300,13 +322,18 @@ def health() -> list[Row]:
         row(
             "… still after four looks",
             SOAKED,
-            "end: **applied**",
+            "end: **unconfirmed**",
             standing=ActiveState.BEFORE,
             standing_looks=MOST_LOOKS,
         ),
         row("healthy, and somebody else's is taking over", SOAKED, "FindSuccessor", standing=ActiveState.OTHER),
         row("healthy, and somebody rolled back meanwhile", SOAKED, "end: **blocked**", standing=ActiveState.PINNED),
-        row("healthy, and reading back failed three times", SOAKED, "end: **applied**", **TRIED),
+        row(
+            "healthy, and another spec is stored or serves", SOAKED, "end: **diverged**", standing=ActiveState.DIVERGED
+        ),
+        row("healthy, and the app shows it as failed", SOAKED, "Follow", standing=ActiveState.FAILED),
+        row("the phase was not read for 10 s", replace(SOAKED, grade=Grade.UNKNOWN, phase_at=50), "Follow"),
+        row("healthy, and reading back failed three times", SOAKED, "end: **unconfirmed**", **TRIED),
         row("healthy, and the app is gone", SOAKED, "end: **failed**", missing=True, **TRIED),
     ]
 
@@ -322,19 +349,20 @@ def choosing() -> list[Row]:
         return RollbackOptions(candidates=more.pop("candidates", two), **more)
 
     return [
-        row("`on_failure: leave`", "end: **left**", Rules(on_failure="leave")),
+        row("`on_failure: leave`, nothing was looked for", "FindCandidates", Rules(on_failure="leave")),
+        row("`on_failure: leave`", "end: **left**", Rules(on_failure="leave"), options=found()),
         row("nothing was looked for", "FindCandidates"),
         row("looking failed three times", "end: **rollback_failed**", **TRIED),
         row("… as the app is gone", "end: **failed**", missing=True, **TRIED),
-        row("somebody pinned the app", "end: **blocked**", options=found(pin=Pin.OTHER)),
-        row("somebody deployed our spec since", "Adopt followed", options=found(newer=True, newer_id="e")),
+        row("a person pinned the app", "end: **blocked**", options=found(pin=Pin.OTHER)),
+        row("our spec was deployed again since", "Adopt followed", options=found(newer=True, newer_id="e")),
         row(
             "… for the sixth time",
             "end: **superseded**",
             options=found(newer=True, newer_id="e"),
             hops=5,
         ),
-        row("somebody deployed something else since", "end: **superseded**", options=found(newer=True)),
+        row("another deployment started since", "end: **superseded**", options=found(newer=True)),
         row("nothing was ever active", "end: **degraded**", options=found(candidates=())),
         row("the next candidate is not validated", "ValidateRollback", options=found()),
         row("it is valid", "Rollback", options=found(), valid=True),
@@ -418,8 +446,35 @@ def back() -> list[Row]:
     return [
         row("under way", rollback(Phase.BUILDING), "Follow"),
         row("beyond its budget", rollback(Phase.DEPLOYING, deploy=1200), "end: **rollback_failed**, pinned"),
-        row("ERROR", rollback(Phase.ERROR), "end: **rollback_failed**, pinned"),
-        row("CANCELED", rollback(Phase.CANCELED), "end: **rollback_failed**, pinned"),
+        row("ERROR", rollback(Phase.ERROR), "CollectFailure"),
+        row("… what failed is known", rollback(Phase.ERROR), "FindCandidates", **RELAPSED),
+        row("… the platform rolled back by itself since", rollback(Phase.ERROR), "Adopt platform", **RELAPSED | OWN),
+        row(
+            "… it may yet",
+            rollback(Phase.ERROR),
+            "FindCandidates",
+            **RELAPSED | {"options": RollbackOptions(serving_id="o"), "failed": Collected("", FailedIn.DEPLOY, 299)},
+        ),
+        row(
+            "… it did not",
+            rollback(Phase.ERROR),
+            "end: **rollback_failed**, pinned",
+            **RELAPSED | {"options": RollbackOptions(Pin.OURS)},
+        ),
+        row("CANCELED", rollback(Phase.CANCELED), "FindSuccessor"),
+        row("… nothing came after it", rollback(Phase.CANCELED), "CommitRollback", **NOTHING),
+        row(
+            "… and the pin is gone",
+            rollback(Phase.CANCELED),
+            "end: **rollback_failed**",
+            **NOTHING | {"commit": sent, "pin": Pin.NONE, "pinned": False},
+        ),
+        row(
+            "… the platform's own rollback did",
+            rollback(Phase.CANCELED),
+            "Adopt platform",
+            successor=Successor(Pin.OURS, own_id="o"),
+        ),
         row("the app answers 404 three times in a row", rollback(Phase.BUILDING, missing=3), "end: **failed**, pinned"),
         row("the token may not read it", rollback(Phase.BUILDING), "end: **rollback_failed**, pinned", **DENIED),
         row("SUPERSEDED", over, "FindSuccessor"),
@@ -445,15 +500,26 @@ def back() -> list[Row]:
             rollback(Phase.ACTIVE, evidence=evidence(Grade.UNKNOWN, age=300)),
             "end: **rollback_failed**, pinned",
         ),
-        row("healthy, a restored spec", replace(good, role=Role.RESTORE), "end: **rolled_back**"),
-        row("healthy, `on_failure: pin`", good, "end: **pinned**, pinned", pinning),
-        row("healthy", good, "CommitRollback"),
+        row("healthy", good, "ReadBack"),
+        row("… another spec serves than was to be gone back to", good, "end: **diverged**, pinned", standing=DIVERGED),
+        row("… the app does not show it after four looks", good, "end: **unconfirmed**, pinned", standing_looks=4),
+        row("… another deployment takes over", good, "FindSuccessor", standing=ActiveState.OTHER),
+        row("… it serves, a restored spec", replace(good, role=Role.RESTORE), "end: **rolled_back**", **SERVES),
+        row("… it serves, `on_failure: pin`", good, "end: **pinned**, pinned", pinning, **SERVES),
+        row("… it serves", good, "CommitRollback", **SERVES),
         row("the commit was sent", good, "VerifyUnpinned", commit=sent),
-        row("… not pinned any more", good, "end: **rolled_back**", commit=sent, pin=Pin.NONE, pinned=False),
+        row("… not pinned any more", good, "end: **rolled_back**", commit=sent, **UNPINNED),
+        row(
+            "… and another deployment takes over",
+            good,
+            "FindSuccessor",
+            commit=sent,
+            **UNPINNED | {"standing": ActiveState.OTHER},
+        ),
         Row(
             name,
             "… and a person had asked for it",
-            state(Task.ROLL_BACK, back=good, commit=sent, pin=Pin.NONE),
+            state(Task.ROLL_BACK, back=good, commit=sent, **UNPINNED),
             "end: **taken_back**",
         ),
         row("… pinned to somebody's rollback", good, "end: **blocked**", commit=sent, pin=Pin.OTHER, pinned=False),
@@ -472,7 +538,157 @@ def back() -> list[Row]:
     ]
 
 
-ROWS = [*before(), *lost_rows(), *following(), *health(), *choosing(), *sending_back(), *back()]
+def platform() -> list[Row]:
+    name = "The platform may roll back by itself, and its own rollback"
+    committing, leaving = replace(RULES, after_platform_rollback="commit"), replace(RULES, on_failure="leave")
+    pinning = replace(RULES, on_failure="pin")
+    serves = RollbackOptions(candidates=("o",), serving=True, serving_id="o")
+
+    def failed(when: str, then: str, where: FailedIn, rules: Rules = RULES, **more: Any) -> Row:
+        known = Collected("", where, more.pop("age", 0.0), platform=more.pop("fault_of_theirs", False))
+        facts = {"leg": leg(Phase.ERROR), "fault": "deployment d failed", "failed": known, "options": serves} | more
+        return Row(name, when, state(rules=rules, **facts), then)
+
+    def own(when: str, phase: Phase, then: str, rules: Rules = RULES, **more: Any) -> Row:
+        found = leg(phase, more.pop("role", Role.PLATFORM), **more.pop("leg", {}))
+        return Row(name, when, state(rules=rules, fault="deployment d failed", own="d", back=found, **more), then)
+
+    good: dict[str, Any] = {"leg": {"evidence": evidence(Grade.GOOD, age=15, stretch=15)}}
+    sick = {"leg": {"evidence": SICK}}
+    held = good | SERVES
+    theirs = Collected("", FailedIn.DEPLOY, platform=True)
+    pinned = SERVES | {"pinned": True, "pin": Pin.PLATFORM}
+    return [
+        failed("it failed in the deploy phase, an older deployment serves", "FindCandidates", FailedIn.DEPLOY),
+        failed("… and nothing came in time", "ValidateRollback", FailedIn.DEPLOY, age=300),
+        failed("… and no older deployment serves", "ValidateRollback", FailedIn.DEPLOY, options=_nothing_serves()),
+        failed("where it failed is not known", "FindCandidates", FailedIn.UNKNOWN),
+        failed("the build failed", "ValidateRollback", FailedIn.BUILD),
+        failed("ERROR during the soak", "ValidateRollback", FailedIn.SOAK),
+        failed("it is unhealthy", "ValidateRollback", FailedIn.HEALTH),
+        failed("the platform rolls back by itself", "Adopt platform", FailedIn.DEPLOY, options=OWN["options"]),
+        failed("… under `on_failure: leave`", "Adopt platform", FailedIn.DEPLOY, leaving, options=OWN["options"]),
+        Row(name, "a run that was cut short left it to be judged", state(Task.ADOPT), "Adopt platform"),
+        Row(name, "ours is to be sent, and it is under way", state(sight=Precheck(awaited=True)), "Look"),
+        Row(
+            name,
+            "… beyond both budgets",
+            state(sight=Precheck(awaited=True), awaited=4800),
+            "end: **timed_out**",
+        ),
+        Row(name, "… looking failed three times", state(sight=Precheck(awaited=True), **TRIED), "end: **failed**"),
+        own("under way", Phase.DEPLOYING, "Follow"),
+        own("beyond its budget", Phase.DEPLOYING, "end: **timed_out**", leg={"deploy": 1200}),
+        own("unhealthy", Phase.ACTIVE, "end: **rollback_failed**", **sick),
+        own("healthy", Phase.ACTIVE, "ReadBack", **good),
+        own("… and serves", Phase.ACTIVE, "end: **rolled_back**", **held),
+        own("… under `on_failure: leave`", Phase.ACTIVE, "end: **left**", leaving, **held),
+        own("… and pins the app", Phase.ACTIVE, "CommitRollback", **good | pinned),
+        own("… and pins the app, `on_failure: pin`", Phase.ACTIVE, "end: **pinned**, pinned", pinning, **good | pinned),
+        own("… and pins the app, `on_failure: leave`", Phase.ACTIVE, "end: **left**, pinned", leaving, **good | pinned),
+        own("… and pins nothing, `on_failure: pin`", Phase.ACTIVE, "FindCandidates", pinning, **held),
+        own(
+            "… its spec is not the app's, `commit`",
+            Phase.ACTIVE,
+            "FindCandidates",
+            committing,
+            **held | {"kept": False},
+        ),
+        own(
+            "… and is to be rolled back to for that",
+            Phase.ACTIVE,
+            "ValidateRollback",
+            committing,
+            **held | {"kept": False, "options": serves},
+        ),
+        own(
+            "… which is not possible",
+            Phase.ACTIVE,
+            "RestoreSpec",
+            committing,
+            **held | {"kept": False, "options": serves, "rejected": ("app_too_old",)},
+        ),
+        own(
+            "… which is refused, too",
+            Phase.ACTIVE,
+            "end: **rolled_back**",
+            committing,
+            **held
+            | {"kept": False, "options": serves, "rejected": ("x",), "restore": WriteStatus(Sent.REFUSED, 1, why="no")},
+        ),
+        own("… its spec is the app's, `commit`", Phase.ACTIVE, "end: **rolled_back**", committing, **held),
+        own("… after a fault of the platform", Phase.ACTIVE, "FindCandidates", **held | {"failed": theirs}),
+        own("it failed", Phase.ERROR, "FindCandidates"),
+        own("… and an older deployment serves", Phase.ERROR, "Adopt serving", options=serves),
+        own("… which is healthy and serves", Phase.ACTIVE, "end: **rolled_back**", role=Role.SERVING, **held),
+        own("… which is unhealthy", Phase.ACTIVE, "FindCandidates", role=Role.SERVING, **sick),
+        own("… and nothing serves", Phase.ERROR, "ValidateRollback", options=_nothing_serves()),
+        own("… and nothing is left to go back to", Phase.ERROR, "end: **rollback_failed**", options=RollbackOptions()),
+        own(
+            "… and ours had failed before",
+            Phase.ERROR,
+            "end: **rollback_failed**",
+            options=_nothing_serves(),
+            relapse="deployment r failed",
+        ),
+        own("… under `on_failure: leave`", Phase.ERROR, "end: **left**", leaving, options=_nothing_serves()),
+        own(
+            "a person's deployment took over",
+            Phase.SUPERSEDED,
+            "end: **superseded**",
+            options=RollbackOptions(newer=True),
+        ),
+        own(
+            "a push of our spec did",
+            Phase.SUPERSEDED,
+            "Adopt followed",
+            options=RollbackOptions(newer=True, newer_id="e"),
+        ),
+    ]
+
+
+def _nothing_serves() -> RollbackOptions:
+    return RollbackOptions(candidates=("o",))
+
+
+def faults() -> list[Row]:
+    name = "It failed through a fault of the platform"
+    again = RollbackOptions(candidates=("o",), serving=True, serving_id="o", attempts=1)
+
+    def row(when: str, then: str, rules: Rules = RULES, **more: Any) -> Row:
+        known = Collected("", FailedIn.BUILD, more.pop("age", 60.0), platform=True)
+        facts = {"leg": leg(Phase.ERROR), "fault": "deployment d failed", "failed": known, "options": again} | more
+        return Row(name, when, state(rules=rules, **facts), then)
+
+    stored = replace(again, ours_stored=True)
+    return [
+        row("less than a minute ago", "FindCandidates", age=59.0),
+        row("it may be tried again, and our spec is the app's", "Write redeploy", options=stored),
+        row("… and is not the app's", "Write update"),
+        row("… and that was accepted", "Adopt deploy", write=WriteStatus(Sent.ACCEPTED, 1, deployment_id="e")),
+        row("… and the answer was lost", "LookUp update", write=LOST),
+        row("… and was refused", "end: **platform_fault**", write=WriteStatus(Sent.REFUSED, 1, why="no")),
+        row("… and the app is gone", "end: **failed**", write=lost(WriteProbe.GONE)),
+        row("for the second time: a pause of two minutes", "FindCandidates", retries=1, age=119.0),
+        row("as often as it may, in all runs", "end: **platform_fault**", options=replace(again, attempts=3)),
+        row("as often as it may, in this run", "end: **platform_fault**", retries=2),
+        row("… and nothing serves", "ValidateRollback", options=RollbackOptions(candidates=("o",), attempts=3)),
+        row("… and nothing was ever active", "end: **platform_fault**", options=RollbackOptions(attempts=3)),
+        row("`on_failure: leave`", "end: **platform_fault**", replace(RULES, on_failure="leave")),
+    ]
+
+
+ROWS = [
+    *before(),
+    *lost_rows(),
+    *following(),
+    *health(),
+    *choosing(),
+    *faults(),
+    *platform(),
+    *sending_back(),
+    *back(),
+]
 
 
 def table() -> str:

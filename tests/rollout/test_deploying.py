@@ -207,15 +207,15 @@ def test_c09_a_field_that_was_sent_and_not_kept_is_a_warning() -> None:
     stage.close()
 
 
-def test_c42_an_active_deployment_that_does_not_carry_what_was_asked_for_is_a_warning(stage: Stage) -> None:
+def test_c42_c53_an_active_deployment_that_does_not_carry_what_was_asked_for_has_diverged(stage: Stage) -> None:
     stage.deploy(web())
     job = stage.job(web(tag="1.28"), follow="")
     app = stage.app()
     assert app is not None
     assert app.active_deployment is not None
     record = stage.one(stage.job(web(tag="1.28"), follow=app.active_deployment.id))
-    assert any("does not carry the spec" in warning for warning in record.warnings)
-    assert job.plan.app == "web"
+    assert (kind(record), job.plan.app) == ("diverged", "web")
+    assert "services/api/image/tag is not as it was sent" in record.warnings
 
 
 def test_a_secret_in_a_log_never_reaches_the_account(stage: Stage) -> None:

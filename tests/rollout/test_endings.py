@@ -58,7 +58,7 @@ NOT_LEARNT = "what became of the update could not be learnt"
         (
             {"sight": Precheck(moved=True, active_is_ours=True)},
             "unchanged",
-            "somebody applied the same spec since it was planned",
+            "the same spec was applied since it was planned",
         ),
         (PLACED | {"write": refused(Refusal.CONTENT)}, "refused", "no"),
         (PLACED | {"write": refused(Refusal.ACCESS)}, "failed", "nothing was changed: no"),
@@ -67,7 +67,7 @@ NOT_LEARNT = "what became of the update could not be learnt"
         (
             PLACED | {"write": lost(WriteProbe.FOREIGN)},
             "refused",
-            "somebody else changed the app while our answer was lost; nothing was written over it",
+            "another party changed the app while our answer was lost; nothing was written over it",
         ),
         (PLACED | {"write": LOST} | TRIED, "failed", f"{NOT_LEARNT}: {QUIET}"),
         (PLACED | {"write": lost(WriteProbe.STORED, looks=4)}, "failed", f"{NOT_LEARNT}: reset"),
@@ -80,8 +80,8 @@ def test_before_a_deployment(facts: dict[str, Any], kind: str, reason: str) -> N
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
-        ({"sight": Precheck(gone=True)}, "somebody deleted it before us"),
-        (PLACED | {"write": refused(Refusal.GONE)}, "somebody deleted it before us"),
+        ({"sight": Precheck(gone=True)}, "it was deleted already"),
+        (PLACED | {"write": refused(Refusal.GONE)}, "it was deleted already"),
         (PLACED | {"write": lost(WriteProbe.GONE)}, "deleted"),
     ],
 )
@@ -100,6 +100,7 @@ def test_a_rollback_that_was_to_be_finished_is_no_more() -> None:
 
 HEALTHY = {"leg": leg(Phase.ACTIVE, evidence=SOAKED)}
 OVER = {"leg": leg(Phase.SUPERSEDED)}
+NOT_CONFIRMED = "deployment d is active, but whether it serves could not be confirmed"
 
 
 @pytest.mark.parametrize(
@@ -108,20 +109,25 @@ OVER = {"leg": leg(Phase.SUPERSEDED)}
         (
             {"leg": leg(Phase.BUILDING, missing=3)},
             "failed",
-            "the app was deleted by somebody while it was rolled out",
+            "the app was deleted while it was rolled out",
         ),
         (
-            {"leg": leg(Phase.CANCELED)},
+            {"leg": leg(Phase.CANCELED), "successor": Successor(), "successor_looks": 4},
             "canceled",
-            "deployment d was canceled by somebody; the app stays on what it ran before",
+            "deployment d was canceled, by whom is unknown; the app stays on what it ran before",
         ),
         (HEALTHY | {"standing": ActiveState.OURS}, "applied", "healthy for 30 s"),
-        (HEALTHY | TRIED, "applied", f"healthy for 30 s; it could not be read back: {QUIET}"),
-        (HEALTHY | TRIED | {"missing": True}, "failed", "the app was deleted right after it became healthy"),
+        (HEALTHY | TRIED, "unconfirmed", f"{NOT_CONFIRMED}: the app could not be read: {QUIET}"),
+        (HEALTHY | TRIED | {"missing": True}, "failed", "the app was deleted meanwhile"),
         (
             HEALTHY | {"standing": ActiveState.BEFORE, "standing_looks": 4},
-            "applied",
-            "healthy for 30 s; the app does not show it as active yet",
+            "unconfirmed",
+            f"{NOT_CONFIRMED}: the app does not show it as active",
+        ),
+        (
+            HEALTHY | {"standing": ActiveState.DIVERGED},
+            "diverged",
+            "deployment d is active, but another spec is stored or serves than was asked for",
         ),
         (OVER | TRIED, "superseded", f"deployment d was superseded; by what could not be read: {QUIET}"),
         (OVER | {"successor": Successor()}, "superseded", "a deployment that does not carry our spec took over"),
@@ -139,14 +145,14 @@ def test_a_deployment(facts: dict[str, Any], kind: str, reason: str) -> None:
 FAULT = {"leg": leg(Phase.ERROR), "fault": "deployment d failed"}
 ONE = FAULT | {"options": RollbackOptions(candidates=("c1",))}
 RESTORING = ONE | {"rejected": ("region_conflict",)}
-SINCE = "somebody changed the app since, so nothing is written over it"
+SINCE = "the app was changed since, and nothing is written over that"
 
 
 @pytest.mark.parametrize(
     ("facts", "kind", "reason"),
     [
         (
-            FAULT | {"rules": Rules(on_failure="leave")},
+            FAULT | {"rules": Rules(on_failure="leave"), "options": RollbackOptions()},
             "left",
             "deployment d failed; left as it is, as the policy asks",
         ),
@@ -155,11 +161,11 @@ SINCE = "somebody changed the app since, so nothing is written over it"
             "rollback_failed",
             f"deployment d failed; going back failed, too: the earlier deployments could not be read: {QUIET}",
         ),
-        (FAULT | TRIED | {"missing": True}, "failed", "deployment d failed; then somebody deleted the app"),
+        (FAULT | TRIED | {"missing": True}, "failed", "deployment d failed; the app was deleted meanwhile"),
         (
             FAULT | {"options": RollbackOptions(newer=True)},
             "superseded",
-            "deployment d failed; somebody deployed since, so nothing is rolled back",
+            "deployment d failed; another deployment started since; not rolling back",
         ),
         (
             FAULT | {"options": RollbackOptions()},
@@ -202,7 +208,7 @@ def back(phase: Phase, **more: Any) -> dict[str, Any]:
     return {"back": replace(leg(phase, Role.ROLLBACK, **more), id="r"), "fault": "it failed", "pinned": True}
 
 
-GOOD = back(Phase.ACTIVE, evidence=SOAKED)
+GOOD = back(Phase.ACTIVE, evidence=SOAKED) | {"standing": ActiveState.OURS}
 SENT = GOOD | {"commit": WriteStatus(Sent.ACCEPTED, 3, why="no")}
 LEFT_PINNED = ". The app is left pinned to the rollback"
 
@@ -210,10 +216,14 @@ LEFT_PINNED = ". The app is left pinned to the rollback"
 @pytest.mark.parametrize(
     ("facts", "why"),
     [
-        (back(Phase.ERROR), "deployment r failed"),
-        (back(Phase.CANCELED), "deployment r was canceled by somebody"),
+        (back(Phase.ERROR) | {"relapse": "deployment r failed", "options": RollbackOptions()}, "deployment r failed"),
+        (
+            back(Phase.CANCELED)
+            | {"successor": Successor(), "successor_looks": 4, "rules": replace(RULES, on_failure="pin")},
+            "deployment r was canceled, by whom is unknown",
+        ),
         (back(Phase.DEPLOYING, deploy=1200), "the deployment took more than 1200 s"),
-        (back(Phase.SUPERSEDED) | TRIED, "deployment r was superseded, by what could not be read"),
+        (back(Phase.SUPERSEDED) | TRIED, "deployment r was superseded; by what could not be read"),
         (back(Phase.ACTIVE, evidence=SICK), "deployment r: api is as it is, for 20 s"),
         (SENT | TRIED, f"whether the commit took effect could not be read: {QUIET}"),
         (SENT | {"pin": Pin.OURS, "pin_looks": 4}, "the commit did not unpin the app. no"),
@@ -235,7 +245,7 @@ RESTORED = GOOD | {"back": replace(GOOD["back"], role=Role.RESTORE), "pinned": F
             "it failed; rolled back by deployment r, left pinned as the policy asks",
         ),
         (
-            SENT | {"pin": Pin.NONE},
+            SENT | {"pin": Pin.NONE, "pinned": False},
             "rolled_back",
             "it failed; rolled back by deployment r, committed, not pinned any more",
         ),
@@ -245,11 +255,11 @@ RESTORED = GOOD | {"back": replace(GOOD["back"], role=Role.RESTORE), "pinned": F
             "it failed; the last good spec was sent back, as no rollback is possible (x, y)",
         ),
         (
-            back(Phase.SUPERSEDED) | {"successor": Successor()},
+            back(Phase.SUPERSEDED) | {"successor": Successor(), "pinned": False},
             "superseded",
-            "it failed; while it was taken back, somebody's deployment took over",
+            "it failed; while it was rolled back, another deployment took over",
         ),
-        (back(Phase.BUILDING, missing=3), "failed", "it failed; then somebody deleted the app"),
+        (back(Phase.BUILDING, missing=3), "failed", "it failed; the app was deleted meanwhile"),
     ],
 )
 def test_going_back(facts: dict[str, Any], kind: str, reason: str) -> None:
@@ -272,7 +282,7 @@ def told(facts: dict[str, Any], task: Task = Task.UPDATE, rules: Rules = RULES) 
 
 def test_a_rollback_that_was_asked_for_is_told_as_one_where_somebody_deployed_since() -> None:
     reason = told({"options": RollbackOptions(newer=True)}, Task.ROLL_BACK)
-    assert reason == "a rollback was asked for; somebody deployed since, so nothing is rolled back"
+    assert reason == "a rollback was asked for; another deployment started since; not rolling back"
 
 
 def test_a_rollback_that_stays_refused_ends_as_failed() -> None:
@@ -287,12 +297,15 @@ def test_a_rollback_that_stays_refused_ends_as_failed() -> None:
 
 def test_how_the_deployment_that_goes_back_ended_is_told() -> None:
     back = {"back": leg(Phase.ERROR, Role.ROLLBACK), "fault": "api failed", "pinned": True}
-    assert "deployment d failed. The app is left pinned" in told(back)
-    assert "canceled by somebody" in told({**back, "back": leg(Phase.CANCELED, Role.ROLLBACK)})
+    relapsed = {"relapse": "deployment r failed: api: exited", "options": RollbackOptions(Pin.OURS)}
+    assert "deployment r failed: api: exited. The app is left pinned" in told({**back, **relapsed})
+    canceled = {"back": leg(Phase.CANCELED, Role.ROLLBACK), "successor": Successor(), "successor_looks": 4}
+    assert told({**back, **canceled, "pinned": False}).endswith("deployment d was canceled, by whom is unknown")
 
 
 def test_who_wanted_a_pin_is_told() -> None:
     pin = replace(RULES, on_failure="pin")
-    healthy = {"back": leg(Phase.ACTIVE, Role.ROLLBACK, evidence=SOAKED), "pinned": True}
+    healthy: dict[str, Any] = {"back": leg(Phase.ACTIVE, Role.ROLLBACK, evidence=SOAKED), "pinned": True}
+    healthy |= {"standing": ActiveState.OURS}
     assert told({**healthy, "fault": "api failed"}, rules=pin).endswith("left pinned as the policy asks")
     assert told(healthy, Task.ROLL_BACK, pin).endswith("left pinned as was asked for")

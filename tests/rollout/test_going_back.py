@@ -29,11 +29,12 @@ def test_a_deployment_that_fails_is_rolled_back_committed_and_unpinned(stage: St
     stage.box.fail("web", where)
     record = stage.one(stage.job(web(tag="1.28")))
     assert kind(record) == "rolled_back"
-    assert steps(record)[-7:] == [
+    assert steps(record)[-8:] == [
         "FindCandidates",
         "ValidateRollback",
         "Rollback",
         "Adopt",
+        "ReadBack",
         "CommitRollback",
         "VerifyUnpinned",
         "Finish",
@@ -103,7 +104,7 @@ def test_a_platform_that_reverted_by_itself_needs_nothing_more() -> None:
     settings = Settings(speed=Speed.realistic(), rollback_to_active=False, spec_reverts_on_failure=True)
     stage = Stage(settings)
     stage.deploy(web(tag="1.27"))
-    stage.box.fail("web", "build")
+    stage.box.fail("web", "deploy")
     record = stage.one(stage.job(web(tag="1.28")))
     assert kind(record) == "rolled_back"
     assert "still serves" in record.outcome.reason

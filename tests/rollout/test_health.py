@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.config import HealthPolicy, Policy, Probe, Timeouts
+from reconciler.config import HealthPolicy, PlatformFaults, Policy, Probe, Timeouts
 from reconciler.live.models import Health
 from reconciler.rollout.health import (
     Due,
@@ -26,6 +26,7 @@ from reconciler.rollout.health import (
     passed,
     record_unreadable,
     saw_components,
+    saw_phase,
     saw_probe,
     worst,
 )
@@ -117,7 +118,7 @@ def test_c58_a_deployment_that_is_not_probed_is_judged_by_its_components_alone()
     assert next_reading(found, BOTH, API) == Due(HealthSource.COMPONENTS)
     good = saw_components(passed(saw_components(found, Sample(Grade.GOOD)), 30), Sample(Grade.GOOD))
     assert judge(good, BOTH, API).judgement is Judgement.HEALTHY
-    assert next_reading(good, BOTH, API) == Due(HealthSource.NONE, 5)
+    assert next_reading(saw_phase(good), BOTH, API) == Due(HealthSource.NONE, 5)
 
 
 def test_where_no_component_counts_all_is_good() -> None:
@@ -315,7 +316,19 @@ def test_each_source_is_read_when_it_is_due_and_the_first_is_waited_for(
     components_at: float | None, probe_at: float | None, due: Due
 ) -> None:
     rules = Rules(probe_every=7)
-    assert next_reading(Evidence(10, components_at=components_at, probe_at=probe_at), rules, API) == due
+    found = Evidence(10, components_at=components_at, probe_at=probe_at, phase_at=5)
+    assert next_reading(found, rules, API) == due
+
+
+@pytest.mark.parametrize(("phase_at", "due"), [(0, Due(HealthSource.PHASE)), (0.5, Due(HealthSource.NONE, 0.5))])
+def test_c53_the_phase_of_what_is_active_is_read_every_ten_seconds_before_its_health(phase_at: float, due: Due) -> None:
+    found = Evidence(10, components_at=9, probe_at=9, phase_at=phase_at)
+    assert next_reading(found, Rules(probe_every=7), API) == due
+    assert saw_phase(found).phase_at == 10
+
+
+def test_what_was_judged_healthy_stays_so() -> None:
+    assert judge(Evidence(healthy="healthy for 30 s"), RULES, API) == Verdict(Judgement.HEALTHY, "healthy for 30 s")
 
 
 def test_components_without_health_are_not_asked_for() -> None:
@@ -331,18 +344,20 @@ def test_the_probe_alone_is_read_at_its_own_interval() -> None:
 
 def test_rules_are_the_policys_numbers() -> None:
     policy = Policy(
-        timeouts=Timeouts(build=1, deploy=2, health=3),
+        timeouts=Timeouts(build=1, deploy=2, health=3, platform_rollback=5),
         health=HealthPolicy(soak=40, tolerance=9, unknown="wait", components=False, probe=Probe(interval=0.1, count=4)),
         on_failure="pin",
+        after_platform_rollback="commit",
+        platform_faults=PlatformFaults(attempts=6, within=7),
     )
     rules = Rules.of(policy)
-    assert rules == Rules(1, 2, 3, 40, 9, False, False, 1.0, 4, "pin")
+    assert rules == Rules(1, 2, 3, 40, 9, False, False, 1.0, 4, "pin", 5, "commit", 6, 7)
     assert rules.going_back() == replace(rules, soak=15)
     assert replace(rules, soak=9).going_back().soak == 9
 
 
 def test_rules_that_nobody_chose_are_those_of_a_policy_that_chooses_nothing() -> None:
-    plain = Rules(3600, 1200, 300, 30, 20, True, True, 0, 1, "rollback")
+    plain = Rules(3600, 1200, 300, 30, 20, True, True, 0, 1, "rollback", 300, "adopt", 3, 21600)
     assert Rules.of(Policy()) == plain
     assert Rules() == plain
 

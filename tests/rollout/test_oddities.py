@@ -117,9 +117,6 @@ def seen_app(spec: Any = OLD, known: tuple[str, ...] = ("a",), **more: Any) -> O
     return found
 
 
-CANDIDATE = {"options": RollbackOptions(candidates=("a",))}
-
-
 def test_a_finished_rollout_has_nothing_to_perform(clock: VirtualClock) -> None:
     with pytest.raises(TypeError, match="nothing to perform"):
         Script(clock).do(steps.Finish(None))  # type: ignore[arg-type]  # it is not looked at
@@ -215,7 +212,7 @@ def test_c55_what_the_app_shows_matters_only_to_what_is_followed(clock: VirtualC
 
 @pytest.mark.parametrize(
     "step",
-    [steps.Look(), steps.ReadBack("d"), steps.VerifyUnpinned(), steps.FindSuccessor("d"), steps.FindCandidates()],
+    [steps.Look(), steps.ReadBack("d"), steps.VerifyUnpinned("d"), steps.FindSuccessor("d"), steps.FindCandidates()],
 )
 def test_c56_no_read_is_repeated_that_the_token_may_not(clock: VirtualClock, step: steps.Step) -> None:
     assert Script(clock, get_app=NO_ACCESS).do(step) == Failed("403 no; needs app:read", denied=True)
@@ -252,7 +249,9 @@ def test_c57_an_app_that_cannot_be_read_leaves_the_probe_without_a_version_befor
     ],
 )
 def test_what_the_app_shows_as_active(clock: VirtualClock, found: LiveApp, standing: ActiveState) -> None:
-    assert Script(clock, get_app=found).do(steps.ReadBack("d")) == BackRead(standing)
+    found = Script(clock, get_app=found, list_deployments=[]).do(steps.ReadBack("d"))
+    assert isinstance(found, BackRead)
+    assert found.standing is standing
 
 
 # ---- validating ---------------------------------------------------------------------------------------------------
@@ -372,7 +371,7 @@ ROLLED = {"cause_details": {"type": "MANUAL_ROLLBACK"}}
     ],
 )
 def test_a_lost_rollback_is_told_by_the_pin(clock: VirtualClock, found: LiveApp, expected: WriteProbed) -> None:
-    assert Script(clock, get_app=found).do(steps.LookUp("rollback"), **CANDIDATE) == expected
+    assert Script(clock, get_app=found).do(steps.LookUp("rollback", deployment_id="a")) == expected
 
 
 @pytest.mark.parametrize(
@@ -391,15 +390,15 @@ def test_a_lost_restored_spec_is_told_by_its_deployment(
 ) -> None:
     listed = [Deployment.model_validate(each) for each in history]
     script = Script(clock, get_app=found, list_deployments=listed)
-    assert script.do(steps.LookUp("restore"), seen=seen_app(NEW), **CANDIDATE) == expected
+    assert script.do(steps.LookUp("restore", deployment_id="a"), seen=seen_app(NEW)) == expected
 
 
 @pytest.mark.parametrize(
     ("found", "candidate", "expected"),
     [
         (app(NEW), "unheard-of", Refused("the spec of deployment unheard-of is not known")),
-        (app(NEW, pinned_deployment=made("p")), "a", Refused("somebody pinned the app meanwhile", Refusal.PINNED)),
-        (app(web(tag="9")), "a", Refused("somebody changed the app meanwhile", Refusal.MOVED)),
+        (app(NEW, pinned_deployment=made("p")), "a", Refused("the app was pinned meanwhile", Refusal.PINNED)),
+        (app(web(tag="9")), "a", Refused("the app was changed meanwhile", Refusal.MOVED)),
         (app(OLD, pending_deployment=made("b")), "a", Accepted("b")),
         (gone(), "a", Refused("GET /v2/apps/1: 404", Refusal.GONE)),
     ],
@@ -430,9 +429,10 @@ def test_an_error_of_a_write_is_a_refusal_or_a_lost_answer(problem: LiveError, c
 
 def test_a_failure_that_cannot_be_read_is_told_as_far_as_it_is_known(clock: VirtualClock) -> None:
     script: Any = Script(clock, get_deployment=TransportFailed("reset", **WHERE))
-    found = clock.run(collect(script, "1", "d"))
+    found, read = clock.run(collect(script, "1", "d"))
+    assert read is None
     assert found.message == "its steps could not be read: reset"
-    found = clock.run(collect(script, "1", "d", unhealthy="api is unhealthy", component="api"))
+    found, _ = clock.run(collect(script, "1", "d", unhealthy="api is unhealthy", component="api"))
     assert (found.component, found.message) == ("api", "api is unhealthy")
 
 
@@ -447,7 +447,7 @@ def test_a_failed_build_is_explained_by_its_own_log_even_an_empty_one(clock: Vir
 
     deployment = Deployment.model_validate({"id": "d", "progress": failed})
     script: Any = Logs(clock, get_deployment=deployment, log_tail=[])
-    found = clock.run(collect(script, "1", "d"))
+    found, _ = clock.run(collect(script, "1", "d"))
     assert (asked, found.log_lines, found.links) == (["BUILD"], (), ("https://logs.example/1",))
 
 

@@ -108,11 +108,11 @@ FAULT = {"fault": "deployment d failed"}
         ),
         (
             (endings.gone, state()),
-            Outcome(OutcomeKind.FAILED, "then somebody deleted the app", (STATUS,)),
+            Outcome(OutcomeKind.FAILED, "the app was deleted meanwhile", (STATUS,)),
         ),
         (
             (endings.gone, state(pinned=True, **FAULT)),
-            Outcome(OutcomeKind.FAILED, "deployment d failed; then somebody deleted the app", (STATUS,), pinned=True),
+            Outcome(OutcomeKind.FAILED, "deployment d failed; the app was deleted meanwhile", (STATUS,), pinned=True),
         ),
         (
             (endings.rolled_back, state(), "back to c"),
@@ -154,6 +154,10 @@ def deployment(name: str, phase: Phase, role: Role = Role.DEPLOY) -> TrackedDepl
         (
             {"leg": deployment("d", Phase.ACTIVE)},
             "stopped after deployment d became ACTIVE, before the rollout was finished",
+        ),
+        (
+            {"leg": deployment("d", Phase.UNKNOWN), "fault": "deployment d failed"},
+            "deployment d failed; stopped before the rollout was finished",
         ),
         (
             {"leg": deployment("d", Phase.ERROR), "back": deployment("r", Phase.DEPLOYING, Role.ROLLBACK)},

@@ -111,19 +111,22 @@ def test_a_read_that_failed_is_made_again_after_a_while(facts: Any, step: Any, t
         ),
         (
             lambda looks: FAULT | {"options": TWO, "valid": True, "undo": lost(WriteProbe.STORED, looks=looks)},
-            lambda after: LookUp("rollback", after),
+            lambda after: LookUp("rollback", after, "c1"),
         ),
         (
             lambda looks: (
                 FAULT | {"options": TWO, "rejected": ("x", "x"), "restore": lost(WriteProbe.STORED, looks=looks)}
             ),
-            lambda after: LookUp("restore", after),
+            lambda after: LookUp("restore", after, "c1"),
         ),
         (
             lambda looks: {"leg": HEALTHY, "standing": ActiveState.BEFORE, "standing_looks": looks},
             lambda after: ReadBack("d", after),
         ),
-        (lambda looks: COMMITTED | {"pin": Pin.OURS, "pin_looks": looks}, VerifyUnpinned),
+        (
+            lambda looks: COMMITTED | {"pin": Pin.OURS, "pin_looks": looks},
+            lambda after: VerifyUnpinned("d", after),
+        ),
     ],
 )
 @pytest.mark.parametrize(
@@ -140,7 +143,7 @@ def test_a_look_is_made_again_after_a_while_that_grows(
     [
         (FAULT, FindCandidates(5)),
         ({"back": replace(OVER, role=Role.ROLLBACK)}, FindSuccessor("d", 5)),
-        (COMMITTED | {"pin": Pin.OURS}, VerifyUnpinned(5)),
+        (COMMITTED | {"pin": Pin.OURS}, VerifyUnpinned("d", 5)),
         ({"leg": HEALTHY}, ReadBack("d", 5)),
     ],
 )

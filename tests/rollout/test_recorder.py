@@ -70,7 +70,7 @@ CASES: dict[str, tuple[RolloutState, Step, str]] = {
         RolloutState(goal(Task.FOLLOW, reason="a deployment of this very spec is under way (BUILDING)")),
         Adopt(Role.FOLLOWED, "d"), "a deployment of this very spec is under way (BUILDING)"),
     "what runs already": (state(), Adopt(Role.FOLLOWED, "d"), "it was under way already"),
-    "what took over": (state(leg=ACTIVE), Adopt(Role.FOLLOWED, "e"), "somebody deployed the same spec since"),
+    "what took over": (state(leg=ACTIVE), Adopt(Role.FOLLOWED, "e"), "the same spec was deployed again since"),
     "a superseded one": (state(leg=leg(Phase.SUPERSEDED)), FindSuccessor("d"), "it was superseded"),
     "one about to be": (state(leg=ACTIVE), FindSuccessor("d"), "another deployment is taking over"),
     "a healthy one": (state(leg=ACTIVE), ReadBack("d"), "healthy for 30 s"),
@@ -82,7 +82,7 @@ CASES: dict[str, tuple[RolloutState, Step, str]] = {
     "a failure": (state(leg=leg(Phase.ERROR), fault="api failed"), FindCandidates(), "api failed"),
     "a person's wish": (state(Task.ROLL_BACK), FindCandidates(), "a rollback was asked for"),
     "a change right before": (
-        state(undo=WriteStatus(sends=1)), FindCandidates(), "somebody changed the app right before the rollback"),
+        state(undo=WriteStatus(sends=1)), FindCandidates(), "the app was changed right before the rollback"),
     "the first candidate": (state(options=TWO), ValidateRollback("a"), "it was the last that did well"),
     "the one that serves": (
         state(options=RollbackOptions(candidates=("a",), serving=True)), ValidateRollback("a"), "it still serves"),
@@ -104,8 +104,8 @@ CASES: dict[str, tuple[RolloutState, Step, str]] = {
     "a commit again": (
         state(back=BACK, commit=WriteStatus(Sent.ACCEPTED, 1)), CommitRollback(), "the app is still pinned"),
     "after a commit": (
-        state(back=BACK, commit=WriteStatus(Sent.ACCEPTED, 1)), VerifyUnpinned(), "the commit was sent"),
-    "after a lost commit": (state(back=BACK, commit=LOST), VerifyUnpinned(), "the answer to the commit was lost"),
+        state(back=BACK, commit=WriteStatus(Sent.ACCEPTED, 1)), VerifyUnpinned("r"), "the commit was sent"),
+    "after a lost commit": (state(back=BACK, commit=LOST), VerifyUnpinned("r"), "the answer to the commit was lost"),
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.live.models import Health, Phase
+from reconciler.plan.platform import FailedIn
 from reconciler.rollout.health import Evidence, Grade, Sample
 from reconciler.rollout.limits import Rules
 from reconciler.rollout.reduce import reduce
@@ -70,6 +71,8 @@ TIRED = {"tries": 2, "why": "502", "missing": True}
 
 ONCE = WriteStatus(Sent.LOST, 1, 3, WriteProbe.NOT_THERE, why="reset")
 AGAIN = WriteStatus(sends=1)
+LOOKED = {"successor_looks": 1}
+SERVING = {"standing": ActiveState.OURS}
 
 
 def state(**facts: Any) -> RolloutState:
@@ -83,15 +86,15 @@ def state(**facts: Any) -> RolloutState:
         ({}, Look(), Precheck(pin=Pin.OTHER), {"sight": Precheck(pin=Pin.OTHER)}),
         ({}, Look(), Precheck(pin=Pin.OURS), {"sight": Precheck(pin=Pin.OURS), "pinned": True}),
         ({"pinned": True}, Look(), Precheck(), {"sight": Precheck(), "pinned": True}),
-        ({}, FindSuccessor("d"), Successor(deployment_id="e"), {"successor": Successor(deployment_id="e")}),
-        ({}, FindSuccessor("d"), Successor(Pin.OURS), {"successor": Successor(Pin.OURS)}),
+        ({}, FindSuccessor("d"), Successor(deployment_id="e"), {"successor": Successor(deployment_id="e")} | LOOKED),
+        ({}, FindSuccessor("d"), Successor(Pin.OURS), {"successor": Successor(Pin.OURS)} | LOOKED),
         (
             {"pinned": True},
             FindSuccessor("d"),
             Successor(Pin.OURS),
-            {"successor": Successor(Pin.OURS), "pinned": True},
+            {"successor": Successor(Pin.OURS), "pinned": True} | LOOKED,
         ),
-        ({"pinned": True}, FindSuccessor("d"), Successor(Pin.OTHER), {"successor": Successor(Pin.OTHER)}),
+        ({"pinned": True}, FindSuccessor("d"), Successor(Pin.OTHER), {"successor": Successor(Pin.OTHER)} | LOOKED),
         (
             {"standing_looks": 1},
             ReadBack("d"),
@@ -99,16 +102,16 @@ def state(**facts: Any) -> RolloutState:
             {"standing": ActiveState.BEFORE, "standing_looks": 2},
         ),
         ({}, FindCandidates(), RollbackOptions(newer=True), {"options": RollbackOptions(newer=True)}),
-        ({"pin_looks": 1}, VerifyUnpinned(), PinSeen(Pin.NONE), {"pin": Pin.NONE, "pin_looks": 2}),
-        ({"pinned": True}, VerifyUnpinned(), PinSeen(Pin.NONE), {"pin": Pin.NONE, "pin_looks": 1}),
-        ({"pinned": True}, VerifyUnpinned(), PinSeen(Pin.OTHER), {"pin": Pin.OTHER, "pin_looks": 1}),
+        ({"pin_looks": 1}, VerifyUnpinned("r"), PinSeen(Pin.NONE), {"pin": Pin.NONE, "pin_looks": 2} | SERVING),
+        ({"pinned": True}, VerifyUnpinned("r"), PinSeen(Pin.NONE), {"pin": Pin.NONE, "pin_looks": 1} | SERVING),
+        ({"pinned": True}, VerifyUnpinned("r"), PinSeen(Pin.OTHER), {"pin": Pin.OTHER, "pin_looks": 1} | SERVING),
         (
             {"pinned": True},
-            VerifyUnpinned(),
+            VerifyUnpinned("r"),
             PinSeen(Pin.OURS),
-            {"pin": Pin.OURS, "pin_looks": 1, "pinned": True},
+            {"pin": Pin.OURS, "pin_looks": 1, "pinned": True} | SERVING,
         ),
-        ({}, CollectFailure("d"), Collected("web failed"), {"fault": "web failed"}),
+        ({}, CollectFailure("d"), Collected("web failed"), {"fault": "web failed", "failed": Collected()}),
         ({}, ValidateRollback("c"), Validated(), {"valid": True}),
         ({"rejected": ("a",)}, ValidateRollback("c"), Validated("b"), {"rejected": ("a", "b")}),
     ],
@@ -117,10 +120,15 @@ def test_a_look_at_the_app_is_remembered(before: Any, step: Step, seen: Seen, af
     assert reduce(state(**before, **TIRED), step, seen) == state(**after)
 
 
-def test_of_a_deployment_that_failed_only_its_name_role_and_phase_are_kept() -> None:
+def test_of_a_deployment_that_failed_only_its_id_and_role_are_kept() -> None:
     leg = TrackedDeployment(Role.FOLLOWED, "d", ("api",), Phase.ERROR, build=9, deploy=9, missing=1)
-    found = reduce(state(leg=leg), CollectFailure("d"), Collected("web failed"))
-    assert found == state(leg=TrackedDeployment(Role.FOLLOWED, "d", phase=Phase.ERROR), fault="web failed")
+    found = reduce(state(leg=leg), CollectFailure("d"), Collected("web failed", FailedIn.BUILD, 3, platform=True))
+    kept = TrackedDeployment(Role.FOLLOWED, "d")
+    failed = Collected("", FailedIn.BUILD, 3, platform=True)
+    assert found == state(leg=kept, fault="web failed", failed=failed)
+    back = reduce(state(back=replace(leg, role=Role.ROLLBACK), fault="x"), CollectFailure("d"), Collected("r failed"))
+    kept = TrackedDeployment(Role.ROLLBACK, "d", phase=Phase.ERROR)
+    assert back == state(back=kept, fault="x", relapse="r failed", failed=Collected())
 
 
 def test_a_read_that_failed_is_counted_and_says_why() -> None:
@@ -141,21 +149,52 @@ def test_a_candidate_whose_validation_fails_three_times_is_out() -> None:
 
 # ---- deployments --------------------------------------------------------------------------------------------------
 
-KNOWN = {"sight": Precheck(), "hops": 1, "fault": "web failed", "rejected": ("x",), "pinned": True, "valid": True}
+BACK: dict[str, Any] = {"hops": 1, "retries": 1, "fault": "web failed", "relapse": "r failed", "own": "o"}
+REJECTED_TWICE = {"rejected": ("y", "x", "y"), "failed": Collected("", FailedIn.BUILD, 9, platform=True)}
+KNOWN = BACK | REJECTED_TWICE | {"sight": Precheck(), "pinned": True, "valid": True}
+
+
+def test_c51_what_failed_through_a_fault_of_the_platform_is_still_known_once_that_rolled_back() -> None:
+    found = reduce(state(**KNOWN | {"relapse": None}), Adopt(Role.PLATFORM, "e"), Adopted())
+    assert found.failed == Collected("", FailedIn.BUILD, 0.0, platform=True)
+    blamed = replace(found.failed, platform=False)
+    assert reduce(state(failed=blamed), Adopt(Role.PLATFORM, "e"), Adopted()).failed is None
+
+
+def test_c49_time_that_passes_while_the_platform_is_waited_for_counts() -> None:
+    failed = Collected("", FailedIn.DEPLOY, 3)
+    assert reduce(state(failed=failed), FindCandidates(), RollbackOptions(), 7).failed == replace(failed, age=10)
+    assert reduce(state(failed=failed), FindCandidates(), Failed("502"), 7).failed == replace(failed, age=10)
+    assert reduce(state(failed=failed), ValidateRollback("c"), Validated(), 7).failed is None
+    assert reduce(state(sight=Precheck(awaited=True)), Look(), Precheck(), 7).awaited == 7
+    assert reduce(state(), Look(), Precheck(), 7).awaited == 0
+
+
+def test_once_it_was_looked_around_nothing_that_was_seen_before_matters() -> None:
+    back = TrackedDeployment(Role.SERVING, "o", ("api",), Phase.ACTIVE, deploy=7, missing=1)
+    before = state(back=back, standing=ActiveState.OURS, standing_looks=2, commit=ONCE, pin=Pin.NONE, undo=AGAIN)
+    found = reduce(before, FindCandidates(), RollbackOptions(Pin.PLATFORM))
+    kept = replace(back, deploy=0, missing=0)
+    assert found == state(back=kept, options=RollbackOptions(Pin.PLATFORM), pinned=True, undo=AGAIN)
+    unfit = reduce(before, FindCandidates(unfit=True), RollbackOptions())
+    assert unfit.back == TrackedDeployment(Role.SERVING, "o", phase=Phase.ERROR)
 
 
 @pytest.mark.parametrize(
     ("role", "kept"),
     [
-        (Role.DEPLOY, {"hops": 1}),
-        (Role.FOLLOWED, {"hops": 2}),
-        (Role.ROLLBACK, {"fault": "web failed", "rejected": ("x",), "pinned": True}),
-        (Role.RESTORE, {"fault": "web failed", "rejected": ("x",), "pinned": True}),
+        (Role.DEPLOY, {"hops": 1, "retries": 2}),
+        (Role.FOLLOWED, {"hops": 2, "retries": 1}),
+        (Role.ROLLBACK, BACK),
+        (Role.RESTORE, BACK | {"rejected": ("x", "y")}),
+        (Role.PLATFORM, BACK | {"own": "e", "hops": 2}),
+        (Role.SERVING, BACK | {"failed": KNOWN["failed"]}),
     ],
 )
 def test_of_what_was_known_before_a_deployment_only_what_still_matters_is_kept(role: Role, kept: Any) -> None:
     found = reduce(state(**KNOWN, **TIRED), Adopt(role, "e"), Adopted(("api",)))
     place = "leg" if role in (Role.DEPLOY, Role.FOLLOWED) else "back"
+    kept = {**kept, "pinned": True}
     assert found == RolloutState(GOAL, **kept, **{place: TrackedDeployment(role, "e", ("api",))})
 
 
@@ -189,7 +228,17 @@ def test_a_phase_is_remembered_and_ends_the_row_of_404() -> None:
     assert follow(gone, Follow("d"), PhaseSeen(Phase.BUILDING)) == replace(DEPLOYING, phase=Phase.BUILDING, missing=0)
 
 
-@pytest.mark.parametrize("phase", [phase for phase in Phase if phase.terminal])
+def test_c53_what_became_active_keeps_what_it_spent_and_is_judged_anew_when_it_was_not_for_a_while() -> None:
+    active = follow(DEPLOYING, Follow("d"), PhaseSeen(Phase.ACTIVE))
+    assert active == replace(DEPLOYING, phase=Phase.ACTIVE, build=0, missing=0, served=True)
+    read = replace(active, evidence=Evidence(5, components_at=5))
+    assert follow(read, Follow("d"), PhaseSeen(Phase.ACTIVE), 2).evidence == Evidence(7, components_at=5, phase_at=7)
+    left = follow(read, Follow("d"), PhaseSeen(Phase.BUILDING), 2)
+    assert left == replace(active, phase=Phase.BUILDING)
+    assert follow(left, Follow("d"), PhaseSeen(Phase.BUILDING), 3).deploy == active.deploy + 3
+
+
+@pytest.mark.parametrize("phase", [phase for phase in Phase if phase.terminal and phase is not Phase.ACTIVE])
 def test_when_a_deployment_ends_its_budgets_are_forgotten(phase: Phase) -> None:
     assert follow(DEPLOYING, Follow("d"), PhaseSeen(phase)) == TrackedDeployment(Role.DEPLOY, "d", ("api",), phase)
 
@@ -214,11 +263,11 @@ def test_whether_a_deployment_is_probed_is_kept_until_it_is_active() -> None:
     adopted = reduce(START, Adopt(Role.DEPLOY, "d"), Adopted(("api",), probed=False))
     assert adopted.leg == TrackedDeployment(Role.DEPLOY, "d", ("api",), evidence=Evidence(probed=False))
     active = reduce(adopted, Follow("d"), PhaseSeen(Phase.ACTIVE), 9)
-    assert active.leg == replace(adopted.leg, phase=Phase.ACTIVE, build=0, deploy=0)
+    assert active.leg == replace(adopted.leg, phase=Phase.ACTIVE, build=0, deploy=0, served=True)
 
 
 @pytest.mark.parametrize(
-    "step", [Look(), Follow("d"), CheckHealth("d"), FindCandidates(), ValidateRollback("c"), VerifyUnpinned()]
+    "step", [Look(), Follow("d"), CheckHealth("d"), FindCandidates(), ValidateRollback("c"), VerifyUnpinned("r")]
 )
 def test_a_token_that_may_not_read_is_remembered_with_what_the_api_says(step: Step) -> None:
     before = state(leg=DEPLOYING)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
-from reconciler.live.models import Deployment, ProgressStep
-from reconciler.rollout.failure import candidates, failing_step, other_versions, summary, was_active
+from reconciler.live.models import Builds, Deployment, ProgressStep
+from reconciler.plan.platform import failing_step, was_active
+from reconciler.rollout.failure import candidates, other_versions, summary
 from reconciler.rollout.model import Failure
 
 
@@ -71,18 +73,25 @@ def version(name: str, tag: str = "", commit: str = "", **more: Any) -> Deployme
     return deployment(name, spec={"name": "web", "services": [{"name": "web", **source}]}, **built)
 
 
+def pulled(name: str, digest: str) -> Deployment:
+    """A deployment of an image by one tag that was pushed again and again."""
+    services = [{"name": "web", "source_image_digest": f"sha256:{digest}"}]
+    return version(name, "stable").model_copy(update={"services": TypeAdapter(Builds).validate_python(services)})
+
+
 @pytest.mark.parametrize(
     ("active", "earlier", "expected"),
     [
-        (version("c", "2"), [version("b", "2"), version("a", "1")], ["a", "b"]),
+        (version("c", "2"), [version("b", "2"), version("a", "1")], ["a"]),
         (version("c", "2", digest="sha256:1"), [version("b", "2", digest="sha256:1")], []),
+        (pulled("c", "2"), [pulled("b", "2"), pulled("a", "1")], ["a"]),
         (version("c", commit="22"), [version("b", commit="22"), version("a", commit="11")], ["a"]),
-        (version("c", commit="22"), [version("b")], ["b"]),
+        (version("c", commit="22"), [version("b")], []),
         (version("c"), [version("b"), deployment("a", spec={"name": "web", "workers": ["odd"]})], ["a"]),
         (deployment("c", spec={"workers": ["odd"]}), [deployment("b", spec={"workers": ["odd"]})], []),
     ],
 )
-def test_a_person_goes_back_to_another_version(
+def test_c92_a_person_goes_back_to_another_version(
     active: Deployment, earlier: list[Deployment], expected: list[str]
 ) -> None:
     found = other_versions(earlier, active, lambda one, other: one == other)

@@ -67,7 +67,7 @@ def test_a_candidate_whose_rollback_the_platform_refuses_makes_way_for_the_next(
     ("step", "seen"),
     [
         (Look(), Waited()),
-        (VerifyUnpinned(), Refused("no")),
+        (VerifyUnpinned("r"), Refused("no")),
         (Follow("d"), Precheck()),
         (CheckHealth("d"), PinSeen(Pin.NONE)),
     ],

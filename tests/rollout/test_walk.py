@@ -27,7 +27,7 @@ def test_the_walk_reaches_tens_of_thousands_of_states_and_every_kind_of_step(wal
 
 def test_every_path_ends_in_an_outcome_within_a_bounded_number_of_steps(walk: Walk) -> None:
     longest = walk.longest()  # raises if any state can be reached again from itself
-    assert max(longest) < 150
+    assert max(longest) < 200
     ends = [step for step, nexts in zip(walk.steps, walk.edges, strict=True) if not nexts]
     assert ends
     assert all(isinstance(step, Finish) for step in ends)
@@ -107,10 +107,11 @@ def test_every_step_that_writes_is_one_of_four(walk: Walk) -> None:
     assert writing == {"Write", "Rollback", "CommitRollback", "RestoreSpec"}
 
 
-def test_with_the_real_bounds_a_resumed_rollback_still_ends() -> None:
-    found = [goal for goal in goals() if goal.task == "resume" and goal.rules.on_failure == "rollback"]
-    walk = walked(found)
-    assert max(walk.longest()) < 100
+def test_with_all_real_bounds_but_one_hop_a_rollback_of_the_platforms_own_still_ends() -> None:
+    found = [goal for goal in goals() if goal.task == "adopt" and goal.rules.on_failure == "leave"]
+    with small_bounds("HOPS"):
+        walk = walked(found)
+    assert max(walk.longest()) < 150
 
 
 def test_a_finding_that_a_step_cannot_make_is_a_bug(walk: Walk) -> None:

@@ -98,7 +98,7 @@ def test_c55_an_app_that_is_gone_is_called_so(stage: Tampered, after: float) -> 
 
     record = stage.one(stage.job(web(tag="1.28")), meanwhile=(6.0 + after, delete))
     assert kind(record) == "failed"
-    assert "deleted by somebody" in record.outcome.reason
+    assert "the app was deleted" in record.outcome.reason
 
 
 def test_c55_a_history_that_answers_404_is_no_app_that_is_gone(stage: Tampered) -> None:

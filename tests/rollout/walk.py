@@ -18,10 +18,11 @@ from operator import attrgetter
 from unittest import mock
 
 from reconciler.live.models import Health, Phase
+from reconciler.plan.platform import FailedIn
 from reconciler.rollout import health as health_module
 from reconciler.rollout import policy as steps
-from reconciler.rollout import policy_rollback as back
-from reconciler.rollout import policy_rules as sending
+from reconciler.rollout import policy_rollback as sending
+from reconciler.rollout import policy_settle as back
 from reconciler.rollout import reduce as fold
 from reconciler.rollout.limits import Rules
 from reconciler.rollout.policy import next_step
@@ -76,9 +77,11 @@ from reconciler.rollout.steps import (
 )
 
 TICK = 10.0
-RULES = Rules(build=10, deploy=10, health=30, soak=10, tolerance=10)
+RULES = Rules(build=10, deploy=10, health=20, soak=10, tolerance=10, platform_rollback=10, attempts=1)
 PINNING = replace(RULES, on_failure="pin")
 LEAVING = replace(RULES, on_failure="leave")
+RETRYING = replace(RULES, attempts=2, platform_rollback=0)
+COMMITTING = replace(RULES, after_platform_rollback="commit")
 STRICT = replace(RULES, unknown_is_healthy=False, probe_every=10, probe_count=2)
 COMPONENTS = ("web",)
 
@@ -110,6 +113,7 @@ SIGHTS = (
     Precheck(moved=True, running_id="theirs"),
     Precheck(moved=True, active_is_ours=True),
     Precheck(pin=Pin.OTHER, pinned_id="x"),
+    Precheck(awaited=True),
 )
 OPTIONS = (
     RollbackOptions(),
@@ -118,8 +122,19 @@ OPTIONS = (
     RollbackOptions(newer=True, newer_id="again"),
     RollbackOptions(candidates=("c1",)),
     RollbackOptions(candidates=("c1", "c2")),
-    RollbackOptions(candidates=("c1", "c2"), serving=True),
-    RollbackOptions(candidates=("c1", "c2"), serving=True, reverted=True),
+    RollbackOptions(candidates=("c1", "c2"), serving=True, serving_id="c1"),
+    RollbackOptions(candidates=("c1",), serving=True, reverted=True, serving_id="c1", attempts=1),
+    RollbackOptions(own_id="own", serving_id="c1"),
+    RollbackOptions(own_id="own", pin=Pin.PLATFORM),
+)
+OPTIONS_BACK = (*OPTIONS[:4], *OPTIONS[6:7], *OPTIONS[8:])
+"""The same once something goes back: of what could be gone back to, one is as good as another."""
+
+UNHEALTHY = (Collected("web failed"),)
+IN_ERROR = (
+    Collected("web failed", FailedIn.DEPLOY),
+    Collected("web failed", FailedIn.BUILD),
+    Collected("web failed", FailedIn.BUILD, platform=True),
 )
 CODES = ("", "incompatible_phase", "exceeded_revision_limit", "app_pinned")
 
@@ -128,14 +143,11 @@ REFUSALS = tuple(Refused("no", refusal) for refusal in Refusal)
 HARMLESS: dict[type[Step], tuple[Seen, ...]] = {
     Write: (Accepted("d"), Accepted(), Lost("reset"), *REFUSALS),
     RestoreSpec: (Accepted("d"), Lost("reset"), *REFUSALS),
-    Adopt: (Adopted(), Adopted(COMPONENTS), Adopted(COMPONENTS, probed=False)),
+    Adopt: (Adopted(), Adopted(COMPONENTS)),
     Follow: (*map(PhaseSeen, PHASES), *FAILED),
     CheckHealth: (*HEALTHS, *FAILED),
     Probe: (ProbeSeen(), ProbeSeen("503"), ProbeSeen("no way there", tells=False)),
     Wait: (Waited(),),
-    ReadBack: (*map(BackRead, ActiveState), *FAILED),
-    CollectFailure: (Collected("web failed"),),
-    FindCandidates: (*OPTIONS, *FAILED),
     ValidateRollback: (*map(Validated, CODES), *FAILED),
 }
 """What steps find that neither pin nor unpin anything."""
@@ -143,32 +155,72 @@ HARMLESS: dict[type[Step], tuple[Seen, ...]] = {
 
 def findings(step: Step, state: RolloutState, pins: bool) -> Iterator[tuple[Seen, bool]]:
     """Everything a step can find, with whether a rollback of ours pins the app afterwards."""
+    match step:
+        case Look() | FindSuccessor() | FindCandidates() | ReadBack() | VerifyUnpinned():
+            yield from _read(step, state, pins)
+        case Rollback() | CommitRollback() | LookUp():
+            yield from _sent(step, pins)
+        case CollectFailure():
+            tracked = state.back or state.leg
+            unhealthy = tracked is not None and tracked.phase is Phase.ACTIVE
+            yield from ((seen, pins) for seen in (UNHEALTHY if unhealthy else IN_ERROR[: 2 if state.back else 3]))
+        case Adopt() if state.goal.rules.probe_every:  # whether it is probed makes no difference where nothing is
+            yield from ((seen, pins) for seen in (*HARMLESS[Adopt], Adopted(COMPONENTS, probed=False)))
+        case CheckHealth() if state.back is not None:  # as judged as what goes forward, which sees it all
+            yield from ((seen, pins) for seen in (*HEALTHS[:2], *FAILED))
+        case _:
+            yield from ((seen, pins) for seen in HARMLESS[type(step)])
+
+
+def _sent(step: Rollback | CommitRollback | LookUp, pins: bool) -> Iterator[tuple[Seen, bool]]:
+    """What becomes of a write on the way back, and what looking for any write finds."""
+    match step:
+        case Rollback():
+            yield from ((Accepted("r"), True), (Accepted(), True), (Lost("reset"), True), (Lost("reset"), False))
+            yield from ((refused, pins) for refused in REFUSALS)
+        case CommitRollback():
+            yield from ((Accepted(), False), (Lost("reset"), False), (Lost("reset"), pins))  # refused: as if it was lost
+        case LookUp() if step.write == "rollback":
+            yield (WriteProbed(WriteProbe.OURS, "r") if pins else WriteProbed(WriteProbe.NOT_THERE)), pins
+            yield WriteProbed(WriteProbe.STORED), pins
+            yield from ((WriteProbed(trace), False) for trace in (WriteProbe.FOREIGN, WriteProbe.GONE))
+            yield from ((seen, pins) for seen in FAILED)
+        case LookUp():
+            yield from ((WriteProbed(trace, "d" if trace is WriteProbe.OURS else ""), pins) for trace in WriteProbe)
+            yield from ((seen, pins) for seen in FAILED)
+
+
+def _read(
+    step: Look | FindSuccessor | FindCandidates | ReadBack | VerifyUnpinned, state: RolloutState, pins: bool
+) -> Iterator[tuple[Seen, bool]]:
+    """What reading the app finds."""
     now = Pin.OURS if pins else Pin.NONE
     match step:
         case Look():
             sights = (Precheck(pin=Pin.OURS, pinned_id="r"), *SIGHTS) if state.goal.task is Task.RESUME else SIGHTS
             yield from ((seen, seen.pin is Pin.OURS) for seen in sights)
-        case Rollback():
-            yield from ((Accepted("r"), True), (Accepted(), True), (Lost("reset"), True), (Lost("reset"), False))
-            yield from ((refused, pins) for refused in REFUSALS)
-        case LookUp() if step.write == "rollback":
-            yield (WriteProbed(WriteProbe.OURS, "r") if pins else WriteProbed(WriteProbe.NOT_THERE)), pins
-            yield WriteProbed(WriteProbe.STORED), pins
-            yield from ((WriteProbed(trace), False) for trace in (WriteProbe.FOREIGN, WriteProbe.GONE))
-        case LookUp():
-            yield from ((WriteProbed(trace, "d" if trace is WriteProbe.OURS else ""), pins) for trace in WriteProbe)
         case FindSuccessor():
             yield from ((Successor(now), pins), (Successor(deployment_id="s"), False), (Successor(Pin.OTHER), False))
-        case CommitRollback():
-            yield from ((Accepted(), False), (Accepted(), pins), (Lost("reset"), False), (Lost("reset"), pins))
-            yield Refused("no"), pins
+            own_id = "" if state.goal.task is Task.ROLL_BACK else "own"
+            yield from ((Successor(now, own_id=own_id), pins), (Successor(other=True), False))
+        case FindCandidates():
+            found = OPTIONS if state.back is None else OPTIONS_BACK
+            if state.goal.task is Task.ROLL_BACK:  # what comes of the platform's own is walked where a spec failed
+                found = tuple(each for each in found if not each.own_id)
+            yield from ((replace(each, pin=now), pins) for each in found if each.pin is Pin.NONE)
+            yield from ((each, False) for each in found if each.pin is not Pin.NONE)
+        case ReadBack():
+            shown = (each for each in ActiveState if each is not ActiveState.PINNED)
+            yield from ((BackRead(each, now), pins) for each in shown)
+            yield from (
+                (BackRead(ActiveState.PINNED, Pin.OTHER), False),
+                (BackRead(ActiveState.OURS, now, False), pins),
+            )
+            yield BackRead(ActiveState.OURS, Pin.PLATFORM), False
         case VerifyUnpinned():
-            yield from ((PinSeen(now), pins), (PinSeen(Pin.OTHER), False))
-        case _:
-            yield from ((seen, pins) for seen in HARMLESS[type(step)])
-            return
-    if not isinstance(step, Rollback | CommitRollback):
-        yield from ((seen, pins) for seen in FAILED)
+            yield from ((PinSeen(now), pins), (PinSeen(Pin.OTHER), False), (PinSeen(now, kept=False), pins))
+            yield from ((PinSeen(now, shown), pins) for shown in (ActiveState.OTHER, ActiveState.BEFORE))
+    yield from ((seen, pins) for seen in FAILED)
 
 
 @dataclass
@@ -235,26 +287,39 @@ def _facts(state: RolloutState, pins: bool) -> Hashable:
 def goals() -> list[Goal]:
     """Every task, with every policy that makes a difference to it.
 
-    Creating, redeploying and deleting differ from updating only up to the deployment: the way back is walked once.
+    Creating, redeploying and deleting differ from updating only up to the deployment: the way back is walked once. So
+    does finishing a rollback, of which others below walk the rest.
     """
-    whole = (Task.UPDATE, Task.FOLLOW, Task.RESUME, Task.ROLL_BACK)
+    whole = (Task.UPDATE, Task.FOLLOW, Task.ADOPT, Task.ROLL_BACK)
     found = [Goal(task, "web", RULES if task in whole else LEAVING, follow_id="f") for task in Task]
     found += [Goal(task, "web", PINNING, follow_id="f") for task in (Task.FOLLOW, Task.RESUME, Task.ROLL_BACK)]
+    found += [Goal(Task.ADOPT, "web", rules, follow_id="f") for rules in (PINNING, LEAVING, COMMITTING)]
     found += [Goal(Task.FOLLOW, "web", replace(STRICT, on_failure="leave"), follow_id="f")]
-    found += [Goal(Task.RESUME, "web", STRICT)]
+    found += [Goal(Task.RESUME, "web", STRICT), Goal(Task.FOLLOW, "web", RETRYING, follow_id="f")]
     return found
 
 
-SMALL = {"TRIES": 2, "LOOKS": 2, "SENDS_BACK": 2, "MISSING": 2, "HOPS": 1, "UNCONFIRMED": 10.0}
-"""Bounds that keep the walk short; what they bound stays the same."""
+SMALL = {
+    "TRIES": 2,
+    "LOOKS": 2,
+    "SENDS_BACK": 2,
+    "MISSING": 2,
+    "HOPS": 1,
+    "UNCONFIRMED": 10.0,
+    "RETRY_PAUSE": 10.0,
+    "PHASE_EVERY": 20.0,
+    "UNVERIFIABLE": "incompatible_phase",
+    "REJECTED": "incompatible_phase",
+}
+"""Bounds that keep the walk short; what they bound stays the same. Codes that only differ in words are one."""
 
 
 @contextmanager
-def small_bounds() -> Iterator[None]:
-    """The policy with `SMALL` bounds."""
+def small_bounds(*only: str) -> Iterator[None]:
+    """The policy with `SMALL` bounds, or with only these of them."""
     with ExitStack() as stack:
         for module in (steps, back, sending, fold, health_module):
-            for name in SMALL.keys() & vars(module).keys():
+            for name in SMALL.keys() & vars(module).keys() & set(only or SMALL):
                 stack.enter_context(mock.patch.object(module, name, SMALL[name]))
         yield
 

@@ -130,9 +130,9 @@ class Doctl(Godo):
     def wait(self, app_id: str, deployment_id: str) -> None:
         for _ in range(180):
             progress = self.deployment(app_id, deployment_id)["progress"]
-            if progress["success_steps"] == progress["total_steps"]:
+            if progress.get("success_steps", 0) == progress["total_steps"]:
                 return
-            if progress["error_steps"] > 0:
+            if progress.get("error_steps", 0) > 0:
                 raise GoError(f"error deploying app ({app_id}) (deployment ID: {deployment_id})")
             self.served.sleep(10)
         raise GoError(f"timeout waiting to app ({app_id}) deployment")
@@ -179,7 +179,7 @@ class Terraform(Godo):
             progress = self.deployment(app_id, deployment_id)["progress"]
             if all(step["status"] == "SUCCESS" for step in progress["steps"]):
                 return
-            if progress["error_steps"] > 0:
+            if progress.get("error_steps", 0) > 0:
                 raise GoError(f"error deploying app ({app_id}) (deployment ID: {deployment_id})")
         raise GoError(f"timeout waiting for app ({app_id}) deployment")
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from reconciler.sandbox import Sandbox, Settings, Speed
 from reconciler.sandbox.server import make_server
@@ -28,7 +29,7 @@ def realistic() -> Settings:
 
 
 @contextmanager
-def serving(settings: Settings | None = None) -> Iterator[Served]:
+def serving(settings: Settings | None = None, **options: Any) -> Iterator[Served]:
     sandbox = Sandbox(settings=settings or realistic(), base_url=None)
     listening, urls = threading.Event(), []
 
@@ -36,7 +37,7 @@ def serving(settings: Settings | None = None) -> Iterator[Served]:
         urls.append(url)
         listening.set()
 
-    server = make_server(sandbox, "127.0.0.1", 0, ready)
+    server = make_server(sandbox, "127.0.0.1", 0, ready, **options)
     thread = threading.Thread(target=lambda: asyncio.run(server.serve()))
     thread.start()
     try:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import httpx
@@ -14,6 +17,7 @@ import pytest
 
 from reconciler.cli import main
 from reconciler.sandbox import Sandbox, Settings, Speed
+from reconciler.sandbox.http.control import HEADER
 from reconciler.sandbox.simulation.faults import DEPLOYMENT_FAULTS, REQUEST_FAULTS
 from tests.sandbox.lab import Lab, Tree, built, web
 
@@ -143,7 +147,7 @@ WRONG = [
     (["push", "nobody"], "no such app: 'nobody'"),
     (["set", "colour=red"], "unknown setting 'colour'"),
     (["set", "nonsense"], "'nonsense' is not NAME=VALUE"),
-    (["set", "fills_defaults=some"], "fills_defaults must be one of common, documented, none"),
+    (["set", "fills_defaults=some"], "fills_defaults must be one of recorded, common, documented, none"),
     (["set", "speed=realistic", "speed.build=3"], "both whole and in parts"),
     (["fault", "hang", "--phase", "SLEEPING"], "phase must be one of PENDING_BUILD"),
     (["fault", "latency", "--share", "2"], "--share must be from 0 to 1"),
@@ -185,10 +189,41 @@ def test_the_sandbox_is_served_with_its_options_until_a_signal_ends_it(tmp_path:
             app = client.post("/v2/apps", json={"spec": web()}, headers=root).json()["app"]
             assert client.get(f"/v2/apps/{app['id']}", headers=reader).json()["app"]["live_url"].startswith(url)
             assert client.get("/v2/apps").status_code == 401
-            assert client.get("/_sandbox/settings").json()["seed"] == 5
+            assert client.get("/_sandbox/settings", headers={HEADER: "1"}).json()["seed"] == 5
+            late = client.post("/_sandbox/faults", json={"kind": "latency", "seconds": 600}, headers={HEADER: "1"})
+            assert late.status_code == 200
+            answered: list[int] = []
+            waiting = threading.Thread(
+                target=lambda: answered.append(httpx.get(f"{url}/v2/apps", headers=root, timeout=60).status_code)
+            )
+            waiting.start()
+            while client.get("/_sandbox/faults", headers={HEADER: "1"}).json()["faults"]:
+                time.sleep(0.05)
         process.send_signal(number)
         assert process.wait(10) == 0
+        waiting.join(10)
+        assert answered == [200]
         assert process.stdout.read() == "stopped\n"
+
+
+def test_it_is_served_with_tls_and_says_which_certificate_to_trust(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "reconciler", "sandbox", "serve", "--port", "0", "--file", "box.db", "--tls"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment) as process:
+        assert process.stdout is not None
+        certificate = process.stdout.readline().split()[-1]
+        url = process.stdout.readline().split()[4]
+        trusting = ssl.create_default_context(cafile=tmp_path / certificate)
+        assert httpx.get(url, verify=trusting).status_code == 200
+        process.terminate()
+        assert process.wait(10) == 0
+
+
+def test_tls_without_its_package_is_refused_with_what_to_install(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    code, said = shell.run("serve", "--tls")
+    assert code == 64
+    assert said == "reconcile: --tls needs the package cryptography\n  pip install '.[sandbox,tls]'\n"
 
 
 def test_a_port_that_is_taken_is_said(shell: Shell, served_port: int) -> None:

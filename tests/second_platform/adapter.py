@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 
 from reconciler.clock import SystemClock
-from reconciler.config import Policy
 from reconciler.engine import apply as applying
 from reconciler.engine import exits, safety
 from reconciler.engine import load as loading
@@ -23,9 +22,6 @@ from reconciler.plan.model import PlanReport
 from reconciler.rollout.model import RolloutReport
 
 SAVED = "plan.json"
-
-AWAITED_SETTINGS = ("after_platform_rollback",)
-"""Settings of a policy that scenarios name and this version does not know: left out until it does."""
 
 WORDS = 60.0
 """A line of progress counts as the announcement of so many seconds of silence."""
@@ -51,16 +47,6 @@ class Ending:
     kind: str
     code: int
     said: str
-
-
-def knows(setting: str) -> bool:
-    """Whether this version's policy has a setting."""
-    return setting in Policy.model_fields
-
-
-def understood(policy: Mapping[str, Any]) -> dict[str, Any]:
-    """A policy without the settings that are awaited."""
-    return {name: value for name, value in policy.items() if name not in AWAITED_SETTINGS}
 
 
 async def run(
@@ -94,7 +80,7 @@ async def _run(
     async with Client(asked.token, base_url=asked.url, **waiting) as client:
         planned = await planning.plan(desired, options, client, clock)
         if asked.save:
-            safety.save(asked.folder / SAVED, planned.report.plans)
+            safety.save(asked.folder / SAVED, planned.report.plans, planned.config)
         if asked.command != "apply":
             code = exits.of_plan(planned.report, differences_matter=asked.command == "drift")
             return Ending("plan", int(code), "\n".join(_of_plan(planned.report)))

@@ -144,10 +144,13 @@ class Mischief:
                 return trouble.status, headers, error_body(trouble.status, trouble.message)
 
     def _endless(self, *, compressed: bool) -> Iterator[bytes]:
-        """A text without end, a mebibyte at a time; notes if it is read beyond all reason."""
+        """A text without end, a mebibyte at a time; notes if it is read beyond all reason.
+
+        A reader with a bound reads one part beyond it, to know that there is more.
+        """
         packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
         part = b" " * MEBIBYTE
-        for _ in range(MOST_READ // MEBIBYTE):
+        for _ in range(MOST_READ // MEBIBYTE + 1):
             yield packer.compress(part) + packer.flush(zlib.Z_SYNC_FLUSH) if compressed else part
         self.read_too_much = True
         raise Dropped

@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from tests.second_platform.adapter import Asked, Ending, run, understood
+from tests.second_platform.adapter import Asked, Ending, run
 from tests.second_platform.mischief import arrange
 from tests.second_platform.routes import API_HOST, WRITES, Service
 from tests.second_platform.scenario import SECRET, Count, Expect, Run, Scenario, shop
@@ -116,7 +116,7 @@ class _Stage:
 
     def _commit(self, spec: Any) -> None:
         """Git has this spec, and `reconcile.yaml`, from now on. JSON is YAML."""
-        defaults = merged(POLICY, understood(self.scenario.policy))
+        defaults = merged(POLICY, self.scenario.policy)
         config = {"variables": [{"name": "API_KEY", "secret": True}], "defaults": defaults, **self.scenario.config}
         (self.folder / "reconcile.yaml").write_text(json.dumps(config))
         (self.folder / "specs" / "shop.yaml").write_text(json.dumps(spec))

@@ -111,7 +111,8 @@ NOT_THEIRS = (
     ),
     failing(
         "a deployment of a version that never served claims a lineage",
-        expect("superseded", 1, serves=OTHER, sends={"update": 1}, never=("platform rolled",)),
+        Run(expect("superseded", 1, serves=OLD, sends={"update": 1}, never=("platform rolled",))),  # 1.30 is deploying
+        Run(expect("stalled", 6, serves=OTHER, never=("platform rolled",)), wait=120),
         own=NEVER,
         deeds=(Deed("lineage:1.30", "update ERROR", 5),),
     ),

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from tests.second_platform.__main__ import main
-from tests.second_platform.adapter import AWAITED_SETTINGS, knows
 from tests.second_platform.awaited import AWAITED
 from tests.second_platform.catalog import EXPECTED_TO_FAIL, SAMPLE, SCENARIOS, verdict
 from tests.second_platform.model import Fate, Running
@@ -30,10 +29,6 @@ def test_what_is_awaited_is_a_scenario_and_is_listed_once():
     names = [name for listed in AWAITED.values() for name in listed]
     assert sorted(names) == sorted(EXPECTED_TO_FAIL)
     assert EXPECTED_TO_FAIL - {scenario.name for scenario in SCENARIOS} == set()
-
-
-def test_a_setting_that_is_awaited_is_not_known_yet():
-    assert [name for name in AWAITED_SETTINGS if knows(name)] == []
 
 
 def test_a_scenario_that_is_awaited_and_holds_is_a_failure():

@@ -33,14 +33,14 @@ INSTANT = Settings(speed=Speed.instant(), seed=1)
 OURS, OTHER = "token-of-the-pipeline", "token-of-a-person"
 
 
+SIZE = {"instance_size_slug": "apps-s-1vcpu-1gb"}
+"""A size that allows several instances."""
+
+
 def web(name: str = "web", **service: Any) -> Spec:
     """An app of one service that runs an image; its size allows several instances."""
     image = {"registry_type": "DOCKER_HUB", "registry": "library", "repository": "nginx", "tag": "1.27"}
-    return {
-        "name": name,
-        "region": "ams",
-        "services": [{"name": "api", "image": image, "instance_size_slug": "apps-s-1vcpu-1gb", **service}],
-    }
+    return {"name": name, "region": "ams", "services": [{"name": "api", "image": image, **SIZE, **service}]}
 
 
 @dataclass

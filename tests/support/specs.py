@@ -11,15 +11,13 @@ import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, get_args
+from typing import Any
 
 from hypothesis import strategies as st
-from pydantic.fields import FieldInfo
 
 from reconciler.appspec.kinds import COMPONENT_KINDS, DEFAULT_SIZE, SIZED_KINDS, SIZES, SOURCE_FIELDS
-from reconciler.appspec.models import AppSpec
-from reconciler.appspec.parts import Part
-from reconciler.appspec.shape import Field, Listing, Record, Scalar, Shape, identity_of, record
+from reconciler.appspec.shape import SPEC, Field, Listing, Record, Scalar, Shape, identity_of
+from reconciler.appspec.walk import fields_below
 
 Spec = dict[str, Any]
 
@@ -58,6 +56,7 @@ _TEXT: dict[str, list[str]] = {
     "repository": ["nginx", "acme-web"],
     "tag": ["latest", "1.27", "v2"],
 }
+_RECORDS = {record.title: record for record, _, _ in fields_below(SPEC)}
 _LIKELY = ("rules", "match", "path", "allow_origins")
 """Fields that hold what matters most, and would be rare otherwise, as they lie deep."""
 
@@ -66,14 +65,14 @@ _SECRETS = ["hunter2-very-secret", "s3cr3t value, kept", "EV[1:bm9uY2U=:Y2lwaGVy
 
 def specs(*, secrets: bool = True) -> st.SearchStrategy[Spec]:
     """Valid specs. Without ``secrets`` none has a value that the platform would encrypt."""
-    return _part(AppSpec, 0).map(lambda spec: _mended(spec, secrets=secrets))
+    return _part(SPEC.title, 0).map(lambda spec: _mended(spec, secrets=secrets))
 
 
 @cache
-def _part(model: type[Part], depth: int) -> st.SearchStrategy[Spec]:
+def _part(title: str, depth: int) -> st.SearchStrategy[Spec]:
     """A part with its required fields and any of the others. Made once: making strategies costs more than drawing."""
-    fields = record(model).fields
-    values = {name: _value(model, name, depth + 1) for name in fields}
+    fields = _RECORDS[title].fields
+    values = {name: _value(title, name, depth + 1) for name in fields}
     rarity = {
         name: 0 if name in _LIKELY else 2 if depth > 4 else 1 for name, field in fields.items() if not field.required
     }
@@ -88,19 +87,19 @@ def _chosen(draw: st.DrawFn, values: dict[str, st.SearchStrategy[Any]], rarity: 
 
 
 @cache
-def _value(model: type[Part], name: str, depth: int) -> st.SearchStrategy[Any]:
-    field, info = record(model).fields[name], model.model_fields[name]
+def _value(title: str, name: str, depth: int) -> st.SearchStrategy[Any]:
+    field = _RECORDS[title].fields[name]
     match field.shape:
         case Scalar():
-            return _scalar(field, info)
+            return _scalar(field)
         case Listing() as listing:
-            return _listing(listing, info, depth)
-        case Record():
-            return _part(_model_in(info.annotation), depth)
+            return _listing(listing, depth)
+        case Record(below):
+            return _part(below, depth)
 
 
-def _listing(listing: Listing, info: FieldInfo, depth: int) -> st.SearchStrategy[list[Any]]:
-    item = _part(_model_in(info.annotation), depth) if isinstance(listing.item, Record) else _items(listing.item)
+def _listing(listing: Listing, depth: int) -> st.SearchStrategy[list[Any]]:
+    item = _part(listing.item.title, depth) if isinstance(listing.item, Record) else _items(listing.item)
     key = (lambda value: identity_of(listing, value)) if listing.identity else None
     of_size = [st.lists(item, min_size=size, max_size=2, unique_by=key) for size in range(3)]
     return st.integers(0, 2).flatmap(of_size.__getitem__)
@@ -111,28 +110,14 @@ def _items(shape: Shape) -> st.SearchStrategy[Any]:
     return st.integers(1, 65535) if shape.type == "integer" else st.sampled_from(["GET", "X-Id", "feature=one"])
 
 
-def _model_in(annotation: Any) -> type[Part]:
-    """The model that an annotation such as ``list[Service] | None`` speaks of."""
-    if isinstance(annotation, type) and issubclass(annotation, Part):
-        return annotation
-    return next(found for argument in get_args(annotation) if (found := _model_in_or_none(argument)))
-
-
-def _model_in_or_none(annotation: Any) -> type[Part] | None:
-    try:
-        return _model_in(annotation)
-    except StopIteration:
-        return None
-
-
-def _scalar(field: Field, info: FieldInfo) -> st.SearchStrategy[Any]:
+def _scalar(field: Field) -> st.SearchStrategy[Any]:
     assert isinstance(field.shape, Scalar)
     if field.secret:
         return st.sampled_from(_SECRETS)
     if field.shape.choices:
         return st.sampled_from(field.shape.choices)
-    limits = {name: getattr(mark, name) for mark in info.metadata for name in ("ge", "le") if hasattr(mark, name)}
-    low, high = limits.get("ge", 0), limits.get("le", 9999)
+    limits = field.shape.limits
+    low, high = limits.ge or 0, 9999 if limits.le is None else limits.le
     if field.name.endswith("port"):
         low, high = 1, 65535
     match field.shape.type:
@@ -184,13 +169,7 @@ def _component(kind: str, item: Spec) -> None:
         if item.get("production"):
             item.setdefault("cluster_name", "main")
         return
-    sources = [name for name in SOURCE_FIELDS if name in item]
-    for name in sources[1:]:
-        del item[name]
-    if not sources:
-        item["github"] = {"repo": "acme/web", "branch": "main"}
-    item.get("git", {}).setdefault("repo_clone_url", "https://git.example.com/web.git")
-    _image_source(item.get("image"))
+    _sources(item)
     if "autoscaling" in item:
         item.pop("instance_count", None)
         scaling = item["autoscaling"]
@@ -206,6 +185,14 @@ def _component(kind: str, item: Spec) -> None:
     item["log_destinations"] = [_log_destination(log) for log in item.get("log_destinations", [])]
     if not item["log_destinations"]:
         del item["log_destinations"]
+
+
+def _sources(item: Spec) -> None:
+    """Keep the first source that says something; an empty one is none."""
+    drawn = {name: item.pop(name) for name in SOURCE_FIELDS if name in item}
+    kept = next((name for name, source in drawn.items() if source), "github")
+    item[kept] = drawn.get(kept) or {"repo": "acme/web", "branch": "main"}
+    _image_source(item.get("image"))
 
 
 def _size(kind: str, item: Spec) -> None:
@@ -248,6 +235,8 @@ def _log_destination(log: Spec) -> Spec:
         out["open_search"].pop("cluster_name" if "endpoint" in out["open_search"] else "endpoint", None)
         if not out["open_search"].keys() & {"endpoint", "cluster_name"}:
             out["open_search"]["cluster_name"] = "logs"
+        if "password" in out["open_search"].get("basic_auth", {}):  # the platform asks for both or none
+            out["open_search"]["basic_auth"].setdefault("user", "logs")
     return out | {name: log[name] for name in ("headers", "tls_insecure") if name in log and "endpoint" in out}
 
 
@@ -331,7 +320,7 @@ def _without_secrets(spec: Spec) -> Spec:
             return {name: walk(item, fields[name].shape) for name, item in kept.items()}
         return value
 
-    out = walk(spec, record(AppSpec))
+    out = walk(spec, SPEC)
     for kind in COMPONENT_KINDS:
         for item in out.get(kind, []):
             item.pop("log_destinations", None)
@@ -352,31 +341,30 @@ class Edit:
 @st.composite
 def edits(draw: st.DrawFn, spec: Spec) -> Edit:
     """A spec with one value edited: a number, a text or a choice that is no name and no secret."""
-    places = list(_places(AppSpec, spec, (), (), ()))
-    model, name, raw, path = draw(st.sampled_from(places))
+    places = list(_places(SPEC, spec, (), (), ()))
+    title, name, raw, path = draw(st.sampled_from(places))
     edited = copy.deepcopy(spec)
     node: Any = edited
     for part in raw[:-1]:
         node = node[part]
-    node[raw[-1]] = draw(_value(model, name, 9))
+    node[raw[-1]] = draw(_value(title, name, 9))
     return Edit(edited, path)
 
 
 def _places(
-    model: type[Part], node: Spec, raw: tuple[Any, ...], path: tuple[str, ...], names: tuple[str, ...]
-) -> Iterator[tuple[type[Part], str, tuple[Any, ...], tuple[str, ...]]]:
-    """Model, field, raw path and path by identity of each value; ``names``: the fields that tell the record apart."""
+    record: Record, node: Spec, raw: tuple[Any, ...], path: tuple[str, ...], names: tuple[str, ...]
+) -> Iterator[tuple[str, str, tuple[Any, ...], tuple[str, ...]]]:
+    """Record, field, raw path and path by identity of each value; ``names``: the fields that tell the record apart."""
     for name, value in node.items():
-        field = record(model).fields[name]
-        inner = model.model_fields[name].annotation
+        field = record.fields[name]
         match field.shape:
             case Scalar() if name not in names and not field.secret:
-                yield model, name, (*raw, name), (*path, name)
-            case Record():
-                yield from _places(_model_in(inner), value, (*raw, name), (*path, name), ())
-            case Listing(Record()) as listing if listing.identity:
+                yield record.title, name, (*raw, name), (*path, name)
+            case Record() as below:
+                yield from _places(below, value, (*raw, name), (*path, name), ())
+            case Listing(Record() as below) as listing if listing.identity:
                 for index, item in enumerate(value):
-                    below = (*path, name, identity_of(listing, item))
-                    yield from _places(_model_in(inner), item, (*raw, name, index), below, listing.identity)
+                    place = (*path, name, identity_of(listing, item))
+                    yield from _places(below, item, (*raw, name, index), place, listing.identity)
             case _:
                 continue

@@ -1,11 +1,11 @@
-"""The 38 operations of the platform, with their ids in the vendor's API description and the token scope of each."""
+"""The operations of the platform, with the token scope of each: the 38 of the vendor's API description, and others."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from reconciler.sandbox.api import apps, deployments, logs, monitoring
+from reconciler.sandbox.api import apps, components, deployments, monitoring
 from reconciler.sandbox.http.request import Call, Operation
 
 if TYPE_CHECKING:
@@ -58,12 +58,12 @@ OPERATIONS = (
     _operation("apps_create_rollback", f"POST {_APP}/rollback", _UPDATE, deployments.create_rollback),
     _operation("apps_commit_rollback", f"POST {_APP}/rollback/commit", _UPDATE, deployments.commit_rollback),
     _operation("apps_revert_rollback", f"POST {_APP}/rollback/revert", _UPDATE, deployments.revert_rollback),
-    _operation("apps_get_logs_active_deployment_aggregate", f"GET {_APP}/logs", _READ, logs.app_logs),
-    _operation("apps_get_logs_active_deployment", f"GET {_APP}{_COMPONENT}/logs", _READ, logs.app_logs),
-    _operation("apps_get_logs_aggregate", f"GET {_DEPLOYMENT}/logs", _READ, logs.deployment_logs),
-    _operation("apps_get_logs", f"GET {_DEPLOYMENT}{_COMPONENT}/logs", _READ, logs.deployment_logs),
-    _operation("apps_get_exec_active_deployment", f"GET {_APP}{_COMPONENT}/exec", _CONSOLE, logs.app_exec),
-    _operation("apps_get_exec", f"GET {_DEPLOYMENT}{_COMPONENT}/exec", _CONSOLE, logs.deployment_exec),
+    _operation("apps_get_logs_active_deployment_aggregate", f"GET {_APP}/logs", _READ, components.app_logs),
+    _operation("apps_get_logs_active_deployment", f"GET {_APP}{_COMPONENT}/logs", _READ, components.app_logs),
+    _operation("apps_get_logs_aggregate", f"GET {_DEPLOYMENT}/logs", _READ, components.deployment_logs),
+    _operation("apps_get_logs", f"GET {_DEPLOYMENT}{_COMPONENT}/logs", _READ, components.deployment_logs),
+    _operation("apps_get_exec_active_deployment", f"GET {_APP}{_COMPONENT}/exec", _CONSOLE, components.app_exec),
+    _operation("apps_get_exec", f"GET {_DEPLOYMENT}{_COMPONENT}/exec", _CONSOLE, components.deployment_exec),
     _operation("apps_list_alerts", f"GET {_APP}/alerts", _READ, monitoring.list_alerts),
     _operation(
         "apps_assign_alertDestinations",
@@ -94,4 +94,23 @@ OPERATIONS = (
 )
 """The operations, in the order in which their paths are matched."""
 
-BY_ID = MappingProxyType({operation.id: operation for operation in OPERATIONS})
+FURTHER_OPERATIONS = (
+    _operation("detect", "POST /detect", _READ, apps.detect),
+    _operation("list_buildpacks", "GET /buildpacks", _READ, apps.list_buildpacks),
+    _operation("upgrade_buildpack", f"POST {_APP}/upgrade_buildpack", _UPDATE, apps.upgrade_buildpack),
+    _operation(
+        "database_connection_details", f"GET {_APP}/database_connection_details", _READ, components.connection_details
+    ),
+    _operation(
+        "reset_database_password", f"POST {_APP}{_COMPONENT}/reset_password", _UPDATE, components.reset_password
+    ),
+    _operation(
+        "toggle_database_trusted_source",
+        f"POST {_APP}{_COMPONENT}/trusted_sources",
+        _UPDATE,
+        components.toggle_trusted_sources,
+    ),
+)
+"""The operations that the description lacks; they are matched first. Their scopes are in no document."""
+
+BY_ID = MappingProxyType({operation.id: operation for operation in (*FURTHER_OPERATIONS, *OPERATIONS)})

@@ -1,4 +1,4 @@
-"""The operations on apps, propose, regions and instance sizes."""
+"""The operations on apps, propose, regions, instance sizes, detection and buildpacks."""
 
 from __future__ import annotations
 
@@ -11,12 +11,22 @@ from reconciler.appspec.kinds import (
     REGIONS,
     RUNNING_KINDS,
     SIZES,
+    SOURCE_FIELDS,
     STATIC_APP_PRICE,
     component_price,
     components,
 )
-from reconciler.sandbox.http.request import Call, bad_request, conflict, listing, not_found, page_of, require_unpinned
-from reconciler.sandbox.simulation.render import app_body, region_tree, with_project
+from reconciler.sandbox.http.request import (
+    Call,
+    bad_request,
+    conflict,
+    listing,
+    not_found,
+    page_of,
+    require_unpinned,
+    require_uuid,
+)
+from reconciler.sandbox.simulation.render import app_body, deployment_tree, region_tree, with_project
 from reconciler.sandbox.simulation.simulation import Cause
 from reconciler.sandbox.simulation.store import App, Tree, dumps, is_static
 
@@ -26,6 +36,28 @@ if TYPE_CHECKING:
 
 _NAME_LENGTH = 32
 _SECONDS_A_MONTH = 2_419_200  # 28 days: the description's prices per second follow from it
+
+BUILDPACKS: tuple[Tree, ...] = (
+    {
+        "id": "digitalocean/custom",
+        "latest": True,
+        "name": "Custom Build Command",
+        "description": ["Run the provided custom build command"],
+    },
+    {
+        "id": "digitalocean/node",
+        "latest": True,
+        "name": "Node.js",
+        "description": ["Install dependencies using NPM or Yarn"],
+    },
+    {
+        "id": "digitalocean/procfile",
+        "latest": True,
+        "name": "Procfile",
+        "description": ["Configure default run commands from the Procfile if one exists"],
+    },
+)
+"""Buildpacks, as a recorded answer has them; their versions are in no record."""
 
 
 def answer_app(platform: Platform, app: App) -> str:
@@ -64,35 +96,43 @@ def get_app_by_name(call: Call) -> str:
     return answer_app(call.platform, app)
 
 
-def _accepted(call: Call) -> Tree:
-    """The spec of the body as the platform renders it, before encryption.
+def _accepted(call: Call, *, new: bool) -> Tree:
+    """The spec of the body as the platform renders it, before encryption. ``new``: the app does not exist yet.
 
     Raises:
-        HTTPException: 400 if there is none, 422 (or as configured) with the first error in it.
+        HTTPException: 400 if there is none; 400 (or as configured) with the first error in it.
     """
     # only writes need pydantic and the models; a sandbox that is only read starts without them
-    from reconciler.sandbox.simulation.normalise import cleaned, normalised, respelled
+    from reconciler.sandbox.simulation.normalise import cleaned, first_ciphertext, normalised, respelled
     from reconciler.sandbox.simulation.validate import first_mistake
 
     spec: Any = cleaned(call.record().get("spec"))
     if not isinstance(spec, dict):
         raise bad_request("spec is required")
     spec = respelled(spec)
-    mistake = first_mistake(spec, unknown_fields=call.settings.unknown_fields == "refuse")
+    settings = call.settings
+    mistake = first_mistake(spec, unknown_fields=settings.unknown_fields == "refuse", sizes=settings.enforces_sizes)
     if mistake:
         raise _invalid(call, *mistake)
-    return normalised(spec, call.settings)
+    if not settings.github_authenticated and any(item.get("github") for _, item in components(spec)):
+        raise bad_request("GitHub user not authenticated")
+    sealed = first_ciphertext(spec, settings) if new and not settings.new_apps_take_ciphertext else None
+    if sealed:
+        raise _invalid(call, sealed, "secret env value must not be encrypted before app is created")
+    return normalised(spec, settings)
 
 
 def _invalid(call: Call, place: str, what: str) -> HTTPException:
-    return HTTPException(call.settings.invalid_spec_status, f'error validating app spec field "{place}": {what}')
+    newer = call.settings.invalid_spec_form == "newer"
+    begin = "errors validating app spec; first error in field" if newer else "error validating app spec field"
+    return HTTPException(call.settings.invalid_spec_status, f'{begin} "{place}": {what}')
 
 
 def _stored(call: Call, spec: Tree, app_id: str) -> Tree:
     """The spec with its secrets encrypted for the app.
 
     Raises:
-        HTTPException: 422 (or as configured) for the ciphertext of another app, if the settings refuse it.
+        HTTPException: 400 (or as configured) for the ciphertext of another app, if the settings refuse it.
     """
     from reconciler.sandbox.simulation.normalise import ForeignCiphertext, encrypted
 
@@ -106,7 +146,7 @@ def _stored(call: Call, spec: Tree, app_id: str) -> Tree:
 def create_app(call: Call) -> str:
     """POST /v2/apps {spec, project_id}; ``pending_deployment`` of the response is the new deployment."""
     platform = call.platform
-    spec = _accepted(call)
+    spec = _accepted(call, new=True)
     if platform.tx.app_named(spec["name"]):
         raise conflict(f"an app named {spec['name']} already exists")
     project_id = call.field("project_id", str, "") or call.settings.project_id
@@ -133,7 +173,7 @@ def update_app(call: Call) -> str:
     newest = call.field("update_all_source_versions", bool, default=False)
     if app.pinned and call.settings.pinned_put == "refuse":
         require_unpinned(app)
-    spec = _accepted(call)
+    spec = _accepted(call, new=False)
     other = platform.tx.app_named(spec["name"])
     if other and other.id != app.id:
         raise conflict(f"an app named {spec['name']} already exists")
@@ -159,10 +199,10 @@ def propose(call: Call) -> str:
 
     tx = call.platform.tx
     app_id = call.field("app_id", str, "")
-    app = tx.app(app_id) if app_id else None
+    app = tx.app(require_uuid(app_id)) if app_id else None
     if app_id and app is None:
         raise not_found()
-    spec = _accepted(call)
+    spec = _accepted(call, new=app is None)
     other = tx.app_named(spec["name"])
     available = other is None or (app is not None and other.id == app.id)
     static = is_static(spec)
@@ -245,3 +285,32 @@ def _size(size: InstanceSize) -> Tree:
         "bandwidth_allowance_gib": str(size.bandwidth_gib),
         **{name: True for name, holds in flags.items() if holds},
     }
+
+
+def detect(call: Call) -> str:
+    """POST /v2/apps/detect {git, github …}: nothing is detected, as no source is read."""
+    body = call.record()
+    if sum(isinstance(body.get(name), dict) for name in SOURCE_FIELDS) != 1:
+        raise bad_request(f"one of {', '.join(SOURCE_FIELDS)} is required")
+    return dumps({"components": []})
+
+
+def list_buildpacks(_: Call) -> str:
+    """GET /v2/apps/buildpacks."""
+    return dumps({"buildpacks": BUILDPACKS})
+
+
+def upgrade_buildpack(call: Call) -> str:
+    """POST …/upgrade_buildpack {buildpack_id, major_version, trigger_deployment}: all that is built is affected."""
+    app, platform = call.app(), call.platform
+    wanted = call.field("buildpack_id", str, "")
+    if wanted not in {item["id"] for item in BUILDPACKS}:
+        raise bad_request("buildpack_id names no buildpack")
+    call.field("major_version", int, 0)
+    affected = [item["name"] for _, item in components(app.spec) if not item.get("image")]
+    out: dict[str, Any] = {"affected_components": affected}
+    if affected and call.field("trigger_deployment", bool, default=False):
+        require_unpinned(app)
+        made = platform.deploy(app, app.spec, Cause(text="buildpack upgraded", action="UPGRADE_BUILDPACK"))
+        out["deployment"] = deployment_tree(made, platform.now)
+    return dumps(out)

@@ -87,7 +87,7 @@ def restart(call: Call) -> str:
     unknown = sorted(set(names) - known)
     if unknown:
         raise bad_request(f"component {unknown[0]} does not exist or cannot be restarted")
-    cause = Cause(text="restart", action="RESTART", cloned_from=active.id, builds=False, newest_sources=False)
+    cause = Cause(text="restarting app", action="RESTART", cloned_from=active.id, builds=False, newest_sources=False)
     return answer_deployment(platform.deploy(app, active.spec, cause), platform.now)
 
 

@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from reconciler.sandbox.api.logs import links
+from reconciler.sandbox.api.components import links, tail_lines
 from reconciler.sandbox.http.request import Call, bad_request, conflict, listing, not_found, page_of
 from reconciler.sandbox.simulation.lifecycle import moment
 from reconciler.sandbox.simulation.render import deployment_tree
@@ -156,7 +156,8 @@ def event_logs(call: Call) -> str:
     kind = call.one("type")
     if kind not in LOG_TYPES:
         raise bad_request("type is required; events have AUTOSCALE_EVENT")
-    return links(call, f"{app.id}/{event_id}/-/AUTOSCALE_EVENT", follow=call.flag("follow"))
+    place = f"{app.id}/{event_id}/-/AUTOSCALE_EVENT"
+    return links(call, place, follow=call.flag("follow"), tail=tail_lines(call))
 
 
 def invocation_tree(row: tuple[Any, ...], now: float) -> Tree:
@@ -196,6 +197,7 @@ def list_invocations(call: Call) -> str:
         "SELECT id, job, deployment_id, doc FROM invocations WHERE app_id = ? ORDER BY seq DESC", app.id
     )
     rows = [row for row in rows if (not names or row[1] in names) and deployment_id in ("", row[2])]
+    rows.sort(key=lambda row: -json.loads(row[3])["created_at"])  # scheduled ones may be recorded late
     chosen = rows[page.offset : page.offset + page.size]
     items = [dumps(invocation_tree(row, call.platform.now)) for row in chosen]
     return listing(call, "job_invocations", items, page, len(rows))
@@ -213,19 +215,30 @@ def _invocation_row(call: Call) -> tuple[Any, ...]:
     return rows[0]
 
 
+def _answer_invocation(row: tuple[Any, ...], now: float) -> str:
+    """An invocation, unwrapped as the description has it, and as ``job_invocation``, where the Go client looks.
+
+    Both clients call the same type of trigger by another name: SCHEDULE unwrapped, SCHEDULED for the Go client.
+    """
+    plain = invocation_tree(row, now)
+    trigger = plain["trigger"]
+    wrapped = {**plain, "trigger": {**trigger, "type": trigger["type"].replace("SCHEDULE", "SCHEDULED")}}
+    return dumps({**plain, "job_invocation": wrapped})
+
+
 def get_invocation(call: Call) -> str:
-    """GET …/job-invocations/{job_invocation_id}; ``job_name`` may narrow it. Unwrapped."""
-    return dumps(invocation_tree(_invocation_row(call), call.platform.now))
+    """GET …/job-invocations/{job_invocation_id}; ``job_name`` may narrow it. Wrapped and unwrapped."""
+    return _answer_invocation(_invocation_row(call), call.platform.now)
 
 
 def cancel_invocation(call: Call) -> str:
-    """POST …/job-invocations/{job_invocation_id}/cancel. Unwrapped."""
+    """POST …/job-invocations/{job_invocation_id}/cancel. Wrapped and unwrapped."""
     row = _invocation_row(call)
     if invocation_tree(row, call.platform.now)["phase"] in _ENDED:
         raise conflict("the job invocation has ended")
     doc = json.loads(row[3]) | {"canceled_at": call.platform.now}
     call.platform.tx.sql("UPDATE invocations SET doc = ? WHERE id = ?", dumps(doc), row[0])
-    return dumps(invocation_tree((*row[:3], dumps(doc)), call.platform.now))
+    return _answer_invocation((*row[:3], dumps(doc)), call.platform.now)
 
 
 def invocation_logs(call: Call) -> str:
@@ -233,7 +246,8 @@ def invocation_logs(call: Call) -> str:
     row = _invocation_row(call)
     if call.one("type") != "JOB_INVOCATION":
         raise bad_request("type must be JOB_INVOCATION")
-    return links(call, f"{call.params['app_id']}/{row[0]}/{row[1]}/JOB_INVOCATION", follow=call.flag("follow"))
+    place = f"{call.params['app_id']}/{row[0]}/{row[1]}/JOB_INVOCATION"
+    return links(call, place, follow=call.flag("follow"), tail=tail_lines(call))
 
 
 def _day(text: str, now: float) -> str:

@@ -1,8 +1,14 @@
-"""The control API under ``/_sandbox/``: the methods of `Sandbox` for other processes. It needs no token."""
+"""The control API under ``/_sandbox/``: the methods of `Sandbox` for other processes. It needs no token.
+
+A web page that is open in a browser on the same machine must neither reset a sandbox nor read its state. So each
+request carries a header that no page can send to another origin without being allowed to, which nothing here ever
+allows; a body is JSON by its content type; and the Host is one that no foreign name server can point at this machine.
+"""
 
 from __future__ import annotations
 
 import inspect
+import ipaddress
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -20,26 +26,45 @@ _KINDS = {"str": (str, "a string"), "int": (int | float, "a number"), "float": (
 """The types that an annotation accepts, and how a message names them."""
 
 
+HEADER = "x-sandbox-control"
+"""The header that every request of the control API must have, whatever its value."""
+
+
 def control_route(controls: Mapping[str, Callable[[Tree], Any]]) -> Route:
     """The route ``/_sandbox/NAME``; handlers by method and name (``POST push``), each a function of the JSON body.
 
-    The response is what the handler returns, ``{}`` for None; 400 with ``message`` when it raises ValueError.
+    The response is what the handler returns, ``{}`` for None; 400 with ``message`` when it raises ValueError, 403 or
+    415 when the request might come from a web page.
     """
 
     async def serve(request: Request) -> Response:
+        if not is_local_name(request.headers.get("host", "")) or HEADER not in request.headers:
+            return _json({"message": f"needs the header {HEADER}, and a host that is an address or a local name"}, 403)
         served = controls.get(f"{request.method} {request.path_params['name']}")
         if served is None:
             return _json({"message": "no such control"}, 404)
         raw = await request.body()
+        if raw and request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+            return _json({"message": "the body must be application/json"}, 415)
         try:
             body: Any = json.loads(raw) if raw.strip() else {}
             if not isinstance(body, dict):
                 return _json({"message": "the body must be a JSON object"}, 400)
             return _json(served(body) or {})
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             return _json({"message": str(error)}, 400)
 
     return Route("/_sandbox/{name}", serve, methods=["GET", "POST", "DELETE"])
+
+
+def is_local_name(host: str) -> bool:
+    """Whether a Host header names an address, ``localhost`` or a name without a dot, which no public zone can hold."""
+    name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return bool(name) and ("." not in name or name.lower().endswith(".localhost"))
+    return True
 
 
 def from_body(control: Callable[..., Any], **renamed: str) -> Callable[[Tree], Any]:

@@ -8,16 +8,24 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from reconciler.sandbox.http.limits import Limiter, bearer, require_scope
-from reconciler.sandbox.http.request import Call, Operation, bad_request
+from reconciler.sandbox.http.request import (
+    Call,
+    Limiter,
+    Operation,
+    bad_request,
+    bearer,
+    require_scope,
+    require_uuid,
+)
 from reconciler.sandbox.simulation import faults
 from reconciler.sandbox.simulation.render import placed
 from reconciler.sandbox.simulation.simulation import user_of
 from reconciler.sandbox.simulation.store import dumps
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
+    import yaml
     from starlette.requests import Request
     from starlette.types import Receive, Scope, Send
 
@@ -142,6 +150,9 @@ class Gateway:
             body = _parsed(raw, request.headers.get("content-type", ""), operation)
             require_scope(token, operation, platform.settings, databases=_has_databases(operation, body))
             platform.user = user_of(token)
+            for name, value in request.path_params.items():
+                if name == "id" or name.endswith("_id"):
+                    require_uuid(value)
             call = self._call(platform, request, body)
             if not operation.writes and not tx.anything_due(platform.now):
                 return operation.serve(call)
@@ -212,14 +223,53 @@ def _parsed(raw: bytes, content_type: str, operation: Operation) -> Any:
     return body
 
 
+_MOST_YAML = 1_000_000
+_MOST_DEPTH = 100
+_MOST_NODES = 100_000
+"""Bounds of a YAML body: its bytes, its depth, its nodes once aliases are expanded. They bound its time as well."""
+
+
 def _yaml(raw: bytes) -> Any:
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
+        if len(raw) > _MOST_YAML or _depth(yaml.parse(raw, loader)) > _MOST_DEPTH:
+            raise bad_request("the body is too large, or nested too deeply")
+        if _expanded(yaml.compose(raw, loader), {}) > _MOST_NODES:
+            raise bad_request("the body is too large once its aliases are expanded")
         return json.loads(json.dumps(yaml.load(raw, loader), default=str))  # noqa: S506 - a safe loader either way
     except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
         raise bad_request("the body is not valid YAML") from error
+
+
+def _depth(events: Iterable[yaml.Event]) -> int:
+    """How deeply collections are nested; not by recursion, which is what it is to protect."""
+    import yaml
+
+    now = deepest = 0
+    for event in events:
+        now += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        deepest = max(deepest, now)
+    return deepest
+
+
+def _expanded(node: yaml.Node | None, known: dict[int, int]) -> int:
+    """The number of nodes below a node, with each alias expanded. ``known``: those found by the node's ``id``.
+
+    Raises:
+        ValueError: an alias within what it refers to.
+    """
+    if node is None or isinstance(node.value, str):
+        return 1
+    if id(node) in known:
+        if not known[id(node)]:
+            raise ValueError("an alias refers to itself")
+        return known[id(node)]
+    known[id(node)] = 0
+    parts = [part for entry in node.value for part in (entry if isinstance(entry, tuple) else (entry,))]
+    known[id(node)] = 1 + sum(_expanded(part, known) for part in parts)
+    return known[id(node)]
 
 
 def _name_in(raw: bytes) -> str:

@@ -1,7 +1,12 @@
-"""A call of an operation, the errors it may end in, and paginated lists."""
+"""A call of an operation: who may make it and how often, the errors it may end in, and paginated lists."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import math
+import re
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
@@ -17,6 +22,7 @@ if TYPE_CHECKING:
     from reconciler.sandbox.simulation.simulation import Platform
 
 MAX_PER_PAGE = 200
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def not_found() -> HTTPException:
@@ -27,6 +33,17 @@ def not_found() -> HTTPException:
 def bad_request(message: str) -> HTTPException:
     """400: the request itself is invalid."""
     return HTTPException(400, message)
+
+
+def require_uuid(value: str) -> str:
+    """The value, which must be a UUID.
+
+    Raises:
+        HTTPException: 400.
+    """
+    if not _UUID.fullmatch(value):
+        raise bad_request("invalid uuid")
+    return value
 
 
 def conflict(message: str) -> HTTPException:
@@ -65,9 +82,9 @@ class Call:
         """The deployment with an id, or that the path names; it must belong to the app.
 
         Raises:
-            HTTPException: 404.
+            HTTPException: 404; 400 if the id is malformed.
         """
-        deployment = self.platform.tx.deployment(deployment_id or self.params["deployment_id"])
+        deployment = self.platform.tx.deployment(require_uuid(deployment_id or self.params["deployment_id"]))
         if deployment is None or deployment.app_id != app.id:
             raise not_found()
         return deployment
@@ -189,7 +206,7 @@ def listing(call: Call, name: str, items: list[str], page: Page, total: int) -> 
         query = urlencode([*others, ("page", number), ("per_page", page.size)])
         return f"{call.base_url}{call.path}?{query}"
 
-    links = dumps({"pages": {key: link(number) for key, number in pages.items()}} if pages else {})
+    links = dumps({"pages": {key: link(number) for key, number in pages.items()}})
     return f'{{"{name}":[{",".join(items)}],"links":{links},"meta":{{"total":{total}}}}}'
 
 
@@ -207,3 +224,84 @@ class Operation:
     scope: str
     serve: Callable[[Call], str]
     writes: bool = False
+
+
+_MINUTE, _HOUR = 60.0, 3600.0
+_SHOWN = 5000
+"""The hourly limit in headers while none is enforced: the platform's."""
+
+
+def bearer(header: str | None, settings: Settings) -> str:
+    """The token of an Authorization header.
+
+    Raises:
+        HTTPException: 401 if it is missing or unknown.
+    """
+    kind, _, token = (header or "").partition(" ")
+    token = token.strip()
+    if kind.lower() != "bearer" or not token or (settings.tokens and token not in settings.tokens):
+        raise HTTPException(401, "Unable to authenticate you")
+    return token
+
+
+def require_scope(token: str, operation: Operation, settings: Settings, *, databases: bool) -> None:
+    """Check the token's scopes. A spec with managed databases needs ``database:read`` as well.
+
+    Raises:
+        HTTPException: 403, naming the missing scope.
+    """
+    scopes = settings.tokens.get(token, ("*",))
+    if "*" in scopes:
+        return
+    needed = [operation.scope, *(["database:read"] if databases else [])]
+    for scope in needed:
+        if scope not in scopes:
+            raise HTTPException(403, f"You are missing the required permission {scope}")
+
+
+def ticket(key: bytes, *parts: str) -> str:
+    """An unguessable value that makes the URL of a log or a console work without a token."""
+    return hmac.digest(key, "/".join(parts).encode(), hashlib.sha256).hex()[:32]
+
+
+class Limiter:
+    """Counts the requests of each token within the last minute and hour; in memory, so each process counts its own."""
+
+    def __init__(self) -> None:
+        self._asked: dict[str, deque[float]] = {}
+
+    def admit(self, token: str, now: float, settings: Settings) -> dict[str, str]:
+        """Count a request; return the ``ratelimit-*`` headers.
+
+        Raises:
+            HTTPException: 429; with ``retry-after`` if the limit per minute is exhausted.
+        """
+        minute, hour = settings.rate_per_minute, settings.rate_per_hour
+        if minute is None and hour is None:
+            return _headers(_SHOWN, _SHOWN - 1, now + _HOUR)
+        asked = self._asked.setdefault(token, deque())
+        while asked and asked[0] <= now - _HOUR:
+            asked.popleft()
+        limit = hour if hour is not None else _SHOWN
+        reset = (asked[0] if asked else now) + _HOUR
+        if hour is not None and len(asked) >= hour:
+            raise _spent(_headers(limit, 0, reset))
+        recent = [at for at in asked if at > now - _MINUTE] if minute is not None else []
+        left = max(0, limit - len(asked))
+        if minute is not None and len(recent) >= minute:
+            wait = max(1, math.ceil(recent[-minute] + _MINUTE - now))
+            raise _spent({**_headers(limit, left, reset), "retry-after": str(wait)})
+        asked.append(now)
+        return _headers(limit, max(0, left - 1), reset)
+
+
+def _headers(limit: int, left: int, reset: float) -> dict[str, str]:
+    return {
+        "ratelimit-limit": str(limit),
+        "ratelimit-remaining": str(left),
+        "ratelimit-reset": str(math.ceil(reset)),
+    }
+
+
+def _spent(headers: dict[str, str]) -> HTTPException:
+    return HTTPException(429, "API Rate limit exceeded.", headers)

@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 
     from reconciler.sandbox.simulation.store import App, Tree, Tx
 
-DeploymentFault = Literal["build", "deploy", "health", "hang", "slow"]
+DeploymentFault = Literal["build", "deploy", "health", "platform", "hang", "slow"]
 RequestFault = Literal[
     "rate_limit", "server_error", "gateway_timeout", "reset_before", "reset_after", "latency", "truncated"
 ]
 DEPLOYMENT_FAULTS: tuple[str, ...] = get_args(DeploymentFault)
 REQUEST_FAULTS: tuple[str, ...] = get_args(RequestFault)
+
+ROLLBACKS = ("MANUAL_ROLLBACK", "AUTO_ROLLBACK")
+"""Types of deployments that restore an earlier one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Fault:
 
     kind        ``build`` ``deploy``  the deployment ends in ERROR there
                 ``health``            it becomes ACTIVE, and then the component is UNHEALTHY (``seconds`` later)
+                ``platform``          its build ends in ERROR by a fault of the platform: ``code`` InternalError,
+                                      BuildRateLimit, ResourceExhausted, or ``none`` for no reason at all
                 ``hang``              it never leaves ``phase``
                 ``slow``              its phases take ``factor`` times as long
                 ``rate_limit``        429; ``seconds`` is the retry-after
@@ -48,7 +53,8 @@ class Fault:
     component   the component that fails; empty: the first that can
     times       how often it strikes; None: until it is cleared
     share       the share of the chances at which it strikes, from 0 to 1, drawn by ``seed``
-    only        ``forward``: only deployments that are no rollback; ``rollback``: only rollbacks
+    only        ``forward``: only deployments that are no rollback; ``rollback``: only rollbacks;
+                ``platform``: only rollbacks that the platform makes by itself
     code        reason code of the failing step; ``message``: its message
     """
 
@@ -88,8 +94,8 @@ class Fault:
             raise ValueError(f"kind must be one of {', '.join(DEPLOYMENT_FAULTS + REQUEST_FAULTS)}")
         if fault.phase not in PHASES:
             raise ValueError(f"phase must be one of {', '.join(PHASES)}")
-        if fault.only not in ("", "forward", "rollback"):
-            raise ValueError("only must be forward or rollback")
+        if fault.only not in ("", "forward", "rollback", "platform"):
+            raise ValueError("only must be forward, rollback or platform")
         return fault
 
 
@@ -116,25 +122,26 @@ def for_request(tx: Tx, operation: str, method: str, names: set[str]) -> list[Fa
     return list(_striking(tx, REQUEST_FAULTS, names, {operation, method}))
 
 
-def fate(tx: Tx, app: App, spec: Tree, *, rollback: bool) -> Tree | None:
-    """What the pending faults do to a deployment that is created now; each is used up once.
+def fate(tx: Tx, app: App, spec: Tree, kind: str) -> Tree | None:
+    """What the pending faults do to a deployment of a type that is created now; each is used up once.
 
     Returns:
         ``fails`` (build, deploy, health), ``component``, ``code``, ``message``, ``after`` (seconds until it
         is unhealthy), ``hangs`` (a phase), ``slow`` (a factor), each only if it applies; None without faults.
     """
     out: Tree = {}
-    side = "rollback" if rollback else "forward"
-    for fault in _striking(tx, DEPLOYMENT_FAULTS, {app.id, app.name}, {side}):
+    sides = {"rollback" if kind in ROLLBACKS else "forward", "platform" if kind == "AUTO_ROLLBACK" else ""}
+    for fault in _striking(tx, DEPLOYMENT_FAULTS, {app.id, app.name}, sides):
         if fault.kind == "hang":
             out["hangs"] = fault.phase
         elif fault.kind == "slow":
             out["slow"] = fault.factor
         elif "fails" not in out:
             component = fault.component or _victim(spec, fault.kind)
-            code, message = _reason(fault.kind, spec, component)
-            out |= {"fails": fault.kind, "component": component, "code": fault.code or code}
-            out |= {"message": fault.message or message, "after": fault.seconds}
+            code, message = _reason(fault, spec, component)
+            where = "build" if fault.kind == "platform" else fault.kind
+            out |= {"fails": where, "component": component, "code": code, "message": fault.message or message}
+            out["after"] = fault.seconds
     return out or None
 
 
@@ -146,7 +153,7 @@ def _striking(tx: Tx, kinds: tuple[str, ...], names: set[str], what: set[str]) -
         wanted = fault.only if kinds is DEPLOYMENT_FAULTS else fault.operation
         if fault.kind not in kinds or (fault.app and fault.app not in names) or (wanted and wanted not in what):
             continue
-        fatal = fault.kind in ("build", "deploy", "health")
+        fatal = fault.kind in ("build", "deploy", "health", "platform")
         if fatal and failed:
             continue
         strikes = _draw(fault.seed, number, seen) < fault.share
@@ -177,12 +184,29 @@ def _victim(spec: Tree, kind: str) -> str:
     return str(found[0]) if found else ""
 
 
-def _reason(kind: str, spec: Tree, component: str) -> tuple[str, str]:
-    """Reason code and message of a failing step, as seen in the wild."""
-    where = next((found for found, item in components(spec) if item["name"] == component), "services")
+_INTERNAL = "An internal error occurred. Contact support if this persists."
+_MESSAGES = {
+    "InternalError": _INTERNAL,
+    "BuildJobExitNonZero": "Your build job failed because it returned a non-zero exit code.",
+    "BuildJobTerminated": "Your build job failed because it was terminated.",
+    "DeployContainerExitNonZero": "Your deploy failed because your container exited with a non-zero exit code.",
+    "DeployContainerHealthChecksFailed": "Your deploy failed because your container did not respond to health checks.",
+}
+"""Messages by reason code. The codes are recorded, and so is what the first two messages say."""
+
+
+def _reason(fault: Fault, spec: Tree, component: str) -> tuple[str, str]:
+    """Reason code ("" for none) and message of a failing step."""
+    if fault.kind == "platform":
+        code = fault.code or "InternalError"
+        return "" if code == "none" else code, _INTERNAL
+    usual = _usual_code(fault.kind, spec, component)
+    code = fault.code or usual
+    return code, _MESSAGES.get(code, _MESSAGES[usual])
+
+
+def _usual_code(kind: str, spec: Tree, component: str) -> str:
     if kind == "build":
-        return "BuildJobExitNonZero", "Your build job failed because of a non-zero exit code."
-    if where == "services":
-        message = "Your deploy failed because your container did not respond to health checks."
-        return "DeployContainerHealthChecksFailed", message
-    return "DeployContainerExitNonZero", "Your deploy failed because your container exited with a non-zero exit code."
+        return "BuildJobExitNonZero"
+    where = next((found for found, item in components(spec) if item["name"] == component), "services")
+    return "DeployContainerHealthChecksFailed" if where == "services" else "DeployContainerExitNonZero"

@@ -4,8 +4,9 @@ Nothing runs in the background: each request first applies everything that is du
 
 Progress is a tree of steps as in the vendor's examples: ``build`` (initialize, components) and ``deploy`` (initialize,
 components with deploy and wait, finalize); ``total_steps`` counts the leaves, which share the time of their phase
-evenly. The step of a FAILED_DEPLOY job never completes when the deployment succeeds, so counting steps is no way to
-judge a deployment.
+evenly. Image components have a build step, too, which is skipped; a database has one in which it is created. The leaf
+of a FAILED_DEPLOY job stays PENDING when the deployment succeeds, and no other step waits for it: ``deploy`` is
+SUCCESS. So counting steps is no way to judge a deployment.
 """
 
 from __future__ import annotations
@@ -105,8 +106,13 @@ def duration(seconds: float) -> str:
 
 
 def moment(seconds: float) -> str:
-    """RFC 3339 in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    """RFC 3339 in UTC, in whole seconds, as the platform writes every time but those of steps."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def precise(seconds: float) -> str:
+    """RFC 3339 in UTC with nanoseconds, as the platform writes the times of steps."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +143,10 @@ def progress(deployment: Deployment, now: float) -> Tree:
         _fill(step, span, deployment)
         steps.append(step)
     counts = dict.fromkeys(("PENDING", "RUNNING", "SUCCESS", "ERROR"), 0)
-    for leaf in _leaves(steps):
+    for leaf in leaves(steps):
         counts[leaf["status"]] += 1
     return {
-        **{f"{status.lower()}_steps": count for status, count in counts.items()},
+        **{f"{status.lower()}_steps": count for status, count in counts.items() if count},
         "total_steps": sum(counts.values()),
         "steps": steps,
         "summary_steps": [{key: value for key, value in step.items() if key != "steps"} for step in steps],
@@ -164,11 +170,8 @@ def _leaf(name: str, component: str = "", message: str = "") -> Tree:
 
 
 def _build_steps(spec: Tree) -> list[Tree]:
-    built = [
-        _leaf(item["name"], item["name"], f"Building {_NOUNS[kind]}")
-        for kind, item in components(spec)
-        if not item.get("image")
-    ]
+    built = [_leaf(item["name"], item["name"], f"Building {_NOUNS[kind]}") for kind, item in components(spec)]
+    built += [_leaf(item["name"], item["name"], "Creating database") for item in spec.get("databases") or []]
     steps = [_leaf("initialize")]
     return [*steps, {"name": "components", "status": "PENDING", "steps": built}] if built else steps
 
@@ -197,28 +200,52 @@ def _group(name: str, steps: list[Tree]) -> Tree:
     return {"name": name, "component_name": name, "status": "PENDING", "steps": steps}
 
 
-def _leaves(steps: list[Tree]) -> list[Tree]:
+def leaves(steps: list[Tree]) -> list[Tree]:
+    """The steps without steps of their own, in order."""
     out: list[Tree] = []
     for step in steps:
-        out += _leaves(step["steps"]) if step.get("steps") else [step]
+        out += leaves(step["steps"]) if step.get("steps") else [step]
     return out
 
 
 def _fill(step: Tree, span: _Span, deployment: Deployment) -> None:
     """Set status and times of every leaf, and of every parent from its children."""
-    leaves = _leaves([step])
-    spare = _failed_deploy_leaves(leaves, deployment.spec)
-    ordinary = [leaf for leaf in leaves if id(leaf) not in spare]
+    found = leaves([step])
+    spare = _failed_deploy_leaves(found, deployment.spec)
+    ordinary = [leaf for leaf in found if id(leaf) not in spare]
     if span.fate is not None:
         fatal = _fatal_leaf(ordinary, span.fate)
         ordinary = ordinary[: ordinary.index(fatal) + 1]
     if span.start is not None and span.now >= span.start:
         _time(ordinary, span)
         if span.fate is not None and deployment.phase == "ERROR" and step["name"] == "deploy":
-            for leaf in leaves:
+            for leaf in found:
                 if id(leaf) in spare and span.end is not None:
-                    leaf |= {"status": "SUCCESS", "started_at": moment(span.end), "ended_at": moment(span.end)}
-    _sum_up(step)
+                    leaf |= {"status": "SUCCESS", "started_at": precise(span.end), "ended_at": precise(span.end)}
+        if step["name"] == "build":
+            _skip_builds(ordinary, deployment)
+    _sum_up(step, spare)
+
+
+def _skip_builds(leaves: list[Tree], deployment: Deployment) -> None:
+    """Give the steps of components that were not built their reason."""
+    images = {item["name"] for _, item in components(deployment.spec) if item.get("image")}
+    databases = {item["name"] for item in deployment.spec.get("databases") or []}
+    for leaf in leaves:
+        name = leaf.get("component_name")
+        if name is None or name in databases or leaf["status"] != "SUCCESS":
+            continue
+        if name in images:
+            leaf["reason"] = _PREBUILT
+        elif deployment.reuses_builds:
+            leaf["reason"] = _REUSED
+
+
+_PREBUILT = {
+    "code": "PreBuiltImage",
+    "message": "Your build job was skipped because you specified a pre-built image.",
+}
+_REUSED = {"code": "PreviousBuildReused", "message": "Your build job was skipped because a previous build was reused."}
 
 
 def _failed_deploy_leaves(leaves: list[Tree], spec: Tree) -> set[int]:
@@ -242,26 +269,28 @@ def _time(leaves: list[Tree], span: _Span) -> None:
         finish = None if share is None else end if last else begin + share
         if now < begin or (share is None and number > 0):
             return
-        leaf["started_at"] = moment(begin)
+        leaf["started_at"] = precise(begin)
         if finish is not None and now >= finish:
             fails = last and span.fate is not None
-            leaf |= {"status": "ERROR" if fails else "SUCCESS", "ended_at": moment(finish)}
-            if fails and span.fate is not None:
+            leaf |= {"status": "ERROR" if fails else "SUCCESS", "ended_at": precise(finish)}
+            if fails and span.fate is not None and span.fate["code"]:
                 leaf["reason"] = {"code": span.fate["code"], "message": span.fate["message"]}
         elif span.cut:
             reason = {"code": "DeploymentStopped", "message": "The deployment was canceled or superseded."}
-            leaf |= {"status": "ERROR", "ended_at": moment(now), "reason": reason}
+            leaf |= {"status": "ERROR", "ended_at": precise(now), "reason": reason}
         else:
             leaf["status"] = "RUNNING"
 
 
-def _sum_up(step: Tree) -> None:
+def _sum_up(step: Tree, spare: set[int]) -> None:
+    """Set a parent's status, times and reason from its children's; it does not wait for the leaves in ``spare``."""
     children = step.get("steps")
     if not children:
         return
     for child in children:
-        _sum_up(child)
-    found = {child["status"] for child in children}
+        _sum_up(child, spare)
+    awaited = [child for child in children if not {id(leaf) for leaf in leaves([child])} <= spare]
+    found = {child["status"] for child in awaited or children}
     if "ERROR" in found:
         step["status"] = "ERROR"
     elif len(found) == 1:
@@ -274,6 +303,6 @@ def _sum_up(step: Tree) -> None:
         step["started_at"] = min(started)
     if ended and step["status"] in ("SUCCESS", "ERROR"):
         step["ended_at"] = max(ended)
-    reason = next((child["reason"] for child in children if "reason" in child), None)
+    reason = next((child["reason"] for child in children if child["status"] == "ERROR" and "reason" in child), None)
     if reason:
         step["reason"] = reason

@@ -14,7 +14,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from reconciler.appspec.kinds import BUILT_KINDS, DEFAULT_SIZE, ROUTABLE_KINDS, SIZED_KINDS, SOURCE_FIELDS, components
-from reconciler.appspec.secrets import CIPHERTEXT_FORM, is_marked
+from reconciler.appspec.secrets import CIPHERTEXT_FORM, is_marked, secrets
 from reconciler.appspec.shape import MISSING, SPEC, Record, Scalar, canonical_spelling
 from reconciler.appspec.walk import branches, find_known, mapped
 
@@ -28,6 +28,8 @@ _SECRETS = branches(SPEC, lambda _, field: field.can_be_secret)
 _BUILDPACKS = "buildpack-stack=ubuntu-22"
 _DATABASE_VERSIONS = {"PG": "16", "MYSQL": "8", "REDIS": "7", "VALKEY": "8", "MONGODB": "7", "KAFKA": "3.8"}
 _TAG = 16
+_RETURNED_AS_SENT = re.compile(r"(^|\.)(log_destinations\.|ingress\.secure_header(\.|$))")
+"""Places whose credentials the platform does not encrypt."""
 
 
 class ForeignCiphertext(ValueError):
@@ -69,7 +71,9 @@ def normalised(spec: Tree, settings: Settings) -> Tree:
     if settings.rewrites_routes:
         out = with_ingress(out, longest_first=settings.routes_order == "longest")
     if settings.fills_defaults != "none":
-        out = _common_defaults(out, settings.default_region)
+        out = _recorded_defaults(out, settings.default_region)
+    if settings.fills_defaults in ("common", "documented"):
+        out = _common_defaults(out)
     if settings.fills_defaults == "documented":
         out = mapped(out, SPEC, members=_documented)
     return presented(out, settings)
@@ -86,6 +90,20 @@ def presented(spec: Tree, settings: Settings) -> Tree:
     if settings.unknown_fields == "drop":
         out = mapped(out, SPEC, members=_known)
     return _without_zeros(out) if settings.omits_zero_values else out
+
+
+def first_ciphertext(spec: Tree, settings: Settings) -> str | None:
+    """The place of the first secret that is ciphertext, where the platform encrypts: ``services.0.envs.4.value``."""
+    for pointer, value in secrets(spec):
+        place = pointer[1:].replace("/", ".")
+        if isinstance(value, str) and CIPHERTEXT_FORM.match(value) and _encrypts(place, settings):
+            return place
+    return None
+
+
+def _encrypts(place: str, settings: Settings) -> bool:
+    """Whether the platform encrypts the secrets at a place in a spec."""
+    return settings.encrypts_log_tokens or not _RETURNED_AS_SENT.search(place)
 
 
 def encrypted(spec: Tree, settings: Settings, key: bytes, app_id: str, number: int) -> Tree:
@@ -111,8 +129,9 @@ def encrypted(spec: Tree, settings: Settings, key: bytes, app_id: str, number: i
 
     out: Tree = mapped(spec)
     for pointer, field, value, owner in tuple(find_known(out, _SECRETS)):
-        if is_marked(field, owner):
-            owner[field.name] = hide(value, re.sub(r"/(\d+)", r"[\1]", pointer)[1:].replace("/", "."))
+        place = pointer[1:].replace("/", ".")
+        if is_marked(field, owner) and _encrypts(place, settings):
+            owner[field.name] = hide(value, place)
     return out
 
 
@@ -208,9 +227,20 @@ def _with_cors(rules: list[Tree], reachable: list[Tree]) -> list[Tree]:
     ]
 
 
-def _common_defaults(spec: Tree, region: str) -> Tree:
-    """The spec with the defaults that the platform writes into most specs."""
+def _recorded_defaults(spec: Tree, region: str) -> Tree:
+    """The spec with the defaults that records of the platform show, and no other."""
     out = {**spec, "region": spec.get("region") or region}
+    if spec.get("services"):
+        out["services"] = [
+            item if item.get("internal_ports") else {**item, "http_port": item.get("http_port") or 8080}
+            for item in spec["services"]
+        ]
+    return out
+
+
+def _common_defaults(spec: Tree) -> Tree:
+    """The spec with further defaults that the platform might write into most specs."""
+    out = dict(spec)
     if "features" not in out and any(not item.get("image") for _, item in components(spec)):
         out["features"] = [_BUILDPACKS]
     for kind in BUILT_KINDS:
@@ -231,8 +261,6 @@ def _component(kind: str, item: Tree) -> Tree:
         out.setdefault("instance_size_slug", DEFAULT_SIZE)
         if "autoscaling" not in item:
             out.setdefault("instance_count", 1)
-    if kind == "services" and not item.get("internal_ports"):
-        out.setdefault("http_port", 8080)
     if kind == "jobs":
         out.setdefault("kind", "POST_DEPLOY")
     if any(source in item for source in SOURCE_FIELDS if source != "image"):

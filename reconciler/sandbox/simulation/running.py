@@ -5,12 +5,13 @@ Nothing runs in the background: a request for job invocations first adds those t
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo
 
 from reconciler.appspec.kinds import RUNNING_KINDS, LogType, components
-from reconciler.sandbox.simulation.lifecycle import moment, reached
+from reconciler.sandbox.simulation.lifecycle import TERMINAL, leaves, moment, progress, reached
 from reconciler.sandbox.simulation.store import make_id
 
 if TYPE_CHECKING:
@@ -104,13 +105,13 @@ def instances_of(app: App, active: Deployment | None) -> list[Tree]:
 def visit(app: App, active: Deployment | None, now: float) -> tuple[int, str]:
     """(status, text) of the app's response to a request."""
     if active is None:
-        return 404, "no deployment of this app is active\n"
+        return 404, "Your request could not be routed.\n"
     spec = active.spec
     maintenance = spec.get("maintenance") or {}
     if maintenance.get("enabled") or maintenance.get("archive"):
         return 503, f"{app.name} is down for maintenance\n"
     if spec.get("ingress") is not None and not spec["ingress"].get("rules"):
-        return 404, "no ingress rule leads to a component\n"
+        return 404, "Your request could not be routed.\n"
     if unhealthy(active, now) is not None or "UNHEALTHY" in app.health.values():
         return 503, "no healthy upstream\n"
     return 200, f"{app.name} {active.id}\n"
@@ -165,55 +166,77 @@ def latest_log_type(deployment: Deployment) -> str:
     return next((kind for kind in ("RUN", "DEPLOY") if logs_available(deployment, kind)), "BUILD")
 
 
+def log_complete(deployment: Deployment, kind: str) -> bool:
+    """Whether a log of this type grows no more."""
+    if kind == "BUILD":
+        return deployment.phase not in ("PENDING_BUILD", "BUILDING")
+    if kind == "DEPLOY":
+        return deployment.phase in TERMINAL
+    return deployment.phase != "ACTIVE"
+
+
 def log_text(app: App, deployment: Deployment, component: str, kind: str, now: float) -> str:
-    """The log of one component, or of all (""), as lines ``component time message``."""
-    found = [(where, item) for where, item in components(deployment.spec) if component in ("", item["name"])]
+    """The log of one component, or of all (""), as lines ``component time message``; it agrees with the steps."""
+    steps = progress(deployment, now)["steps"]
     lines: list[str] = []
-    for where, item in found:
-        messages = _LOGS[kind](app, deployment, where, item, now)
-        lines += [f"{item['name']} {moment(at)} {message}" for at, message in messages]
+    for where, item in components(deployment.spec):
+        if component in ("", item["name"]):
+            own = [leaf for leaf in leaves(steps) if leaf.get("component_name") == item["name"]]
+            shown = _LOGS[kind](_Logged(app, deployment, where, item, own, now))
+            lines += [f"{item['name']} {at} {message}" for at, message in shown]
     return "".join(f"{line}\n" for line in lines)
 
 
-def _begin(deployment: Deployment, phase: str) -> float:
-    return next((float(at) for name, at in deployment.timeline if name == phase), deployment.created_at)
+@dataclass(frozen=True, slots=True)
+class _Logged:
+    """A component of a deployment whose log is read ``now``; ``leaves``: its steps, of the build first."""
+
+    app: App
+    deployment: Deployment
+    where: str
+    item: Tree
+    leaves: list[Tree]
+    now: float
 
 
-def _build(_: App, deployment: Deployment, __: str, item: Tree, now: float) -> Iterator[tuple[float, str]]:
-    at = _begin(deployment, "BUILDING")
-    if item.get("image"):
-        yield at, "nothing to build: the component runs an image"
+def _build(log: _Logged) -> Iterator[tuple[str, str]]:
+    step = next(leaf for leaf in log.leaves if leaf["message_base"].startswith("Building"))
+    if step["status"] == "PENDING":
         return
-    yield at, f"building commit {deployment.commits.get(item['name'], 'unknown')}"
-    yield at, f"$ {item.get('build_command') or 'build'}"
-    fate = deployment.fate or {}
-    if fate.get("fails") == "build" and fate.get("component") == item["name"]:
-        if deployment.phase == "ERROR":
-            yield deployment.phase_at, "error: build step exited with status 1"
-            yield deployment.phase_at, fate["message"]
-    elif now >= _begin(deployment, "PENDING_DEPLOY"):
-        yield _begin(deployment, "PENDING_DEPLOY"), "build complete"
+    if not log.item.get("image"):
+        yield step["started_at"], f"building commit {log.deployment.commits.get(log.item['name'], 'unknown')}"
+        yield step["started_at"], f"$ {log.item.get('build_command') or 'build'}"
+    fate = log.deployment.fate or {}
+    if step["status"] == "ERROR":
+        if step.get("reason", {}).get("code", "") == "BuildJobExitNonZero":
+            yield step["ended_at"], "error: build step exited with status 1"
+        yield step["ended_at"], step.get("reason", fate).get("message", "")
+    elif step["status"] == "SUCCESS":
+        yield step["ended_at"], step["reason"]["message"] if "reason" in step else "build complete"
 
 
-def _deploy(_: App, deployment: Deployment, where: str, item: Tree, now: float) -> Iterator[tuple[float, str]]:
-    at = _begin(deployment, "DEPLOYING")
-    yield at, f"starting {item['name']}"
-    if where == "services":
-        yield at, f"waiting for port {item.get('http_port') or 8080}"
-    fate = deployment.fate or {}
-    if fate.get("fails") == "deploy" and fate.get("component") == item["name"]:
-        if deployment.phase == "ERROR":
-            yield deployment.phase_at, "fatal: could not start: listen: configuration is missing"
-            yield deployment.phase_at, fate["message"]
-    elif deployment.was_active and now >= deployment.created_at:
-        yield deployment.active_at or deployment.phase_at, "started"
+def _deploy(log: _Logged) -> Iterator[tuple[str, str]]:
+    steps = [leaf for leaf in log.leaves if not leaf["message_base"].startswith("Building")]
+    if steps[0]["status"] == "PENDING":
+        return
+    yield steps[0]["started_at"], f"starting {log.item['name']}"
+    if log.where == "services":
+        yield steps[0]["started_at"], f"waiting for port {log.item.get('http_port') or 8080}"
+    failed = next((leaf for leaf in steps if leaf["status"] == "ERROR"), None)
+    if failed is not None:
+        if failed["reason"]["code"].startswith("DeployContainer"):
+            yield failed["ended_at"], "fatal: could not start: listen: configuration is missing"
+        yield failed["ended_at"], failed["reason"]["message"]
+    elif steps[-1]["status"] == "SUCCESS":
+        yield steps[-1]["ended_at"], "started"
 
 
-def _run(app: App, deployment: Deployment, where: str, item: Tree, now: float) -> Iterator[tuple[float, str]]:
-    if where in RUNNING_KINDS:
-        at = deployment.active_at or deployment.phase_at
+def _run(log: _Logged) -> Iterator[tuple[str, str]]:
+    if log.where in RUNNING_KINDS:
+        at = moment(log.deployment.active_at or log.deployment.phase_at)
         yield at, "ready"
-        if unhealthy(deployment, now) == item["name"] or app.health.get(item["name"]) == "UNHEALTHY":
+        name = log.item["name"]
+        if unhealthy(log.deployment, log.now) == name or log.app.health.get(name) == "UNHEALTHY":
             yield at, "error: upstream connection refused"
             yield at, "readiness check failed: HTTP 503"
 

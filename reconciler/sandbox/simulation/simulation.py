@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from reconciler.appspec.kinds import components
 from reconciler.sandbox.settings import Settings, changed
 from reconciler.sandbox.simulation import faults, running
-from reconciler.sandbox.simulation.lifecycle import TERMINAL, has_builds, next_due, tier_of, timeline
+from reconciler.sandbox.simulation.lifecycle import TERMINAL, began, has_builds, next_due, tier_of, timeline
 from reconciler.sandbox.simulation.render import app_body
 from reconciler.sandbox.simulation.store import App, Deployment, dumps, make_id
 
@@ -24,18 +24,22 @@ if TYPE_CHECKING:
 
     from reconciler.sandbox.simulation.store import Store, Tree, Tx
 
-ROLLBACKS = ("MANUAL_ROLLBACK", "AUTO_ROLLBACK")
-"""Types of deployments that restore an earlier one."""
+_SHOWN_KINDS = {"present": None, "absent": "", "unknown": "PLATFORM_RESTORE"}
+"""The type that answers show for the platform's own rollback; None: its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a deployment is created: ``kind`` is ``cause_details.type``, ``action`` the name of the user's action."""
+    """Why a deployment is created: ``kind`` is ``cause_details.type``, ``action`` the name of the user's action.
+
+    ``previous``: the deployment it follows, by default the active one.
+    """
 
     kind: str = "MANUAL"
     text: str = "manual"
     action: str = ""
     cloned_from: str = ""
+    previous: str = ""
     builds: bool = True
     newest_sources: bool = True
 
@@ -63,12 +67,15 @@ class Platform:
 
     def _advance(self, app: App) -> None:
         while True:
-            moving = {item.id: item for item in self.tx.moving_deployments(app.id)}
-            due = [item for item in moving.values() if item.due_at is not None and item.due_at <= self.now]
-            if not due:
+            moving = [item for item in self.tx.moving_deployments(app.id) if item.due_at is not None]
+            first = min(moving, key=lambda item: (item.due_at, item.seq), default=None)
+            at = self.now + 1 if first is None or first.due_at is None else first.due_at
+            if app.restore_at is not None and app.restore_at <= min(at, self.now):
+                self._restore(app, app.restore_at)
+            elif first is not None and at <= self.now:
+                self._step(app, first)
+            else:
                 break
-            deployment = min(due, key=lambda item: (item.due_at, item.seq))
-            self._step(app, deployment)
         self.save(app)
 
     def _step(self, app: App, deployment: Deployment) -> None:
@@ -79,7 +86,7 @@ class Platform:
         deployment.due_at = next_due(deployment)
         match phase:
             case "BUILDING":
-                self._stop(app.in_progress, "SUPERSEDED", at)
+                self._replace(app.in_progress, at)
                 app.in_progress = deployment.id
                 app.pending = "" if app.pending == deployment.id else app.pending
             case "ACTIVE":
@@ -104,14 +111,48 @@ class Platform:
         deployment.was_active, deployment.active_at = True, at
 
     def _failed(self, app: App, deployment: Deployment) -> None:
+        """Plan what the platform does about a deployment that failed in its deploy phase."""
         active = self.tx.deployment(app.active)
-        if active is None or deployment.kind in ROLLBACKS:
+        if active is None or deployment.kind in faults.ROLLBACKS or began(deployment, "DEPLOYING") is None:
             return
         if self.settings.spec_reverts_on_failure:
             app.spec, app.updated_at = active.spec, deployment.phase_at
-        if self.settings.auto_rollback_deployment and not app.pinned:
-            cause = Cause("AUTO_ROLLBACK", "auto rollback", "", active.id, builds=False, newest_sources=False)
-            self.deploy(app, active.spec, cause, at=deployment.phase_at)
+        if self.settings.auto_rollback_deployment:
+            app.restore_at, app.undoes = deployment.phase_at + self.settings.speed.auto_rollback, deployment.id
+
+    def _restore(self, app: App, at: float) -> None:
+        """Deploy what is active once more, as the platform's own rollback, unless the failure is somebody's already."""
+        failed, settings = app.undoes, self.settings
+        app.restore_at, app.undoes = None, ""
+        active, (latest,) = self.tx.deployment(app.active), self.tx.deployments(app.id, limit=1)
+        if active is None or app.pinned or (latest.id != failed and not settings.auto_rollback_supersedes):
+            return
+        made = self.deploy(
+            app,
+            active.spec,
+            Cause(
+                "AUTO_ROLLBACK",
+                f'automated rollback after failed deployment of "{failed}"' if settings.auto_rollback_cause else "",
+                cloned_from=active.id if settings.auto_rollback_lineage else "",
+                previous=failed if settings.auto_rollback_lineage else "",
+                builds=False,
+                newest_sources=False,
+            ),
+            at=at,
+        )
+        made.commits, made.shown_kind = active.commits, _SHOWN_KINDS[settings.auto_rollback_type]
+        self.tx.save_deployment(made)
+        if settings.auto_rollback_pins:
+            app.pinned, app.before_rollback = made.id, app.spec
+        if settings.auto_rollback_spec == "reverts":
+            app.spec, app.updated_at = active.spec, at
+
+    def _replace(self, deployment_id: str, at: float) -> None:
+        """End a deployment that a newer one replaces."""
+        phase = self.settings.replaced_phase
+        if phase == "drawn":
+            phase = "CANCELED" if int(make_id(self.key, "replaced", deployment_id)[0], 16) % 2 else "SUPERSEDED"
+        self._stop(deployment_id, phase, at)
 
     def _stop(self, deployment_id: str, phase: str, at: float) -> None:
         """End a deployment early."""
@@ -124,6 +165,7 @@ class Platform:
     def save(self, app: App) -> None:
         """Store an app, with the time at which its deployments next change."""
         due = [item.due_at for item in self.tx.moving_deployments(app.id) if item.due_at is not None]
+        due += [] if app.restore_at is None else [app.restore_at]
         app.due_at = min(due, default=None)
         self.tx.save_app(app)
         if app.due_at is None:
@@ -144,7 +186,7 @@ class Platform:
         now = self.now if at is None else at
         seq, deployment_id = self.new_id("deployment")
         latest = self.tx.deployments(app.id, limit=1)
-        fate = faults.fate(self.tx, app, spec, rollback=cause.kind in ROLLBACKS)
+        fate = faults.fate(self.tx, app, spec, cause.kind)
         plan = timeline(now, self.settings.speed, builds=cause.builds and has_builds(spec), fate=fate)
         deployment = Deployment(
             seq=seq,
@@ -160,14 +202,15 @@ class Platform:
             user=self.user,
             tier=tier_of(spec),
             timeline=plan,
-            previous=app.active or (latest[0].id if latest else ""),
+            previous=cause.previous or app.active or (latest[0].id if latest else ""),
             cloned_from=cause.cloned_from,
             commits=self._commits(app, spec, latest[0] if latest else None, newest=cause.newest_sources),
             fate=fate,
+            reuses_builds=not cause.builds,
         )
         deployment.due_at = next_due(deployment)
         self.tx.save_deployment(deployment)
-        self._stop(app.pending, "SUPERSEDED", now)
+        self._replace(app.pending, now)
         app.pending, app.last_deployment_at = deployment.id, now
         self.event(app, "DEPLOYMENT", {"deployment_id": deployment.id})
         self.save(app)
@@ -183,7 +226,7 @@ class Platform:
             return None
         made = self.deploy(app, app.spec, Cause("DEPLOY_ON_PUSH"))
         first = deploying[0]
-        made.cause = f"commit {made.commits.get(first['name'], '')[:7]} pushed to {_repository(first)}"
+        made.cause = _pushed(first, made.commits.get(first["name"], ""))
         self.tx.save_deployment(made)
         return made
 
@@ -305,8 +348,10 @@ def _deploys_on_push(item: Tree) -> bool:
     return any((item.get(kind) or {}).get("deploy_on_push") for kind in ("github", "gitlab", "bitbucket"))
 
 
-def _repository(item: Tree) -> str:
-    for kind in ("github", "gitlab", "bitbucket"):
+def _pushed(item: Tree, commit: str) -> str:
+    """The cause of a deployment that a push to the component's source started."""
+    for kind, host in (("github", "github.com"), ("gitlab", "gitlab.com"), ("bitbucket", "bitbucket.org")):
         if item.get(kind):
-            return f"{kind}/{item[kind].get('repo', '')}"
-    return str((item.get("image") or {}).get("repository", ""))
+            repo, branch = item[kind].get("repo", ""), item[kind].get("branch") or "main"
+            return f"commit {commit[:7]} pushed to {host}/{repo}/tree/{branch}"
+    return f"image tag {item['image'].get('tag') or 'latest'} pushed"

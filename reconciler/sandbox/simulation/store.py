@@ -74,7 +74,8 @@ class App:
 
     ``before_rollback`` is the spec that a revert restores; ``heads`` counts the pushes to each component's source;
     ``health`` and ``counts`` are overrides by component, set by the control API and by autoscaling events. Scheduled
-    jobs have run until ``schedules_at``.
+    jobs have run until ``schedules_at``; at ``restore_at`` the platform undoes the failed deployment ``undoes``;
+    ``passwords`` counts how often a database's was reset.
     """
 
     seq: int
@@ -95,6 +96,9 @@ class App:
     health: dict[str, str] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     schedules_at: float = 0.0
+    restore_at: float | None = None
+    undoes: str = ""
+    passwords: dict[str, int] = field(default_factory=dict)
     due_at: float | None = None
     body: str | None = None
 
@@ -104,7 +108,8 @@ class Deployment:
     """A deployment as stored.
 
     ``timeline`` lists (phase, second) of its whole planned life, of which ``done`` entries have been applied;
-    ``ended_at`` is set when it was ended early; ``fate`` is what a fault does to it (see `faults.fate`).
+    ``ended_at`` is set when it was ended early; ``fate`` is what a fault does to it (see `faults.fate`);
+    ``reuses_builds``: nothing is built for it; ``shown_kind``: the type that answers show, if not ``kind``.
     """
 
     seq: int
@@ -125,6 +130,8 @@ class Deployment:
     cloned_from: str = ""
     commits: dict[str, str] = field(default_factory=dict)
     fate: Tree | None = None
+    reuses_builds: bool = False
+    shown_kind: str | None = None
     ended_at: float | None = None
     active_at: float | None = None
     was_active: bool = False

@@ -5,6 +5,7 @@ None of it needs a token; the URLs of logs and consoles, which the API returns, 
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 from typing import TYPE_CHECKING
@@ -13,16 +14,21 @@ from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 
 from reconciler.appspec.kinds import components
-from reconciler.sandbox.http.limits import ticket
-from reconciler.sandbox.simulation.running import log_text, visit
+from reconciler.sandbox.http.request import ticket
+from reconciler.sandbox.simulation.running import log_complete, log_text, visit
 from reconciler.sandbox.web.page import HEADERS, PER_PAGE, page, summaries
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.requests import Request
     from starlette.routing import BaseRoute
     from starlette.websockets import WebSocket
 
     from reconciler.sandbox.http.gateway import Gateway
+
+_POLL = 0.2
+"""Seconds between two looks at a log that is followed."""
 
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
@@ -67,42 +73,60 @@ class Web:
         with self._simulation.reading() as platform:
             app = platform.tx.app(request.path_params["app_id"])
             if app is None:
-                return PlainTextResponse("there is no such app\n", 404)
+                return PlainTextResponse("Your request could not be routed.\n", 404)
             active = platform.tx.deployment(app.active)
             status, text = visit(app, active, platform.now)
         headers = {"x-sandbox-deployment": active.id} if active else {}
         return PlainTextResponse(text, status, headers)
 
-    def _text(self, place: str, token: str) -> str | None:
-        """The log at a path (app / deployment, event or invocation / component / type); None if there is none."""
+    def _log(self, place: str, token: str) -> tuple[str, bool] | None:
+        """The log at a path (app / deployment, event or invocation / component / type), and whether it is complete.
+
+        None if there is none.
+        """
         app_id, what, component, kind = (place.split("/") + [""] * 4)[:4]
         with self._simulation.reading() as platform:
             app = platform.tx.app(app_id)
             if app is None or not hmac.compare_digest(token.encode(), ticket(platform.key, place).encode()):
                 return None
             if kind == "AUTOSCALE_EVENT":
-                return "autoscaling event\n"
+                return "autoscaling event\n", True
             if kind == "JOB_INVOCATION":
-                return f"{component} job invocation {what}\n"
+                return f"{component} job invocation {what}\n", True
             deployment = platform.tx.deployment(what)
             if deployment is None:
                 return None
-            return log_text(app, deployment, "" if component == "-" else component, kind, platform.now)
+            text = log_text(app, deployment, "" if component == "-" else component, kind, platform.now)
+            return text, log_complete(deployment, kind)
 
     async def log(self, request: Request) -> PlainTextResponse:
-        """A log as text; at ``…/live`` what exists so far."""
+        """A log as text, or its last ``tail_lines``; at ``…/live`` what exists so far."""
         place = request.path_params["place"].removesuffix("/live")
-        text = self._text(place, request.query_params.get("token", ""))
-        return PlainTextResponse("not found\n", 404) if text is None else PlainTextResponse(text)
+        found = self._log(place, request.query_params.get("token", ""))
+        if found is None:
+            return PlainTextResponse("not found\n", 404)
+        return PlainTextResponse("".join(_tail(found[0], request.query_params)))
 
     async def follow(self, socket: WebSocket) -> None:
-        """A log as the vendor's CLI follows it: messages ``{"data": text}``, then the end of the connection."""
-        place = socket.path_params["place"].removesuffix("/live")
-        text = self._text(place, socket.query_params.get("token", ""))
+        """A log as the vendor's CLI follows it: messages ``{"data": text}`` as lines are emitted.
+
+        The connection ends when the log is complete, or when the client goes away.
+        """
+        place, token = socket.path_params["place"].removesuffix("/live"), socket.query_params.get("token", "")
         await socket.accept()
-        for line in (text or "").splitlines(keepends=True):
-            await socket.send_json({"data": line})
-        await socket.close()
+        gone = asyncio.create_task(socket.receive())
+        sent: set[str] = set()
+        while (found := self._log(place, token)) is not None:
+            text, complete = found
+            for line in text.splitlines(keepends=True) if sent else _tail(text, socket.query_params):
+                if line not in sent:
+                    await socket.send_json({"data": line})
+            sent.update(text.splitlines(keepends=True))
+            if complete or (await asyncio.wait({gone}, timeout=_POLL))[0]:
+                break
+        if not gone.done():
+            gone.cancel()
+            await socket.close()
 
     async def console(self, socket: WebSocket) -> None:
         """A console in the protocol of the vendor's CLI: ``{"op": "stdin", "data": keys}`` in, ``{"data": text}`` out.
@@ -119,6 +143,12 @@ class Web:
         if known and hmac.compare_digest(token.encode(), expected.encode()):
             await _converse(socket, f"{component}$ ")
         await socket.close()
+
+
+def _tail(text: str, query: Mapping[str, str]) -> list[str]:
+    """The lines of a log, or as many of the last ones as ``tail_lines`` of the query says."""
+    lines, wanted = text.splitlines(keepends=True), query.get("tail_lines", "")
+    return lines[-int(wanted) :] if wanted.isascii() and wanted.isdigit() and int(wanted) else lines
 
 
 async def _converse(socket: WebSocket, prompt: str) -> None:

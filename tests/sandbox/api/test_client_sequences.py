@@ -81,7 +81,7 @@ def test_the_cli_lists_200_a_page_up_to_the_last(doctl: Doctl) -> None:
 
 def test_the_cli_validates_a_spec_by_proposing_it(doctl: Doctl) -> None:
     assert doctl.validate(web())["name"] == "web"
-    with pytest.raises(GoError, match="error validating app spec"):
+    with pytest.raises(GoError, match='400 errors validating app spec; first error in field "region"'):
         doctl.validate(web(region="moon"))
     assert doctl.apps() == []
 
@@ -114,11 +114,22 @@ def test_c38_terraform_ends_in_an_error_when_the_first_deployment_fails(terrafor
     assert "active_deployment" not in app
 
 
-def test_c34_terraform_waits_for_a_job_that_is_there_for_failures_only(terraform: Terraform) -> None:
+def test_c34_terraform_does_not_wait_for_a_job_that_is_there_for_failures_only(terraform: Terraform) -> None:
+    rescue = {"name": "rescue", "kind": "FAILED_DEPLOY", "image": {"repository": "x"}}
+    app = terraform.create(web(jobs=[rescue]))
+    progress = app["active_deployment"]["progress"]
+    assert [(step["name"], step["status"]) for step in progress["steps"]] == [
+        ("build", "SUCCESS"),
+        ("deploy", "SUCCESS"),
+    ]
+    assert (progress["pending_steps"], progress["success_steps"]) == (1, progress["total_steps"] - 1)
+
+
+def test_the_cli_times_out_on_a_job_that_is_there_for_failures_only(doctl: Doctl) -> None:
     rescue = {"name": "rescue", "kind": "FAILED_DEPLOY", "image": {"repository": "x"}}
     with pytest.raises(GoError, match="timeout"):
-        terraform.create(web(jobs=[rescue]))
-    (app,) = terraform.ask("GET", "/v2/apps")["apps"]
+        doctl.create(web(jobs=[rescue]), wait=True)
+    (app,) = doctl.apps()
     assert app["active_deployment"]["phase"] == "ACTIVE"
 
 

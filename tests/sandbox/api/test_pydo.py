@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from azure.core.credentials import AccessToken
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import HttpResponseError, ServiceRequestError
 from azure.core.pipeline.policies import BearerTokenCredentialPolicy
 from pydo import Client
 from pydo.operations import AppsOperations
 
+from reconciler.sandbox.server import make_certificate
 from tests.sandbox.lab import Tree
-from tests.sandbox.serving import Served
+from tests.sandbox.serving import Served, serving
 
 IMAGE = {"registry_type": "DOCKER_HUB", "registry": "acme", "repository": "api", "tag": "1"}
 SCALING = {"min_instance_count": 1, "max_instance_count": 3, "metrics": {"cpu": {"percent": 70}}}
@@ -172,3 +174,16 @@ def test_the_client_tries_again_after_a_server_error(apps: Recorded, served: Ser
 
     served.sandbox.fault(Fault("server_error", operation="apps_list", status=503))
     assert apps.list(retry_backoff_factor=0)["meta"]["total"] == 0
+
+
+def test_over_tls_the_client_works_as_it_is(tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path, "127.0.0.1")
+    with serving(ssl_certfile=certificate, ssl_keyfile=key) as served:
+        assert served.url.startswith("https://127.0.0.1:")
+        with Client("token", endpoint=served.url, connection_verify=str(certificate)) as client:
+            made = client.apps.create({"spec": SPEC})["app"]
+            served.sleep(LONG)
+            assert client.apps.get(made["id"])["app"]["live_url"] == f"{served.url}/_live/{made['id']}"
+        with Client("token", endpoint=served.url, retry_total=0) as stranger, pytest.raises(ServiceRequestError):
+            stranger.apps.list()
+    assert key.stat().st_mode & 0o077 == 0

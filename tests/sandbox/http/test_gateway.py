@@ -52,7 +52,7 @@ def test_lists_come_in_pages_with_links(lab: Lab) -> None:
         lab.create(web(f"app-{number}"), settled=False)
     whole = lab.get("/v2/apps")
     assert [app["spec"]["name"] for app in whole["apps"]] == [f"app-{number}" for number in range(5)]
-    assert (whole["links"], whole["meta"]) == ({}, {"total": 5})
+    assert (whole["links"], whole["meta"]) == ({"pages": {}}, {"total": 5})
     middle = lab.get("/v2/apps?page=2&per_page=2")
     assert [app["spec"]["name"] for app in middle["apps"]] == ["app-2", "app-3"]
     base = "http://sandbox/v2/apps?page="
@@ -97,12 +97,26 @@ def test_a_deleted_app_is_gone_and_its_name_is_free(lab: Lab) -> None:
     assert lab.create()["id"] != app["id"]
 
 
+def test_yaml_has_bounds_that_aliases_count_against(lab: Lab) -> None:
+    yaml = {"content-type": "application/yaml"}
+    nested = "[" * 9999 + "]" * 9999
+    for wrong in ("a: [", "spec: &a {name: *a}", f"spec: [{'1,' * 100_001}]", "a" * 1_000_001, LAUGHS, nested):
+        assert lab.call("POST", "/v2/apps", content=wrong, headers=yaml).status_code == 400
+    text = "envs: &envs [{key: A, value: '1'}]\nspec: {name: web, envs: *envs, services: [{name: api, git: &git "
+    text += "{repo_clone_url: 'https://example.com/a.git'}, envs: *envs}, {name: two, git: *git}]}"
+    made = lab.call("POST", "/v2/apps", content=text, headers=yaml).json()["app"]["spec"]
+    assert made["envs"] == made["services"][0]["envs"] == [{"key": "A", "value": "1"}]
+    assert made["services"][1]["git"] == made["services"][0]["git"]
+
+
+LAUGHS = "a0: &a0 [1,1]\n" + "".join(f"a{n}: &a{n} [*a{n - 1},*a{n - 1}]\n" for n in range(1, 60)) + "spec: *a59\n"
+
+
 def test_yaml_is_taken_on_create(lab: Lab) -> None:
     text = "spec:\n  name: web\n  services:\n  - name: api\n    image: {repository: x, tag: '1'}\n"
     yaml = {"content-type": "application/yaml"}
     made = lab.call("POST", "/v2/apps", content=text, headers=yaml)
     assert made.json()["app"]["spec"]["services"][0]["image"] == {"repository": "x", "tag": "1"}
-    assert lab.call("POST", "/v2/apps", content="a: [", headers=yaml).status_code == 400
     assert lab.call("POST", "/v2/apps/propose", content=text, headers=yaml).status_code == 400
 
 

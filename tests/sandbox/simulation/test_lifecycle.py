@@ -12,7 +12,7 @@ def phases(lab: Lab, app_id: str, deployment_id: str, step: float = 1.0, most: i
     for _ in range(most):
         deployment = lab.deployment(app_id, deployment_id)
         progress = deployment["progress"]
-        counted = [progress[f"{kind}_steps"] for kind in ("pending", "running", "success", "error")]
+        counted = [progress.get(f"{kind}_steps", 0) for kind in ("pending", "running", "success", "error")]
         assert sum(counted) == progress["total_steps"]
         if not seen or seen[-1] != deployment["phase"]:
             seen.append(deployment["phase"])
@@ -146,6 +146,24 @@ def test_a_failed_deployment_says_why_and_leaves_the_former_one_serving(
     assert lab.health(app["id"]) == {"api": "HEALTHY"}
 
 
+def test_each_recorded_reason_code_comes_with_its_own_message(lab: Lab) -> None:
+    app = lab.create(built())
+    seen = {}
+    for where, code in (
+        ("build", "BuildJobExitNonZero"),
+        ("build", "BuildJobTerminated"),
+        ("deploy", "DeployContainerExitNonZero"),
+        ("deploy", "DeployContainerHealthChecksFailed"),
+        ("build", "InternalError"),
+    ):
+        lab.sandbox.fail("web", where, code=code)
+        made = lab.update(app, built())["pending_deployment"]["id"]
+        (bad,) = (item for item in lab.deployment(app["id"], made)["progress"]["steps"] if item["status"] == "ERROR")
+        assert (bad["name"], bad["reason"]["code"]) == (where, code)
+        seen[bad["reason"]["message"]] = code
+    assert len(seen) == 5
+
+
 def test_c38_a_failed_first_deployment_leaves_nothing_active(lab: Lab) -> None:
     lab.sandbox.fail("web", "deploy")
     app = lab.create()
@@ -199,7 +217,7 @@ def test_sources_are_refreshed_only_when_asked_for(lab: Lab) -> None:
     lab.sandbox.finish("web")
     pushed = lab.app(app["id"])["active_deployment"]
     assert pushed["cause_details"] == {"type": "DEPLOY_ON_PUSH"}
-    assert pushed["cause"] == f"commit {commit(pushed)[:7]} pushed to github/acme/api"
+    assert pushed["cause"] == f"commit {commit(pushed)[:7]} pushed to github.com/acme/api/tree/main"
     assert commit(pushed) != first
     quiet = built()
     quiet["services"][0]["github"]["deploy_on_push"] = False
@@ -244,12 +262,22 @@ def test_slow_deployments_take_longer(lab: Lab) -> None:
 
 
 def test_domains_follow_the_deployments(lab: Lab) -> None:
-    app = lab.create(web(domains=[{"domain": "www.example.com"}]), settled=False)
-    assert [item["phase"] for item in app["domains"]] == ["CONFIGURING"]
+    domains = [{"domain": "example.com"}, {"domain": "www.example.com", "type": "PRIMARY"}]
+    app = lab.create(web(domains=domains), settled=False)
+    assert [item["phase"] for item in app["domains"]] == ["CONFIGURING", "CONFIGURING"]
     lab.wait()
-    (domain,) = lab.app(app["id"])["domains"]
-    assert domain["phase"] == "ACTIVE"
-    assert domain["spec"] == {"domain": "www.example.com", "type": "PRIMARY"}
+    app = lab.app(app["id"])
+    assert [(item["phase"], item["spec"], item["validation"]) for item in app["domains"]] == [
+        ("ACTIVE", domain, {}) for domain in domains
+    ]
+    assert len(app["domains"][0]["progress"]["steps"]) == 15
+    assert (app["live_domain"], app["live_url"]) == ("www.example.com", f"http://sandbox/_live/{app['id']}")
+    lab.sandbox.platform_deployment("web")
+    made = lab.app(app["id"])["pending_deployment"]
+    assert (made["cause"], made["cause_details"]) == (
+        "domain www.example.com ready",
+        {"type": "MAINTENANCE", "internal": True},
+    )
 
 
 def test_an_app_under_maintenance_or_without_a_way_in_does_not_answer(lab: Lab) -> None:

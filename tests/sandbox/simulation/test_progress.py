@@ -84,7 +84,8 @@ def test_counts_add_up_and_steps_never_go_back(spec: Tree, fate: Tree | None, sp
     for now in times:
         found = at(made, now)
         steps = leaves(found["steps"])
-        counted = {kind: found[f"{kind.lower()}_steps"] for kind in RANK}
+        counted = {kind: found.get(f"{kind.lower()}_steps", 0) for kind in RANK}
+        assert 0 not in found.values(), "a count of zero is left out"
         assert sum(counted.values()) == found["total_steps"] == len(steps)
         assert counted == {kind: sum(step["status"] == kind for step in steps) for kind in RANK}
         assert counted["RUNNING"] <= 1
@@ -109,4 +110,4 @@ def test_a_deployment_that_is_cut_short_has_nothing_running(spec: Tree, fate: Tr
     if made.phase in TERMINAL:
         return
     made.phase, made.ended_at = "CANCELED", cut
-    assert progress(made, cut + 1000)["running_steps"] == 0
+    assert "running_steps" not in progress(made, cut + 1000)

@@ -27,6 +27,7 @@ def envs_of(app: Tree) -> dict[str, Tree]:
     return {env["key"]: env for env in app["spec"]["services"][0]["envs"]}
 
 
+NO_SUCH_ID = "00000000-0000-4000-8000-000000000000"
 SECRET = {"key": "KEY", "value": "hunter2", "type": "SECRET"}
 
 
@@ -45,7 +46,9 @@ def test_a_secret_without_a_value_keeps_nothing(lab: Lab) -> None:
     assert "value" not in envs_of(cleared)["KEY"]
 
 
-def test_every_kind_of_credential_is_encrypted(lab: Lab) -> None:
+@pytest.mark.parametrize("encrypts", [True, False])
+def test_credentials_are_encrypted_but_those_of_logs_and_the_secure_header(encrypts: bool) -> None:
+    lab = Lab(Settings(speed=Speed.instant(), encrypts_log_tokens=encrypts))
     spec = web(ingress={"secure_header": {"key": "X-Key", "value": "plain"}})
     spec["services"][0]["image"]["registry_credentials"] = "user:plain"
     spec["services"][0]["log_destinations"] = [
@@ -56,21 +59,36 @@ def test_every_kind_of_credential_is_encrypted(lab: Lab) -> None:
         {"name": "own", "endpoint": "https://x", "headers": [{"key": "Authorization", "value": "plain"}]},
     ]
     stored = lab.create(spec)["spec"]
-    assert "plain" not in str(stored)
-    assert str(stored).count("EV[1:") == 6
+    assert str(stored).count("EV[1:") == (6 if encrypts else 1)
+    assert str(stored).count("'plain'") == (0 if encrypts else 5)
+    lab.close()
 
 
 @pytest.mark.parametrize("decrypts", [True, False])
 def test_a_ciphertext_of_another_app_is_a_switch(decrypts: bool) -> None:
     lab = Lab(Settings(speed=Speed.instant(), foreign_ciphertext_decrypts=decrypts))
     theirs = envs_of(lab.create(with_envs(SECRET, name="other")))["KEY"]
-    answer = lab.call("POST", "/v2/apps", json={"spec": with_envs(theirs)})
+    app = lab.create(web())
+    answer = lab.call("PUT", f"/v2/apps/{app['id']}", json={"spec": with_envs(theirs)})
     if decrypts:
         assert envs_of(answer.json()["app"])["KEY"] == theirs
     else:
-        assert answer.status_code == 422
-        assert "services[0].envs[0].value" in answer.json()["message"]
+        assert answer.status_code == 400
+        assert '"services.0.envs.0.value"' in answer.json()["message"]
     lab.close()
+
+
+def test_a_new_app_takes_no_ciphertext(lab: Lab) -> None:
+    app = lab.create(with_envs(SECRET))
+    spec = with_envs({"key": "PLAIN", "value": "1"}, envs_of(app)["KEY"], name="copy")
+    for path in ("/v2/apps", "/v2/apps/propose"):
+        assert lab.refused("POST", path, 400, {"spec": spec})["message"] == (
+            'errors validating app spec; first error in field "services.0.envs.1.value": '
+            "secret env value must not be encrypted before app is created"
+        )
+    assert lab.post("/v2/apps/propose", {"spec": app["spec"], "app_id": app["id"]})["spec"] == app["spec"]
+    lab.sandbox.configure(new_apps_take_ciphertext=True)
+    assert envs_of(lab.create(spec))["KEY"] == envs_of(app)["KEY"]
 
 
 @given(text=st.text(min_size=1), app=st.uuids())
@@ -94,6 +112,7 @@ FULL: Tree = {
             "routes": [{"path": "/api", "preserve_path_prefix": True}],
             "cors": {"allow_origins": [{"exact": "https://example.com"}]},
             "envs": [{"key": "B", "value": "2", "type": "GENERAL"}, {"key": "A", "value": ""}],
+            "instance_size_slug": "apps-d-1vcpu-0.5gb",
             "autoscaling": {"min_instance_count": 1, "max_instance_count": 3, "metrics": {"cpu": {"percent": 70}}},
         }
     ],
@@ -110,13 +129,15 @@ def as_stored(**switches: Any) -> Tree:
 
 def test_defaults_are_filled_in_where_the_platform_does() -> None:
     spec = as_stored()
-    assert spec["region"] == "nyc"
+    assert (spec["region"], spec["services"][0]["http_port"]) == ("nyc", 8080)
+    assert "region" in normalised(built() | {"region": ""}, Settings())
+    assert spec["services"][0].keys() - FULL["services"][0].keys() == {"http_port"}
+    assert spec["jobs"][0].keys() <= FULL["jobs"][0].keys()
+    assert spec["databases"] == FULL["databases"]
+    spec = as_stored(fills_defaults="common")
     service = spec["services"][0]
-    assert (service["http_port"], service["instance_size_slug"], service["source_dir"]) == (
-        8080,
-        "apps-s-1vcpu-0.5gb",
-        "/",
-    )
+    assert (service["http_port"], service["source_dir"]) == (8080, "/")
+    assert spec["jobs"][0]["instance_size_slug"] == "apps-s-1vcpu-0.5gb"
     assert "instance_count" not in service
     assert spec["jobs"][0]["kind"] == "POST_DEPLOY"
     assert spec["jobs"][0]["instance_count"] == 1
@@ -125,7 +146,7 @@ def test_defaults_are_filled_in_where_the_platform_does() -> None:
     assert as_stored(fills_defaults="documented")["jobs"][0]["timeout"] == "30m"
 
 
-@pytest.mark.parametrize("switches", [{"fills_defaults": how} for how in ("common", "documented", "none")])
+@pytest.mark.parametrize("switches", [{"fills_defaults": how} for how in ("recorded", "common", "documented", "none")])
 def test_what_comes_back_is_valid_and_stays_as_it_is(switches: Tree) -> None:
     once = as_stored(**switches)
     assert first_mistake(once) is None
@@ -174,56 +195,115 @@ def test_c24_an_empty_ingress_stays_empty_and_an_explicit_one_is_kept() -> None:
 
 def test_c03_c04_general_types_and_the_order_of_envs_are_switches() -> None:
     envs = as_stored(fills_defaults="none")["services"][0]["envs"]
-    assert envs == [{"key": "A", "value": ""}, {"key": "B", "value": "2"}]
-    envs = as_stored(fills_defaults="none", returns_general_type=True, reorders_envs=False)["services"][0]["envs"]
-    assert [(env["key"], env["type"]) for env in envs] == [("B", "GENERAL"), ("A", "GENERAL")]
+    assert envs == [{"key": "B", "value": "2"}, {"key": "A"}]
+    envs = as_stored(fills_defaults="none", returns_general_type=True, reorders_envs=True)["services"][0]["envs"]
+    assert [(env["key"], env["type"]) for env in envs] == [("A", "GENERAL"), ("B", "GENERAL")]
 
 
 def test_zero_values_and_unknown_fields_are_switches() -> None:
     spec = as_stored(omits_zero_values=True, unknown_fields="drop", fills_defaults="none")
     assert spec["jobs"][0]["github"] == {"repo": "acme/api"}
-    assert "value" not in spec["services"][0]["envs"][0]
+    assert spec["services"][0]["envs"] == [{"key": "B", "value": "2"}, {"key": "A"}]
     assert "invented" not in spec
-    assert as_stored()["invented"] == {"by": "somebody"}
+    kept = as_stored(omits_zero_values=False)
+    assert kept["invented"] == {"by": "somebody"}
+    assert kept["jobs"][0]["github"]["deploy_on_push"] is False
 
 
+GIT = {"repo_clone_url": "https://example.com/a.git"}
+BG: Tree = {"name": "bg", "git": GIT, "instance_size_slug": "apps-d-1vcpu-1gb"}
+SCALED: Tree = {"min_instance_count": 1, "max_instance_count": 3, "metrics": {"cpu": {"percent": 80}}}
 MISTAKES: list[tuple[Tree, str]] = [
     ({"name": "X"}, "name"),
     ({}, "name"),
     (web(region="moon"), "region"),
-    (web(workers=[{"name": "api"}]), "workers.api.name"),
-    (web(databases=[{"name": "db", "production": True}]), "databases.db.cluster_name"),
+    (web(workers=[{"name": "api"}]), "workers.0.name"),
+    (web(databases=[{"name": "db", "production": True}]), "databases.0.cluster_name"),
     (web(domains=[{"domain": f"{name}.example.com", "type": "PRIMARY"} for name in "ab"]), "domains"),
-    (web(ingress={"rules": [{"component": {"name": "nobody"}}]}), "ingress.rules[0].component.name"),
-    (web(ingress={"rules": [{"component": {"name": "api"}, "redirect": {"uri": "/"}}]}), "ingress.rules[0]"),
-    (web(jobs=[{"name": "job", "image": {"tag": "1", "digest": "sha256:0"}}]), "jobs.job.image.digest"),
-    (web(jobs=[{"name": "job", "git": {"branch": "a"}, "image": {"tag": "1"}}]), "jobs.job.image"),
+    (web(ingress={"rules": [{"component": {"name": "nobody"}}]}), "ingress.rules.0.component.name"),
+    (web(ingress={"rules": [{"component": {"name": "api"}, "redirect": {"uri": "/"}}]}), "ingress.rules.0"),
+    (web(jobs=[{"name": "job", "image": {"tag": "1", "digest": "sha256:0"}}]), "jobs.0.image.digest"),
+    (web(jobs=[{"name": "job", "git": {"branch": "a"}, "image": {"tag": "1"}}]), "jobs.0.image"),
     (
-        web(static_sites=[{"name": "www", "catchall_document": "a.html", "error_document": "b.html"}]),
-        "static_sites.www.error_document",
+        web(static_sites=[{"name": "www", "git": GIT, "catchall_document": "a.html", "error_document": "b.html"}]),
+        "static_sites.0.error_document",
     ),
     (
-        web(workers=[{"name": "bg", "instance_count": 1, "autoscaling": {"min_instance_count": 1}}]),
-        "workers.bg.instance_count",
+        web(workers=[BG | {"instance_count": 1, "autoscaling": {"min_instance_count": 1}}]),
+        "workers.0.instance_count",
     ),
     (
-        web(workers=[{"name": "bg", "autoscaling": {"min_instance_count": 3, "max_instance_count": 3}}]),
-        "workers.bg.autoscaling",
+        web(workers=[BG | {"autoscaling": SCALED | {"min_instance_count": 3}}]),
+        "workers.0.autoscaling",
+    ),
+    ({"name": "web"}, "name"),
+    (web(workers=[{"name": "bg"}]), "workers.0"),
+    (web(envs=[{"key": "A"}, {"key": "B"}, {"key": "A"}]), "envs.2.key"),
+    (web(workers=[BG | {"envs": [{"key": "A"}, {"key": "A"}]}]), "workers.0.envs.1.key"),
+    (
+        web(workers=[BG | {"instance_size_slug": "apps-s-1vcpu-1gb-fixed", "instance_count": 2}]),
+        "workers.0.instance_count",
+    ),
+    (web(workers=[{"name": "bg", "git": GIT, "instance_count": 2}]), "workers.0.instance_count"),
+    (web(workers=[BG | {"instance_size_slug": "professional-m", "autoscaling": SCALED}]), "workers.0.autoscaling"),
+    (web(workers=[BG | {"autoscaling": {"min_instance_count": 1, "max_instance_count": 3}}]), "workers.0.autoscaling"),
+    (web(workers=[BG | {"autoscaling": SCALED | {"max_instance_count": None}}]), "workers.0.autoscaling"),
+    (
+        web(static_sites=[{"name": "www", "git": GIT, "routes": [{"path": "/a"}, {"path": "/a"}]}]),
+        "static_sites.route.paths",
+    ),
+    (
+        {"name": "web", "services": [{"name": "in", "git": GIT, "internal_ports": [9000], "routes": [{"path": "/"}]}]},
+        "services.0.routes",
     ),
 ]
+
+
+def test_a_source_on_github_without_access_is_refused(lab: Lab) -> None:
+    app = lab.create(built())
+    lab.sandbox.configure(github_authenticated=False)
+    refused = [("POST", "/v2/apps/propose"), ("POST", "/v2/apps"), ("PUT", f"/v2/apps/{app['id']}")]
+    for method, path in refused:
+        assert lab.refused(method, path, 400, {"spec": built()})["message"] == "GitHub user not authenticated"
+    lab.update(app, web())
+
+
+def test_the_recorded_words_for_a_route_in_use(lab: Lab) -> None:
+    lab.sandbox.configure(invalid_spec_form="older")
+    spec = web(workers=[])
+    spec["services"][0]["routes"] = [{"path": "/"}]
+    spec["services"].append({"name": "two", "git": GIT, "routes": [{"path": "/"}]})
+    assert lab.refused("POST", "/v2/apps", 400, {"spec": spec})["message"] == (
+        'error validating app spec field "services.route.paths": route path "/" already in use'
+    )
+
+
+def test_what_is_allowed_is_accepted() -> None:
+    for item in (
+        {"instance_size_slug": "apps-s-1vcpu-1gb", "instance_count": 3},
+        {"instance_size_slug": "professional-xs", "instance_count": 3},
+        {"instance_size_slug": "basic-xxs", "instance_count": 2},
+        {"instance_size_slug": "apps-s-1vcpu-0.5gb", "instance_count": 1},
+        {"autoscaling": SCALED},
+    ):
+        assert first_mistake(web(workers=[BG | item])) is None
+    both = {"name": "in", "git": GIT, "internal_ports": [9000], "http_port": 80, "routes": [{"path": "/x"}]}
+    assert first_mistake({"name": "web", "services": [both]}) is None
+    assert first_mistake({"name": "web", "databases": [{"name": "db", "engine": "PG"}]}) is None
 
 
 @pytest.mark.parametrize(("spec", "place"), MISTAKES, ids=[place for _, place in MISTAKES])
 def test_an_invalid_spec_is_refused_with_its_first_mistake(lab: Lab, spec: Tree, place: str) -> None:
     for path in ("/v2/apps", "/v2/apps/propose"):
-        refusal = lab.refused("POST", path, 422, {"spec": spec})
-        assert refusal["id"] == "unprocessable_entity"
-        assert f'field "{place}"' in refusal["message"]
+        refusal = lab.refused("POST", path, 400, {"spec": spec})
+        assert refusal["id"] == "bad_request"
+        assert refusal["message"].startswith(f'errors validating app spec; first error in field "{place}": ')
 
 
 def test_unknown_fields_can_be_refused_and_the_status_is_a_switch() -> None:
-    lab = Lab(Settings(unknown_fields="refuse", invalid_spec_status=400))
-    assert '"invented"' in lab.refused("POST", "/v2/apps", 400, {"spec": FULL | {"region": "nyc"}})["message"]
+    lab = Lab(Settings(unknown_fields="refuse", invalid_spec_status=422, invalid_spec_form="older"))
+    message = lab.refused("POST", "/v2/apps", 422, {"spec": FULL | {"region": "nyc"}})["message"]
+    assert message.startswith('error validating app spec field "invented": ')
     lab.close()
 
 
@@ -243,7 +323,9 @@ def test_propose_returns_cost_name_and_kind_without_changing_anything(lab: Lab) 
     taken = lab.post("/v2/apps/propose", {"spec": web()})
     assert (taken["app_name_available"], taken["app_name_suggestion"]) == (False, "web-3")
     assert lab.post("/v2/apps/propose", {"spec": web(), "app_id": app["id"]})["app_name_available"] is True
-    lab.refused("POST", "/v2/apps/propose", 404, {"spec": web(), "app_id": "nothing"})
+    lab.refused("POST", "/v2/apps/propose", 404, {"spec": web(), "app_id": NO_SUCH_ID})
+    refusal = lab.refused("POST", "/v2/apps/propose", 400, {"spec": web(), "app_id": "nothing"})
+    assert refusal["message"] == "invalid uuid"
 
 
 def test_propose_may_answer_the_spec_as_it_was_sent() -> None:
@@ -277,12 +359,12 @@ def test_the_cost_is_what_a_plan_estimates_and_jobs_are_not_counted(lab: Lab) ->
 
 
 CRON_MISTAKES = [
-    ({"cron": "every day"}, "jobs.tidy.schedule.cron"),
-    ({"cron": "0 3 * * *", "time_zone": "Mars/Olympus"}, "jobs.tidy.schedule.time_zone"),
+    ({"cron": "every day"}, "jobs.0.schedule.cron"),
+    ({"cron": "0 3 * * *", "time_zone": "Mars/Olympus"}, "jobs.0.schedule.time_zone"),
 ]
 
 
 @pytest.mark.parametrize(("schedule", "place"), CRON_MISTAKES, ids=[place for _, place in CRON_MISTAKES])
 def test_a_schedule_that_means_nothing_is_refused(lab: Lab, schedule: Tree, place: str) -> None:
     job = {"name": "tidy", "kind": "SCHEDULED", "schedule": schedule, "image": {"repository": "x"}}
-    assert f'field "{place}"' in lab.refused("POST", "/v2/apps", 422, {"spec": web(jobs=[job])})["message"]
+    assert f'field "{place}"' in lab.refused("POST", "/v2/apps", 400, {"spec": web(jobs=[job])})["message"]

@@ -78,7 +78,7 @@ def test_the_page_shows_each_app_with_its_status_and_last_deployments(lab: Lab) 
     assert found.articles[0][2:] == [
         *("open", "Deployment", "Phase", "Cause", "When"),
         *(lab.get(f"/v2/apps/{shop['id']}/deployments")["deployments"][0]["id"][:8], "ERROR", "app spec updated"),
-        *("Your build job failed because of a non-zero exit code.", "1 h ago"),
+        *("Your build job failed because it returned a non-zero exit code.", "1 h ago"),
         *(shop["active_deployment"]["id"][:8], "ACTIVE", "initial deployment", "1 h ago"),
     ]
     assert found.articles[4][-3:] == ["PENDING_BUILD", "initial deployment", "0 s ago"]
@@ -110,7 +110,7 @@ def test_nothing_that_others_wrote_becomes_markup(lab: Lab) -> None:
     assert not found.named("script")
     (words,) = found.articles
     assert HOSTILE in words
-    assert any(word.endswith(f"pushed to github/{HOSTILE}") for word in words)
+    assert any(word.endswith(f"pushed to github.com/{HOSTILE}/tree/main") for word in words)
 
 
 def test_an_empty_sandbox_says_how_to_begin_and_waiting_faults_are_counted(lab: Lab) -> None:
