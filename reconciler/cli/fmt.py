@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from reconciler.cli.console import redacted, say, show
+from reconciler.cli.console import plain, redactor, say, show
 from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, ranked
 
@@ -26,11 +26,11 @@ def fmt(
     files = find_specs(paths or (Path("specs"),), findings)
     changed = [file for file in files if _formatted(file, findings, write=not check)]
     for file in changed:
-        show(f"{'would change' if check else 'formatted'} {file}")
+        show(plain(f"{'would change' if check else 'formatted'} {file}"))
     if findings:
         from reconciler.views import lines
 
-        say(redacted(lines.findings(ranked(findings))))
+        say(redactor()(lines.findings(ranked(findings))))
     wrong = {finding.location.file for finding in findings if finding.is_error and finding.location}
     broken = sum(str(file) in wrong for file in files)
     counts = [
@@ -48,8 +48,7 @@ def _formatted(file: Path, findings: list[Finding], *, write: bool) -> bool:
     """Whether a file needs formatting; its problems are added to the findings."""
     from reconciler.desired.export import rewrite
     from reconciler.desired.format import format_text
-    from reconciler.desired.other_tools import unrelated
-    from reconciler.desired.reading import parse_specs
+    from reconciler.desired.reading import parse_specs, unrelated
     from reconciler.errors import InvalidInput
     from reconciler.yamltext import read_text
 

@@ -9,14 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from reconciler.appspec.check import accepts
 from reconciler.appspec.shape import SPEC, canonical_spelling
-from reconciler.appspec.walk import branches, find_known
+from reconciler.appspec.walk import accepts, branches, find_known
 from reconciler.desired.load import DesiredApp
 from reconciler.desired.rules import app as app_rules
 from reconciler.desired.rules import components as component_rules
+from reconciler.desired.rules import credentials as credential_rules
 from reconciler.desired.rules import sources as source_rules
-from reconciler.desired.rules import variables as variable_rules
 from reconciler.desired.rules.context import Rule, RuleContext, context_of, literal, records
 from reconciler.findings import Finding, Severity, ranked
 
@@ -65,7 +64,7 @@ def _shared_domains(apps: Sequence[DesiredApp]) -> Iterator[Finding]:
 
 def of_new_app(app: DesiredApp, severity: Severity = Severity.ERROR) -> tuple[Finding, ...]:
     """What App Platform refuses in a spec only if the app is new."""
-    return tuple(variable_rules.ciphertext(context_of(app), severity))
+    return tuple(source_rules.ciphertext(context_of(app), severity))
 
 
 def _schema(context: RuleContext) -> Iterator[Finding]:
@@ -114,6 +113,6 @@ RULES: tuple[Rule, ...] = (
     *source_rules.RULES,
     *app_rules.ROUTING_RULES,
     *component_rules.RULES,
-    *variable_rules.RULES,
+    *credential_rules.RULES,
 )
 """Every rule, in the order of evaluation."""

@@ -59,6 +59,7 @@ class RunOptions:
     ``own_specs``                the specs whose apps may be named; without any, every app may
     ``redeploy``, ``force_build``  deploy the specs that are live once more, without the build cache
     ``fail_on_failed_push``      end with exit code 2 if a push failed to deploy since
+    ``show_live_values``         show what looks like a credential, and in comments also what only live has
     ``concurrency``              apps that are rolled out at the same time
     """
 
@@ -85,6 +86,7 @@ class RunOptions:
     force_build: bool = False
     fail_on_failed_push: bool = False
     expect: Path | None = None
+    show_live_values: bool = False
 
     def selects(self, name: str) -> bool:
         """Whether an app is selected: it is in the shard, and among ``apps`` if any are named."""

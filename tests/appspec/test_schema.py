@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.appspec.check import accepts
 from reconciler.appspec.schema import spec_schema
 from reconciler.appspec.shape import MISSING, SPEC, Listing, Record
+from reconciler.appspec.walk import accepts
 from reconciler.desired.schema_errors import faults
 
 TEXTS = st.sampled_from(

@@ -6,10 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from reconciler.appspec import forms as form
 from reconciler.appspec.kinds import BUILT_KINDS, COMPONENT_KINDS, ROUTABLE_KINDS, SINGULAR
 from reconciler.appspec.shape import SPEC, canonical_spelling, identity_of
-from reconciler.desired.rules.context import Rule, RuleContext, literal, mapping, records, text
+from reconciler.desired.rules.context import (
+    Rule,
+    RuleContext,
+    literal,
+    mapping,
+    records,
+    text,
+    wrong_duration,
+    wrong_pattern,
+)
 from reconciler.findings import Finding
 from reconciler.text import did_you_mean
 
@@ -249,7 +257,7 @@ def routes(context: RuleContext) -> Iterator[Finding]:
 def origins(context: RuleContext) -> Iterator[Finding]:
     """An allowed origin is one of exact, prefix, regex; patterns and durations of a policy parse (C70)."""
     for at, cors in _cors(context):
-        if wrong := form.duration(literal(cors, "max_age")):
+        if wrong := wrong_duration(literal(cors, "max_age")):
             yield context.malformed("bad-duration", f"invalid max_age: {wrong.message}", wrong, f"{at}/max_age")
         for origin_at, origin in records(cors, "allow_origins", at):
             present = [name for name in _ORIGIN if origin.get(name) not in (None, "")]
@@ -258,7 +266,7 @@ def origins(context: RuleContext) -> Iterator[Finding]:
                 message = f"an allowed origin must have exactly one of exact, prefix and regex, got {shown}"
                 hint = "split it into one entry each" if present else "add one of them, or remove the entry"
                 yield context.error("origin", message, hint, origin_at)
-            if (regex := literal(origin, "regex")) and (wrong := form.pattern(regex)):
+            if (regex := literal(origin, "regex")) and (wrong := wrong_pattern(regex)):
                 message = f"invalid regular expression: {wrong.message}"
                 yield context.malformed("bad-pattern", message, wrong, f"{origin_at}/regex")
 

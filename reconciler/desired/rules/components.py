@@ -6,11 +6,21 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from reconciler.appspec import forms as form
 from reconciler.appspec.kinds import DEFAULT_SIZE, DEV_ENGINES, SIZED_KINDS, SIZES, InstanceSize
 from reconciler.appspec.shape import Scalar
 from reconciler.appspec.walk import shape_at
-from reconciler.desired.rules.context import Component, Rule, RuleContext, literal, mapping, records, text
+from reconciler.desired.rules.context import (
+    Component,
+    Rule,
+    RuleContext,
+    literal,
+    mapping,
+    records,
+    text,
+    wrong_cron,
+    wrong_duration,
+    wrong_time_zone,
+)
 from reconciler.findings import Finding
 
 APP_ALERTS = frozenset(
@@ -143,14 +153,14 @@ def forms(context: RuleContext) -> Iterator[Finding]:
     """Cron expressions, time zones and durations parse (C70)."""
     for component in context.components:
         schedule, at = mapping(component.data, "schedule"), component.pointer
-        if (cron := literal(schedule, "cron")) and (wrong := form.cron(cron)):
+        if (cron := literal(schedule, "cron")) and (wrong := wrong_cron(cron)):
             yield context.malformed(
                 "bad-cron", f"invalid cron expression: {wrong.message}", wrong, f"{at}/schedule/cron"
             )
-        if wrong := form.time_zone(zone := literal(schedule, "time_zone")):
+        if wrong := wrong_time_zone(zone := literal(schedule, "time_zone")):
             message = f"unknown time zone {zone!r}"
             yield context.malformed("bad-time-zone", message, wrong, f"{at}/schedule/time_zone")
-        if wrong := form.duration(literal(component.data, "timeout")):
+        if wrong := wrong_duration(literal(component.data, "timeout")):
             yield context.malformed("bad-duration", f"invalid timeout: {wrong.message}", wrong, f"{at}/timeout")
 
 
