@@ -44,7 +44,7 @@ TESTS = Path(__file__).parents[1] / "tests"
 MODULES = (
     "rollout.policy",
     "rollout.policy_rollback",
-    "rollout.policy_rules",
+    "rollout.policy_settle",
     "rollout.health",
     "rollout.reduce",
     "rollout.outcomes",
@@ -57,6 +57,7 @@ MODULES = (
     "rollout.writes:commit revert",
     "plan.decide",
     "plan.deployment_history",
+    "plan.platform",
     "plan.guard",
 )
 """The pure modules that decide, and what is as good as pure, below `reconciler`; of some only what these reach."""

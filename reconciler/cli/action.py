@@ -29,7 +29,7 @@ from reconciler.github.report import Result
 from reconciler.plan.warnings import hide_live_values
 from reconciler.redaction import Redactor
 from reconciler.views import annotations as commands
-from reconciler.views import markdown, sarif, text
+from reconciler.views import lines, markdown, sarif, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -237,7 +237,7 @@ def _checked(found: tuple[Finding, ...], *, checked: int = 0) -> Result:
     apps = f"{checked} app{'' if checked == 1 else 's'} checked, no findings"
     return Result(
         exit_code=Exit.INVALID if has_errors(found) else Exit.OK,
-        text=text.findings(found) if found else apps,
+        text=lines.findings(found) if found else apps,
         markdown=lambda limit: markdown.findings(found, limit=limit) if found else f"### {apps}",
         findings=found,
         annotations=_annotations(found),

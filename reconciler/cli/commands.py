@@ -94,7 +94,7 @@ def reconcile(
     from reconciler.engine import exits, safety
     from reconciler.engine.apply import run
 
-    console = Console(output, vital=plan or drift)
+    console = Console.of(output, vital=plan or drift)
     finished = asyncio.run(run(options, CommandLine(console, connection), SystemClock()))
     foreseen = shown_plan(finished.planned, console, connection)
     if finished.rollout is not None:

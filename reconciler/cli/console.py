@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import TYPE_CHECKING, ClassVar, TextIO, cast
+from typing import TYPE_CHECKING, ClassVar, Self, TextIO, cast
 
 from reconciler.errors import ReconcileError
 from reconciler.redaction import Redactor, tokens_of
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from reconciler.cli.options import Output
+    from reconciler.views.errors import Format
 
 
 _secrets: set[str] = set()
@@ -135,13 +136,20 @@ class Console:
     shown: ClassVar[bool] = False
     """Whether this run has printed a result: a later error must not add a second document to it."""
 
-    def __init__(self, output: Output, environ: Mapping[str, str] = os.environ, *, vital: bool = False) -> None:
-        self.format = output.format
-        self.verbose = output.verbose
-        self.color = _color(output.color, environ, sys.stdout)
+    def __init__(
+        self, form: Format = "text", *, verbose: bool = False, color: str = "auto", vital: bool = False
+    ) -> None:
+        self.format = form
+        self.verbose = verbose
+        self.color = _color(color, os.environ, sys.stdout)
         self.width = max(60, min(160, shutil.get_terminal_size((100, 24)).columns))
         self.vital = vital
-        self.redact = Redactor(_secrets | tokens_of(environ))
+        self.redact = redactor()
+
+    @classmethod
+    def of(cls, output: Output, *, vital: bool = False) -> Self:
+        """The console that the flags ask for."""
+        return cls(output.format, verbose=output.verbose, color=output.color, vital=vital)
 
     def keep_secret(self, values: Iterable[str]) -> None:
         """Redact these values from now on."""

@@ -28,9 +28,9 @@ def fmt(
     for file in changed:
         show(plain(f"{'would change' if check else 'formatted'} {file}"))
     if findings:
-        from reconciler.views import text
+        from reconciler.views import lines
 
-        say(redactor()(text.findings(ranked(findings))))
+        say(redactor()(lines.findings(ranked(findings))))
     wrong = {finding.location.file for finding in findings if finding.is_error and finding.location}
     broken = sum(str(file) in wrong for file in files)
     counts = [

@@ -121,7 +121,7 @@ class Output:
 def run_options(specs: Sequence[Path], source: SpecFlags) -> RunOptions:
     """The options in the flags about specs."""
     return RunOptions(
-        specs=tuple(specs) or (Path("specs"),),
+        specs=tuple(specs) or RunOptions.specs,
         config=source.config,
         environ=dict(os.environ),
         variables=dict(_assignment(text) for text in source.var),

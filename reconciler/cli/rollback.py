@@ -64,7 +64,7 @@ def rollback(
     from reconciler.config_file import load_config
 
     policy = load_config(config).policy(app)
-    console = Console(output)
+    console = Console.of(output)
     if commit:
         return asyncio.run(_commit(app, policy, connection, console, force=force))
     return asyncio.run(_rollback(app, (to, pin, revert), policy, connection, console))
@@ -106,7 +106,7 @@ def redeploy(
     from reconciler.cli.commands import CommandLine, show_applied
     from reconciler.engine.apply import run
 
-    console = Console(output)
+    console = Console.of(output)
     finished = asyncio.run(run(options, CommandLine(console, connection), SystemClock()))
     assert finished.rollout is not None
     return show_applied(finished.planned, finished.rollout, console, connection)

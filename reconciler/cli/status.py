@@ -30,7 +30,7 @@ def status(
         raise UsageError(f"--format {output.format} is not available for status", hint="use text or json")
     import asyncio
 
-    return asyncio.run(_status(apps, deployments, connection, Console(output, vital=True)))
+    return asyncio.run(_status(apps, deployments, connection, Console.of(output, vital=True)))
 
 
 async def _status(apps: tuple[str, ...], deployments: int, connection: Connection, console: Console) -> int:

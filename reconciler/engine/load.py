@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from reconciler.live.models import LiveApp
 
 
+_OUR_OWN = ("policy:", "unknown-", "type", "missing-field", "placeholder", "schema", "too-many-findings")
+"""What the codes of errors begin with that do not say what App Platform refuses, or that its answers cannot have."""
+
+
 @dataclass(frozen=True)
 class Desired:
     """What Git wants: the selected apps, out of the ``known`` ones, and the findings about them."""
@@ -82,7 +86,7 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
         findings = set_aside(findings)
     keys = frozenset(filter(None, [options.environ.get(KEY_VARIABLE)]))
     keys = keys.union(*(config.policy(name).secret_values for name in known))
-    refused = frozenset(one for one in of_apps if one.is_error and not one.code.startswith("policy:"))
+    refused = frozenset(one for one in of_apps if one.is_error and not one.code.startswith(_OUR_OWN))
     return Desired(apps, config, tuple(ranked(list(findings))), known, keys, refused)
 
 
@@ -125,7 +129,7 @@ def load(options: RunOptions, seen: Callable[[Desired], None] = lambda _: None) 
     return desired
 
 
-def as_live(desired: Desired, fleet: Mapping[str, LiveApp], *, strict: bool = False) -> Desired:
+def as_live(desired: Desired, fleet: Mapping[str, LiveApp]) -> Desired:
     """What Git wants, with the errors as warnings that live has, too: what App Platform has, it did not refuse (C83).
 
     Raises:
@@ -137,8 +141,8 @@ def as_live(desired: Desired, fleet: Mapping[str, LiveApp], *, strict: bool = Fa
         live = next((fleet[name] for name in names if name in fleet), None)
         if live is not None:
             there = replace(app, spec={**live.spec, "name": app.name}, document=Document(app.file, "", 0, None))
-            same = Counter(map(_meaning, validate(there, strict=strict)))
-            for finding in validate(app, strict=strict):
+            same = Counter(map(_meaning, validate(there)))
+            for finding in validate(app):
                 if finding in desired.of_specs and same[_meaning(finding)] > 0:
                     same[_meaning(finding)] -= 1
                     hint = f"{finding.hint}; App Platform has it so, hence no error".removeprefix("; ")

@@ -35,7 +35,7 @@ class RunOptions:
     ``concurrency``              apps that are rolled out at the same time
     """
 
-    specs: tuple[Path, ...]
+    specs: tuple[Path, ...] = (Path("specs"),)
     config: Path | None = None
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -282,9 +282,12 @@ def ciphertexts(context: RuleContext) -> Iterator[Finding]:
 def ciphertext(context: RuleContext, severity: Severity) -> Iterator[Finding]:
     """Ciphertext belongs to the app that App Platform encrypted it for: a new app is refused with it (C67).
 
-    No rule of a spec alone, as only live shows whether the app is new.
+    No rule of a spec alone, as only live shows whether the app is new. That is recorded of variables: only they make an
+    error.
     """
     found = [pointer for pointer, value in secrets(context.spec) if is_ciphertext(value)]
+    if severity is Severity.ERROR:
+        found = [pointer for pointer in found if "/envs/" in pointer]
     if found:
         first, *more = map(context.at, found)
         count = f"{len(found)} secrets hold" if more else "a secret holds"
