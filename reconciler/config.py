@@ -218,6 +218,11 @@ class Policy(_Section):
     )
     depends_on: list[str] = Field(default=[], description="apps that must be healthy before this one is rolled out")
 
+    @property
+    def secret_values(self) -> frozenset[str]:
+        """What must never reach an output: the values of its probe's headers."""
+        return frozenset(self.health.probe.headers.values() if self.health.probe else ())
+
 
 IS_NO_VARIABLE = (
     "is this run's own token, which is never substituted: it would be sent with the spec; "

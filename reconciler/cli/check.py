@@ -23,6 +23,7 @@ def check_specs(options: RunOptions, console: Console) -> Exit:
 
 def show_findings(console: Console, findings: tuple[Finding, ...], *, checked: int) -> None:
     """Print findings in the requested format; text also shows how many apps were checked."""
+    findings = console.redact.within(findings)
     if console.format == "json":
         from reconciler.views import json_documents
 

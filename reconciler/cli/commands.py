@@ -12,6 +12,7 @@ from cyclopts import App, Group, Parameter
 from reconciler import __version__
 from reconciler.cli.console import Console, on_signals, show
 from reconciler.cli.options import (
+    OUTPUT,
     POSITIVE,
     Connection,
     Output,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from reconciler.engine.load import Desired
     from reconciler.engine.plan import Planned
     from reconciler.live.client import Client
+    from reconciler.plan.model import PlanReport
     from reconciler.rollout.model import RolloutReport
 
 
@@ -57,6 +59,9 @@ def reconcile(
         bool,
         Parameter(group=WHAT_TO_DO, help="also delete apps whose spec was removed from Git; needs the full history"),
     ] = False,
+    show_live_values: Annotated[
+        bool, Parameter(group=OUTPUT, help="do not hide what looks like a credential, or what only live has")
+    ] = False,
     permissions: Permissions = Permissions(),
     source: SpecFlags = SpecFlags(),
     connection: Connection = Connection(),
@@ -80,6 +85,7 @@ def reconcile(
         override_freeze=permissions.override_freeze,
         fail_on_failed_push=permissions.fail_on_failed_push,
         expect=expect,
+        show_live_values=show_live_values,
     )
     check_specs(options.specs)
     import asyncio
@@ -90,7 +96,7 @@ def reconcile(
 
     console = Console.of(output, vital=plan or drift)
     finished = asyncio.run(run(options, CommandLine(console, connection), SystemClock()))
-    foreseen = Suggestions.of(connection).plan(finished.planned.report)
+    foreseen = shown_plan(finished.planned, console, connection)
     if finished.rollout is not None:
         return show_applied(finished.planned, finished.rollout, console, connection)
     show_plan(console, foreseen, drift=drift)
@@ -106,9 +112,19 @@ def show_applied(planned: "Planned", rollout: "RolloutReport", console: Console,
     from reconciler.cli.show import show_rollout
     from reconciler.engine import exits
 
-    suggest = Suggestions.of(connection)
-    show_rollout(console, suggest.rollout(rollout), suggest.plan(planned.report))
+    foreseen = shown_plan(planned, console, connection)
+    show_rollout(console, Suggestions.of(connection).rollout(rollout), foreseen)
     return exits.of_apply(rollout, planned)
+
+
+def shown_plan(planned: "Planned", console: Console, connection: Connection) -> "PlanReport":
+    """The plan to show: in what is made for logs and pages of a pipeline without what only live has."""
+    report = Suggestions.of(connection).plan(planned.report)
+    if console.format not in ("markdown", "github") or planned.options.show_live_values:
+        return report
+    from reconciler.plan.warnings import hide_live_values
+
+    return hide_live_values(report)
 
 
 @dataclass(frozen=True)
@@ -131,7 +147,7 @@ class CommandLine:
         if self.console.format in ("text", "github"):
             from reconciler.cli.show import show_plan
 
-            show_plan(self.console, Suggestions.of(self.connection).plan(planned.report))
+            show_plan(self.console, shown_plan(planned, self.console, self.connection))
 
     @contextmanager
     def watch(self, apps: Sequence[str]) -> "Iterator[Watch]":

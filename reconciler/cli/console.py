@@ -33,9 +33,17 @@ _secrets: set[str] = set()
 """Every secret this process has seen. Global, as errors are also printed without a console."""
 
 
-def redacted(text: str) -> str:
-    """The text without any secret that this process has met, and without the tokens it was started with."""
-    return Redactor(_secrets | tokens_of(os.environ))(text)
+def redactor() -> Redactor:
+    """Redacts any secret that this process has met, and the tokens it was started with."""
+    return Redactor(_secrets | tokens_of(os.environ))
+
+
+def plain(text: str) -> str:
+    """A text with names from outside in it: each of its lines inert to terminals and runners."""
+    from reconciler.views.lines import no_command  # most runs print nothing but views, which do the same
+    from reconciler.views.values import inert
+
+    return "\n".join(no_command(inert(line)) for line in text.split("\n"))
 
 
 def say(text: str) -> None:
@@ -136,7 +144,7 @@ class Console:
         self.color = _color(color, os.environ, sys.stdout)
         self.width = max(60, min(160, shutil.get_terminal_size((100, 24)).columns))
         self.vital = vital
-        self.redact = Redactor(_secrets | tokens_of(os.environ))
+        self.redact = redactor()
 
     @classmethod
     def of(cls, output: Output, *, vital: bool = False) -> Self:
@@ -146,19 +154,19 @@ class Console:
     def keep_secret(self, values: Iterable[str]) -> None:
         """Redact these values from now on."""
         _secrets.update(values)
-        self.redact = Redactor(_secrets | tokens_of(os.environ))
+        self.redact = redactor()
 
     def out(self, text: str) -> None:
-        """Print a result.
+        """Print a result, rendered from redacted data: to redact it as text could break the document (C66).
 
         Raises:
             ReconcileError: it is vital and cannot be written.
         """
         Console.shown = True
         if self.vital:
-            show(self.redact(text))
+            show(text)
         else:
-            log(self.redact(text))
+            log(text)
 
     def err(self, text: str) -> None:
         """Print something about the run: an error, a hint, progress."""

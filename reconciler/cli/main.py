@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from reconciler import __version__
-from reconciler.cli.console import Console, ending_alike, log, readable, redacted, say, settle, show
+from reconciler.cli.console import Console, ending_alike, log, plain, readable, redactor, say, settle, show
 from reconciler.errors import InternalError, Interrupted, InvalidInput, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
 from reconciler.views.errors import Format, document
@@ -98,16 +98,17 @@ def _say(error: ReconcileError, form: Format) -> Exit:
     from reconciler.engine import exits
 
     code = exits.of_error(error)
+    error.redact(redactor().within)
     if isinstance(error, InvalidInput) and error.findings:
         from reconciler.views import lines
 
-        say(redacted(lines.findings(error.findings)))
+        say(lines.findings(error.findings))
     else:
-        say(redacted(f"reconcile: {error.message}"))
+        say(plain(f"reconcile: {error.message}"))
         if error.hint:
-            say(redacted(f"  {error.hint}"))
+            say(plain(f"  {error.hint}"))
     if form == "github" or (form != "text" and not Console.shown):
-        log(redacted(document(error, code, form, tool_version=__version__)))
+        log(document(error, code, form, tool_version=__version__))
     return code
 
 

@@ -9,6 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.appspec.secrets import credentials
 from reconciler.config import Config
 from reconciler.config_file import ConfigFile, check_names, check_probes, find_config, read_config
 from reconciler.desired.load import escaping_links, find_specs
@@ -27,6 +28,19 @@ if TYPE_CHECKING:
 
     from reconciler.desired.load import DesiredApp
     from reconciler.live.models import LiveApp
+
+
+_OUR_OWN = (
+    "policy:",
+    "unknown-field",
+    "unknown-value",
+    "type",
+    "missing-field",
+    "placeholder",
+    "schema",
+    "too-many-findings",
+)
+"""What the codes of errors begin with that do not say what App Platform refuses, or that its answers cannot have."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,8 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
         raise UsageError(f"no spec for app {unknown[0]}", hint=did_you_mean(unknown[0], known))
     probes = check_probes(file, {app.name: app.spec for app in loaded.apps})
     apps = tuple(app for app in loaded.apps if options.selects(app.name))
+    if not options.show_live_values:
+        apps = tuple(map(_with_credentials, apps))
     of_apps = validate_all(apps, strict=options.strict, policies=policies)
     findings = (*file.warnings, *loaded.findings, *findings, *check_names(file, known), *probes, *of_apps)
     if offline:
@@ -78,8 +94,15 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
 
         findings = set_aside(findings)
     keys = frozenset(filter(None, [options.environ.get(KEY_VARIABLE)]))
-    refused = frozenset(one for one in of_apps if one.is_error and not one.code.startswith("policy:"))
+    keys = keys.union(*(config.policy(name).secret_values for name in known))
+    refused = frozenset(one for one in of_apps if one.is_error and not one.code.startswith(_OUR_OWN))
     return Desired(apps, config, tuple(ranked(list(findings))), known, keys, refused)
+
+
+def _with_credentials(app: DesiredApp) -> DesiredApp:
+    """The app; what looks like a credential in it is a secret as well."""
+    values = frozenset(value for _, value, _ in credentials(app.spec))
+    return replace(app, secrets=app.secrets | values) if values else app
 
 
 def _config_within(checkout: Path, options: RunOptions) -> ConfigFile:
@@ -115,7 +138,7 @@ def load(options: RunOptions, seen: Callable[[Desired], None] = lambda _: None) 
     return desired
 
 
-def as_live(desired: Desired, fleet: Mapping[str, LiveApp], *, strict: bool = False) -> Desired:
+def as_live(desired: Desired, fleet: Mapping[str, LiveApp]) -> Desired:
     """What Git wants, with the errors as warnings that live has, too: what App Platform has, it did not refuse (C83).
 
     Raises:
@@ -127,8 +150,8 @@ def as_live(desired: Desired, fleet: Mapping[str, LiveApp], *, strict: bool = Fa
         live = next((fleet[name] for name in names if name in fleet), None)
         if live is not None:
             there = replace(app, spec={**live.spec, "name": app.name}, document=Document(app.file, "", 0, None))
-            same = Counter(map(_meaning, validate(there, strict=strict)))
-            for finding in validate(app, strict=strict):
+            same = Counter(map(_meaning, validate(there)))
+            for finding in validate(app):
                 if finding in desired.of_specs and same[_meaning(finding)] > 0:
                     same[_meaning(finding)] -= 1
                     hint = f"{finding.hint}; App Platform has it so, hence no error".removeprefix("; ")

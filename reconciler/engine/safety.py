@@ -18,6 +18,7 @@ from reconciler.errors import PlanMismatch, ReconcileError
 from reconciler.plan import saved
 from reconciler.plan.guard import frozen, guarded
 from reconciler.plan.model import Plan
+from reconciler.yamltext import open_file
 
 OVERRIDE_FREEZE = "use --override-freeze to apply anyway"
 """The hint of a refusal inside a freeze window."""
@@ -79,7 +80,8 @@ def save(file: Path, plans: Iterable[Plan], config: Config) -> None:
 
 def _read(file: Path) -> saved.SavedPlan:
     try:
-        text = file.read_text(encoding="utf-8")
+        with open_file(file) as stream:
+            text = stream.read().decode("utf-8")
     except OSError as error:
         hint = "save it again: reconcile --plan --save FILE"
         raise PlanMismatch(f"cannot read the saved plan {file}: {error.strerror}", hint=hint) from None
