@@ -150,8 +150,8 @@ class AppPlanData(_Data):
     """What would be done to one app, and why. The digests are hex SHA-256 and contain no secret.
 
     follow: a deployment that is followed to its end; resume_rollback: it is a rollback that an earlier run began;
-    adopt_rollback: it is one that the platform made by itself. retry_at: when a spec that failed because of App Platform
-    is tried again; until then nothing is done.
+    adopt_rollback: it is one that the platform made by itself. retry_at: when a spec that failed because of App
+    Platform is tried again; until then nothing is done.
     attribution: null unless drift was checked and the app differs.
     """
 
@@ -201,8 +201,7 @@ class PhaseData(_Data):
 
 
 class DeploymentData(_Data):
-    """A deployment that belongs to a rollout. role: deploy, followed, rollback, restore, platform
-    (its own rollback), serving (what served before)."""
+    """A deployment that belongs to a rollout. role: deploy, followed, rollback, restore, platform, serving."""
 
     id: Text
     role: Text
