@@ -29,7 +29,7 @@ from reconciler.engine.options import RunOptions
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, has_errors
 from reconciler.plan.canonical import canonical
-from reconciler.views import json_documents, text
+from reconciler.views import json_documents, lines
 from tests.support.any_specs import MISREAD
 from tests.support.repository import Repository
 from tests.support.specs import specs
@@ -95,7 +95,7 @@ def read(file: Path, folder: Path) -> None:
         for app in desired.apps:
             canonical(app.spec)
     assert json_documents.findings(found)
-    assert text.findings(found) or not found
+    assert lines.findings(found) or not found
     whole = file.read_text(encoding="utf-8", errors="replace")
     if not has_errors(parse_specs(whole, str(file))[1]):
         assert format_text(format_text(whole)) == format_text(whole)

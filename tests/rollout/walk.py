@@ -179,7 +179,11 @@ def _sent(step: Rollback | CommitRollback | LookUp, pins: bool) -> Iterator[tupl
             yield from ((Accepted("r"), True), (Accepted(), True), (Lost("reset"), True), (Lost("reset"), False))
             yield from ((refused, pins) for refused in REFUSALS)
         case CommitRollback():
-            yield from ((Accepted(), False), (Lost("reset"), False), (Lost("reset"), pins))  # refused: as if it was lost
+            yield from (
+                (Accepted(), False),
+                (Lost("reset"), False),
+                (Lost("reset"), pins),
+            )  # refused: as if it was lost
         case LookUp() if step.write == "rollback":
             yield (WriteProbed(WriteProbe.OURS, "r") if pins else WriteProbed(WriteProbe.NOT_THERE)), pins
             yield WriteProbed(WriteProbe.STORED), pins
