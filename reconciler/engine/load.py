@@ -30,7 +30,16 @@ if TYPE_CHECKING:
     from reconciler.live.models import LiveApp
 
 
-_OUR_OWN = ("policy:", "unknown-", "type", "missing-field", "placeholder", "schema", "too-many-findings")
+_OUR_OWN = (
+    "policy:",
+    "unknown-field",
+    "unknown-value",
+    "type",
+    "missing-field",
+    "placeholder",
+    "schema",
+    "too-many-findings",
+)
 """What the codes of errors begin with that do not say what App Platform refuses, or that its answers cannot have."""
 
 

@@ -191,7 +191,7 @@ def walk(root: Path) -> None:
         if history is None:
             return
         with history:
-            found = history.revisions(root / "specs/web.yaml")
+            (found,) = history.histories([root / "specs/web.yaml"])
             assert found.gap or found.revisions
             history.removed_specs(root / "specs", set())
             list(history.texts())
