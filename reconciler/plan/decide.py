@@ -108,6 +108,10 @@ def _in_sync(desired: DesiredApp, live: LiveApp, comparison: Comparison, evidenc
         cost=unchanged_cost(comparison.live_tree),
         desired_digest=desired_digest(without_secrets(comparison.wanted, desired)),
     )
+    older = older_components(live, evidence.commit)
+    newer = evidence.commit is not None and older and comparison.policy.source_versions == "latest"
+    if not evidence.redeploy and not newer:
+        return plan
     again = replace(
         plan,
         status=SyncStatus.OUT_OF_SYNC,
@@ -115,11 +119,9 @@ def _in_sync(desired: DesiredApp, live: LiveApp, comparison: Comparison, evidenc
         notes=comparison.aligned.notes,
         live_digest=live_digest(live),
     )
-    older = older_components(live, evidence.commit)
     if evidence.redeploy:
         return replace(again, reason="redeploying as requested, with the newest commit or image of every source")
-    if evidence.commit is None or not older or comparison.policy.source_versions != "latest":
-        return plan
+    assert evidence.commit is not None
     sha = evidence.commit.sha[:7]
     failed = failed_attempt(history, older, evidence.commit)
     if failed is None or evidence.retry:

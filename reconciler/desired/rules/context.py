@@ -91,22 +91,22 @@ def context_of(app: DesiredApp, *, strict: bool = False) -> RuleContext:
 
 def records(parent: Any, name: str, pointer: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The mappings in a list field of a mapping, each with its pointer; none if the field is anything else."""
-    items = parent.get(name) if isinstance(parent, Mapping) else None
+    items = parent.get(name) if isinstance(parent, dict) else None
     if isinstance(items, list):
         for index, item in enumerate(items):
-            if isinstance(item, Mapping):
+            if isinstance(item, dict):
                 yield f"{pointer}/{name}/{index}", item
 
 
 def mapping(parent: Any, name: str) -> Mapping[str, Any]:
     """A mapping field of a mapping; empty if it is anything else."""
-    value = parent.get(name) if isinstance(parent, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
+    value = parent.get(name) if isinstance(parent, dict) else None
+    return value if isinstance(value, dict) else {}
 
 
 def text(parent: Any, name: str) -> str:
     """A text field of a mapping; empty if it is anything else."""
-    value = parent.get(name) if isinstance(parent, Mapping) else None
+    value = parent.get(name) if isinstance(parent, dict) else None
     return value if isinstance(value, str) else ""
 
 
