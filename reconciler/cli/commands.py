@@ -22,7 +22,7 @@ from reconciler.cli.options import (
     run_options,
 )
 from reconciler.clock import SystemClock
-from reconciler.engine.options import RunOptions
+from reconciler.engine.load import RunOptions
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
 from reconciler.text import nearest
@@ -30,7 +30,7 @@ from reconciler.text import nearest
 if TYPE_CHECKING:
     from reconciler.engine.apply import Watch
     from reconciler.engine.load import Desired
-    from reconciler.engine.plan import Planned
+    from reconciler.engine.planner import Planned
     from reconciler.live.client import Client
     from reconciler.rollout.model import RolloutReport
 
@@ -85,7 +85,7 @@ def reconcile(
     import asyncio
 
     from reconciler.cli.show import annotate, findings_of, show_plan
-    from reconciler.engine import exits, safety
+    from reconciler.engine import safety
     from reconciler.engine.apply import run
 
     console = Console(output, vital=plan or drift)
@@ -98,17 +98,17 @@ def reconcile(
     if save:
         safety.save(save, finished.planned.report.plans, finished.planned.config)
     pushes_matter = permissions.fail_on_failed_push
-    return exits.of_plan(foreseen, differences_matter=drift or exit_code, pushes_matter=pushes_matter)
+    return safety.of_plan(foreseen, differences_matter=drift or exit_code, pushes_matter=pushes_matter)
 
 
 def show_applied(planned: "Planned", rollout: "RolloutReport", console: Console, connection: Connection) -> int:
     """Show what was done; returns the exit code."""
     from reconciler.cli.show import show_rollout
-    from reconciler.engine import exits
+    from reconciler.engine import safety
 
     suggest = Suggestions.of(connection)
     show_rollout(console, suggest.rollout(rollout), suggest.plan(planned.report))
-    return exits.of_apply(rollout, planned)
+    return safety.of_apply(rollout, planned)
 
 
 @dataclass(frozen=True)

@@ -86,9 +86,7 @@ def _say(error: ReconcileError, form: Format) -> Exit:
 
     Annotations are lines of a log, so they may follow one.
     """
-    from reconciler.engine import exits
-
-    code = exits.of_error(error)
+    code = error.exit_code
     if isinstance(error, InvalidInput) and error.findings:
         from reconciler.views import text
 

@@ -19,7 +19,7 @@ from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
 from reconciler.clock import SystemClock
-from reconciler.engine.options import RunOptions, shard_of
+from reconciler.engine.load import RunOptions, shard_of
 from reconciler.errors import ReconcileError, UsageError
 from reconciler.redaction import TOKEN_VARIABLES
 from reconciler.views.errors import Format

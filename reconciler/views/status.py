@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.live.models import ComponentState, Deployment, Health, LiveApp, Phase
-from reconciler.plan.newer import failed_push, push_failure
+from reconciler.plan.platform import failed_push, push_failure
 from reconciler.text import ago
 from reconciler.views.lines import Line, Tone, render
 from reconciler.views.plan_lines import wrapped

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.engine.options import shard_of
+from reconciler.engine.load import shard_of
 
 
 def test_a_part_of_the_apps_is_written_as_its_number_and_how_many_there_are() -> None:
