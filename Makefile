@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 SOURCES := reconciler tests checks benchmarks
 
-.PHONY: help demo test coverage lint format bench figures hops contract sandbox-contract corpus recorded crash-matrix chaos second-platform mutants catalogue clean
+.PHONY: help demo test coverage lint format bench figures hops contract sandbox-contract corpus recorded crash-matrix chaos second-platform fuzz mutants catalogue clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -85,6 +85,11 @@ chaos: $(VENV)/dev ## 200 apps while a tenth of the requests goes wrong, seed by
 
 second-platform: $(VENV)/dev ## every scenario against a second, independent fake of App Platform that misbehaves within its contract
 	$(BIN)/python -m tests.second_platform
+
+FUZZ ?= 5000
+
+fuzz: $(VENV)/dev ## read four times FUZZ files of any content: specs, configurations, Git repositories
+	RECONCILE_FUZZ=$(FUZZ) $(BIN)/pytest tests/desired/test_fuzz.py --dist load
 
 mutants: $(VENV)/dev ## change the rollout's policy in every small way: a test must fail for each
 	$(BIN)/python -m checks.mutants

@@ -44,19 +44,20 @@ TESTS = Path(__file__).parents[1] / "tests"
 MODULES = (
     "rollout.policy",
     "rollout.policy_rollback",
-    "rollout.policy_rules",
+    "rollout.policy_settle",
     "rollout.health",
     "rollout.reduce",
     "rollout.outcomes",
     "rollout.limits",
     "rollout.failure:candidates other_versions",
     "rollout.observations",
-    "rollout.scheduler:check_order",
+    "rollout.scheduler:order_of",
     "config:find_circle",
     "appspec.kinds:components",
     "rollout.writes:commit revert",
     "plan.decide",
     "plan.deployment_history",
+    "plan.platform",
     "plan.guard",
 )
 """The pure modules that decide, and what is as good as pure, below `reconciler`; of some only what these reach."""

@@ -195,8 +195,12 @@ class Policy(_Section):
         description="latest: an update also pulls the newest commit or image of every source, and a pipeline redeploys "
         "an app in sync that does not run its commit",
     )
-    timeouts: Timeouts = Field(default=Timeouts(), description="how long each part of a rollout may take")
-    health: HealthPolicy = Field(default=HealthPolicy(), description="when an active deployment counts as healthy")
+    timeouts: Timeouts = Field(
+        default=Timeouts.model_construct(), description="how long each part of a rollout may take"
+    )
+    health: HealthPolicy = Field(
+        default=HealthPolicy.model_construct(), description="when an active deployment counts as healthy"
+    )
     on_failure: Literal["rollback", "pin", "leave"] = Field(
         default="rollback", description="rollback (and commit), pin (roll back and leave pinned for a person), leave"
     )
@@ -213,6 +217,11 @@ class Policy(_Section):
         default="keep", description="fingerprint: detect a changed secret by a keyed fingerprint"
     )
     depends_on: list[str] = Field(default=[], description="apps that must be healthy before this one is rolled out")
+
+    @property
+    def secret_values(self) -> frozenset[str]:
+        """What must never reach an output: the values of its probe's headers."""
+        return frozenset(self.health.probe.headers.values() if self.health.probe else ())
 
 
 IS_NO_VARIABLE = (
@@ -243,10 +252,17 @@ def _named(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
+class _NameOrEntry:
+    """Describes the entry in the JSON Schema, which is made only when it is asked for."""
+
+    def __get_pydantic_json_schema__(self, _core: object, _handler: object) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string"}, Variable.model_json_schema()]}
+
+
 VariableEntry = Annotated[
     Variable,
     BeforeValidator(_named),
-    WithJsonSchema({"anyOf": [{"type": "string"}, Variable.model_json_schema()]}),
+    _NameOrEntry(),
 ]
 
 
@@ -320,10 +336,10 @@ class Config(_Section):
     variables: list[VariableEntry] = Field(
         default=[], description="variables to substitute in specs: names, or entries as below"
     )
-    defaults: Policy = Field(default=Policy(), description="policy for every app")
+    defaults: Policy = Field(default=Policy.model_construct(), description="policy for every app")
     apps: dict[str, dict[str, Any]] = Field(default={}, description="policy per app; overrides the defaults")
     moved: dict[str, str] = Field(default={}, description="renamed apps, as `old name: new name`")
-    guards: Guards = Field(default=Guards(), description="what a run may not do unless allowed")
+    guards: Guards = Field(default=Guards.model_construct(), description="what a run may not do unless allowed")
     freeze: list[Freeze] = Field(default=[], description="windows in which nothing is applied")
     policies: str = Field(
         default="policies", description="folder of JSON Schemas that specs must satisfy, relative to this file"

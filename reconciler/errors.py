@@ -25,12 +25,12 @@ The message of an error never contains a secret: no token, no request body.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from reconciler.findings import Finding
 
@@ -47,6 +47,10 @@ class ReconcileError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def redact(self, within: Callable[[Any], Any]) -> None:
+        """Remove secrets from what it says, see `redaction.Redactor.within`."""
+        self.message, self.hint = within(self.message), within(self.hint)
 
     @property
     def type(self) -> str:
@@ -71,6 +75,11 @@ class InvalidInput(ReconcileError):
             message or f"{len(findings)} problem{'s' if len(findings) != 1 else ''} in the input", hint=hint
         )
         self.findings = tuple(findings)
+
+    def redact(self, within: Callable[[Any], Any]) -> None:
+        """Remove secrets from what it says and what its findings say."""
+        super().redact(within)
+        self.findings = within(self.findings)
 
 
 class PlanMismatch(ReconcileError):

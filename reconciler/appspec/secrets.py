@@ -1,18 +1,19 @@
-"""Finds the secrets in a spec: fields marked as secret, and unknown fields whose name suggests one.
+"""Finds the secrets in a spec: fields marked as secret, unknown fields named like one, clone URLs with a login.
 
 The models lag behind the platform. In a part that they do not know (a new kind of component, a new field) a secret is
 recognised by its name: that of a field which is secret wherever the models have it, or ``value`` next to a
-``type`` other than GENERAL, as in environment variables.
+``type`` other than GENERAL, as in environment variables. What merely looks like a credential is `credential`'s matter.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from typing import Any
 
 from reconciler.appspec.shape import SPEC, Field, Shape
-from reconciler.appspec.walk import fields_below, find
+from reconciler.appspec.walk import field_of, fields_below, find, shape_at
 
 CIPHERTEXT = "EV["
 """Prefix of a secret's ciphertext: ``EV[1:nonce:cipher]``."""
@@ -47,6 +48,8 @@ def secrets(
 
 def is_secret(field: Field | None, name: Any, owner: Mapping[str, Any], parent: str = "") -> bool:
     """Whether a field is a secret: according to the models, or else to its name and the sibling ``type``."""
+    if name == CLONE_URL:  # public repositories have nothing to hide in it
+        return has_login(owner[name])
     return is_marked(field, owner) if field else is_named_so(name, owner, parent)
 
 
@@ -86,10 +89,29 @@ _NAMES = ({name for _, name in _PLACES} - {field.name for _, field in _KNOWN if 
 _ENDINGS = tuple(f"_{name}" for name in sorted(_NAMES))
 
 
+def may_be_anything(path: Sequence[str]) -> bool:
+    """Whether a text at a path may contain anything: a variable's value, a command, a field that no model knows."""
+    field = field_of(shape_at(path[:-1]), path[-1])
+    if field is None:
+        return shape_at(path) is None
+    return field.can_be_secret or field.name.endswith("_command")
+
+
 # --- Plaintext credentials in a spec ---
 
 
+CLONE_URL = "repo_clone_url"
+"""The field that App Platform clones from and stores as it is, a login included."""
+
+_LOGIN = re.compile(r"\s*[a-z][a-z0-9+.-]*://([^\s/?#]*)@", re.IGNORECASE)
 _REFERENCE = re.compile(r"\$\{[^{}]*\}")
+
+
+def has_login(address: Any) -> bool:
+    """Whether an address has a password, or a user name that may be a token; a plain ``git@`` is neither."""
+    match = _LOGIN.match(address) if isinstance(address, str) else None
+    user, colon, password = match[1].partition(":") if match else ("", "", "")
+    return is_plaintext(password) if colon else is_plaintext(user) and len(user) > len("x-access-token")
 
 
 def plaintext_secrets(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -106,3 +128,97 @@ def plaintext_secrets(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def is_plaintext(value: str) -> bool:
     """Whether a credential's value is itself secret: not empty, not ciphertext, not just a reference."""
     return bool(value.strip()) and not CIPHERTEXT_PATTERN.match(value) and bool(_REFERENCE.sub("", value).strip())
+
+
+# --- What looks like a credential where none belongs: a variable of type GENERAL, any plain field ---
+#
+# docs/decisions/014 says why the patterns are our own.
+
+
+_SHAPES = {
+    "a DigitalOcean token": r"\bdo[oprt]_v1_[0-9a-f]{64}\b",
+    "a GitHub token": r"\bgh[oprsu]_[A-Za-z0-9]{36,}|\bgithub_pat_\w{22,}",
+    "a GitLab token": r"\bgl(?:pat|dt|rt|cbt|ptt)-[\w-]{20,}",
+    "an AWS key": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
+    "a Google API key": r"\bAIza[\w-]{35}",
+    "a Slack token": r"\bxox[abeoprs]-[\w-]{10,}|hooks\.slack\.com/services/T\w+/B\w+/\w{20,}",
+    "a Stripe key": r"\b[rs]k_live_\w{16,}|\bwhsec_\w{24,}",
+    "a SendGrid key": r"\bSG\.[\w-]{16,}\.[\w-]{32,}",
+    "an API key": r"\bsk-(?:proj-|ant-|or-|svcacct-)?[\w-]{20,}|\bhf_[A-Za-z0-9]{30,}|\bkey-[0-9a-f]{32}\b",
+    "a registry token": r"\bnpm_[A-Za-z0-9]{36}|\bpypi-AgEI[\w-]{50,}|\bdckr_pat_[\w-]{20,}",
+    "a bot token": r"\b\d{8,10}:AA[\w-]{33}\b|\b[MNO][\w-]{23,25}\.[\w-]{6}\.[\w-]{27,}",
+    "a JSON web token": r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}",
+    "a private key": r"-----BEGIN[A-Z ]* PRIVATE KEY",
+}
+"""Shapes of tokens that vendors document; the shortest match has 16 characters."""
+
+_SHORTEST = 6
+_ADDRESS = re.compile(
+    r"://[^\s/:@]*:([^\s@]+)@(?!localhost|127\.|\[::1\])"
+    r"|[?&](?:access_token|auth_?token|token|api_?key|password|secret|sig|x-amz-signature)=([^&#\s]{8,})",
+    re.IGNORECASE,
+)
+_NAMED = re.compile(
+    r"(?:SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|API_?KEY|SECRET_KEY_BASE"
+    r"|(?:^|_)(?:PASS|PWD|(?:SECRET|ACCESS|PRIVATE|ENCRYPTION|SIGNING|AUTH|MASTER|SERVICE|ADMIN)_?KEY))(?:_BASE64|_B64)?$"
+)
+_PUBLIC = re.compile(r"PUBLIC|PUBLISHABLE|ANON_|^VITE_|^REACT_APP_|^VUE_APP_|^GATSBY_")
+_PLACEHOLDER = re.compile(
+    r"change|replace|your|example|placeholder|dummy|todo|fixme|xxx|\*\*|\.\.\.|…|[<>]|^\[.*\]$|\{\{|^__|insert|enter|goes"
+    r"|^(?:my|some|a|the|set|put|use|test|fake|sample|redacted|secret|password|pass|token|key|none|null|true|false)\b",
+    re.IGNORECASE,
+)
+_NO_CREDENTIAL = re.compile(r"\.{0,2}/.*|[a-z][a-z0-9+.-]*://.*|[A-Z][A-Z0-9_]{0,15}", re.DOTALL)
+"""Values that a name alone does not make a credential: paths, addresses, names of other variables."""
+
+
+def credential(name: str, value: Any) -> str:
+    """What the value of a plain field looks like, such as ``a GitHub token``; empty if it is no credential.
+
+    ``name`` is the field's, or a variable's key. A reference (``${…}``) and an obvious placeholder are none.
+    """
+    if not isinstance(value, str) or len(value) < _SHORTEST or CIPHERTEXT_PATTERN.match(value):
+        return ""
+    written = _REFERENCE.sub("", value).strip() if "${" in value else value.strip()
+    if "://" in written and (found := _ADDRESS.search(written)) and _is_real(found[1] or found[2]):
+        return "an address with a credential"
+    if len(written) >= 16 and (shape := _shapes().search(written)) and _is_real(shape[0]) and not _is_public(name):
+        return list(_SHAPES)[int(str(shape.lastgroup)[1:])]
+    if _is_named(name) and len(written) >= _SHORTEST and _is_real(written) and not _NO_CREDENTIAL.fullmatch(written):
+        return "a credential by its name"
+    return ""
+
+
+def _is_public(name: str) -> bool:
+    return bool(_PUBLIC.search(name.upper()))
+
+
+@lru_cache(maxsize=4096)
+def _is_named(name: str) -> bool:
+    """Whether a name ends as those of credentials do; a framework that publishes it to browsers says so in the name."""
+    spelled = re.sub(r"[^A-Z0-9]", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper())
+    return bool(_NAMED.search(spelled)) and not _is_public(spelled)
+
+
+@cache
+def _shapes() -> re.Pattern[str]:
+    return re.compile("|".join(f"(?P<n{number}>{shape})" for number, shape in enumerate(_SHAPES.values())))
+
+
+def _is_real(value: str) -> bool:
+    return not _PLACEHOLDER.search(value)
+
+
+def credentials(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Pointer and value of every plain field of a spec that looks like a credential, and what it looks like."""
+    looks: list[str] = []
+
+    def wanted(field: Field | None, name: Any, owner: Mapping[str, Any], parent: str) -> bool:
+        if not isinstance(value := owner[name], str) or len(value) < _SHORTEST:  # nearly every field ends here
+            return False
+        called = owner.get("key", name) if name == "value" else name
+        looks[:] = [credential(str(called), value)]
+        return bool(looks[0]) and not is_secret(field, name, owner, parent)
+
+    for pointer, value in find(spec, wanted):
+        yield pointer, value, looks[0]

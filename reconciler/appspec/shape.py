@@ -12,10 +12,10 @@ from __future__ import annotations
 import inspect
 import re
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from reconciler.appspec import marks
 from reconciler.appspec.models import AppSpec
@@ -111,61 +111,50 @@ def identity_of(listing: Listing, item: Mapping[str, Any]) -> str:
     return "/".join(parts)
 
 
-_Mark = TypeVar("_Mark")
-
-
 def _unwrapped(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
-    """The annotation without Annotated and without None, and the marks, the outermost last."""
+    """The annotation without Annotated and without None, and its marks, the outermost last."""
     found: tuple[Any, ...] = ()
     while True:
         origin = get_origin(annotation)
         if origin is Annotated:
-            annotation, *own = get_args(annotation)
-            found = (*own, *found)
-        elif origin in (Union, types.UnionType):
+            found = (*annotation.__metadata__, *found)
+            annotation = annotation.__origin__
+        elif origin is Union or origin is types.UnionType:
             (annotation,) = (arg for arg in get_args(annotation) if arg is not type(None))
         else:
             return annotation, found
 
 
-def _mark(found: Iterable[Any], kind: type[_Mark]) -> _Mark | None:
-    return next((mark for mark in found if isinstance(mark, kind)), None)
-
-
-def _shape(bare: Any, found: tuple[Any, ...]) -> Shape:
-    if get_origin(bare) is list:
-        identity = _mark(found, marks.Identity)
-        item = _shape(*_unwrapped(get_args(bare)[0]))
-        return Listing(item, identity.fields if identity else (), _mark(found, marks.Ordered) is not None)
-    if get_origin(bare) is Literal:
+def _shape(annotation: Any) -> tuple[Shape, tuple[Any, ...]]:
+    """The shape of an annotation, and its marks."""
+    bare, found = _unwrapped(annotation)
+    origin = get_origin(bare)
+    if origin is list:
+        identity = next((mark.fields for mark in found if type(mark) is marks.Identity), ())
+        return Listing(_shape(get_args(bare)[0])[0], identity, marks.Ordered() in found), found
+    if origin is Literal:
         choices = get_args(bare)
-        return Scalar(_SCALARS[type(choices[0])], choices)
+        return Scalar(_SCALARS[type(choices[0])], choices), found
     if issubclass(bare, Part):
-        return record(bare)
-    limits = next((mark for mark in found if isinstance(mark, marks.Field) and mark.limited), _UNLIMITED)
-    return Scalar(_SCALARS[bare], limits=limits)
+        return record(bare), found
+    limits = next((mark for mark in found if type(mark) is marks.Field and mark.limited), _UNLIMITED)
+    return Scalar(_SCALARS[bare], limits=limits), found
 
 
 def _field(name: str, annotation: Any, *, required: bool) -> Field:
-    bare, found = _unwrapped(annotation)
-    default, spelling, deprecated = (
-        _mark(found, marks.Default),
-        _mark(found, marks.Spelling),
-        _mark(found, marks.Deprecated),
-    )
+    shape, found = _shape(annotation)
+    mark = {type(one): one for one in found}  # of several `marks.Field` the outermost, which has the description
     return Field(
         name=name,
-        shape=_shape(bare, found),
+        shape=shape,
         required=required,
-        default=MISSING if default is None else default.value,
-        server_chosen=_mark(found, marks.ServerChosen) is not None,
-        secret=_mark(found, marks.Secret) is not None,
-        secret_when_typed=_mark(found, marks.SecretWhenTyped) is not None,
-        spelling=spelling.kind if spelling else "",
-        deprecated=deprecated.instead if deprecated else "",
-        description=next(
-            (mark.description for mark in found if isinstance(mark, marks.Field) and mark.description), ""
-        ),
+        default=mark[marks.Default].value if marks.Default in mark else MISSING,
+        server_chosen=marks.ServerChosen in mark,
+        secret=marks.Secret in mark,
+        secret_when_typed=marks.SecretWhenTyped in mark,
+        spelling=mark[marks.Spelling].kind if marks.Spelling in mark else "",
+        deprecated=mark[marks.Deprecated].instead if marks.Deprecated in mark else "",
+        description=mark.get(marks.Field, _UNLIMITED).description,
     )
 
 

@@ -24,10 +24,11 @@ from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, has_errors
 from reconciler.github import action as github_action
 from reconciler.github.inputs import Inputs, Mode
-from reconciler.github.report import Result, hide_live_values
+from reconciler.github.report import Result
+from reconciler.plan.warnings import hide_live_values
 from reconciler.redaction import Redactor
 from reconciler.views import annotations as commands
-from reconciler.views import markdown, sarif, text
+from reconciler.views import lines, markdown, sarif, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -91,21 +92,20 @@ class ActionStep:
             ReconcileError: the run failed.
         """
         try:
-            result = await self._result(action_options(self.inputs, self.context, self.environ))
+            return await self._result(action_options(self.inputs, self.context, self.environ))
         except InvalidInput as error:
-            result = replace(_checked(error.findings), exit_code=Exit.INVALID)
+            return replace(_checked(self.redact.within(error.findings)), exit_code=Exit.INVALID)
         except ReconcileError as error:
             if error.hint == safety.OVERRIDE_FREEZE:
                 error.hint = "add --override-freeze to the input `allow` to apply anyway"
-            error.message, error.hint = self.redact(error.message), self.redact(error.hint)
+            error.redact(self.redact.within)
             raise
-        return _redacted(result, self.redact)
 
     async def _result(self, options: RunOptions) -> Result:
         if self.inputs.mode is Mode.VALIDATE:
             desired = check(options, offline=True)
             self.loaded(desired)
-            return _checked(desired.findings, checked=len(desired.apps))
+            return _checked(self.redact.within(desired.findings), checked=len(desired.apps))
         finished = await run_engine(options, self, self.clock)
         if finished.rollout is None:
             return self._previewed(finished.planned.report, finished.planned.config)
@@ -114,7 +114,7 @@ class ActionStep:
     def _previewed(self, report: PlanReport, config: Config) -> Result:
         if self.inputs.plan_file:
             safety.save(Path(self.inputs.plan_file), report.plans, config)
-        report = self._suggest.plan(hide_live_values(report) if self.context.is_fork else report)
+        report = self._published(report)
         found = findings_of(report)
         return Result(
             exit_code=safety.of_plan(report, differences_matter=self.inputs.mode is Mode.DRIFT),
@@ -128,7 +128,7 @@ class ActionStep:
         )
 
     def _applied(self, planned: Planned, rollout: RolloutReport) -> Result:
-        foreseen, report = self._suggest.plan(planned.report), self._suggest.rollout(rollout)
+        foreseen, report = self._published(planned.report), self._suggest.rollout(self.redact.within(rollout))
         found = findings_of(foreseen)
         return Result(
             exit_code=safety.of_apply(rollout, planned),
@@ -139,6 +139,12 @@ class ActionStep:
             annotations=_annotations((*found, *failures(report, foreseen))),
             sarif=sarif.sarif(found, tool_version=__version__),
         )
+
+    def _published(self, report: PlanReport) -> PlanReport:
+        """The plan as the log and GitHub may show it: without secrets, and without live values unless asked for."""
+        if self.context.is_fork or not self.inputs.show_live_values:
+            report = hide_live_values(report, all_values=self.context.is_fork)
+        return self._suggest.plan(self.redact.within(report))
 
     def _elsewhere(self, limit: int) -> str:
         """Where the full report is: a comment links to the run's summary, the summary to nothing."""
@@ -172,7 +178,7 @@ class ActionStep:
 
     def planned(self, planned: Planned) -> None:
         """Log the plan."""
-        for line in _plan_text(self._suggest.plan(planned.report)).split("\n"):
+        for line in _plan_text(self._published(planned.report)).split("\n"):
             self.out(self.redact(line))
 
     @contextmanager
@@ -221,6 +227,7 @@ def action_options(inputs: Inputs, context: EventContext, environ: Mapping[str, 
         retry=inputs.permissions.retry,
         override_freeze=inputs.permissions.override_freeze,
         expect=Path(inputs.expect_plan) if inputs.expect_plan else None,
+        show_live_values=inputs.show_live_values and not context.is_fork,
     )
 
 
@@ -229,7 +236,7 @@ def _checked(found: tuple[Finding, ...], *, checked: int = 0) -> Result:
     apps = f"{checked} app{'' if checked == 1 else 's'} checked, no findings"
     return Result(
         exit_code=Exit.INVALID if has_errors(found) else Exit.OK,
-        text=text.findings(found) if found else apps,
+        text=lines.findings(found) if found else apps,
         markdown=lambda limit: markdown.findings(found, limit=limit) if found else f"### {apps}",
         findings=found,
         annotations=_annotations(found),
@@ -244,14 +251,3 @@ def _annotations(found: Sequence[Finding]) -> tuple[str, ...]:
 
 def _plan_text(report: PlanReport) -> str:
     return text.plan(report, width=_LOG_WIDTH).removeprefix("\n")
-
-
-def _redacted(result: Result, redact: Redactor) -> Result:
-    render = result.markdown
-    return replace(
-        result,
-        text=redact(result.text),
-        markdown=(lambda limit: redact(render(limit))) if render else None,
-        annotations=tuple(map(redact, result.annotations)),
-        sarif=redact(result.sarif),
-    )

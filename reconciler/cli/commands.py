@@ -12,6 +12,7 @@ from cyclopts import App, Group, Parameter
 from reconciler import __version__
 from reconciler.cli.console import Console, on_signals, show
 from reconciler.cli.options import (
+    OUTPUT,
     POSITIVE,
     Connection,
     Output,
@@ -22,7 +23,6 @@ from reconciler.cli.options import (
     run_options,
 )
 from reconciler.clock import SystemClock
-from reconciler.engine.load import RunOptions
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
 from reconciler.text import nearest
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from reconciler.engine.load import Desired
     from reconciler.engine.planner import Planned
     from reconciler.live.client import Client
+    from reconciler.plan.model import PlanReport
     from reconciler.rollout.model import RolloutReport
 
 
@@ -57,6 +58,9 @@ def reconcile(
         bool,
         Parameter(group=WHAT_TO_DO, help="also delete apps whose spec was removed from Git; needs the full history"),
     ] = False,
+    show_live_values: Annotated[
+        bool, Parameter(group=OUTPUT, help="do not hide what looks like a credential, or what only live has")
+    ] = False,
     permissions: Permissions = Permissions(),
     source: SpecFlags = SpecFlags(),
     connection: Connection = Connection(),
@@ -67,20 +71,16 @@ def reconcile(
     given |= {"--fail-fast": fail_fast, "--override-freeze": permissions.override_freeze, "--retry": permissions.retry}
     check_mode(plan=plan, drift=drift, given=given)
     options = replace(
-        run_options(specs, source),
+        run_options(specs, source, permissions),
         apply=not (plan or drift),
         prune=prune,
         unmanaged=unmanaged,
         drift=drift,
-        concurrency=concurrency or RunOptions.concurrency,
         fail_fast=fail_fast,
-        rotate=frozenset(permissions.rotate),
-        allow=frozenset(permissions.allow),
-        retry=permissions.retry,
-        override_freeze=permissions.override_freeze,
-        fail_on_failed_push=permissions.fail_on_failed_push,
         expect=expect,
+        show_live_values=show_live_values,
     )
+    options = replace(options, concurrency=concurrency or options.concurrency)
     check_specs(options.specs)
     import asyncio
 
@@ -88,9 +88,9 @@ def reconcile(
     from reconciler.engine import safety
     from reconciler.engine.apply import run
 
-    console = Console(output, vital=plan or drift)
+    console = Console.of(output, vital=plan or drift)
     finished = asyncio.run(run(options, CommandLine(console, connection), SystemClock()))
-    foreseen = Suggestions.of(connection).plan(finished.planned.report)
+    foreseen = shown_plan(finished.planned, console, connection)
     if finished.rollout is not None:
         return show_applied(finished.planned, finished.rollout, console, connection)
     show_plan(console, foreseen, drift=drift)
@@ -106,9 +106,19 @@ def show_applied(planned: "Planned", rollout: "RolloutReport", console: Console,
     from reconciler.cli.show import show_rollout
     from reconciler.engine import safety
 
-    suggest = Suggestions.of(connection)
-    show_rollout(console, suggest.rollout(rollout), suggest.plan(planned.report))
+    foreseen = shown_plan(planned, console, connection)
+    show_rollout(console, Suggestions.of(connection).rollout(rollout), foreseen)
     return safety.of_apply(rollout, planned)
+
+
+def shown_plan(planned: "Planned", console: Console, connection: Connection) -> "PlanReport":
+    """The plan to show: in what is made for logs and pages of a pipeline without what only live has."""
+    report = Suggestions.of(connection).plan(planned.report)
+    if console.format not in ("markdown", "github") or planned.options.show_live_values:
+        return report
+    from reconciler.plan.warnings import hide_live_values
+
+    return hide_live_values(report)
 
 
 @dataclass(frozen=True)
@@ -131,7 +141,7 @@ class CommandLine:
         if self.console.format in ("text", "github"):
             from reconciler.cli.show import show_plan
 
-            show_plan(self.console, Suggestions.of(self.connection).plan(planned.report))
+            show_plan(self.console, shown_plan(planned, self.console, self.connection))
 
     @contextmanager
     def watch(self, apps: Sequence[str]) -> "Iterator[Watch]":

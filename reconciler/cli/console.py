@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import TYPE_CHECKING, ClassVar, TextIO, cast
+from typing import TYPE_CHECKING, ClassVar, Self, TextIO, cast
 
 from reconciler.errors import ReconcileError
 from reconciler.redaction import Redactor, tokens_of
@@ -26,15 +26,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from reconciler.cli.options import Output
+    from reconciler.views.errors import Format
 
 
 _secrets: set[str] = set()
 """Every secret this process has seen. Global, as errors are also printed without a console."""
 
 
-def redacted(text: str) -> str:
-    """The text without any secret that this process has met, and without the tokens it was started with."""
-    return Redactor(_secrets | tokens_of(os.environ))(text)
+def redactor() -> Redactor:
+    """Redacts any secret that this process has met, and the tokens it was started with."""
+    return Redactor(_secrets | tokens_of(os.environ))
+
+
+def plain(text: str) -> str:
+    """A text with names from outside in it: each of its lines inert to terminals and runners."""
+    from reconciler.views.lines import no_command  # most runs print nothing but views, which do the same
+    from reconciler.views.values import inert
+
+    return "\n".join(no_command(inert(line)) for line in text.split("\n"))
 
 
 def say(text: str) -> None:
@@ -127,30 +136,37 @@ class Console:
     shown: ClassVar[bool] = False
     """Whether this run has printed a result: a later error must not add a second document to it."""
 
-    def __init__(self, output: Output, environ: Mapping[str, str] = os.environ, *, vital: bool = False) -> None:
-        self.format = output.format
-        self.verbose = output.verbose
-        self.color = _color(output.color, environ, sys.stdout)
+    def __init__(
+        self, form: Format = "text", *, verbose: bool = False, color: str = "auto", vital: bool = False
+    ) -> None:
+        self.format = form
+        self.verbose = verbose
+        self.color = _color(color, os.environ, sys.stdout)
         self.width = max(60, min(160, shutil.get_terminal_size((100, 24)).columns))
         self.vital = vital
-        self.redact = Redactor(_secrets | tokens_of(environ))
+        self.redact = Redactor(_secrets | tokens_of(os.environ))
+
+    @classmethod
+    def of(cls, output: Output, *, vital: bool = False) -> Self:
+        """The console that the flags ask for."""
+        return cls(output.format, verbose=output.verbose, color=output.color, vital=vital)
 
     def keep_secret(self, values: Iterable[str]) -> None:
         """Redact these values from now on."""
         _secrets.update(values)
-        self.redact = Redactor(_secrets | tokens_of(os.environ))
+        self.redact = redactor()
 
     def out(self, text: str) -> None:
-        """Print a result.
+        """Print a result, rendered from redacted data: to redact it as text could break the document (C66).
 
         Raises:
             ReconcileError: it is vital and cannot be written.
         """
         Console.shown = True
         if self.vital:
-            show(self.redact(text))
+            show(text)
         else:
-            log(self.redact(text))
+            log(text)
 
     def err(self, text: str) -> None:
         """Print something about the run: an error, a hint, progress."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from reconciler.cli.console import redacted, say, show
+from reconciler.cli.console import plain, redactor, say, show
 from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, ranked
 
@@ -26,11 +26,11 @@ def fmt(
     files = find_specs(paths or (Path("specs"),), findings)
     changed = [file for file in files if _formatted(file, findings, write=not check)]
     for file in changed:
-        show(f"{'would change' if check else 'formatted'} {file}")
+        show(plain(f"{'would change' if check else 'formatted'} {file}"))
     if findings:
-        from reconciler.views import text
+        from reconciler.views import lines
 
-        say(redacted(text.findings(ranked(findings))))
+        say(redactor()(lines.findings(ranked(findings))))
     wrong = {finding.location.file for finding in findings if finding.is_error and finding.location}
     broken = sum(str(file) in wrong for file in files)
     counts = [

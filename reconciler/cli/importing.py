@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from reconciler.cli.console import Console, redacted, say
-from reconciler.cli.options import Connection, Output, SpecFlags, connect, run_options
+from reconciler.cli.console import Console, plain, redactor, say
+from reconciler.cli.options import Connection, SpecFlags, connect, run_options
 from reconciler.cli.status import chosen_apps
 from reconciler.errors import InvalidInput, UsageError
 from reconciler.exit_codes import Exit
@@ -37,7 +37,7 @@ def import_(
         raise UsageError("name the apps to import, or use --all", hint="for example: reconcile import web api")
     import asyncio
 
-    console = Console(Output())
+    console = Console()
     chosen = asyncio.run(_chosen(apps, connection, console))
     if not chosen:
         console.out("no apps")
@@ -55,11 +55,11 @@ def import_(
             wrong.append(error)
             continue
         written += done.changed
-        console.out(f"{app.name}: {f'written to {done.file}' if done.changed else f'{done.file} unchanged'}")
+        console.out(plain(f"{app.name}: {f'written to {done.file}' if done.changed else f'{done.file} unchanged'}"))
         if done.odd:
-            from reconciler.views import text
+            from reconciler.views import lines
 
-            say(redacted(text.findings(done.odd)))
+            say(redactor()(lines.findings(done.odd)))
     if wrong:
         raise InvalidInput([finding for error in wrong for finding in error.findings])
     return Exit.OK

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 import traceback
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from reconciler import __version__
-from reconciler.cli.console import Console, ending_alike, log, readable, redacted, say, settle, show
+from reconciler.cli.console import Console, ending_alike, log, plain, readable, redactor, say, settle, show
 from reconciler.errors import InternalError, Interrupted, InvalidInput, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
 from reconciler.views.errors import Format, document
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code, see `exit_codes.MEANINGS`."""
-    gc.set_threshold(200_000, 20, 100)  # a short-lived process with a large live heap: little is garbage
     readable()
     Console.shown = False
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -42,10 +40,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str]) -> object:
-    """Call the command that the arguments name; the version alone needs no parser."""
-    if [*arguments] == ["--version"]:
-        show(__version__)
-        return Exit.OK
+    """Call the command that the arguments name.
+
+    The version, and validating files without any flag, as hooks do for every commit, need no parser of arguments.
+    Importing it takes longer than validating a spec.
+    """
+    match [*arguments]:
+        case ["--version"]:
+            show(__version__)
+            return Exit.OK
+        case ["validate", *words] if not any(word.startswith("-") for word in words):
+            from reconciler.cli.check import check_specs
+            from reconciler.engine.load import RunOptions
+
+            specs = tuple(map(Path, words)) or RunOptions.specs
+            return check_specs(RunOptions(specs, environ=dict(os.environ)), Console(vital=True))
     from reconciler.cli.commands import build
 
     return build()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
@@ -87,16 +96,17 @@ def _say(error: ReconcileError, form: Format) -> Exit:
     Annotations are lines of a log, so they may follow one.
     """
     code = error.exit_code
+    error.redact(redactor().within)
     if isinstance(error, InvalidInput) and error.findings:
-        from reconciler.views import text
+        from reconciler.views import lines
 
-        say(redacted(text.findings(error.findings)))
+        say(lines.findings(error.findings))
     else:
-        say(redacted(f"reconcile: {error.message}"))
+        say(plain(f"reconcile: {error.message}"))
         if error.hint:
-            say(redacted(f"  {error.hint}"))
+            say(plain(f"  {error.hint}"))
     if form == "github" or (form != "text" and not Console.shown):
-        log(redacted(document(error, code, form, tool_version=__version__)))
+        log(document(error, code, form, tool_version=__version__))
     return code
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from reconciler.cli.console import Console
+from reconciler.cli.console import Console, plain
 from reconciler.cli.options import (
     PERMISSIONS,
     WHAT,
@@ -64,7 +64,7 @@ def rollback(
     from reconciler.config_file import load_config
 
     policy = load_config(config).policy(app)
-    console = Console(output)
+    console = Console.of(output)
     if commit:
         return asyncio.run(_commit(app, policy, connection, console, force=force))
     return asyncio.run(_rollback(app, (to, pin, revert), policy, connection, console))
@@ -106,7 +106,7 @@ def redeploy(
     from reconciler.cli.commands import CommandLine, show_applied
     from reconciler.engine.apply import run
 
-    console = Console(output)
+    console = Console.of(output)
     finished = asyncio.run(run(options, CommandLine(console, connection), SystemClock()))
     assert finished.rollout is not None
     return show_applied(finished.planned, finished.rollout, console, connection)
@@ -126,13 +126,14 @@ async def _commit(name: str, policy: Policy, connection: Connection, console: Co
         pinned = manual.require_pin(app)
         if force:
             gone = await manual.commit(client, app, SystemClock())
-            console.out(f"{name}: rollback committed" + ("" if gone else ", but the app still shows as pinned"))
+            text = f"{name}: rollback committed" + ("" if gone else ", but the app still shows as pinned")
+            console.out(plain(text))
             return Exit.OK if gone else Exit.PERSON_NEEDED
         job = replace(_job(app, policy, "rollback"), resume_rollback=True, follow=pinned.id, carried=pinned.spec)
         with CommandLine(console, connection).watch([name]) as watched:
             report = await roll_back(job, client, SystemClock(), watched)
     if report.records[0].outcome.kind is OutcomeKind.ROLLED_BACK:
-        console.out(f"{name}: the rollback is healthy and committed")
+        console.out(plain(f"{name}: the rollback is healthy and committed"))
         return Exit.OK
     show_rollout(console, Suggestions.of(connection).rollout(report), None)
     return safety.of_rollout(report)
@@ -153,7 +154,7 @@ async def _rollback(
         job = _job(app, policy, "leave" if revert else "pin" if pin else "rollback")
         if revert:
             deployment = await manual.revert(client, app)
-            console.err(f"{name}: rollback reverted; following deployment {deployment.id}")
+            console.err(plain(f"{name}: rollback reverted; following deployment {deployment.id}"))
             job = replace(job, follow=deployment.id, carried=deployment.spec)
         else:
             await _check_target(client, app, to)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 def show_plan(console: Console, report: PlanReport, *, drift: bool = False) -> None:
     """Print a plan or a drift report."""
+    report = console.redact.within(report)
     match console.format:
         case "json":
             from reconciler.views import json_documents
@@ -46,6 +47,7 @@ def show_rollout(console: Console, report: RolloutReport, planned: PlanReport | 
 
     Workflow annotations and SARIF also contain the findings of the plan.
     """
+    report, planned = console.redact.within(report), console.redact.within(planned)
     match console.format:
         case "json":
             from reconciler.views import json_documents

@@ -30,7 +30,7 @@ def status(
         raise UsageError(f"--format {output.format} is not available for status", hint="use text or json")
     import asyncio
 
-    return asyncio.run(_status(apps, deployments, connection, Console(output, vital=True)))
+    return asyncio.run(_status(apps, deployments, connection, Console.of(output, vital=True)))
 
 
 async def _status(apps: tuple[str, ...], deployments: int, connection: Connection, console: Console) -> int:
@@ -44,11 +44,11 @@ async def _status(apps: tuple[str, ...], deployments: int, connection: Connectio
             tasks = [group.create_task(_look(client, app, deployments)) for app in chosen]
     found = [task.result() for task in tasks]
     if console.format == "json":
-        console.out(view.machine(found))
+        console.out(view.machine(found, console.redact.within))
     else:
         flags, now = Suggestions.of(connection).flags, SystemClock().now()
         shown = view.status(found, now=now, color=console.color, width=console.width, flags=flags)
-        console.out(shown or "no apps")
+        console.out(console.redact(shown) or "no apps")
     return Exit.PERSON_NEEDED if any(app.pinned_deployment for app in chosen) else Exit.OK
 
 

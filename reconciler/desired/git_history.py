@@ -4,17 +4,21 @@ Read with dulwich, so no git program is needed, and a repository owned by anothe
 problem. Nothing is written. dulwich is imported only when a history is opened.
 
 Deliberate limits: only a file's current path is followed, renames are not; and no more commits are read than
-requested. What was not read is reported (`FileHistory.gap`), never guessed: a shallow clone lacks commits.
+requested. What was not read is reported (`FileHistory.gap`), never guessed: a shallow clone lacks commits. Files that a
+repository's configuration includes are not read: what decides is never in one, and they may be anywhere.
 """
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+from reconciler.desired.git_repository import MISSING, HistoryGap, explained, opened
 from reconciler.desired.reading import parse_specs
 from reconciler.yamltext import is_wrapped
 
@@ -39,7 +43,7 @@ _FOLDER = 0o040000
 _KIND = 0o170000
 _FOLDERS_KEPT = 32
 """Size of the cache: a folder is soon read again, as a parent's and for every file in it."""
-_MISSING = "objects are missing from the repository (a partial clone, or a damaged one)"
+_NO_HEAD = "the repository has no commits yet, or keeps its references in a form that cannot be read (reftable)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +106,21 @@ class History:
 
     @classmethod
     def open(cls, path: str | Path) -> History | None:
-        """Open the history around a file or folder (which may no longer exist); None outside any repository."""
-        from dulwich.errors import NotGitRepository
-        from dulwich.repo import Repo
+        """Open the history around a file or folder (which may no longer exist); None outside any repository.
 
+        Raises:
+            HistoryGap: there is a repository, and it cannot be read.
+        """
         start = Path(path).absolute()
         while not start.is_dir() and start != start.parent:
             start = start.parent
-        try:
-            repo = Repo.discover(start)
-        except NotGitRepository:
-            return None
-        return cls(repo, Path(repo.path).resolve())
+        for folder in (start, *start.parents):
+            if os.path.lexists(folder / ".git"):
+                for repo in explained(opened(folder)):
+                    return cls(repo, Path(repo.path).resolve())
+                if not (folder / ".git").is_dir():  # like git, go on only from a folder
+                    raise HistoryGap("its .git is no folder and leads to no repository")
+        return None
 
     def close(self) -> None:
         """Close the repository's files."""
@@ -159,14 +166,17 @@ class History:
         walk = _Walk(self, limit)
         gap = ""
         try:
-            for commit in walk:
-                parents = walk.parents(commit)
-                for name in self._touched(commit, parents, found):
-                    found[name].append(self._revision(commit, self._lookup(commit, name)))
-        except _ObjectMissing:
-            gap = _MISSING
+            for name, revision in explained(self._revisions(walk, found)):
+                found[name].append(revision)
+        except HistoryGap as error:
+            gap = str(error)
         outside = FileHistory((), "the file is outside the repository")
         return [outside if name is None else FileHistory(tuple(found[name]), gap or walk.gap) for name in inside]
+
+    def _revisions(self, walk: _Walk, names: Collection[str]) -> Iterator[tuple[str, Revision]]:
+        for commit in walk:
+            for name in self._touched(commit, walk.parents(commit), names):
+                yield name, self._revision(commit, self._lookup(commit, name))
 
     def _touched(self, commit: Commit, parents: Sequence[Commit], names: Iterable[str]) -> Iterator[str]:
         """The files that differ from every parent's."""
@@ -200,45 +210,49 @@ class History:
             return RemovedSpecs((), "the folder is outside the repository")
         take_apart = read or plain_specs
         gone: dict[str, list[PastSpec]] = {}
-        seen: set[tuple[str, bytes]] = set()
         walk = _Walk(self, limit)
         gap = ""
         try:
-            for commit in walk:
-                for file, blob in self._files(commit, inside, seen):
-                    for name, spec in take_apart(self._text((_REGULAR, blob)) or "", file):
-                        if name not in present:
-                            past = PastSpec(commit.id.decode(), _when(commit), _author(commit), file, spec)
-                            gone.setdefault(name, []).append(past)
-        except _ObjectMissing:
-            gap = _MISSING
+            for file, revision in explained(self._versions(walk, inside)):
+                for name, spec in take_apart(revision.text or "", file):
+                    if name not in present:
+                        past = PastSpec(revision.commit, revision.when, revision.author, file, spec)
+                        gone.setdefault(name, []).append(past)
+        except HistoryGap as error:
+            gap = str(error)
         return RemovedSpecs(tuple(RemovedSpec(name, tuple(gone[name])) for name in sorted(gone)), gap or walk.gap)
+
+    def _versions(self, walk: _Walk, inside: str) -> Iterator[tuple[str, Revision]]:
+        """Every version of every spec file below a path."""
+        seen: set[tuple[str, bytes]] = set()
+        for commit in walk:
+            for file, blob in self._files(commit, inside, seen):
+                yield file, self._revision(commit, (_REGULAR, blob))
 
     def texts(self) -> Iterator[tuple[str, str]]:
         """Name and text of every file in the checked-out commit that may hold a spec.
 
         A file whose object is missing (a partial clone) counts as empty; `removed_specs` reports that gap.
         """
-        if not self.head:
-            return
-        try:
-            for file, blob in self._files(self.stored(self.repo.head()), "", set()):
-                yield file, self._text((_REGULAR, blob)) or ""
-        except _ObjectMissing:
-            return
+        with suppress(HistoryGap):
+            yield from explained(self._texts())
+
+    def _texts(self) -> Iterator[tuple[str, str]]:
+        for file, blob in self._files(self.stored(self.repo.head()), "", set()) if self.head else ():
+            yield file, self._text((_REGULAR, blob)) or ""
 
     def stored(self, sha: bytes) -> Any:
         """The object with an id.
 
         Raises:
-            _ObjectMissing: it is not in the repository.
+            HistoryGap: it is not in the repository.
         """
         from dulwich.objects import ObjectID
 
         try:
             return self.repo[ObjectID(sha)]
         except KeyError as error:
-            raise _ObjectMissing from error
+            raise HistoryGap(MISSING) from error
 
     def _lookup(self, commit: Commit, inside: str) -> _Entry | None:
         """Mode and id of the entry at a path in a commit, or None."""
@@ -283,10 +297,6 @@ class History:
             pending += [(prefix + name.decode("utf-8", "replace"), children[name]) for name in sorted(children)]
 
 
-class _ObjectMissing(Exception):
-    """An object that a tree or a commit names is not in the repository."""
-
-
 def plain_specs(text: str, file: str) -> list[tuple[str, Mapping[str, Any]]]:
     """The apps of a text as written, without substitution: (name, spec)."""
     documents, _ = parse_specs(text, file)
@@ -300,8 +310,11 @@ class _Walk:
     def __init__(self, history: History, limit: int) -> None:
         self._history = history
         self._limit = limit
-        self._provider = history.repo.parents_provider()
         self.gap = ""
+
+    @cached_property
+    def _provider(self) -> Any:
+        return self._history.repo.parents_provider()
 
     def parents(self, commit: Commit) -> list[Commit]:
         """The parents in the repository; a shallow clone lacks some."""
@@ -313,7 +326,8 @@ class _Walk:
 
         history = self._history
         if not history.head:
-            self.gap = "the repository has no commits yet"
+            odd = history.repo.get_config().has_section((b"extensions",))
+            self.gap = _NO_HEAD if odd else "the repository has no commits yet"
             return
         if history.shallow:
             self.gap = "the clone is shallow: earlier commits are missing"
@@ -328,7 +342,7 @@ class _Walk:
                     return
                 yield entry.commit
         except (MissingCommitError, KeyError):
-            self.gap = _MISSING
+            self.gap = MISSING
 
 
 def _when(commit: Commit) -> datetime:

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from reconciler.appspec.secrets import plaintext_secrets
+from reconciler.appspec.secrets import CLONE_URL, plaintext_secrets
 from reconciler.config import Config
 from reconciler.config_file import CONFIG_NAMES
 from reconciler.desired.reading import OTHER, WRAPPER, Variables, parse_specs, substitute, unrelated
@@ -28,7 +28,8 @@ class DesiredApp:
     ``spec`` is the user's own document after substitution: what is sent is this, field for field.
     ``wrapper`` is the JSON pointer of the spec in its document (``/spec`` for deploy templates).
     ``substituted`` are the pointers (within the spec) of scalars into which a declared variable was put.
-    ``secrets`` are plaintext values that must never reach an output.
+    ``secrets`` are plaintext values that must never reach an output; ``hidden`` are the pointers of other values that
+    contain one: a variable that is secret, or is used for a secret, was put there, or a clone URL has a login.
     """
 
     name: str
@@ -37,6 +38,7 @@ class DesiredApp:
     wrapper: str = ""
     substituted: frozenset[str] = frozenset()
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    hidden: frozenset[str] = frozenset()
 
     @property
     def file(self) -> str:
@@ -207,6 +209,7 @@ def _apps_of(document: Document, variables: Variables, findings: list[Finding], 
     done = substitute(spec, document, wrapper, variables)
     findings += done.findings
     name = spec.get("name")
+    secrets, hidden = _secrets(spec, done.used, variables)
     return [
         DesiredApp(
             name=name if isinstance(name, str) else "",
@@ -214,19 +217,26 @@ def _apps_of(document: Document, variables: Variables, findings: list[Finding], 
             document=document,
             wrapper=wrapper,
             substituted=frozenset(done.used),
-            secrets=_secrets(spec, done.used, variables),
+            secrets=secrets,
+            hidden=hidden,
         )
     ]
 
 
-def _secrets(spec: Mapping[str, Any], used: Mapping[str, tuple[str, ...]], variables: Variables) -> frozenset[str]:
-    """What must never be shown: plaintext in secret fields, the variables put there, secret variables, and tokens."""
-    out = set(variables.secrets | variables.tokens)
-    for pointer, value in plaintext_secrets(spec):
-        out.add(value)
-        out.update(variables.values.get(name, "") for name in used.get(pointer, ()))
-    out.discard("")
-    return frozenset(out)
+def _secrets(
+    spec: Mapping[str, Any], used: Mapping[str, tuple[str, ...]], variables: Variables
+) -> tuple[frozenset[str], frozenset[str]]:
+    """The secret values of an app, and the pointers of values that contain one and are compared as they are.
+
+    Secret are the run's tokens, plaintext in secret fields, and variables that are declared so or put into one.
+    """
+    plaintext = dict(plaintext_secrets(spec))
+    names = variables.secret_names.union(*(used.get(pointer, ()) for pointer in plaintext))
+    values = {variables.values.get(name, "") for name in names} | variables.tokens
+    values |= set(plaintext.values())
+    hidden = {pointer for pointer, put in used.items() if names.intersection(put)}
+    hidden |= {pointer for pointer in plaintext if pointer.endswith(f"/{CLONE_URL}")}
+    return frozenset(values - {""}), frozenset(hidden)
 
 
 def _namesakes(apps: Sequence[DesiredApp]) -> Iterator[Finding]:

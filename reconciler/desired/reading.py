@@ -104,7 +104,7 @@ class Variables:
             elif value is not None:
                 self.values[variable.name] = value.encode(errors="replace").decode()
                 garbled += [variable.name] if self.values[variable.name] != value else []
-        self.secrets = frozenset(self.values[one.name] for one in declared if one.secret and self.values.get(one.name))
+        self.secret_names = frozenset(one.name for one in declared if one.secret)
         alternatives = "|".join(re.escape(name) for name in self.names if name not in leaking)
         self.pattern = re.compile(rf"\$\{{({alternatives})\}}") if alternatives else None
         self.findings = [_undeclared(name, self.names) for name in given if name not in self.names]

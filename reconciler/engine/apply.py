@@ -197,10 +197,11 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
         fingerprints(desired, options),
         PipelineCommit.of(options.environ),
         options.redeploy,
+        options.show_live_values,
     )
     removed = pruning(desired, options)
     fleet = {app.name: app for app in await client.list_apps()}
-    desired = as_live(desired, fleet, strict=options.strict)
+    desired = as_live(desired, fleet)
     apps = await planner.plans(desired.apps, fleet, desired.known)
     unmanaged_apps = unmanaged(fleet, desired)
     notes: tuple[Finding, ...] = ()

@@ -44,12 +44,17 @@ def attributed(apps: Sequence[PlannedApp], read: Read, now: datetime) -> tuple[P
 def _histories(files: set[str]) -> dict[str, FileHistory]:
     """The history of each file, with one walk per repository."""
     from reconciler.desired.git_history import FileHistory, History
+    from reconciler.desired.git_repository import HistoryGap
 
     open_ones: dict[Path, tuple[History, list[str]]] = {}
     found: dict[str, FileHistory] = {}
     try:
         for file in sorted(files):
-            history = next((one for one, _ in open_ones.values() if _holds(one, file)), None) or History.open(file)
+            try:
+                history = next((one for one, _ in open_ones.values() if _holds(one, file)), None) or History.open(file)
+            except HistoryGap as gap:
+                found[file] = FileHistory((), str(gap))
+                continue
             if history is None:
                 found[file] = FileHistory((), "the spec file is not in a Git repository")
             else:

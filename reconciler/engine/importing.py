@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +24,10 @@ from reconciler.plan.secret_fingerprints import without_variable
 if TYPE_CHECKING:
     from reconciler.engine.load import RunOptions
     from reconciler.live.models import LiveApp
+
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+"""Names of apps that may name a file: no folder, nothing hidden, nothing that a terminal or a shell would take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +71,7 @@ class Importer:
         """Write an app's spec, unless its file already matches.
 
         Raises:
-            InvalidInput: the app's file has errors, or its path is taken by something else.
+            InvalidInput: the app's file has errors, is a link, or its path is taken by something else.
         """
         done = self._written(live)
         loaded = load((done.file,), config=self.config, environ=self.options.environ).apps
@@ -78,17 +83,31 @@ class Importer:
         name = self._name_in_git(live.name)
         spec = without_variable({**live.spec, "name": name})
         if name in self.files:
+            self._refuse_link(self.files[name])
             return self._merge(self.files[name], name, spec)
+        if not _FILE_NAME.fullmatch(name):
+            message = f"the name of the app {name!r} cannot be the name of a file"
+            raise _refusal("unsafe-path", message, "write its spec by hand", self.folder)
         called = f"{name}.yaml"
         file = self.folder / (f"{name}-app.yaml" if called in CONFIG_NAMES else called)
+        self._refuse_link(file)
         if file.exists():
             message = f"{file} already exists and is not the spec of {name}"
-            hint = "move it, or choose another folder with --into"
-            raise InvalidInput([Finding(Severity.ERROR, "file-exists", message, hint, Location(str(file)))])
+            raise _refusal("file-exists", message, "move it, or choose another folder with --into", file)
         self.folder.mkdir(parents=True, exist_ok=True)
         rewrite(file, export_spec(spec))
         self.files[name] = file
         return Imported(file, changed=True)
+
+    def _refuse_link(self, file: Path) -> None:
+        """Refuse to write through a link below the folder: it may lead to any file (C84).
+
+        Raises:
+            InvalidInput: the file is one, or is in a folder that is.
+        """
+        below = [file, *file.parents]
+        if any(part.is_symlink() for part in below[: below.index(self.folder)]):
+            raise _refusal("unsafe-path", f"{file} is a link", "replace it with a file, or remove it", file)
 
     def _name_in_git(self, live: str) -> str:
         """The app's name in Git: the new name if the configuration renames it."""
@@ -117,3 +136,7 @@ class Importer:
         if wrong:
             raise InvalidInput(wrong)
         return next(app for app in loaded.apps if app.name == name)
+
+
+def _refusal(code: str, message: str, hint: str, file: Path) -> InvalidInput:
+    return InvalidInput([Finding(Severity.ERROR, code, message, hint, Location(str(file)))])

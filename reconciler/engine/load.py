@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.appspec.secrets import credentials
 from reconciler.config import Config
 from reconciler.config_file import ConfigFile, check_names, check_probes, find_config, read_config
 from reconciler.desired.load import escaping_links, find_specs
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 NOTHING_THERE = ("no-specs", "no-such-path")
 """Codes of findings about folders without specs, as after the last one was removed."""
+
+_OUR_OWN = ("policy:", "unknown-", "type", "missing-field", "placeholder", "schema", "too-many-findings")
+"""What the codes of errors begin with that do not say what App Platform refuses, or that its answers cannot have."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,8 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
         raise UsageError(f"no spec for app {unknown[0]}", hint=did_you_mean(unknown[0], known))
     probes = check_probes(file, {app.name: app.spec for app in loaded.apps})
     apps = tuple(app for app in loaded.apps if options.selects(app.name))
+    if not options.show_live_values:
+        apps = tuple(map(_with_credentials, apps))
     of_apps = validate_all(apps, strict=options.strict, policies=policies)
     findings = (*file.warnings, *loaded.findings, *findings, *check_names(file, known), *probes, *of_apps)
     if offline:
@@ -84,8 +90,15 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
             replace(one, severity=Severity.NOTICE) if one.code in NOTHING_THERE else one for one in findings
         )
     keys = frozenset(filter(None, [options.environ.get(KEY_VARIABLE)]))
-    refused = frozenset(one for one in of_apps if one.is_error and not one.code.startswith("policy:"))
+    keys = keys.union(*(config.policy(name).secret_values for name in known))
+    refused = frozenset(one for one in of_apps if one.is_error and not one.code.startswith(_OUR_OWN))
     return Desired(apps, config, tuple(ranked(list(findings))), known, keys, refused)
+
+
+def _with_credentials(app: DesiredApp) -> DesiredApp:
+    """The app; what looks like a credential in it is a secret as well."""
+    values = frozenset(value for _, value, _ in credentials(app.spec))
+    return replace(app, secrets=app.secrets | values) if values else app
 
 
 def _config_within(checkout: Path, options: RunOptions) -> ConfigFile:
@@ -121,7 +134,7 @@ def load(options: RunOptions, seen: Callable[[Desired], None] = lambda _: None) 
     return desired
 
 
-def as_live(desired: Desired, fleet: Mapping[str, LiveApp], *, strict: bool = False) -> Desired:
+def as_live(desired: Desired, fleet: Mapping[str, LiveApp]) -> Desired:
     """What Git wants, with the errors as warnings that live has, too: what App Platform has, it did not refuse (C83).
 
     Raises:
@@ -133,8 +146,8 @@ def as_live(desired: Desired, fleet: Mapping[str, LiveApp], *, strict: bool = Fa
         live = next((fleet[name] for name in names if name in fleet), None)
         if live is not None:
             there = replace(app, spec={**live.spec, "name": app.name}, document=Document(app.file, "", 0, None))
-            same = Counter(map(_meaning, validate(there, strict=strict)))
-            for finding in validate(app, strict=strict):
+            same = Counter(map(_meaning, validate(there)))
+            for finding in validate(app):
                 if finding in desired.of_specs and same[_meaning(finding)] > 0:
                     same[_meaning(finding)] -= 1
                     hint = f"{finding.hint}; App Platform has it so, hence no error".removeprefix("; ")
@@ -177,10 +190,11 @@ class RunOptions:
     ``own_specs``                the specs whose apps may be named; without any, every app may
     ``redeploy``, ``force_build``  deploy the specs that are live once more, without the build cache
     ``fail_on_failed_push``      end with exit code 2 if a push failed to deploy since
+    ``show_live_values``         show what looks like a credential, and in comments also what only live has
     ``concurrency``              apps that are rolled out at the same time
     """
 
-    specs: tuple[Path, ...]
+    specs: tuple[Path, ...] = (Path("specs"),)
     config: Path | None = None
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -203,6 +217,7 @@ class RunOptions:
     force_build: bool = False
     fail_on_failed_push: bool = False
     expect: Path | None = None
+    show_live_values: bool = False
 
     def selects(self, name: str) -> bool:
         """Whether an app is selected: it is in the shard, and among ``apps`` if any are named."""

@@ -89,6 +89,7 @@ class Planner:
     fingerprints: Fingerprints | None = field(default=None, repr=False)
     commit: PipelineCommit | None = None
     redeploy: bool = False
+    show_live_values: bool = False
 
     async def plans(
         self, apps: Sequence[DesiredApp], fleet: Mapping[str, LiveApp], known: Collection[str]
@@ -176,7 +177,16 @@ class Planner:
             findings = (*findings, *possible_rename(app, comparison.wanted, unmanaged_apps))
         trouble = await self._pin_trouble(live, comparison, deployments) if live and deployments else ""
         evidence = Evidence(
-            self.now, proposal, deployments, findings, self.retry, moved_from, trouble, self.commit, self.redeploy
+            self.now,
+            proposal,
+            deployments,
+            findings,
+            self.retry,
+            moved_from,
+            trouble,
+            self.commit,
+            self.redeploy,
+            self.show_live_values,
         )
         plan = make_plan(app, comparison, evidence)
         rendered = proposal.spec if proposal else None

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.desired.git_history import SPEC_SUFFIXES, History, RemovedSpec
+from reconciler.desired.git_repository import HistoryGap
 from reconciler.engine.load import NOTHING_THERE
 from reconciler.engine.planner import PlannedApp, Planner
 from reconciler.errors import InvalidInput, PlanMismatch
@@ -25,7 +26,7 @@ from reconciler.plan.compare import compare, live_digest
 from reconciler.plan.decide import unchanged_cost
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.text import ago
-from reconciler.yamltext import parse, read_text
+from reconciler.yamltext import open_file, parse, read_text
 
 if TYPE_CHECKING:
     from reconciler.live.models import LiveApp
@@ -119,7 +120,10 @@ def check_emptied(findings: Sequence[Finding], removed: Removed) -> None:
 
 
 def _opened(path: Path) -> History:
-    history = History.open(path)
+    try:
+        history = History.open(path)
+    except HistoryGap as gap:
+        raise _refusal(str(gap)) from None
     if history is None:
         raise _refusal("the specs are not in a Git repository")
     return history
@@ -171,7 +175,7 @@ def _mentions(text: str, name: str) -> bool:
 def _may_hold(path: Path, name: str) -> bool:
     """Whether a binary or oversized file contains a name; one that cannot be opened may contain any."""
     try:
-        with path.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as raw:
+        with open_file(path) as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as raw:
             return any(raw.find(name.encode(encoding)) >= 0 for encoding in ("utf-8", "utf-16-le", "utf-16-be"))
     except FileNotFoundError:  # a broken link
         return False

@@ -23,6 +23,7 @@ from reconciler.plan.guard import frozen, guarded
 from reconciler.plan.model import NO_DRIFT, Action, Plan, SyncStatus
 from reconciler.plan.platform import FAILED_PUSH
 from reconciler.rollout.model import OutcomeKind
+from reconciler.yamltext import open_file
 
 if TYPE_CHECKING:
     from reconciler.engine.planner import Planned
@@ -90,7 +91,8 @@ def save(file: Path, plans: Iterable[Plan], config: Config) -> None:
 
 def _read(file: Path) -> saved.SavedPlan:
     try:
-        text = file.read_text(encoding="utf-8")
+        with open_file(file) as stream:
+            text = stream.read().decode("utf-8")
     except OSError as error:
         hint = "save it again: reconcile --plan --save FILE"
         raise PlanMismatch(f"cannot read the saved plan {file}: {error.strerror}", hint=hint) from None

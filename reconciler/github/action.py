@@ -19,7 +19,7 @@ from reconciler.github import inputs as given
 from reconciler.github import outputs
 from reconciler.github.inputs import Inputs, Mode
 from reconciler.github.publish import publish
-from reconciler.github.report import ActionRun, Result, escape_data, output_values
+from reconciler.github.report import ActionRun, Result, escape_data, inert_lines, output_values
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -98,7 +98,7 @@ def _failed(error: ReconcileError) -> Result:
     text = f"{error.message}\n{error.hint}" if error.hint else error.message
     findings = error.findings if isinstance(error, InvalidInput) else ()
     text = "\n".join([text, *(f"{finding.location or ''}: {finding.message}" for finding in findings)])
-    return replace(_failure(error.exit_code, text), findings=findings)
+    return replace(_failure(error.exit_code, inert_lines(text)), findings=findings)
 
 
 def _failure(exit_code: Exit, text: str) -> Result:

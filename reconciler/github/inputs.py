@@ -73,6 +73,7 @@ class Inputs:
     permissions: Permissions = Permissions()
     api_url: str = ""
     sandbox: bool = False
+    show_live_values: bool = False
 
 
 def tokens(environ: Mapping[str, str]) -> tuple[str, str]:
@@ -116,6 +117,7 @@ def parse(environ: Mapping[str, str]) -> Inputs:
         permissions=_permissions(environ),
         api_url=raw(environ, "api-url"),
         sandbox=_truth(environ, "sandbox", otherwise=default.sandbox),
+        show_live_values=_truth(environ, "show-live-values", otherwise=default.show_live_values),
     )
 
 

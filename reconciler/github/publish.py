@@ -8,7 +8,7 @@ from reconciler.github.api import GitHub, GitHubError, number_of, text_of
 from reconciler.github.comment import About, Fate, Remark, post
 from reconciler.github.inputs import Mode, Switch
 from reconciler.github.issue import Detection, Move, keep
-from reconciler.github.report import drifting, fingerprint
+from reconciler.github.report import drifting, fingerprint, inert_lines
 
 if TYPE_CHECKING:
     from reconciler.github.context import EventContext
@@ -71,7 +71,7 @@ async def _comment(github: GitHub, job: ActionRun, result: Result) -> None:
         if posted.fate is Fate.FAILED:
             job.warn(posted.reason)
         else:
-            job.out(f"comment on #{pull}: {posted.fate} {posted.reason or posted.url}".rstrip())
+            job.out(inert_lines(f"comment on #{pull}: {posted.fate} {posted.reason or posted.url}".rstrip()))
 
 
 async def _track(github: GitHub, job: ActionRun, result: Result) -> None:
@@ -95,7 +95,7 @@ async def _track(github: GitHub, job: ActionRun, result: Result) -> None:
     if kept.warning:
         job.warn(kept.warning)
     elif kept.move is not Move.NOTHING:
-        job.out(f"drift issue #{kept.number}: {kept.move} {kept.url}".rstrip())
+        job.out(inert_lines(f"drift issue #{kept.number}: {kept.move} {kept.url}".rstrip()))
 
 
 # --- The pull requests that a run comments on ---

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.exit_codes import Exit
@@ -14,6 +14,7 @@ from reconciler.github.ownership import key_of
 from reconciler.plan.model import Action, Cost, SyncStatus
 from reconciler.redaction import Redactor
 from reconciler.rollout.model import OutcomeKind
+from reconciler.views.values import inert
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from reconciler.findings import Finding
     from reconciler.github.context import EventContext
     from reconciler.github.inputs import Inputs
-    from reconciler.plan.model import Change, Plan, PlanReport
+    from reconciler.plan.model import Plan, PlanReport
     from reconciler.rollout.model import RolloutReport
 
 _MOST_APPS = 1000
@@ -246,34 +247,14 @@ class ActionRun:
 
     def warn(self, text: str) -> None:
         """A warning in the log and on the run's page."""
-        self.out(f"::warning title=reconcile::{escape_data(self.redact(text))}")
+        self.out(f"::warning title=reconcile::{escape_data(inert_lines(self.redact(text)))}")
+
+
+def inert_lines(text: str) -> str:
+    """A text with names from outside in it: none of its characters moves a cursor or turns the direction of text."""
+    return "\n".join(map(inert, text.splitlines()))
 
 
 def escape_data(text: str) -> str:
     """A workflow command's data: percent signs and line ends are escaped, in this order."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-# --- What a pull request from a fork can learn about the account it is planned against ---
-#
-# Its plan is public and its specs are untrusted: naming an app must not be enough to read its live spec.
-
-LIVE = "(live)"
-"""The placeholder for a live value."""
-
-
-def hide_live_values(report: PlanReport) -> PlanReport:
-    """The report without values that only App Platform has; paths and Git's own values stay."""
-    return replace(report, plans=tuple(map(_without_live_values, report.plans)))
-
-
-def _without_live_values(plan: Plan) -> Plan:
-    reason = plan.reason
-    for change in plan.changes:
-        if change.path == ("region",) and change.before:  # a guard's reason quotes it
-            reason = reason.replace(f"from {change.before} ", f"from {LIVE} ")
-    return replace(plan, reason=reason, changes=tuple(map(_hidden, plan.changes)))
-
-
-def _hidden(change: Change) -> Change:
-    return change if change.before is None else replace(change, before=LIVE)

@@ -35,7 +35,7 @@ from reconciler.plan.platform import (
     older_components,
     own_rollbacks,
 )
-from reconciler.plan.warnings import left_out, redact_changes, secrets_without_value, unnamed
+from reconciler.plan.warnings import left_out, redact_changes, secrets_without_value, unnamed, without_secrets
 from reconciler.text import ago
 
 
@@ -46,7 +46,7 @@ class Evidence:
     ``proposal`` and ``deployments`` (newest first) are None if they were not requested. ``findings`` are the platform's
     objections. ``retry``: retry a spec that failed. ``moved_from``: the app's current name. ``pin_trouble``: why the
     unfinished rollback that the app is pinned to is unhealthy. ``commit``: what the pipeline runs for. ``redeploy``: a
-    person asks for a deployment of the spec that is live.
+    person asks for a deployment of the spec that is live. ``show_live_values``: show what looks like a credential.
     """
 
     now: datetime
@@ -58,6 +58,7 @@ class Evidence:
     pin_trouble: str = ""
     commit: PipelineCommit | None = None
     redeploy: bool = False
+    show_live_values: bool = False
 
 
 def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -> Plan:
@@ -74,7 +75,7 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
         Action.CREATE,
         app_id=live.id if live else "",
         file=desired.file,
-        changes=redact_changes(comparison.surviving, desired.secrets),
+        changes=redact_changes(comparison.surviving, desired, show=evidence.show_live_values),
         notes=comparison.aligned.notes if live else (),
         findings=(
             *evidence.findings,
@@ -84,7 +85,7 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
             *(newer_findings(desired, live, evidence.commit, evidence.deployments or ()) if live else ()),
         ),
         cost=_cost(comparison, evidence),
-        desired_digest=desired_digest(comparison.wanted),
+        desired_digest=desired_digest(without_secrets(comparison.wanted, desired)),
         live_digest=live_digest(live) if live else "",
         update_all_source_versions=comparison.policy.source_versions == "latest",
         moved_from=evidence.moved_from,
@@ -112,7 +113,7 @@ def _in_sync(desired: DesiredApp, live: LiveApp, comparison: Comparison, evidenc
         notes=(*comparison.aligned.notes, *_young(live, comparison, evidence.now)),
         findings=tuple(newer_findings(desired, live, evidence.commit, history)),
         cost=unchanged_cost(comparison.live_tree),
-        desired_digest=desired_digest(comparison.wanted),
+        desired_digest=desired_digest(without_secrets(comparison.wanted, desired)),
     )
     again = replace(
         plan,

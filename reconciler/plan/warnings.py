@@ -1,43 +1,129 @@
-"""Findings and notes of a plan besides its changes, and redaction of values that are secret elsewhere."""
+"""Findings and notes of a plan besides its changes, and which values of its changes are hidden."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.appspec.kinds import BUILT_KINDS, COMPONENT_KINDS, SOURCE_FIELDS
-from reconciler.appspec.secrets import is_typed_so
-from reconciler.appspec.shape import SPEC, Record
-from reconciler.appspec.walk import branches, find_known, mapped
+from reconciler.appspec.secrets import CLONE_URL, credential, has_login, is_typed_so, may_be_anything
+from reconciler.appspec.shape import SPEC, Listing, Record
+from reconciler.appspec.walk import branches, find_known, shape_at
 from reconciler.desired.load import DesiredApp
 from reconciler.findings import Finding, Severity
 from reconciler.live.models import LiveApp
 from reconciler.plan.align import Aligned
 from reconciler.plan.canonical import Opaque, Path, Tree, canonical, identity_path
-from reconciler.plan.model import Change, ChangeKind, Move, Note, Plan
-from reconciler.redaction import Redactor
+from reconciler.plan.model import Change, ChangeKind, Note, Plan, PlanReport
+from reconciler.redaction import LIVE, MASK, Redactor
 
 UNNAMED = "set on App Platform but not in Git: the update may remove it"
 
 
-def redact_changes(changes: tuple[Change, ...], secrets: Collection[str]) -> tuple[Change, ...]:
-    """The changes without any of these values: a secret may be part of a plain variable (C05)."""
-    if not secrets or not changes:
+def redact_changes(changes: tuple[Change, ...], app: DesiredApp, *, show: bool = False) -> tuple[Change, ...]:
+    """The changes without values that are secret by their place, or contain a secret (C05, C64, C66).
+
+    Hidden are values with a secret variable in them, clone URLs with a login and, unless ``show``, what looks like a
+    credential (C65); fields that are secret in any spec have no value here anyway.
+    """
+    if not changes:
         return changes
-    redact = Redactor(secrets)
-    return tuple(_hidden(change, redact) for change in changes)
+    return Redactor(app.secrets).within(tuple(map(_Hiding(_places_of(app), show=show).change, changes)))
 
 
-def _hidden(change: Change, redact: Redactor) -> Change:
-    before, after = (
-        mapped(value, scalar=lambda item: redact(item) if isinstance(item, str) else item)
-        for value in (change.before, change.after)
+def without_secrets(tree: Tree, app: DesiredApp) -> Tree:
+    """The app's canonical tree without the values that contain a secret, for a digest that anyone may see."""
+    hidden: Tree = _Hiding(_places_of(app), show=True).value(tree, ()) if app.hidden else tree
+    return hidden
+
+
+def _places_of(app: DesiredApp) -> frozenset[Path]:
+    return frozenset(_place(identity_path(app.spec, pointer)) for pointer in app.hidden)
+
+
+def _place(path: Path) -> Path:
+    """The part of a path that a comparison keeps: up to a list whose items have no name, or a field that is unknown."""
+    for depth in range(len(path)):
+        shape = shape_at(path[:depth])
+        if shape is None or (isinstance(shape, Listing) and not shape.identity):
+            return path[:depth]
+    return path
+
+
+@dataclass(frozen=True)
+class _Hiding:
+    """Hides values by their paths: whatever is at or below one of the ``places``, and what looks like a credential."""
+
+    places: frozenset[Path]
+    show: bool
+
+    def change(self, change: Change) -> Change:
+        """A change without its values, or without what is hidden in them."""
+        if change.sensitive:
+            return change
+        labels = tuple(MASK if not self.show and credential("", part) else part for part in change.path)
+        change = replace(change, path=labels)
+        before, after = self.value(change.before, change.path), self.value(change.after, change.path)
+        above = next((place for place in self.places if change.path[: len(place)] == place), None)
+        change = replace(change, path=above or change.path)  # below it, a label would show the value
+        if (
+            above is not None
+            or MASK in (before, after)
+            or (change.moves and (before, after) != (change.before, change.after))
+        ):
+            return replace(change, before=None, after=None, sensitive=True, place="", moves=())
+        return replace(change, before=before, after=after)
+
+    def value(self, value: Any, path: Path) -> Any:
+        """A value without what is hidden in it."""
+        if path in self.places:
+            return MASK
+        match value:
+            case dict():
+                return {name: self.value(item, (*path, name)) for name, item in value.items()}
+            case list() | tuple():
+                return [self.value(item, (*path, str(number))) for number, item in enumerate(value)]
+        if path[-1] == CLONE_URL and has_login(value):
+            return MASK
+        called = path[-2] if path[-1] == "value" and len(path) > 1 else path[-1]
+        return MASK if not self.show and credential(called, value) else value
+
+
+def hide_live_values(report: PlanReport, *, all_values: bool = False) -> PlanReport:
+    """The report without values that only App Platform has; paths and Git's own values stay.
+
+    Those are texts that may contain anything: values of variables, commands, unknown fields. Sizes, counts,
+    tags and other choices stay, unless ``all_values``, as for a pull request from a fork: its plan is public and its
+    specs are untrusted, and to name an app must not be enough to read its live spec.
+    """
+    return replace(report, plans=tuple(_without_live_values(plan, all_values=all_values) for plan in report.plans))
+
+
+def _without_live_values(plan: Plan, *, all_values: bool) -> Plan:
+    reason = plan.reason
+    for change in plan.changes if all_values else ():
+        if change.path == ("region",) and change.before:  # a guard's reason quotes it
+            reason = reason.replace(f"from {change.before} ", f"from {LIVE} ")
+    hidden = tuple(
+        replace(change, before=LIVE if all_values else _without_texts(change.before, change.path))
+        if change.before is not None and (all_values or change.kind is not ChangeKind.REORDERED)
+        else change
+        for change in plan.changes
     )
-    if before == after and change.before != change.after:
-        return replace(change, before=None, after=None, sensitive=True, place="", moves=())
-    moves = tuple(Move(redact(move.item), redact(move.place)) for move in change.moves)
-    return replace(change, before=before, after=after, place=redact(change.place), moves=moves)
+    return replace(plan, reason=reason, changes=hidden)
+
+
+def _without_texts(value: Any, path: Path) -> Any:
+    match value:
+        case dict():
+            return {name: _without_texts(item, (*path, name)) for name, item in value.items()}
+        case list():
+            return [_without_texts(item, (*path, str(number))) for number, item in enumerate(value)]
+        case str() if may_be_anything(path):
+            return LIVE
+        case _:
+            return value
 
 
 def left_out(changes: tuple[Change, ...], surviving: tuple[Change, ...]) -> Iterator[Finding]:

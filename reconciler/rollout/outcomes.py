@@ -122,7 +122,9 @@ def rolled_back(state: RolloutState, how: str) -> Outcome:
 def interrupted(state: RolloutState) -> Outcome:
     """A signal stopped the run here: what goes on without us, and how to resume."""
     running = state.back or state.leg
-    if running is not None and running.phase is Phase.UNKNOWN:
+    if state.fault and state.back is None:
+        reason = f"{state.fault}; stopped before the rollout was finished"
+    elif running is not None and running.phase is Phase.UNKNOWN:
         reason = f"stopped when deployment {running.id} had just begun; it goes on without us"
     elif running is not None and not running.phase.terminal:
         reason = f"stopped while deployment {running.id} was {running.phase.value}; it goes on without us"

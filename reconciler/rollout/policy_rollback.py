@@ -221,7 +221,7 @@ def candidate(state: RolloutState, options: RollbackOptions) -> Step:
     """
     if APP_PINNED in state.rejected:
         return Finish(blocked(state))
-    if options.serving and options.reverted and state.rejected and state.back is None:
+    if options.serving and options.reverted and state.rejected and state.back is None and not state.pinned:
         how = f"deployment {options.candidates[0]} still serves, and the platform made its spec the app's again"
         return Finish(rolled_back(state, how))
     exhausted = len(state.rejected) >= len(options.candidates)

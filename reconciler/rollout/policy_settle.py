@@ -203,13 +203,15 @@ def _settle_platform(state: RolloutState, back: TrackedDeployment) -> Step:
     if rules.on_failure == "pin" and state.pinned:
         why = f"{fault_of(state)}; {done}; the app is pinned to it, as the policy asks"
         return Finish(ended(state, OutcomeKind.PINNED, why, *pin_commands(state)))
-    if state.undo.sends or state.restore.sends:
+    if {state.undo.status, state.restore.status} != {Sent.NOT_YET}:
         return _put_back(state, done)
     if rules.on_failure == "rollback" and (state.pinned or state.commit.status is not Sent.NOT_YET):
         step = _unpin(state)
         if step is not None:
             return step
         done += ", and its pin was committed"
+    if state.undo.sends:
+        return _put_back(state, done)
     if state.failed is not None and state.failed.platform and state.relapse is None:
         return options(state)
     if rules.on_failure == "pin" or (rules.after_platform_rollback == "commit" and not state.kept):

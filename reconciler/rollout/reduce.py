@@ -134,7 +134,7 @@ def _read(state: RolloutState, step: Step, seen: Seen) -> RolloutState:
             failed = replace(seen, summary="", platform=False)
             return replace(state, relapse=seen.summary, failed=failed, back=back, standing=None, standing_looks=0)
         case Collected():
-            leg = TrackedDeployment(state.leg.role, state.leg.id, phase=state.leg.phase) if state.leg else None
+            leg = TrackedDeployment(state.leg.role, state.leg.id) if state.leg else None
             failed = replace(seen, summary="")
             return replace(state, fault=seen.summary, failed=failed, leg=leg, standing=None, standing_looks=0)
         case RollbackOptions() if isinstance(step, FindCandidates):
@@ -168,7 +168,7 @@ def _judged_healthy(tracked: TrackedDeployment, rules: Rules) -> TrackedDeployme
 def _looked_around(state: RolloutState, step: FindCandidates, seen: RollbackOptions) -> RolloutState:
     """The app and its deployments were read: what was seen of them before does not matter any more."""
     pinned = _still_pinned(state, seen.pin)
-    leg = state.leg and TrackedDeployment(state.leg.role, state.leg.id, phase=state.leg.phase)
+    leg = state.leg and TrackedDeployment(state.leg.role, state.leg.id)
     back = state.back and replace(state.back, build=0.0, deploy=0.0, missing=0)
     if back is not None and step.unfit:
         back = TrackedDeployment(back.role, back.id, phase=Phase.ERROR)

@@ -140,8 +140,7 @@ class _Run:
         return ""
 
     def _rollout(self, job: RolloutJob, recorder: Recorder) -> _Rollout:
-        if job.desired is not None:
-            recorder.keep_secret(job.desired.secrets)
+        recorder.keep_secret(job.policy.secret_values | (job.desired.secrets if job.desired else frozenset()))
         seen = Observations(app_id=job.plan.app_id)
         now = self.clock.monotonic
         context = RolloutContext(job, self.client, self.poller, self.specs(job), recorder, seen, now)

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-
 MOST_SECONDS = 10 * 365 * 86400
 """How far the clock can be moved at once."""
 
@@ -129,7 +128,7 @@ class Sandbox:
         with self._store.write() as tx:
             settings = changed(self._simulation.at(tx).settings, changes)
             tx.set_meta("settings", dumps(to_data(settings)))
-            return settings
+        return settings
 
     def fail(self, app: str, where: str, times: int = 1, component: str = "", **more: Any) -> int:
         """Make the next deployments of an app fail in ``build``, ``deploy`` or ``health``; return the fault's id.
@@ -190,10 +189,8 @@ class Sandbox:
             found = _app(platform.tx, app)
             if found.pinned:
                 return {"deployment_id": ""}
-            domains = [item["domain"] for item in found.spec.get("domains") or []]
-            text = (
-                f"domain {domains[-1]} ready" if domains and kind == "MAINTENANCE" else kind.lower().replace("_", " ")
-            )
+            domains = (found.spec.get("domains") or []) if kind == "MAINTENANCE" else []
+            text = f"domain {domains[-1]['domain']} ready" if domains else kind.lower().replace("_", " ")
             cause = Cause(kind, text, builds=False, newest_sources=False)
             return {"deployment_id": platform.deploy(found, found.spec, cause).id}
 

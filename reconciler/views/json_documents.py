@@ -9,7 +9,6 @@ anything else is not published.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
@@ -22,7 +21,7 @@ from reconciler.plan.model import Action, Change, ChangeKind, Origin, PlanReport
 from reconciler.redaction import without_query
 from reconciler.rollout.model import OutcomeKind, RolloutReport
 from reconciler.views.summary import known_costs, total_delta
-from reconciler.views.values import opaque
+from reconciler.views.values import json_text, opaque
 
 Kind = Literal["plan", "drift", "rollout", "findings", "error"]
 ErrorType = Literal[
@@ -298,7 +297,7 @@ def plan(report: PlanReport, *, kind: Literal["plan", "drift"] = "plan") -> str:
     """The JSON of a `PlanDocument`."""
     before, after = known_costs(report.plans)
     estimated = any(plan.cost.estimated for plan in report.plans)
-    return _json(
+    return json_text(
         PlanDocument(
             version=1,
             kind=kind,
@@ -315,7 +314,7 @@ def plan(report: PlanReport, *, kind: Literal["plan", "drift"] = "plan") -> str:
 
 def rollout(report: RolloutReport) -> str:
     """The JSON of a `RolloutDocument`."""
-    return _json(
+    return json_text(
         RolloutDocument(
             version=1,
             kind="rollout",
@@ -331,14 +330,14 @@ def rollout(report: RolloutReport) -> str:
 def findings(found: Sequence[Finding]) -> str:
     """The JSON of a `FindingsDocument`."""
     counts = _counted(Severity, [finding.severity for finding in found])
-    return _json(FindingsDocument(version=1, kind="findings", counts=counts, findings=ranked(list(found))))
+    return json_text(FindingsDocument(version=1, kind="findings", counts=counts, findings=ranked(list(found))))
 
 
 def error(ended: ReconcileError, exit_code: int) -> str:
     """The JSON of an `ErrorDocument`."""
     found = ranked(ended.findings) if isinstance(ended, InvalidInput) else ()
     data = ErrorData(type=ended.type, message=ended.message, hint=ended.hint, exit_code=exit_code, findings=found)
-    return _json(ErrorDocument(version=1, kind="error", error=data))
+    return json_text(ErrorDocument(version=1, kind="error", error=data))
 
 
 def json_schema(kind: Kind) -> dict[str, Any]:
@@ -352,9 +351,3 @@ def _counted(members: Any, found: Sequence[Any]) -> dict[Any, int]:
     """How often each member of an enum was found, including those that were not."""
     tally = Counter(found)
     return {member: tally[member] for member in members}
-
-
-def _json(document: _Data) -> str:
-    """JSON in ASCII, inert to terminals and runners: DEL and ``##[`` are escaped as well."""
-    text = json.dumps(document, indent=2, allow_nan=False, default=dict)
-    return text.replace("\x7f", "\\u007f").replace("##[", "#\\u0023[")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
-from reconciler.findings import Finding, Severity
-from reconciler.views.values import cells, inert, paragraph, shortened
+from reconciler.findings import Finding, Severity, ranked
+from reconciler.views.values import cells, count, inert, paragraph, shortened
 
 Tone = Literal["", "strong", "quiet", "good", "bad", "change", "error", "warning", "notice"]
 """The meaning of a piece of text; its look is decided only here."""
@@ -94,3 +95,17 @@ def _lines(finding: Finding, indent: str) -> Iterable[Line]:
         yield ((f"{indent}    see also {shortened(str(other), 300)}", "quiet"),)
     if len(finding.related) > _MOST_RELATED:
         yield ((f"{indent}    and {len(finding.related) - _MOST_RELATED} more", "quiet"),)
+
+
+def finding_counts(findings: Iterable[Finding]) -> str:
+    """``3 errors, 1 warning``; ``no findings`` if there are none."""
+    tally = Counter(finding.severity for finding in findings)
+    return (
+        ", ".join(count(tally[severity], severity.value) for severity in Severity if tally[severity]) or "no findings"
+    )
+
+
+def findings(found: Sequence[Finding], *, color: bool = False) -> str:
+    """Findings by place, then ``3 errors, 1 warning``."""
+    lines = finding_lines(ranked(list(found)))
+    return render([*lines, ((finding_counts(found), "strong"),)], color=color)

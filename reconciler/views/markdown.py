@@ -16,7 +16,7 @@ from reconciler.findings import Finding, ranked
 from reconciler.plan.model import Action, ChangeKind, Plan, PlanReport
 from reconciler.redaction import without_query
 from reconciler.rollout.model import OutcomeKind, RolloutRecord, RolloutReport
-from reconciler.views.lines import finding_lines, render
+from reconciler.views.lines import finding_counts, finding_lines, render
 from reconciler.views.markup import (
     code,
     details,
@@ -40,7 +40,6 @@ from reconciler.views.summary import (
     OUTCOMES,
     cost_text,
     extra_reason,
-    finding_counts,
     is_quiet,
     joined,
     outcome_counts,

@@ -7,7 +7,6 @@ run; fingerprints identify a finding even if lines around it move.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePath
@@ -16,7 +15,7 @@ from urllib.parse import quote
 
 from reconciler import REPOSITORY
 from reconciler.findings import Finding, Location, Severity, ranked
-from reconciler.views.values import inert
+from reconciler.views.values import inert, json_text
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 MOST = 5000
@@ -52,8 +51,7 @@ def error(ended: Finding, exit_code: int, *, tool_version: str) -> str:
 
 
 def _document(run: dict[str, Any]) -> str:
-    text = json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2)
-    return text.replace("\x7f", "\\u007f").replace("##[", "#\\u0023[")
+    return json_text({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]})
 
 
 def _rule(code: str) -> dict[str, Any]:

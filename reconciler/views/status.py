@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from reconciler.live.models import ComponentState, Deployment, Health, LiveApp, Phase
 from reconciler.plan.platform import failed_push, push_failure
@@ -13,7 +13,7 @@ from reconciler.text import ago
 from reconciler.views.lines import Line, Tone, render
 from reconciler.views.plan_lines import wrapped
 from reconciler.views.summary import SETTLING, explained
-from reconciler.views.values import cells, name, padded, shortened
+from reconciler.views.values import cells, json_text, name, padded, shortened
 
 _CAUSES = {
     "MANUAL": "by hand or API",
@@ -55,9 +55,9 @@ def status(found: Sequence[AppStatus], *, now: datetime, color: bool = False, wi
     return render(lines, color=color)
 
 
-def machine(found: Sequence[AppStatus]) -> str:
-    """The same as a JSON document."""
-    return json.dumps({"version": 1, "kind": "status", "apps": [_data(one) for one in found]}, indent=2)
+def machine(found: Sequence[AppStatus], redact: Callable[[Any], Any] = lambda data: data) -> str:
+    """The same as a JSON document; ``redact`` removes secrets from its data."""
+    return json_text({"version": 1, "kind": "status", "apps": redact([_data(one) for one in found])})
 
 
 def cause(deployment: Deployment) -> str:

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from reconciler.findings import Finding, Severity
 from reconciler.plan.model import UNJUDGED, Action, Cost, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import OutcomeKind, RolloutRecord, RolloutReport
 from reconciler.views.values import cells, count, duration, money, signed_money
@@ -256,14 +255,6 @@ def rollout_summary(report: RolloutReport) -> str:
     records = report.records
     apps = f"{count(len(records), 'app')}: {outcome_counts(records)}" if records else "No apps"
     return joined(apps, count(report.requests, "request"), duration(report.seconds) if report.seconds else "")
-
-
-def finding_counts(findings: Iterable[Finding]) -> str:
-    """``3 errors, 1 warning``; ``no findings`` if there are none."""
-    tally = Counter(finding.severity for finding in findings)
-    return (
-        ", ".join(count(tally[severity], severity.value) for severity in Severity if tally[severity]) or "no findings"
-    )
 
 
 SETTLING = {

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from reconciler.findings import Finding, ranked
 from reconciler.plan.model import PlanReport
 from reconciler.redaction import without_query
 from reconciler.rollout.model import (
@@ -22,13 +21,12 @@ from reconciler.rollout.model import (
     RolloutRecord,
     RolloutReport,
 )
-from reconciler.views.lines import Line, Tone, finding_lines, render, width_of
+from reconciler.views.lines import Line, Tone, render, width_of
 from reconciler.views.plan_lines import INDENT, MANY_QUIET, Layout, plan_lines, wrapped
 from reconciler.views.summary import (
     OUTCOMES,
     cost_text,
     explained,
-    finding_counts,
     joined,
     plan_summary,
     rollout_summary,
@@ -57,12 +55,6 @@ def rollout(report: RolloutReport, *, color: bool = False, width: int = 100, ver
     """
     lines = list(rollout_lines(report, width=width, verbose=verbose))
     return render([*lines, *([()] if lines else []), ((rollout_summary(report), "strong"),)], color=color)
-
-
-def findings(found: Sequence[Finding], *, color: bool = False) -> str:
-    """Findings by place, then ``3 errors, 1 warning``."""
-    lines = finding_lines(ranked(list(found)))
-    return render([*lines, ((finding_counts(found), "strong"),)], color=color)
 
 
 def event(happened: Event, *, names: int = 0, color: bool = False) -> str:

@@ -18,7 +18,7 @@ from reconciler.appspec.secrets import CIPHERTEXT_PATTERN, is_marked, is_typed_s
 from reconciler.appspec.shape import Record, Shape
 from reconciler.appspec.walk import field_of, mapped, shape_at
 from reconciler.plan.model import Change, ChangeKind
-from reconciler.redaction import MASK
+from reconciler.redaction import LIVE, MASK
 
 NAME_WIDTH = 64
 """Names longer than this are shortened: the platform's own have at most 32 characters."""
@@ -101,6 +101,12 @@ def _cut(text: str, width: int) -> str:
     return re.sub(r"\\(?:x[0-9a-f]?|u[0-9a-f]{0,3}|U[0-9a-f]{0,7})?\Z", "", inert(text[:width])[:width])
 
 
+def json_text(document: Any) -> str:
+    """A document as JSON in ASCII, inert to terminals and runners: DEL and ``##[`` are escaped as well."""
+    text = json.dumps(document, indent=2, allow_nan=False, default=dict)
+    return text.replace("\x7f", "\\u007f").replace("##[", "#\\u0023[")
+
+
 def name(text: str) -> str:
     """A name, inert and shortened; ``(no name)`` if empty."""
     return shortened(text, NAME_WIDTH) if text else "(no name)"
@@ -115,7 +121,7 @@ def bare(value: Any) -> str:
 def shown(value: Any, width: int) -> str:
     """A value on one line: strings bare unless that would mislead, the rest as JSON; shortened."""
     text = bare(value)
-    if value == text and text != MASK and _misleads(text):
+    if value == text and text not in (LIVE, MASK) and _misleads(text):
         text = json.dumps(text, ensure_ascii=False)
     return shortened(text, width)
 

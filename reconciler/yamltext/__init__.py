@@ -14,6 +14,16 @@ Positions are not kept: `Document.locate` composes the text again when a positio
 
 from reconciler.yamltext.build import resolve_plain
 from reconciler.yamltext.compose import MAX_DEPTH, MAX_NODES
-from reconciler.yamltext.document import MAX_BYTES, Document, is_wrapped, parse, read_text
+from reconciler.yamltext.document import MAX_BYTES, Document, is_wrapped, open_file, parse, read_text
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "MAX_NODES", "Document", "is_wrapped", "parse", "read_text", "resolve_plain"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_DEPTH",
+    "MAX_NODES",
+    "Document",
+    "is_wrapped",
+    "open_file",
+    "parse",
+    "read_text",
+    "resolve_plain",
+]

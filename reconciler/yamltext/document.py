@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from yaml.error import MarkedYAMLError, YAMLError
 from yaml.nodes import MappingNode, Node, ScalarNode
@@ -160,6 +163,20 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _SURROGATES = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 
 
+def open_file(path: Path) -> IO[bytes]:
+    """Open a regular file for reading; a FIFO or a device might be waited for without end, so it is refused (C84).
+
+    Raises:
+        OSError: it cannot be opened, or is something else.
+    """
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    mode = os.fstat(number).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(number, "rb")
+    os.close(number)
+    raise OSError(errno.EINVAL, os.strerror(errno.EISDIR) if stat.S_ISDIR(mode) else "it is not a regular file")
+
+
 def read_text(path: Path, file: str) -> str:
     """A file's text: UTF-8, with or without a byte order mark. ``file`` is how findings name it.
 
@@ -167,7 +184,7 @@ def read_text(path: Path, file: str) -> str:
         InvalidInput: the file cannot be read, is too large, or is not UTF-8; carries one finding.
     """
     try:
-        with path.open("rb") as stream:
+        with open_file(path) as stream:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise _unusable("unreadable-file", f"cannot read the file: {error.strerror}", "", Location(file)) from error

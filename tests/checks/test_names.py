@@ -18,7 +18,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 CODE = ("reconciler", "tests", "checks", "benchmarks")
 
-FEWEST_MUTANTS = 2100
+FEWEST_MUTANTS = 3500
 """There were as many when this was written: moving code must not take any out of sight."""
 
 FEWEST_CONTRACTS = 6

@@ -207,8 +207,23 @@ def test_a_fork_is_told_what_it_proposes_and_no_value_that_is_live(stage: Stage)
     propose(stage, "shop", {**service("shop", "2"), "region": "nyc"})
     step = forked(stage)
     told = "\n".join([*step.log, step.summary, stage.comment()])
-    assert '"(live)" → 2' in stage.comment()
+    assert "(live) → 2" in stage.comment()
     assert not [value for value in ("live-tag", "live-value", "live-command", "from fra") if value in told]
+
+
+@pytest.mark.parametrize("asked", ["false", "true"])
+def test_c65_a_comment_shows_what_only_live_has_if_it_is_asked_for(stage: Stage, asked: str) -> None:
+    spec = service("shop", "1", {"key": "PIN", "value": "edited-by-hand"}, {"key": "API_TOKEN", "value": "a1b2c3d4e5"})
+    stage.edit("shop", spec)
+    stage.commit(shop=service("shop", "2", {"key": "PIN", "value": "of-git"}))
+    step = stage.open_pull(7, OLD, show_live_values=asked)
+    told = "\n".join([*step.log, step.summary, stage.comment()])
+    assert "of-git" in told
+    assert "1 → 2" in told
+    drift = stage.step("schedule", {}, mode="drift", show_live_values=asked)
+    told = "\n".join([told, *drift.log, drift.summary, str(stage.issue()["body"])])
+    for value in ("edited-by-hand", "a1b2c3d4e5"):
+        assert (value in told) is (asked == "true")
 
 
 def test_a_fork_is_told_nothing_of_apps_that_the_repository_does_not_name(stage: Stage) -> None:

@@ -14,7 +14,7 @@ from reconciler.live.models import Deployment, LiveApp, Proposal
 from reconciler.plan.align import Secrets
 from reconciler.plan.compare import compare, desired_digest, live_digest
 from reconciler.plan.decide import Evidence, make_plan
-from reconciler.plan.model import Action, Move, Plan, SyncStatus
+from reconciler.plan.model import Action, Plan, SyncStatus
 from tests.plan.platform import CIPHER, app, desired, env, secret, service
 from tests.plan.timeline import NOW, deployment, history, live_app
 
@@ -23,7 +23,7 @@ OLD, WANTED, OTHER = (app(services=[service(http_port=port)]) for port in (1001,
 
 def plan(live: LiveApp | None, deployments: list[Deployment] | None = None, spec: Any = WANTED, **more: Any) -> Plan:
     policy, secrets = more.pop("policy", Policy()), more.pop("secrets", None)
-    git = desired(spec, secrets=more.pop("hidden", frozenset()))
+    git = desired(spec, secrets=more.pop("values", frozenset()), hidden=more.pop("hidden", frozenset()))
     return make_plan(git, compare(spec, live, policy, secrets=secrets), Evidence(NOW, deployments=deployments, **more))
 
 
@@ -354,23 +354,32 @@ def test_a_proposal_without_a_spec_says_nothing():
     assert (found.cost.before, found.cost.after) == (10.0, 10.0)
 
 
-def test_c05_a_secret_within_a_plain_variable_is_hidden():
-    spec = app(envs=[env("URL", "https://u:hunter2@example.com"), env("TOKEN", "hunter2"), env("X", "1")])
-    stored = app(envs=[env("URL", "https://u:hunter1@example.com"), env("TOKEN", "hunter2x")])
-    found = plan(live_app(stored, active=active(stored)), [], spec=spec, hidden=frozenset({"hunter2"}))
-    assert "hunter2" not in repr(found)
-    assert [(change.human_path, change.before, change.after, change.sensitive) for change in found.changes] == [
-        ("envs/TOKEN/value", "(secret)x", "(secret)", False),
-        ("envs/URL/value", "https://u:hunter1@example.com", "https://u:(secret)@example.com", False),
-        ("envs/X", None, {"key": "X", "value": "1"}, False),
-    ]
+LONG = "s3cr3t-Q7w9-Zz41"
 
 
-def test_c05_a_change_of_nothing_but_a_hidden_value_is_sensitive():
-    spec, stored = app(envs=[env("TOKEN", "hunter2")]), app(envs=[env("TOKEN", "hunter3")])
-    live = live_app(stored, active=active(stored))
-    (change,) = plan(live, [], spec=spec, hidden=frozenset({"hunter2", "hunter3"})).changes
-    assert (change.before, change.after, change.sensitive) == (None, None, True)
+def test_c05_a_long_secret_within_a_plain_variable_is_hidden():
+    spec = app(envs=[env("URL", f"https://{LONG}.example.com"), env("X", "1"), env("Y", "a")])
+    stored = app(envs=[env("URL", "https://b.example.com"), env("Y", f"{LONG}x")])
+    found = plan(live_app(stored, active=active(stored)), [], spec=spec, values=frozenset({LONG}))
+    assert {change.human_path: (change.before, change.after) for change in found.changes} == {
+        "envs/URL/value": ("https://b.example.com", "https://(secret).example.com"),
+        "envs/X": (None, {"key": "X", "value": "1"}),
+        "envs/Y/value": ("(secret)x", "a"),
+    }
+
+
+@pytest.mark.parametrize("short", ["true", "null", "8081", "abc", "e"])
+def test_c66_a_short_secret_is_hidden_by_its_place_and_spoils_nothing_else(short):
+    spec = app(envs=[env("PIN", short), env("PORT", f"1{short}2"), env("NAME", short)])
+    stored = app(envs=[env("PIN", "other"), env("PORT", "1"), env("NAME", "1")])
+    found = plan(
+        live_app(stored, active=active(stored)), [], spec=spec, values=frozenset({short}), hidden={"/envs/0/value"}
+    )
+    assert {change.path[1]: (change.before, change.after, change.sensitive) for change in found.changes} == {
+        "PIN": (None, None, True),
+        "PORT": ("1", f"1{short}2", False),
+        "NAME": ("1", short, False),
+    }
 
 
 def test_a_hidden_value_in_an_ordered_list_is_hidden_wherever_a_change_names_it():
@@ -378,21 +387,26 @@ def test_a_hidden_value_in_an_ordered_list_is_hidden_wherever_a_change_names_it(
         rules = [{"match": {"path": {"prefix": path}}, "component": {"name": "api"}} for path in paths]
         return app(ingress={"rules": rules})
 
-    stored = spec("/hunter2", "/b")
-    found = plan(
-        live_app(stored, active=active(stored)), spec=spec("/b", "/n", "/hunter2"), hidden=frozenset({"hunter2"})
-    )
-    assert "hunter2" not in repr(found)
-    assert [(change.before, change.place, change.moves) for change in found.changes] == [
-        (["[/(secret)]", "[/b]"], "", (Move("[/b]", "before [/n]"),)),
-        (None, "before [/(secret)]", ()),
-    ]
+    stored = spec("/hunter1", "/b")
+    git = spec("/b", "/n", "/hunter2")
+    found = plan(live_app(stored, active=active(stored)), spec=git, hidden={"/ingress/rules/2/match/path/prefix"})
+    assert all(change.sensitive for change in found.changes)
+    assert {change.path for change in found.changes} == {("ingress", "rules")}
+    assert "hunter" not in repr(found)
 
 
 def test_c05_a_hidden_value_in_a_new_component_stands_as_secret():
-    spec = app(workers=[{"name": "job", "features": ["hunter2"], "envs": [env("A", "hunter2")]}])
-    changes = plan(None, spec=spec, hidden=frozenset({"hunter2"})).changes
-    assert "hunter2" not in repr(changes)
+    spec = app(
+        workers=[{"name": "job", "features": ["hunter2"], "odd": {"a": ["hunter2"]}, "envs": [env("A", "hunter2")]}]
+    )
+    hidden = {"/workers/0/features/0", "/workers/0/odd/a/0", "/workers/0/envs/0/value"}
+    (change,) = (one for one in plan(None, spec=spec, hidden=hidden).changes if one.path[0] == "workers")
+    assert change.after == {
+        "name": "job",
+        "features": "(secret)",
+        "odd": "(secret)",
+        "envs": {"A": {"key": "A", "value": "(secret)"}},
+    }
 
 
 @pytest.mark.parametrize(

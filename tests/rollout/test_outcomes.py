@@ -156,6 +156,10 @@ def deployment(name: str, phase: Phase, role: Role = Role.DEPLOY) -> TrackedDepl
             "stopped after deployment d became ACTIVE, before the rollout was finished",
         ),
         (
+            {"leg": deployment("d", Phase.UNKNOWN), "fault": "deployment d failed"},
+            "deployment d failed; stopped before the rollout was finished",
+        ),
+        (
             {"leg": deployment("d", Phase.ERROR), "back": deployment("r", Phase.DEPLOYING, Role.ROLLBACK)},
             "stopped while deployment r was DEPLOYING; it goes on without us",
         ),

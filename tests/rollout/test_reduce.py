@@ -120,14 +120,15 @@ def test_a_look_at_the_app_is_remembered(before: Any, step: Step, seen: Seen, af
     assert reduce(state(**before, **TIRED), step, seen) == state(**after)
 
 
-def test_of_a_deployment_that_failed_only_its_name_role_and_phase_are_kept() -> None:
+def test_of_a_deployment_that_failed_only_its_id_and_role_are_kept() -> None:
     leg = TrackedDeployment(Role.FOLLOWED, "d", ("api",), Phase.ERROR, build=9, deploy=9, missing=1)
     found = reduce(state(leg=leg), CollectFailure("d"), Collected("web failed", FailedIn.BUILD, 3, platform=True))
-    kept = TrackedDeployment(Role.FOLLOWED, "d", phase=Phase.ERROR)
+    kept = TrackedDeployment(Role.FOLLOWED, "d")
     failed = Collected("", FailedIn.BUILD, 3, platform=True)
     assert found == state(leg=kept, fault="web failed", failed=failed)
     back = reduce(state(back=replace(leg, role=Role.ROLLBACK), fault="x"), CollectFailure("d"), Collected("r failed"))
-    assert back == state(back=replace(kept, role=Role.ROLLBACK), fault="x", relapse="r failed", failed=Collected())
+    kept = TrackedDeployment(Role.ROLLBACK, "d", phase=Phase.ERROR)
+    assert back == state(back=kept, fault="x", relapse="r failed", failed=Collected())
 
 
 def test_a_read_that_failed_is_counted_and_says_why() -> None:

@@ -130,9 +130,10 @@ OPTIONS = (
 OPTIONS_BACK = (*OPTIONS[:4], *OPTIONS[6:7], *OPTIONS[8:])
 """The same once something goes back: of what could be gone back to, one is as good as another."""
 
-COLLECTED = (
-    Collected("web failed"),
+UNHEALTHY = (Collected("web failed"),)
+IN_ERROR = (
     Collected("web failed", FailedIn.DEPLOY),
+    Collected("web failed", FailedIn.BUILD),
     Collected("web failed", FailedIn.BUILD, platform=True),
 )
 CODES = ("", "incompatible_phase", "exceeded_revision_limit", "app_pinned")
@@ -142,7 +143,7 @@ REFUSALS = tuple(Refused("no", refusal) for refusal in Refusal)
 HARMLESS: dict[type[Step], tuple[Seen, ...]] = {
     Write: (Accepted("d"), Accepted(), Lost("reset"), *REFUSALS),
     RestoreSpec: (Accepted("d"), Lost("reset"), *REFUSALS),
-    Adopt: (Adopted(), Adopted(COMPONENTS), Adopted(COMPONENTS, probed=False)),
+    Adopt: (Adopted(), Adopted(COMPONENTS)),
     Follow: (*map(PhaseSeen, PHASES), *FAILED),
     CheckHealth: (*HEALTHS, *FAILED),
     Probe: (ProbeSeen(), ProbeSeen("503"), ProbeSeen("no way there", tells=False)),
@@ -160,7 +161,11 @@ def findings(step: Step, state: RolloutState, pins: bool) -> Iterator[tuple[Seen
         case Rollback() | CommitRollback() | LookUp():
             yield from _sent(step, pins)
         case CollectFailure():
-            yield from ((seen, pins) for seen in COLLECTED[: 2 if state.back else 3])
+            tracked = state.back or state.leg
+            unhealthy = tracked is not None and tracked.phase is Phase.ACTIVE
+            yield from ((seen, pins) for seen in (UNHEALTHY if unhealthy else IN_ERROR[: 2 if state.back else 3]))
+        case Adopt() if state.goal.rules.probe_every:  # whether it is probed makes no difference where nothing is
+            yield from ((seen, pins) for seen in (*HARMLESS[Adopt], Adopted(COMPONENTS, probed=False)))
         case CheckHealth() if state.back is not None:  # as judged as what goes forward, which sees it all
             yield from ((seen, pins) for seen in (*HEALTHS[:2], *FAILED))
         case _:
@@ -174,8 +179,11 @@ def _sent(step: Rollback | CommitRollback | LookUp, pins: bool) -> Iterator[tupl
             yield from ((Accepted("r"), True), (Accepted(), True), (Lost("reset"), True), (Lost("reset"), False))
             yield from ((refused, pins) for refused in REFUSALS)
         case CommitRollback():
-            yield from ((Accepted(), False), (Accepted(), pins), (Lost("reset"), False), (Lost("reset"), pins))
-            yield Refused("no"), pins
+            yield from (
+                (Accepted(), False),
+                (Lost("reset"), False),
+                (Lost("reset"), pins),
+            )  # refused: as if it was lost
         case LookUp() if step.write == "rollback":
             yield (WriteProbed(WriteProbe.OURS, "r") if pins else WriteProbed(WriteProbe.NOT_THERE)), pins
             yield WriteProbed(WriteProbe.STORED), pins
@@ -304,16 +312,18 @@ SMALL = {
     "UNCONFIRMED": 10.0,
     "RETRY_PAUSE": 10.0,
     "PHASE_EVERY": 20.0,
+    "UNVERIFIABLE": "incompatible_phase",
+    "REJECTED": "incompatible_phase",
 }
-"""Bounds that keep the walk short; what they bound stays the same."""
+"""Bounds that keep the walk short; what they bound stays the same. Codes that only differ in words are one."""
 
 
 @contextmanager
-def small_bounds() -> Iterator[None]:
-    """The policy with `SMALL` bounds."""
+def small_bounds(*only: str) -> Iterator[None]:
+    """The policy with `SMALL` bounds, or with only these of them."""
     with ExitStack() as stack:
         for module in (steps, back, sending, fold, health_module):
-            for name in SMALL.keys() & vars(module).keys():
+            for name in SMALL.keys() & vars(module).keys() & set(only or SMALL):
                 stack.enter_context(mock.patch.object(module, name, SMALL[name]))
         yield
 

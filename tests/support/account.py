@@ -37,7 +37,7 @@ SIZE = {"instance_size_slug": "apps-s-1vcpu-1gb"}
 
 
 def web(name: str = "web", **service: Any) -> Spec:
-    """An app of one service that runs an image."""
+    """An app of one service that runs an image; its size allows several instances."""
     image = {"registry_type": "DOCKER_HUB", "registry": "library", "repository": "nginx", "tag": "1.27"}
     return {"name": name, "region": "ams", "services": [{"name": "api", "image": image, **SIZE, **service}]}
 

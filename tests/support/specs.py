@@ -15,7 +15,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from reconciler.appspec.kinds import COMPONENT_KINDS, SOURCE_FIELDS
+from reconciler.appspec.kinds import COMPONENT_KINDS, DEFAULT_SIZE, SIZED_KINDS, SIZES, SOURCE_FIELDS
 from reconciler.appspec.shape import SPEC, Field, Listing, Record, Scalar, Shape, identity_of
 from reconciler.appspec.walk import fields_below
 
@@ -143,6 +143,7 @@ def _mended(spec: Spec, *, secrets: bool) -> Spec:
             if item["name"] not in seen:
                 seen.add(item["name"])
                 _component(kind, item)
+                _size(kind, item)
                 kept.append(item)
         if kind in spec:
             spec[kind] = kept
@@ -174,6 +175,7 @@ def _component(kind: str, item: Spec) -> None:
         scaling = item["autoscaling"]
         scaling["min_instance_count"], scaling["max_instance_count"] = 1, scaling.get("max_instance_count", 2) + 1
         scaling["max_instance_count"] = min(scaling["max_instance_count"], 250)
+        scaling["metrics"] = scaling.get("metrics") or {"cpu": {"percent": 70}}
     if "catchall_document" in item:
         item.pop("error_document", None)
     if kind == "jobs":
@@ -191,6 +193,17 @@ def _sources(item: Spec) -> None:
     kept = next((name for name, source in drawn.items() if source), "github")
     item[kept] = drawn.get(kept) or {"repo": "acme/web", "branch": "main"}
     _image_source(item.get("image"))
+
+
+def _size(kind: str, item: Spec) -> None:
+    """Give a component a size that takes its instances."""
+    if kind not in SIZED_KINDS:
+        return
+    size = SIZES[item.get("instance_size_slug") or DEFAULT_SIZE]
+    if "autoscaling" in item and not size.scalable:
+        item["instance_size_slug"] = "apps-d-1vcpu-1gb"
+    elif item.get("instance_count", 1) > 1 and size.single_instance_only:
+        item["instance_size_slug"] = "apps-s-1vcpu-1gb"
 
 
 def _image_source(image: Spec | None) -> None:
@@ -220,6 +233,8 @@ def _log_destination(log: Spec) -> Spec:
         out["logtail"] = {"token": "EV[1:bm9uY2U=:Y2lwaGVy]"}
     if "open_search" in out:
         out["open_search"].pop("cluster_name" if "endpoint" in out["open_search"] else "endpoint", None)
+        if not out["open_search"].keys() & {"endpoint", "cluster_name"}:
+            out["open_search"]["cluster_name"] = "logs"
         if "password" in out["open_search"].get("basic_auth", {}):  # the platform asks for both or none
             out["open_search"]["basic_auth"].setdefault("user", "logs")
     return out | {name: log[name] for name in ("headers", "tls_insecure") if name in log and "endpoint" in out}
@@ -235,6 +250,8 @@ def _origins(cors: Spec) -> None:
 def _domains(spec: Spec) -> None:
     primary = False
     for domain in spec.get("domains", []):
+        if "zone" in domain and not f".{domain['domain']}".endswith(f".{domain['zone']}"):
+            del domain["zone"]
         if domain.get("type") == "PRIMARY":
             domain["type"] = "ALIAS" if primary else "PRIMARY"
             primary = True
@@ -278,9 +295,10 @@ def _rule(rule: Spec, reachable: list[Spec]) -> bool:
     """Mend a rule; whether it can be kept."""
     if "cors" in rule:
         _origins(rule["cors"])
-    for part in rule.get("match", {}).values():
+    for name, part in rule.get("match", {}).items():
         if "exact" in part:
             part.pop("prefix", None)
+            part["exact"] = "/exact" if name == "path" else part["exact"]
     if "redirect" in rule or not reachable:
         rule.pop("component", None)
         rule.setdefault("redirect", {"uri": "/new"})

@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 
 from reconciler.plan.model import Action, Change, ChangeKind, Move, Note, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import Event
-from reconciler.views import annotations, json_documents, markdown, sarif, text
+from reconciler.views import annotations, json_documents, lines, markdown, sarif, text
 from tests.views import samples
 
 _BLOCKS = {"heading_open", "heading_close", "paragraph_open", "paragraph_close", "inline", "fence", "html_block"}
@@ -87,7 +87,7 @@ def test_any_rollout_is_inert_text(report, width, verbose):
 @settings(max_examples=80, deadline=None)
 @given(samples.hostile_findings)
 def test_any_findings_are_inert_text_annotations_and_sarif(found):
-    assert_inert_text(text.findings(found))
+    assert_inert_text(lines.findings(found))
     commands = annotations.annotations(found)
     assert all(char.isprintable() or char == "\n" for char in commands)
     assert len(commands.splitlines()) == len(found)

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.plan.model import Action, Change, ChangeKind, Cost, Note, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import Event, Outcome, OutcomeKind, RolloutRecord, RolloutReport
-from reconciler.views import markdown, text
+from reconciler.views import lines, markdown, text
 from reconciler.views.summary import OUTCOMES
 from tests.views import samples
 
@@ -42,7 +42,7 @@ def test_colour_adds_styles_and_nothing_else():
     for plain, coloured in (
         (text.plan(samples.PLAN), text.plan(samples.PLAN, color=True)),
         (text.rollout(samples.ROLLOUT), text.rollout(samples.ROLLOUT, color=True)),
-        (text.findings(samples.FINDINGS), text.findings(samples.FINDINGS, color=True)),
+        (lines.findings(samples.FINDINGS), lines.findings(samples.FINDINGS, color=True)),
     ):
         assert coloured != plain
         assert [line.rstrip() for line in _STYLE.sub("", coloured).split("\n")] == plain.split("\n")
@@ -195,11 +195,11 @@ def test_many_unchanged_apps_are_counted_in_a_rollout():
 
 
 def test_findings_stand_by_place_with_their_hint_beneath(expected_text):
-    assert text.findings(samples.FINDINGS) == expected_text
+    assert lines.findings(samples.FINDINGS) == expected_text
 
 
 def test_no_findings_are_said_so():
-    assert text.findings(()) == "no findings"
+    assert lines.findings(()) == "no findings"
 
 
 @pytest.mark.parametrize(

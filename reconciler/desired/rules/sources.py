@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from reconciler.appspec.kinds import BINDABLE, SOURCE_FIELDS
-from reconciler.appspec.secrets import CIPHERTEXT_FORM, is_ciphertext, plaintext_secrets, secrets
+from reconciler.appspec.secrets import CIPHERTEXT_FORM, is_ciphertext, secrets
 from reconciler.desired.rules.context import (
     REGISTRY_HOSTS,
     Component,
@@ -282,9 +282,12 @@ def ciphertexts(context: RuleContext) -> Iterator[Finding]:
 def ciphertext(context: RuleContext, severity: Severity) -> Iterator[Finding]:
     """Ciphertext belongs to the app that App Platform encrypted it for: a new app is refused with it (C67).
 
-    No rule of a spec alone, as only live shows whether the app is new.
+    No rule of a spec alone, as only live shows whether the app is new. That is recorded of variables: only they make an
+    error.
     """
     found = [pointer for pointer, value in secrets(context.spec) if is_ciphertext(value)]
+    if severity is Severity.ERROR:
+        found = [pointer for pointer in found if "/envs/" in pointer]
     if found:
         first, *more = map(context.at, found)
         count = f"{len(found)} secrets hold" if more else "a secret holds"
@@ -293,17 +296,5 @@ def ciphertext(context: RuleContext, severity: Severity) -> Iterator[Finding]:
         yield Finding(severity, "ciphertext", message, hint, first, tuple(more))
 
 
-def plaintext(context: RuleContext) -> Iterator[Finding]:
-    """A plaintext credential in Git is no longer a secret."""
-    for pointer, _ in plaintext_secrets(context.spec):
-        if pointer not in context.app.substituted:
-            message = "plaintext secret"
-            hint = (
-                "use a declared variable (${NAME}), omit the value to keep the live one, "
-                "or paste the encrypted EV[…] that App Platform returns"
-            )
-            yield context.warning("plaintext-secret", message, hint, pointer)
-
-
-RULES: tuple[Rule, ...] = (one_source, repositories, images, bindables, placeholders, ciphertexts, plaintext)
+RULES: tuple[Rule, ...] = (one_source, repositories, images, bindables, placeholders, ciphertexts)
 """The rules of this module."""

@@ -1,0 +1,65 @@
+"""What each command imports: only what it needs, so that it starts quickly."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reconciler.cli import main
+
+ROOT = Path(__file__).parents[2]
+HEAVY = {
+    "asyncio",
+    "cyclopts",
+    "deepdiff",
+    "dulwich",
+    "httpx",
+    "jsonschema",
+    "pydantic",
+    "rich",
+    "sqlite3",
+    "ssl",
+    "yaml",
+}
+"""Packages that take milliseconds to import."""
+
+WORK = {"reconciler.engine.planner", "reconciler.engine.apply", "reconciler.live.client", "reconciler.rollout.executor"}
+
+
+def imported(*arguments: str) -> set[str]:
+    """The modules that a run of the command imported."""
+    code = "import sys; from reconciler.__main__ import main; code = main(); print('\\n', *sys.modules); sys.exit(code)"
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needed"),
+    [
+        (["--version"], set()),
+        (["validate", "specs/shop.yaml"], {"pydantic", "yaml"}),
+        (["validate", "--format", "json", "specs/shop.yaml"], {"pydantic", "yaml", "cyclopts"}),
+        (["fmt", "--check", "specs/shop.yaml"], {"cyclopts", "pydantic", "yaml"}),
+        (["--help"], {"cyclopts", "rich"}),
+        (["validate", "--help"], {"cyclopts", "rich"}),
+        (["schema", "spec"], {"cyclopts"}),
+    ],
+)
+def test_a_command_imports_only_what_it_needs(arguments: list[str], needed: set[str]) -> None:
+    found = imported(*arguments)
+    assert found & HEAVY == needed
+    assert not found & WORK
+
+
+@pytest.mark.parametrize("words", [["specs"], [], ["specs/shop.yaml", "specs/nowhere.yaml"], ["spec"]])
+def test_files_alone_are_validated_as_with_the_parser_of_arguments(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    quick = main(["validate", *words]), capsys.readouterr()
+    assert quick == (main(["validate", "--format", "text", *words]), capsys.readouterr())
