@@ -28,6 +28,10 @@ FROM ${BASE}
 LABEL org.opencontainers.image.title="reconciler" \
       org.opencontainers.image.description="Declarative GitOps for DigitalOcean App Platform" \
       org.opencontainers.image.licenses="Apache-2.0"
+# The base has no bytecode of the standard library, and nothing could write it in a read-only container.
+RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash \
+        -x '/(test|tests|idlelib|tkinter|turtledemo|ensurepip|lib2to3|site-packages)/' \
+        "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
 COPY --from=build /opt/reconcile /opt/reconcile
 ENV PATH=/opt/reconcile/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -12,6 +12,14 @@ for tool in cc gcc g++ make /opt/reconcile/bin/pip /opt/reconcile/bin/hatchling;
   fi
 done
 
+# What a validation imports, the standard library included, is there as bytecode.
+run python -c '
+import os, sys
+import reconciler.cli.check, reconciler.cli.commands
+specs = [module.__spec__ for module in sys.modules.values() if getattr(module, "__spec__", None)]
+missing = [spec.name for spec in specs if spec.cached and not os.path.exists(spec.cached)]
+sys.exit(f"no bytecode of {missing}" if missing else 0)'
+
 # Of the command alone, without what docker needs to start a container; the first run warms the page cache.
 milliseconds=$(run python -c '
 import subprocess, time

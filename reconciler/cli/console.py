@@ -144,7 +144,7 @@ class Console:
         self.color = _color(color, os.environ, sys.stdout)
         self.width = max(60, min(160, shutil.get_terminal_size((100, 24)).columns))
         self.vital = vital
-        self.redact = Redactor(_secrets | tokens_of(os.environ))
+        self.redact = redactor()
 
     @classmethod
     def of(cls, output: Output, *, vital: bool = False) -> Self:

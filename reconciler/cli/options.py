@@ -64,7 +64,7 @@ class SpecFlags:
         tuple[str, ...], Parameter(group=WHAT, help="NAME=VALUE of a declared variable; overrides the environment")
     ] = ()
     app: Annotated[tuple[str, ...], Parameter(group=WHAT, help="only this app; can be repeated")] = ()
-    shard: Annotated[str, Parameter(group=WHAT, help="only a part of the apps, such as 1/4, for parallel jobs")] = ""
+    shard: Annotated[str, Parameter(group=WHAT, help="only a part of the apps, for parallel jobs: 1/4, or auto")] = ""
     strict: Annotated[bool, Parameter(group=WHAT, help="treat unknown fields and values as errors")] = False
 
 
@@ -146,11 +146,13 @@ def _assignment(text: str) -> tuple[str, str]:
 
 
 def _shard(text: str) -> tuple[int, int]:
-    from reconciler.engine.load import shard_of
+    from reconciler.engine.load import shard_of, shard_of_job
 
+    if text == "auto":
+        return shard_of_job(os.environ)
     found = shard_of(text or "1/1")
     if found is None:
-        raise UsageError(f"invalid --shard {text!r}", hint="use 1/4 … 4/4")
+        raise UsageError(f"invalid --shard {text!r}", hint="use 1/4 … 4/4, or auto")
     return found
 
 

@@ -190,7 +190,7 @@ def walk(root: Path) -> None:
         if history is None:
             return
         with history:
-            found = history.histories([root / "specs/web.yaml"])[0]
+            (found,) = history.histories([root / "specs/web.yaml"])
             assert found.gap or found.revisions
             history.removed_specs(root / "specs", set())
             list(history.texts())

@@ -1,11 +1,13 @@
 from pathlib import Path
 
 import pytest
+from reconciler.desired.reading import OTHER, unrelated
 
 from reconciler.config import Config
 from reconciler.desired.load import load
+from reconciler.findings import Severity
 
-SPEC = "name: {name}\nservices:\n- name: api\n  image: {{registry_type: GHCR, repository: a/b, tag: '1'}}\n"
+SPEC = "name: {name}\nservices:\n- name: api\n  image: {{registry_type: GHCR, registry: a, repository: b, tag: '1'}}\n"
 
 
 def write(folder, files):
@@ -35,8 +37,9 @@ def test_folders_are_read_in_order_without_hidden_files_configuration_and_polici
             "specs/b.yml": SPEC.format(name="bb"),
             "specs/a.yaml": SPEC.format(name="aa"),
             "specs/sub/c.json": '{"name": "cc"}',
-            "specs/.hidden.yaml": "name: hidden\n",
-            "specs/.do/app.yaml": "name: hidden\n",
+            "specs/.hidden.json": "{}",
+            "specs/.git/config.yaml": "name: hidden\n",
+            "specs/.cache/data.json": "{}",
             "specs/reconcile.yaml": "variables: []\n",
             "specs/policies/p.yaml": "type: object\n",
             "specs/notes.txt": "nothing\n",
@@ -127,3 +130,102 @@ def test_the_secrets_of_a_part_that_no_model_knows_are_known_by_the_app():
 def test_a_folder_with_nothing_but_empty_files_holds_no_spec():
     write("specs", {"a.yaml": "", "b.yaml": "# later\n"})
     assert [finding.code for finding in loaded(["specs"]).findings] == ["empty-document", "empty-document", "no-specs"]
+
+
+def test_c79_the_folder_do_is_read_and_a_template_beside_the_app_is_not():
+    template = "spec:\n  name: web\n  services:\n  - {name: api, github: {repo: a/b}}\n"
+    write(".", {".do/app.yaml": SPEC.format(name="web"), ".do/deploy.template.yaml": template})
+    for path in (".", ".do"):
+        result = loaded([path])
+        assert [(app.name, Path(app.file)) for app in result.apps] == [("web", Path(".do/app.yaml"))]
+        (finding,) = result.findings
+        assert (finding.code, finding.severity) == ("template", Severity.NOTICE)
+        assert finding.location
+        assert Path(finding.location.file) == Path(".do/deploy.template.yaml")
+    assert [app.wrapper for app in loaded([".do/deploy.template.yaml"]).apps] == ["/spec"]
+    Path(".do/app.yaml").unlink()
+    assert [app.wrapper for app in loaded(["."]).apps] == ["/spec"], "alone, the template is what there is"
+
+
+def test_c79_a_missing_folder_of_specs_points_to_do():
+    write(".", {".do/app.yaml": SPEC.format(name="web")})
+    (finding,) = loaded(["specs"]).findings
+    assert finding.code == "no-such-path"
+    assert ".do" in finding.hint
+
+
+def test_c79_hidden_files_with_yaml_are_named_in_one_line():
+    files = {f"specs/.old{number}/web.yaml": "name: web\n" for number in range(7)}
+    write(".", {"specs/web.yaml": SPEC.format(name="web"), "specs/.x.yml": "name: x\n", ".venv/a.yaml": "", **files})
+    (finding,) = loaded(["specs"]).findings
+    assert (finding.code, finding.severity) == ("hidden-files", Severity.NOTICE)
+    assert "specs/.old0, specs/.old1" in finding.message
+    assert finding.message.endswith("and 3 more")
+
+
+FOREIGN = {
+    "compose.yaml": ("services:\n  db:\n    image: postgres\n", "a Docker Compose file"),
+    "stack.yml": ("name: shop\nservices:\n  db:\n    build: .\nvolumes: {}\n", "a Docker Compose file"),
+    "ci.yml": ("on: push\njobs:\n  test:\n    runs-on: x\n    steps: []\n", "a CI workflow"),
+    "action.yml": ("name: x\nruns: {using: composite, steps: []}\n", "a GitHub action"),
+    "gitlab-ci.yml": ("stages: [a]\nbuild:\n  script: [!reference [a, b]]\n", "a GitLab CI file"),
+    "jobs.yml": ("test:\n  script: make\n", "a GitLab CI file"),
+    "azure.yml": ("trigger: [main]\njobs:\n- job: x\n  steps: []\n", "a CI pipeline"),
+    "bitbucket.yml": ("image: x\npipelines: {default: []}\n", "a CI pipeline"),
+    "k8s.yaml": (
+        "apiVersion: v1\nkind: Service\nspec: {ports: []}\n---\napiVersion: v1\nkind: List\n",
+        "a Kubernetes object",
+    ),
+    "Chart.yaml": ("apiVersion: v2\nname: web\nversion: 1.0.0\n", "a Helm chart"),
+    "play.yml": ("- name: x\n  hosts: all\n", "an Ansible playbook"),
+    "api.json": ('{"openapi": "3.1.0", "paths": {}}', "an OpenAPI description"),
+    "schema.json": ('{"$schema": "x", "properties": {}}', "a JSON Schema"),
+    "package.json": ('{"name": "web", "version": "1.0.0"}', "a package's JSON"),
+    "mkdocs.yml": ("site_name: x\nnav: []\n", OTHER),
+}
+
+
+def test_c79_yaml_of_other_tools_is_skipped_with_one_line():
+    write("specs", {name: text for name, (text, _) in FOREIGN.items()} | {"web.yaml": SPEC.format(name="web")})
+    result = loaded(["specs"])
+    assert [app.name for app in result.apps] == ["web"]
+    (finding,) = result.findings
+    assert (finding.code, finding.severity) == ("unrelated-files", Severity.NOTICE)
+    assert f"and {len(FOREIGN) - 5} more" in finding.message
+
+
+@pytest.mark.parametrize(("file", "text", "kind"), [(name, *both) for name, both in FOREIGN.items()])
+def test_c79_a_file_of_another_tool_that_is_named_is_an_error(file, text, kind):
+    write(".", {file: text})
+    result = loaded([file])
+    assert any(finding.is_error for finding in result.findings) or kind == OTHER
+    assert [finding.message for finding in result.findings if finding.code == "not-a-spec"] == (
+        [f"this is {kind}, not an app spec"] if kind != OTHER else []
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"name": "web"},
+        {"name": "web", "service": [{"name": "api"}]},
+        {"name": "web", "services": [{"name": "api"}], "stages": [], "trigger": 1, "x": {"script": 1}},
+        {"name": "web", "services": {"api": {"github": {}, "image": {"repository": "x"}}}},
+        {"regoin": "fra"},
+        {"spec": {"name": "web"}},
+        {"name": "web", "jobs": {"migrate": {"github": {}}}},
+        [{"name": "web", "services": []}],
+        None,
+        "text",
+    ],
+)
+def test_c79_whatever_may_be_a_spec_is_taken_for_one(data):
+    assert unrelated(data, "web.yaml") == ""
+
+
+def test_documents_of_another_tool_do_not_hide_the_specs_beside_them():
+    write("specs", {"all.yaml": f"apiVersion: v1\nkind: x\n---\n{SPEC.format(name='web')}"})
+    result = loaded(["specs"])
+    assert [app.name for app in result.apps] == ["web"]
+    assert [finding.code for finding in result.findings] == ["unrelated-files"]

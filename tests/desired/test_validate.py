@@ -12,7 +12,7 @@ from reconciler.desired.validate import validate, validate_all
 from reconciler.findings import Severity
 from reconciler.yamltext import parse
 
-IMAGE = "image: {registry_type: GHCR, repository: a/b, tag: '1'}"
+IMAGE = "image: {registry_type: GHCR, registry: a, repository: b, tag: '1'}"
 
 
 def app_of(text: str) -> DesiredApp:
@@ -39,7 +39,8 @@ services:
   - {{key: TOKEN, value: "EV[1:a:b]", type: SECRET}}
 - name: site
   github: {{repo: me/site, branch: main}}
-  autoscaling: {{min_instance_count: 1, max_instance_count: 3}}
+  instance_size_slug: apps-d-1vcpu-1gb
+  autoscaling: {{min_instance_count: 1, max_instance_count: 3, metrics: {{cpu: {{percent: 80}}}}}}
 jobs:
 - name: nightly
   kind: SCHEDULED
@@ -104,7 +105,8 @@ def test_a_good_spec_has_no_findings():
         # sources
         ("name: web\nworkers: [{name: aa}]\n", ("error", "no-source", 2, 11)),
         ("name: web\nworkers: [{git: {}, image: {}}]\n", ("error", "several-sources", 2, 28)),
-        ("name: web\nworkers: [{git: {branch: x}}]\n", ("warning", "incomplete-source", 2, 17)),
+        ("name: web\nworkers: [{git: {branch: x}}]\n", ("error", "incomplete-source", 2, 17)),
+        ("name: web\nworkers: [{github: {branch: x}}]\n", ("warning", "incomplete-source", 2, 20)),
         ("name: web\nworkers: [{github: {repo: me}}]\n", ("warning", "bad-repository", 2, 27)),
         ("name: web\nworkers: [{github: {repo: 'https://github.com/a/b'}}]\n", ("warning", "bad-repository", 2, 27)),
         ("name: web\nworkers: [{github: {repo: '${REPO}'}}]\n", ("warning", "unknown-variable", 2, 27)),

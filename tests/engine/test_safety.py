@@ -311,7 +311,7 @@ def test_a_plan_that_is_not_the_expected_one_is_shown_and_refused_before_progres
 
 
 def test_specs_that_cannot_be_used_are_loaded_so_that_their_secrets_are_known_and_refused(front: Front):
-    front.world.write(web(instance_count=-1))
+    front.world.write(web(instance_count="many"))
     with pytest.raises(InvalidInput):
         run(front, apply=True)
     assert front.asked == ["loaded 1"]

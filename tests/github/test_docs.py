@@ -210,6 +210,8 @@ def test_the_pre_commit_hooks_run_the_command() -> None:
         ("reconcile-validate", "reconcile validate"),
         ("reconcile-fmt", "reconcile fmt --check"),
     ]
+    # One call each, whatever was committed.
+    assert [hook.get("pass_filenames", True) and not hook.get("require_serial") for hook in hooks] == [False, False]
 
 
 def test_the_version_stands_once_and_a_release_is_held_against_it() -> None:

@@ -188,10 +188,11 @@ def _component(kind: str, item: Spec) -> None:
 
 
 def _sources(item: Spec) -> None:
-    """Keep the first source that says something; an empty one is none."""
+    """Keep the first source that says something, completed; an empty one is none."""
     drawn = {name: item.pop(name) for name in SOURCE_FIELDS if name in item}
     kept = next((name for name, source in drawn.items() if source), "github")
-    item[kept] = drawn.get(kept) or {"repo": "acme/web", "branch": "main"}
+    where = {"git": ("repo_clone_url", "https://git.example.com/web.git"), "image": ("repository", "nginx")}
+    item[kept] = dict([where.get(kept, ("repo", "acme/web"))]) | drawn.get(kept, {"branch": "main"})
     _image_source(item.get("image"))
 
 
