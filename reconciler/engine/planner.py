@@ -203,7 +203,7 @@ class Planner:
         rollback = unfinished_rollback(live, deployments, comparison.carries, policy)
         if rollback is None or rollback.phase is not Phase.ACTIVE:
             return ""
-        from reconciler.rollout.probing import read_health  # few plans need it
+        from reconciler.rollout.observations import read_health
 
         found = await read_health(self.client, live, rollback, policy)
         age = self.now - (rollback.phase_last_updated_at or rollback.created_at or self.now)
@@ -319,7 +319,7 @@ async def _doubted(client: Client, app: PlannedApp, live: LiveApp, age: timedelt
 async def _looks_well(client: Client, app: PlannedApp, live: LiveApp) -> bool:
     """Whether one reading of an app's health is good, by its policy; if it cannot be read, it is not."""
     from reconciler.rollout.health import Grade
-    from reconciler.rollout.probing import read_health
+    from reconciler.rollout.observations import read_health
 
     assert live.active_deployment is not None
     return (await read_health(client, live, live.active_deployment, app.policy)).grade is Grade.GOOD
