@@ -26,8 +26,15 @@ from reconciler.plan.deployment_history import (
     unjudged,
 )
 from reconciler.plan.model import UNJUDGED, Action, Cost, Note, Plan, SyncStatus
-from reconciler.plan.newer import PipelineCommit, failed_attempt, newer_findings, older_components
-from reconciler.plan.platform import OwnRollback, failed_for, own_rollbacks
+from reconciler.plan.platform import (
+    OwnRollback,
+    PipelineCommit,
+    failed_attempt,
+    failed_for,
+    newer_findings,
+    older_components,
+    own_rollbacks,
+)
 from reconciler.plan.warnings import left_out, redact_changes, secrets_without_value, unnamed, without_secrets
 from reconciler.text import ago
 
