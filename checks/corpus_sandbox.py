@@ -42,7 +42,7 @@ from reconciler.rollout.model import OutcomeKind
 from reconciler.sandbox import Sandbox, Settings, Speed
 
 PLATFORMS = {
-    "as thought most likely": Settings(speed=Speed.instant()),
+    "as records show": Settings(speed=Speed.instant()),
     "writes everything": Settings(
         speed=Speed.instant(),
         fills_defaults="documented",

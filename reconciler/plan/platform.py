@@ -254,16 +254,23 @@ def _same_commit(one: str, other: str) -> bool:
 
 
 def failed_since(live: LiveApp) -> bool:
-    """Whether something was deployed after the active deployment, and is over: it did not become active (C91)."""
+    """Whether something was deployed after the active deployment, and is over: it did not become active (C91).
+
+    Or what is active is the platform's own rollback, which followed a failure (C49).
+    """
     active, last = live.active_deployment, live.last_deployment_created_at
     if active is None or active.created_at is None or last is None or live.running_deployment is not None:
         return False
-    return last > active.created_at
+    return last > active.created_at or own_rollback(active, ()) is not None
 
 
 def failed_push(live: LiveApp, history: Sequence[Deployment]) -> Deployment | None:
-    """The newest deployment, if it failed and a push made it; ``history`` is newest first."""
-    newest, active = next(iter(history), None), live.active_deployment
+    """The newest deployment, if it failed and a push made it; ``history`` is newest first.
+
+    A rollback that the platform made by itself since is not counted: it is what became of that push.
+    """
+    owns = own_rollbacks(history)
+    newest, active = next((one for one in history if one.id not in owns), None), live.active_deployment
     if newest is None or active is None or newest.id == active.id or newest.phase is not Phase.ERROR:
         return None
     details = newest.cause_details

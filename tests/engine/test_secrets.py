@@ -7,6 +7,7 @@ import io
 import json
 import os
 import tempfile
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,7 @@ class Shop:
 
     def fail(self, where: str) -> None:
         box = Sandbox(self.box_file)
-        box.fail("web", where, message=f"exited: {self.values[1]} {self.values[2]!r}")
+        box.fail("web", where, message=f"exited: {self.values[1]} {self.values[2]!r} {' '.join(self.encoded())}")
         box.close()
 
     def run(self, *arguments: str) -> int:
@@ -154,9 +155,15 @@ class Shop:
     def hear(self, what: str, text: str) -> None:
         self.heard.append((what, text))
 
+    def encoded(self) -> list[str]:
+        """The secrets as programs write them into a log: in hex, and within a header for a login (C68)."""
+        raw = [value.encode() for value in self.values[:3]]
+        return [text for one in raw for text in (one.hex(), b64encode(b"me:" + one).decode(), b64encode(one).decode())]
+
     def leaks(self) -> list[str]:
         found = []
         for what, text in self.heard:
+            found += [f"{what}: encoded" for one in self.encoded() if one in text]
             plain = [text, text.encode().decode("unicode_escape", "replace")] if "\\u" in text else [text]
             if any(MARK in seen or quote(MARK) in seen for seen in plain):
                 line = next(line for line in text.splitlines() if MARK in line)
