@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
 from typing import assert_never
 
 from reconciler.clock import Clock
@@ -15,9 +14,19 @@ from reconciler.errors import LiveError, NotFound, Rejected, Unauthorized
 from reconciler.live.models import Deployment, Health, LiveApp, Phase
 from reconciler.plan.platform import FailedIn, ended_at, failed_for, failed_in, is_platform_fault, own_rollbacks
 from reconciler.rollout import writes as writing
-from reconciler.rollout.failure import candidates, collect, other_versions, summary
+from reconciler.rollout.failure import asked_for, attempts, collect, summary, targets
 from reconciler.rollout.health import components_with_health, judge, worst
-from reconciler.rollout.observations import RolloutContext, deployments_of, new_ones, ours_among, pinned_id
+from reconciler.rollout.model import Role, Task
+from reconciler.rollout.observations import (
+    RolloutContext,
+    deployments_of,
+    is_kept,
+    moved_meanwhile,
+    new_ones,
+    ours_among,
+    pinned_id,
+    standing,
+)
 from reconciler.rollout.probing import applies, ask, ask_before
 from reconciler.rollout.state import (
     ActiveState,
@@ -30,12 +39,10 @@ from reconciler.rollout.state import (
     Pin,
     PinSeen,
     Precheck,
-    Role,
     RollbackOptions,
     RolloutState,
     Seen,
     Successor,
-    Task,
     Validated,
     Waited,
 )
@@ -195,7 +202,7 @@ async def _read_app(
             return await _sight(state, before, app, on)
         case VerifyUnpinned():
             seen.base = app.spec
-            return PinSeen(seen.pin_of(app), _standing(step, state, app, on), _kept(app, on))
+            return PinSeen(seen.pin_of(app), standing(step.deployment_id, state, app, on), is_kept(app, on))
         case FindSuccessor():
             return await _successor(step, state, app, on)
         case ReadBack():
@@ -209,7 +216,7 @@ async def _sight(state: RolloutState, before: LiveApp | None, app: LiveApp, cont
     pinned, running, active = pinned_id(app), app.running_deployment, app.active_deployment
     if state.goal.task is Task.RESUME and pinned and pinned == (state.goal.follow_id or pinned):
         seen.made.add(pinned)
-    moved = _moved_meanwhile(before, app, context) if seen.awaited and before else specs.moved(app)
+    moved = moved_meanwhile(before, app, context) if seen.awaited and before else specs.moved(app)
     awaited = False
     if running and not moved and not specs.carries(running.spec):
         history = seen.saw_history(app, await context.client.list_deployments(seen.app_id, limit=HISTORY), running.id)
@@ -225,14 +232,6 @@ async def _sight(state: RolloutState, before: LiveApp | None, app: LiveApp, cont
         active_is_ours=bool(active and specs.carries(active.spec) and specs.carries(app.spec)),
         awaited=awaited,
     )
-
-
-def _moved_meanwhile(before: LiveApp, app: LiveApp, context: RolloutContext) -> bool:
-    """Whether anything but the platform's own rollback, which was waited for, changed the app since it was read."""
-    seen, same = context.seen, context.specs.same
-    known = {one.id for one in deployments_of(before)} | {seen.awaited}
-    kept = same(app.spec, before.spec) or same(app.spec, seen.specs.get(seen.awaited, {}))
-    return not kept or any(one.id not in known for one in deployments_of(app))
 
 
 async def _successor(step: FindSuccessor, state: RolloutState, app: LiveApp, context: RolloutContext) -> Successor:
@@ -255,48 +254,11 @@ async def _successor(step: FindSuccessor, state: RolloutState, app: LiveApp, con
 
 def _back_read(step: ReadBack, state: RolloutState, app: LiveApp, context: RolloutContext) -> BackRead:
     """Whether the deployment is what serves; fields that were sent and are missing are warned of."""
-    standing = _standing(step, state, app, context)
-    if standing is ActiveState.OURS and state.back is None and context.job.desired is not None:
+    shown = standing(step.deployment_id, state, app, context)
+    if shown is ActiveState.OURS and state.back is None and context.job.desired is not None:
         for path in context.specs.missing(app.spec):
             context.recorder.warn(f"{path} was sent, and the platform did not keep it")
-    return BackRead(standing, context.seen.pin_of(app), _kept(app, context))
-
-
-def _kept(app: LiveApp, context: RolloutContext) -> bool:
-    """Whether the app's spec is that of what is active, so that the next push deploys the same."""
-    active = app.active_deployment
-    return active is not None and context.specs.same(app.spec, active.spec or context.seen.specs.get(active.id, {}))
-
-
-def _standing(
-    step: ReadBack | VerifyUnpinned, state: RolloutState, app: LiveApp, context: RolloutContext
-) -> ActiveState:
-    seen, active, running = context.seen, app.active_deployment, app.running_deployment
-    if seen.pin_of(app) is Pin.OTHER:
-        return ActiveState.PINNED
-    if active is None:
-        return ActiveState.BEFORE
-    if active.id != step.deployment_id:
-        before = active.id in seen.known or seen.is_older(active.id, step.deployment_id)
-        return ActiveState.BEFORE if before else ActiveState.OTHER
-    if running is not None and not context.specs.same(running.spec, active.spec):
-        return ActiveState.OTHER
-    if active.phase not in (Phase.ACTIVE, Phase.UNKNOWN):
-        return ActiveState.FAILED
-    return ActiveState.DIVERGED if _diverges(active, state, app, context) else ActiveState.OURS
-
-
-def _diverges(active: Deployment, state: RolloutState, app: LiveApp, context: RolloutContext) -> bool:
-    """Whether another spec is stored or serves than was asked for; of one that goes back, only what serves counts."""
-    specs = context.specs
-    spec = active.spec or context.seen.specs.get(active.id, {})
-    if state.back is not None:
-        asked = context.seen.asked.get(active.id)
-        return bool(spec and asked) and not specs.same(spec, asked or {})
-    paths = dict.fromkeys([*specs.diverging(app.spec), *(specs.diverging(spec) if spec else ())])
-    for path in paths:
-        context.recorder.warn(f"{path} is not as it was sent")
-    return bool(paths)
+    return BackRead(shown, context.seen.pin_of(app), is_kept(app, context))
 
 
 # ---- going back ---------------------------------------------------------------------------------------------------
@@ -358,7 +320,7 @@ async def _options(state: RolloutState, context: RolloutContext, clock: Clock) -
     seen.base = app.spec
     pin, active = seen.pin_of(app), app.active_deployment
     if not failed:
-        return RollbackOptions(pin, candidates=_asked_for(state.goal.follow_id, app, history, context))
+        return RollbackOptions(pin, candidates=asked_for(state.goal.follow_id, app, history, context))
     owns = own_rollbacks(history)
     news = new_ones(history, {failed}) if any(one.id == failed for one in history) else []
     own_id = next((one.id for one in news if one.id in owns), "")
@@ -366,7 +328,7 @@ async def _options(state: RolloutState, context: RolloutContext, clock: Clock) -
     newer_id = ""
     if newer and newer[0].phase not in (Phase.ERROR, Phase.CANCELED) and specs.carries(newer[0].spec):
         newer_id = newer[0].id
-    found = _targets(state, failed, app, history, context)
+    found = targets(state, failed, app, history, context)
     serving_id = active.id if active and active.id != failed and active.phase not in _ENDED else ""
     serving = bool(found) and active is not None and found[0].id == active.id
     return RollbackOptions(
@@ -379,7 +341,7 @@ async def _options(state: RolloutState, context: RolloutContext, clock: Clock) -
         own_id,
         serving_id,
         specs.carries(app.spec),
-        _attempts(state, history, context, clock),
+        attempts(state, history, context, clock),
     )
 
 
@@ -395,41 +357,6 @@ def _failed_id(state: RolloutState, listed: Sequence[Deployment], context: Rollo
         own = owns.get(state.goal.follow_id)
         context.seen.failed = failed_for(own, owns) if own else ""
     return state.leg.id if state.leg else context.seen.failed
-
-
-def _targets(
-    state: RolloutState, failed: str, app: LiveApp, history: Sequence[Deployment], context: RolloutContext
-) -> Sequence[Deployment]:
-    """What could be gone back to; once the platform went back by itself, that version alone."""
-    seen, active = context.seen, app.active_deployment
-    if state.own:
-        back = state.back
-        serving = back is not None and back.phase is Phase.ACTIVE
-        own = next((one for one in history if one.id == state.own), None)
-        if serving or own is None:
-            return [one for one in history if back is not None and one.id == back.id]
-        found = candidates(history, failed={failed} | seen.made)
-        return [one for one in found if one.id == own.cloned_from or context.specs.same(one.spec, own.spec)]
-    before = seen.active_before or (active.id if active and active.id != failed else "")
-    return candidates(history, failed={failed} | seen.made, active_before=before)
-
-
-def _attempts(state: RolloutState, history: Sequence[Deployment], context: RolloutContext, clock: Clock) -> int:
-    """How often what we want was deployed and failed, in any run, within the time in which that is counted."""
-    within = timedelta(seconds=state.goal.rules.attempts_within)
-    failed = [one for one in history if one.phase is Phase.ERROR and context.specs.carries(one.spec)]
-    return sum(one.created_at is None or clock.now() - one.created_at <= within for one in failed)
-
-
-def _asked_for(target: str, app: LiveApp, history: Sequence[Deployment], context: RolloutContext) -> tuple[str, ...]:
-    """Where a person wants to go back to: the one they named, or the version that served before what serves now."""
-    if target:
-        return (target,)
-    active = app.active_deployment
-    found = candidates(history, failed=[active.id] if active else [])
-    if active is not None:
-        found = other_versions(found, active, context.specs.same)
-    return tuple(deployment.id for deployment in found)
 
 
 async def _validate(step: ValidateRollback, context: RolloutContext) -> Seen:

@@ -5,11 +5,12 @@ Source of what a step says: the vendor's Go client (`DeploymentProgressStep`); a
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.appspec.kinds import LogType
 from reconciler.errors import LiveError
-from reconciler.live.models import Deployment, ProgressStep
+from reconciler.live.models import Deployment, LiveApp, Phase, ProgressStep
 from reconciler.plan.platform import failing_step, own_rollbacks, was_active
 from reconciler.rollout.model import Failure
 
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from typing import Any
 
+    from reconciler.clock import Clock
+    from reconciler.rollout.observations import RolloutContext
     from reconciler.rollout.ports import Platform
+    from reconciler.rollout.state import RolloutState
 
 
 LINES = 20
@@ -131,3 +135,38 @@ def _left_behind(history: Sequence[Deployment]) -> set[str]:
         end = target if target is not None and target > position else position + 2
         found |= {between.id for between in history[position:end]} - back
     return found
+
+
+def targets(
+    state: RolloutState, failed: str, app: LiveApp, history: Sequence[Deployment], context: RolloutContext
+) -> Sequence[Deployment]:
+    """What could be gone back to; once the platform went back by itself, that version alone."""
+    seen, active = context.seen, app.active_deployment
+    if state.own:
+        back = state.back
+        serving = back is not None and back.phase is Phase.ACTIVE
+        own = next((one for one in history if one.id == state.own), None)
+        if serving or own is None:
+            return [one for one in history if back is not None and one.id == back.id]
+        found = candidates(history, failed={failed} | seen.made)
+        return [one for one in found if one.id == own.cloned_from or context.specs.same(one.spec, own.spec)]
+    before = seen.active_before or (active.id if active and active.id != failed else "")
+    return candidates(history, failed={failed} | seen.made, active_before=before)
+
+
+def attempts(state: RolloutState, history: Sequence[Deployment], context: RolloutContext, clock: Clock) -> int:
+    """How often what we want was deployed and failed, in any run, within the time in which that is counted."""
+    within = timedelta(seconds=state.goal.rules.attempts_within)
+    failed = [one for one in history if one.phase is Phase.ERROR and context.specs.carries(one.spec)]
+    return sum(one.created_at is None or clock.now() - one.created_at <= within for one in failed)
+
+
+def asked_for(target: str, app: LiveApp, history: Sequence[Deployment], context: RolloutContext) -> tuple[str, ...]:
+    """Where a person wants to go back to: the one they named, or the version that served before what serves now."""
+    if target:
+        return (target,)
+    active = app.active_deployment
+    found = candidates(history, failed=[active.id] if active else [])
+    if active is not None:
+        found = other_versions(found, active, context.specs.same)
+    return tuple(deployment.id for deployment in found)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
-from reconciler.live.models import Deployment, LiveApp
+from reconciler.live.models import Deployment, LiveApp, Phase
 from reconciler.plan.platform import own_rollbacks
 from reconciler.rollout.poller import Poller
 from reconciler.rollout.ports import Platform, RolloutJob, Specs
 from reconciler.rollout.recorder import Recorder
-from reconciler.rollout.state import Pin
+from reconciler.rollout.state import ActiveState, Pin, RolloutState
 
 
 @dataclass(slots=True)
@@ -37,11 +37,12 @@ class Observations:
     """What was seen so far.
 
     ``known`` are deployments that were there before our last write; ``made`` those that are ours, or are followed;
-    ``specs`` what each deployment carries; ``active_before`` what was active when we began; ``base`` the app's spec
-    as it was when going back began; ``probe_before`` what was wrong with the probe's answer on the version before:
-    empty for nothing, None where it was not asked. ``asked`` are the specs that deployments of ours must carry;
-    ``failed`` the one that failed; ``owns`` rollbacks that the platform is proven to have made by itself; ``awaited``
-    one of them that is waited for; ``running_at`` when each deployment was last seen in progress, in seconds.
+    ``specs`` what each deployment carries, ``restores`` which earlier one it restores, if any; ``active_before`` what
+    was active when we began; ``base`` the app's spec as it was when going back began; ``probe_before`` what was wrong
+    with the probe's answer on the version before: empty for nothing, None where it was not asked. ``asked`` are the
+    specs that deployments of ours must carry; ``failed`` the one that failed; ``owns`` rollbacks that the platform is
+    proven to have made by itself; ``awaited`` one of them that is waited for; ``running_at`` when each deployment was
+    last seen in progress, in seconds.
     """
 
     app_id: str = ""
@@ -51,6 +52,7 @@ class Observations:
     made: set[str] = field(default_factory=set)
     specs: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     born: dict[str, Any] = field(default_factory=dict)
+    restores: dict[str, str] = field(default_factory=dict)
     active_before: str = ""
     base: Mapping[str, Any] = field(default_factory=dict)
     probe_before: str | None = None
@@ -72,6 +74,8 @@ class Observations:
         """A deployment was read."""
         if deployment.spec:
             self.specs[deployment.id] = deployment.spec
+        if deployment.cloned_from:
+            self.restores[deployment.id] = deployment.cloned_from
         if deployment.created_at:
             self.born[deployment.id] = deployment.created_at
 
@@ -130,3 +134,53 @@ def ours_among(deployments: Iterable[Deployment], seen: Observations, specs: Spe
     return next(
         (found.id for found in deployments if found.id not in seen.known | seen.made and specs.carries(found.spec)), ""
     )
+
+
+# --- What the app shows once it was read again ---
+
+
+def moved_meanwhile(before: LiveApp, app: LiveApp, context: RolloutContext) -> bool:
+    """Whether anything but the platform's own rollback, which was waited for, changed the app since it was read."""
+    seen, same = context.seen, context.specs.same
+    known = {one.id for one in deployments_of(before)} | {seen.awaited}
+    kept = same(app.spec, before.spec) or same(app.spec, seen.specs.get(seen.awaited, {}))
+    return not kept or any(one.id not in known for one in deployments_of(app))
+
+
+def is_kept(app: LiveApp, context: RolloutContext) -> bool:
+    """Whether the app's spec is that of what is active, so that the next push deploys the same."""
+    active = app.active_deployment
+    return active is not None and context.specs.same(app.spec, active.spec or context.seen.specs.get(active.id, {}))
+
+
+def standing(deployment_id: str, state: RolloutState, app: LiveApp, context: RolloutContext) -> ActiveState:
+    """What the app shows of a deployment that is to serve."""
+    seen, active, running = context.seen, app.active_deployment, app.running_deployment
+    if seen.pin_of(app) is Pin.OTHER:
+        return ActiveState.PINNED
+    if active is None:
+        return ActiveState.BEFORE
+    if active.id != deployment_id:
+        before = active.id in seen.known or seen.is_older(active.id, deployment_id)
+        return ActiveState.BEFORE if before else ActiveState.OTHER
+    if running is not None and not context.specs.same(running.spec, active.spec):
+        return ActiveState.OTHER
+    if active.phase not in (Phase.ACTIVE, Phase.UNKNOWN):
+        return ActiveState.FAILED
+    return ActiveState.DIVERGED if _diverges(active, state, app, context) else ActiveState.OURS
+
+
+def _diverges(active: Deployment, state: RolloutState, app: LiveApp, context: RolloutContext) -> bool:
+    """Whether another spec is stored or serves than was asked for; of a rollback, only what serves counts.
+
+    A rollback of the platform's, or of an earlier run's, is to serve what the deployment carried that it restores.
+    """
+    seen, specs = context.seen, context.specs
+    spec = active.spec or seen.specs.get(active.id, {})
+    if state.back is not None:
+        asked = seen.asked.get(active.id) or seen.specs.get(seen.restores.get(active.id, ""))
+        return bool(spec and asked) and not specs.same(spec, asked or {})
+    paths = dict.fromkeys([*specs.diverging(app.spec), *(specs.diverging(spec) if spec else ())])
+    for path in paths:
+        context.recorder.warn(f"{path} is not as it was sent")
+    return bool(paths)

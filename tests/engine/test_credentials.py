@@ -36,7 +36,9 @@ def shown(report: PlanReport) -> str:
     return "\n".join([text.plan(report, verbose=True), markdown.plan(report), json_documents.plan(report)])
 
 
-@pytest.mark.parametrize("url", [LOGIN, "https://ghp_0123456789abcdefghij@github.com/acme/web", "https://u:x@h.example.com/y"])
+@pytest.mark.parametrize(
+    "url", [LOGIN, "https://ghp_0123456789abcdefghij@github.com/acme/web", "https://u:x@h.example.com/y"]
+)
 def test_c64_a_login_in_a_clone_url_is_a_finding_and_shown_by_no_plan(world: World, url: str) -> None:
     login = url.partition("://")[2].partition("@")[0]
     world.write(cloned(url))
