@@ -56,6 +56,7 @@ MODULES = (
     "appspec.kinds:components",
     "rollout.writes:commit revert",
     "plan.decide",
+    "plan.model:compared_cost unchanged_cost",
     "plan.deployment_history",
     "plan.platform:failed_in is_platform_fault was_active own_rollbacks failed_for ended_at failing_step",
     "plan.guard",

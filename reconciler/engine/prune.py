@@ -23,8 +23,7 @@ from reconciler.errors import InvalidInput, PlanMismatch
 from reconciler.findings import Finding, Location, Severity, has_errors
 from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import compare, live_digest
-from reconciler.plan.decide import unchanged_cost
-from reconciler.plan.model import Action, Plan, SyncStatus
+from reconciler.plan.model import Action, Plan, SyncStatus, unchanged_cost
 from reconciler.text import ago
 from reconciler.yamltext import open_file, parse, read_text
 
