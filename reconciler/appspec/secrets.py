@@ -211,14 +211,17 @@ def _is_real(value: str) -> bool:
 
 def credentials(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Pointer and value of every plain field of a spec that looks like a credential, and what it looks like."""
-    looks: list[str] = []
+    looks: list[str] = []  # of each field that is wanted, in order
 
     def wanted(field: Field | None, name: Any, owner: Mapping[str, Any], parent: str) -> bool:
         if not isinstance(value := owner[name], str) or len(value) < _SHORTEST:  # nearly every field ends here
             return False
         called = owner.get("key", name) if name == "value" else name
-        looks[:] = [credential(str(called), value)]
-        return bool(looks[0]) and not is_secret(field, name, owner, parent)
+        look = credential(str(called), value)
+        if not look or is_secret(field, name, owner, parent):
+            return False
+        looks.append(look)
+        return True
 
-    for pointer, value in find(spec, wanted):
-        yield pointer, value, looks[0]
+    for (pointer, value), look in zip(find(spec, wanted), looks, strict=True):
+        yield pointer, value, look

@@ -23,8 +23,7 @@ from reconciler.rollout.model import Event, Outcome, OutcomeKind, RolloutRecord
 from reconciler.rollout.observations import Observations, RolloutContext
 from reconciler.rollout.outcomes import interrupted
 from reconciler.rollout.policy import next_step
-from reconciler.rollout.poller import Poller
-from reconciler.rollout.ports import Platform, RolloutJob, SpecKnowledge, Specs
+from reconciler.rollout.ports import Platform, Poller, RolloutJob, SpecKnowledge, Specs
 from reconciler.rollout.recorder import Recorder
 from reconciler.rollout.reduce import reduce
 from reconciler.rollout.state import Goal, RolloutState, Task

@@ -337,24 +337,9 @@ class PinSeen:
 
 
 Seen = (
-    Failed
-    | Accepted
-    | Lost
-    | Refused
-    | Precheck
-    | WriteProbed
-    | Adopted
-    | PhaseSeen
-    | HealthSeen
-    | ProbeSeen
-    | Waited
-    | Successor
-    | BackRead
-    | Collected
-    | RollbackOptions
-    | Validated
-    | PinSeen
-)
+    Failed | Accepted | Lost | Refused | Precheck | WriteProbed | Adopted | PhaseSeen | HealthSeen | ProbeSeen | Waited
+    | Successor | BackRead | Collected | RollbackOptions | Validated | PinSeen
+)  # fmt: skip
 """Everything a step can find out."""
 
 

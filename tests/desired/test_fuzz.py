@@ -24,8 +24,7 @@ from reconciler.desired.format import format_text
 from reconciler.desired.git_history import History
 from reconciler.desired.git_repository import HistoryGap
 from reconciler.desired.reading import parse_specs
-from reconciler.engine.load import check
-from reconciler.engine.options import RunOptions
+from reconciler.engine.load import RunOptions, check
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, has_errors
 from reconciler.plan.canonical import canonical

@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 
 from reconciler.appspec.shape import SPEC, Listing, Record
 from reconciler.cli.main import main
+from reconciler.engine import apply as applying
 from reconciler.engine import load as loading
-from reconciler.engine import plan as planning
-from reconciler.engine.options import RunOptions
+from reconciler.engine.load import RunOptions
 from reconciler.engine.planner import Planner
 from reconciler.errors import Rejected
 from reconciler.live.client import Client
@@ -256,7 +256,7 @@ def test_c05_no_repr_of_what_a_run_holds_shows_a_secret(values):
         options = RunOptions((Path("specs"),), config=Path("reconcile.yaml"), environ=dict(os.environ))
         desired = loading.load(options)
         held = [options, desired, *desired.apps, desired.apps[0].document]
-        held.append(Planner(None, desired.config, None, fingerprints=planning.fingerprints(desired, options)))  # type: ignore[arg-type]  # only its repr
+        held.append(Planner(None, desired.config, None, fingerprints=applying.fingerprints(desired, options)))  # type: ignore[arg-type]  # only its repr
         held.append(RolloutJob(None, desired.apps[0]))  # type: ignore[arg-type]  # only its repr
         found.hear("reprs", "\n".join(map(repr, held)))
         assert not found.leaks()

@@ -65,10 +65,10 @@ class RuleContext:
         """Something worth knowing."""
         return self._finding(Severity.NOTICE, code, message, hint, pointer, related)
 
-    def malformed(self, code: str, message: str, found: Malformed, pointer: str) -> Finding:
-        """A text that does not parse: an error, or a warning if the platform may read it another way."""
-        report = self.error if found.certain else self.warning
-        return report(code, message, found.hint, pointer)
+    def error_or_warning(self, code: str, message: str, hint: str, pointer: str, *, certain: bool = True) -> Finding:
+        """Something that the platform will refuse; a warning if it may take it all the same."""
+        severity = Severity.ERROR if certain else Severity.WARNING
+        return self._finding(severity, code, message, hint, pointer, ())
 
     def _finding(
         self, severity: Severity, code: str, message: str, hint: str, pointer: str, related: tuple[str, ...]
@@ -91,22 +91,22 @@ def context_of(app: DesiredApp, *, strict: bool = False) -> RuleContext:
 
 def records(parent: Any, name: str, pointer: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The mappings in a list field of a mapping, each with its pointer; none if the field is anything else."""
-    items = parent.get(name) if isinstance(parent, Mapping) else None
+    items = parent.get(name) if isinstance(parent, dict) else None
     if isinstance(items, list):
         for index, item in enumerate(items):
-            if isinstance(item, Mapping):
+            if isinstance(item, dict):
                 yield f"{pointer}/{name}/{index}", item
 
 
 def mapping(parent: Any, name: str) -> Mapping[str, Any]:
     """A mapping field of a mapping; empty if it is anything else."""
-    value = parent.get(name) if isinstance(parent, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
+    value = parent.get(name) if isinstance(parent, dict) else None
+    return value if isinstance(value, dict) else {}
 
 
 def text(parent: Any, name: str) -> str:
     """A text field of a mapping; empty if it is anything else."""
-    value = parent.get(name) if isinstance(parent, Mapping) else None
+    value = parent.get(name) if isinstance(parent, dict) else None
     return value if isinstance(value, str) else ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from reconciler.appspec.secrets import CLONE_URL, credentials, plaintext_secrets
+from reconciler.appspec.secrets import CLONE_URL, plaintext_secrets
 from reconciler.desired.rules.context import Rule, RuleContext
 from reconciler.findings import Finding
 from reconciler.text import segments
@@ -26,7 +26,7 @@ def plaintext(context: RuleContext) -> Iterator[Finding]:
 
 def lookalikes(context: RuleContext) -> Iterator[Finding]:
     """What looks like a credential in a plain field can be read by everyone who can read the app (C65)."""
-    for pointer, _, what in credentials(context.spec):
+    for pointer, _, what in context.app.lookalikes:
         substituted = pointer in context.app.substituted
         instead = "" if substituted else " and put the value into a declared variable: ${NAME}"
         hint = f"if it is one, add `type: SECRET`{instead}; plans show it only with --show-live-values"
