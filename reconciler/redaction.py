@@ -42,6 +42,19 @@ def without_query(address: str) -> str:
     return f"{bare}?…" if mark else bare
 
 
+def without_quoted(text: str, secrets: Iterable[str]) -> str:
+    """A text that quotes what was sent, without these secrets where they are whole strings of JSON.
+
+    There they are themselves, not a part of something else, so that also values too weak for the net are hidden.
+    """
+    import json
+
+    for secret in sorted((secret for secret in secrets if len(secret) >= _SHORTEST), key=len, reverse=True):
+        for quoted in {json.dumps(secret), json.dumps(secret, ensure_ascii=False)}:
+            text = text.replace(quoted, f'"{MASK}"')
+    return text
+
+
 def tokens_of(environ: Mapping[str, str]) -> frozenset[str]:
     """The tokens that an environment holds."""
     return frozenset(filter(None, (environ.get(name, "").strip() for name in TOKEN_VARIABLES)))

@@ -11,7 +11,6 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.appspec.secrets import credentials
 from reconciler.config import Config
 from reconciler.config_file import ConfigFile, check_names, check_probes, find_config, read_config
 from reconciler.desired.load import escaping_links, find_specs
@@ -115,7 +114,7 @@ def _policies(config: Config) -> tuple[tuple[Policy, ...], tuple[Finding, ...]]:
 
 def _with_credentials(app: DesiredApp) -> DesiredApp:
     """The app; what looks like a credential in it is a secret as well."""
-    values = frozenset(value for _, value, _ in credentials(app.spec))
+    values = frozenset(value for _, value, _ in app.lookalikes)
     return replace(app, secrets=app.secrets | values) if values else app
 
 

@@ -19,6 +19,7 @@ from pydantic import (
     Field,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    model_validator,
 )
 
 
@@ -237,6 +238,15 @@ class LiveApp(_Answer):
     default_ingress: Text = ""
     project_id: Text = ""
     tier_slug: Text = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_spec(cls, data: Any) -> Any:
+        """Keep one copy of a spec that is also the active deployment's, as in nearly every app of a fleet."""
+        active = data.get("active_deployment") if isinstance(data, dict) else None
+        if isinstance(active, dict) and "spec" in active and active["spec"] == data.get("spec"):
+            return data | {"active_deployment": active | {"spec": data["spec"]}}
+        return data
 
     @property
     def name(self) -> str:

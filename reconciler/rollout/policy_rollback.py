@@ -9,8 +9,18 @@ from enum import Enum, auto
 from typing import assert_never
 
 from reconciler.plan.platform import FailedIn
-from reconciler.rollout.limits import HOPS, LOOK_EVERY, LOOKS, RETRY_PAUSE, SENDS, SENDS_BACK, TRIES, pause
-from reconciler.rollout.model import Outcome, OutcomeKind
+from reconciler.rollout.model import (
+    HOPS,
+    LOOK_EVERY,
+    LOOKS,
+    RETRY_PAUSE,
+    SENDS,
+    SENDS_BACK,
+    TRIES,
+    Outcome,
+    OutcomeKind,
+    pause,
+)
 from reconciler.rollout.outcomes import (
     blocked,
     ended,

@@ -10,8 +10,7 @@ from typing import assert_never
 
 from reconciler.live.models import Phase
 from reconciler.rollout.health import HealthSource, Judgement, Verdict, judge, next_reading
-from reconciler.rollout.limits import HOPS, LOOKS, MISSING, SENDS_BACK, TRIES, Rules, pause
-from reconciler.rollout.model import OutcomeKind
+from reconciler.rollout.model import HOPS, LOOKS, MISSING, SENDS_BACK, TRIES, OutcomeKind, Rules, pause
 from reconciler.rollout.outcomes import (
     blocked,
     diverged,

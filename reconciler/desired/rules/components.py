@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.appspec.kinds import DEFAULT_SIZE, DEV_ENGINES, SIZED_KINDS, SIZES, InstanceSize
-from reconciler.appspec.secrets import CLONE_URL, credentials, plaintext_secrets
+from reconciler.appspec.secrets import CLONE_URL, plaintext_secrets
 from reconciler.appspec.shape import Scalar
 from reconciler.appspec.walk import shape_at
 from reconciler.desired.rules.context import (
@@ -264,7 +264,7 @@ def plaintext(context: RuleContext) -> Iterator[Finding]:
 
 def lookalikes(context: RuleContext) -> Iterator[Finding]:
     """What looks like a credential in a plain field can be read by everyone who can read the app (C65)."""
-    for pointer, _, what in credentials(context.spec):
+    for pointer, _, what in context.app.lookalikes:
         substituted = pointer in context.app.substituted
         instead = "" if substituted else " and put the value into a declared variable: ${NAME}"
         hint = f"if it is one, add `type: SECRET`{instead}; plans show it only with --show-live-values"

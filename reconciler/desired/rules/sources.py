@@ -224,13 +224,14 @@ def bindables(context: RuleContext) -> Iterator[Finding]:
 
     ``${db.pool.X}`` refers to a connection pool, which no spec names.
     """
-    bound = [(owner, at, value) for owner, at, env in _envs(context) if "${" in (value := text(env, "value"))]
+    variables = list(_envs(context))
+    bound = [(owner, at, value) for owner, at, env in variables if "${" in (value := text(env, "value"))]
     if not bound:
         return
-    shared = [text(env, "key") for owner, _, env in _envs(context) if owner is None]
+    shared = [text(env, "key") for owner, _, env in variables if owner is None]
     given = {one.name: BINDABLE[one.kind] for one in context.components if one.name}
     known = {name: {*fields, *shared} for name, fields in given.items()}
-    for owner, _, env in _envs(context):
+    for owner, _, env in variables:
         if owner is not None and owner.name:
             known[owner.name].add(text(env, "key"))
     for owner, at, value in bound:
