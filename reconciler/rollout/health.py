@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from reconciler.appspec.kinds import RUNNING_KINDS, components
 from reconciler.live.models import ComponentHealth, ComponentState, Health
-from reconciler.rollout.limits import HEALTH_EVERY, PHASE_EVERY, UNCONFIRMED, Rules
+from reconciler.rollout.model import HEALTH_EVERY, PHASE_EVERY, UNCONFIRMED, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,7 +13,7 @@ from reconciler.live.models import Deployment, LiveApp
 from reconciler.patterns import matches
 from reconciler.plan.platform import own_rollbacks
 from reconciler.rollout.health import Grade, Sample, components_with_health, grade_components
-from reconciler.rollout.limits import PROBE_AT_MOST_EVERY, TRIES, Rules
+from reconciler.rollout.model import PROBE_AT_MOST_EVERY, TRIES, Rules
 from reconciler.rollout.ports import Platform, Poller, RolloutJob, Specs
 from reconciler.rollout.recorder import Recorder
 from reconciler.rollout.state import Pin, ProbeSeen

@@ -9,8 +9,20 @@ from enum import Enum, auto
 from typing import assert_never
 
 from reconciler.plan.platform import FailedIn
-from reconciler.rollout.limits import HOPS, LOOK_EVERY, LOOKS, RETRY_PAUSE, SENDS, SENDS_BACK, TRIES, pause
-from reconciler.rollout.model import Outcome, OutcomeKind, Role, Task
+from reconciler.rollout.model import (
+    HOPS,
+    LOOK_EVERY,
+    LOOKS,
+    RETRY_PAUSE,
+    SENDS,
+    SENDS_BACK,
+    TRIES,
+    Outcome,
+    OutcomeKind,
+    Role,
+    Task,
+    pause,
+)
 from reconciler.rollout.outcomes import (
     blocked,
     ended,

@@ -10,8 +10,7 @@ from typing import assert_never
 
 from reconciler.live.models import Phase
 from reconciler.rollout.health import HealthSource, Judgement, Verdict, judge, next_reading
-from reconciler.rollout.limits import HOPS, LOOKS, MISSING, SENDS_BACK, TRIES, Rules, pause
-from reconciler.rollout.model import OutcomeKind, Role, Task
+from reconciler.rollout.model import HOPS, LOOKS, MISSING, SENDS_BACK, TRIES, OutcomeKind, Role, Rules, Task, pause
 from reconciler.rollout.outcomes import (
     blocked,
     diverged,

@@ -20,8 +20,7 @@ from reconciler.rollout.health import (
     saw_phase,
     saw_probe,
 )
-from reconciler.rollout.limits import SENDS_BACK, TRIES, Rules
-from reconciler.rollout.model import Role
+from reconciler.rollout.model import SENDS_BACK, TRIES, Role, Rules
 from reconciler.rollout.state import (
     Accepted,
     Adopted,

@@ -18,8 +18,7 @@ from reconciler.errors import InvalidInput, ReconcileError
 from reconciler.findings import Finding, Severity
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.rollout.executor import perform
-from reconciler.rollout.limits import Rules
-from reconciler.rollout.model import Event, Outcome, OutcomeKind, RolloutRecord, Task
+from reconciler.rollout.model import Event, Outcome, OutcomeKind, RolloutRecord, Rules, Task
 from reconciler.rollout.observations import Observations, RolloutContext
 from reconciler.rollout.outcomes import interrupted
 from reconciler.rollout.policy import next_step

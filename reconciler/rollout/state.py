@@ -11,8 +11,7 @@ from enum import StrEnum
 from reconciler.live.models import Health, Phase
 from reconciler.plan.platform import FailedIn
 from reconciler.rollout.health import Evidence
-from reconciler.rollout.limits import Rules
-from reconciler.rollout.model import OutcomeKind, Role, Task
+from reconciler.rollout.model import OutcomeKind, Role, Rules, Task
 
 
 class Pin(StrEnum):

@@ -30,7 +30,7 @@ from reconciler.rollout.health import (
     saw_probe,
     worst,
 )
-from reconciler.rollout.limits import UNCONFIRMED, Rules
+from reconciler.rollout.model import UNCONFIRMED, Rules
 from reconciler.rollout.observations import probe_problem
 
 RULES = Rules()

@@ -10,8 +10,7 @@ import pytest
 from reconciler.live.models import Health, Phase
 from reconciler.plan.platform import FailedIn
 from reconciler.rollout.health import Evidence, Grade, Sample
-from reconciler.rollout.limits import Rules
-from reconciler.rollout.model import Role, Task
+from reconciler.rollout.model import Role, Rules, Task
 from reconciler.rollout.reduce import reduce
 from reconciler.rollout.state import (
     Accepted,
