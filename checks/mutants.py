@@ -50,14 +50,15 @@ MODULES = (
     "rollout.outcomes",
     "rollout.limits",
     "rollout.failure:candidates other_versions",
-    "rollout.observations",
+    "rollout.observations:RolloutContext Observations deployments_of pinned_id new_ones ours_among",
     "rollout.scheduler:order_of",
     "config:find_circle",
     "appspec.kinds:components",
     "rollout.writes:commit revert",
     "plan.decide",
+    "plan.model:compared_cost unchanged_cost",
     "plan.deployment_history",
-    "plan.platform",
+    "plan.platform:failed_in is_platform_fault was_active own_rollbacks failed_for ended_at failing_step",
     "plan.guard",
 )
 """The pure modules that decide, and what is as good as pure, below `reconciler`; of some only what these reach."""

@@ -27,7 +27,7 @@ from reconciler.live.throttle import (
     Throttle,
     was_unsent,
 )
-from reconciler.redaction import Redactor
+from reconciler.redaction import Redactor, without_quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -185,13 +185,14 @@ class Session:
     def _problem(self, call: Call, response: httpx.Response, body: Mapping[str, Any] | None) -> LiveError:
         if response.is_success:
             return answers.unusable(call, "the response is not JSON, or is incomplete")
-        redact = Redactor(answers.secrets_in(body["spec"]) if body and "spec" in body else frozenset())
+        secrets = answers.secrets_in(body["spec"]) if body and "spec" in body else frozenset()
+        redact = Redactor(secrets)
         return answers.error_for(
             call,
             response.status_code,
             response.content,
             request_id=response.headers.get("x-request-id", ""),
-            redact=lambda text: redact(self._redact(text)),
+            redact=lambda text: redact(without_quoted(self._redact(text), secrets)),
         )
 
 

@@ -27,6 +27,7 @@ from reconciler.plan.align import align
 from reconciler.plan.canonical import Path, Tree, canonical
 from reconciler.plan.diff import comparable, diff, related
 from reconciler.plan.model import AppAttribution, Attribution, Change, ChangeKind, Origin
+from reconciler.plan.platform import own_rollbacks
 from reconciler.text import ago, in_utc
 
 
@@ -98,6 +99,11 @@ class _Case:
 
     def _compared(self, spec: Mapping[str, Any] | None, other: Tree) -> _Comparison | None:
         return None if spec is None else _Comparison(other, canonical(spec))
+
+    @cached_property
+    def owns(self) -> Collection[str]:
+        """The deployments by which the platform rolled back by itself: no user made them (C49)."""
+        return own_rollbacks(self._deployments).keys()
 
     # --- one change --------------------------------------------------------------------------------------------------
 
@@ -243,6 +249,7 @@ class _Case:
         deployment = self._deployments[number]
         _, user = self._deployment(number)
         how = "rollback deployment" if deployment.is_rollback else "deployment"
+        how = "the platform's own rollback" if deployment.id in self.owns else how
         parts = [f"by {how} {deployment.id}"]
         if deployment.created_at is not None:
             parts.append(ago(deployment.created_at, self._now))
@@ -273,6 +280,8 @@ def _summary(kind: Origin, found: Sequence[Attribution], case: _Case) -> str:
         case "git_ahead":
             return "Git is ahead: apply will update live"
         case "live_edit":
+            if all(one.deployment_id in case.owns for one in found):
+                return "the platform rolled back by itself: apply would undo it"
             users = sorted({one.user for one in found if one.user})
             return f"changed live{' by ' + ', '.join(users) if users else ''}: apply would undo it"
         case "both":

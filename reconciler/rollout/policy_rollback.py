@@ -10,7 +10,7 @@ from typing import assert_never
 
 from reconciler.plan.platform import FailedIn
 from reconciler.rollout.limits import HOPS, LOOK_EVERY, LOOKS, RETRY_PAUSE, SENDS, SENDS_BACK, TRIES, pause
-from reconciler.rollout.model import Outcome, OutcomeKind
+from reconciler.rollout.model import Outcome, OutcomeKind, Role, Task
 from reconciler.rollout.outcomes import (
     blocked,
     ended,
@@ -21,17 +21,7 @@ from reconciler.rollout.outcomes import (
     rolled_back,
     status_command,
 )
-from reconciler.rollout.state import (
-    Pin,
-    Refusal,
-    Role,
-    RollbackOptions,
-    RolloutState,
-    Sent,
-    Task,
-    WriteProbe,
-    WriteStatus,
-)
+from reconciler.rollout.state import Pin, Refusal, RollbackOptions, RolloutState, Sent, WriteProbe, WriteStatus
 from reconciler.rollout.steps import (
     Adopt,
     FindCandidates,

@@ -11,7 +11,7 @@ from typing import assert_never
 from reconciler.live.models import Phase
 from reconciler.rollout.health import HealthSource, Judgement, Verdict, judge, next_reading
 from reconciler.rollout.limits import HOPS, LOOKS, MISSING, SENDS_BACK, TRIES, Rules, pause
-from reconciler.rollout.model import OutcomeKind
+from reconciler.rollout.model import OutcomeKind, Role, Task
 from reconciler.rollout.outcomes import (
     blocked,
     diverged,
@@ -26,17 +26,7 @@ from reconciler.rollout.outcomes import (
     unconfirmed,
 )
 from reconciler.rollout.policy_rollback import candidate, codes, look, options, restore
-from reconciler.rollout.state import (
-    ActiveState,
-    Pin,
-    Refusal,
-    Role,
-    RolloutState,
-    Sent,
-    Successor,
-    Task,
-    TrackedDeployment,
-)
+from reconciler.rollout.state import ActiveState, Pin, Refusal, RolloutState, Sent, Successor, TrackedDeployment
 from reconciler.rollout.steps import (
     Adopt,
     CheckHealth,

@@ -21,6 +21,7 @@ from reconciler.rollout.health import (
     saw_probe,
 )
 from reconciler.rollout.limits import SENDS_BACK, TRIES, Rules
+from reconciler.rollout.model import Role
 from reconciler.rollout.state import (
     Accepted,
     Adopted,
@@ -36,7 +37,6 @@ from reconciler.rollout.state import (
     ProbeSeen,
     Refusal,
     Refused,
-    Role,
     RollbackOptions,
     RolloutState,
     Seen,

@@ -12,40 +12,7 @@ from reconciler.live.models import Health, Phase
 from reconciler.plan.platform import FailedIn
 from reconciler.rollout.health import Evidence
 from reconciler.rollout.limits import Rules
-from reconciler.rollout.model import OutcomeKind
-
-
-class Task(StrEnum):
-    """What a rollout is to do.
-
-    create, update, redeploy, delete   the plan's action
-    follow      go on with a deployment that is under way
-    resume      finish a rollback that was begun and not committed
-    adopt       judge a rollback that the platform made by itself, and settle it
-    roll_back   a person asked for a rollback
-    none        nothing is to be done: the plan says how it stands
-    """
-
-    CREATE = "create"
-    UPDATE = "update"
-    REDEPLOY = "redeploy"
-    DELETE = "delete"
-    FOLLOW = "follow"
-    RESUME = "resume"
-    ADOPT = "adopt"
-    ROLL_BACK = "roll_back"
-    NONE = "none"
-
-
-class Role(StrEnum):
-    """What a deployment is to a rollout. ``platform``: the platform's own rollback; ``serving``: it served before."""
-
-    DEPLOY = "deploy"
-    FOLLOWED = "followed"
-    ROLLBACK = "rollback"
-    RESTORE = "restore"
-    PLATFORM = "platform"
-    SERVING = "serving"
+from reconciler.rollout.model import OutcomeKind, Role, Task
 
 
 class Pin(StrEnum):
@@ -337,24 +304,9 @@ class PinSeen:
 
 
 Seen = (
-    Failed
-    | Accepted
-    | Lost
-    | Refused
-    | Precheck
-    | WriteProbed
-    | Adopted
-    | PhaseSeen
-    | HealthSeen
-    | ProbeSeen
-    | Waited
-    | Successor
-    | BackRead
-    | Collected
-    | RollbackOptions
-    | Validated
-    | PinSeen
-)
+    Failed | Accepted | Lost | Refused | Precheck | WriteProbed | Adopted | PhaseSeen | HealthSeen | ProbeSeen | Waited
+    | Successor | BackRead | Collected | RollbackOptions | Validated | PinSeen
+)  # fmt: skip
 """Everything a step can find out."""
 
 

@@ -33,6 +33,9 @@ ErrorType = Literal[
 Text = SkipValidation[str]
 """Not validated: a file name may hold bytes that are not UTF-8, which JSON can escape and pydantic refuses."""
 
+Moment = Annotated[Text, BeforeValidator(lambda when: when.isoformat())]
+"""A time in ISO 8601."""
+
 Number = SkipValidation[float]
 """Not validated: an integer stays one."""
 
@@ -130,7 +133,7 @@ class OriginData(_Placed):
     text: Text
     commit: Text
     author: Text
-    when: Annotated[Text | None, BeforeValidator(lambda when: when and when.isoformat())]
+    when: Moment | None
     deployment_id: Text
     user: Text
 
@@ -146,7 +149,9 @@ class AttributionData(_Data):
 class AppPlanData(_Data):
     """What would be done to one app, and why. The digests are hex SHA-256 and contain no secret.
 
-    follow: a deployment that is followed to its end; resume_rollback: it is a rollback that an earlier run began.
+    follow: a deployment that is followed to its end; resume_rollback: it is a rollback that an earlier run began;
+    adopt_rollback: it is one that the platform made by itself. retry_at: when a spec that failed because of App
+    Platform is tried again; until then nothing is done.
     attribution: null unless drift was checked and the app differs.
     """
 
@@ -161,6 +166,8 @@ class AppPlanData(_Data):
     moved_from: Text
     follow: Text
     resume_rollback: bool
+    adopt_rollback: bool
+    retry_at: Moment | None
     update_all_source_versions: bool
     cost: CostData
     desired_digest: Text
@@ -194,7 +201,7 @@ class PhaseData(_Data):
 
 
 class DeploymentData(_Data):
-    """A deployment that belongs to a rollout. role: deploy, rollback, restore, followed."""
+    """A deployment that belongs to a rollout. role: deploy, followed, rollback, restore, platform, serving."""
 
     id: Text
     role: Text

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.live.models import ComponentState, Deployment, Health, LiveApp, Phase
-from reconciler.plan.newer import failed_push, push_failure
+from reconciler.plan.platform import failed_push, own_rollback, push_failure
 from reconciler.text import ago
 from reconciler.views.lines import Line, Tone, render
 from reconciler.views.plan_lines import wrapped
@@ -60,8 +60,10 @@ def machine(found: Sequence[AppStatus], redact: Callable[[Any], Any] = lambda da
     return json_text({"version": 1, "kind": "status", "apps": redact([_data(one) for one in found])})
 
 
-def cause(deployment: Deployment) -> str:
-    """Why a deployment exists, in words."""
+def cause(deployment: Deployment, history: Sequence[Deployment] = ()) -> str:
+    """Why a deployment exists, in words; ``history`` shows which failure the platform rolled back by itself."""
+    if own_rollback(deployment, history) is not None:
+        return _CAUSES["AUTO_ROLLBACK"]
     details = deployment.cause_details
     action = details.digitalocean_user_action if details else None
     if action and action.name:
@@ -103,7 +105,7 @@ def _app(one: AppStatus, now: datetime, width: int, flags: str) -> Iterator[Line
 
 
 def _table(one: AppStatus, now: datetime, width: int) -> Iterator[Line]:
-    rows = [_cells(deployment, one.app, now) for deployment in one.deployments]
+    rows = [_cells(deployment, one, now) for deployment in one.deployments]
     widths = [max(cells(row[column]) for row in rows) for column in range(5)] if rows else []
     longest = max((len(deployment.id) for deployment in one.deployments), default=0)
     fits = len("    ") + longest + sum(widths) + len("  ") * len(widths) <= width
@@ -120,10 +122,10 @@ def _table(one: AppStatus, now: datetime, width: int) -> Iterator[Line]:
             yield ((f"      {beside.strip()}", ""),)
 
 
-def _cells(deployment: Deployment, app: LiveApp, now: datetime) -> tuple[str, str, str, str, str]:
-    active = app.active_deployment is not None and app.active_deployment.id == deployment.id
+def _cells(deployment: Deployment, one: AppStatus, now: datetime) -> tuple[str, str, str, str, str]:
+    active = one.app.active_deployment is not None and one.app.active_deployment.id == deployment.id
     phase = deployment.phase.value.lower().replace("_", " ")
-    why, by = shortened(cause(deployment), 40), shortened(who(deployment), 40)
+    why, by = shortened(cause(deployment, one.deployments), 40), shortened(who(deployment), 40)
     return ("▸" if active else " ", phase, ago(deployment.created_at, now), why, by)
 
 
@@ -165,7 +167,7 @@ def _data(one: AppStatus) -> dict[str, object]:
                 "id": deployment.id,
                 "phase": deployment.phase.value,
                 "created_at": deployment.created_at.isoformat() if deployment.created_at else None,
-                "cause": cause(deployment),
+                "cause": cause(deployment, one.deployments),
                 "user": who(deployment),
             }
             for deployment in one.deployments

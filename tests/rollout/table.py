@@ -14,7 +14,7 @@ from reconciler.live.models import Phase
 from reconciler.plan.platform import FailedIn
 from reconciler.rollout.health import Evidence, Grade, Sample
 from reconciler.rollout.limits import Rules
-from reconciler.rollout.model import OutcomeKind
+from reconciler.rollout.model import OutcomeKind, Role, Task
 from reconciler.rollout.policy import next_step
 from reconciler.rollout.state import (
     ActiveState,
@@ -23,12 +23,10 @@ from reconciler.rollout.state import (
     Pin,
     Precheck,
     Refusal,
-    Role,
     RollbackOptions,
     RolloutState,
     Sent,
     Successor,
-    Task,
     TrackedDeployment,
     WriteProbe,
     WriteStatus,

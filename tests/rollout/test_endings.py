@@ -9,18 +9,16 @@ import pytest
 
 from reconciler.live.models import Phase
 from reconciler.rollout.limits import Rules
-from reconciler.rollout.model import OutcomeKind
+from reconciler.rollout.model import OutcomeKind, Role, Task
 from reconciler.rollout.policy import next_step
 from reconciler.rollout.state import (
     ActiveState,
     Pin,
     Precheck,
     Refusal,
-    Role,
     RollbackOptions,
     Sent,
     Successor,
-    Task,
     WriteProbe,
     WriteStatus,
 )

@@ -31,7 +31,7 @@ from reconciler.rollout.health import (
     worst,
 )
 from reconciler.rollout.limits import UNCONFIRMED, Rules
-from reconciler.rollout.probing import probe_problem
+from reconciler.rollout.observations import probe_problem
 
 RULES = Rules()
 WAIT = Rules(unknown_is_healthy=False)

@@ -14,8 +14,7 @@ from reconciler.live.client import Client
 from reconciler.plan.model import Action
 from reconciler.rollout import scheduler as run
 from reconciler.rollout.model import Event
-from reconciler.rollout.poller import Poller, interval
-from reconciler.rollout.ports import SpecKnowledge
+from reconciler.rollout.ports import Poller, SpecKnowledge, interval
 from reconciler.rollout.scheduler import roll_out
 from tests.rollout.stage import POLICY, Stage, web
 from tests.rollout.test_deploying import kind

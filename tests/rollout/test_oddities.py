@@ -24,10 +24,9 @@ from reconciler.rollout import steps
 from reconciler.rollout.executor import perform
 from reconciler.rollout.failure import collect
 from reconciler.rollout.health import Grade, Sample
-from reconciler.rollout.observations import Observations, RolloutContext
-from reconciler.rollout.poller import Poller
-from reconciler.rollout.ports import RolloutJob, SpecKnowledge
-from reconciler.rollout.probing import read_health
+from reconciler.rollout.model import Role, Task
+from reconciler.rollout.observations import Observations, RolloutContext, read_health
+from reconciler.rollout.ports import Poller, RolloutJob, SpecKnowledge
 from reconciler.rollout.recorder import Recorder
 from reconciler.rollout.state import (
     Accepted,
@@ -43,11 +42,9 @@ from reconciler.rollout.state import (
     ProbeSeen,
     Refusal,
     Refused,
-    Role,
     RollbackOptions,
     RolloutState,
     Seen,
-    Task,
     TrackedDeployment,
     Validated,
     WriteProbe,

@@ -25,6 +25,7 @@ from reconciler.rollout import policy_rollback as sending
 from reconciler.rollout import policy_settle as back
 from reconciler.rollout import reduce as fold
 from reconciler.rollout.limits import Rules
+from reconciler.rollout.model import Task
 from reconciler.rollout.policy import next_step
 from reconciler.rollout.reduce import reduce
 from reconciler.rollout.state import (
@@ -48,7 +49,6 @@ from reconciler.rollout.state import (
     RolloutState,
     Seen,
     Successor,
-    Task,
     Validated,
     Waited,
     WriteProbe,

@@ -225,7 +225,7 @@ BASICS = (
     plain(
         "an encrypted value in the spec of a new app",
         "C67",
-        expect(("refused", "error"), 3, says=("encrypted|EV",)),
+        expect(("refused", "error"), 3, says=("encrypted|ciphertext",)),
         before=(),
         git=shop(service={"envs": [{"key": "API_KEY", "value": "EV[1:bm9uY2U=:Y2lwaGVy]", "type": "SECRET"}]}),
     ),

@@ -47,9 +47,9 @@ def instances(context: RuleContext) -> Iterator[Finding]:
             continue
         unset = "" if component.data.get("instance_size_slug") else ", the default size,"
         message = f"{component.called} has {count} instances, but {size.slug}{unset} runs only one"
-        report = context.warning if size.legacy else context.error
         hint = "use a size for several instances, such as apps-s-1vcpu-1gb, or remove instance_count"
-        yield report("single-instance-size", message, hint, f"{component.pointer}/instance_count")
+        at = f"{component.pointer}/instance_count"
+        yield context.error_or_warning("single-instance-size", message, hint, at, certain=not size.legacy)
 
 
 def _size(component: Component) -> InstanceSize | None:
@@ -83,9 +83,8 @@ def scaling(context: RuleContext) -> Iterator[Finding]:
         size = _size(component)
         if size is not None and not size.scalable:
             message = f"{component.called} has autoscaling, but {size.slug} is not a dedicated size"
-            report = context.warning if size.legacy else context.error
             hint = "use a dedicated size such as apps-d-1vcpu-1gb, or instance_count instead of autoscaling"
-            yield report("autoscaling-size", message, hint, at)
+            yield context.error_or_warning("autoscaling-size", message, hint, at, certain=not size.legacy)
 
 
 def _bounds(context: RuleContext, autoscaling: Mapping[str, Any], at: str) -> Iterator[Finding]:
@@ -154,14 +153,22 @@ def forms(context: RuleContext) -> Iterator[Finding]:
     for component in context.components:
         schedule, at = mapping(component.data, "schedule"), component.pointer
         if (cron := literal(schedule, "cron")) and (wrong := wrong_cron(cron)):
-            yield context.malformed(
-                "bad-cron", f"invalid cron expression: {wrong.message}", wrong, f"{at}/schedule/cron"
+            yield context.error_or_warning(
+                "bad-cron",
+                f"invalid cron expression: {wrong.message}",
+                wrong.hint,
+                f"{at}/schedule/cron",
+                certain=wrong.certain,
             )
         if wrong := wrong_time_zone(zone := literal(schedule, "time_zone")):
             message = f"unknown time zone {zone!r}"
-            yield context.malformed("bad-time-zone", message, wrong, f"{at}/schedule/time_zone")
+            yield context.error_or_warning(
+                "bad-time-zone", message, wrong.hint, f"{at}/schedule/time_zone", certain=wrong.certain
+            )
         if wrong := wrong_duration(literal(component.data, "timeout")):
-            yield context.malformed("bad-duration", f"invalid timeout: {wrong.message}", wrong, f"{at}/timeout")
+            yield context.error_or_warning(
+                "bad-duration", f"invalid timeout: {wrong.message}", wrong.hint, f"{at}/timeout", certain=wrong.certain
+            )
 
 
 def schedules(context: RuleContext) -> Iterator[Finding]:

@@ -69,10 +69,10 @@ class RuleContext:
         """Something worth knowing."""
         return self._finding(Severity.NOTICE, code, message, hint, pointer, related)
 
-    def malformed(self, code: str, message: str, found: Malformed, pointer: str) -> Finding:
-        """A text that does not parse: an error, or a warning if the platform may read it another way."""
-        report = self.error if found.certain else self.warning
-        return report(code, message, found.hint, pointer)
+    def error_or_warning(self, code: str, message: str, hint: str, pointer: str, *, certain: bool = True) -> Finding:
+        """Something that the platform will refuse; a warning if it may take it all the same."""
+        severity = Severity.ERROR if certain else Severity.WARNING
+        return self._finding(severity, code, message, hint, pointer, ())
 
     def _finding(
         self, severity: Severity, code: str, message: str, hint: str, pointer: str, related: tuple[str, ...]

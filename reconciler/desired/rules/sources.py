@@ -57,8 +57,8 @@ def repositories(context: RuleContext) -> Iterator[Finding]:
             for needed in _NEEDED.get(name, ("repo",)):
                 if source.get(needed) in (None, ""):
                     message = f"the {name} source of {component.called} has no {needed}"
-                    report = context.error if name == "git" else context.warning
-                    yield report("incomplete-source", message, f"add `{needed}: …`", at)
+                    hint, certain = f"add `{needed}: …`", name == "git"
+                    yield context.error_or_warning("incomplete-source", message, hint, at, certain=certain)
             if name == "git":
                 yield from _clone_url(context, component, literal(source, "repo_clone_url"), f"{at}/repo_clone_url")
             if name in _REPO and (repo := text(source, "repo")):
@@ -183,7 +183,9 @@ def _tag(context: RuleContext, component: Component, image: Mapping[str, Any], a
     tag = image.get("tag")
     written = literal(image, "tag")
     if written and not written.startswith(("<", "{{")) and (wrong := wrong_tag(written)):
-        yield context.malformed("bad-tag", f"invalid tag: {wrong.message}", wrong, f"{at}/tag")
+        yield context.error_or_warning(
+            "bad-tag", f"invalid tag: {wrong.message}", wrong.hint, f"{at}/tag", certain=wrong.certain
+        )
     named = _Reference.of(text(image, "repository"))
     if image.get("digest") or tag not in (None, "", "latest") or _deploys_on_push(image) or named.tag or named.digest:
         return
