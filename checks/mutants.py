@@ -41,6 +41,12 @@ from checks.mutators import Mutant, mutants
 
 TESTS = Path(__file__).parents[1] / "tests"
 
+_NUMBERS = (
+    "TRIES LOOKS SENDS SENDS_BACK MISSING HOPS HEALTH_EVERY PROBE_AT_MOST_EVERY UNCONFIRMED LOOK_EVERY PHASE_EVERY "
+    "RETRY_PAUSE"
+)
+"""The bounds of the policy, which are mutated like functions."""
+
 MODULES = (
     "rollout.policy",
     "rollout.policy_rollback",
@@ -48,8 +54,7 @@ MODULES = (
     "rollout.health",
     "rollout.reduce",
     "rollout.outcomes",
-    "rollout.model:Rules pause TRIES LOOKS SENDS SENDS_BACK MISSING HOPS HEALTH_EVERY PROBE_AT_MOST_EVERY UNCONFIRMED"
-    " LOOK_EVERY PHASE_EVERY RETRY_PAUSE",
+    f"rollout.model:Rules pause {_NUMBERS}",
     "rollout.failure:candidates other_versions",
     "rollout.observations:RolloutContext Observations deployments_of pinned_id new_ones ours_among",
     "rollout.scheduler:order_of",

@@ -35,7 +35,7 @@ class OutcomeKind(StrEnum):
     diverged         what was deployed is active, and another spec is stored or serves than was asked for
     unconfirmed      it is healthy by its own account, and the app was not seen to serve it
     platform_fault   it failed through a fault of the platform, as often as it may be tried for now
-    timed_out        a budget ran out; the deployment goes on without us
+    timed_out        a budget ran out; the deployment continues on App Platform
     refused          a guard, a race or the platform refused it before anything was changed
     skipped          an app it depends on did not become healthy, or the run was stopped
     interrupted      a signal stopped the run while the rollout was under way
@@ -161,7 +161,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class RolloutReport:
-    """What a run of `reconcile` did. ``left_running`` names deployments that go on without us."""
+    """What a run of `reconcile` did. ``left_running`` names deployments that continue on App Platform."""
 
     records: tuple[RolloutRecord, ...]
     requests: int = 0
