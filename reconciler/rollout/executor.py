@@ -15,6 +15,7 @@ from reconciler.plan.platform import own_rollbacks
 from reconciler.rollout import writes as writing
 from reconciler.rollout.failure import HISTORY, prepare
 from reconciler.rollout.health import components_with_health
+from reconciler.rollout.model import Role, Task
 from reconciler.rollout.observations import (
     RolloutContext,
     applies,
@@ -35,11 +36,9 @@ from reconciler.rollout.state import (
     Pin,
     PinSeen,
     Precheck,
-    Role,
     RolloutState,
     Seen,
     Successor,
-    Task,
     Waited,
 )
 from reconciler.rollout.steps import (

@@ -25,7 +25,7 @@ from reconciler.plan.platform import (
     was_active,
 )
 from reconciler.rollout.health import judge, worst
-from reconciler.rollout.model import Failure
+from reconciler.rollout.model import Failure, Role, Task
 from reconciler.rollout.observations import (
     RolloutContext,
     deployments_of,
@@ -33,11 +33,9 @@ from reconciler.rollout.observations import (
 )
 from reconciler.rollout.state import (
     Collected,
-    Role,
     RollbackOptions,
     RolloutState,
     Seen,
-    Task,
     Validated,
 )
 from reconciler.rollout.steps import (

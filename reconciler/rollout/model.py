@@ -1,6 +1,6 @@
-"""What a rollout is bound by and what it hands out: the numbers of its policy; outcomes, records and events.
+"""What a rollout is bound by and what it hands out: tasks, roles, the numbers of its policy; outcomes, records, events.
 
-The policy's own words (states, steps) are in `state.py` and `steps.py`.
+The policy's own types (states, steps) are in `state.py` and `steps.py`.
 """
 
 from __future__ import annotations
@@ -16,30 +16,63 @@ if TYPE_CHECKING:
     from reconciler.config import Policy
 
 
+class Task(StrEnum):
+    """What a rollout is to do.
+
+    create, update, redeploy, delete   the plan's action
+    follow      go on with a deployment that is under way
+    resume      finish a rollback that was begun and not committed
+    adopt       judge a rollback that the platform made by itself, and settle it
+    roll_back   a person asked for a rollback
+    none        nothing to do: the plan says why
+    """
+
+    CREATE = "create"
+    UPDATE = "update"
+    REDEPLOY = "redeploy"
+    DELETE = "delete"
+    FOLLOW = "follow"
+    RESUME = "resume"
+    ADOPT = "adopt"
+    ROLL_BACK = "roll_back"
+    NONE = "none"
+
+
+class Role(StrEnum):
+    """What a deployment is to a rollout. ``platform``: the platform's own rollback; ``serving``: it served before."""
+
+    DEPLOY = "deploy"
+    FOLLOWED = "followed"
+    ROLLBACK = "rollback"
+    RESTORE = "restore"
+    PLATFORM = "platform"
+    SERVING = "serving"
+
+
 class OutcomeKind(StrEnum):
     """How a rollout ended.
 
-    unchanged        nothing was to be done
+    unchanged        there was nothing to do
     applied          the new spec is active and healthy
-    deleted          the app is gone, as asked
+    deleted          the app was deleted, as planned
     rolled_back      it failed; an earlier deployment is active, healthy and committed
     taken_back       a person asked for it; an earlier deployment is active, healthy and committed
     pinned           it failed; rolled back and left pinned for a person, as the policy asks
     left             it failed; left as it is, as the policy asks
-    degraded         it failed, and there was nothing to go back to
-    rollback_failed  it failed, and so did going back: a person is needed
+    degraded         it failed, and there is no rollback target
+    rollback_failed  it failed, and so did the rollback: a person is needed
     blocked          the app is pinned by a person
     stalled          this spec failed before and is not tried again
-    superseded       another deployment took over
+    superseded       another deployment replaced it
     canceled         the deployment was canceled, by whom is unknown
     diverged         what was deployed is active, and another spec is stored or serves than was asked for
-    unconfirmed      it is healthy by its own account, and the app was not seen to serve it
-    platform_fault   it failed through a fault of the platform, as often as it may be tried for now
-    timed_out        a budget ran out; the deployment continues on App Platform
+    unconfirmed      it reports that it is healthy, and the app was not seen to serve it
+    platform_fault   it failed by a fault of the platform, as often as it may be tried for now
+    timed_out        a timeout was reached; the deployment is still running on App Platform
     refused          a guard, a race or the platform refused it before anything was changed
     skipped          an app it depends on did not become healthy, or the run was stopped
     interrupted      a signal stopped the run while the rollout was under way
-    failed           an error of the API or the network; what is known is in the reason
+    failed           an error of the API or the network; the reason has the details
     """
 
     UNCHANGED = "unchanged"
@@ -94,7 +127,7 @@ class PhaseSpan:
 
 @dataclass(frozen=True, slots=True)
 class DeploymentRecord:
-    """A deployment that belongs to a rollout. See `state.Role` for ``role``."""
+    """A deployment that belongs to a rollout. ``role``: see `Role`."""
 
     id: str
     role: str

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.live.models import Phase
-from reconciler.rollout.model import Outcome, OutcomeKind
-from reconciler.rollout.state import Task
+from reconciler.rollout.model import Outcome, OutcomeKind, Task
 
 if TYPE_CHECKING:
     from reconciler.rollout.state import RolloutState

@@ -11,21 +11,23 @@ from typing import assert_never
 
 from reconciler.live.models import Phase
 from reconciler.rollout.health import Judgement, Verdict, judge
-from reconciler.rollout.model import HOPS, LOOK_EVERY, LOOKS, MISSING, SENDS, TRIES, Outcome, OutcomeKind, pause
+from reconciler.rollout.model import (
+    HOPS,
+    LOOK_EVERY,
+    LOOKS,
+    MISSING,
+    SENDS,
+    TRIES,
+    Outcome,
+    OutcomeKind,
+    Role,
+    Task,
+    pause,
+)
 from reconciler.rollout.outcomes import blocked, denied, ended, status_command, timed_out
 from reconciler.rollout.policy_rollback import Resolution, options, resolve, retry
 from reconciler.rollout.policy_settle import TAKEN_OVER, over_budget, reading, serves, way_back
-from reconciler.rollout.state import (
-    Pin,
-    Precheck,
-    Refusal,
-    Role,
-    RollbackOptions,
-    RolloutState,
-    Successor,
-    Task,
-    TrackedDeployment,
-)
+from reconciler.rollout.state import Pin, Precheck, Refusal, RollbackOptions, RolloutState, Successor, TrackedDeployment
 from reconciler.rollout.steps import (
     Adopt,
     CollectFailure,

@@ -19,6 +19,8 @@ from reconciler.rollout.model import (
     TRIES,
     Outcome,
     OutcomeKind,
+    Role,
+    Task,
     pause,
 )
 from reconciler.rollout.outcomes import (
@@ -31,17 +33,7 @@ from reconciler.rollout.outcomes import (
     rolled_back,
     status_command,
 )
-from reconciler.rollout.state import (
-    Pin,
-    Refusal,
-    Role,
-    RollbackOptions,
-    RolloutState,
-    Sent,
-    Task,
-    WriteProbe,
-    WriteStatus,
-)
+from reconciler.rollout.state import Pin, Refusal, RollbackOptions, RolloutState, Sent, WriteProbe, WriteStatus
 from reconciler.rollout.steps import (
     Adopt,
     FindCandidates,

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from reconciler.live.models import Phase
 from reconciler.rollout.health import HealthSource, Judgement, Verdict, judge, next_reading
-from reconciler.rollout.model import HOPS, LOOKS, MISSING, SENDS_BACK, TRIES, OutcomeKind, Rules, pause
+from reconciler.rollout.model import HOPS, LOOKS, MISSING, SENDS_BACK, TRIES, OutcomeKind, Role, Rules, Task, pause
 from reconciler.rollout.outcomes import (
     blocked,
     diverged,
@@ -25,17 +25,7 @@ from reconciler.rollout.outcomes import (
     unconfirmed,
 )
 from reconciler.rollout.policy_rollback import candidate, codes, look, options, restore
-from reconciler.rollout.state import (
-    ActiveState,
-    Pin,
-    Refusal,
-    Role,
-    RolloutState,
-    Sent,
-    Successor,
-    Task,
-    TrackedDeployment,
-)
+from reconciler.rollout.state import ActiveState, Pin, Refusal, RolloutState, Sent, Successor, TrackedDeployment
 from reconciler.rollout.steps import (
     Adopt,
     CheckHealth,

@@ -17,9 +17,11 @@ from reconciler.rollout.model import (
     Failure,
     Outcome,
     PhaseSpan,
+    Role,
     RolloutRecord,
+    Task,
 )
-from reconciler.rollout.state import ActiveState, Role, RolloutState, Sent, Task, TrackedDeployment, WriteStatus
+from reconciler.rollout.state import ActiveState, RolloutState, Sent, TrackedDeployment, WriteStatus
 from reconciler.rollout.steps import (
     Adopt,
     CheckHealth,

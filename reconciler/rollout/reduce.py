@@ -20,7 +20,7 @@ from reconciler.rollout.health import (
     saw_phase,
     saw_probe,
 )
-from reconciler.rollout.model import SENDS_BACK, TRIES, Rules
+from reconciler.rollout.model import SENDS_BACK, TRIES, Role, Rules
 from reconciler.rollout.state import (
     Accepted,
     Adopted,
@@ -36,7 +36,6 @@ from reconciler.rollout.state import (
     ProbeSeen,
     Refusal,
     Refused,
-    Role,
     RollbackOptions,
     RolloutState,
     Seen,

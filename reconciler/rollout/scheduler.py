@@ -18,14 +18,14 @@ from reconciler.errors import InvalidInput, ReconcileError
 from reconciler.findings import Finding, Severity
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.rollout.executor import perform
-from reconciler.rollout.model import Event, Outcome, OutcomeKind, RolloutRecord, Rules
+from reconciler.rollout.model import Event, Outcome, OutcomeKind, RolloutRecord, Rules, Task
 from reconciler.rollout.observations import Observations, RolloutContext
 from reconciler.rollout.outcomes import interrupted
 from reconciler.rollout.policy import next_step
 from reconciler.rollout.ports import Platform, Poller, RolloutJob, SpecKnowledge, Specs
 from reconciler.rollout.recorder import Recorder
 from reconciler.rollout.reduce import reduce
-from reconciler.rollout.state import Goal, RolloutState, Task
+from reconciler.rollout.state import Goal, RolloutState
 from reconciler.rollout.steps import WRITES, Finish, Step
 
 MOST_STEPS = 100_000

@@ -11,40 +11,7 @@ from enum import StrEnum
 from reconciler.live.models import Health, Phase
 from reconciler.plan.platform import FailedIn
 from reconciler.rollout.health import Evidence
-from reconciler.rollout.model import OutcomeKind, Rules
-
-
-class Task(StrEnum):
-    """What a rollout is to do.
-
-    create, update, redeploy, delete   the plan's action
-    follow      go on with a deployment that is under way
-    resume      finish a rollback that was begun and not committed
-    adopt       judge a rollback that the platform made by itself, and settle it
-    roll_back   a person asked for a rollback
-    none        nothing is to be done: the plan gives the state
-    """
-
-    CREATE = "create"
-    UPDATE = "update"
-    REDEPLOY = "redeploy"
-    DELETE = "delete"
-    FOLLOW = "follow"
-    RESUME = "resume"
-    ADOPT = "adopt"
-    ROLL_BACK = "roll_back"
-    NONE = "none"
-
-
-class Role(StrEnum):
-    """What a deployment is to a rollout. ``platform``: the platform's own rollback; ``serving``: it served before."""
-
-    DEPLOY = "deploy"
-    FOLLOWED = "followed"
-    ROLLBACK = "rollback"
-    RESTORE = "restore"
-    PLATFORM = "platform"
-    SERVING = "serving"
+from reconciler.rollout.model import OutcomeKind, Role, Rules, Task
 
 
 class Pin(StrEnum):

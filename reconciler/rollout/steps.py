@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.rollout.model import Outcome
-from reconciler.rollout.state import Role, Task
+from reconciler.rollout.model import Outcome, Role, Task
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,10 @@ from reconciler.errors import (
     UsageError,
 )
 from reconciler.live.models import Deployment, LiveApp
+from reconciler.rollout.model import Task
 from reconciler.rollout.observations import RolloutContext, deployments_of, new_ones, ours_among, pinned_id
 from reconciler.rollout.ports import ManualPlatform
-from reconciler.rollout.state import Accepted, Lost, Refusal, Refused, Seen, Task, WriteProbe, WriteProbed
+from reconciler.rollout.state import Accepted, Lost, Refusal, Refused, Seen, WriteProbe, WriteProbed
 from reconciler.rollout.steps import CommitRollback, LookUp, RestoreSpec, Rollback, Write
 
 Answer = Accepted | Lost | Refused

@@ -13,7 +13,7 @@ from typing import Any
 from reconciler.live.models import Phase
 from reconciler.plan.platform import FailedIn
 from reconciler.rollout.health import Evidence, Grade, Sample
-from reconciler.rollout.model import OutcomeKind, Rules
+from reconciler.rollout.model import OutcomeKind, Role, Rules, Task
 from reconciler.rollout.policy import next_step
 from reconciler.rollout.state import (
     ActiveState,
@@ -22,12 +22,10 @@ from reconciler.rollout.state import (
     Pin,
     Precheck,
     Refusal,
-    Role,
     RollbackOptions,
     RolloutState,
     Sent,
     Successor,
-    Task,
     TrackedDeployment,
     WriteProbe,
     WriteStatus,

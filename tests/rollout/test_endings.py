@@ -8,18 +8,16 @@ from typing import Any
 import pytest
 
 from reconciler.live.models import Phase
-from reconciler.rollout.model import OutcomeKind, Rules
+from reconciler.rollout.model import OutcomeKind, Role, Rules, Task
 from reconciler.rollout.policy import next_step
 from reconciler.rollout.state import (
     ActiveState,
     Pin,
     Precheck,
     Refusal,
-    Role,
     RollbackOptions,
     Sent,
     Successor,
-    Task,
     WriteProbe,
     WriteStatus,
 )

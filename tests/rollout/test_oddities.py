@@ -24,6 +24,7 @@ from reconciler.rollout import steps
 from reconciler.rollout.executor import perform
 from reconciler.rollout.failure import collect
 from reconciler.rollout.health import Grade, Sample
+from reconciler.rollout.model import Role, Task
 from reconciler.rollout.observations import Observations, RolloutContext, read_health
 from reconciler.rollout.ports import Poller, RolloutJob, SpecKnowledge
 from reconciler.rollout.recorder import Recorder
@@ -41,11 +42,9 @@ from reconciler.rollout.state import (
     ProbeSeen,
     Refusal,
     Refused,
-    Role,
     RollbackOptions,
     RolloutState,
     Seen,
-    Task,
     TrackedDeployment,
     Validated,
     WriteProbe,

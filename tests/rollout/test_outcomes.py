@@ -9,8 +9,8 @@ import pytest
 
 from reconciler.live.models import Phase
 from reconciler.rollout import outcomes as endings
-from reconciler.rollout.model import Outcome, OutcomeKind
-from reconciler.rollout.state import Goal, Role, RolloutState, Sent, Task, TrackedDeployment, WriteStatus
+from reconciler.rollout.model import Outcome, OutcomeKind, Role, Task
+from reconciler.rollout.state import Goal, RolloutState, Sent, TrackedDeployment, WriteStatus
 
 AGAIN, STATUS, ROLLBACK = "reconcile specs/web.yaml", "reconcile status web", "reconcile rollback web"
 SETTLE = (f"{ROLLBACK} --commit", f"{ROLLBACK} --revert", STATUS)

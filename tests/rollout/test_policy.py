@@ -8,16 +8,15 @@ from typing import Any
 import pytest
 
 from reconciler.live.models import Phase
+from reconciler.rollout.model import Role, Task
 from reconciler.rollout.policy import next_step
 from reconciler.rollout.state import (
     ActiveState,
     Pin,
-    Role,
     RollbackOptions,
     RolloutState,
     Sent,
     Successor,
-    Task,
     WriteProbe,
     WriteStatus,
 )

@@ -7,18 +7,9 @@ import pytest
 from reconciler.live.models import Phase
 from reconciler.rollout.failure import summary
 from reconciler.rollout.health import Evidence, Grade, Sample
-from reconciler.rollout.model import Failure, Outcome, OutcomeKind
+from reconciler.rollout.model import Failure, Outcome, OutcomeKind, Role, Task
 from reconciler.rollout.recorder import describe, why
-from reconciler.rollout.state import (
-    ActiveState,
-    Refusal,
-    Role,
-    RollbackOptions,
-    RolloutState,
-    Sent,
-    Task,
-    WriteStatus,
-)
+from reconciler.rollout.state import ActiveState, Refusal, RollbackOptions, RolloutState, Sent, WriteStatus
 from reconciler.rollout.steps import (
     Adopt,
     CheckHealth,

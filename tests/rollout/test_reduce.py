@@ -10,7 +10,7 @@ import pytest
 from reconciler.live.models import Health, Phase
 from reconciler.plan.platform import FailedIn
 from reconciler.rollout.health import Evidence, Grade, Sample
-from reconciler.rollout.model import Rules
+from reconciler.rollout.model import Role, Rules, Task
 from reconciler.rollout.reduce import reduce
 from reconciler.rollout.state import (
     Accepted,
@@ -29,13 +29,11 @@ from reconciler.rollout.state import (
     ProbeSeen,
     Refusal,
     Refused,
-    Role,
     RollbackOptions,
     RolloutState,
     Seen,
     Sent,
     Successor,
-    Task,
     TrackedDeployment,
     Validated,
     Waited,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.rollout.model import OutcomeKind
+from reconciler.rollout.model import OutcomeKind, Task
 from reconciler.rollout.recorder import describe, why
 from reconciler.rollout.reduce import reduce
-from reconciler.rollout.state import RolloutState, Task, Waited
+from reconciler.rollout.state import RolloutState, Waited
 from reconciler.rollout.steps import WRITES, CommitRollback, Finish, Rollback, Write
 from tests.rollout.table import DOCUMENT, document
 from tests.rollout.walk import Walk, goals, small_bounds, walked

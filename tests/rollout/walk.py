@@ -24,7 +24,7 @@ from reconciler.rollout import policy as steps
 from reconciler.rollout import policy_rollback as sending
 from reconciler.rollout import policy_settle as back
 from reconciler.rollout import reduce as fold
-from reconciler.rollout.model import Rules
+from reconciler.rollout.model import Rules, Task
 from reconciler.rollout.policy import next_step
 from reconciler.rollout.reduce import reduce
 from reconciler.rollout.state import (
@@ -48,7 +48,6 @@ from reconciler.rollout.state import (
     RolloutState,
     Seen,
     Successor,
-    Task,
     Validated,
     Waited,
     WriteProbe,

@@ -7,7 +7,7 @@ They must accept any document, as they also run if the schema is violated.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -38,11 +38,15 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class RuleContext:
-    """The input of a rule: the spec and its components, with constructors of findings at a place in it."""
+    """The input of a rule: the spec and its components, with constructors of findings at a place in it.
+
+    ``variables`` are all environment variables, each with its component (None for those of the app) and its pointer.
+    """
 
     app: DesiredApp
     spec: Mapping[str, Any]
     components: tuple[Component, ...]
+    variables: tuple[tuple[Component | None, str, Mapping[str, Any]], ...]
     strict: bool = False
     _places: dict[tuple[str, bool], Location] = field(default_factory=dict, repr=False)
 
@@ -86,16 +90,17 @@ def context_of(app: DesiredApp, *, strict: bool = False) -> RuleContext:
         for kind in COMPONENT_KINDS
         for pointer, item in records(app.spec, kind)
     )
-    return RuleContext(app, app.spec, components, strict)
+    owners = [(None, app.spec, ""), *((one, one.data, one.pointer) for one in components)]
+    variables = tuple((one, at, env) for one, data, pointer in owners for at, env in records(data, "envs", pointer))
+    return RuleContext(app, app.spec, components, variables, strict)
 
 
-def records(parent: Any, name: str, pointer: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+def records(parent: Any, name: str, pointer: str = "") -> Sequence[tuple[str, Mapping[str, Any]]]:
     """The mappings in a list field of a mapping, each with its pointer; none if the field is anything else."""
     items = parent.get(name) if isinstance(parent, dict) else None
-    if isinstance(items, list):
-        for index, item in enumerate(items):
-            if isinstance(item, dict):
-                yield f"{pointer}/{name}/{index}", item
+    if not isinstance(items, list):
+        return ()
+    return [(f"{pointer}/{name}/{index}", item) for index, item in enumerate(items) if isinstance(item, dict)]
 
 
 def mapping(parent: Any, name: str) -> Mapping[str, Any]:
