@@ -96,7 +96,7 @@ def resolve(sending: WriteStatus, tries: int, most: int) -> Resolution:
 
 
 def _looked_for(sending: WriteStatus, most: int) -> Resolution:
-    """The same for a write of which only looking tells: lost, without a deployment's id, or a name that was taken."""
+    """The same for a write whose effect only a look shows: lost, without a deployment's id, or of a taken name."""
     fruitless = Resolution.REFUSED if sending.status is Sent.REFUSED else Resolution.GIVE_UP
     match sending.trace:
         case None:

@@ -79,7 +79,7 @@ def test_each_budget_ends_when_it_is_spent_and_is_charged_alone(phase: Phase) ->
     assert next_step(state(leg=leg(phase, **{budget: spent - 1, other: 9999}))) == Follow("d")
     over = state(leg=leg(phase, **{budget: spent}))
     name = "build" if phase.building else "deployment"
-    assert reason(over).startswith(f"the {name} took more than {spent} s; deployment d goes on without us")
+    assert reason(over).startswith(f"the {name} took more than {spent} s; deployment d continues on App Platform")
 
 
 ERROR, OVER = leg(Phase.ERROR), leg(Phase.SUPERSEDED)
