@@ -192,7 +192,7 @@ def _sent(
     own: OwnRollback | None,
     evidence: Evidence,
 ) -> Plan:
-    """Nothing stands in the way: an update where the spec differs, else what the active deployment asks for."""
+    """Nothing prevents it: an update where the spec differs, else what the active deployment asks for."""
     if not plan.changes:
         return _same_spec(_quiet(plan), live, comparison, past, evidence)
     why = f"this spec {past.what}: trying again" if past and past.attempts else ""

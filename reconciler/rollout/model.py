@@ -194,7 +194,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class RolloutReport:
-    """What a run of `reconcile` did. ``left_running`` names deployments that go on without us."""
+    """What a run of `reconcile` did. ``left_running`` names deployments that continue on App Platform."""
 
     records: tuple[RolloutRecord, ...]
     requests: int = 0

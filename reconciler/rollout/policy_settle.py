@@ -93,7 +93,7 @@ def _relapsed(state: RolloutState, back: TrackedDeployment) -> Step:
 
 
 def _replaced(state: RolloutState, back: TrackedDeployment) -> Step:
-    """Ours was superseded or canceled: follow the platform's own, else a person's decision stands; settle our pin."""
+    """Ours was superseded or canceled: follow the platform's own, else a person's decision counts; settle our pin."""
     successor = state.successor
     alone = back.phase is Phase.CANCELED and (successor is None or not _found(successor))
     if alone and state.commit.status is not Sent.NOT_YET:

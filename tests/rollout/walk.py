@@ -145,7 +145,7 @@ HARMLESS: dict[type[Step], tuple[Seen, ...]] = {
     Adopt: (Adopted(), Adopted(COMPONENTS)),
     Follow: (*map(PhaseSeen, PHASES), *FAILED),
     CheckHealth: (*HEALTHS, *FAILED),
-    Probe: (ProbeSeen(), ProbeSeen("503"), ProbeSeen("no way there", tells=False)),
+    Probe: (ProbeSeen(), ProbeSeen("503"), ProbeSeen("no way there", counts=False)),
     Wait: (Waited(),),
     ValidateRollback: (*map(Validated, CODES), *FAILED),
 }
