@@ -33,7 +33,7 @@ test: $(VENV)/dev ## the whole test suite
 
 # Named examples alone: what is drawn or walked would make the figure a matter of chance. -k leaves out the walk's other
 # reader, and three tests that take a third of the time and reach nothing that others do not.
-COVERING := tests/plan tests/rollout tests/plan/test_attribution.py tests/engine/test_fingerprints.py tests/engine/test_credentials.py \
+COVERING := tests/plan tests/rollout tests/plan/test_attribution.py tests/engine/test_fingerprints.py tests/engine/test_credentials.py tests/second_platform \
 	-m "not hypothesis" --ignore=tests/rollout/test_walk.py \
 	-k "not (document_shows_the_table or whatever_the_platform_does or outlasts_its_budget or forty_rollouts)"
 

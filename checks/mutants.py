@@ -48,7 +48,10 @@ MODULES = (
     "rollout.health",
     "rollout.reduce",
     "rollout.outcomes",
-    "rollout.limits",
+    (
+        "rollout.model:Rules pause TRIES LOOKS SENDS SENDS_BACK MISSING HOPS HEALTH_EVERY PROBE_AT_MOST_EVERY"
+        " UNCONFIRMED LOOK_EVERY PHASE_EVERY RETRY_PAUSE"
+    ),
     "rollout.failure:candidates other_versions",
     "rollout.observations:RolloutContext Observations deployments_of pinned_id new_ones ours_among",
     "rollout.scheduler:order_of",
@@ -77,9 +80,11 @@ TIERS = {
         "rollout/test_endings.py",
         "rollout/test_state.py",
         "plan/test_decide.py",
+        "plan/test_decide_platform.py",
         "plan/test_cost.py",
         "plan/test_deployment_history.py",
         "plan/test_guard.py",
+        "plan/test_platform.py",
         "appspec/test_kinds.py",
         "test_config.py",
     ),

@@ -140,7 +140,7 @@ async def _commit(name: str, policy: Policy, connection: Connection, console: Co
 
 
 async def _rollback(
-    name: str, wish: tuple[str, bool, bool], policy: Policy, connection: Connection, console: Console
+    name: str, wanted: tuple[str, bool, bool], policy: Policy, connection: Connection, console: Console
 ) -> int:
     from reconciler.cli.commands import CommandLine
     from reconciler.cli.show import show_rollout
@@ -148,7 +148,7 @@ async def _rollback(
     from reconciler.engine.apply import roll_back
     from reconciler.rollout import writes as manual
 
-    to, pin, revert = wish
+    to, pin, revert = wanted
     async with connect(connection, console.waiting) as client:
         (app,) = await chosen_apps(client, (name,))
         job = _job(app, policy, "leave" if revert else "pin" if pin else "rollback")

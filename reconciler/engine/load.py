@@ -15,7 +15,6 @@ from reconciler.config import Config
 from reconciler.config_file import ConfigFile, check_names, check_probes, find_config, read_config
 from reconciler.desired.load import escaping_links, find_specs
 from reconciler.desired.load import load as load_specs
-from reconciler.desired.policies import load_policies
 from reconciler.desired.validate import of_new_app, validate, validate_all
 from reconciler.errors import InvalidInput, UsageError
 from reconciler.findings import Finding, Severity, has_errors, ranked
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.desired.load import DesiredApp
+    from reconciler.desired.policies import Policy
     from reconciler.live.models import LiveApp
 
 
@@ -78,7 +78,7 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
     loaded = load_specs(
         options.specs, config=config, environ=options.environ, variables=options.variables, strict=options.strict
     )
-    policies, findings = load_policies(config.policies)
+    policies, findings = _policies(config)
     known = frozenset(app.name for app in loaded.apps)
     unknown = sorted(options.apps - known)
     if unknown and not options.prune and not has_errors(loaded.findings):
@@ -101,6 +101,15 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
     keys = keys.union(*(config.policy(name).secret_values for name in known))
     refused = frozenset(one for one in of_apps if one.is_error and not one.code.startswith(_OUR_OWN))
     return Desired(apps, config, tuple(ranked(list(findings))), known, keys, refused)
+
+
+def _policies(config: Config) -> tuple[tuple[Policy, ...], tuple[Finding, ...]]:
+    """The user's policies and their problems; few projects have any."""
+    if not Path(config.policies).is_dir():
+        return (), ()
+    from reconciler.desired.policies import load_policies
+
+    return load_policies(config.policies)
 
 
 def _with_credentials(app: DesiredApp) -> DesiredApp:

@@ -196,7 +196,7 @@ class Planner:
     async def _pin_trouble(self, live: LiveApp, comparison: Comparison, deployments: Sequence[Deployment]) -> str:
         """Why the unfinished rollback that pins the app is unhealthy; empty where a run may still judge it (C61).
 
-        One reading tells: a bad one counts once a run would have judged it bad, one that is short of good once the
+        One reading decides: a bad one counts once a run would have judged it bad, one that is short of good once the
         health budget is over.
         """
         policy = comparison.policy

@@ -192,15 +192,15 @@ def _sent(
     own: OwnRollback | None,
     evidence: Evidence,
 ) -> Plan:
-    """Nothing stands in the way: an update where the spec differs, else what the active deployment asks for."""
+    """Nothing prevents it: an update where the spec differs, else what the active deployment asks for."""
     if not plan.changes:
         return _same_spec(_quiet(plan), live, comparison, past, evidence)
-    why = f"this spec {past.what}: it is tried again" if past and past.attempts else ""
+    why = f"this spec {past.what}: trying again" if past and past.attempts else ""
     why = why or (_AWAITED.format(own.deployment.id) if own else _why_update(plan, live, comparison))
     return replace(plan, status=SyncStatus.OUT_OF_SYNC, action=Action.UPDATE, reason=why)
 
 
-_AWAITED = "the platform is rolling back by itself (deployment {}): that is waited for"
+_AWAITED = "the platform is rolling back by itself (deployment {}); waiting for it"
 
 
 def _failed_spec(own: OwnRollback, comparison: Comparison, evidence: Evidence) -> bool:
@@ -255,8 +255,9 @@ def _stuck(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan | Non
     if times < faults.attempts or evidence.retry:
         return None
     reason = (
-        f"the last {times} updates led to one and the same spec, which is not Git's: the platform stores or deploys "
-        f"another than is sent. At most {faults.attempts} such updates are made within {faults.within / 3600:g} h"
+        f"the last {times} updates led to one and the same spec, which is not Git's: App Platform stores or "
+        f"deploys another spec than it is sent. At most {faults.attempts} such updates are made within "
+        f"{faults.within / 3600:g} h"
     )
     return replace(plan, status=SyncStatus.STALLED, action=Action.REFUSE, reason=reason, override="--retry")
 

@@ -97,7 +97,7 @@ def _failed(
         return PriorFailure(deployment, "failed", but)
     failed = [one.created_at for one in deployments if one.phase is Phase.ERROR and carries(one.spec)]
     code = ", ".join(sorted(failure_codes(deployment))) or "no reason is given"
-    what = f"failed through a fault of the platform ({code})"
+    what = f"failed by a fault of the platform ({code})"
     return PriorFailure(deployment, what, but, tuple(one for one in failed if one is not None))
 
 
@@ -118,8 +118,8 @@ def repeated(
     def again(one: Deployment) -> bool:
         action = one.cause_details.digitalocean_user_action if one.cause_details else None
         sent = action is not None and action.name in names and one.user == newest.user
-        lately = one.created_at is not None and now - one.created_at <= within
-        return sent and lately and canonical(one.spec) == canonical(newest.spec)
+        recent = one.created_at is not None and now - one.created_at <= within
+        return sent and recent and canonical(one.spec) == canonical(newest.spec)
 
     return sum(1 for _ in takewhile(again, deployments))
 

@@ -186,7 +186,7 @@ def failed_for(own: OwnRollback, owns: Mapping[str, OwnRollback]) -> str:
 
 
 def ended_at(deployment: Deployment) -> datetime | None:
-    """When a deployment became active or failed: when the last of its steps ended. None if no step tells."""
+    """When a deployment became active or failed: when the last of its steps ended. None if no step says."""
     steps = deployment.progress.steps if deployment.progress else ()
     return max((step.ended_at for step in steps if step.ended_at is not None), default=None)
 

@@ -197,13 +197,13 @@ async def _collect(step: CollectFailure, state: RolloutState, context: RolloutCo
         component = worst(leg.evidence).component
     failure, read = await collect(context.client, seen.app_id, leg.id, unhealthy=unhealthy, component=component)
     seen.failed = seen.failed or leg.id
-    told = summary(step.deployment_id, context.recorder.failed(failure))
+    why = summary(step.deployment_id, context.recorder.failed(failure))
     if unhealthy:
-        return Collected(told)
+        return Collected(why)
     where = failed_in(read) if read else FailedIn.UNKNOWN
     where = FailedIn.SOAK if leg.served else where
     platform = read is not None and is_platform_fault(read)
-    return Collected(told, where, _failed_for(leg.id, read, context, clock), platform)
+    return Collected(why, where, _failed_for(leg.id, read, context, clock), platform)
 
 
 def _failed_for(deployment_id: str, read: Deployment | None, context: RolloutContext, clock: Clock) -> float:

@@ -13,7 +13,7 @@ from reconciler.live.models import Deployment, LiveApp
 from reconciler.patterns import matches
 from reconciler.plan.platform import own_rollbacks
 from reconciler.rollout.health import Grade, Sample, components_with_health, grade_components
-from reconciler.rollout.limits import PROBE_AT_MOST_EVERY, TRIES, Rules
+from reconciler.rollout.model import PROBE_AT_MOST_EVERY, TRIES, Rules
 from reconciler.rollout.ports import Platform, Poller, RolloutJob, Specs
 from reconciler.rollout.recorder import Recorder
 from reconciler.rollout.state import Pin, ProbeSeen
@@ -118,7 +118,7 @@ class Observations:
 
 
 def deployments_of(app: LiveApp) -> list[Deployment]:
-    """The deployments that an app tells of itself, the newest first."""
+    """The deployments that an app's own answer names, newest first."""
     mine = (app.pending_deployment, app.in_progress_deployment, app.pinned_deployment, app.active_deployment)
     return [deployment for deployment in mine if deployment is not None and deployment.id]
 
@@ -163,13 +163,13 @@ def probe_problem(probe: Probe, *, status: int, body: str, error: str = "") -> s
 async def send(client: Platform, probe: Probe, live_url: str) -> ProbeSeen:
     """One probe of an app at its live URL."""
     if not live_url:
-        return ProbeSeen(f"{probe.method} {probe.path} could not be sent: the app has no live URL", tells=False)
+        return ProbeSeen(f"{probe.method} {probe.path} could not be sent: the app has no live URL", counts=False)
     url = live_url.rstrip("/") + "/" + probe.path.lstrip("/")
     answer = await client.probe(
         url, method=probe.method, headers=probe.headers, timeout=probe.timeout, verify_tls=probe.verify_tls
     )
     if not answer.sent:
-        return ProbeSeen(f"{probe.method} {probe.path} could not be sent: {answer.error}", tells=False)
+        return ProbeSeen(f"{probe.method} {probe.path} could not be sent: {answer.error}", counts=False)
     return ProbeSeen(probe_problem(probe, status=answer.status or 0, body=answer.body, error=answer.error))
 
 
@@ -182,10 +182,10 @@ async def ask(context: RolloutContext) -> ProbeSeen:
         try:
             seen.saw_app(await context.client.get_app(seen.app_id))
         except LiveError as problem:
-            return ProbeSeen(f"the app's address could not be read: {problem.message}", tells=False)
+            return ProbeSeen(f"the app's address could not be read: {problem.message}", counts=False)
     found = await send(context.client, probe, seen.live_url)
-    if found.problem and found.tells and seen.probe_before:
-        return ProbeSeen(f"{found.problem}; the probe failed on the version before as well", tells=False)
+    if found.problem and found.counts and seen.probe_before:
+        return ProbeSeen(f"{found.problem}; the probe failed on the version before as well", counts=False)
     return found
 
 
@@ -229,4 +229,4 @@ async def read_health(client: Platform, live: LiveApp, deployment: Deployment, p
     answer = await send(client, probe, live.live_url)
     if not answer.problem:
         return found
-    return Sample(Grade.SHORT if answer.tells else Grade.UNKNOWN, answer.problem)
+    return Sample(Grade.SHORT if answer.counts else Grade.UNKNOWN, answer.problem)

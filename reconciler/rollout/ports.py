@@ -1,4 +1,4 @@
-"""What this room needs of others: the platform, and knowledge of specs. Tests put fakes behind these."""
+"""What this package needs of others: the platform and knowledge of specs, which tests replace; and the poller."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class Platform(Protocol):
         *,
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
-        timeout: float = 10.0,  # noqa: ASYNC109  of this one request, told in the answer instead of raised
+        timeout: float = 10.0,  # noqa: ASYNC109  of this one request, returned in the answer instead of raised
         verify_tls: bool = True,
     ) -> ProbeAnswer:
         """Ask an app itself; never raises."""
@@ -107,7 +107,7 @@ class ManualPlatform(Protocol):
 
 
 class Specs(Protocol):
-    """What a rollout must know of specs; `specs.SpecKnowledge` asks the plan room."""
+    """What a rollout must know of specs; see `SpecKnowledge`."""
 
     def payload(self, live: Mapping[str, Any] | None) -> dict[str, Any]:
         """What is sent: Git's spec, with what must be carried over from live."""

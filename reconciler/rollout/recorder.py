@@ -120,14 +120,14 @@ class Recorder:
             self._tell(f"warning: {text}")
 
     def failed(self, failure: Failure) -> Failure:
-        """What failed; the first failure is the one that is told."""
-        told = replace(
+        """What failed; only the first failure is reported."""
+        redacted = replace(
             failure,
             message=self._redact(failure.message),
             log_lines=tuple(self._redact(line) for line in failure.log_lines),
         )
-        self.failure = self.failure or told
-        return told
+        self.failure = self.failure or redacted
+        return redacted
 
     def finish(self, outcome: Outcome, *, app_id: str, requests: int, live_url: str) -> RolloutRecord:
         """The whole account."""

@@ -267,11 +267,11 @@ SETTLING = {
 def explained(commands: Sequence[str], room: int = 0) -> list[str]:
     """Commands, each with what it does as a comment of the shell where that is not plain.
 
-    The comment stands beneath its command where it does not fit into ``room`` columns beside it.
+    The comment is put beneath its command if it does not fit into ``room`` columns beside it.
     """
     lines: list[str] = []
     for command in commands:
-        meaning = next((f"# {told}" for flag, told in SETTLING.items() if flag in command.split()), "")
+        meaning = next((f"# {text}" for flag, text in SETTLING.items() if flag in command.split()), "")
         beside = f"{command}  {meaning}".rstrip()
         lines += [beside] if not room or cells(beside) <= room else [command, f"  {meaning}"]
     return lines

@@ -140,8 +140,8 @@ def test_a_probe_waits_for_an_address(clock: VirtualClock) -> None:
     probe = steps.Probe("d")
     assert Script(clock).do(probe) == ProbeSeen()
     lost = Script(clock, get_app=TransportFailed("reset", **WHERE)).do(probe, policy=PROBING)
-    assert lost == ProbeSeen("the app's address could not be read: reset", tells=False)
-    nowhere = ProbeSeen("GET /ok could not be sent: the app has no live URL", tells=False)
+    assert lost == ProbeSeen("the app's address could not be read: reset", counts=False)
+    nowhere = ProbeSeen("GET /ok could not be sent: the app has no live URL", counts=False)
     assert Script(clock, get_app=app()).do(probe, policy=PROBING) == nowhere
     script = Script(clock, get_app=app(live_url="https://web.example/"), probe=ProbeAnswer(200))
     assert script.do(probe, policy=PROBING) == ProbeSeen()
@@ -149,7 +149,7 @@ def test_a_probe_waits_for_an_address(clock: VirtualClock) -> None:
     assert script.do(probe, policy=PROBING) == ProbeSeen("GET /ok: reset")
     unsent = ProbeAnswer(error="no route to host", sent=False)
     script = Script(clock, get_app=app(live_url="https://web.example/"), probe=unsent)
-    assert script.do(probe, policy=PROBING) == ProbeSeen("GET /ok could not be sent: no route to host", tells=False)
+    assert script.do(probe, policy=PROBING) == ProbeSeen("GET /ok could not be sent: no route to host", counts=False)
 
 
 WELL = Health.model_validate({"components": [{"name": "api", "state": "HEALTHY"}]})
