@@ -54,7 +54,8 @@ format: $(VENV)/dev ## format the code
 	$(BIN)/ruff check --fix-only --quiet $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-bench: $(VENV)/dev ## speed against the bare floor, and of the first difference, measured side by side
+bench: $(VENV)/dev ## speed of a start and of fleets against the bare floor, and of the first difference, measured side by side
+	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.fleet
 	$(BIN)/python -m benchmarks.diff
 
