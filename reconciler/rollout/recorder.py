@@ -76,13 +76,13 @@ class Recorder:
     def decided(self, step: Step, state: RolloutState) -> None:
         """The policy chose a step."""
         if isinstance(step, Wait):
-            self._tell(self._redact(step.why), passing=True)
+            self._report(self._redact(step.why), passing=True)
         what = self._redact(describe(step))
         if not what or isinstance(step, Finish):
             return
         if not self._decisions or self._decisions[-1].what != what:
             self._decisions.append(Decision(self.at, type(step).__name__, what, self._redact(why(state, step))))
-            self._tell(what)
+            self._report(what)
 
     def following(self, deployment_id: str, role: Role) -> None:
         """A deployment belongs to this rollout from now on."""
@@ -110,22 +110,19 @@ class Recorder:
         if (phase, done, total) != self._shown:
             self._shown = (phase, done, total)
             words = phase.lower().replace("_", " ")
-            self._tell(f"{words}, {done} of {total} steps" if total else words)
+            self._report(f"{words}, {done} of {total} steps" if total else words)
 
     def warn(self, text: str) -> None:
-        """Something worth telling that stops nothing."""
+        """Something worth knowing that stops nothing."""
         text = self._redact(text)
         if text not in self._warnings:
             self._warnings[text] = None
-            self._tell(f"warning: {text}")
+            self._report(f"warning: {text}")
 
     def failed(self, failure: Failure) -> Failure:
         """What failed; only the first failure is reported."""
-        redacted = replace(
-            failure,
-            message=self._redact(failure.message),
-            log_lines=tuple(self._redact(line) for line in failure.log_lines),
-        )
+        lines = tuple(map(self._redact, failure.log_lines))
+        redacted = replace(failure, message=self._redact(failure.message), log_lines=lines)
         self.failure = self.failure or redacted
         return redacted
 
@@ -134,9 +131,8 @@ class Recorder:
         self._leave()
         outcome = replace(outcome, reason=self._redact(outcome.reason))
         self._decisions.append(Decision(self.at, "Finish", outcome.kind.value.replace("_", " "), outcome.reason))
-        phase = self._shown[0]
         text = outcome.reason or outcome.kind.value
-        self._on_event(Event(self._since_run(), self.plan.app, text, phase, outcome=outcome.kind))
+        self._on_event(Event(self._since_run(), self.plan.app, text, self._shown[0], outcome=outcome.kind))
         return RolloutRecord(
             app=self.plan.app,
             action=self.plan.action,
@@ -152,7 +148,7 @@ class Recorder:
             live_url=live_url,
         )
 
-    def _tell(self, text: str, *, passing: bool = False) -> None:
+    def _report(self, text: str, *, passing: bool = False) -> None:
         phase, done, total = self._shown
         self._on_event(Event(self._since_run(), self.plan.app, text, phase, done, total, passing=passing))
 
