@@ -159,10 +159,8 @@ class Planner:
         """Whether the app is gone: a 404 for something else does not show that (C55)."""
         try:
             await self.client.get_app(live.id)
-        except NotFound:
-            return True
-        except LiveError:
-            return False
+        except LiveError as error:
+            return isinstance(error, NotFound)
         return False
 
     async def _asked(
@@ -190,8 +188,7 @@ class Planner:
         )
         plan = make_plan(app, comparison, evidence)
         rendered = proposal.spec if proposal else None
-        read = tuple(deployments or ())
-        return PlannedApp(plan, comparison.policy, app, live, rendered, comparison.secrets, read)
+        return PlannedApp(plan, comparison.policy, app, live, rendered, comparison.secrets, tuple(deployments or ()))
 
     async def _pin_trouble(self, live: LiveApp, comparison: Comparison, deployments: Sequence[Deployment]) -> str:
         """Why the unfinished rollback that pins the app is unhealthy; empty where a run may still judge it (C61).

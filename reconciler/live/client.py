@@ -30,12 +30,12 @@ from reconciler.live.calls import (
     read,
     write,
 )
+from reconciler.live.fetch import ProbeAnswer
 from reconciler.live.models import (
     Deployment,
     Health,
     LiveApp,
     LogLinks,
-    ProbeAnswer,
     Proposal,
     RollbackValidation,
 )

@@ -315,19 +315,6 @@ class LogLinks(_Answer):
 
 
 @dataclass(frozen=True, slots=True)
-class ProbeAnswer:
-    """The result of a probe: a status and the start of the body, or why there was no response.
-
-    ``sent``: whether the request was sent to the app; otherwise it shows nothing about the app.
-    """
-
-    status: int | None = None
-    body: str = ""
-    error: str = ""
-    sent: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Usage:
     """The cost of requests: how many were sent, and the seconds they waited, for example for the rate limit."""
 

@@ -144,15 +144,11 @@ def _opaque(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | Opaque) else Opaque(text_of(value))
 
 
-def _spelled(kind: str) -> Convert:
-    return lambda value: canonical_spelling(kind, value) if value else value
-
-
 def _scalar(field: Field, shape: Scalar) -> Convert | None:
     if field.secret:
         return _opaque
     if field.spelling:
-        return _spelled(field.spelling)
+        return lambda value: canonical_spelling(field.spelling, value) if value else value
     return None if shape.type in ("string", "boolean") else _whole
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from reconciler.appspec.kinds import LogType
 from reconciler.config import Policy
 from reconciler.desired.load import DesiredApp
-from reconciler.live.models import Deployment, Health, LiveApp, LogLinks, ProbeAnswer, RollbackValidation, Usage
+from reconciler.live.models import Deployment, Health, LiveApp, LogLinks, RollbackValidation, Usage
 from reconciler.plan.align import Secrets, align
 from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import Comparison, live_digest, payload
@@ -18,6 +18,7 @@ from reconciler.plan.model import Change, ChangeKind, Plan
 
 if TYPE_CHECKING:
     from reconciler.clock import Clock
+    from reconciler.live.fetch import ProbeAnswer
 
 
 class Platform(Protocol):

@@ -254,7 +254,12 @@ def rollout_summary(report: RolloutReport) -> str:
     """``4 apps: 2 applied, 1 in sync, 1 rolled back · 23 requests · 2m 03s``."""
     records = report.records
     apps = f"{count(len(records), 'app')}: {outcome_counts(records)}" if records else "No apps"
-    return joined(apps, count(report.requests, "request"), duration(report.seconds) if report.seconds else "")
+    return joined(apps, rollout_facts(report))
+
+
+def rollout_facts(report: RolloutReport) -> str:
+    """``23 requests · 2m 03s``."""
+    return joined(count(report.requests, "request"), duration(report.seconds) if report.seconds else "")
 
 
 SETTLING = {

@@ -18,7 +18,8 @@ from reconciler.errors import (
     TransportFailed,
     Unauthorized,
 )
-from reconciler.live.models import Deployment, Health, LiveApp, Phase, ProbeAnswer, RollbackValidation
+from reconciler.live.fetch import ProbeAnswer
+from reconciler.live.models import Deployment, Health, LiveApp, Phase, RollbackValidation
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.rollout import steps
 from reconciler.rollout.executor import perform
