@@ -249,7 +249,7 @@ def _stuck(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan | Non
         return None
     reason = (
         f"the last {times} updates led to one and the same spec, which is not Git's: App Platform stores or deploys "
-        f"another spec than it is sent. At most {faults.attempts} such updates are made within {faults.within / 3600:g} h"
+        f"another one than it is sent. At most {faults.attempts} such updates are sent in {faults.within / 3600:g} h"
     )
     return replace(plan, status=SyncStatus.STALLED, action=Action.REFUSE, reason=reason, override="--retry")
 
