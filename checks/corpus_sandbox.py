@@ -34,16 +34,15 @@ from reconciler.desired.load import load
 from reconciler.desired.validate import validate_all
 from reconciler.engine import apply as applying
 from reconciler.engine import load as loading
-from reconciler.engine import plan as planning
 from reconciler.engine.importing import Importer
-from reconciler.engine.options import RunOptions
+from reconciler.engine.load import RunOptions
 from reconciler.live.client import Client
 from reconciler.plan.model import SyncStatus
 from reconciler.rollout.model import OutcomeKind
 from reconciler.sandbox import Sandbox, Settings, Speed
 
 PLATFORMS = {
-    "as thought most likely": Settings(speed=Speed.instant()),
+    "as records show": Settings(speed=Speed.instant()),
     "writes everything": Settings(
         speed=Speed.instant(),
         fills_defaults="documented",
@@ -94,7 +93,7 @@ class Account:
         options = RunOptions((file,), config=self.config)
         desired = loading.check(options)
         before = self.tap.writes
-        planned = await planning.plan(desired, options, self.client, SystemClock())
+        planned = await applying.plan(desired, options, self.client, SystemClock())
         found = [f"{plan.status}: {', '.join(_paths(plan))}" for plan in planned.report.plans if not _quiet(plan)]
         if not found:
             report = await applying.apply(planned, self.client, SystemClock())

@@ -1,10 +1,10 @@
 """Validate every real spec of a corpus, offline, and hold the findings against what is known of each.
 
-    python checks/corpus_validate.py FOLDER
+    python checks/corpus_validate.py FOLDER [--codes]
 
 FOLDER has ``index.tsv`` (columns NNN, expect, issues) and ``specs/NNN.yaml``. A spec that is to be accepted gets no
 error. Of the others each issue that the index names needs a finding of the right code on a line that shows the
-matter, or an entry in `FINE`. Nothing may crash. Exit 1 otherwise.
+matter, or an entry in `FINE`. Nothing may crash. Exit 1 otherwise. ``--codes`` prints a table of the findings by code.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import csv
 import re
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from reconciler.config import Config
@@ -94,17 +94,28 @@ def issues(text: str) -> list[str]:
     return out
 
 
-def main(folder: Path) -> int:
+def by_code(counts: Counter[tuple[str, str, str]]) -> Iterator[str]:
+    """A table of findings: code and severity, and how many specs of each kind are told so how often."""
+    kinds = ("accept", "judge", "reject")
+    yield "| code | severity | " + " | ".join(kinds) + " |"
+    yield "| --- | --- | --: | --: | --: |"
+    for code, severity in sorted({(code, severity) for code, severity, _ in counts}):
+        yield f"| {code} | {severity} | " + " | ".join(str(counts[code, severity, kind]) for kind in kinds) + " |"
+
+
+def main(folder: Path, *, codes: bool) -> int:
     """Validate all, print counts and what is wrong."""
     with (folder / "index.tsv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream, delimiter="\t"))
     problems: list[str] = []
     counts: Counter[tuple[str, str]] = Counter()
+    of_codes: Counter[tuple[str, str, str]] = Counter()
     told = 0
     for row in rows:
         path = folder / "specs" / f"{row['NNN']}.yaml"
         loaded = load([path], config=Config(), environ={})
         findings = (*loaded.findings, *validate_all(loaded.apps))
+        of_codes.update((one.code, one.severity.value, row["expect"]) for one in findings)
         worst = min((finding.severity for finding in findings), key=lambda one: one.rank, default=None)
         counts[row["expect"], worst.value if worst else "no findings"] += 1
         if row["expect"] == "accept":
@@ -118,6 +129,8 @@ def main(folder: Path) -> int:
             problems.append(f"{row['NNN']}: {row['expect']}, and nothing is told")
     for (expect, worst_one), count in sorted(counts.items()):
         print(f"{expect:8} {worst_one:12} {count:4}")
+    for line in by_code(of_codes) if codes else ():
+        print(line)
     for problem in problems:
         print(problem)
     print(f"corpus: {len(rows)} specs, {told} known issues told or fine, {len(problems)} problems, no crash")
@@ -125,4 +138,4 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), codes="--codes" in sys.argv))

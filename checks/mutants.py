@@ -48,16 +48,20 @@ MODULES = (
     "rollout.health",
     "rollout.reduce",
     "rollout.outcomes",
-    "rollout.limits",
+    (
+        "rollout.model:Rules pause TRIES LOOKS SENDS SENDS_BACK MISSING HOPS HEALTH_EVERY PROBE_AT_MOST_EVERY"
+        " UNCONFIRMED LOOK_EVERY PHASE_EVERY RETRY_PAUSE"
+    ),
     "rollout.failure:candidates other_versions",
-    "rollout.observations",
+    "rollout.observations:RolloutContext Observations deployments_of pinned_id new_ones ours_among",
     "rollout.scheduler:order_of",
     "config:find_circle",
     "appspec.kinds:components",
     "rollout.writes:commit revert",
     "plan.decide",
+    "plan.model:compared_cost unchanged_cost",
     "plan.deployment_history",
-    "plan.platform",
+    "plan.platform:failed_in is_platform_fault was_active own_rollbacks failed_for ended_at failing_step",
     "plan.guard",
 )
 """The pure modules that decide, and what is as good as pure, below `reconciler`; of some only what these reach."""

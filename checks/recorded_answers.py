@@ -27,10 +27,10 @@ from typing import Any
 import httpx
 
 from reconciler.clock import SystemClock
+from reconciler.engine import apply as applying
 from reconciler.engine import load as loading
-from reconciler.engine import plan as planning
 from reconciler.engine.importing import Importer
-from reconciler.engine.options import RunOptions
+from reconciler.engine.load import RunOptions
 from reconciler.live.client import Client
 from reconciler.live.models import LiveApp
 from reconciler.plan.model import Action, SyncStatus
@@ -90,7 +90,7 @@ async def in_sync(app: Tree) -> list[str]:
             (live,) = await client.list_apps()
             file = Importer.read(folder, RunOptions((folder,))).write(live).file
             options = RunOptions((file,))
-            planned = await planning.plan(loading.check(options), options, client, SystemClock())
+            planned = await applying.plan(loading.check(options), options, client, SystemClock())
     (plan,) = planned.report.plans
     paths = [change.human_path for change in plan.changes]
     wanted = (SyncStatus.IN_SYNC, Action.NONE) if "active_deployment" in app else (plan.status, Action.REDEPLOY)

@@ -25,7 +25,9 @@ The message of an error never contains a secret: no token, no request body.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +36,12 @@ if TYPE_CHECKING:
 
 
 class ReconcileError(Exception):
-    """Base of every deliberate error; ``message`` says what went wrong, ``hint`` how to fix it."""
+    """Base of every deliberate error; ``message`` says what went wrong, ``hint`` how to fix it.
+
+    ``exit_code`` is that of a run that it ends.
+    """
+
+    exit_code: ClassVar[Exit] = Exit.ERROR
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -55,9 +62,13 @@ class ReconcileError(Exception):
 class UsageError(ReconcileError):
     """The command line asks for something that makes no sense."""
 
+    exit_code = Exit.USAGE
+
 
 class InvalidInput(ReconcileError):
     """Specs or configuration that cannot be used; every problem is a finding."""
+
+    exit_code = Exit.INVALID
 
     def __init__(self, findings: Sequence[Finding], message: str = "", *, hint: str = "") -> None:
         super().__init__(
@@ -74,9 +85,13 @@ class InvalidInput(ReconcileError):
 class PlanMismatch(ReconcileError):
     """The saved plan no longer matches Git or App Platform."""
 
+    exit_code = Exit.REFUSED
+
 
 class Interrupted(ReconcileError):
     """A signal stopped the run."""
+
+    exit_code = Exit.INTERRUPTED
 
 
 class InternalError(ReconcileError):

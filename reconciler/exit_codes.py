@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -34,7 +33,7 @@ MEANINGS = {
     Exit.INTERRUPTED: "interrupted; the output names what is still running",
 }
 
-_MOST_SERIOUS_FIRST = (
+MOST_SERIOUS_FIRST = (
     Exit.INTERRUPTED,
     Exit.PERSON_NEEDED,
     Exit.ERROR,
@@ -45,8 +44,4 @@ _MOST_SERIOUS_FIRST = (
     Exit.DIFFERENCES,
     Exit.OK,
 )
-
-
-def most_serious(codes: Iterable[Exit]) -> Exit:
-    """Of several apps the most serious code wins."""
-    return min(codes, key=_MOST_SERIOUS_FIRST.index, default=Exit.OK)
+"""Of several apps the most serious code wins."""

@@ -42,6 +42,19 @@ def without_query(address: str) -> str:
     return f"{bare}?…" if mark else bare
 
 
+def without_quoted(text: str, secrets: Iterable[str]) -> str:
+    """A text that quotes what was sent, without these secrets where they are whole strings of JSON.
+
+    There they are themselves, not a part of something else, so that also values too weak for the net are hidden.
+    """
+    import json
+
+    for secret in sorted((secret for secret in secrets if len(secret) >= _SHORTEST), key=len, reverse=True):
+        for quoted in {json.dumps(secret), json.dumps(secret, ensure_ascii=False)}:
+            text = text.replace(quoted, f'"{MASK}"')
+    return text
+
+
 def tokens_of(environ: Mapping[str, str]) -> frozenset[str]:
     """The tokens that an environment holds."""
     return frozenset(filter(None, (environ.get(name, "").strip() for name in TOKEN_VARIABLES)))
@@ -51,7 +64,7 @@ def is_unmistakable(value: str) -> bool:
     """Whether a value is so long and random that any text with it has it from the same source, never by chance.
 
     From 8 characters on it is if its kind of character (lower, upper, digit, separator, other) changes more often than
-    every fourth time, as in `Tr0ub4dor` and not in `postgres15` or `localhost:5432`; from 20 on if eight differ. The
+    every fourth time, as in `Tr0ub4dor`, not in `postgres15` or a date; from 20 on if eight differ. The
     tokens that a run works with are, too, by how they begin.
     """
     if _TOKEN.match(value):
@@ -59,7 +72,7 @@ def is_unmistakable(value: str) -> bool:
     if len(value) >= _LONG:
         return len(set(value)) >= _SHORTEST
     changes = sum(one != other for one, other in pairwise(map(_kind, value)))
-    return len(value) >= _SHORTEST and 4 * changes > len(value)
+    return len(value) >= _SHORTEST and 4 * changes > len(value) and any(map(str.isalpha, value))
 
 
 def _kind(char: str) -> int:

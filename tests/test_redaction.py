@@ -51,7 +51,21 @@ def test_the_longest_is_taken_out_first_so_that_no_rest_of_it_stays():
 
 
 @pytest.mark.parametrize(
-    "word", ["", "on", "true", "null", "8842", "8081", "abc", "production", "postgres15", "localhost:5432", "hunter22"]
+    "word",
+    [
+        "",
+        "on",
+        "true",
+        "null",
+        "8842",
+        "8081",
+        "abc",
+        "production",
+        "postgres15",
+        "localhost:5432",
+        "hunter22",
+        "2024-01-31 10:00:00",
+    ],
 )
 def test_c66_a_word_or_a_number_is_left_where_it_is_as_masking_would_give_it_away(word):
     text = f"{word} 1{word}2 and {word}"

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
-from reconciler.appspec.shape import SPEC, Field, Shape
+from reconciler.appspec.shape import SPEC, Field, Scalar, Shape
 from reconciler.appspec.walk import field_of, fields_below, find, shape_at
 
 CIPHERTEXT = "EV["
@@ -42,8 +42,18 @@ def secrets(
     ``shape`` is None in a part that no model knows, ``parent`` the name of the field that holds the node. Everything
     inside a secret, keys included, is yielded as a value of that secret.
     """
-    for at, value in find(node, is_secret, shape, pointer, parent=parent):
+    for at, value in find(node, is_secret, shape, pointer, parent=parent, never=_never_secret()):
         yield from ((at, scalar) for scalar in _scalars(value))
+
+
+@cache
+def _never_secret() -> Mapping[str, frozenset[str]]:
+    """The scalar fields of each record of the models that hold no secret, whatever is beside them."""
+    plain: dict[str, set[str]] = {}
+    for record, _, field in fields_below(SPEC):
+        if isinstance(field.shape, Scalar) and not field.can_be_secret and field.name != CLONE_URL:
+            plain.setdefault(record.title, set()).add(field.name)
+    return {title: frozenset(names) for title, names in plain.items()}
 
 
 def is_secret(field: Field | None, name: Any, owner: Mapping[str, Any], parent: str = "") -> bool:
@@ -211,14 +221,17 @@ def _is_real(value: str) -> bool:
 
 def credentials(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     """Pointer and value of every plain field of a spec that looks like a credential, and what it looks like."""
-    looks: list[str] = []
+    looks: list[str] = []  # of each field that is wanted, in order
 
     def wanted(field: Field | None, name: Any, owner: Mapping[str, Any], parent: str) -> bool:
         if not isinstance(value := owner[name], str) or len(value) < _SHORTEST:  # nearly every field ends here
             return False
         called = owner.get("key", name) if name == "value" else name
-        looks[:] = [credential(str(called), value)]
-        return bool(looks[0]) and not is_secret(field, name, owner, parent)
+        look = credential(str(called), value)
+        if not look or is_secret(field, name, owner, parent):
+            return False
+        looks.append(look)
+        return True
 
-    for pointer, value in find(spec, wanted):
-        yield pointer, value, looks[0]
+    for (pointer, value), look in zip(find(spec, wanted), looks, strict=True):
+        yield pointer, value, look

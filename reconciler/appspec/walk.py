@@ -61,27 +61,50 @@ Wanted = Callable[[Field | None, Any, Mapping[str, Any], str], bool]
 
 
 def find(
-    node: Any, wanted: Wanted, shape: Shape | None = SPEC, pointer: str = "", *, parent: str = ""
-) -> Iterator[tuple[str, Any]]:
+    node: Any,
+    wanted: Wanted,
+    shape: Shape | None = SPEC,
+    pointer: str = "",
+    *,
+    parent: str = "",
+    never: Mapping[str, frozenset[str]] = {},
+) -> list[tuple[str, Any]]:
     """Pointer and value of the wanted fields of a document, outermost first, and nothing below them.
 
-    A mapping where a list should be is taken for one of its items.
+    A mapping where a list should be is taken for one of its items. ``never`` names scalar fields of records, by their
+    title, that need not be looked at: a value that is no scalar is looked into all the same.
     """
+    found: list[tuple[tuple[Any, ...], Any]] = []
+    _search(node, (wanted, never), shape, ((), parent), found)
+    return [(pointer + "".join(f"/{pointer_token(part)}" for part in path), value) for path, value in found]
+
+
+def _search(
+    node: Any,
+    sought: tuple[Wanted, Mapping[str, frozenset[str]]],
+    shape: Shape | None,
+    place: tuple[tuple[Any, ...], str],
+    found: list[tuple[tuple[Any, ...], Any]],
+) -> None:
+    """Add what is wanted to ``found`` with its path. Pointers are made of the few paths that lead to something."""
+    path, parent = place
+    wanted, never = sought
     if isinstance(node, dict):  # a check for Mapping takes ten times as long
         record = shape.item if isinstance(shape, Listing) else shape
-        fields = record.fields if isinstance(record, Record) else {}
+        fields, skipped = (record.fields, never.get(record.title, ())) if isinstance(record, Record) else ({}, ())
         for name, value in node.items():
+            if name in skipped and not isinstance(value, _PARTS):
+                continue
             field = fields.get(name)
             if wanted(field, name, node, parent):
-                yield f"{pointer}/{pointer_token(name)}", value
+                found.append(((*path, name), value))
             elif isinstance(value, _PARTS):
-                below = field.shape if field else None
-                yield from find(value, wanted, below, f"{pointer}/{pointer_token(name)}", parent=name)
+                _search(value, sought, field.shape if field else None, ((*path, name), name), found)
     elif isinstance(node, _LISTS):
         item = shape.item if isinstance(shape, Listing) else shape
         for index, value in enumerate(node):
             if isinstance(value, _PARTS):
-                yield from find(value, wanted, item, f"{pointer}/{index}", parent=parent)
+                _search(value, sought, item, ((*path, index), parent), found)
 
 
 Branches = Mapping[str, tuple[Field, Any]]

@@ -15,11 +15,10 @@ from reconciler.cli.options import API_URL, Connection, Suggestions, connect
 from reconciler.cli.show import failures, findings_of
 from reconciler.clock import SystemClock
 from reconciler.config import Config
-from reconciler.engine import exits, safety
+from reconciler.engine import safety
 from reconciler.engine.apply import Watch
 from reconciler.engine.apply import run as run_engine
-from reconciler.engine.load import check
-from reconciler.engine.options import RunOptions
+from reconciler.engine.load import RunOptions, check
 from reconciler.errors import InvalidInput, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, has_errors
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
     from reconciler.clock import Clock
     from reconciler.engine.load import Desired
-    from reconciler.engine.plan import Planned
+    from reconciler.engine.planner import Planned
     from reconciler.github.context import EventContext
     from reconciler.live.client import Client
     from reconciler.plan.model import PlanReport
@@ -118,7 +117,7 @@ class ActionStep:
         report = self._published(report)
         found = findings_of(report)
         return Result(
-            exit_code=exits.of_plan(report, differences_matter=self.inputs.mode is Mode.DRIFT),
+            exit_code=safety.of_plan(report, differences_matter=self.inputs.mode is Mode.DRIFT),
             text=_plan_text(report),
             markdown=lambda limit: markdown.plan(report, limit=limit, full=self._elsewhere(limit)),
             plan=report,
@@ -132,7 +131,7 @@ class ActionStep:
         foreseen, report = self._published(planned.report), self._suggest.rollout(self.redact.within(rollout))
         found = findings_of(foreseen)
         return Result(
-            exit_code=exits.of_apply(rollout, planned),
+            exit_code=safety.of_apply(rollout, planned),
             text=text.rollout(report, width=_LOG_WIDTH),
             markdown=lambda limit: markdown.rollout(report, limit=limit, full=self._elsewhere(limit)),
             rollout=report,

@@ -10,7 +10,7 @@ from reconciler.findings import Finding, has_errors
 
 if TYPE_CHECKING:
     from reconciler.cli.console import Console
-    from reconciler.engine.options import RunOptions
+    from reconciler.engine.load import RunOptions
 
 
 def check_specs(options: RunOptions, console: Console) -> Exit:

@@ -23,7 +23,6 @@ from reconciler.cli.options import (
     run_options,
 )
 from reconciler.clock import SystemClock
-from reconciler.engine.options import RunOptions
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
 from reconciler.text import nearest
@@ -31,7 +30,7 @@ from reconciler.text import nearest
 if TYPE_CHECKING:
     from reconciler.engine.apply import Watch
     from reconciler.engine.load import Desired
-    from reconciler.engine.plan import Planned
+    from reconciler.engine.planner import Planned
     from reconciler.live.client import Client
     from reconciler.plan.model import PlanReport
     from reconciler.rollout.model import RolloutReport
@@ -72,26 +71,21 @@ def reconcile(
     given |= {"--fail-fast": fail_fast, "--override-freeze": permissions.override_freeze, "--retry": permissions.retry}
     check_mode(plan=plan, drift=drift, given=given)
     options = replace(
-        run_options(specs, source),
+        run_options(specs, source, permissions),
         apply=not (plan or drift),
         prune=prune,
         unmanaged=unmanaged,
         drift=drift,
-        concurrency=concurrency or RunOptions.concurrency,
         fail_fast=fail_fast,
-        rotate=frozenset(permissions.rotate),
-        allow=frozenset(permissions.allow),
-        retry=permissions.retry,
-        override_freeze=permissions.override_freeze,
-        fail_on_failed_push=permissions.fail_on_failed_push,
         expect=expect,
         show_live_values=show_live_values,
     )
+    options = replace(options, concurrency=concurrency or options.concurrency)
     check_specs(options.specs)
     import asyncio
 
     from reconciler.cli.show import annotate, findings_of, show_plan
-    from reconciler.engine import exits, safety
+    from reconciler.engine import safety
     from reconciler.engine.apply import run
 
     console = Console.of(output, vital=plan or drift)
@@ -104,17 +98,17 @@ def reconcile(
     if save:
         safety.save(save, finished.planned.report.plans, finished.planned.config)
     pushes_matter = permissions.fail_on_failed_push
-    return exits.of_plan(foreseen, differences_matter=drift or exit_code, pushes_matter=pushes_matter)
+    return safety.of_plan(foreseen, differences_matter=drift or exit_code, pushes_matter=pushes_matter)
 
 
 def show_applied(planned: "Planned", rollout: "RolloutReport", console: Console, connection: Connection) -> int:
     """Show what was done; returns the exit code."""
     from reconciler.cli.show import show_rollout
-    from reconciler.engine import exits
+    from reconciler.engine import safety
 
     foreseen = shown_plan(planned, console, connection)
     show_rollout(console, Suggestions.of(connection).rollout(rollout), foreseen)
-    return exits.of_apply(rollout, planned)
+    return safety.of_apply(rollout, planned)
 
 
 def shown_plan(planned: "Planned", console: Console, connection: Connection) -> "PlanReport":

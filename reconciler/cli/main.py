@@ -51,7 +51,7 @@ def _run(arguments: Sequence[str]) -> object:
             return Exit.OK
         case ["validate", *words] if not any(word.startswith("-") for word in words):
             from reconciler.cli.check import check_specs
-            from reconciler.engine.options import RunOptions
+            from reconciler.engine.load import RunOptions
 
             specs = tuple(map(Path, words)) or RunOptions.specs
             return check_specs(RunOptions(specs, environ=dict(os.environ)), Console(vital=True))
@@ -95,9 +95,7 @@ def _say(error: ReconcileError, form: Format) -> Exit:
 
     Annotations are lines of a log, so they may follow one.
     """
-    from reconciler.engine import exits
-
-    code = exits.of_error(error)
+    code = error.exit_code
     error.redact(redactor().within)
     if isinstance(error, InvalidInput) and error.findings:
         from reconciler.views import lines

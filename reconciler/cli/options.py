@@ -19,7 +19,6 @@ from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
 from reconciler.clock import SystemClock
-from reconciler.engine.options import RunOptions, shard_of, shard_of_job
 from reconciler.errors import ReconcileError, UsageError
 from reconciler.redaction import TOKEN_VARIABLES
 from reconciler.views.errors import Format
@@ -27,6 +26,7 @@ from reconciler.views.errors import Format
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
 
+    from reconciler.engine.load import RunOptions
     from reconciler.findings import Finding
     from reconciler.live.client import Client
     from reconciler.plan.model import Plan, PlanReport
@@ -118,8 +118,10 @@ class Output:
 # --- From flags to `RunOptions` ---
 
 
-def run_options(specs: Sequence[Path], source: SpecFlags) -> RunOptions:
-    """The options in the flags about specs."""
+def run_options(specs: Sequence[Path], source: SpecFlags, permitted: Permissions = Permissions()) -> "RunOptions":
+    """The options in the flags about specs and permissions."""
+    from reconciler.engine.load import RunOptions
+
     return RunOptions(
         specs=tuple(specs) or RunOptions.specs,
         config=source.config,
@@ -128,6 +130,11 @@ def run_options(specs: Sequence[Path], source: SpecFlags) -> RunOptions:
         strict=source.strict,
         apps=frozenset(source.app),
         shard=_shard(source.shard),
+        rotate=frozenset(permitted.rotate),
+        allow=frozenset(permitted.allow),
+        retry=permitted.retry,
+        override_freeze=permitted.override_freeze,
+        fail_on_failed_push=permitted.fail_on_failed_push,
     )
 
 
@@ -139,6 +146,8 @@ def _assignment(text: str) -> tuple[str, str]:
 
 
 def _shard(text: str) -> tuple[int, int]:
+    from reconciler.engine.load import shard_of, shard_of_job
+
     if text == "auto":
         return shard_of_job(os.environ)
     found = shard_of(text or "1/1")

@@ -116,7 +116,7 @@ async def _commit(name: str, policy: Policy, connection: Connection, console: Co
     """Commit the rollback that the app is pinned to: once it was judged healthy, or as it is."""
     from reconciler.cli.commands import CommandLine
     from reconciler.cli.show import show_rollout
-    from reconciler.engine import exits
+    from reconciler.engine import safety
     from reconciler.engine.apply import roll_back
     from reconciler.rollout import writes as manual
     from reconciler.rollout.model import OutcomeKind
@@ -136,19 +136,19 @@ async def _commit(name: str, policy: Policy, connection: Connection, console: Co
         console.out(plain(f"{name}: the rollback is healthy and committed"))
         return Exit.OK
     show_rollout(console, Suggestions.of(connection).rollout(report), None)
-    return exits.of_rollout(report)
+    return safety.of_rollout(report)
 
 
 async def _rollback(
-    name: str, wish: tuple[str, bool, bool], policy: Policy, connection: Connection, console: Console
+    name: str, wanted: tuple[str, bool, bool], policy: Policy, connection: Connection, console: Console
 ) -> int:
     from reconciler.cli.commands import CommandLine
     from reconciler.cli.show import show_rollout
-    from reconciler.engine import exits
+    from reconciler.engine import safety
     from reconciler.engine.apply import roll_back
     from reconciler.rollout import writes as manual
 
-    to, pin, revert = wish
+    to, pin, revert = wanted
     async with connect(connection, console.waiting) as client:
         (app,) = await chosen_apps(client, (name,))
         job = _job(app, policy, "leave" if revert else "pin" if pin else "rollback")
@@ -162,7 +162,7 @@ async def _rollback(
         with CommandLine(console, connection).watch([name]) as watched:
             report = await roll_back(job, client, SystemClock(), watched)
     show_rollout(console, Suggestions.of(connection).rollout(report), None)
-    code = exits.of_rollout(report)
+    code = safety.of_rollout(report)
     return Exit.OK if pin and code is Exit.ROLLED_BACK else code  # rolling back is what was requested
 
 

@@ -88,7 +88,7 @@ def _unique_items(_validator: Any, unique: Any, instance: Any, _schema: Any) -> 
 
 
 def _hashed(value: Any) -> Any:
-    """A hashable stand-in that is equal for what JSON Schema takes for equal: 1 and 1.0, but not 1 and true."""
+    """A hashable substitute that is equal for what JSON Schema takes for equal: 1 and 1.0, but not 1 and true."""
     match value:
         case dict():
             return ("object", frozenset((name, _hashed(item)) for name, item in value.items()))

@@ -13,12 +13,12 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
-from reconciler.desired.git_repository import MISSING, HistoryGap, explained, opened
+from reconciler.desired.git_repository import MISSING, HistoryGap, Walk, author_of, explained, opened, when_made
 from reconciler.desired.reading import parse_specs
 from reconciler.yamltext import is_wrapped
 
@@ -43,7 +43,6 @@ _FOLDER = 0o040000
 _KIND = 0o170000
 _FOLDERS_KEPT = 32
 """Size of the cache: a folder is soon read again, as a parent's and for every file in it."""
-_NO_HEAD = "the repository has no commits yet, or keeps its references in a form that cannot be read (reftable)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +162,7 @@ class History:
         """
         inside = [self.inside(path) for path in paths]
         found: dict[str, list[Revision]] = {name: [] for name in inside if name is not None}
-        walk = _Walk(self, limit)
+        walk = Walk(self.repo, self.stored, limit, empty=not self.head)
         gap = ""
         try:
             for name, revision in explained(self._revisions(walk, found)):
@@ -173,7 +172,7 @@ class History:
         outside = FileHistory((), "the file is outside the repository")
         return [outside if name is None else FileHistory(tuple(found[name]), gap or walk.gap) for name in inside]
 
-    def _revisions(self, walk: _Walk, names: Collection[str]) -> Iterator[tuple[str, Revision]]:
+    def _revisions(self, walk: Walk, names: Collection[str]) -> Iterator[tuple[str, Revision]]:
         for commit in walk:
             for name in self._touched(commit, walk.parents(commit), names):
                 yield name, self._revision(commit, self._lookup(commit, name))
@@ -190,7 +189,7 @@ class History:
                 yield name
 
     def _revision(self, commit: Commit, entry: _Entry | None) -> Revision:
-        return Revision(commit.id.decode(), _when(commit), _author(commit), self._text(entry))
+        return Revision(commit.id.decode(), when_made(commit), author_of(commit), self._text(entry))
 
     def removed_specs(
         self,
@@ -210,7 +209,7 @@ class History:
             return RemovedSpecs((), "the folder is outside the repository")
         take_apart = read or plain_specs
         gone: dict[str, list[PastSpec]] = {}
-        walk = _Walk(self, limit)
+        walk = Walk(self.repo, self.stored, limit, empty=not self.head)
         gap = ""
         try:
             for file, revision in explained(self._versions(walk, inside)):
@@ -222,7 +221,7 @@ class History:
             gap = str(error)
         return RemovedSpecs(tuple(RemovedSpec(name, tuple(gone[name])) for name in sorted(gone)), gap or walk.gap)
 
-    def _versions(self, walk: _Walk, inside: str) -> Iterator[tuple[str, Revision]]:
+    def _versions(self, walk: Walk, inside: str) -> Iterator[tuple[str, Revision]]:
         """Every version of every spec file below a path."""
         seen: set[tuple[str, bytes]] = set()
         for commit in walk:
@@ -302,59 +301,3 @@ def plain_specs(text: str, file: str) -> list[tuple[str, Mapping[str, Any]]]:
     documents, _ = parse_specs(text, file)
     specs = [document.data["spec"] if is_wrapped(document.data, "spec") else document.data for document in documents]
     return [(spec["name"], spec) for spec in specs if isinstance(spec, dict) and isinstance(spec.get("name"), str)]
-
-
-class _Walk:
-    """Commits reachable from HEAD, newest first, at most ``limit``; afterwards ``gap`` says what was not read."""
-
-    def __init__(self, history: History, limit: int) -> None:
-        self._history = history
-        self._limit = limit
-        self.gap = ""
-
-    @cached_property
-    def _provider(self) -> Any:
-        return self._history.repo.parents_provider()
-
-    def parents(self, commit: Commit) -> list[Commit]:
-        """The parents in the repository; a shallow clone lacks some."""
-        return [self._history.stored(parent) for parent in self._provider.get_parents(commit.id, commit)]
-
-    def __iter__(self) -> Iterator[Commit]:
-        from dulwich.errors import MissingCommitError
-        from dulwich.walk import Walker
-
-        history = self._history
-        if not history.head:
-            odd = history.repo.get_config().has_section((b"extensions",))
-            self.gap = _NO_HEAD if odd else "the repository has no commits yet"
-            return
-        if history.shallow:
-            self.gap = "the clone is shallow: earlier commits are missing"
-        head = history.repo.head()
-        walker = Walker(
-            history.repo.object_store, [head], get_parents=lambda commit: self._provider.get_parents(commit.id, commit)
-        )
-        try:
-            for count, entry in enumerate(walker):
-                if count >= self._limit:
-                    self.gap = self.gap or f"only the newest commits were read ({self._limit})"
-                    return
-                yield entry.commit
-        except (MissingCommitError, KeyError):
-            self.gap = MISSING
-
-
-def _when(commit: Commit) -> datetime:
-    """When the commit was made, in the committer's own time zone."""
-    try:
-        zone = timezone(timedelta(seconds=commit.commit_timezone))
-    except ValueError:
-        zone = UTC
-    return datetime.fromtimestamp(commit.commit_time, zone)
-
-
-def _author(commit: Commit) -> str:
-    """The author's name, or the address if there is none."""
-    person = bytes(commit.author).decode("utf-8", "replace")
-    return person.split(" <", 1)[0].strip() or person.strip("<> ")

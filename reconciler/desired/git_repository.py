@@ -1,16 +1,24 @@
-"""Opens Git repositories with dulwich: odd and damaged ones are refused with the reason, in our own words."""
+"""Opens Git repositories with dulwich and walks their commits.
+
+Odd and damaged repositories are refused with the reason, in our own words.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta, timezone
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.yamltext import open_file
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from dulwich.config import ConfigFile
+    from dulwich.objects import Commit
     from dulwich.repo import Repo
 
 T = TypeVar("T")
@@ -18,6 +26,7 @@ T = TypeVar("T")
 _HARMLESS = frozenset({b"partialclone", b"preciousobjects", b"noop"})
 """Extensions that change nothing for a reader but that objects may be missing, which is noticed anyway."""
 
+_NO_HEAD = "the repository has no commits yet, or keeps its references in a form that cannot be read (reftable)"
 MISSING = "objects are missing from the repository (a partial clone, or a damaged one)"
 
 
@@ -86,3 +95,60 @@ def _oddity(error: Exception) -> str:
             return f"the repository uses the extension {error.extension}, which is not supported"
         case _:
             return f"the repository is damaged or of an unknown kind ({type(error).__name__})"
+
+
+class Walk:
+    """Commits reachable from HEAD, newest first, at most ``limit``; afterwards ``gap`` says what was not read.
+
+    ``stored`` reads an object by its id; ``empty``: HEAD names no commit.
+    """
+
+    def __init__(self, repo: Repo, stored: Callable[[bytes], Any], limit: int, *, empty: bool) -> None:
+        self._repo, self._stored, self._limit, self._empty = repo, stored, limit, empty
+        self.gap = ""
+
+    @cached_property
+    def _provider(self) -> Any:
+        return self._repo.parents_provider()
+
+    def parents(self, commit: Commit) -> list[Commit]:
+        """The parents in the repository; a shallow clone lacks some."""
+        return [self._stored(parent) for parent in self._provider.get_parents(commit.id, commit)]
+
+    def __iter__(self) -> Iterator[Commit]:
+        from dulwich.errors import MissingCommitError
+        from dulwich.walk import Walker
+
+        repo = self._repo
+        if self._empty:
+            odd = repo.get_config().has_section((b"extensions",))
+            self.gap = _NO_HEAD if odd else "the repository has no commits yet"
+            return
+        if repo.get_shallow():
+            self.gap = "the clone is shallow: earlier commits are missing"
+        walker = Walker(
+            repo.object_store, [repo.head()], get_parents=lambda commit: self._provider.get_parents(commit.id, commit)
+        )
+        try:
+            for count, entry in enumerate(walker):
+                if count >= self._limit:
+                    self.gap = self.gap or f"only the newest commits were read ({self._limit})"
+                    return
+                yield entry.commit
+        except (MissingCommitError, KeyError):
+            self.gap = MISSING
+
+
+def when_made(commit: Commit) -> datetime:
+    """When the commit was made, in the committer's own time zone."""
+    try:
+        zone = timezone(timedelta(seconds=commit.commit_timezone))
+    except ValueError:
+        zone = UTC
+    return datetime.fromtimestamp(commit.commit_time, zone)
+
+
+def author_of(commit: Commit) -> str:
+    """The author's name, or the address if there is none."""
+    person = bytes(commit.author).decode("utf-8", "replace")
+    return person.split(" <", 1)[0].strip() or person.strip("<> ")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from reconciler.appspec.secrets import CLONE_URL, plaintext_secrets
+from reconciler.appspec.secrets import CLONE_URL, credentials, plaintext_secrets
 from reconciler.config import Config
 from reconciler.config_file import CONFIG_NAMES
 from reconciler.desired.reading import OTHER, WRAPPER, Variables, parse_specs, substitute, unrelated
@@ -21,7 +22,7 @@ SUFFIXES = (".yaml", ".yml", ".json")
 """The suffixes of spec files."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DesiredApp:
     """An app as Git has it.
 
@@ -39,6 +40,11 @@ class DesiredApp:
     substituted: frozenset[str] = frozenset()
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     hidden: frozenset[str] = frozenset()
+
+    @cached_property
+    def lookalikes(self) -> tuple[tuple[str, str, str], ...]:
+        """Pointer and value of plain fields that look like a credential, and what it looks like."""
+        return tuple(credentials(self.spec))
 
     @property
     def file(self) -> str:

@@ -14,7 +14,6 @@ from reconciler.appspec.walk import accepts, branches, find_known
 from reconciler.desired.load import DesiredApp
 from reconciler.desired.rules import app as app_rules
 from reconciler.desired.rules import components as component_rules
-from reconciler.desired.rules import credentials as credential_rules
 from reconciler.desired.rules import sources as source_rules
 from reconciler.desired.rules.context import Rule, RuleContext, context_of, literal, records
 from reconciler.findings import Finding, Severity, ranked
@@ -113,6 +112,5 @@ RULES: tuple[Rule, ...] = (
     *source_rules.RULES,
     *app_rules.ROUTING_RULES,
     *component_rules.RULES,
-    *credential_rules.RULES,
 )
 """Every rule, in the order of evaluation."""

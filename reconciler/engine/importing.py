@@ -22,7 +22,7 @@ from reconciler.plan.diff import diff
 from reconciler.plan.secret_fingerprints import without_variable
 
 if TYPE_CHECKING:
-    from reconciler.engine.options import RunOptions
+    from reconciler.engine.load import RunOptions
     from reconciler.live.models import LiveApp
 
 

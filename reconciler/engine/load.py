@@ -1,22 +1,21 @@
-"""Loads and validates what Git wants, offline."""
+"""The options of a run, and what Git wants: loaded and validated, offline."""
 
 from __future__ import annotations
 
 import re
+import zlib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.appspec.secrets import credentials
 from reconciler.config import Config
 from reconciler.config_file import ConfigFile, check_names, check_probes, find_config, read_config
 from reconciler.desired.load import escaping_links, find_specs
 from reconciler.desired.load import load as load_specs
-from reconciler.desired.policies import load_policies
 from reconciler.desired.validate import of_new_app, validate, validate_all
-from reconciler.engine.options import RunOptions
 from reconciler.errors import InvalidInput, UsageError
 from reconciler.findings import Finding, Severity, has_errors, ranked
 from reconciler.plan.secret_fingerprints import KEY_VARIABLE
@@ -24,11 +23,15 @@ from reconciler.text import did_you_mean
 from reconciler.yamltext import Document
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from reconciler.desired.load import DesiredApp
+    from reconciler.desired.policies import Policy
     from reconciler.live.models import LiveApp
 
+
+NOTHING_THERE = ("no-specs", "no-such-path")
+"""Codes of findings about folders without specs, as after the last one was removed."""
 
 _OUR_OWN = (
     "policy:",
@@ -75,7 +78,7 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
     loaded = load_specs(
         options.specs, config=config, environ=options.environ, variables=options.variables, strict=options.strict
     )
-    policies, findings = load_policies(config.policies)
+    policies, findings = _policies(config)
     known = frozenset(app.name for app in loaded.apps)
     unknown = sorted(options.apps - known)
     if unknown and not options.prune and not has_errors(loaded.findings):
@@ -90,18 +93,28 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
         new = [of_new_app(app, Severity.WARNING if app.wrapper else Severity.NOTICE) for app in apps]
         findings = (*findings, *chain.from_iterable(new))
     if options.prune:
-        from reconciler.engine.prune import set_aside
-
-        findings = set_aside(findings)
+        # the history decides what empty or missing folders held
+        findings = tuple(
+            replace(one, severity=Severity.NOTICE) if one.code in NOTHING_THERE else one for one in findings
+        )
     keys = frozenset(filter(None, [options.environ.get(KEY_VARIABLE)]))
     keys = keys.union(*(config.policy(name).secret_values for name in known))
     refused = frozenset(one for one in of_apps if one.is_error and not one.code.startswith(_OUR_OWN))
     return Desired(apps, config, tuple(ranked(list(findings))), known, keys, refused)
 
 
+def _policies(config: Config) -> tuple[tuple[Policy, ...], tuple[Finding, ...]]:
+    """The user's policies and their problems; few projects have any."""
+    if not Path(config.policies).is_dir():
+        return (), ()
+    from reconciler.desired.policies import load_policies
+
+    return load_policies(config.policies)
+
+
 def _with_credentials(app: DesiredApp) -> DesiredApp:
     """The app; what looks like a credential in it is a secret as well."""
-    values = frozenset(value for _, value, _ in credentials(app.spec))
+    values = frozenset(value for _, value, _ in app.lookalikes)
     return replace(app, secrets=app.secrets | values) if values else app
 
 
@@ -166,3 +179,91 @@ def _meaning(finding: Finding) -> tuple[str, str, str]:
     """What a finding is about, wherever it is written."""
     pointer = finding.location.pointer if finding.location else ""
     return finding.code, re.sub(r"line \d+", "line", finding.message), re.sub(r"/\d+(?=/|$)", "/*", pointer)
+
+
+# --- The options of a run ---
+
+
+_SHARD = re.compile(r"([1-9]\d{0,4})/([1-9]\d{0,4})")
+
+
+def shard_of(text: str) -> tuple[int, int] | None:
+    """``2/5`` as (2, 5); None if it is not a part of a whole."""
+    match = _SHARD.fullmatch(text)
+    return (int(match[1]), int(match[2])) if match and int(match[1]) <= int(match[2]) else None
+
+
+_PARALLEL_JOBS = (("JOB_COMPLETION_INDEX", "JOB_COMPLETIONS", 0), ("CI_NODE_INDEX", "CI_NODE_TOTAL", 1))
+"""Variables with the index of a parallel job, the number of jobs, and the first index.
+
+A Kubernetes Indexed Job sets only the index (kubernetes.io, Indexed Job); GitLab sets both for `parallel`
+(docs.gitlab.com, predefined variables).
+"""
+
+
+def shard_of_job(environ: Mapping[str, str]) -> tuple[int, int]:
+    """The part of the apps that this one of several parallel jobs has.
+
+    Raises:
+        UsageError: the environment has no index, or it and the number of jobs do not fit.
+    """
+    for index, total, first in _PARALLEL_JOBS:
+        if environ.get(index):
+            part, whole = environ[index], environ.get(total, "")
+            number = str(int(part) + 1 - first) if part.isdecimal() and part.isascii() else part
+            if found := shard_of(f"{number}/{whole}"):
+                return found
+            shown = f"{index}={part}, {total}={whole or '(not set)'}"
+            raise UsageError(f"--shard auto: not a part of a whole: {shown}", hint=f"set {total} to the number of jobs")
+    names = ", ".join(index for index, _, _ in _PARALLEL_JOBS)
+    raise UsageError(f"--shard auto needs one of these variables: {names}", hint="outside parallel jobs, use 1/4 … 4/4")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """The options of a run; with only ``specs``, a plan that permits nothing.
+
+    ``apply``                    apply the plan instead of only making it
+    ``shard``                    the part of the apps, as (part, of how many), counted from 1
+    ``drift``                    say who made the differences
+    ``allow``, ``rotate``, …     what is permitted; see `plan.guard` for the grammar of ``allow``
+    ``override_freeze``          apply inside a freeze window
+    ``expect``                   a saved plan: apply only if it still matches
+    ``checkout``                 no file outside this folder is read, not even through links
+    ``own_specs``                the specs whose apps may be named; without any, every app may
+    ``redeploy``, ``force_build``  deploy the specs that are live once more, without the build cache
+    ``fail_on_failed_push``      end with exit code 2 if a push failed to deploy since
+    ``show_live_values``         show what looks like a credential, and in comments also what only live has
+    ``concurrency``              apps that are rolled out at the same time
+    """
+
+    specs: tuple[Path, ...] = (Path("specs"),)
+    config: Path | None = None
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    variables: Mapping[str, str] = field(default_factory=dict, repr=False)
+    strict: bool = False
+    apps: frozenset[str] = frozenset()
+    shard: tuple[int, int] = (1, 1)
+    checkout: Path | None = None
+    own_specs: tuple[Path, ...] = ()
+    apply: bool = False
+    prune: bool = False
+    unmanaged: bool = False
+    drift: bool = False
+    concurrency: int = 10
+    fail_fast: bool = False
+    rotate: frozenset[str] = frozenset()
+    allow: frozenset[str] = frozenset()
+    retry: bool = False
+    override_freeze: bool = False
+    redeploy: bool = False
+    force_build: bool = False
+    fail_on_failed_push: bool = False
+    expect: Path | None = None
+    show_live_values: bool = False
+
+    def selects(self, name: str) -> bool:
+        """Whether an app is selected: it is in the shard, and among ``apps`` if any are named."""
+        part, whole = self.shard
+        in_shard = zlib.crc32(name.encode()) % whole == part - 1
+        return in_shard and (not self.apps or name in self.apps)

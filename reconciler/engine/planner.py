@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from reconciler.config import Config, Policy
 from reconciler.desired.load import DesiredApp
 from reconciler.desired.validate import of_new_app
+from reconciler.engine.load import RunOptions
 from reconciler.errors import (
     Conflict,
     LiveError,
@@ -27,17 +28,17 @@ from reconciler.plan.align import Secrets, names
 from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import Comparison, compare, payload
 from reconciler.plan.decide import Evidence, make_plan
-from reconciler.plan.deployment_history import prior_failure, unfinished_rollback
-from reconciler.plan.model import Action, Plan, SyncStatus
-from reconciler.plan.newer import PipelineCommit, failed_since, older_components
-from reconciler.plan.platform import failure_codes
+from reconciler.plan.deployment_history import prior_failure, unfinished_rollback, unjudged
+from reconciler.plan.model import Action, Plan, PlanReport, SyncStatus
+from reconciler.plan.platform import PipelineCommit, failed_since, failure_codes, older_components
 from reconciler.plan.secret_fingerprints import Fingerprints, unencrypted
 from reconciler.plan.warnings import possible_rename
 from reconciler.redaction import Redactor
-from reconciler.text import did_you_mean
+from reconciler.text import ago, did_you_mean
 
 if TYPE_CHECKING:
     from reconciler.live.client import Client
+
 
 HISTORY = 20
 """How many deployments of an app are read: far more than the tries of any spec."""
@@ -60,6 +61,20 @@ class PlannedApp:
     rendered: Mapping[str, Any] | None = field(default=None, repr=False)
     secrets: Secrets = field(default_factory=Secrets, repr=False)
     deployments: tuple[Deployment, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A run's plans and their report. ``fleet``: the number of apps, live or wanted, for the guards.
+
+    Its repr is short: `asyncio.run` makes one of whatever it returns.
+    """
+
+    apps: tuple[PlannedApp, ...] = field(repr=False)
+    report: PlanReport = field(repr=False)
+    config: Config
+    options: RunOptions
+    fleet: int
 
 
 @dataclass(frozen=True)
@@ -144,10 +159,8 @@ class Planner:
         """Whether the app is gone: a 404 for something else does not show that (C55)."""
         try:
             await self.client.get_app(live.id)
-        except NotFound:
-            return True
-        except LiveError:
-            return False
+        except LiveError as error:
+            return isinstance(error, NotFound)
         return False
 
     async def _asked(
@@ -175,20 +188,19 @@ class Planner:
         )
         plan = make_plan(app, comparison, evidence)
         rendered = proposal.spec if proposal else None
-        read = tuple(deployments or ())
-        return PlannedApp(plan, comparison.policy, app, live, rendered, comparison.secrets, read)
+        return PlannedApp(plan, comparison.policy, app, live, rendered, comparison.secrets, tuple(deployments or ()))
 
     async def _pin_trouble(self, live: LiveApp, comparison: Comparison, deployments: Sequence[Deployment]) -> str:
         """Why the unfinished rollback that pins the app is unhealthy; empty where a run may still judge it (C61).
 
-        One reading tells: a bad one counts once a run would have judged it bad, one that is short of good once the
+        One reading decides: a bad one counts once a run would have judged it bad, one that is short of good once the
         health budget is over.
         """
         policy = comparison.policy
         rollback = unfinished_rollback(live, deployments, comparison.carries, policy)
         if rollback is None or rollback.phase is not Phase.ACTIVE:
             return ""
-        from reconciler.rollout.probing import read_health  # few plans need it
+        from reconciler.rollout.observations import read_health
 
         found = await read_health(self.client, live, rollback, policy)
         age = self.now - (rollback.phase_last_updated_at or rollback.created_at or self.now)
@@ -266,3 +278,45 @@ def check_rotations(rotate: Collection[str], apps: Sequence[DesiredApp], known: 
             listed = ", ".join(f"{name}/{'/'.join(path)}" for path in sorted(secrets)) or "none"
             message = f"--rotate {entry}: no such secret with a value in Git"
             raise UsageError(message, hint=f"secrets of {name} with a value in Git: {listed}")
+
+
+# --- Health of deployments that an interrupted run may not have judged, checked by the next run that applies ---
+#
+# A run that was killed after its deployment became active leaves an app in sync but possibly unhealthy. No state file
+# exists, and the platform does not know whether a run judged it, so a recent deployment is checked.
+
+
+async def recheck_health(client: Client, apps: Sequence[PlannedApp], now: datetime) -> tuple[PlannedApp, ...]:
+    """The plans; those in sync whose health may not have been checked follow their deployment if it looks unhealthy.
+
+    During its soak a deployment is followed, as no run can have judged it by then. After that, until any
+    rollout would have ended, one reading of its health decides whether it must be. Older ones are not checked.
+    """
+    doubts = {
+        place: _doubted(client, app, app.live, age, now)
+        for place, app in enumerate(apps)
+        if app.live is not None and app.plan.status is SyncStatus.IN_SYNC
+        if (age := unjudged(app.live, app.policy, now)) is not None
+    }
+    looked_at = dict(zip(doubts, await asyncio.gather(*doubts.values()), strict=True))
+    return tuple(looked_at.get(place, app) for place, app in enumerate(apps))
+
+
+async def _doubted(client: Client, app: PlannedApp, live: LiveApp, age: timedelta, now: datetime) -> PlannedApp:
+    """The app as planned if it looks healthy, else with its deployment to follow."""
+    assert live.active_deployment is not None
+    if age.total_seconds() >= app.policy.health.soak and await _looks_well(client, app, live):
+        return app
+    when = ago(live.active_deployment.phase_last_updated_at, now)
+    reason = f"its deployment became active {when}, and an interrupted run may not have checked its health"
+    plan = replace(app.plan, status=SyncStatus.PROGRESSING, follow=live.active_deployment.id, reason=reason)
+    return replace(app, plan=plan)
+
+
+async def _looks_well(client: Client, app: PlannedApp, live: LiveApp) -> bool:
+    """Whether one reading of an app's health is good, by its policy; if it cannot be read, it is not."""
+    from reconciler.rollout.health import Grade
+    from reconciler.rollout.observations import read_health
+
+    assert live.active_deployment is not None
+    return (await read_health(client, live, live.active_deployment, app.policy)).grade is Grade.GOOD

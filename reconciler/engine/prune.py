@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.desired.git_history import SPEC_SUFFIXES, History, RemovedSpec
 from reconciler.desired.git_repository import HistoryGap
+from reconciler.engine.load import NOTHING_THERE
 from reconciler.engine.planner import PlannedApp, Planner
 from reconciler.errors import InvalidInput, PlanMismatch
 from reconciler.findings import Finding, Location, Severity, has_errors
 from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import compare, live_digest
-from reconciler.plan.decide import unchanged_cost
-from reconciler.plan.model import Action, Plan, SyncStatus
+from reconciler.plan.model import Action, Plan, SyncStatus, unchanged_cost
 from reconciler.text import ago
 from reconciler.yamltext import open_file, parse, read_text
 
@@ -38,8 +38,6 @@ MOST_COMMITS = 50_000
 _VARIABLE_NAME = re.compile(r"""\bname["']?[ \t]*:[^\n]*\$\{""")
 """A name that contains a variable: it could be any name."""
 
-NOTHING_THERE = ("no-specs", "no-such-path")
-"""Codes of findings about folders without specs, as after the last one was removed."""
 
 _NOT_WALKED = ("node_modules", "vendor")
 """Folders of third-party files."""
@@ -102,13 +100,6 @@ class Removed:
             else:
                 notes.append(_changed_since(live, spec))
         return tuple(plans), tuple(notes)
-
-
-def set_aside(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """The findings, with those about empty or missing folders as notices: the history decides what they held."""
-    return tuple(
-        replace(finding, severity=Severity.NOTICE) if finding.code in NOTHING_THERE else finding for finding in findings
-    )
 
 
 def check_emptied(findings: Sequence[Finding], removed: Removed) -> None:

@@ -1,6 +1,7 @@
-"""Refuses runs: freeze windows, an expected plan that changed, guards, apps that specs must not name. Fails closed.
+"""Refuses runs (freeze windows, an expected plan that changed, guards, apps that specs must not name); exit codes.
 
-`engine.apply` calls these checks before anything is written, for every front end. A plan shows what guards refuse.
+`engine.apply` calls these checks before anything is written, for every front end, and fail
+closed. A plan shows what guards refuse.
 """
 
 from __future__ import annotations
@@ -9,16 +10,26 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, assert_never
 
 from reconciler.config import Config
-from reconciler.engine.load import Desired, check
-from reconciler.engine.options import RunOptions
+from reconciler.engine.load import Desired, RunOptions, check
 from reconciler.engine.planner import PlannedApp
 from reconciler.errors import PlanMismatch, ReconcileError
+from reconciler.exit_codes import MOST_SERIOUS_FIRST, Exit
+from reconciler.findings import has_errors
 from reconciler.plan import saved
 from reconciler.plan.guard import frozen, guarded
-from reconciler.plan.model import Plan
+from reconciler.plan.model import NO_DRIFT, Action, Plan, SyncStatus
+from reconciler.plan.platform import FAILED_PUSH
+from reconciler.rollout.model import OutcomeKind
 from reconciler.yamltext import open_file
+
+if TYPE_CHECKING:
+    from reconciler.engine.planner import Planned
+    from reconciler.plan.model import PlanReport
+    from reconciler.rollout.model import RolloutReport
+
 
 OVERRIDE_FREEZE = "use --override-freeze to apply anyway"
 """The hint of a refusal inside a freeze window."""
@@ -88,3 +99,79 @@ def _read(file: Path) -> saved.SavedPlan:
     except UnicodeDecodeError:
         text = ""  # not a plan of any version
     return saved.load(text, str(file))
+
+
+# --- The exit code of a run ---
+
+
+def of_plan(report: PlanReport, *, differences_matter: bool, pushes_matter: bool = False) -> Exit:
+    """The exit code of a plan or a drift check. Differences and failed pushes count if the caller asked for them."""
+    if any(plan.status is SyncStatus.UNKNOWN for plan in report.plans):
+        return Exit.ERROR
+    if has_errors(report.findings) or any(has_errors(plan.findings) for plan in report.plans):
+        return Exit.INVALID
+    if differences_matter and any(_differs(plan) for plan in report.plans):
+        return Exit.DIFFERENCES
+    return Exit.DIFFERENCES if pushes_matter and _a_push_failed(report) else Exit.OK
+
+
+def _a_push_failed(report: PlanReport) -> bool:
+    return any(finding.code == FAILED_PUSH for plan in report.plans for finding in plan.findings)
+
+
+def _differs(plan: Plan) -> bool:
+    return plan.action is not Action.NONE or plan.status not in NO_DRIFT
+
+
+def of_rollout(report: RolloutReport) -> Exit:
+    """The exit code of an apply."""
+    return _most_serious(_of_outcome(record.outcome.kind) for record in report.records)
+
+
+def of_apply(report: RolloutReport, planned: Planned) -> Exit:
+    """The rollout's exit code; a spec that the platform rejected counts as invalid, not as refused by a guard."""
+    invalid = {app.plan.app for app in planned.apps if has_errors(app.plan.findings)}
+    codes = [_of_outcome(record.outcome.kind) for record in report.records if record.app not in invalid]
+    codes += [Exit.INVALID] if invalid else []
+    codes += [Exit.DIFFERENCES] if planned.options.fail_on_failed_push and _a_push_failed(planned.report) else []
+    return _most_serious(codes)
+
+
+def _most_serious(codes: Iterable[Exit]) -> Exit:
+    """Of several apps the most serious code wins."""
+    return min(codes, key=MOST_SERIOUS_FIRST.index, default=Exit.OK)
+
+
+def _of_outcome(kind: OutcomeKind) -> Exit:
+    match kind:
+        case OutcomeKind.UNCHANGED | OutcomeKind.APPLIED | OutcomeKind.DELETED | OutcomeKind.TAKEN_BACK:
+            return Exit.OK
+        case OutcomeKind.SKIPPED:  # the app it was skipped for has a code of its own
+            return Exit.OK
+        case OutcomeKind.ROLLED_BACK | OutcomeKind.PINNED:
+            return Exit.ROLLED_BACK
+        case (
+            OutcomeKind.LEFT
+            | OutcomeKind.DEGRADED
+            | OutcomeKind.ROLLBACK_FAILED
+            | OutcomeKind.DIVERGED
+            | OutcomeKind.BLOCKED
+        ):
+            return Exit.PERSON_NEEDED
+        case OutcomeKind.STALLED:
+            return Exit.STALLED
+        case OutcomeKind.REFUSED:
+            return Exit.REFUSED
+        case (
+            OutcomeKind.SUPERSEDED
+            | OutcomeKind.CANCELED
+            | OutcomeKind.PLATFORM_FAULT
+            | OutcomeKind.UNCONFIRMED
+            | OutcomeKind.TIMED_OUT
+            | OutcomeKind.FAILED
+        ):
+            return Exit.ERROR
+        case OutcomeKind.INTERRUPTED:
+            return Exit.INTERRUPTED
+        case _:
+            assert_never(kind)

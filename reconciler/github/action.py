@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.engine import exits
 from reconciler.errors import InvalidInput, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
 from reconciler.github import context as contexts
@@ -99,7 +98,7 @@ def _failed(error: ReconcileError) -> Result:
     text = f"{error.message}\n{error.hint}" if error.hint else error.message
     findings = error.findings if isinstance(error, InvalidInput) else ()
     text = "\n".join([text, *(f"{finding.location or ''}: {finding.message}" for finding in findings)])
-    return replace(_failure(exits.of_error(error), inert_lines(text)), findings=findings)
+    return replace(_failure(error.exit_code, inert_lines(text)), findings=findings)
 
 
 def _failure(exit_code: Exit, text: str) -> Result:

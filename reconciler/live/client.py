@@ -30,12 +30,12 @@ from reconciler.live.calls import (
     read,
     write,
 )
+from reconciler.live.fetch import ProbeAnswer
 from reconciler.live.models import (
     Deployment,
     Health,
     LiveApp,
     LogLinks,
-    ProbeAnswer,
     Proposal,
     RollbackValidation,
 )
@@ -71,11 +71,15 @@ class Client(Session):
         complete, and parsing it would take longer than all the rest.
         """
         call, seen, pages = read(APPS), dict[str, LiveApp](), list[Page]()
+
+        def read_apps(page: Page) -> Page:
+            items = map(answers.without_past_progress, answers.apps_of(page, call))
+            return {**page, "apps": [self._model(LiveApp, item, call) for item in items]}
+
         for _ in range(LISTINGS):
-            pages = await self._pages(call, "apps")
+            pages = await self._pages(call, "apps", keep=read_apps)
             apps: dict[str, LiveApp] = {}
-            for item in (item for page in pages for item in answers.apps_of(page, call)):
-                app = self._model(LiveApp, answers.without_past_progress(item), call)
+            for app in (app for page in pages for app in page["apps"]):
                 apps.setdefault(app.id, app)
             seen |= apps
             if (found := whole(pages, apps, seen)) is not None:

@@ -19,7 +19,6 @@ import httpx
 
 from reconciler import __version__
 from reconciler.live.calls import tail, tidy
-from reconciler.live.models import ProbeAnswer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -176,6 +175,19 @@ _NEVER_SENT = (
     ImportError,
 )
 """Failures before anything was sent to the app: they are about the runner or the request, not the app."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAnswer:
+    """The result of a probe: a status and the start of the body, or why there was no response.
+
+    ``sent``: whether the request was sent to the app; otherwise it shows nothing about the app.
+    """
+
+    status: int | None = None
+    body: str = ""
+    error: str = ""
+    sent: bool = True
 
 
 class Outside:

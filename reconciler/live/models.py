@@ -19,6 +19,7 @@ from pydantic import (
     Field,
     ValidatorFunctionWrapHandler,
     WrapValidator,
+    model_validator,
 )
 
 
@@ -238,6 +239,15 @@ class LiveApp(_Answer):
     project_id: Text = ""
     tier_slug: Text = ""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_spec(cls, data: Any) -> Any:
+        """Keep one copy of a spec that is also the active deployment's, as in nearly every app of a fleet."""
+        active = data.get("active_deployment") if isinstance(data, dict) else None
+        if isinstance(active, dict) and "spec" in active and active["spec"] == data.get("spec"):
+            return data | {"active_deployment": active | {"spec": data["spec"]}}
+        return data
+
     @property
     def name(self) -> str:
         """The app's name, which is in its spec."""
@@ -302,19 +312,6 @@ class LogLinks(_Answer):
 
     live_url: Text = ""
     historic_urls: Annotated[tuple[str, ...], WrapValidator(lambda value, handler: _or_none(value, handler) or ())] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeAnswer:
-    """The result of a probe: a status and the start of the body, or why there was no response.
-
-    ``sent``: whether the request was sent to the app; otherwise it shows nothing about the app.
-    """
-
-    status: int | None = None
-    body: str = ""
-    error: str = ""
-    sent: bool = True
 
 
 @dataclass(frozen=True, slots=True)

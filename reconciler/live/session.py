@@ -27,7 +27,7 @@ from reconciler.live.throttle import (
     Throttle,
     was_unsent,
 )
-from reconciler.redaction import Redactor
+from reconciler.redaction import Redactor, without_quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,13 +148,18 @@ class Session:
             return model.model_validate(value)
         raise answers.unusable(call, answers.UNREADABLE)
 
-    async def _pages(self, call: Call, key: str, limit: int | None = None) -> list[Page]:
-        """The pages of a listing; with a ``limit``, only as many as hold that many items."""
+    async def _pages(
+        self, call: Call, key: str, limit: int | None = None, keep: Callable[[Page], Page] = lambda page: page
+    ) -> list[Page]:
+        """The pages of a listing; with a ``limit``, only as many as hold that many items.
+
+        Of each page only what ``keep`` returns is held while the others are fetched.
+        """
         size = min(limit or PER_PAGE, PER_PAGE)
 
         async def page(number: int) -> Page:
             query = {"page": str(number), "per_page": str(size)}
-            return answers.mapping(await self._ask(call, query=query), call)
+            return keep(answers.mapping(await self._ask(call, query=query), call))
 
         return await read_pages(page, key, size, MOST_PAGES if limit is None else -(-limit // size))
 
@@ -180,13 +185,14 @@ class Session:
     def _problem(self, call: Call, response: httpx.Response, body: Mapping[str, Any] | None) -> LiveError:
         if response.is_success:
             return answers.unusable(call, "the response is not JSON, or is incomplete")
-        redact = Redactor(answers.secrets_in(body["spec"]) if body and "spec" in body else frozenset())
+        secrets = answers.secrets_in(body["spec"]) if body and "spec" in body else frozenset()
+        redact = Redactor(secrets)
         return answers.error_for(
             call,
             response.status_code,
             response.content,
             request_id=response.headers.get("x-request-id", ""),
-            redact=lambda text: redact(self._redact(text)),
+            redact=lambda text: redact(without_quoted(self._redact(text), secrets)),
         )
 
 
@@ -197,7 +203,7 @@ async def read_pages(page: Callable[[int], Coroutine[Any, Any, Page]], key: str,
     """
     pages = [await page(1)]
     pages += await _together(page, range(2, min(-(-answers.total_of(pages[0]) // size), most) + 1))
-    while answers.has_next(pages[-1]) and answers.items_of(pages[-1], key) and len(pages) < most:
+    while answers.has_next(pages[-1]) and pages[-1].get(key) and len(pages) < most:
         pages.append(await page(len(pages) + 1))
     return pages
 

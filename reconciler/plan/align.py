@@ -18,7 +18,7 @@ from reconciler.plan.canonical import Opaque, Path, Tree
 from reconciler.plan.diff import place_of
 from reconciler.plan.model import Note
 from reconciler.plan.routes import settle_ingress
-from reconciler.plan.secret_fingerprints import Fingerprints, SecretMatch, hidden, stored_in
+from reconciler.plan.secret_fingerprints import VARIABLE, VERSION, Fingerprints, SecretMatch
 from reconciler.text import segments
 
 KEPT = "ciphertext cannot be compared"
@@ -282,3 +282,27 @@ def _below(shape: Shape | None, key: str) -> tuple[Shape | None, bool]:
 
 def _or_empty(value: Any, empty: bool) -> Any:
     return {} if value is _ABSENT and empty else value
+
+
+# --- The variable in which an app's fingerprints are kept ---
+
+
+def stored_in(tree: Tree) -> dict[str, str]:
+    """The fingerprints kept in a canonical spec, by tag; empty if they are not ours or of another version."""
+    envs = tree.get("envs")
+    entry = envs.get(VARIABLE) if isinstance(envs, dict) else None
+    text = entry.get("value") if isinstance(entry, dict) else None
+    version, _, pairs = text.partition(":") if isinstance(text, str) else ("", "", "")
+    return dict(pair.split("=", 1) for pair in pairs.split(",") if "=" in pair) if version == VERSION else {}
+
+
+def hidden(tree: Tree) -> Tree:
+    """The canonical spec without our variable; the same object if it has none."""
+    envs = tree.get("envs")
+    if not isinstance(envs, dict) or VARIABLE not in envs:
+        return tree
+    rest = {name: env for name, env in envs.items() if name != VARIABLE}
+    out = {**tree, "envs": rest}
+    if not rest:
+        del out["envs"]
+    return out

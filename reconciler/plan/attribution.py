@@ -105,8 +105,6 @@ class _Case:
         """The deployments by which the platform rolled back by itself: no user made them (C49)."""
         return own_rollbacks(self._deployments).keys()
 
-    # --- one change --------------------------------------------------------------------------------------------------
-
     def attribute(self, change: Change) -> Attribution:
         """Attribute one difference."""
         path = change.path
@@ -202,8 +200,6 @@ class _Case:
             return "a variable supplies Git's value, so Git does not have it"
         return self.history.gap
 
-    # --- wording -----------------------------------------------------------------------------------------------------
-
     def _ahead(self, path: Path, matching: int, deployed: int | None) -> Attribution:
         deployment, user = self._deployment(deployed)
         if matching == 0:
@@ -291,9 +287,6 @@ def _summary(kind: Origin, found: Sequence[Attribution], case: _Case) -> str:
                 (one.text.removeprefix("unknown: ") for one in found if one.kind == "unknown"), case.history.gap
             )
             return f"origin unknown: {reason}" if reason else "origin unknown"
-
-
-# --- An app's history in Git: the versions of its spec ---
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,10 @@ class Opaque:
         raise TypeError("a secret cannot be serialised")
 
 
+_MAPPINGS = (dict, Mapping)
+"""The first of them is checked in a tenth of the time."""
+
+
 def canonical(spec: Mapping[str, Any]) -> Tree:
     """The canonical tree of a spec, which may already be canonical.
 
@@ -140,15 +144,11 @@ def _opaque(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | Opaque) else Opaque(text_of(value))
 
 
-def _spelled(kind: str) -> Convert:
-    return lambda value: canonical_spelling(kind, value) if value else value
-
-
 def _scalar(field: Field, shape: Scalar) -> Convert | None:
     if field.secret:
         return _opaque
     if field.spelling:
-        return _spelled(field.spelling)
+        return lambda value: canonical_spelling(field.spelling, value) if value else value
     return None if shape.type in ("string", "boolean") else _whole
 
 
@@ -184,9 +184,9 @@ def _keyed(listing: Listing, convert: Convert) -> Convert:
     (single,) = listing.identity if len(listing.identity) == 1 else ("",)
 
     def run(value: Any) -> Any:
-        if isinstance(value, Mapping):
+        if isinstance(value, _MAPPINGS):
             return {key: convert(item) for key, item in value.items()}
-        if not isinstance(value, list | tuple) or not all(isinstance(item, Mapping) for item in value):
+        if not isinstance(value, list | tuple) or not all(isinstance(item, _MAPPINGS) for item in value):
             return _unknown(value)
         items = [convert(item) for item in value]
         keys = [item.get(single) for item in items] if single else []
@@ -284,7 +284,7 @@ def _record(record: Record) -> Convert:
     finish = _FINISH.get(record.title)
 
     def run(value: Any) -> Any:
-        if not isinstance(value, Mapping):
+        if not isinstance(value, _MAPPINGS):
             return _unknown(value)
         out: Tree = {}
         for name, raw in value.items():

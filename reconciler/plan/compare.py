@@ -47,7 +47,7 @@ class Comparison:
         """The canonical tree of the app's spec; empty if there is no app."""
         return canonical(self.live.spec) if self.live else {}
 
-    @property
+    @cached_property
     def spec_agrees(self) -> bool:
         """Whether the app's spec matches Git."""
         return self.live is not None and self.aligned.desired == self.aligned.live
@@ -60,7 +60,7 @@ class Comparison:
             return False
         return self.carries(active.spec) if active.spec else self.spec_agrees
 
-    @property
+    @cached_property
     def in_sync(self) -> bool:
         """Whether Git, the app's spec and the active deployment's spec agree, and nothing is in progress or pinned."""
         live = self.live
@@ -115,7 +115,7 @@ def compare(
 
 def desired_digest(tree: Tree) -> str:
     """Hex SHA-256 of a canonical tree with every secret hidden: it reveals nothing about them."""
-    return _sha(json.dumps(plain(tree), sort_keys=True, ensure_ascii=False))
+    return _sha(json.dumps(tree, sort_keys=True, ensure_ascii=False, default=plain))
 
 
 def live_digest(app: LiveApp) -> str:

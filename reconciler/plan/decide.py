@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
-from reconciler.appspec.kinds import DEV_DATABASE_PRICE, RUNNING_KINDS, component_price
 from reconciler.desired.load import DesiredApp
 from reconciler.findings import Finding, Severity, has_errors
 from reconciler.live.models import Deployment, LiveApp, Phase, Proposal
-from reconciler.plan.canonical import Tree, canonical
+from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import Comparison, desired_digest, live_digest
 from reconciler.plan.deployment_history import (
     PriorFailure,
@@ -25,9 +23,16 @@ from reconciler.plan.deployment_history import (
     unfinished_rollback,
     unjudged,
 )
-from reconciler.plan.model import UNJUDGED, Action, Cost, Note, Plan, SyncStatus
-from reconciler.plan.newer import PipelineCommit, failed_attempt, newer_findings, older_components
-from reconciler.plan.platform import OwnRollback, failed_for, own_rollbacks
+from reconciler.plan.model import UNJUDGED, Action, Cost, Note, Plan, SyncStatus, compared_cost, unchanged_cost
+from reconciler.plan.platform import (
+    OwnRollback,
+    PipelineCommit,
+    failed_attempt,
+    failed_for,
+    newer_findings,
+    older_components,
+    own_rollbacks,
+)
 from reconciler.plan.warnings import left_out, redact_changes, secrets_without_value, unnamed, without_secrets
 from reconciler.text import ago
 
@@ -108,6 +113,10 @@ def _in_sync(desired: DesiredApp, live: LiveApp, comparison: Comparison, evidenc
         cost=unchanged_cost(comparison.live_tree),
         desired_digest=desired_digest(without_secrets(comparison.wanted, desired)),
     )
+    older = older_components(live, evidence.commit)
+    newer = evidence.commit is not None and older and comparison.policy.source_versions == "latest"
+    if not evidence.redeploy and not newer:
+        return plan
     again = replace(
         plan,
         status=SyncStatus.OUT_OF_SYNC,
@@ -115,11 +124,9 @@ def _in_sync(desired: DesiredApp, live: LiveApp, comparison: Comparison, evidenc
         notes=comparison.aligned.notes,
         live_digest=live_digest(live),
     )
-    older = older_components(live, evidence.commit)
     if evidence.redeploy:
         return replace(again, reason="redeploying as requested, with the newest commit or image of every source")
-    if evidence.commit is None or not older or comparison.policy.source_versions != "latest":
-        return plan
+    assert evidence.commit is not None
     sha = evidence.commit.sha[:7]
     failed = failed_attempt(history, older, evidence.commit)
     if failed is None or evidence.retry:
@@ -185,7 +192,7 @@ def _sent(
     own: OwnRollback | None,
     evidence: Evidence,
 ) -> Plan:
-    """Nothing stands in the way: an update where the spec differs, else what the active deployment asks for."""
+    """Nothing prevents it: an update where the spec differs, else what the active deployment asks for."""
     if not plan.changes:
         return _same_spec(_quiet(plan), live, comparison, past, evidence)
     why = f"this spec {past.what}: trying again" if past and past.attempts else ""
@@ -248,8 +255,9 @@ def _stuck(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan | Non
     if times < faults.attempts or evidence.retry:
         return None
     reason = (
-        f"the last {times} updates led to one and the same spec, which is not Git's: App Platform stores or deploys "
-        f"another one than it is sent. At most {faults.attempts} such updates are sent in {faults.within / 3600:g} h"
+        f"the last {times} updates led to one and the same spec, which is not Git's: App Platform stores or "
+        f"deploys another spec than it is sent. At most {faults.attempts} such updates are made within "
+        f"{faults.within / 3600:g} h"
     )
     return replace(plan, status=SyncStatus.STALLED, action=Action.REFUSE, reason=reason, override="--retry")
 
@@ -360,50 +368,3 @@ def _name_findings(desired: DesiredApp, live: LiveApp | None, evidence: Evidence
     hint = f"{proposal.app_name_suggestion} is available" if proposal.app_name_suggestion else "choose another name"
     message = f"the name {desired.name} is taken by an app that this token cannot see"
     return (Finding(Severity.ERROR, "name-taken", message, hint, desired.locate("/name")),)
-
-
-# --- Monthly cost: the platform's price, else an estimate by the list prices of `appspec.kinds` ---
-
-
-def estimated_cost(tree: Tree) -> float | None:
-    """USD per month of a canonical spec; None if it has a size without a known price, or an invalid count.
-
-    Services and workers count with their instances (under autoscaling the minimum); jobs run too briefly to be
-    estimated, static sites and functions have an allowance.
-    """
-    total = 0.0
-    for kind in RUNNING_KINDS:
-        for component in _items(tree, kind):
-            price = component_price(component)
-            if price is None:
-                return None
-            total += price
-    return total + sum(DEV_DATABASE_PRICE for database in _items(tree, "databases") if not database.get("production"))
-
-
-def compared_cost(live: Tree | None, desired: Tree, proposed: float | None) -> Cost:
-    """The cost before and after. ``proposed`` is the platform's price of the new spec, which takes precedence.
-
-    The difference uses list prices on both sides, so that a price that only the platform knows cannot look
-    like a change.
-    """
-    before = estimated_cost(live) if live is not None else 0.0
-    after = estimated_cost(desired)
-    if proposed is None:
-        return Cost(before, after, estimated=True)
-    if live is None:
-        return Cost(0.0, float(proposed))
-    if before is None or after is None:
-        return Cost(None, float(proposed))
-    return Cost(round(max(0.0, proposed - after + before), 2), float(proposed))
-
-
-def unchanged_cost(tree: Tree) -> Cost:
-    """The cost of an app that stays as it is."""
-    amount = estimated_cost(tree)
-    return Cost(amount, amount, estimated=True)
-
-
-def _items(tree: Tree, kind: str) -> list[dict[str, Any]]:
-    found = tree.get(kind)
-    return [item for item in found.values() if isinstance(item, dict)] if isinstance(found, dict) else []

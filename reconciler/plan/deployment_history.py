@@ -118,8 +118,8 @@ def repeated(
     def again(one: Deployment) -> bool:
         action = one.cause_details.digitalocean_user_action if one.cause_details else None
         sent = action is not None and action.name in names and one.user == newest.user
-        lately = one.created_at is not None and now - one.created_at <= within
-        return sent and lately and canonical(one.spec) == canonical(newest.spec)
+        recent = one.created_at is not None and now - one.created_at <= within
+        return sent and recent and canonical(one.spec) == canonical(newest.spec)
 
     return sum(1 for _ in takewhile(again, deployments))
 

@@ -10,7 +10,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
+from reconciler.appspec.kinds import DEV_DATABASE_PRICE, RUNNING_KINDS, component_price
 from reconciler.findings import Finding
+from reconciler.plan.canonical import Tree
 
 
 class Action(StrEnum):
@@ -221,3 +223,50 @@ class PlanReport:
     requests: int = 0
     seconds: float = 0.0
     unmanaged: tuple[str, ...] = ()
+
+
+# --- Monthly cost: the platform's price, else an estimate by the list prices of `appspec.kinds` ---
+
+
+def estimated_cost(tree: Tree) -> float | None:
+    """USD per month of a canonical spec; None if it has a size without a known price, or an invalid count.
+
+    Services and workers count with their instances (under autoscaling the minimum); jobs run too briefly to be
+    estimated, static sites and functions have an allowance.
+    """
+    total = 0.0
+    for kind in RUNNING_KINDS:
+        for component in _items(tree, kind):
+            price = component_price(component)
+            if price is None:
+                return None
+            total += price
+    return total + sum(DEV_DATABASE_PRICE for database in _items(tree, "databases") if not database.get("production"))
+
+
+def compared_cost(live: Tree | None, desired: Tree, proposed: float | None) -> Cost:
+    """The cost before and after. ``proposed`` is the platform's price of the new spec, which takes precedence.
+
+    The difference uses list prices on both sides, so that a price that only the platform knows cannot look
+    like a change.
+    """
+    before = estimated_cost(live) if live is not None else 0.0
+    after = estimated_cost(desired)
+    if proposed is None:
+        return Cost(before, after, estimated=True)
+    if live is None:
+        return Cost(0.0, float(proposed))
+    if before is None or after is None:
+        return Cost(None, float(proposed))
+    return Cost(round(max(0.0, proposed - after + before), 2), float(proposed))
+
+
+def unchanged_cost(tree: Tree) -> Cost:
+    """The cost of an app that stays as it is."""
+    amount = estimated_cost(tree)
+    return Cost(amount, amount, estimated=True)
+
+
+def _items(tree: Tree, kind: str) -> list[dict[str, Any]]:
+    found = tree.get(kind)
+    return [item for item in found.values() if isinstance(item, dict)] if isinstance(found, dict) else []

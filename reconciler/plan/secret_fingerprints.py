@@ -20,7 +20,7 @@ from functools import lru_cache
 from typing import Any
 
 from reconciler.errors import UsageError
-from reconciler.plan.canonical import Opaque, Path, Tree
+from reconciler.plan.canonical import Opaque, Path
 
 KEY_VARIABLE = "RECONCILE_FINGERPRINT_KEY"
 """The variable of the environment that holds the passphrase."""
@@ -103,27 +103,6 @@ def _derived(passphrase: str) -> bytes:
     """The key of a passphrase. One for all apps, or ten apps would cost a second; n: 32 MiB per guess."""
     salt = b"reconcile fingerprint " + VERSION.encode()
     return hashlib.scrypt(passphrase.encode(), salt=salt, n=2**15, r=8, p=1, maxmem=2**26, dklen=32)
-
-
-def stored_in(tree: Tree) -> dict[str, str]:
-    """The fingerprints kept in a canonical spec, by tag; empty if they are not ours or of another version."""
-    envs = tree.get("envs")
-    entry = envs.get(VARIABLE) if isinstance(envs, dict) else None
-    text = entry.get("value") if isinstance(entry, dict) else None
-    version, _, pairs = text.partition(":") if isinstance(text, str) else ("", "", "")
-    return dict(pair.split("=", 1) for pair in pairs.split(",") if "=" in pair) if version == VERSION else {}
-
-
-def hidden(tree: Tree) -> Tree:
-    """The canonical spec without our variable; the same object if it has none."""
-    envs = tree.get("envs")
-    if not isinstance(envs, dict) or VARIABLE not in envs:
-        return tree
-    rest = {name: env for name, env in envs.items() if name != VARIABLE}
-    out = {**tree, "envs": rest}
-    if not rest:
-        del out["envs"]
-    return out
 
 
 def without_variable(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,9 @@ def redact_changes(changes: tuple[Change, ...], app: DesiredApp, *, show: bool =
     """
     if not changes:
         return changes
-    return Redactor(app.secrets).within(tuple(map(_Hiding(_places_of(app), show=show).change, changes)))
+    hidden = map(_Hiding(_places_of(app), show=show).change, changes)
+    redact = Redactor(app.secrets).within
+    return tuple(replace(redact(change), path=change.path) for change in hidden)  # who made it is asked by its path
 
 
 def without_secrets(tree: Tree, app: DesiredApp) -> Tree:

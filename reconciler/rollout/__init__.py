@@ -1,1 +1,1 @@
-"""From a Plan to an Outcome; the only room that writes to App Platform."""
+"""From a Plan to an Outcome; the only package that writes to App Platform."""

@@ -5,45 +5,40 @@ Reads that fail are findings, too (`Failed`); writes whose answer is lost are `L
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import assert_never
 
 from reconciler.clock import Clock
-from reconciler.errors import LiveError, NotFound, Rejected, Unauthorized
+from reconciler.errors import LiveError, NotFound, Unauthorized
 from reconciler.live.models import Deployment, Health, LiveApp, Phase
-from reconciler.plan.platform import FailedIn, ended_at, failed_for, failed_in, is_platform_fault, own_rollbacks
+from reconciler.plan.platform import own_rollbacks
 from reconciler.rollout import writes as writing
-from reconciler.rollout.failure import asked_for, attempts, collect, summary, targets
-from reconciler.rollout.health import components_with_health, judge, worst
+from reconciler.rollout.failure import HISTORY, prepare
+from reconciler.rollout.health import components_with_health
 from reconciler.rollout.model import Role, Task
 from reconciler.rollout.observations import (
     RolloutContext,
+    applies,
+    ask,
+    ask_before,
     deployments_of,
-    is_kept,
-    moved_meanwhile,
     new_ones,
     ours_among,
     pinned_id,
-    standing,
 )
-from reconciler.rollout.probing import applies, ask, ask_before
 from reconciler.rollout.state import (
     ActiveState,
     Adopted,
     BackRead,
-    Collected,
     Failed,
     HealthSeen,
     PhaseSeen,
     Pin,
     PinSeen,
     Precheck,
-    RollbackOptions,
     RolloutState,
     Seen,
     Successor,
-    Validated,
     Waited,
 )
 from reconciler.rollout.steps import (
@@ -67,9 +62,6 @@ from reconciler.rollout.steps import (
     Wait,
     Write,
 )
-
-HISTORY = 20
-"""Deployments that are looked through for one to go back to."""
 
 RECENT = 10
 """Deployments that are looked through for what took over."""
@@ -126,7 +118,7 @@ async def _perform(step: Step, state: RolloutState, context: RolloutContext, clo
                     await ask_before(context, clock)
             return await _read_app(step, state, context)
         case CollectFailure() | FindCandidates() | ValidateRollback():
-            return await _prepare(step, state, context, clock)
+            return await prepare(step, state, context, clock)
         case Finish():
             raise TypeError("a finished rollout has nothing to perform")
         case _:
@@ -202,7 +194,7 @@ async def _read_app(
             return await _sight(state, before, app, on)
         case VerifyUnpinned():
             seen.base = app.spec
-            return PinSeen(seen.pin_of(app), standing(step.deployment_id, state, app, on), is_kept(app, on))
+            return PinSeen(seen.pin_of(app), _standing(step, state, app, on), _kept(app, on))
         case FindSuccessor():
             return await _successor(step, state, app, on)
         case ReadBack():
@@ -216,7 +208,7 @@ async def _sight(state: RolloutState, before: LiveApp | None, app: LiveApp, cont
     pinned, running, active = pinned_id(app), app.running_deployment, app.active_deployment
     if state.goal.task is Task.RESUME and pinned and pinned == (state.goal.follow_id or pinned):
         seen.made.add(pinned)
-    moved = moved_meanwhile(before, app, context) if seen.awaited and before else specs.moved(app)
+    moved = _moved_meanwhile(before, app, context) if seen.awaited and before else specs.moved(app)
     awaited = False
     if running and not moved and not specs.carries(running.spec):
         history = seen.saw_history(app, await context.client.list_deployments(seen.app_id, limit=HISTORY), running.id)
@@ -232,6 +224,14 @@ async def _sight(state: RolloutState, before: LiveApp | None, app: LiveApp, cont
         active_is_ours=bool(active and specs.carries(active.spec) and specs.carries(app.spec)),
         awaited=awaited,
     )
+
+
+def _moved_meanwhile(before: LiveApp, app: LiveApp, context: RolloutContext) -> bool:
+    """Whether anything but the platform's own rollback, which was waited for, changed the app since it was read."""
+    seen, same = context.seen, context.specs.same
+    known = {one.id for one in deployments_of(before)} | {seen.awaited}
+    kept = same(app.spec, before.spec) or same(app.spec, seen.specs.get(seen.awaited, {}))
+    return not kept or any(one.id not in known for one in deployments_of(app))
 
 
 async def _successor(step: FindSuccessor, state: RolloutState, app: LiveApp, context: RolloutContext) -> Successor:
@@ -254,123 +254,45 @@ async def _successor(step: FindSuccessor, state: RolloutState, app: LiveApp, con
 
 def _back_read(step: ReadBack, state: RolloutState, app: LiveApp, context: RolloutContext) -> BackRead:
     """Whether the deployment is what serves; fields that were sent and are missing are warned of."""
-    shown = standing(step.deployment_id, state, app, context)
-    if shown is ActiveState.OURS and state.back is None and context.job.desired is not None:
+    standing = _standing(step, state, app, context)
+    if standing is ActiveState.OURS and state.back is None and context.job.desired is not None:
         for path in context.specs.missing(app.spec):
             context.recorder.warn(f"{path} was sent, and the platform did not keep it")
-    return BackRead(shown, context.seen.pin_of(app), is_kept(app, context))
+    return BackRead(standing, context.seen.pin_of(app), _kept(app, context))
 
 
-# ---- going back ---------------------------------------------------------------------------------------------------
+def _kept(app: LiveApp, context: RolloutContext) -> bool:
+    """Whether the app's spec is that of what is active, so that the next push deploys the same."""
+    active = app.active_deployment
+    return active is not None and context.specs.same(app.spec, active.spec or context.seen.specs.get(active.id, {}))
 
 
-async def _prepare(
-    step: CollectFailure | FindCandidates | ValidateRollback,
-    state: RolloutState,
-    context: RolloutContext,
-    clock: Clock,
-) -> Seen:
-    match step:
-        case CollectFailure():
-            return await _collect(step, state, context, clock)
-        case FindCandidates():
-            return await _options(state, context, clock)
-        case ValidateRollback():
-            return await _validate(step, context)
-        case _:
-            assert_never(step)
+def _standing(
+    step: ReadBack | VerifyUnpinned, state: RolloutState, app: LiveApp, context: RolloutContext
+) -> ActiveState:
+    seen, active, running = context.seen, app.active_deployment, app.running_deployment
+    if seen.pin_of(app) is Pin.OTHER:
+        return ActiveState.PINNED
+    if active is None:
+        return ActiveState.BEFORE
+    if active.id != step.deployment_id:
+        before = active.id in seen.known or seen.is_older(active.id, step.deployment_id)
+        return ActiveState.BEFORE if before else ActiveState.OTHER
+    if running is not None and not context.specs.same(running.spec, active.spec):
+        return ActiveState.OTHER
+    if active.phase not in (Phase.ACTIVE, Phase.UNKNOWN):
+        return ActiveState.FAILED
+    return ActiveState.DIVERGED if _diverges(active, state, app, context) else ActiveState.OURS
 
 
-async def _collect(step: CollectFailure, state: RolloutState, context: RolloutContext, clock: Clock) -> Seen:
-    seen, leg = context.seen, state.back or state.leg
-    assert leg is not None
-    unhealthy, component = "", ""
-    if leg.phase is Phase.ACTIVE:
-        unhealthy = judge(leg.evidence, state.goal.rules, leg.components).reason
-        component = worst(leg.evidence).component
-    failure, read = await collect(context.client, seen.app_id, leg.id, unhealthy=unhealthy, component=component)
-    seen.failed = seen.failed or leg.id
-    told = summary(step.deployment_id, context.recorder.failed(failure))
-    if unhealthy:
-        return Collected(told)
-    where = failed_in(read) if read else FailedIn.UNKNOWN
-    where = FailedIn.SOAK if leg.served else where
-    platform = read is not None and is_platform_fault(read)
-    return Collected(told, where, _failed_for(leg.id, read, context, clock), platform)
-
-
-def _failed_for(deployment_id: str, read: Deployment | None, context: RolloutContext, clock: Clock) -> float:
-    """Seconds since a deployment failed: by what the platform says, and no longer than it was seen to have ended."""
-    ages: list[float] = []
-    when = (read.phase_last_updated_at or ended_at(read) or read.updated_at) if read else None
-    if when is not None:
-        ages.append((clock.now() - when).total_seconds())
-    if deployment_id in context.seen.running_at:
-        ages.append(context.now() - context.seen.running_at[deployment_id])
-    return max(0.0, min(ages, default=0.0))
-
-
-async def _options(state: RolloutState, context: RolloutContext, clock: Clock) -> Seen:
-    seen, specs = context.seen, context.specs
-    app = await context.client.get_app(seen.app_id)
-    listed = await context.client.list_deployments(seen.app_id, limit=HISTORY)
-    failed = _failed_id(state, listed, context)
-    history = seen.saw_history(app, listed, failed)
-    seen.all_known([*history, *deployments_of(app)])
-    seen.base = app.spec
-    pin, active = seen.pin_of(app), app.active_deployment
-    if not failed:
-        return RollbackOptions(pin, candidates=asked_for(state.goal.follow_id, app, history, context))
-    owns = own_rollbacks(history)
-    news = new_ones(history, {failed}) if any(one.id == failed for one in history) else []
-    own_id = next((one.id for one in news if one.id in owns), "")
-    newer = [one for one in news if one.id not in owns and one.id not in seen.made]
-    newer_id = ""
-    if newer and newer[0].phase not in (Phase.ERROR, Phase.CANCELED) and specs.carries(newer[0].spec):
-        newer_id = newer[0].id
-    found = targets(state, failed, app, history, context)
-    serving_id = active.id if active and active.id != failed and active.phase not in _ENDED else ""
-    serving = bool(found) and active is not None and found[0].id == active.id
-    return RollbackOptions(
-        pin,
-        bool(newer),
-        newer_id,
-        tuple(each.id for each in found),
-        serving,
-        serving and specs.same(app.spec, found[0].spec),
-        own_id,
-        serving_id,
-        specs.carries(app.spec),
-        attempts(state, history, context, clock),
-    )
-
-
-_ENDED = (Phase.ERROR, Phase.CANCELED)
-
-
-def _failed_id(state: RolloutState, listed: Sequence[Deployment], context: RolloutContext) -> str:
-    """The deployment that failed, of which is asked what came after it; empty where a person asks for a rollback."""
-    if state.back is not None and state.relapse is not None and state.back.role in (Role.ROLLBACK, Role.RESTORE):
-        return state.back.id
-    if state.goal.task is Task.ADOPT and not context.seen.failed:
-        owns = own_rollbacks(listed)
-        own = owns.get(state.goal.follow_id)
-        context.seen.failed = failed_for(own, owns) if own else ""
-    return state.leg.id if state.leg else context.seen.failed
-
-
-async def _validate(step: ValidateRollback, context: RolloutContext) -> Seen:
-    try:
-        answer = await context.client.validate_rollback(context.seen.app_id, step.deployment_id, skip_pin=False)
-    except NotFound as problem:
-        return Validated("not_found", problem.message)
-    except Rejected as problem:
-        return Validated(problem.error_id or "rejected", problem.message)
-    for warning in answer.warnings:
-        context.recorder.warn(f"rollback to {step.deployment_id}: {warning.code or 'warning'}: {warning.message}")
-    if answer.valid:
-        return Validated()
-    code = answer.error.code if answer.error and answer.error.code else "invalid"
-    message = answer.error.message if answer.error else ""
-    context.recorder.warn(f"no rollback to {step.deployment_id}: {code}{': ' + message if message else ''}")
-    return Validated(code, message)
+def _diverges(active: Deployment, state: RolloutState, app: LiveApp, context: RolloutContext) -> bool:
+    """Whether another spec is stored or serves than was asked for; of one that goes back, only what serves counts."""
+    specs = context.specs
+    spec = active.spec or context.seen.specs.get(active.id, {})
+    if state.back is not None:
+        asked = context.seen.asked.get(active.id)
+        return bool(spec and asked) and not specs.same(spec, asked or {})
+    paths = dict.fromkeys([*specs.diverging(app.spec), *(specs.diverging(spec) if spec else ())])
+    for path in paths:
+        context.recorder.warn(f"{path} is not as it was sent")
+    return bool(paths)

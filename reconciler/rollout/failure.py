@@ -1,27 +1,54 @@
-"""What failed in a deployment: the failing step, its reason, the last lines of its log. An explanation, never an error.
+"""Prepares going back after a failure: what failed, where one can go back to, and whether the platform allows it.
 
-Source of what a step says: the vendor's Go client (`DeploymentProgressStep`); a log that was never written answers 400.
+What failed is an explanation, never an error: the failing step, its reason, the last lines of its log. Source of what a
+step says: the vendor's Go client (`DeploymentProgressStep`); a log that was never written answers 400.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from reconciler.appspec.kinds import LogType
-from reconciler.errors import LiveError
+from reconciler.clock import Clock
+from reconciler.errors import LiveError, NotFound, Rejected
 from reconciler.live.models import Deployment, LiveApp, Phase, ProgressStep
-from reconciler.plan.platform import failing_step, own_rollbacks, was_active
-from reconciler.rollout.model import Failure
+from reconciler.plan.platform import (
+    FailedIn,
+    ended_at,
+    failed_for,
+    failed_in,
+    failing_step,
+    is_platform_fault,
+    own_rollbacks,
+    was_active,
+)
+from reconciler.rollout.health import judge, worst
+from reconciler.rollout.model import Failure, Role, Task
+from reconciler.rollout.observations import (
+    RolloutContext,
+    deployments_of,
+    new_ones,
+)
+from reconciler.rollout.state import (
+    Collected,
+    RollbackOptions,
+    RolloutState,
+    Seen,
+    Validated,
+)
+from reconciler.rollout.steps import (
+    CollectFailure,
+    FindCandidates,
+    ValidateRollback,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping
     from typing import Any
 
-    from reconciler.clock import Clock
-    from reconciler.rollout.observations import RolloutContext
     from reconciler.rollout.ports import Platform
-    from reconciler.rollout.state import RolloutState
 
 
 LINES = 20
@@ -137,7 +164,109 @@ def _left_behind(history: Sequence[Deployment]) -> set[str]:
     return found
 
 
-def targets(
+# --- The steps that prepare going back; nothing is decided here ---
+
+HISTORY = 20
+"""Deployments that are read to find one to go back to."""
+
+
+async def prepare(
+    step: CollectFailure | FindCandidates | ValidateRollback,
+    state: RolloutState,
+    context: RolloutContext,
+    clock: Clock,
+) -> Seen:
+    """Perform a step that prepares going back."""
+    match step:
+        case CollectFailure():
+            return await _collect(step, state, context, clock)
+        case FindCandidates():
+            return await _options(state, context, clock)
+        case ValidateRollback():
+            return await _validate(step, context)
+        case _:
+            assert_never(step)
+
+
+async def _collect(step: CollectFailure, state: RolloutState, context: RolloutContext, clock: Clock) -> Seen:
+    seen, leg = context.seen, state.back or state.leg
+    assert leg is not None
+    unhealthy, component = "", ""
+    if leg.phase is Phase.ACTIVE:
+        unhealthy = judge(leg.evidence, state.goal.rules, leg.components).reason
+        component = worst(leg.evidence).component
+    failure, read = await collect(context.client, seen.app_id, leg.id, unhealthy=unhealthy, component=component)
+    seen.failed = seen.failed or leg.id
+    why = summary(step.deployment_id, context.recorder.failed(failure))
+    if unhealthy:
+        return Collected(why)
+    where = failed_in(read) if read else FailedIn.UNKNOWN
+    where = FailedIn.SOAK if leg.served else where
+    platform = read is not None and is_platform_fault(read)
+    return Collected(why, where, _failed_for(leg.id, read, context, clock), platform)
+
+
+def _failed_for(deployment_id: str, read: Deployment | None, context: RolloutContext, clock: Clock) -> float:
+    """Seconds since a deployment failed: by what the platform says, and no longer than it was seen to have ended."""
+    ages: list[float] = []
+    when = (read.phase_last_updated_at or ended_at(read) or read.updated_at) if read else None
+    if when is not None:
+        ages.append((clock.now() - when).total_seconds())
+    if deployment_id in context.seen.running_at:
+        ages.append(context.now() - context.seen.running_at[deployment_id])
+    return max(0.0, min(ages, default=0.0))
+
+
+async def _options(state: RolloutState, context: RolloutContext, clock: Clock) -> Seen:
+    seen, specs = context.seen, context.specs
+    app = await context.client.get_app(seen.app_id)
+    listed = await context.client.list_deployments(seen.app_id, limit=HISTORY)
+    failed = _failed_id(state, listed, context)
+    history = seen.saw_history(app, listed, failed)
+    seen.all_known([*history, *deployments_of(app)])
+    seen.base = app.spec
+    pin, active = seen.pin_of(app), app.active_deployment
+    if not failed:
+        return RollbackOptions(pin, candidates=_asked_for(state.goal.follow_id, app, history, context))
+    owns = own_rollbacks(history)
+    news = new_ones(history, {failed}) if any(one.id == failed for one in history) else []
+    own_id = next((one.id for one in news if one.id in owns), "")
+    newer = [one for one in news if one.id not in owns and one.id not in seen.made]
+    newer_id = ""
+    if newer and newer[0].phase not in (Phase.ERROR, Phase.CANCELED) and specs.carries(newer[0].spec):
+        newer_id = newer[0].id
+    found = _targets(state, failed, app, history, context)
+    serving_id = active.id if active and active.id != failed and active.phase not in _ENDED else ""
+    serving = bool(found) and active is not None and found[0].id == active.id
+    return RollbackOptions(
+        pin,
+        bool(newer),
+        newer_id,
+        tuple(each.id for each in found),
+        serving,
+        serving and specs.same(app.spec, found[0].spec),
+        own_id,
+        serving_id,
+        specs.carries(app.spec),
+        _attempts(state, history, context, clock),
+    )
+
+
+_ENDED = (Phase.ERROR, Phase.CANCELED)
+
+
+def _failed_id(state: RolloutState, listed: Sequence[Deployment], context: RolloutContext) -> str:
+    """The deployment that failed, of which is asked what came after it; empty where a person asks for a rollback."""
+    if state.back is not None and state.relapse is not None and state.back.role in (Role.ROLLBACK, Role.RESTORE):
+        return state.back.id
+    if state.goal.task is Task.ADOPT and not context.seen.failed:
+        owns = own_rollbacks(listed)
+        own = owns.get(state.goal.follow_id)
+        context.seen.failed = failed_for(own, owns) if own else ""
+    return state.leg.id if state.leg else context.seen.failed
+
+
+def _targets(
     state: RolloutState, failed: str, app: LiveApp, history: Sequence[Deployment], context: RolloutContext
 ) -> Sequence[Deployment]:
     """What could be gone back to; once the platform went back by itself, that version alone."""
@@ -154,14 +283,14 @@ def targets(
     return candidates(history, failed={failed} | seen.made, active_before=before)
 
 
-def attempts(state: RolloutState, history: Sequence[Deployment], context: RolloutContext, clock: Clock) -> int:
+def _attempts(state: RolloutState, history: Sequence[Deployment], context: RolloutContext, clock: Clock) -> int:
     """How often what we want was deployed and failed, in any run, within the time in which that is counted."""
     within = timedelta(seconds=state.goal.rules.attempts_within)
     failed = [one for one in history if one.phase is Phase.ERROR and context.specs.carries(one.spec)]
     return sum(one.created_at is None or clock.now() - one.created_at <= within for one in failed)
 
 
-def asked_for(target: str, app: LiveApp, history: Sequence[Deployment], context: RolloutContext) -> tuple[str, ...]:
+def _asked_for(target: str, app: LiveApp, history: Sequence[Deployment], context: RolloutContext) -> tuple[str, ...]:
     """Where a person wants to go back to: the one they named, or the version that served before what serves now."""
     if target:
         return (target,)
@@ -170,3 +299,20 @@ def asked_for(target: str, app: LiveApp, history: Sequence[Deployment], context:
     if active is not None:
         found = other_versions(found, active, context.specs.same)
     return tuple(deployment.id for deployment in found)
+
+
+async def _validate(step: ValidateRollback, context: RolloutContext) -> Seen:
+    try:
+        answer = await context.client.validate_rollback(context.seen.app_id, step.deployment_id, skip_pin=False)
+    except NotFound as problem:
+        return Validated("not_found", problem.message)
+    except Rejected as problem:
+        return Validated(problem.error_id or "rejected", problem.message)
+    for warning in answer.warnings:
+        context.recorder.warn(f"rollback to {step.deployment_id}: {warning.code or 'warning'}: {warning.message}")
+    if answer.valid:
+        return Validated()
+    code = answer.error.code if answer.error and answer.error.code else "invalid"
+    message = answer.error.message if answer.error else ""
+    context.recorder.warn(f"no rollback to {step.deployment_id}: {code}{': ' + message if message else ''}")
+    return Validated(code, message)

@@ -4,7 +4,7 @@ Every reading gets a `Grade`. The readings of all sources together (components, 
 
 - good for as long as the soak, confirmed by a reading at its end: healthy;
 - bad (UNHEALTHY, or a probe that fails after it had succeeded) for as long as the tolerance, unbroken: unhealthy.
-  A shorter dip is a flap: it is forgiven, but the soak begins anew;
+  A shorter dip is a flap: it is forgiven, but the soak starts again;
 - anything else waits for the health budget. What is known to be short of good then (replicas missing, a probe that
   never succeeded) is unhealthy; what is merely unknown is said to be so: nothing is rolled back for lack of evidence.
   A reading that could not be repeated for a minute is no evidence any more: what it said is unknown by then.
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from reconciler.appspec.kinds import RUNNING_KINDS, components
 from reconciler.live.models import ComponentHealth, ComponentState, Health
-from reconciler.rollout.limits import HEALTH_EVERY, PHASE_EVERY, UNCONFIRMED, Rules
+from reconciler.rollout.model import HEALTH_EVERY, PHASE_EVERY, UNCONFIRMED, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -160,15 +160,15 @@ def record_unreadable(evidence: Evidence) -> Evidence:
     return _stretch(replace(asked, components=Sample(Grade.UNKNOWN, "the health of the components cannot be read")))
 
 
-def saw_probe(evidence: Evidence, problem: str, rules: Rules, *, tells: bool = True) -> Evidence:
+def saw_probe(evidence: Evidence, problem: str, rules: Rules, *, counts: bool = True) -> Evidence:
     """The probe was sent now; ``problem`` is empty when its answer was right.
 
     A probe that never succeeded is short of good, as a new address takes a while; one that fails after that is bad.
-    One that ``tells`` nothing of this version, as it could not be sent or fails on any, leaves it unknown.
+    Unless it ``counts``, because it could not be sent or fails on any version, this version's health stays unknown.
     """
     streak = 0 if problem else min(evidence.streak + 1, rules.probe_count)
     was_good = evidence.probe is not None and evidence.probe.grade in (Grade.GOOD, Grade.BAD)
-    if not tells:
+    if not counts:
         sample = Sample(Grade.UNKNOWN, problem)
     elif problem:
         sample = Sample(Grade.BAD if was_good else Grade.SHORT, problem)
@@ -180,7 +180,7 @@ def saw_probe(evidence: Evidence, problem: str, rules: Rules, *, tells: bool = T
 
 
 def _stretch(evidence: Evidence) -> Evidence:
-    """The evidence with its stretch gone on, or begun anew, by the latest reading."""
+    """The evidence with its stretch continued, or started again, by the latest reading."""
     grade = max(sample.grade for sample in (evidence.components, evidence.probe) if sample)
     since = evidence.since if grade is evidence.grade else evidence.age
     return replace(evidence, grade=grade, since=since, confirmed=evidence.age)

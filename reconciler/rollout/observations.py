@@ -1,18 +1,26 @@
-"""What performing the steps of one app's rollout needs."""
+"""What the steps of one app's rollout need and observe: deployments, pins, health, and the user's probe."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from reconciler.live.models import Deployment, LiveApp, Phase
+from reconciler.appspec.kinds import has_address, is_offline
+from reconciler.errors import LiveError
+from reconciler.live.models import Deployment, LiveApp
+from reconciler.patterns import matches
 from reconciler.plan.platform import own_rollbacks
-from reconciler.rollout.poller import Poller
-from reconciler.rollout.ports import Platform, RolloutJob, Specs
+from reconciler.rollout.health import Grade, Sample, components_with_health, grade_components
+from reconciler.rollout.model import PROBE_AT_MOST_EVERY, TRIES, Rules
+from reconciler.rollout.ports import Platform, Poller, RolloutJob, Specs
 from reconciler.rollout.recorder import Recorder
-from reconciler.rollout.state import ActiveState, Pin, RolloutState
+from reconciler.rollout.state import Pin, ProbeSeen
+
+if TYPE_CHECKING:
+    from reconciler.clock import Clock
+    from reconciler.config import Policy, Probe
 
 
 @dataclass(slots=True)
@@ -37,12 +45,11 @@ class Observations:
     """What was seen so far.
 
     ``known`` are deployments that were there before our last write; ``made`` those that are ours, or are followed;
-    ``specs`` what each deployment carries, ``restores`` which earlier one it restores, if any; ``active_before`` what
-    was active when we began; ``base`` the app's spec as it was when going back began; ``probe_before`` what was wrong
-    with the probe's answer on the version before: empty for nothing, None where it was not asked. ``asked`` are the
-    specs that deployments of ours must carry; ``failed`` the one that failed; ``owns`` rollbacks that the platform is
-    proven to have made by itself; ``awaited`` one of them that is waited for; ``running_at`` when each deployment was
-    last seen in progress, in seconds.
+    ``specs`` what each deployment carries; ``active_before`` what was active when we began; ``base`` the app's spec
+    as it was when going back began; ``probe_before`` what was wrong with the probe's answer on the version before:
+    empty for nothing, None where it was not asked. ``asked`` are the specs that deployments of ours must carry;
+    ``failed`` the one that failed; ``owns`` rollbacks that the platform is proven to have made by itself; ``awaited``
+    one of them that is waited for; ``running_at`` when each deployment was last seen in progress, in seconds.
     """
 
     app_id: str = ""
@@ -52,7 +59,6 @@ class Observations:
     made: set[str] = field(default_factory=set)
     specs: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     born: dict[str, Any] = field(default_factory=dict)
-    restores: dict[str, str] = field(default_factory=dict)
     active_before: str = ""
     base: Mapping[str, Any] = field(default_factory=dict)
     probe_before: str | None = None
@@ -74,8 +80,6 @@ class Observations:
         """A deployment was read."""
         if deployment.spec:
             self.specs[deployment.id] = deployment.spec
-        if deployment.cloned_from:
-            self.restores[deployment.id] = deployment.cloned_from
         if deployment.created_at:
             self.born[deployment.id] = deployment.created_at
 
@@ -114,7 +118,7 @@ class Observations:
 
 
 def deployments_of(app: LiveApp) -> list[Deployment]:
-    """The deployments that an app tells of itself, the newest first."""
+    """The deployments that an app's own answer names, newest first."""
     mine = (app.pending_deployment, app.in_progress_deployment, app.pinned_deployment, app.active_deployment)
     return [deployment for deployment in mine if deployment is not None and deployment.id]
 
@@ -136,51 +140,93 @@ def ours_among(deployments: Iterable[Deployment], seen: Observations, specs: Spe
     )
 
 
-# --- What the app shows once it was read again ---
+# --- Health, and the user's probe: where it applies, what its answer says, whether the earlier version failed it ---
 
 
-def moved_meanwhile(before: LiveApp, app: LiveApp, context: RolloutContext) -> bool:
-    """Whether anything but the platform's own rollback, which was waited for, changed the app since it was read."""
-    seen, same = context.seen, context.specs.same
-    known = {one.id for one in deployments_of(before)} | {seen.awaited}
-    kept = same(app.spec, before.spec) or same(app.spec, seen.specs.get(seen.awaited, {}))
-    return not kept or any(one.id not in known for one in deployments_of(app))
+def applies(probe: Probe | None, spec: Mapping[str, Any]) -> bool:
+    """Whether a version is probed: not one without a live URL, nor one that is meant to be offline (C58)."""
+    return probe is not None and has_address(spec) and not is_offline(spec)
 
 
-def is_kept(app: LiveApp, context: RolloutContext) -> bool:
-    """Whether the app's spec is that of what is active, so that the next push deploys the same."""
-    active = app.active_deployment
-    return active is not None and context.specs.same(app.spec, active.spec or context.seen.specs.get(active.id, {}))
+def probe_problem(probe: Probe, *, status: int, body: str, error: str = "") -> str:
+    """What is wrong with a probe's answer; empty when nothing is. ``error`` says why there was no answer."""
+    if error:
+        return f"{probe.method} {probe.path}: {error}"
+    accepted = [probe.status] if isinstance(probe.status, int) else probe.status
+    if status not in accepted:
+        return f"{probe.method} {probe.path} answered {status}, not {' or '.join(map(str, accepted))}"
+    if probe.method != "HEAD" and probe.body and not matches(probe.body, body):
+        return f"{probe.method} {probe.path}: the body does not match {probe.body!r}"
+    return ""
 
 
-def standing(deployment_id: str, state: RolloutState, app: LiveApp, context: RolloutContext) -> ActiveState:
-    """What the app shows of a deployment that is to serve."""
-    seen, active, running = context.seen, app.active_deployment, app.running_deployment
-    if seen.pin_of(app) is Pin.OTHER:
-        return ActiveState.PINNED
-    if active is None:
-        return ActiveState.BEFORE
-    if active.id != deployment_id:
-        before = active.id in seen.known or seen.is_older(active.id, deployment_id)
-        return ActiveState.BEFORE if before else ActiveState.OTHER
-    if running is not None and not context.specs.same(running.spec, active.spec):
-        return ActiveState.OTHER
-    if active.phase not in (Phase.ACTIVE, Phase.UNKNOWN):
-        return ActiveState.FAILED
-    return ActiveState.DIVERGED if _diverges(active, state, app, context) else ActiveState.OURS
+async def send(client: Platform, probe: Probe, live_url: str) -> ProbeSeen:
+    """One probe of an app at its live URL."""
+    if not live_url:
+        return ProbeSeen(f"{probe.method} {probe.path} could not be sent: the app has no live URL", counts=False)
+    url = live_url.rstrip("/") + "/" + probe.path.lstrip("/")
+    answer = await client.probe(
+        url, method=probe.method, headers=probe.headers, timeout=probe.timeout, verify_tls=probe.verify_tls
+    )
+    if not answer.sent:
+        return ProbeSeen(f"{probe.method} {probe.path} could not be sent: {answer.error}", counts=False)
+    return ProbeSeen(probe_problem(probe, status=answer.status or 0, body=answer.body, error=answer.error))
 
 
-def _diverges(active: Deployment, state: RolloutState, app: LiveApp, context: RolloutContext) -> bool:
-    """Whether another spec is stored or serves than was asked for; of a rollback, only what serves counts.
+async def ask(context: RolloutContext) -> ProbeSeen:
+    """What the probe says of the version that is active now."""
+    probe, seen = context.job.policy.health.probe, context.seen
+    if probe is None:
+        return ProbeSeen()
+    if not seen.live_url:
+        try:
+            seen.saw_app(await context.client.get_app(seen.app_id))
+        except LiveError as problem:
+            return ProbeSeen(f"the app's address could not be read: {problem.message}", counts=False)
+    found = await send(context.client, probe, seen.live_url)
+    if found.problem and found.counts and seen.probe_before:
+        return ProbeSeen(f"{found.problem}; the probe failed on the version before as well", counts=False)
+    return found
 
-    A rollback of the platform's, or of an earlier run's, is to serve what the deployment carried that it restores.
+
+async def ask_before(context: RolloutContext, clock: Clock, *, unless: str = "") -> None:
+    """Probe the version that serves before ours does, once a rollout: unless it is the deployment to be judged.
+
+    Neither is it probed where ours will not be.
+
+    Raises:
+        LiveError: the app could not be read.
     """
-    seen, specs = context.seen, context.specs
-    spec = active.spec or seen.specs.get(active.id, {})
-    if state.back is not None:
-        asked = seen.asked.get(active.id) or seen.specs.get(seen.restores.get(active.id, ""))
-        return bool(spec and asked) and not specs.same(spec, asked or {})
-    paths = dict.fromkeys([*specs.diverging(app.spec), *(specs.diverging(spec) if spec else ())])
-    for path in paths:
-        context.recorder.warn(f"{path} is not as it was sent")
-    return bool(paths)
+    probe, seen, desired = context.job.policy.health.probe, context.seen, context.job.desired
+    if probe is None or seen.probe_before is not None or (desired and not applies(probe, desired.spec)):
+        return
+    app = await context.client.get_app(seen.app_id)
+    active = app.active_deployment
+    if active is None or active.id == unless or not applies(probe, active.spec):
+        return
+    for number in range(TRIES):
+        await clock.sleep(max(PROBE_AT_MOST_EVERY, probe.interval) if number else 0.0)
+        seen.probe_before = (await send(context.client, probe, app.live_url)).problem
+        if not seen.probe_before:
+            return
+    context.recorder.warn(
+        f"the probe fails on the version before, so it is no reason to roll back: {seen.probe_before}"
+    )
+
+
+async def read_health(client: Platform, live: LiveApp, deployment: Deployment, policy: Policy) -> Sample:
+    """One reading of the health of an app's active deployment, by its policy: the worse of components and probe."""
+    found = Sample(Grade.GOOD)
+    components = components_with_health(deployment.spec)
+    if components and policy.health.components:
+        try:
+            found = grade_components(await client.health(live.id), components, Rules.of(policy))
+        except LiveError as problem:
+            found = Sample(Grade.UNKNOWN, problem.message)
+    probe = policy.health.probe
+    if probe is None or found.grade is not Grade.GOOD or not applies(probe, deployment.spec):
+        return found
+    answer = await send(client, probe, live.live_url)
+    if not answer.problem:
+        return found
+    return Sample(Grade.SHORT if answer.counts else Grade.UNKNOWN, answer.problem)

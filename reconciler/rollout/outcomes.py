@@ -24,7 +24,7 @@ def ended(state: RolloutState, kind: OutcomeKind, reason: str, *commands: str) -
 
 
 def status_command(state: RolloutState) -> str:
-    """The command that shows how the app stands."""
+    """The command that shows the app's state."""
     return f"reconcile status {state.goal.app}"
 
 
@@ -59,7 +59,8 @@ def blocked(state: RolloutState) -> Outcome:
 
 def timed_out(state: RolloutState, deployment_id: str, what: str) -> Outcome:
     """A budget ran out; nothing is undone, the next run goes on."""
-    reason = f"{_after_fault(state, what)}; deployment {deployment_id} goes on without us, and the next run follows it"
+    follow = f"deployment {deployment_id} continues on App Platform, and the next run follows it"
+    reason = f"{_after_fault(state, what)}; {follow}"
     return ended(state, OutcomeKind.TIMED_OUT, reason, state.goal.again, status_command(state))
 
 
@@ -119,14 +120,14 @@ def rolled_back(state: RolloutState, how: str) -> Outcome:
 
 
 def interrupted(state: RolloutState) -> Outcome:
-    """A signal stopped the run here: what goes on without us, and how to resume."""
+    """A signal stopped the run here: what continues on App Platform, and how to resume."""
     running = state.back or state.leg
     if state.fault and state.back is None:
         reason = f"{state.fault}; stopped before the rollout was finished"
     elif running is not None and running.phase is Phase.UNKNOWN:
-        reason = f"stopped when deployment {running.id} had just begun; it goes on without us"
+        reason = f"stopped when deployment {running.id} had just begun; it continues on App Platform"
     elif running is not None and not running.phase.terminal:
-        reason = f"stopped while deployment {running.id} was {running.phase.value}; it goes on without us"
+        reason = f"stopped while deployment {running.id} was {running.phase.value}; it continues on App Platform"
     elif running is not None:
         reason = f"stopped after deployment {running.id} became {running.phase.value}, before the rollout was finished"
     elif state.write.sends:

@@ -11,8 +11,19 @@ from typing import assert_never
 
 from reconciler.live.models import Phase
 from reconciler.rollout.health import Judgement, Verdict, judge
-from reconciler.rollout.limits import HOPS, LOOK_EVERY, LOOKS, MISSING, SENDS, TRIES, pause
-from reconciler.rollout.model import Outcome, OutcomeKind, Role, Task
+from reconciler.rollout.model import (
+    HOPS,
+    LOOK_EVERY,
+    LOOKS,
+    MISSING,
+    SENDS,
+    TRIES,
+    Outcome,
+    OutcomeKind,
+    Role,
+    Task,
+    pause,
+)
 from reconciler.rollout.outcomes import blocked, denied, ended, status_command, timed_out
 from reconciler.rollout.policy_rollback import Resolution, options, resolve, retry
 from reconciler.rollout.policy_settle import TAKEN_OVER, over_budget, reading, serves, way_back

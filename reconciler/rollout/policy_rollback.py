@@ -9,8 +9,20 @@ from enum import Enum, auto
 from typing import assert_never
 
 from reconciler.plan.platform import FailedIn
-from reconciler.rollout.limits import HOPS, LOOK_EVERY, LOOKS, RETRY_PAUSE, SENDS, SENDS_BACK, TRIES, pause
-from reconciler.rollout.model import Outcome, OutcomeKind, Role, Task
+from reconciler.rollout.model import (
+    HOPS,
+    LOOK_EVERY,
+    LOOKS,
+    RETRY_PAUSE,
+    SENDS,
+    SENDS_BACK,
+    TRIES,
+    Outcome,
+    OutcomeKind,
+    Role,
+    Task,
+    pause,
+)
 from reconciler.rollout.outcomes import (
     blocked,
     ended,
@@ -84,7 +96,7 @@ def resolve(sending: WriteStatus, tries: int, most: int) -> Resolution:
 
 
 def _looked_for(sending: WriteStatus, most: int) -> Resolution:
-    """The same for a write of which only looking tells: lost, without a deployment's id, or a name that was taken."""
+    """The same for a write whose effect only a look shows: lost, without a deployment's id, or of a taken name."""
     fruitless = Resolution.REFUSED if sending.status is Sent.REFUSED else Resolution.GIVE_UP
     match sending.trace:
         case None:
@@ -191,7 +203,8 @@ def retry(state: RolloutState, found: RollbackOptions) -> Step:
     """Deploy a spec that is not to blame again: by a redeploy if it is the app's, else by an update."""
     task = Task.REDEPLOY if found.ours_stored else Task.UPDATE
     write = state.write
-    match resolve(write, state.tries, SENDS):
+    resolution = resolve(write, state.tries, SENDS)
+    match resolution:
         case Resolution.SEND:
             return Write(task)
         case Resolution.LOOK_UP:
@@ -202,6 +215,8 @@ def retry(state: RolloutState, found: RollbackOptions) -> Step:
             return Finish(gone(state))
         case Resolution.FOREIGN | Resolution.REFUSED | Resolution.GIVE_UP:
             return Finish(platform_fault(state, found.attempts, f"it could not be tried again: {write.why}"))
+        case _:
+            assert_never(resolution)
 
 
 def candidate(state: RolloutState, options: RollbackOptions) -> Step:

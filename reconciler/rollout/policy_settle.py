@@ -10,8 +10,7 @@ from typing import assert_never
 
 from reconciler.live.models import Phase
 from reconciler.rollout.health import HealthSource, Judgement, Verdict, judge, next_reading
-from reconciler.rollout.limits import HOPS, LOOKS, MISSING, SENDS_BACK, TRIES, Rules, pause
-from reconciler.rollout.model import OutcomeKind, Role, Task
+from reconciler.rollout.model import HOPS, LOOKS, MISSING, SENDS_BACK, TRIES, OutcomeKind, Role, Rules, Task, pause
 from reconciler.rollout.outcomes import (
     blocked,
     diverged,
@@ -94,7 +93,7 @@ def _relapsed(state: RolloutState, back: TrackedDeployment) -> Step:
 
 
 def _replaced(state: RolloutState, back: TrackedDeployment) -> Step:
-    """Ours was superseded or canceled: follow the platform's own, else a person's decision stands; settle our pin."""
+    """Ours was superseded or canceled: follow the platform's own, else a person's decision counts; settle our pin."""
     successor = state.successor
     alone = back.phase is Phase.CANCELED and (successor is None or not _found(successor))
     if alone and state.commit.status is not Sent.NOT_YET:

@@ -1,20 +1,24 @@
-"""What this room needs of others: the platform, and knowledge of specs. Tests put fakes behind these."""
+"""What this package needs of others: the platform and knowledge of specs, which tests replace; and the poller."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from reconciler.appspec.kinds import LogType
 from reconciler.config import Policy
 from reconciler.desired.load import DesiredApp
-from reconciler.live.models import Deployment, Health, LiveApp, LogLinks, ProbeAnswer, RollbackValidation, Usage
+from reconciler.live.models import Deployment, Health, LiveApp, LogLinks, RollbackValidation, Usage
 from reconciler.plan.align import Secrets, align
 from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import Comparison, live_digest, payload
 from reconciler.plan.model import Change, ChangeKind, Plan
+
+if TYPE_CHECKING:
+    from reconciler.clock import Clock
+    from reconciler.live.fetch import ProbeAnswer
 
 
 class Platform(Protocol):
@@ -78,7 +82,7 @@ class Platform(Protocol):
         *,
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
-        timeout: float = 10.0,  # noqa: ASYNC109  of this one request, told in the answer instead of raised
+        timeout: float = 10.0,  # noqa: ASYNC109  of this one request, returned in the answer instead of raised
         verify_tls: bool = True,
     ) -> ProbeAnswer:
         """Ask an app itself; never raises."""
@@ -104,7 +108,7 @@ class ManualPlatform(Protocol):
 
 
 class Specs(Protocol):
-    """What a rollout must know of specs; `specs.SpecKnowledge` asks the plan room."""
+    """What a rollout must know of specs; see `SpecKnowledge`."""
 
     def payload(self, live: Mapping[str, Any] | None) -> dict[str, Any]:
         """What is sent: Git's spec, with what must be carried over from live."""
@@ -154,7 +158,7 @@ class RolloutJob:
     again: str = "reconcile"
 
 
-# --- What a rollout knows of specs, from the plan room: the same comparison that made the plan ---
+# --- What a rollout knows of specs: the same comparison that made the plan ---
 
 
 class SpecKnowledge:
@@ -209,3 +213,59 @@ class SpecKnowledge:
     def same(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
         """Whether two live specs mean the same, ciphertext included."""
         return one == other or canonical(one) == canonical(other)
+
+
+# --- One poller for all rollouts: each is read as often as its age requires, all of them within a budget ---
+
+
+PER_MINUTE = 200
+"""Readings a minute of all rollouts together; the platform allows 250 requests a minute."""
+
+SHORTEST, LONGEST = 2.0, 10.0
+"""Seconds between two readings of one deployment."""
+
+GROWTH = 15.0
+"""The interval is a fifteenth of the deployment's age: 2 s until it is half a minute old, 10 s from 2.5 minutes on."""
+
+
+def interval(age: float) -> float:
+    """Seconds until a deployment of that age, in seconds, is worth another look."""
+    return min(LONGEST, max(SHORTEST, age / GROWTH))
+
+
+class Poller:
+    """Reads deployments and health for all rollouts of a run."""
+
+    def __init__(self, client: Platform, clock: Clock, *, per_minute: int = PER_MINUTE) -> None:
+        self._client = client
+        self._clock = clock
+        self._spacing = 60.0 / per_minute
+        self._free_at = clock.monotonic()
+
+    async def deployment(self, app_id: str, deployment_id: str, age: float | None) -> Deployment:
+        """The deployment, read when its age asks for it (None: at once) and the budget allows it.
+
+        Raises:
+            LiveError: it could not be read; worth another try, within the rollout's own budget.
+        """
+        if age is not None:
+            await self._clock.sleep(interval(age))
+        await self._turn()
+        return await self._client.get_deployment(app_id, deployment_id)
+
+    async def health(self, app_id: str) -> Health:
+        """The health of an app's components, read when the budget allows it.
+
+        Raises:
+            LiveError: it could not be read.
+        """
+        await self._turn()
+        return await self._client.health(app_id)
+
+    async def _turn(self) -> None:
+        """Wait for the next free reading; taken in the order of asking."""
+        now = self._clock.monotonic()
+        turn = max(now, self._free_at)
+        self._free_at = turn + self._spacing
+        if turn > now:
+            await self._clock.sleep(turn - now)

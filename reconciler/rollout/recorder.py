@@ -76,14 +76,14 @@ class Recorder:
     def decided(self, step: Step, state: RolloutState) -> None:
         """The policy chose a step."""
         if isinstance(step, Wait):
-            self._tell(self._redact(step.why), passing=True)
+            self._report(self._redact(step.why), passing=True)
         what, reason = self._redact(describe(step)), self._redact(why(state, step))
         if not what or isinstance(step, Finish):
             return
         before = next(((one.what, one.reason) for one in self._decisions[-1:]), ("", ""))
         if before != (what, reason):
             self._decisions.append(Decision(self.at, type(step).__name__, what, reason))
-            self._tell(what if what != before[0] else reason)
+            self._report(what if what != before[0] else reason)
 
     def following(self, deployment_id: str, role: Role) -> None:
         """A deployment belongs to this rollout from now on."""
@@ -111,33 +111,29 @@ class Recorder:
         if (phase, done, total) != self._shown:
             self._shown = (phase, done, total)
             words = phase.lower().replace("_", " ")
-            self._tell(f"{words}, {done} of {total} steps" if total else words)
+            self._report(f"{words}, {done} of {total} steps" if total else words)
 
     def warn(self, text: str) -> None:
-        """Something worth telling that stops nothing."""
+        """Something worth knowing that stops nothing."""
         text = self._redact(text)
         if text not in self._warnings:
             self._warnings[text] = None
-            self._tell(f"warning: {text}")
+            self._report(f"warning: {text}")
 
     def failed(self, failure: Failure) -> Failure:
-        """What failed; the first failure is the one that is told."""
-        told = replace(
-            failure,
-            message=self._redact(failure.message),
-            log_lines=tuple(self._redact(line) for line in failure.log_lines),
-        )
-        self.failure = self.failure or told
-        return told
+        """What failed; only the first failure is reported."""
+        lines = tuple(map(self._redact, failure.log_lines))
+        redacted = replace(failure, message=self._redact(failure.message), log_lines=lines)
+        self.failure = self.failure or redacted
+        return redacted
 
     def finish(self, outcome: Outcome, *, app_id: str, requests: int, live_url: str) -> RolloutRecord:
         """The whole account."""
         self._leave()
         outcome = replace(outcome, reason=self._redact(outcome.reason))
         self._decisions.append(Decision(self.at, "Finish", outcome.kind.value.replace("_", " "), outcome.reason))
-        phase = self._shown[0]
         text = outcome.reason or outcome.kind.value
-        self._on_event(Event(self._since_run(), self.plan.app, text, phase, outcome=outcome.kind))
+        self._on_event(Event(self._since_run(), self.plan.app, text, self._shown[0], outcome=outcome.kind))
         return RolloutRecord(
             app=self.plan.app,
             action=self.plan.action,
@@ -153,7 +149,7 @@ class Recorder:
             live_url=live_url,
         )
 
-    def _tell(self, text: str, *, passing: bool = False) -> None:
+    def _report(self, text: str, *, passing: bool = False) -> None:
         phase, done, total = self._shown
         self._on_event(Event(self._since_run(), self.plan.app, text, phase, done, total, passing=passing))
 

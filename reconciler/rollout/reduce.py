@@ -20,8 +20,7 @@ from reconciler.rollout.health import (
     saw_phase,
     saw_probe,
 )
-from reconciler.rollout.limits import SENDS_BACK, TRIES, Rules
-from reconciler.rollout.model import Role
+from reconciler.rollout.model import SENDS_BACK, TRIES, Role, Rules
 from reconciler.rollout.state import (
     Accepted,
     Adopted,
@@ -198,7 +197,7 @@ def _still_pinned(state: RolloutState, pin: Pin) -> bool:
 
 
 def _with_leg(state: RolloutState, step: Step, leg: TrackedDeployment) -> RolloutState:
-    """The state with what it follows; once its phase is read anew, so is what the app shows."""
+    """The state with what it follows; once its phase is read again, so is what the app shows."""
     state = replace(state, standing=None) if isinstance(step, Follow) else state
     return replace(state, back=leg) if state.back is not None else replace(state, leg=leg)
 
@@ -243,7 +242,7 @@ def _with_reading(leg: TrackedDeployment, step: Step, seen: Seen, rules: Rules) 
         case CheckHealth(), Failed():
             return replace(leg, evidence=record_unreadable(leg.evidence))
         case Probe(), ProbeSeen():
-            return replace(leg, evidence=saw_probe(leg.evidence, seen.problem, rules, tells=seen.tells))
+            return replace(leg, evidence=saw_probe(leg.evidence, seen.problem, rules, counts=seen.counts))
         case _:
             raise TypeError(f"{type(step).__name__} cannot find {type(seen).__name__}")
 
@@ -309,7 +308,7 @@ def _wrote(state: RolloutState, step: Step, seen: Accepted | Lost | Refused) -> 
 
 
 def _undone(state: RolloutState, seen: Accepted | Lost | Refused) -> RolloutState:
-    """A rollback was sent. If the app was changed right before, it is decided anew; else that candidate is out."""
+    """A rollback was sent; one that was refused rules its candidate out, unless the app was changed right before."""
     sent = _sent(state.undo, seen)
     if not isinstance(seen, Refused):
         return replace(state, undo=sent, pinned=True)

@@ -18,13 +18,11 @@ from reconciler.errors import InvalidInput, ReconcileError
 from reconciler.findings import Finding, Severity
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.rollout.executor import perform
-from reconciler.rollout.limits import Rules
-from reconciler.rollout.model import Event, Outcome, OutcomeKind, RolloutRecord, Task
+from reconciler.rollout.model import Event, Outcome, OutcomeKind, RolloutRecord, Rules, Task
 from reconciler.rollout.observations import Observations, RolloutContext
 from reconciler.rollout.outcomes import interrupted
 from reconciler.rollout.policy import next_step
-from reconciler.rollout.poller import Poller
-from reconciler.rollout.ports import Platform, RolloutJob, SpecKnowledge, Specs
+from reconciler.rollout.ports import Platform, Poller, RolloutJob, SpecKnowledge, Specs
 from reconciler.rollout.recorder import Recorder
 from reconciler.rollout.reduce import reduce
 from reconciler.rollout.state import Goal, RolloutState
@@ -52,8 +50,8 @@ async def roll_out(  # noqa: PLR0913  every one of these is a choice of the call
     """Roll out every job; the records are in the order of the jobs, and there is one for each.
 
     ``specs`` gives a job's knowledge of specs. When ``stop`` is set, everything stops at once: apps
-    under way end as interrupted, with what goes on without us and how to resume; the others are skipped. If the task
-    that runs this is canceled, the same is told by events, and CancelledError is raised.
+    under way end as interrupted, with what continues on App Platform and how to resume; the others are skipped. If the
+    task that runs this is canceled, events say the same, and CancelledError is raised.
 
     Raises:
         InvalidInput: apps depend on each other in a circle.
@@ -173,7 +171,7 @@ class _Rollout:
             return await self._perform_all()
         except ReconcileError as problem:
             return Outcome(OutcomeKind.FAILED, problem.message, (self.context.job.again,), pinned=self.state.pinned)
-        except Exception as problem:  # noqa: BLE001  one app's bug must not take the others' rollouts down: it is told
+        except Exception as problem:  # noqa: BLE001  one app's bug must not end the others' rollouts: it is reported
             place = traceback.extract_tb(problem.__traceback__)[-1]
             why = f"a bug in reconciler: {type(problem).__name__} in {place.name}, line {place.lineno}"
             return Outcome(OutcomeKind.FAILED, why, (self.context.job.again,), pinned=self.state.pinned)
@@ -246,7 +244,7 @@ _REFUSED = {
 
 
 def _settled(plan: Plan) -> tuple[OutcomeKind, str]:
-    """How an app stands of which the plan says that nothing is to be done, or may be."""
+    """The state of an app for which the plan says that nothing is to be done, or may be."""
     if plan.retry_at is not None:
         return OutcomeKind.PLATFORM_FAULT, plan.reason
     if plan.action is Action.REFUSE:

@@ -11,8 +11,7 @@ from enum import StrEnum
 from reconciler.live.models import Health, Phase
 from reconciler.plan.platform import FailedIn
 from reconciler.rollout.health import Evidence
-from reconciler.rollout.limits import Rules
-from reconciler.rollout.model import OutcomeKind, Role, Task
+from reconciler.rollout.model import OutcomeKind, Role, Rules, Task
 
 
 class Pin(StrEnum):
@@ -40,8 +39,8 @@ class Refusal(StrEnum):
     taken     the app's name is taken
     access    the token may not, or the rate limit outlasted every retry
     gone      there is no such app any more
-    moved     somebody changed the app since it was last read
-    pinned    somebody pinned the app since it was last read
+    moved     the app was changed since it was last read
+    pinned    the app was pinned since it was last read
     """
 
     CONTENT = "content"
@@ -58,7 +57,7 @@ class WriteProbe(StrEnum):
     ours       the deployment it made
     stored     our spec, but no deployment of it yet
     not_there  nothing of it: all is as it was before
-    foreign    something else that somebody made meanwhile
+    foreign    something else that was made meanwhile
     gone       no app at all
     """
 
@@ -93,7 +92,7 @@ class Goal:
     """What this rollout is for; never changes.
 
     ``follow_id`` is the deployment to follow (task follow), or the only one to go back to (task roll_back; any, when
-    empty). ``settled`` and ``reason`` say how it stands when nothing is to be done. ``again`` is the command that goes
+    empty). ``settled`` and ``reason`` give the state when nothing is to be done. ``again`` is the command that goes
     on where an interrupted or timed out run stopped.
     """
 
@@ -173,7 +172,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Precheck:
-    """The app as it stands right before anything is written.
+    """The app right before anything is written.
 
     ``moved``: it is no longer what the plan was made from. ``running_id``: a deployment under way that carries our
     spec; ``active_is_ours``: so does the active one. ``awaited``: the platform's own rollback is under way, and ours
@@ -221,10 +220,10 @@ class HealthSeen:
 
 @dataclass(frozen=True, slots=True)
 class ProbeSeen:
-    """What was wrong with the probe's answer; empty when nothing was. ``tells``: it says something of this version."""
+    """What was wrong with the probe's answer; empty when nothing was. ``counts``: it is about this version."""
 
     problem: str = ""
-    tells: bool = True
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,7 +270,7 @@ class RollbackOptions:
     ``newer``: another deployment was started after the one that failed; ``newer_id`` says which, if it carries our
     spec. ``own_id``: the newest rollback that the platform made by itself since. ``serving_id``: an older deployment
     that is active. ``serving``: the first candidate is that one; ``reverted``: and its spec is the app's again.
-    ``ours_stored``: the app's spec is what we want; ``attempts``: how often that was deployed lately and failed.
+    ``ours_stored``: the app's spec is what we want; ``attempts``: how often that was deployed recently and failed.
     """
 
     pin: Pin = Pin.NONE
@@ -304,24 +303,9 @@ class PinSeen:
 
 
 Seen = (
-    Failed
-    | Accepted
-    | Lost
-    | Refused
-    | Precheck
-    | WriteProbed
-    | Adopted
-    | PhaseSeen
-    | HealthSeen
-    | ProbeSeen
-    | Waited
-    | Successor
-    | BackRead
-    | Collected
-    | RollbackOptions
-    | Validated
-    | PinSeen
-)
+    Failed | Accepted | Lost | Refused | Precheck | WriteProbed | Adopted | PhaseSeen | HealthSeen | ProbeSeen | Waited
+    | Successor | BackRead | Collected | RollbackOptions | Validated | PinSeen
+)  # fmt: skip
 """Everything a step can find out."""
 
 

@@ -1,4 +1,4 @@
-"""The steps the policy can ask for: data. What each means to the platform stands here; `executor.py` does it."""
+"""The steps that the policy can choose, and what each means to the platform: data. `executor.py` performs them."""
 
 from __future__ import annotations
 

@@ -172,7 +172,7 @@ async def _look_for_update(app: LiveApp, context: RolloutContext) -> Seen:
 
 
 async def _deployment_of(app: LiveApp, context: RolloutContext) -> WriteProbed | None:
-    """A new deployment of our spec, from what the app tells, else (one that failed at once) from its history."""
+    """A new deployment of our spec, from the app's own answer, else (one that failed at once) from its history."""
     seen, specs = context.seen, context.specs
     found = ours_among(deployments_of(app), seen, specs)
     if not found:
@@ -221,7 +221,7 @@ def _restored(app: LiveApp, spec: Mapping[str, Any], context: RolloutContext) ->
     return next((new.id for new in news if specs.same(new.spec, spec)), "")
 
 
-# --- What an error of a write means: it was refused and had no effect, or nobody can tell ---
+# --- What an error of a write means: it was refused and had no effect, or that is unknown ---
 
 
 def classify_error(problem: LiveError, *, creating: bool = False) -> Lost | Refused:
@@ -256,7 +256,7 @@ async def commit(client: ManualPlatform, app: LiveApp, clock: Clock) -> bool:
 
     Raises:
         UsageError: the app is not pinned.
-        LiveError: the platform refused, or nobody can tell whether it took effect and the pin is still there.
+        LiveError: the platform refused, or it is unknown whether it took effect, and the pin is still there.
     """
     require_pin(app)
     try:
@@ -273,7 +273,7 @@ async def revert(client: ManualPlatform, app: LiveApp) -> Deployment:
 
     Raises:
         UsageError: the app is not pinned.
-        LiveError: the platform refused, or nobody can tell whether it took effect.
+        LiveError: the platform refused, or it is unknown whether it took effect.
     """
     require_pin(app)
     return await client.revert_rollback(app.id)

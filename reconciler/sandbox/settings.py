@@ -138,7 +138,7 @@ class Settings:
         "unknown",
     )
     auto_rollback_deployment: bool = _switch(
-        False,
+        True,
         "a deployment that failed in its deploy phase is followed by one that the platform makes by itself, of the "
         "one that was active; a failed build or rollback is not",
         "record",

@@ -12,15 +12,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from reconciler.findings import Finding, ranked
+from reconciler.findings import Finding
 from reconciler.plan.model import Action, ChangeKind, Plan, PlanReport
 from reconciler.redaction import without_query
 from reconciler.rollout.model import OutcomeKind, RolloutRecord, RolloutReport
-from reconciler.views.lines import finding_counts, finding_lines, render
+from reconciler.views.lines import finding_counts, render
 from reconciler.views.markup import (
     code,
     details,
     fence,
+    finding_block,
     fitted,
     html_code,
     is_console,
@@ -29,6 +30,7 @@ from reconciler.views.markup import (
 from reconciler.views.plan_lines import (
     INDENT,
     Layout,
+    columns,
     note_text,
     notes_to_show,
     origin_lines,
@@ -46,6 +48,7 @@ from reconciler.views.summary import (
     plan_cost,
     plan_counts,
     plan_word,
+    rollout_facts,
     took_text,
     total_cost,
     total_delta,
@@ -54,10 +57,7 @@ from reconciler.views.summary import (
 )
 from reconciler.views.text import course, verdict
 from reconciler.views.values import (
-    cells,
     count,
-    duration,
-    inert,
     log_line,
     name,
     padded,
@@ -128,7 +128,7 @@ def _plan_facts(report: PlanReport) -> str:
 def _plan_detailed(report: PlanReport, detail: _Detail) -> Iterator[str]:
     yield from (_app(plan, detail) for plan in report.plans if not is_quiet(plan))
     yield from (_in_sync(report.plans), _unjudged(report.plans), _unmanaged(report))
-    yield _finding_block(report.findings, detail.findings)
+    yield finding_block(report.findings, detail.findings)
 
 
 def _plan_listed(report: PlanReport) -> Iterator[str]:
@@ -162,7 +162,7 @@ def _app(plan: Plan, detail: _Detail) -> str:
         else "",
         _change_block(plan, detail),
         _origin_block(plan, detail),
-        _finding_block(plan.findings, detail.findings),
+        finding_block(plan.findings, detail.findings),
     ]
     opened = plan.action is Action.REFUSE or any(finding.is_error for finding in plan.findings)
     if not any(body):
@@ -183,10 +183,10 @@ def _change_block(plan: Plan, detail: _Detail) -> str:
         sign, text = _CHANGE_SIGNS[part.kind], part.text(detail.values)
         if part.kind in (ChangeKind.ADDED, ChangeKind.REMOVED):
             text = text.removeprefix(f"{sign} ")
-        lines.append(f"{sign} {_columns(shortened(part.label, detail.values), column, text)}")
+        lines.append(f"{sign} {columns(shortened(part.label, detail.values), column, text)}")
     for note in notes_to_show(plan)[: detail.changes]:
         path = shortened("/".join(note.path), detail.values)
-        lines.append(f"  {_columns(path, column, note_text(note))}")
+        lines.append(f"  {columns(path, column, note_text(note))}")
     return fence(lines, "diff") if lines else ""
 
 
@@ -195,10 +195,6 @@ def _origin_block(plan: Plan, detail: _Detail) -> str:
     lines = list(origin_lines(plan))
     shown = [f"- {code(line, detail.values * 2)}" for line in lines[: detail.changes]]
     return "\n".join([*shown, *([f"- … and {len(lines) - len(shown)} more"] if len(lines) > len(shown) else [])])
-
-
-def _columns(path: str, column: int, text: str) -> str:
-    return f"{padded(path, column)}{'' if cells(path) < column else '  '}{text}"
 
 
 def _in_sync(plans: Sequence[Plan]) -> str:
@@ -228,7 +224,11 @@ def rollout(
     report: RolloutReport, *, limit: int = COMMENT_LIMIT, header: str = "", footer: str = "", full: str = ""
 ) -> str:
     """A rollout report, with a section per app that changed, expanded if a person should read it."""
-    top = (header, _rollout_heading(report), _rollout_facts(report))
+    top = (
+        header,
+        _rollout_heading(report),
+        rollout_facts(report),
+    )
     bodies = (*(partial(_rollout_detailed, report, detail) for detail in _DEGREES), partial(_rollout_listed, report))
     return _page(top, bodies, footer, full, limit)
 
@@ -237,10 +237,6 @@ def _rollout_heading(report: RolloutReport) -> str:
     if not report.records:
         return "### No apps"
     return f"### {count(len(report.records), 'app')}: {outcome_counts(report.records)}"
-
-
-def _rollout_facts(report: RolloutReport) -> str:
-    return joined(count(report.requests, "request"), duration(report.seconds) if report.seconds else "")
 
 
 def _noteworthy(report: RolloutReport) -> list[RolloutRecord]:
@@ -323,20 +319,7 @@ def findings(found: Sequence[Finding], *, limit: int = COMMENT_LIMIT, header: st
 
     def attempt(most: int) -> Iterator[str]:
         yield from (header, f"### {finding_counts(found).capitalize()}")
-        yield _finding_block(found, most) if most else ""
+        yield finding_block(found, most) if most else ""
         yield footer
 
     return fitted(map(attempt, (2000, 500, 150, 50, 15, 0)), limit)
-
-
-def _finding_block(found: Sequence[Finding], most: int) -> str:
-    if not found:
-        return ""
-    ordered = ranked(list(found))
-    if len(found) > most:
-        weighty = sorted(ordered, key=lambda finding: finding.severity.rank)[:most]
-        ordered = ranked(weighty)
-    lines = [inert(line) for line in render(finding_lines(ordered)).split("\n")] if ordered else []
-    if len(found) > most:
-        lines.append(f"… and {len(found) - most:,} more")
-    return fence(lines)

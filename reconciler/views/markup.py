@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 from urllib.parse import urlsplit
 
-from reconciler.views.lines import no_command
+from reconciler.findings import Finding, ranked
+from reconciler.views.lines import finding_lines, no_command, render
 from reconciler.views.values import inert, shortened
 
 _BACKTICKS = re.compile(r"`+")
@@ -93,3 +94,17 @@ def _begun(parts: Iterable[str], limit: int) -> str:
         if left < 0:
             break
     return _BETWEEN.join(begun)
+
+
+def finding_block(found: Sequence[Finding], most: int) -> str:
+    """At most so many findings by place, the errors first if there are more; empty for none."""
+    if not found:
+        return ""
+    ordered = ranked(list(found))
+    if len(found) > most:
+        weighty = sorted(ordered, key=lambda finding: finding.severity.rank)[:most]
+        ordered = ranked(weighty)
+    lines = [inert(line) for line in render(finding_lines(ordered)).split("\n")] if ordered else []
+    if len(found) > most:
+        lines.append(f"… and {len(found) - most:,} more")
+    return fence(lines)

@@ -271,7 +271,12 @@ def _note_lines(notes: Sequence[Note], layout: Layout, column: int) -> Iterator[
             continue
         for note in group:
             path = _label(note.path)
-            yield ((f"{INDENT}{padded(path, column)}{'' if cells(path) < column else '  '}{text}", "quiet"),)
+            yield ((INDENT + columns(path, column, text), "quiet"),)
+
+
+def columns(path: str, column: int, text: str) -> str:
+    """A path padded to the width of its column, and a text beside it."""
+    return f"{padded(path, column)}{'' if cells(path) < column else '  '}{text}"
 
 
 def notes_to_show(plan: Plan) -> list[Note]:

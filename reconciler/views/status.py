@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from reconciler.live.models import ComponentState, Deployment, Health, LiveApp, Phase
-from reconciler.plan.newer import failed_push, push_failure
-from reconciler.plan.platform import own_rollback
+from reconciler.plan.platform import failed_push, own_rollback, push_failure
 from reconciler.text import ago
 from reconciler.views.lines import Line, Tone, render
 from reconciler.views.plan_lines import wrapped

@@ -254,7 +254,12 @@ def rollout_summary(report: RolloutReport) -> str:
     """``4 apps: 2 applied, 1 in sync, 1 rolled back · 23 requests · 2m 03s``."""
     records = report.records
     apps = f"{count(len(records), 'app')}: {outcome_counts(records)}" if records else "No apps"
-    return joined(apps, count(report.requests, "request"), duration(report.seconds) if report.seconds else "")
+    return joined(apps, rollout_facts(report))
+
+
+def rollout_facts(report: RolloutReport) -> str:
+    """``23 requests · 2m 03s``."""
+    return joined(count(report.requests, "request"), duration(report.seconds) if report.seconds else "")
 
 
 SETTLING = {
@@ -267,11 +272,11 @@ SETTLING = {
 def explained(commands: Sequence[str], room: int = 0) -> list[str]:
     """Commands, each with what it does as a comment of the shell where that is not plain.
 
-    The comment stands beneath its command where it does not fit into ``room`` columns beside it.
+    The comment is put beneath its command if it does not fit into ``room`` columns beside it.
     """
     lines: list[str] = []
     for command in commands:
-        meaning = next((f"# {told}" for flag, told in SETTLING.items() if flag in command.split()), "")
+        meaning = next((f"# {text}" for flag, text in SETTLING.items() if flag in command.split()), "")
         beside = f"{command}  {meaning}".rstrip()
         lines += [beside] if not room or cells(beside) <= room else [command, f"  {meaning}"]
     return lines

@@ -12,8 +12,7 @@ PyYAML's C parser composes nodes; construction is our own, as PyYAML's loses wha
 Positions are not kept: `Document.locate` composes the text again when a position is needed.
 """
 
-from reconciler.yamltext.build import resolve_plain
-from reconciler.yamltext.compose import MAX_DEPTH, MAX_NODES
+from reconciler.yamltext.build import MAX_DEPTH, MAX_NODES, resolve_plain
 from reconciler.yamltext.document import MAX_BYTES, Document, is_wrapped, open_file, parse, read_text
 
 __all__ = [

@@ -1,19 +1,126 @@
-"""Builds plain data from nodes, guided by which fields are text."""
+"""Composes YAML text into nodes, in C and with bounded depth, and builds plain data from them.
+
+Which fields are text guides the building.
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from yaml._yaml import CParser
 from yaml.constructor import SafeConstructor
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.resolver import Resolver
 
 from reconciler.findings import Severity
-from reconciler.yamltext.compose import MAX_DEPTH, MAX_NODES, Problem, TooMuch, is_merge, too_deep
+
+MAX_NODES = 100_000
+"""Maximum number of values in one document; aliases count each time they are used."""
+_MOST_NODES = 2 * MAX_NODES
+"""Maximum number of keys and values in a file, however many documents it has."""
+MAX_DEPTH = 64
+"""Maximum nesting depth; a full app spec needs about ten levels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A problem at a node; ``other`` is a second node involved."""
+
+    severity: Severity
+    code: str
+    message: str
+    hint: str = ""
+    node: Node | None = None
+    other: Node | None = None
+
+
+class TooMuch(Exception):
+    """The text exceeds the limits on depth or size; carries the problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def too_deep(node: Node | None = None) -> TooMuch:
+    """The exception for text that is nested too deeply."""
+    message = f"nested more than {MAX_DEPTH} levels deep"
+    return TooMuch(Problem(Severity.ERROR, "too-deep", message, "check for an alias that contains itself", node))
+
+
+class _Composer(CParser):
+    """The C parser without PyYAML's resolver: an untagged node has the tag ""."""
+
+    def __init__(self, text: str) -> None:
+        CParser.__init__(self, text)
+
+    def resolve(self, _kind: object, _value: object, _implicit: object) -> str:
+        """Called by PyYAML for the type of an untagged node; `Builder` decides that later."""
+        return ""
+
+    def descend_resolver(self, _parent: object, _index: object) -> None:
+        """Called by PyYAML when a node begins."""
+
+    def ascend_resolver(self) -> None:
+        """Called by PyYAML when a node ends."""
+
+
+class _BoundedComposer(_Composer):
+    """A composer of bounded depth and size: the C composer recurses on the machine's stack, and composes everything."""
+
+    _depth = 0
+    _nodes = 0
+
+    def descend_resolver(self, _parent: object, _index: object) -> None:
+        """Called by PyYAML when a node begins."""
+        self._depth += 1
+        self._nodes += 1
+        if self._depth > MAX_DEPTH:
+            raise too_deep()
+        if self._nodes > _MOST_NODES:
+            message = f"the file has more than {_MOST_NODES:,} keys and values"
+            raise TooMuch(Problem(Severity.ERROR, "too-large", message, "split it into several files"))
+
+    def ascend_resolver(self) -> None:
+        """Called by PyYAML when a node ends."""
+        self._depth -= 1
+
+
+def _is_small(text: str) -> bool:
+    """Whether the text is too short for too many nodes, and to nest too deeply.
+
+    A node takes two characters with what separates it from the next; each level a bracket or a column of its line.
+    """
+    if len(text) >= 2 * _MOST_NODES:
+        return False
+    return text.count("[") + text.count("{") < 200 and max(map(len, text.splitlines()), default=0) < 300
+
+
+def compose(text: str) -> Iterator[Node]:
+    """The root node of each document.
+
+    Raises:
+        YAMLError: the rest of the text is not YAML.
+        TooMuch: it is nested too deeply, or too large.
+    """
+    composer = _Composer(text) if _is_small(text) else _BoundedComposer(text)
+    while composer.check_node():
+        node = composer.get_node()
+        if node is not None:
+            yield node
+
+
+def is_merge(key: Node) -> bool:
+    """Whether a key is the unquoted ``<<``."""
+    return isinstance(key, ScalarNode) and key.value == "<<" and not key.style and not key.tag
+
+
+# --- Data from nodes ---
 
 
 class Text:

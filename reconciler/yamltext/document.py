@@ -8,17 +8,18 @@ import re
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
 from yaml.error import MarkedYAMLError, YAMLError
-from yaml.nodes import MappingNode, Node, ScalarNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from yaml.reader import ReaderError
 
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity
-from reconciler.yamltext.build import Builder, Guide
-from reconciler.yamltext.compose import Problem, TooMuch, compose, composed, follow, pointers
+from reconciler.text import segments
+from reconciler.yamltext.build import MAX_DEPTH, Builder, Guide, Problem, TooMuch, compose, is_merge
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,73 @@ def _syntax(error: YAMLError, text: str, file: str) -> Finding:
     hint = next((hint for part, hint in _HINTS if part in (error.problem or "")), "")
     message = f"not valid YAML: {error.problem}{context}"
     return Finding(Severity.ERROR, "yaml", message, hint, Location(file, mark.line + 1, mark.column + 1))
+
+
+# --- Where a value is ---
+
+
+@lru_cache(maxsize=4)
+def composed(text: str) -> tuple[Node, ...]:
+    """The root nodes up to the first error; cached for the few files whose findings are being located."""
+    nodes: list[Node] = []
+    try:
+        for node in compose(text):
+            nodes.append(node)  # noqa: PERF402 - what precedes an error is kept
+    except (YAMLError, TooMuch):
+        return tuple(nodes)
+    return tuple(nodes)
+
+
+def follow(node: Node, pointer: str) -> tuple[Node | None, Node, bool]:
+    """The key and value nodes at a JSON pointer and True; or those of the nearest parent and False."""
+    key: Node | None = None
+    for name in segments(pointer):
+        found = _child(node, name)
+        if found is None:
+            return key, node, False
+        key, node = found
+    return key, node, True
+
+
+def _child(node: Node, token: str, depth: int = 0) -> tuple[Node | None, Node] | None:
+    """The key and value nodes under a token; an item of a list has no key. Follows merge keys."""
+    if isinstance(node, SequenceNode):
+        index = int(token) if token.isdecimal() and len(token) < 9 else len(node.value)
+        return (None, node.value[index]) if index < len(node.value) else None
+    if not isinstance(node, MappingNode) or depth > MAX_DEPTH:
+        return None
+    merged: list[Node] = []
+    for key, value in reversed(node.value):
+        if is_merge(key):
+            merged += [value] if isinstance(value, MappingNode) else value.value
+        elif key.value == token:
+            return key, value
+    sources = (source for source in merged if isinstance(source, MappingNode))
+    return next((found for source in sources if (found := _child(source, token, depth + 1))), None)
+
+
+def pointers(root: Node, wanted: set[int]) -> dict[int, str]:
+    """The first JSON pointer of each wanted node (by ``id``), key or value."""
+    found: dict[int, str] = {}
+    seen: set[int] = set()
+    stack: list[tuple[Node, str]] = [(root, "")]
+    while stack:
+        node, pointer = stack.pop()
+        if id(node) in wanted:
+            found.setdefault(id(node), pointer)
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, SequenceNode):
+            stack.extend((item, f"{pointer}/{index}") for index, item in enumerate(node.value))
+        elif isinstance(node, MappingNode):
+            for key, value in node.value:
+                token = key.value if isinstance(key, ScalarNode) else "?"
+                below = pointer if is_merge(key) else f"{pointer}/{token.replace('~', '~0').replace('/', '~1')}"
+                if id(key) in wanted:
+                    found.setdefault(id(key), below)
+                stack.append((value, below))
+    return found
 
 
 # --- Reading files within bounds ---

@@ -25,7 +25,7 @@ from hypothesis import Phase, given, settings
 from reconciler.engine import apply as applying
 from reconciler.engine import load as loading
 from reconciler.engine.importing import Importer
-from reconciler.engine.options import RunOptions
+from reconciler.engine.load import RunOptions
 from reconciler.errors import InvalidInput
 from reconciler.plan.model import Action, ChangeKind, SyncStatus
 from reconciler.sandbox import Settings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.engine import exits
 from reconciler.engine import load as loading
+from reconciler.engine import safety
 from reconciler.exit_codes import Exit
 from reconciler.findings import Severity
 from tests.support.account import CONFIG, World, service, web
@@ -21,23 +21,23 @@ def test_c37_a_failure_never_ends_with_exit_code_0(world: World, on_failure, cod
     spec = web(github={"repo": "acme/api", "branch": "main"})
     del service(spec)["image"]
     world.write(spec)
-    assert exits.of_rollout(world.apply()) is Exit.OK
+    assert safety.of_rollout(world.apply()) is Exit.OK
     world.box.fail("web", where)
     service(spec)["instance_count"] = 2
     world.write(spec)
-    assert exits.of_rollout(world.apply()) is code
-    assert exits.of_rollout(world.apply()) not in (Exit.OK, Exit.DIFFERENCES)
+    assert safety.of_rollout(world.apply()) is code
+    assert safety.of_rollout(world.apply()) not in (Exit.OK, Exit.DIFFERENCES)
 
 
 def test_c37_a_first_failure_and_a_deployment_that_never_ends_are_failures_too(world: World):
     world.configure({"defaults": {**CONFIG["defaults"], "timeouts": {"build": "60s", "deploy": "60s"}}})
     world.write(web())
     world.box.fail("web", "deploy")
-    assert exits.of_rollout(world.apply()) is Exit.PERSON_NEEDED
+    assert safety.of_rollout(world.apply()) is Exit.PERSON_NEEDED
     world.write(web("slow"))
     world.box.configure(speed={"deploy": 1e9})
     report = world.apply(apps=frozenset({"slow"}))
-    assert exits.of_rollout(report) is Exit.ERROR
+    assert safety.of_rollout(report) is Exit.ERROR
     assert report.left_running == ("slow",)
 
 

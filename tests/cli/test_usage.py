@@ -8,8 +8,7 @@ import json
 import pytest
 
 from reconciler.cli.commands import COMMANDS, build
-from reconciler.engine.load import check
-from reconciler.engine.options import RunOptions
+from reconciler.engine.load import RunOptions, check
 from reconciler.errors import UsageError
 
 

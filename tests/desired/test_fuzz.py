@@ -24,19 +24,18 @@ from reconciler.desired.format import format_text
 from reconciler.desired.git_history import History
 from reconciler.desired.git_repository import HistoryGap
 from reconciler.desired.reading import parse_specs
-from reconciler.engine.load import check
-from reconciler.engine.options import RunOptions
+from reconciler.engine.load import RunOptions, check
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, has_errors
 from reconciler.plan.canonical import canonical
-from reconciler.views import json_documents, text
+from reconciler.views import json_documents, lines
 from tests.support.any_specs import MISREAD
 from tests.support.repository import Repository
 from tests.support.specs import specs
 
 CASES = int(os.environ.get("RECONCILE_FUZZ", "60"))
 LONGEST = 5.0
-"""Seconds that one case may take, on a machine that does other things as well."""
+"""Seconds of work that one case may take; waiting is another matter (C84), and busy machines are."""
 
 FUZZ = settings(
     max_examples=CASES,
@@ -79,9 +78,9 @@ written = st.one_of(
 
 @contextmanager
 def in_time() -> Iterator[None]:
-    began = time.perf_counter()
+    began = time.process_time()
     yield
-    assert time.perf_counter() - began < LONGEST
+    assert time.process_time() - began < LONGEST
 
 
 def read(file: Path, folder: Path) -> None:
@@ -95,7 +94,7 @@ def read(file: Path, folder: Path) -> None:
         for app in desired.apps:
             canonical(app.spec)
     assert json_documents.findings(found)
-    assert text.findings(found) or not found
+    assert lines.findings(found) or not found
     whole = file.read_text(encoding="utf-8", errors="replace")
     if not has_errors(parse_specs(whole, str(file))[1]):
         assert format_text(format_text(whole)) == format_text(whole)

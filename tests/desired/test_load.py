@@ -1,10 +1,10 @@
 from pathlib import Path
 
 import pytest
-from reconciler.desired.other_tools import OTHER, unrelated
 
 from reconciler.config import Config
 from reconciler.desired.load import load
+from reconciler.desired.reading import OTHER, unrelated
 from reconciler.findings import Severity
 
 SPEC = "name: {name}\nservices:\n- name: api\n  image: {{registry_type: GHCR, registry: a, repository: b, tag: '1'}}\n"

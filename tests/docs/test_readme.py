@@ -11,7 +11,7 @@ import yaml
 from reconciler.cli.commands import build
 from reconciler.cli.main import main
 from reconciler.config import Config
-from reconciler.exit_codes import _MOST_SERIOUS_FIRST, MEANINGS
+from reconciler.exit_codes import MEANINGS, MOST_SERIOUS_FIRST
 from tests.support.warp import warp
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +36,7 @@ def test_the_table_of_exit_codes_is_the_programs():
 
 def test_the_order_of_exit_codes_is_the_programs():
     (order,) = re.findall(r"the most serious wins: ([\d >]+)\.", README)
-    assert [int(code) for code in order.split(" > ")] == [int(code) for code in _MOST_SERIOUS_FIRST]
+    assert [int(code) for code in order.split(" > ")] == [int(code) for code in MOST_SERIOUS_FIRST]
 
 
 def test_the_table_of_commands_names_every_command():

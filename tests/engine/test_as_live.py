@@ -15,8 +15,7 @@ from reconciler.clock import SystemClock
 from reconciler.desired.export import export_spec
 from reconciler.engine.apply import Watch, run
 from reconciler.engine.importing import Importer
-from reconciler.engine.load import Desired, as_live, check, load
-from reconciler.engine.options import RunOptions
+from reconciler.engine.load import Desired, RunOptions, as_live, check, load
 from reconciler.errors import InvalidInput, UsageError
 from reconciler.findings import Severity
 from reconciler.live.models import LiveApp

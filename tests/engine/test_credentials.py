@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reconciler.appspec.secrets import credential, has_login
-from reconciler.plan.model import PlanReport
+from reconciler.plan.model import Action, Change, ChangeKind, Plan, PlanReport, SyncStatus
 from reconciler.plan.warnings import hide_live_values
 from reconciler.views import json_documents, markdown, text
 from tests.support.account import World, service, web
@@ -190,3 +190,21 @@ def test_c65_hiding_changes_nothing_where_git_and_live_agree(world: World, kept:
     world.apply()
     report = world.plan()
     assert hide_live_values(report) == report
+
+
+def test_c65_every_text_within_a_field_that_no_model_knows_is_hidden() -> None:
+    path = ("services", "api", "brand_new")
+    changes = (
+        Change(path, ChangeKind.REMOVED, before=["x", {"a": "y"}, 1, None]),
+        Change(("services", "api", "cors", "allow_methods"), ChangeKind.CHANGED, before=["GET"], after=["PUT"]),
+    )
+    plan = Plan("web", SyncStatus.OUT_OF_SYNC, Action.UPDATE, changes=changes)
+    (hidden,) = hide_live_values(PlanReport((plan,))).plans
+    assert [change.before for change in hidden.changes] == [["(live)", {"a": "(live)"}, 1, None], ["GET"]]
+
+
+def test_c65_a_reason_that_quotes_a_live_value_is_told_without_it_to_a_fork() -> None:
+    changes = (Change(("region",), ChangeKind.CHANGED, "fra", "nyc"),)
+    plan = Plan("web", SyncStatus.OUT_OF_SYNC, Action.REFUSE, reason="would move from fra to nyc", changes=changes)
+    (hidden,) = hide_live_values(PlanReport((plan,)), all_values=True).plans
+    assert (hidden.reason, hidden.changes[0].before) == ("would move from (live) to nyc", "(live)")

@@ -31,7 +31,7 @@ def applied(world: World) -> World:
 
 
 def test_c45_a_failed_spec_stays_stalled_however_often_the_app_is_deployed_since(applied: World):
-    applied.box.fail("web", "deploy")
+    applied.box.fail("web", "health")
     applied.commit(1, web(http_port=9000))
     applied.at(1)
     assert applied.outcome() == "rolled_back"

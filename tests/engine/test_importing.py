@@ -13,7 +13,7 @@ import pytest
 from reconciler.config_file import CONFIG_NAMES
 from reconciler.desired.load import load
 from reconciler.engine.importing import Importer
-from reconciler.engine.options import RunOptions
+from reconciler.engine.load import RunOptions
 from reconciler.errors import InvalidInput
 from reconciler.live.models import LiveApp
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from reconciler.engine import exits
+from reconciler.engine import safety
 from reconciler.plan.model import Action, SyncStatus
-from reconciler.plan.newer import PipelineCommit
+from reconciler.plan.platform import PipelineCommit
 from reconciler.views import status as views
 from tests.support.account import CONFIG, OTHER, Spec, World, web
 
@@ -60,7 +60,7 @@ def test_c80_the_plan_names_components_of_this_repository_and_branch_that_run_an
     deployed.environ = environ
     assert codes(deployed) == expected
     assert deployed.one().status is SyncStatus.IN_SYNC
-    assert exits.of_plan(deployed.plan(drift=True), differences_matter=True) == 0
+    assert safety.of_plan(deployed.plan(drift=True), differences_matter=True) == 0
 
 
 def test_c80_the_commit_that_runs_already_is_not_newer_abbreviated_or_not(deployed):
@@ -183,11 +183,11 @@ def test_c91_a_push_that_failed_is_named_with_its_step_though_the_app_is_in_sync
 
 def test_c91_a_failed_push_changes_no_exit_code_unless_asked(pushed):
     report = pushed.plan(drift=True)
-    assert exits.of_plan(report, differences_matter=True) == 0
-    assert exits.of_plan(report, differences_matter=True, pushes_matter=True) == 2
+    assert safety.of_plan(report, differences_matter=True) == 0
+    assert safety.of_plan(report, differences_matter=True, pushes_matter=True) == 2
     planned = pushed.planned(fail_on_failed_push=True)
-    assert exits.of_apply(pushed.apply(), planned) == 2
-    assert exits.of_apply(pushed.apply(), pushed.planned()) == 0
+    assert safety.of_apply(pushed.apply(), planned) == 2
+    assert safety.of_apply(pushed.apply(), pushed.planned()) == 0
 
 
 def test_c91_a_push_that_succeeded_after_one_that_failed_is_no_finding(pushed):

@@ -16,8 +16,10 @@ from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from reconciler.redaction import is_unmistakable
+from reconciler.redaction import Redactor, is_unmistakable
+from reconciler.views import annotations, json_documents, lines, markdown, sarif, text
 from tests.engine.test_secrets import FEW, FORMATS, PLACES, Shop, by_variables, shop, spec_with
+from tests.views import samples
 
 WORDS = (
     "true", "null", "8081", "abc", "web", "api", "e", "a", "0", "secret", "name", "version", "services", "1.27", "ams",
@@ -113,6 +115,22 @@ def test_c66_what_is_printed_is_the_same_whatever_the_secrets_are(values, probe)
     for (what, told), (_, expected) in zip(outputs(values, probe), baseline(), strict=True):
         assert told == expected, what
         check_parses(what, told)
+
+
+UNRELATED = ["f7-Qx9Zk2Lm", "bot:Zq8-Rt5Wv1Yb", "postgres://u:Hj4_Kp7Ns3Df@h/x"]
+"""Secrets that no sample has."""
+
+
+@settings(max_examples=40, deadline=None)
+@given(samples.hostile_plans, samples.hostile_rollouts, samples.hostile_findings)
+def test_c66_what_has_no_secret_is_the_same_to_the_byte_with_redaction_and_without(plan, rollout, found):
+    within = Redactor(UNRELATED).within
+    for view in (text.plan, markdown.plan, json_documents.plan):
+        assert view(within(plan)) == view(plan)
+    for view in (text.rollout, markdown.rollout, json_documents.rollout):
+        assert view(within(rollout)) == view(rollout)
+    for view in (lines.findings, markdown.findings, json_documents.findings, sarif.sarif, annotations.annotations):
+        assert view(within(found)) == view(found)
 
 
 def check_parses(what: str, text: str) -> None:

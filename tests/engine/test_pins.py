@@ -7,7 +7,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from reconciler.engine import exits
+from reconciler.engine import safety
 from reconciler.exit_codes import Exit
 from reconciler.plan.model import Action
 from tests.support.account import World, web
@@ -25,7 +25,7 @@ def pinned(world: World) -> World:
     world.commit(1, web(http_port=9000))
     world.box.fail("web", "health", times=2)
     report = world.apply()
-    assert exits.of_rollout(report) is Exit.PERSON_NEEDED
+    assert safety.of_rollout(report) is Exit.PERSON_NEEDED
     assert report.records[0].outcome.pinned
     return world
 
@@ -65,7 +65,7 @@ def test_c61_a_rollback_that_is_unhealthy_is_left_to_a_person(pinned: World, aft
     assert "pinned to a rollback that is unhealthy (deployment" in plan.reason
     assert "api is unhealthy), so a person chooses" in plan.reason
     pinned.tap.sent.clear()
-    assert exits.of_rollout(pinned.apply()) is Exit.PERSON_NEEDED
+    assert safety.of_rollout(pinned.apply()) is Exit.PERSON_NEEDED
     assert pinned.tap.writes == []
 
 

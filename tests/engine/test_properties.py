@@ -97,7 +97,7 @@ def concerns(change: tuple[str, ...], edit: Edit) -> bool:
     for at, part in enumerate(path):
         if at == 2 and part in ("routes", "cors"):
             return change[:1] == ("ingress",)
-    if path[-2:] == ("health_check", "path"):
+    if path[-2:] == ("health_check", "path") and change != path:  # it is the path only without an http_path
         path = (*path[:-1], "http_path")
     if path[-1] == "type" and "envs" in path:
         path = path[:-1]  # it decides whether the value is a secret, which is compared in another way

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.config import Config
-from reconciler.engine.exits import of_plan
+from reconciler.engine.safety import of_plan
 from reconciler.exit_codes import Exit
 from reconciler.plan.model import Plan, SyncStatus
 from reconciler.plan.saved import dump, load, mismatches

@@ -19,7 +19,7 @@ from reconciler.engine import load as loading
 from reconciler.engine import safety
 from reconciler.engine.apply import Finished, Watch
 from reconciler.engine.load import Desired
-from reconciler.engine.plan import Planned
+from reconciler.engine.planner import Planned
 from reconciler.errors import InvalidInput, PlanMismatch
 from reconciler.live.client import Client
 from reconciler.plan.model import Action

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import tempfile
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,9 @@ from hypothesis import strategies as st
 
 from reconciler.appspec.shape import SPEC, Listing, Record
 from reconciler.cli.main import main
+from reconciler.engine import apply as applying
 from reconciler.engine import load as loading
-from reconciler.engine import plan as planning
-from reconciler.engine.options import RunOptions
+from reconciler.engine.load import RunOptions
 from reconciler.engine.planner import Planner
 from reconciler.errors import Rejected
 from reconciler.live.client import Client
@@ -138,7 +139,7 @@ class Shop:
 
     def fail(self, where: str) -> None:
         box = Sandbox(self.box_file)
-        box.fail("web", where, message=f"exited: {self.values[1]} {self.values[2]!r}")
+        box.fail("web", where, message=f"exited: {self.values[1]} {self.values[2]!r} {' '.join(self.encoded())}")
         box.close()
 
     def run(self, *arguments: str) -> int:
@@ -154,9 +155,15 @@ class Shop:
     def hear(self, what: str, text: str) -> None:
         self.heard.append((what, text))
 
+    def encoded(self) -> list[str]:
+        """The secrets as programs write them into a log: in hex, and within a header for a login (C68)."""
+        raw = [value.encode() for value in self.values[:3]]
+        return [text for one in raw for text in (one.hex(), b64encode(b"me:" + one).decode(), b64encode(one).decode())]
+
     def leaks(self) -> list[str]:
         found = []
         for what, text in self.heard:
+            found += [f"{what}: encoded" for one in self.encoded() if one in text]
             plain = [text, text.encode().decode("unicode_escape", "replace")] if "\\u" in text else [text]
             if any(MARK in seen or quote(MARK) in seen for seen in plain):
                 line = next(line for line in text.splitlines() if MARK in line)
@@ -249,7 +256,7 @@ def test_c05_no_repr_of_what_a_run_holds_shows_a_secret(values):
         options = RunOptions((Path("specs"),), config=Path("reconcile.yaml"), environ=dict(os.environ))
         desired = loading.load(options)
         held = [options, desired, *desired.apps, desired.apps[0].document]
-        held.append(Planner(None, desired.config, None, fingerprints=planning.fingerprints(desired, options)))  # type: ignore[arg-type]  # only its repr
+        held.append(Planner(None, desired.config, None, fingerprints=applying.fingerprints(desired, options)))  # type: ignore[arg-type]  # only its repr
         held.append(RolloutJob(None, desired.apps[0]))  # type: ignore[arg-type]  # only its repr
         found.hear("reprs", "\n".join(map(repr, held)))
         assert not found.leaks()

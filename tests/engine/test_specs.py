@@ -66,6 +66,7 @@ def test_a_deployment_of_another_spec_under_way_is_said(applied: World):
 
 
 def test_a_deployment_that_failed_by_hand_says_which_spec_differs(applied: World):
+    applied.box.configure(auto_rollback_deployment=False)
     applied.box.fail("web", "deploy")
     app = applied.live()
     spec = {**app.spec, "services": [{**service(app.spec), "instance_count": 2}]}

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from reconciler.config import Config
-from reconciler.engine import exits
+from reconciler.engine import safety
 from reconciler.errors import LiveError, RateLimited, Unauthorized
 from reconciler.exit_codes import Exit
 from reconciler.github.report import Result, drifting
@@ -76,7 +76,7 @@ def test_what_fails_for_one_app_leaves_the_others_planned(edited: World, answer:
 @pytest.mark.parametrize("matters", [True, False])
 def test_a_plan_or_drift_that_could_not_look_everywhere_is_an_error(edited: World, matters: bool):
     broken(edited, lost)
-    assert exits.of_plan(edited.plan(drift=matters), differences_matter=matters) is Exit.ERROR
+    assert safety.of_plan(edited.plan(drift=matters), differences_matter=matters) is Exit.ERROR
 
 
 def test_an_apply_fails_for_that_app_skips_what_depends_on_it_and_applies_the_others(edited: World):
@@ -86,7 +86,7 @@ def test_an_apply_fails_for_that_app_skips_what_depends_on_it_and_applies_the_ot
     report = edited.apply()
     told = {record.app: record.outcome.kind.value for record in report.records}
     assert told == {"web": "failed", "shop": "applied", "blog": "unchanged", "new": "skipped"}
-    assert exits.of_rollout(report) is Exit.ERROR
+    assert safety.of_rollout(report) is Exit.ERROR
 
 
 @pytest.mark.parametrize(("code", "error"), [(401, Unauthorized), (429, RateLimited)])
@@ -167,12 +167,12 @@ def test_c62_a_propose_that_breaks_down_is_an_error_and_no_refusal(edited: World
     report = edited.plan(apps=frozenset({name}))
     (plan,) = report.plans
     assert (plan.status, plan.action, plan.findings) == (SyncStatus.UNKNOWN, Action.REFUSE, ())
-    assert exits.of_plan(report, differences_matter=True) is Exit.ERROR
+    assert safety.of_plan(report, differences_matter=True) is Exit.ERROR
     assert ("often an unreachable source" in plan.reason) == (answer is not lost)
     edited.tap.sent.clear()
     planned = edited.planned(apps=frozenset({name}))
     rolled = edited.apply(apps=frozenset({name}))
-    assert exits.of_apply(rolled, planned) is Exit.ERROR
+    assert safety.of_apply(rolled, planned) is Exit.ERROR
     assert edited.tap.writes == []
 
 
@@ -185,7 +185,7 @@ def test_c62_a_propose_that_breaks_down_once_is_asked_again(edited: World):
 def test_c62_a_spec_that_the_platform_refuses_is_invalid(edited: World, code: int):
     edited.tap.inner = Proposing(edited.tap.inner, status(code), 1_000)
     report = edited.plan()
-    assert exits.of_plan(report, differences_matter=False) is Exit.INVALID
+    assert safety.of_plan(report, differences_matter=False) is Exit.INVALID
     assert next(plan.reason for plan in report.plans if plan.app == "web") == "App Platform rejects this spec"
 
 

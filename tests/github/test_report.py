@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from reconciler.clock import SystemClock
-from reconciler.engine import exits
+from reconciler.engine import safety
 from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, Severity
 from reconciler.github.context import EventContext
@@ -96,8 +96,8 @@ def test_what_did_not_stay_changed_counts_and_costs_nothing(kind: OutcomeKind, c
 
 
 def test_a_deployment_under_way_is_no_drift_for_the_exit_code_either() -> None:
-    assert exits.of_plan(PlanReport((SYNC, RUNNING)), differences_matter=True) == 0
-    assert exits.of_plan(PlanReport((SYNC, STALLED)), differences_matter=True) == 2
+    assert safety.of_plan(PlanReport((SYNC, RUNNING)), differences_matter=True) == 0
+    assert safety.of_plan(PlanReport((SYNC, STALLED)), differences_matter=True) == 2
 
 
 def test_two_jobs_about_different_specs_have_a_comment_each() -> None:

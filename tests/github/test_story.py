@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.engine.test_no_trace import comparable
 from tests.github.runner import ACTION
 from tests.github.stage import TOKEN, Served, Stage, serving
 from tests.github.world import NEW, OLD, REPO, pull_event
@@ -224,6 +226,42 @@ def test_c65_a_comment_shows_what_only_live_has_if_it_is_asked_for(stage: Stage,
     told = "\n".join([told, *drift.log, drift.summary, str(stage.issue()["body"])])
     for value in ("edited-by-hand", "a1b2c3d4e5"):
         assert (value in told) is (asked == "true")
+
+
+def told_with(stage: Stage, secrets: list[str]) -> str:
+    """All that GitHub gets to see of an app with these secrets: comment, issue, summaries, log, outputs."""
+    stage.served.reset()
+    stage.steps.clear()
+
+    def spec(tag: str) -> dict[str, Any]:
+        made = service(
+            "shop", tag, {"key": "PIN", "value": secrets[0], "type": "SECRET"}, {"key": "URL", "value": "x${B}"}
+        )
+        made["services"][0]["image"]["registry_credentials"] = secrets[1]
+        made["services"][0]["log_destinations"] = [{"name": "tail", "logtail": {"token": secrets[2]}}]
+        return made
+
+    stage.repository.write("reconcile.yaml", "variables: [{name: B, secret: true}]\ndefaults: {health: {soak: 0s}}\n")
+    given = {"app": "shop", "sarif_file": "out.sarif", "env": {"B": secrets[3]}}
+    stage.commit(shop=spec("1"))
+    assert stage.step("workflow_dispatch", mode="apply", **given).exit_code == 0
+    stage.commit(shop=spec("2"))
+    stage.open_pull(7, OLD, **given)
+    stage.step("schedule", {}, mode="drift", **given)
+    shown = [stage.comment(), str(stage.issue()["body"]), Path("out.sarif").read_text()]
+    for step in stage.steps:
+        shown += [step.summary, *step.log, *step.outputs.values()]
+    numbers = r"(run|digest|drift)[=: `]+[0-9a-f.]+|runs/\d+|reconcile_[0-9a-f]{32}"
+    others = r"|\d\d:\d\d(%20| )UTC|\b(?=\w*\d)[0-9a-f]{7}\b"
+    return re.sub(numbers + others, "", comparable("\n".join(shown)))
+
+
+@pytest.mark.parametrize(
+    "secrets",
+    [["true", "null", "8081", "abc"], ["shop", "1", "api", "e"], ["a b", '"', "</summary>", "::error::x"]],
+)
+def test_c66_what_github_sees_is_the_same_whatever_the_secrets_are(checkout: Stage, secrets: list[str]) -> None:
+    assert told_with(checkout, secrets) == told_with(checkout, [f"s3cr3t-Q7w9-{number}Zz" for number in range(4)])
 
 
 def test_a_fork_is_told_nothing_of_apps_that_the_repository_does_not_name(stage: Stage) -> None:

@@ -160,17 +160,17 @@ def test_a_401_says_where_to_look(clock: VirtualClock) -> None:
 SECRET = 'sk_live_"quoted"_4242'
 SPEC = {
     "name": "web",
-    "envs": [{"key": "TOP", "type": "SECRET", "value": "hunter2-top"}],
+    "envs": [{"key": "TOP", "type": "SECRET", "value": "h2Nt3r-top"}],
     "services": [
         {
             "name": "api",
-            "image": {"registry_type": "GHCR", "repository": "x", "registry_credentials": "user:hunter2-registry"},
+            "image": {"registry_type": "GHCR", "repository": "x", "registry_credentials": "user:h2Nt3r-registry"},
             "envs": [
                 {"key": "KEY", "type": "SECRET", "value": SECRET},
                 {"key": "LEVEL", "value": "debug-level"},
                 {"key": "ODD", "type": "SECRET", "value": ["x"]},
             ],
-            "log_destinations": [{"name": "papertrail", "logtail": {"token": "hunter2-logtail"}}],
+            "log_destinations": [{"name": "papertrail", "logtail": {"token": "h2Nt3r-logtail"}}],
         },
         "not a mapping",
     ],
@@ -179,8 +179,8 @@ UNKNOWN = {
     "name": "web",
     "agents": [
         {
-            "image": {"registry_credentials": "ada:hunter2-registry"},
-            "envs": [{"key": "K", "type": "SECRET", "value": "hunter2-agent"}],
+            "image": {"registry_credentials": "ada:h2Nt3r-registry"},
+            "envs": [{"key": "K", "type": "SECRET", "value": "h2Nt3r-agent"}],
         }
     ],
 }
@@ -188,7 +188,7 @@ UNKNOWN = {
 
 
 def test_the_secrets_of_a_spec_are_found() -> None:
-    assert secrets_in(SPEC) == {"hunter2-top", SECRET, "user:hunter2-registry", "hunter2-logtail", "x"}
+    assert secrets_in(SPEC) == {"h2Nt3r-top", SECRET, "user:h2Nt3r-registry", "h2Nt3r-logtail", "x"}
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_c05_no_error_holds_a_secret_wherever_one_looks(
             caplog.text,
         ]
     )
-    for secret in (TOKEN, SECRET, "sk_live", "hunter2"):
+    for secret in (TOKEN, SECRET, "sk_live", "h2Nt3r"):
         assert secret not in shown
     assert problem.__cause__ is None
     assert problem.__context__ is None
@@ -234,7 +234,7 @@ def test_an_answer_that_quotes_the_request_shows_no_secret_of_a_part_that_no_mod
     quoting = Platform(clock, lambda request: httpx.Response(400, json={"message": f"bad {request.content.decode()}"}))
     with pytest.raises(ApiError, match="agents") as caught:
         quoting.run(lambda client: client.create_app(UNKNOWN))
-    assert "hunter2" not in caught.value.message
+    assert "h2Nt3r" not in caught.value.message
 
 
 def test_c05_the_client_does_not_show_its_token() -> None:

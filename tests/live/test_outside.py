@@ -10,7 +10,8 @@ import pytest
 
 from reconciler.live import fetch
 from reconciler.live.client import Client
-from reconciler.live.models import LogLinks, ProbeAnswer
+from reconciler.live.fetch import ProbeAnswer
+from reconciler.live.models import LogLinks
 from tests.live.fakes import TOKEN, CutShort, Platform
 from tests.support.virtual_time import VirtualClock
 

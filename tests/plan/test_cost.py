@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.plan.canonical import canonical
-from reconciler.plan.decide import compared_cost, estimated_cost, unchanged_cost
-from reconciler.plan.model import Cost
+from reconciler.plan.model import Cost, compared_cost, estimated_cost, unchanged_cost
 from tests.plan.platform import app, service
 
 PRICES = {

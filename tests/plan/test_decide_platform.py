@@ -258,7 +258,7 @@ def test_c53_updates_that_all_lead_to_another_spec_are_bounded() -> None:
     assert (found.status, found.action, found.override) == (SyncStatus.STALLED, Action.REFUSE, "--retry")
     assert found.reason == (
         "the last 3 updates led to one and the same spec, which is not Git's: App Platform stores or deploys another "
-        "one than it is sent. At most 3 such updates are sent in 6 h"
+        "spec than it is sent. At most 3 such updates are made within 6 h"
     )
     assert plan(live_app(OTHER, active=THREE[0]), [*THREE, BEFORE], retry=True).action is Action.UPDATE
 

@@ -6,15 +6,13 @@ import pytest
 
 from reconciler.appspec.secrets import plaintext_secrets
 from reconciler.desired.export import export_spec
-from reconciler.plan.align import Secrets
+from reconciler.plan.align import Secrets, hidden, stored_in
 from reconciler.plan.canonical import Opaque, canonical
 from reconciler.plan.compare import payload
 from reconciler.plan.secret_fingerprints import (
     VARIABLE,
     Fingerprints,
     SecretMatch,
-    hidden,
-    stored_in,
     unencrypted,
     with_variable,
     without_variable,

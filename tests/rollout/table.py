@@ -13,8 +13,7 @@ from typing import Any
 from reconciler.live.models import Phase
 from reconciler.plan.platform import FailedIn
 from reconciler.rollout.health import Evidence, Grade, Sample
-from reconciler.rollout.limits import Rules
-from reconciler.rollout.model import OutcomeKind, Role, Task
+from reconciler.rollout.model import OutcomeKind, Role, Rules, Task
 from reconciler.rollout.policy import next_step
 from reconciler.rollout.state import (
     ActiveState,

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.live.models import Phase
-from reconciler.rollout.limits import Rules
-from reconciler.rollout.model import OutcomeKind, Role, Task
+from reconciler.rollout.model import OutcomeKind, Role, Rules, Task
 from reconciler.rollout.policy import next_step
 from reconciler.rollout.state import (
     ActiveState,

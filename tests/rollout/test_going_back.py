@@ -69,12 +69,15 @@ def test_on_failure_pin_leaves_the_app_on_the_rollback_and_says_how_to_settle_it
     assert not unpinned(stage)
 
 
-def test_on_failure_leave_changes_nothing_more(stage: Stage) -> None:
+@pytest.mark.parametrize("auto", [True, False])
+def test_on_failure_leave_changes_nothing_more(stage: Stage, auto: bool) -> None:
+    stage.box.configure(auto_rollback_deployment=auto)
     stage.deploy(web())
     stage.box.fail("web", "deploy")
     record = stage.one(stage.job(web(tag="1.28"), policy=POLICY["leave"]))
     assert kind(record) == "left"
-    assert len(stage.deployments()) == 2
+    theirs = [("ACTIVE", "1.27"), ("ERROR", "1.28"), ("SUPERSEDED", "1.27")]
+    assert stage.deployments() == (theirs if auto else [("ERROR", "1.28"), ("ACTIVE", "1.27")])
 
 
 def test_a_revision_limit_means_that_the_last_good_spec_is_sent_back() -> None:

@@ -30,8 +30,8 @@ from reconciler.rollout.health import (
     saw_probe,
     worst,
 )
-from reconciler.rollout.limits import UNCONFIRMED, Rules
-from reconciler.rollout.probing import probe_problem
+from reconciler.rollout.model import UNCONFIRMED, Rules
+from reconciler.rollout.observations import probe_problem
 
 RULES = Rules()
 WAIT = Rules(unknown_is_healthy=False)
@@ -101,7 +101,7 @@ def test_c57_a_probe_that_tells_nothing_is_unknown_and_never_unhealthy() -> None
     rules = replace(BOTH, judge_components=False)
     found = saw_probe(Evidence(), "", rules)
     while judge(found, rules, API).judgement is Judgement.WAITING:
-        found = saw_probe(passed(found, 5), "no way there", rules, tells=False)
+        found = saw_probe(passed(found, 5), "no way there", rules, counts=False)
         assert found.streak == 0
     assert judge(found, rules, API) == Verdict(
         Judgement.UNKNOWN, "its health could not be learnt within 300 s: no way there"

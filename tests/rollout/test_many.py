@@ -14,8 +14,7 @@ from reconciler.live.client import Client
 from reconciler.plan.model import Action
 from reconciler.rollout import scheduler as run
 from reconciler.rollout.model import Event
-from reconciler.rollout.poller import Poller, interval
-from reconciler.rollout.ports import SpecKnowledge
+from reconciler.rollout.ports import Poller, SpecKnowledge, interval
 from reconciler.rollout.scheduler import roll_out
 from tests.rollout.stage import POLICY, Stage, web
 from tests.rollout.test_deploying import kind
@@ -50,6 +49,14 @@ def test_an_app_is_skipped_when_one_it_depends_on_fails_and_others_go_on(stage: 
     records = stage.roll(*jobs)
     assert [kind(record) for record in records] == ["skipped", "degraded", "applied", "skipped"]
     assert "depends on api" in records[0].outcome.reason
+
+
+def test_c81_an_app_is_not_deleted_while_one_that_depends_on_it_stays(stage: Stage) -> None:
+    stage.roll(*(stage.job(web(name), Action.CREATE) for name in ("api", "web")))
+    stays = stage.job(web("web"), Action.REFUSE, policy=after("api"))
+    records = stage.roll(stage.job(web("api"), Action.DELETE), stays)
+    assert [kind(record) for record in records] == ["skipped", "refused"]
+    assert records[0].outcome.reason == "web depends on it, and ended otherwise: refused"
 
 
 def test_a_run_that_fails_fast_starts_nothing_after_the_first_failure(stage: Stage) -> None:

@@ -18,23 +18,23 @@ from reconciler.errors import (
     TransportFailed,
     Unauthorized,
 )
-from reconciler.live.models import Deployment, Health, LiveApp, Phase, ProbeAnswer, RollbackValidation
+from reconciler.live.fetch import ProbeAnswer
+from reconciler.live.models import Deployment, Health, LiveApp, Phase, RollbackValidation
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.rollout import steps
 from reconciler.rollout.executor import perform
 from reconciler.rollout.failure import collect
 from reconciler.rollout.health import Grade, Sample
 from reconciler.rollout.model import Role, Task
-from reconciler.rollout.observations import Observations, RolloutContext
-from reconciler.rollout.poller import Poller
-from reconciler.rollout.ports import RolloutJob, SpecKnowledge
-from reconciler.rollout.probing import read_health
+from reconciler.rollout.observations import Observations, RolloutContext, read_health
+from reconciler.rollout.ports import Poller, RolloutJob, SpecKnowledge
 from reconciler.rollout.recorder import Recorder
 from reconciler.rollout.state import (
     Accepted,
     ActiveState,
     Adopted,
     BackRead,
+    Collected,
     Failed,
     Goal,
     HealthSeen,
@@ -142,8 +142,8 @@ def test_a_probe_waits_for_an_address(clock: VirtualClock) -> None:
     probe = steps.Probe("d")
     assert Script(clock).do(probe) == ProbeSeen()
     lost = Script(clock, get_app=TransportFailed("reset", **WHERE)).do(probe, policy=PROBING)
-    assert lost == ProbeSeen("the app's address could not be read: reset", tells=False)
-    nowhere = ProbeSeen("GET /ok could not be sent: the app has no live URL", tells=False)
+    assert lost == ProbeSeen("the app's address could not be read: reset", counts=False)
+    nowhere = ProbeSeen("GET /ok could not be sent: the app has no live URL", counts=False)
     assert Script(clock, get_app=app()).do(probe, policy=PROBING) == nowhere
     script = Script(clock, get_app=app(live_url="https://web.example/"), probe=ProbeAnswer(200))
     assert script.do(probe, policy=PROBING) == ProbeSeen()
@@ -151,7 +151,7 @@ def test_a_probe_waits_for_an_address(clock: VirtualClock) -> None:
     assert script.do(probe, policy=PROBING) == ProbeSeen("GET /ok: reset")
     unsent = ProbeAnswer(error="no route to host", sent=False)
     script = Script(clock, get_app=app(live_url="https://web.example/"), probe=unsent)
-    assert script.do(probe, policy=PROBING) == ProbeSeen("GET /ok could not be sent: no route to host", tells=False)
+    assert script.do(probe, policy=PROBING) == ProbeSeen("GET /ok could not be sent: no route to host", counts=False)
 
 
 WELL = Health.model_validate({"components": [{"name": "api", "state": "HEALTHY"}]})
@@ -483,3 +483,35 @@ def test_what_the_platform_renders_of_gits_spec_counts_as_ours() -> None:
     plan = Plan("web", SyncStatus.OUT_OF_SYNC, Action.UPDATE)
     assert not SpecKnowledge(RolloutJob(plan, desired(NEW))).carries(rendered)
     assert SpecKnowledge(RolloutJob(plan, desired(NEW), rendered=rendered)).carries(rendered)
+
+
+def test_c53_an_active_deployment_that_failed_later_does_not_serve(clock: VirtualClock) -> None:
+    failed = app(active_deployment=made("d", NEW, "ERROR"))
+    found = Script(clock, get_app=failed, list_deployments=[]).do(steps.ReadBack("d"))
+    assert isinstance(found, BackRead)
+    assert found.standing is ActiveState.FAILED
+
+
+@pytest.mark.parametrize(("cause", "failed"), [("AUTO_ROLLBACK", "b"), ("MANUAL", "")])
+def test_c49_a_run_that_adopts_the_platforms_own_rollback_reads_what_it_went_back_from(
+    clock: VirtualClock, cause: str, failed: str
+) -> None:
+    history = [
+        Deployment.model_validate(made("c", cause_details={"type": cause}, previous_deployment_id="b")),
+        Deployment.model_validate(made("b", NEW, "ERROR")),
+        Deployment.model_validate(made("a", phase="SUPERSEDED")),
+    ]
+    script = Script(clock, get_app=app(active_deployment=made("c")), list_deployments=history)
+    seen = seen_app()
+    goal = Goal(Task.ADOPT, "web", follow_id="c")
+    clock.run(perform(steps.FindCandidates(), RolloutState(goal), script.context(seen), clock))
+    assert seen.failed == failed
+
+
+def test_a_failure_that_nothing_dates_has_just_happened(clock: VirtualClock) -> None:
+    read = Deployment.model_validate(made("d", NEW, "ERROR"))
+    script = Script(clock, get_deployment=read, logs=gone())
+    leg = TrackedDeployment(Role.DEPLOY, "d", phase=Phase.ERROR)
+    found = script.do(steps.CollectFailure("d"), leg=leg)
+    assert isinstance(found, Collected)
+    assert found.age == 0.0

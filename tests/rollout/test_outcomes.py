@@ -47,7 +47,7 @@ FAULT = {"fault": "deployment d failed"}
             (endings.timed_out, state(), "d", "the build took more than 3600 s"),
             Outcome(
                 OutcomeKind.TIMED_OUT,
-                "the build took more than 3600 s; deployment d goes on without us, and the next run follows it",
+                "the build took more than 3600 s; deployment d continues on App Platform, and the next run follows it",
                 (AGAIN, STATUS),
             ),
         ),
@@ -145,11 +145,11 @@ def deployment(name: str, phase: Phase, role: Role = Role.DEPLOY) -> TrackedDepl
         ),
         (
             {"leg": deployment("d", Phase.UNKNOWN)},
-            "stopped when deployment d had just begun; it goes on without us",
+            "stopped when deployment d had just begun; it continues on App Platform",
         ),
         (
             {"leg": deployment("d", Phase.BUILDING), "write": WriteStatus(sends=1)},
-            "stopped while deployment d was BUILDING; it goes on without us",
+            "stopped while deployment d was BUILDING; it continues on App Platform",
         ),
         (
             {"leg": deployment("d", Phase.ACTIVE)},
@@ -161,7 +161,7 @@ def deployment(name: str, phase: Phase, role: Role = Role.DEPLOY) -> TrackedDepl
         ),
         (
             {"leg": deployment("d", Phase.ERROR), "back": deployment("r", Phase.DEPLOYING, Role.ROLLBACK)},
-            "stopped while deployment r was DEPLOYING; it goes on without us",
+            "stopped while deployment r was DEPLOYING; it continues on App Platform",
         ),
     ],
 )

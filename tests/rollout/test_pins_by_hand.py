@@ -18,9 +18,9 @@ from tests.support.virtual_time import VirtualClock
 
 @pytest.fixture
 def pinned(stage: Stage) -> Stage:
-    """An account whose app failed with 1.28 and is pinned to a rollback to 1.27."""
+    """An account whose app was unhealthy with 1.28 and is pinned to a rollback to 1.27."""
     stage.deploy(web())
-    stage.box.fail("web", "deploy")
+    stage.box.fail("web", "health")
     record = stage.one(stage.job(web(tag="1.28"), policy=POLICY["pin"]))
     assert record.outcome.kind == "pinned"
     return stage

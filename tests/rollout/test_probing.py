@@ -11,8 +11,7 @@ import pytest
 from reconciler.appspec.kinds import has_address, is_offline
 from reconciler.config import HealthPolicy, Policy, Probe, Timeouts
 from reconciler.plan.model import Action
-from reconciler.rollout.limits import TRIES
-from reconciler.rollout.model import RolloutRecord
+from reconciler.rollout.model import TRIES, RolloutRecord
 from tests.rollout.stage import web
 from tests.rollout.tampering import Answer, Tampered
 from tests.rollout.test_deploying import kind

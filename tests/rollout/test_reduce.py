@@ -10,8 +10,7 @@ import pytest
 from reconciler.live.models import Health, Phase
 from reconciler.plan.platform import FailedIn
 from reconciler.rollout.health import Evidence, Grade, Sample
-from reconciler.rollout.limits import Rules
-from reconciler.rollout.model import Role, Task
+from reconciler.rollout.model import Role, Rules, Task
 from reconciler.rollout.reduce import reduce
 from reconciler.rollout.state import (
     Accepted,
@@ -253,7 +252,7 @@ def test_readings_are_graded_by_the_rules_of_the_app() -> None:
 
 
 def test_a_probe_that_tells_nothing_leaves_it_unknown() -> None:
-    seen = follow(ACTIVE, Probe("d"), ProbeSeen("no way there", tells=False), 5)
+    seen = follow(ACTIVE, Probe("d"), ProbeSeen("no way there", counts=False), 5)
     assert seen.evidence.probe == Sample(Grade.UNKNOWN, "no way there")
     assert (seen.evidence.streak, seen.evidence.grade) == (0, Grade.UNKNOWN)
 

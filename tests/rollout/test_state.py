@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from reconciler.live.models import Phase
-from reconciler.rollout.limits import SENDS_BACK, TRIES
+from reconciler.rollout.model import SENDS_BACK, TRIES
 from reconciler.rollout.policy import next_step
 from reconciler.rollout.reduce import REJECTED, UNVERIFIABLE, reduce
 from reconciler.rollout.state import (

@@ -24,8 +24,7 @@ from reconciler.rollout import policy as steps
 from reconciler.rollout import policy_rollback as sending
 from reconciler.rollout import policy_settle as back
 from reconciler.rollout import reduce as fold
-from reconciler.rollout.limits import Rules
-from reconciler.rollout.model import Task
+from reconciler.rollout.model import Rules, Task
 from reconciler.rollout.policy import next_step
 from reconciler.rollout.reduce import reduce
 from reconciler.rollout.state import (
@@ -146,7 +145,7 @@ HARMLESS: dict[type[Step], tuple[Seen, ...]] = {
     Adopt: (Adopted(), Adopted(COMPONENTS)),
     Follow: (*map(PhaseSeen, PHASES), *FAILED),
     CheckHealth: (*HEALTHS, *FAILED),
-    Probe: (ProbeSeen(), ProbeSeen("503"), ProbeSeen("no way there", tells=False)),
+    Probe: (ProbeSeen(), ProbeSeen("503"), ProbeSeen("no way there", counts=False)),
     Wait: (Waited(),),
     ValidateRollback: (*map(Validated, CODES), *FAILED),
 }

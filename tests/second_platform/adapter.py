@@ -12,10 +12,9 @@ import httpx
 
 from reconciler.clock import SystemClock
 from reconciler.engine import apply as applying
-from reconciler.engine import exits, safety
 from reconciler.engine import load as loading
-from reconciler.engine import plan as planning
-from reconciler.engine.options import RunOptions
+from reconciler.engine import safety
+from reconciler.engine.load import RunOptions
 from reconciler.errors import InvalidInput, ReconcileError
 from reconciler.live.client import Client
 from reconciler.plan.model import PlanReport
@@ -62,7 +61,7 @@ async def run(
             problem.hint,
             *(f"{finding.code} {finding.message} {finding.hint}" for finding in found),
         ]
-        return Ending("error", int(exits.of_error(problem)), "\n".join(said))
+        return Ending("error", int(problem.exit_code), "\n".join(said))
 
 
 async def _run(
@@ -78,16 +77,16 @@ async def _run(
     desired = loading.load(options)
     waiting = {"transport": transport, "clock": clock, "random": lambda: 0.5, "on_wait": on_wait}
     async with Client(asked.token, base_url=asked.url, **waiting) as client:
-        planned = await planning.plan(desired, options, client, clock)
+        planned = await applying.plan(desired, options, client, clock)
         if asked.save:
             safety.save(asked.folder / SAVED, planned.report.plans, planned.config)
         if asked.command != "apply":
-            code = exits.of_plan(planned.report, differences_matter=asked.command == "drift")
+            code = safety.of_plan(planned.report, differences_matter=asked.command == "drift")
             return Ending("plan", int(code), "\n".join(_of_plan(planned.report)))
         watch = applying.Watch(lambda event: on_wait(WORDS, event.text))
         report = await applying.apply(planned, client, clock, lambda _apps: nullcontext(watch))
     said = "\n".join([*_of_plan(planned.report), *_of_rollout(report)])
-    return Ending(report.records[0].outcome.kind.value, int(exits.of_apply(report, planned)), said)
+    return Ending(report.records[0].outcome.kind.value, int(safety.of_apply(report, planned)), said)
 
 
 def _of_plan(report: PlanReport) -> Iterator[str]:

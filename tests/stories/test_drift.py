@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from reconciler.engine import exits
+from reconciler.engine import safety
 from reconciler.exit_codes import Exit
 from reconciler.plan.model import Plan, PlanReport, SyncStatus
 from reconciler.views import json_documents, markdown, text
@@ -206,7 +206,7 @@ def test_the_text_the_page_and_the_json_say_who_did_it(told: World):
     changes = {one["path"]: one for one in document["apps"][0]["attribution"]["changes"]}
     assert changes["services/api/image/tag"]["commit"] == commit
     assert changes["services/api/envs/LEVEL/value"]["deployment_id"] == deployment
-    assert exits.of_plan(report, differences_matter=True) is Exit.DIFFERENCES
+    assert safety.of_plan(report, differences_matter=True) is Exit.DIFFERENCES
 
 
 def test_one_reason_for_all_differences_is_told_once(told: World):
@@ -222,6 +222,6 @@ def test_unmanaged_apps_are_named_where_asked_and_are_no_drift(told: World):
     assert told.plan(drift=True).unmanaged == ()
     report = told.plan(drift=True, unmanaged=True)
     assert report.unmanaged == ("stranger",)
-    assert exits.of_plan(report, differences_matter=True) is Exit.OK
+    assert safety.of_plan(report, differences_matter=True) is Exit.OK
     assert told.outcome(unmanaged=True) == "unchanged"
     assert "stranger" in told.names()

@@ -14,9 +14,8 @@ import yaml
 
 from reconciler.engine import apply as applying
 from reconciler.engine import load as loading
-from reconciler.engine import plan as planning
-from reconciler.engine.options import RunOptions
-from reconciler.engine.plan import Planned
+from reconciler.engine.load import RunOptions
+from reconciler.engine.planner import Planned
 from reconciler.live.client import Client
 from reconciler.live.models import LiveApp
 from reconciler.plan.model import Plan, PlanReport
@@ -149,7 +148,7 @@ class World:
     def planned(self, **wanted: Any) -> Planned:
         options = self.options(**wanted)
         desired = loading.load(options)
-        return self.ask(lambda client: planning.plan(desired, options, client, self.clock))
+        return self.ask(lambda client: applying.plan(desired, options, client, self.clock))
 
     def plan(self, **wanted: Any) -> PlanReport:
         return self.planned(**wanted).report
@@ -166,7 +165,7 @@ class World:
         desired = loading.load(options)
 
         async def use(client: Client) -> RolloutReport:
-            planned = await planning.plan(desired, options, client, self.clock)
+            planned = await applying.plan(desired, options, client, self.clock)
             return await applying.apply(planned, client, self.clock)
 
         return self.ask(use)

@@ -20,11 +20,9 @@ import yaml
 
 from reconciler.config import Config
 from reconciler.engine import apply as applying
-from reconciler.engine import exits
 from reconciler.engine import load as loading
-from reconciler.engine import plan as planning
-from reconciler.engine.load import Desired
-from reconciler.engine.options import RunOptions
+from reconciler.engine import safety
+from reconciler.engine.load import Desired, RunOptions
 from reconciler.errors import ReconcileError
 from reconciler.exit_codes import Exit
 from reconciler.live.client import Client
@@ -144,7 +142,7 @@ class Run:
     def code(self) -> int:
         """The exit code; -9 for a run that died."""
         if self.report is not None:
-            return int(exits.of_rollout(self.report))
+            return int(safety.of_rollout(self.report))
         return -9 if self.error is None else int(Exit.ERROR)
 
     def record(self, app: str) -> RolloutRecord:
@@ -282,7 +280,7 @@ class Environment(Account):
 
     async def _reconcile(self, tap: Tap, random: Callable[[], float], more: dict[str, Any]) -> Run:
         async with Client("run", transport=tap, base_url="http://sandbox", clock=self.clock, random=random) as client:
-            planned = await planning.plan(self.desired, replace(self.options, **more), client, self.clock)
+            planned = await applying.plan(self.desired, replace(self.options, **more), client, self.clock)
             report = await applying.apply(planned, client, self.clock)
         return Run(tuple(tap.sent), report)
 

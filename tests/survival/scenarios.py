@@ -109,12 +109,14 @@ BASIC = (
         config=AFTER_API,
     ),
 )
-"""The scenarios, on a platform that behaves as is thought most likely."""
+"""The scenarios, on a platform that behaves as records of the real one show."""
 
 SWITCHES: tuple[dict[str, Any], ...] = (
     {"spec_reverts_on_failure": True},
-    {"auto_rollback_deployment": True},
-    {"spec_reverts_on_failure": True, "auto_rollback_deployment": True},
+    {"auto_rollback_deployment": False},
+    {"spec_reverts_on_failure": True, "auto_rollback_deployment": False},
+    {"auto_rollback_pins": True},
+    {"auto_rollback_spec": "reverts"},
     {"rollback_changes_spec": True},
     {"commit_changes_spec": False},
     {"rollback_to_active": False},

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.config import Policy
-from reconciler.engine import plan as planning
+from reconciler.engine import apply as applying
 from reconciler.live.models import LiveApp
 from reconciler.plan.deployment_history import unjudged
 from reconciler.sandbox import Fault
@@ -56,7 +56,7 @@ def test_an_old_one_costs_nothing() -> None:
 def test_planning_never_asks() -> None:
     with in_sync(web()) as environment:
         sent = environment.ask(
-            lambda client: planning.plan(environment.desired, environment.options, client, environment.clock)
+            lambda client: applying.plan(environment.desired, environment.options, client, environment.clock)
         ).report.requests
         assert sent == 1
 

@@ -258,7 +258,9 @@ def origins(context: RuleContext) -> Iterator[Finding]:
     """An allowed origin is one of exact, prefix, regex; patterns and durations of a policy parse (C70)."""
     for at, cors in _cors(context):
         if wrong := wrong_duration(literal(cors, "max_age")):
-            yield context.malformed("bad-duration", f"invalid max_age: {wrong.message}", wrong, f"{at}/max_age")
+            yield context.error_or_warning(
+                "bad-duration", f"invalid max_age: {wrong.message}", wrong.hint, f"{at}/max_age", certain=wrong.certain
+            )
         for origin_at, origin in records(cors, "allow_origins", at):
             present = [name for name in _ORIGIN if origin.get(name) not in (None, "")]
             if len(present) != 1 and present + [name for name in _ORIGIN if origin.get(name) == ""] != ["exact"]:
@@ -268,7 +270,9 @@ def origins(context: RuleContext) -> Iterator[Finding]:
                 yield context.error("origin", message, hint, origin_at)
             if (regex := literal(origin, "regex")) and (wrong := wrong_pattern(regex)):
                 message = f"invalid regular expression: {wrong.message}"
-                yield context.malformed("bad-pattern", message, wrong, f"{origin_at}/regex")
+                yield context.error_or_warning(
+                    "bad-pattern", message, wrong.hint, f"{origin_at}/regex", certain=wrong.certain
+                )
 
 
 def _cors(context: RuleContext) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -1,4 +1,4 @@
-"""Rules on one component: conflicting, missing and malformed fields (C26, C69, C70, C72, C76, C77)."""
+"""Rules on components and their credentials: what conflicts, is missing or malformed (C26, C69, C70, C72, C76, C77)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.appspec.kinds import DEFAULT_SIZE, DEV_ENGINES, SIZED_KINDS, SIZES, InstanceSize
+from reconciler.appspec.secrets import CLONE_URL, plaintext_secrets
 from reconciler.appspec.shape import Scalar
 from reconciler.appspec.walk import shape_at
 from reconciler.desired.rules.context import (
@@ -22,6 +23,7 @@ from reconciler.desired.rules.context import (
     wrong_time_zone,
 )
 from reconciler.findings import Finding
+from reconciler.text import segments
 
 APP_ALERTS = frozenset(
     {
@@ -47,9 +49,9 @@ def instances(context: RuleContext) -> Iterator[Finding]:
             continue
         unset = "" if component.data.get("instance_size_slug") else ", the default size,"
         message = f"{component.called} has {count} instances, but {size.slug}{unset} runs only one"
-        report = context.warning if size.legacy else context.error
         hint = "use a size for several instances, such as apps-s-1vcpu-1gb, or remove instance_count"
-        yield report("single-instance-size", message, hint, f"{component.pointer}/instance_count")
+        at = f"{component.pointer}/instance_count"
+        yield context.error_or_warning("single-instance-size", message, hint, at, certain=not size.legacy)
 
 
 def _size(component: Component) -> InstanceSize | None:
@@ -83,9 +85,8 @@ def scaling(context: RuleContext) -> Iterator[Finding]:
         size = _size(component)
         if size is not None and not size.scalable:
             message = f"{component.called} has autoscaling, but {size.slug} is not a dedicated size"
-            report = context.warning if size.legacy else context.error
             hint = "use a dedicated size such as apps-d-1vcpu-1gb, or instance_count instead of autoscaling"
-            yield report("autoscaling-size", message, hint, at)
+            yield context.error_or_warning("autoscaling-size", message, hint, at, certain=not size.legacy)
 
 
 def _bounds(context: RuleContext, autoscaling: Mapping[str, Any], at: str) -> Iterator[Finding]:
@@ -154,14 +155,22 @@ def forms(context: RuleContext) -> Iterator[Finding]:
     for component in context.components:
         schedule, at = mapping(component.data, "schedule"), component.pointer
         if (cron := literal(schedule, "cron")) and (wrong := wrong_cron(cron)):
-            yield context.malformed(
-                "bad-cron", f"invalid cron expression: {wrong.message}", wrong, f"{at}/schedule/cron"
+            yield context.error_or_warning(
+                "bad-cron",
+                f"invalid cron expression: {wrong.message}",
+                wrong.hint,
+                f"{at}/schedule/cron",
+                certain=wrong.certain,
             )
         if wrong := wrong_time_zone(zone := literal(schedule, "time_zone")):
             message = f"unknown time zone {zone!r}"
-            yield context.malformed("bad-time-zone", message, wrong, f"{at}/schedule/time_zone")
+            yield context.error_or_warning(
+                "bad-time-zone", message, wrong.hint, f"{at}/schedule/time_zone", certain=wrong.certain
+            )
         if wrong := wrong_duration(literal(component.data, "timeout")):
-            yield context.malformed("bad-duration", f"invalid timeout: {wrong.message}", wrong, f"{at}/timeout")
+            yield context.error_or_warning(
+                "bad-duration", f"invalid timeout: {wrong.message}", wrong.hint, f"{at}/timeout", certain=wrong.certain
+            )
 
 
 def schedules(context: RuleContext) -> Iterator[Finding]:
@@ -236,6 +245,34 @@ def _log_target(context: RuleContext, destination: Mapping[str, Any], called: st
             yield context.error("log-target", message, hint, f"{at}/open_search")
 
 
+# --- Credentials in Git: plaintext where a secret belongs, and what looks like a credential anywhere else ---
+
+
+def plaintext(context: RuleContext) -> Iterator[Finding]:
+    """A plaintext credential in Git is no longer a secret; one in a clone URL is none on App Platform either."""
+    for pointer, _ in plaintext_secrets(context.spec):
+        if segments(pointer)[-1] == CLONE_URL:
+            hint = "connect the account under github, gitlab or bitbucket, and revoke this credential"
+            yield context.warning("clone-url-login", f"{CLONE_URL} contains a credential", hint, pointer)
+        elif pointer not in context.app.substituted:
+            hint = (
+                "use a declared variable (${NAME}), omit the value to keep the live one, "
+                "or paste the encrypted EV[…] that App Platform returns"
+            )
+            yield context.warning("plaintext-secret", "plaintext secret", hint, pointer)
+
+
+def lookalikes(context: RuleContext) -> Iterator[Finding]:
+    """What looks like a credential in a plain field can be read by everyone who can read the app (C65)."""
+    for pointer, _, what in context.app.lookalikes:
+        substituted = pointer in context.app.substituted
+        instead = "" if substituted else " and put the value into a declared variable: ${NAME}"
+        hint = f"if it is one, add `type: SECRET`{instead}; plans show it only with --show-live-values"
+        if segments(pointer)[-1] != "value":
+            hint = f"if it is one, move it to an environment variable with `type: SECRET`{instead}"
+        yield context.warning("looks-like-credential", f"this looks like {what}, but is not a secret", hint, pointer)
+
+
 RULES: tuple[Rule, ...] = (
     instances,
     scaling,
@@ -247,5 +284,7 @@ RULES: tuple[Rule, ...] = (
     forms,
     alert_levels,
     log_targets,
+    plaintext,
+    lookalikes,
 )
 """The rules of this module."""

@@ -7,7 +7,7 @@ They must accept any document, as they also run if the schema is violated.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -38,11 +38,15 @@ class Component:
 
 @dataclass(frozen=True, slots=True)
 class RuleContext:
-    """The input of a rule: the spec and its components, with constructors of findings at a place in it."""
+    """The input of a rule: the spec and its components, with constructors of findings at a place in it.
+
+    ``variables`` are all environment variables, each with its component (None for those of the app) and its pointer.
+    """
 
     app: DesiredApp
     spec: Mapping[str, Any]
     components: tuple[Component, ...]
+    variables: tuple[tuple[Component | None, str, Mapping[str, Any]], ...]
     strict: bool = False
     _places: dict[tuple[str, bool], Location] = field(default_factory=dict, repr=False)
 
@@ -65,10 +69,10 @@ class RuleContext:
         """Something worth knowing."""
         return self._finding(Severity.NOTICE, code, message, hint, pointer, related)
 
-    def malformed(self, code: str, message: str, found: Malformed, pointer: str) -> Finding:
-        """A text that does not parse: an error, or a warning if the platform may read it another way."""
-        report = self.error if found.certain else self.warning
-        return report(code, message, found.hint, pointer)
+    def error_or_warning(self, code: str, message: str, hint: str, pointer: str, *, certain: bool = True) -> Finding:
+        """Something that the platform will refuse; a warning if it may take it all the same."""
+        severity = Severity.ERROR if certain else Severity.WARNING
+        return self._finding(severity, code, message, hint, pointer, ())
 
     def _finding(
         self, severity: Severity, code: str, message: str, hint: str, pointer: str, related: tuple[str, ...]
@@ -86,27 +90,28 @@ def context_of(app: DesiredApp, *, strict: bool = False) -> RuleContext:
         for kind in COMPONENT_KINDS
         for pointer, item in records(app.spec, kind)
     )
-    return RuleContext(app, app.spec, components, strict)
+    owners = [(None, app.spec, ""), *((one, one.data, one.pointer) for one in components)]
+    variables = tuple((one, at, env) for one, data, pointer in owners for at, env in records(data, "envs", pointer))
+    return RuleContext(app, app.spec, components, variables, strict)
 
 
-def records(parent: Any, name: str, pointer: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
+def records(parent: Any, name: str, pointer: str = "") -> Sequence[tuple[str, Mapping[str, Any]]]:
     """The mappings in a list field of a mapping, each with its pointer; none if the field is anything else."""
-    items = parent.get(name) if isinstance(parent, Mapping) else None
-    if isinstance(items, list):
-        for index, item in enumerate(items):
-            if isinstance(item, Mapping):
-                yield f"{pointer}/{name}/{index}", item
+    items = parent.get(name) if isinstance(parent, dict) else None
+    if not isinstance(items, list):
+        return ()
+    return [(f"{pointer}/{name}/{index}", item) for index, item in enumerate(items) if isinstance(item, dict)]
 
 
 def mapping(parent: Any, name: str) -> Mapping[str, Any]:
     """A mapping field of a mapping; empty if it is anything else."""
-    value = parent.get(name) if isinstance(parent, Mapping) else None
-    return value if isinstance(value, Mapping) else {}
+    value = parent.get(name) if isinstance(parent, dict) else None
+    return value if isinstance(value, dict) else {}
 
 
 def text(parent: Any, name: str) -> str:
     """A text field of a mapping; empty if it is anything else."""
-    value = parent.get(name) if isinstance(parent, Mapping) else None
+    value = parent.get(name) if isinstance(parent, dict) else None
     return value if isinstance(value, str) else ""
 
 

@@ -16,7 +16,6 @@ from reconciler.desired.rules.context import (
     is_digest,
     literal,
     mapping,
-    records,
     text,
     wrong_tag,
 )
@@ -58,8 +57,8 @@ def repositories(context: RuleContext) -> Iterator[Finding]:
             for needed in _NEEDED.get(name, ("repo",)):
                 if source.get(needed) in (None, ""):
                     message = f"the {name} source of {component.called} has no {needed}"
-                    report = context.error if name == "git" else context.warning
-                    yield report("incomplete-source", message, f"add `{needed}: …`", at)
+                    hint, certain = f"add `{needed}: …`", name == "git"
+                    yield context.error_or_warning("incomplete-source", message, hint, at, certain=certain)
             if name == "git":
                 yield from _clone_url(context, component, literal(source, "repo_clone_url"), f"{at}/repo_clone_url")
             if name in _REPO and (repo := text(source, "repo")):
@@ -184,7 +183,9 @@ def _tag(context: RuleContext, component: Component, image: Mapping[str, Any], a
     tag = image.get("tag")
     written = literal(image, "tag")
     if written and not written.startswith(("<", "{{")) and (wrong := wrong_tag(written)):
-        yield context.malformed("bad-tag", f"invalid tag: {wrong.message}", wrong, f"{at}/tag")
+        yield context.error_or_warning(
+            "bad-tag", f"invalid tag: {wrong.message}", wrong.hint, f"{at}/tag", certain=wrong.certain
+        )
     named = _Reference.of(text(image, "repository"))
     if image.get("digest") or tag not in (None, "", "latest") or _deploys_on_push(image) or named.tag or named.digest:
         return
@@ -210,25 +211,18 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _BINDABLE = re.compile(r"\$\{([A-Za-z0-9_-]+)\.([^{}]*)\}")
 
 
-def _envs(context: RuleContext) -> Iterator[tuple[Component | None, str, Mapping[str, Any]]]:
-    """Every variable with its pointer and its component; None for those of the app."""
-    owners = [(None, context.spec, ""), *((one, one.data, one.pointer) for one in context.components)]
-    for component, owner, pointer in owners:
-        yield from ((component, at, env) for at, env in records(owner, "envs", pointer))
-
-
 def bindables(context: RuleContext) -> Iterator[Finding]:
     """``${name.X}`` in a variable refers to a component or database of the app, and to something that it has (C75).
 
     ``${db.pool.X}`` refers to a connection pool, which no spec names.
     """
-    bound = [(owner, at, value) for owner, at, env in _envs(context) if "${" in (value := text(env, "value"))]
+    bound = [(owner, at, value) for owner, at, env in context.variables if "${" in (value := text(env, "value"))]
     if not bound:
         return
-    shared = [text(env, "key") for owner, _, env in _envs(context) if owner is None]
+    shared = [text(env, "key") for owner, _, env in context.variables if owner is None]
     given = {one.name: BINDABLE[one.kind] for one in context.components if one.name}
     known = {name: {*fields, *shared} for name, fields in given.items()}
-    for owner, _, env in _envs(context):
+    for owner, _, env in context.variables:
         if owner is not None and owner.name:
             known[owner.name].add(text(env, "key"))
     for owner, at, value in bound:
@@ -247,7 +241,7 @@ def bindables(context: RuleContext) -> Iterator[Finding]:
 
 def placeholders(context: RuleContext) -> Iterator[Finding]:
     """``${NAME}`` as a whole value, of an undeclared variable: reported once, as it may be meant for the platform."""
-    envs = [(f"{at}/value", env) for _, at, env in _envs(context)]
+    envs = [(f"{at}/value", env) for _, at, env in context.variables]
     known: set[object] | None = None
     found: dict[str, str] = {}
     for at, env in envs:
@@ -267,7 +261,7 @@ def placeholders(context: RuleContext) -> Iterator[Finding]:
 
 def ciphertexts(context: RuleContext) -> Iterator[Finding]:
     """Ciphertext is a secret's (C67): in a plain variable the app would read ``EV[…]``."""
-    for _, at, env in _envs(context):
+    for _, at, env in context.variables:
         value = text(env, "value")
         if not is_ciphertext(value):
             continue

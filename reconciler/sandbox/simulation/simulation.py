@@ -121,7 +121,7 @@ class Platform:
             app.restore_at, app.undoes = deployment.phase_at + self.settings.speed.auto_rollback, deployment.id
 
     def _restore(self, app: App, at: float) -> None:
-        """Deploy what is active once more, as the platform's own rollback, unless the failure is somebody's already."""
+        """Deploy what is active once more, as the platform's own rollback, unless a user acted first."""
         failed, settings = app.undoes, self.settings
         app.restore_at, app.undoes = None, ""
         active, (latest,) = self.tx.deployment(app.active), self.tx.deployments(app.id, limit=1)

@@ -346,7 +346,7 @@ def test_static_apps_are_counted_and_cost_from_the_fourth_on(lab: Lab) -> None:
 
 
 def test_the_cost_is_what_a_plan_estimates_and_jobs_are_not_counted(lab: Lab) -> None:
-    from reconciler.plan.decide import estimated_cost
+    from reconciler.plan.model import estimated_cost
     from reconciler.sandbox.api.apps import monthly_cost
 
     job = {"name": "job", "image": {"repository": "x"}, "instance_size_slug": "apps-d-8vcpu-32gb"}
