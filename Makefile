@@ -33,7 +33,7 @@ test: $(VENV)/dev ## the whole test suite
 
 # Named examples alone: what is drawn or walked would make the figure a matter of chance. -k leaves out the walk's other
 # reader, and three tests that take a third of the time and reach nothing that others do not.
-COVERING := tests/plan tests/rollout tests/plan/test_attribution.py tests/engine/test_fingerprints.py tests/engine/test_credentials.py \
+COVERING := tests/plan tests/rollout tests/plan/test_attribution.py tests/engine/test_fingerprints.py tests/engine/test_credentials.py tests/second_platform \
 	-m "not hypothesis" --ignore=tests/rollout/test_walk.py \
 	-k "not (document_shows_the_table or whatever_the_platform_does or outlasts_its_budget or forty_rollouts)"
 
@@ -54,7 +54,8 @@ format: $(VENV)/dev ## format the code
 	$(BIN)/ruff check --fix-only --quiet $(SOURCES)
 	$(BIN)/ruff format $(SOURCES)
 
-bench: $(VENV)/dev ## speed against the bare floor, and of the first difference, measured side by side
+bench: $(VENV)/dev ## speed of a start and of fleets against the bare floor, and of the first difference, measured side by side
+	$(BIN)/python -m benchmarks.start
 	$(BIN)/python -m benchmarks.fleet
 	$(BIN)/python -m benchmarks.diff
 

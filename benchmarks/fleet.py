@@ -1,27 +1,29 @@
 """A fleet in sync: `reconcile --plan` against the bare floor, measured side by side against a served sandbox.
 
-Prints requests, wall time, CPU time and peak memory of both, and their ratios. Run by `make bench`.
+Prints requests, wall time, CPU time and peak memory of both, and their ratios with the aims. Run by `make bench`; the
+sizes of fleets can be given as arguments.
 """
 
 import json
-import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import yaml
 
+from benchmarks.processes import ROOT, Cost, middle, side_by_side
 from benchmarks.specs import spec
 
-ROUNDS = 5
 PORT = 18080
 URL = f"http://127.0.0.1:{PORT}"
-ROOT = Path(__file__).resolve().parent.parent
+SIZES = {200: 5, 1000: 5, 10_000: 3}
+"""Apps, and how often each command is run."""
+
+AIMS = {200: 1.5, 1000: 1.5, 10_000: 1.2}
+MOST_MEMORY = {10_000: 400}
 SERVE = f"""
 import sys
 from pathlib import Path
@@ -29,29 +31,6 @@ from reconciler.sandbox.server import serve
 serve(Path(sys.argv[1]), port={PORT})
 """
 """The command `reconcile sandbox serve` would say that it was interrupted when it is ended."""
-
-
-@dataclass
-class Cost:
-    wall: float
-    cpu: float
-    memory: float  # MiB
-
-
-def measure(command: list[str], environ: dict[str, str]) -> tuple[Cost, str]:
-    """Wall seconds, CPU seconds and peak memory of one process, and what it printed."""
-    began = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environ, cwd=ROOT) as process:
-        output = process.stdout.read() if process.stdout else ""
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    wall = time.perf_counter() - began
-    assert process.returncode == 0, f"{command} ended with {process.returncode}: {output[-500:]}"
-    return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024), output
-
-
-def middle(costs: list[Cost]) -> Cost:
-    return Cost(*(statistics.median(getattr(cost, field) for cost in costs) for field in ("wall", "cpu", "memory")))
 
 
 def seed(folder: Path, count: int) -> None:
@@ -64,8 +43,7 @@ def seed(folder: Path, count: int) -> None:
             assert answer.is_success, answer.text
 
 
-def run(count: int) -> None:
-    environ = {**os.environ, "DIGITALOCEAN_TOKEN": "bench", "NO_COLOR": "1"}
+def run(count: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         specs = Path(folder, "specs")
         specs.mkdir()
@@ -75,7 +53,7 @@ def run(count: int) -> None:
             wait_until_served()
             seed(specs, count)
             time.sleep(3)  # the deployments come to their end
-            compare(count, specs, environ)
+            compare(count, specs, rounds)
         finally:
             server.terminate()
             server.wait()
@@ -92,27 +70,26 @@ def wait_until_served() -> None:
     raise SystemExit("the sandbox did not start")
 
 
-def compare(count: int, specs: Path, environ: dict[str, str]) -> None:
+def compare(count: int, specs: Path, rounds: int) -> None:
     floor = [sys.executable, str(ROOT / "benchmarks/floor.py"), str(specs), URL]
     ours = [sys.executable, "-m", "reconciler", str(specs), "--plan", "--format", "json", "--api-url", URL]
-    floors, runs, output = [], [], ""
-    for _ in range(ROUNDS):  # side by side: what else the machine does falls on both
-        floors.append(measure(floor, environ)[0])
-        cost, output = measure(ours, environ)
-        runs.append(cost)
-    report = json.loads(output)
+    costs, output = side_by_side({"floor": floor, "ours": ours}, rounds)
+    report = json.loads(output["ours"])
     assert all(plan["status"] == "in_sync" for plan in report["apps"]), "the fleet is not in sync"
-    show(count, report["requests"], middle(floors), middle(runs))
+    show(count, report["requests"], middle(costs["floor"]), middle(costs["ours"]), rounds)
 
 
-def show(count: int, requests: int, floor: Cost, ours: Cost) -> None:
-    print(f"\n{count} apps in sync, {requests} requests (median of {ROUNDS} rounds)")
+def show(count: int, requests: int, floor: Cost, ours: Cost, rounds: int) -> None:
+    print(f"\n{count:,} apps in sync, {requests} requests (median of {rounds} rounds)")
     print(f"{'':10}{'floor':>12}{'reconcile':>12}{'ratio':>8}")
     for field, unit in (("wall", "s"), ("cpu", "s"), ("memory", "MiB")):
         base, mine = getattr(floor, field), getattr(ours, field)
-        print(f"{field:10}{base:>10.2f} {unit:3}{mine:>8.2f} {unit:3}{mine / base:>5.2f}")
+        aim = f"  (aim {AIMS[count]})" if field == "wall" and count in AIMS else ""
+        if field == "memory" and count in MOST_MEMORY:
+            aim = f"  (aim {MOST_MEMORY[count]} MiB)"
+        print(f"{field:10}{base:>10.2f} {unit:3}{mine:>8.2f} {unit:3}{mine / base:>5.2f}{aim}")
 
 
 if __name__ == "__main__":
-    for size in (200, 1000):
-        run(size)
+    for size in map(int, sys.argv[1:]) if len(sys.argv) > 1 else SIZES:
+        run(size, SIZES.get(size, 3))

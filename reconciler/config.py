@@ -25,13 +25,13 @@ from pydantic import (
     model_validator,
 )
 
-from reconciler.clock import LONGEST, parse_duration
 from reconciler.patterns import compiled
 from reconciler.redaction import TOKEN_VARIABLES
+from reconciler.text import LONGEST_DURATION, parse_duration
 
 
 def _in_range(seconds: float) -> float:
-    if not 0 <= seconds <= LONGEST:
+    if not 0 <= seconds <= LONGEST_DURATION:
         raise ValueError("a duration must be between 0s and 366d")
     return seconds
 

@@ -110,7 +110,7 @@ def _await_platform(state: RolloutState) -> Step:
     """The platform is rolling back by itself: what is sent meanwhile would supersede that, so it is waited for."""
     rules = state.goal.rules
     if state.awaited >= rules.build + rules.deploy:
-        why = f"nothing was changed: the platform's own rollback is still under way after {state.awaited:.0f} s"
+        why = f"nothing was changed: the platform's own rollback is still in progress after {state.awaited:.0f} s"
         return Finish(ended(state, OutcomeKind.TIMED_OUT, why, state.goal.again, status_command(state)))
     if state.tries >= TRIES:
         return Finish(ended(state, OutcomeKind.FAILED, f"nothing was changed: {state.why}", state.goal.again))

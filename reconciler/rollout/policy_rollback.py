@@ -203,7 +203,8 @@ def retry(state: RolloutState, found: RollbackOptions) -> Step:
     """Deploy a spec that is not to blame again: by a redeploy if it is the app's, else by an update."""
     task = Task.REDEPLOY if found.ours_stored else Task.UPDATE
     write = state.write
-    match resolve(write, state.tries, SENDS):
+    resolution = resolve(write, state.tries, SENDS)
+    match resolution:
         case Resolution.SEND:
             return Write(task)
         case Resolution.LOOK_UP:
@@ -214,6 +215,8 @@ def retry(state: RolloutState, found: RollbackOptions) -> Step:
             return Finish(gone(state))
         case Resolution.FOREIGN | Resolution.REFUSED | Resolution.GIVE_UP:
             return Finish(platform_fault(state, found.attempts, f"it could not be tried again: {write.why}"))
+        case _:
+            assert_never(resolution)
 
 
 def candidate(state: RolloutState, options: RollbackOptions) -> Step:

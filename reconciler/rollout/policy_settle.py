@@ -243,7 +243,9 @@ def _unpin(state: RolloutState) -> Step | None:
         return VerifyUnpinned(state.back.id if state.back else "", pause(state.pin_looks + state.tries))
     if commit.sends < SENDS_BACK:
         return CommitRollback()
-    return Finish(rollback_failed(state, f"the commit did not unpin the app. {commit.why}".rstrip()))
+    canceled = state.back is not None and state.back.phase is Phase.CANCELED
+    why = f"deployment {state.back.id} was canceled, by whom is unknown; " if state.back and canceled else ""
+    return Finish(rollback_failed(state, f"{why}the commit did not unpin the app. {commit.why}".rstrip()))
 
 
 # ---- what the judgement of any deployment shares, whether it goes forward or back ---------------------------------

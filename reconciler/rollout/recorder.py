@@ -77,12 +77,13 @@ class Recorder:
         """The policy chose a step."""
         if isinstance(step, Wait):
             self._report(self._redact(step.why), passing=True)
-        what = self._redact(describe(step))
+        what, reason = self._redact(describe(step)), self._redact(why(state, step))
         if not what or isinstance(step, Finish):
             return
-        if not self._decisions or self._decisions[-1].what != what:
-            self._decisions.append(Decision(self.at, type(step).__name__, what, self._redact(why(state, step))))
-            self._report(what)
+        before = next(((one.what, one.reason) for one in self._decisions[-1:]), ("", ""))
+        if before != (what, reason):
+            self._decisions.append(Decision(self.at, type(step).__name__, what, reason))
+            self._report(what if what != before[0] else reason)
 
     def following(self, deployment_id: str, role: Role) -> None:
         """A deployment belongs to this rollout from now on."""

@@ -177,6 +177,15 @@ def test_an_older_value_that_came_back_after_it_was_replaced_live_is_no_git_ahea
     assert change.text.startswith(f"restored to what Git had before {moved[:7]} by rollback deployment {back}")
 
 
+def test_c49_the_platforms_own_rollback_is_nobodys_edit(story: Story) -> None:
+    story.apply(0, spec("1.0"))
+    story.apply(2, spec("1.1"))
+    theirs = story.deploy(3, spec("1.0"), user="", type="AUTO_ROLLBACK", digitalocean_user_action=None)
+    found = story.told()
+    assert found.text == "the platform rolled back by itself: apply would undo it"
+    assert [change.deployment_id for change in found.changes] == [theirs]
+
+
 def test_an_older_value_is_git_ahead_where_the_one_that_replaced_it_was_never_live(story: Story) -> None:
     story.commit(0, spec("1.0"))
     moved = story.commit(2, spec("1.1"))

@@ -130,7 +130,9 @@ def test_c80_a_redeploy_by_hand_does_nothing_but_deploy_what_is_live():
     assert (found.action, found.follow) == (Action.REFUSE, "")
     assert found.reason.endswith("redeploy when that has finished")
     undeployed = plan(live(built("d1", spec=other)), [], redeploy=True)
-    assert undeployed.action is Action.REDEPLOY
+    assert (undeployed.action, undeployed.status) == (Action.REDEPLOY, SyncStatus.OUT_OF_SYNC)
+    pinned = plan(live(active, pinned_deployment=built("d0")), [active], redeploy=True)
+    assert (pinned.action, pinned.status) == (Action.REFUSE, SyncStatus.BLOCKED)
 
 
 # --- a push that failed ----------------------------------------------------------------------------------------------

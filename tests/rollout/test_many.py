@@ -51,6 +51,14 @@ def test_an_app_is_skipped_when_one_it_depends_on_fails_and_others_go_on(stage: 
     assert "depends on api" in records[0].outcome.reason
 
 
+def test_c81_an_app_is_not_deleted_while_one_that_depends_on_it_stays(stage: Stage) -> None:
+    stage.roll(*(stage.job(web(name), Action.CREATE) for name in ("api", "web")))
+    stays = stage.job(web("web"), Action.REFUSE, policy=after("api"))
+    records = stage.roll(stage.job(web("api"), Action.DELETE), stays)
+    assert [kind(record) for record in records] == ["skipped", "refused"]
+    assert records[0].outcome.reason == "web depends on it, and ended otherwise: refused"
+
+
 def test_a_run_that_fails_fast_starts_nothing_after_the_first_failure(stage: Stage) -> None:
     jobs = [stage.job(web(name), Action.CREATE) for name in ("api", "shop", "edge")]
     stage.box.fail("api", "deploy")

@@ -34,6 +34,7 @@ from reconciler.rollout.state import (
     ActiveState,
     Adopted,
     BackRead,
+    Collected,
     Failed,
     Goal,
     HealthSeen,
@@ -482,3 +483,35 @@ def test_what_the_platform_renders_of_gits_spec_counts_as_ours() -> None:
     plan = Plan("web", SyncStatus.OUT_OF_SYNC, Action.UPDATE)
     assert not SpecKnowledge(RolloutJob(plan, desired(NEW))).carries(rendered)
     assert SpecKnowledge(RolloutJob(plan, desired(NEW), rendered=rendered)).carries(rendered)
+
+
+def test_c53_an_active_deployment_that_failed_later_does_not_serve(clock: VirtualClock) -> None:
+    failed = app(active_deployment=made("d", NEW, "ERROR"))
+    found = Script(clock, get_app=failed, list_deployments=[]).do(steps.ReadBack("d"))
+    assert isinstance(found, BackRead)
+    assert found.standing is ActiveState.FAILED
+
+
+@pytest.mark.parametrize(("cause", "failed"), [("AUTO_ROLLBACK", "b"), ("MANUAL", "")])
+def test_c49_a_run_that_adopts_the_platforms_own_rollback_reads_what_it_went_back_from(
+    clock: VirtualClock, cause: str, failed: str
+) -> None:
+    history = [
+        Deployment.model_validate(made("c", cause_details={"type": cause}, previous_deployment_id="b")),
+        Deployment.model_validate(made("b", NEW, "ERROR")),
+        Deployment.model_validate(made("a", phase="SUPERSEDED")),
+    ]
+    script = Script(clock, get_app=app(active_deployment=made("c")), list_deployments=history)
+    seen = seen_app()
+    goal = Goal(Task.ADOPT, "web", follow_id="c")
+    clock.run(perform(steps.FindCandidates(), RolloutState(goal), script.context(seen), clock))
+    assert seen.failed == failed
+
+
+def test_a_failure_that_nothing_dates_has_just_happened(clock: VirtualClock) -> None:
+    read = Deployment.model_validate(made("d", NEW, "ERROR"))
+    script = Script(clock, get_deployment=read, logs=gone())
+    leg = TrackedDeployment(Role.DEPLOY, "d", phase=Phase.ERROR)
+    found = script.do(steps.CollectFailure("d"), leg=leg)
+    assert isinstance(found, Collected)
+    assert found.age == 0.0

@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 
 from reconciler.live.models import Phase
+from reconciler.plan.platform import FailedIn
 from reconciler.rollout.model import Role, Task
 from reconciler.rollout.policy import next_step
 from reconciler.rollout.state import (
     ActiveState,
+    Collected,
     Pin,
+    Precheck,
     RollbackOptions,
     RolloutState,
     Sent,
@@ -36,7 +39,7 @@ from reconciler.rollout.steps import (
     ValidateRollback,
     VerifyUnpinned,
 )
-from tests.rollout.table import LOST, ROWS, SEEN, SOAKED, Row, leg, lost, state, told
+from tests.rollout.table import LOST, ROWS, RULES, SEEN, SOAKED, Row, leg, lost, state, told
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.section}: {row.when}")
@@ -202,3 +205,56 @@ def test_what_failed_stands_in_the_reason_and_a_rollback_that_was_asked_for_says
     assert reason(failed).startswith("deployment d failed: api; no rollback target")
     asked = state(Task.ROLL_BACK, options=RollbackOptions())
     assert reason(asked) == "there is no earlier deployment of another version to go back to; nothing was changed"
+
+
+WAITING = RollbackOptions(candidates=("c1",), serving_id="c1")
+DEPLOYED = Collected("deployment d failed", FailedIn.DEPLOY)
+OTHER = {"standing": ActiveState.OTHER}
+PINNING = {"rules": replace(RULES, on_failure="pin"), "own": "o"}
+THEIRS = leg(Phase.ACTIVE, Role.PLATFORM, evidence=SOAKED)
+
+
+def test_c49_a_pin_that_the_platform_made_is_judged_as_its_own_rollback() -> None:
+    pinned = state(Task.RESUME, sight=Precheck(pin=Pin.PLATFORM, pinned_id="o"))
+    assert next_step(pinned) == Adopt(Role.PLATFORM, "o")
+
+
+def test_c49_an_app_that_is_deleted_while_the_platform_is_waited_for_is_gone() -> None:
+    waiting = {"leg": ERROR, "fault": "deployment d failed", "failed": DEPLOYED, "options": WAITING}
+    assert next_step(state(**waiting)) == FindCandidates(5.0)
+    assert "the app was deleted meanwhile" in reason(state(**waiting, tries=3, missing=3))
+
+
+def test_c49_ours_that_takes_over_from_the_platforms_own_rollback_is_followed() -> None:
+    over = {"back": THEIRS, "own": "o", **OTHER, "successor": Successor(deployment_id="e", other=True)}
+    assert next_step(state(**over)) == Adopt(Role.FOLLOWED, "e")
+
+
+def test_c49_a_restored_spec_in_a_pinned_app_is_not_rolled_back_yet() -> None:
+    restored = leg(Phase.ACTIVE, Role.RESTORE, evidence=SOAKED)
+    sent = {"back": restored, "restore": WriteStatus(Sent.ACCEPTED, 1), "options": TWO, "pinned": True}
+    step = next_step(state(**sent, standing=ActiveState.OURS))
+    assert isinstance(step, Finish)
+    assert (step.outcome.kind.value, step.outcome.pinned) == ("blocked", True)
+
+
+def test_c49_what_cannot_be_pinned_is_said_not_to_be() -> None:
+    done = {
+        "back": THEIRS,
+        **PINNING,
+        "standing": ActiveState.OURS,
+        "options": WAITING,
+        "rejected": ("region_conflict",),
+    }
+    done |= {"undo": WriteStatus(Sent.NOT_YET, 0), "restore": WriteStatus(Sent.REFUSED, 1)}
+    told_so = reason(state(**done))
+    assert "the app is not pinned, as no rollback is possible (region_conflict)" in told_so
+
+
+def test_c49_what_the_platform_made_the_apps_spec_again_needs_no_commit() -> None:
+    rules = replace(RULES, after_platform_rollback="commit")
+    reverted = RollbackOptions(candidates=("c1",), serving=True, reverted=True, serving_id="c1")
+    done = {"back": THEIRS, "own": "o", "standing": ActiveState.OURS, "options": reverted, "kept": False}
+    step = next_step(state(**done, rules=rules))
+    assert isinstance(step, Finish)
+    assert step.outcome.kind.value == "rolled_back"

@@ -9,7 +9,7 @@ from reconciler.rollout.failure import summary
 from reconciler.rollout.health import Evidence, Grade, Sample
 from reconciler.rollout.model import Failure, Outcome, OutcomeKind, Role, Task
 from reconciler.rollout.recorder import describe, why
-from reconciler.rollout.state import ActiveState, Refusal, RollbackOptions, RolloutState, Sent, WriteStatus
+from reconciler.rollout.state import ActiveState, Precheck, Refusal, RollbackOptions, RolloutState, Sent, WriteStatus
 from reconciler.rollout.steps import (
     Adopt,
     CheckHealth,
@@ -72,6 +72,12 @@ CASES: dict[str, tuple[RolloutState, Step, str]] = {
         state(leg=leg(Phase.ACTIVE, evidence=BAD)), CollectFailure("d"), "api is unhealthy, for 20 s"),
     "a failure": (state(leg=leg(Phase.ERROR), fault="api failed"), FindCandidates(), "api failed"),
     "a person's wish": (state(Task.ROLL_BACK), FindCandidates(), "a rollback was asked for"),
+    "a wait for the platform": (
+        state(leg=leg(Phase.ERROR), fault="api failed", options=TWO), FindCandidates(5.0),
+        "the platform may roll back by itself; it is waited for"),
+    "a look while the platform rolls back": (
+        state(sight=Precheck(awaited=True)), Look(5.0),
+        "the platform is rolling back by itself; what is sent now would supersede that"),
     "a change right before": (
         state(undo=WriteStatus(sends=1)), FindCandidates(), "the app was changed right before the rollback"),
     "the first candidate": (state(options=TWO), ValidateRollback("a"), "it was the last that did well"),
