@@ -144,17 +144,14 @@ def check_names(file: ConfigFile, known: Collection[str]) -> tuple[Finding, ...]
     for name in dict.fromkeys([*config.apps, *known]):
         graph[name] = config.policy(name).depends_on
         if "depends_on" in config.apps.get(name, {}):
-            findings += [
-                _unknown_app(file, other, f"/apps/{name}/depends_on/{index}", known)
-                for index, other in enumerate(graph[name])
-                if other not in known
-            ]
-    findings += [
-        _unknown_app(file, other, f"/defaults/depends_on/{index}", known)
-        for index, other in enumerate(config.defaults.depends_on)
-        if other not in known
-    ]
+            findings += _unknown_apps(file, graph[name], f"/apps/{name}/depends_on", known)
+    findings += _unknown_apps(file, config.defaults.depends_on, "/defaults/depends_on", known)
     return (*findings, *_cycle(file, graph))
+
+
+def _unknown_apps(file: ConfigFile, names: Collection[str], at: str, known: Collection[str]) -> list[Finding]:
+    listed = enumerate(names)
+    return [_unknown_app(file, name, f"{at}/{index}", known) for index, name in listed if name not in known]
 
 
 def check_probes(file: ConfigFile, specs: Mapping[str, Mapping[str, Any]]) -> tuple[Finding, ...]:

@@ -160,9 +160,7 @@ def _wrong_patterns(node: Any, pointer: str, document: Document, code: str) -> I
     if isinstance(node, list):
         for index, item in enumerate(node):
             yield from _wrong_patterns(item, f"{pointer}/{index}", document, code)
-    if not isinstance(node, dict):
-        return
-    for key, value in node.items():
+    for key, value in node.items() if isinstance(node, dict) else ():
         here = pointer + _pointer([key])
         found = [(here, value)] if key == "pattern" and isinstance(value, str) else []
         if key == "patternProperties" and isinstance(value, dict):

@@ -137,8 +137,7 @@ class Planner:
         """The plan of an app that differs; a failure for one app must not end the run of the others.
 
         Raises:
-            Unauthorized: the token is not accepted for any app.
-            RateLimited: the token's rate limit is exhausted for every app.
+            Unauthorized, RateLimited: the token is refused, or its rate limit exhausted, for every app.
         """
         live = comparison.live
         try:

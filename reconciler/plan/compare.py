@@ -153,6 +153,9 @@ def _sha(text: str) -> str:
 # --- The spec to send ---
 
 
+Spec = Mapping[str, Any]
+"""A spec as it is sent or received."""
+
 _ABSENT: Any = object()
 
 _OLDER_NAMES = {"http_path": "path"}
@@ -160,11 +163,7 @@ _OLDER_NAMES = {"http_path": "path"}
 
 
 def payload(
-    desired: Mapping[str, Any],
-    live: Mapping[str, Any] | None,
-    *,
-    ignore: Collection[str] = (),
-    secrets: Secrets | None = None,
+    desired: Spec, live: Spec | None, *, ignore: Collection[str] = (), secrets: Secrets | None = None
 ) -> dict[str, Any]:
     """The spec to send; the arguments are not modified.
 

@@ -209,9 +209,8 @@ async def ask_before(context: RolloutContext, clock: Clock, *, unless: str = "")
         seen.probe_before = (await send(context.client, probe, app.live_url)).problem
         if not seen.probe_before:
             return
-    context.recorder.warn(
-        f"the probe fails on the version before, so it is no reason to roll back: {seen.probe_before}"
-    )
+    why = f"the probe fails on the version before, so it is no reason to roll back: {seen.probe_before}"
+    context.recorder.warn(why)
 
 
 async def read_health(client: Platform, live: LiveApp, deployment: Deployment, policy: Policy) -> Sample:

@@ -99,11 +99,9 @@ def _replaced(state: RolloutState, back: TrackedDeployment) -> Step:
     if alone and state.commit.status is not Sent.NOT_YET:
         return _canceled(state, back)
     if successor is None or (alone and state.successor_looks < LOOKS):
-        if state.tries >= TRIES and state.missing:
-            return Finish(gone(state))
         if state.tries >= TRIES:
-            became = back.phase.value.lower()
-            return Finish(rollback_failed(state, f"deployment {back.id} was {became}; by what could not be read"))
+            unread = f"deployment {back.id} was {back.phase.value.lower()}; by what could not be read"
+            return Finish(gone(state) if state.missing else rollback_failed(state, unread))
         return FindSuccessor(back.id, pause(state.successor_looks + state.tries))
     if successor.own_id and state.hops < HOPS:
         return Adopt(Role.PLATFORM, successor.own_id)
@@ -238,10 +236,9 @@ def _unpin(state: RolloutState) -> Step | None:
             pass
         case _:
             assert_never(state.pin)
-    if state.tries >= TRIES and state.missing:
-        return Finish(gone(state))
     if state.tries >= TRIES:
-        return Finish(rollback_failed(state, f"whether the commit took effect could not be read: {state.why}"))
+        unread = f"whether the commit took effect could not be read: {state.why}"
+        return Finish(gone(state) if state.missing else rollback_failed(state, unread))
     if state.pin_looks < LOOKS:
         return VerifyUnpinned(state.back.id if state.back else "", pause(state.pin_looks + state.tries))
     if commit.sends < SENDS_BACK:
@@ -283,10 +280,9 @@ TAKEN_OVER = FindSuccessor("")
 
 def serves(state: RolloutState, leg: TrackedDeployment) -> Step | None:
     """See that a healthy deployment is what serves, with the spec that was asked for; None where it is."""
-    if state.tries >= TRIES and state.missing:
-        return Finish(gone(state))
     if state.tries >= TRIES:
-        return Finish(unconfirmed(state, leg.id, f"the app could not be read: {state.why}"))
+        unread = unconfirmed(state, leg.id, f"the app could not be read: {state.why}")
+        return Finish(gone(state) if state.missing else unread)
     match state.standing:
         case ActiveState.OURS:
             return None

@@ -94,8 +94,7 @@ class Recorder:
 
     def _leave(self) -> None:
         """The last phase of the deployment that was followed ends now."""
-        known = self._deployments.get(self._current)
-        if known is not None and known.phases:
+        if (known := self._deployments.get(self._current)) and known.phases:
             spans = (*known.phases[:-1], replace(known.phases[-1], ended=self.at))
             self._deployments[self._current] = replace(known, phases=spans)
 

@@ -219,8 +219,7 @@ def _task(job: RolloutJob) -> Task:
         return Task.ADOPT
     if job.follow or job.plan.follow:
         return Task.FOLLOW
-    action = job.plan.action
-    match action:
+    match job.plan.action:
         case Action.CREATE:
             return Task.CREATE
         case Action.UPDATE:
@@ -232,7 +231,7 @@ def _task(job: RolloutJob) -> Task:
         case Action.NONE | Action.REFUSE:
             return Task.NONE
         case _:
-            assert_never(action)
+            assert_never(job.plan.action)
 
 
 _REFUSED = {

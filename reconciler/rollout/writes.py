@@ -54,9 +54,7 @@ async def _plan_write(task: Task, context: RolloutContext) -> Answer:
     match task:
         case Task.CREATE:
             app = await client.create_app(context.specs.payload(None), job.project_id)
-            if not app.id:
-                return Lost("the answer names no app")
-            return _followed(app, context)
+            return _followed(app, context) if app.id else Lost("the answer names no app")
         case Task.UPDATE:
             live = seen.app
             assert live is not None

@@ -95,10 +95,9 @@ def _app(one: AppStatus, now: datetime, width: int, flags: str) -> Iterator[Line
         for component in one.health.components:
             ready = f"{component.replicas_ready}/{component.replicas_desired} ready"
             known = component.replicas_desired is not None and component.replicas_ready is not None
-            tone = _HEALTH.get(component.state, "warning")
             yield (
                 (f"    {padded(name(component.name), 20)}  ", ""),
-                (f"{component.state.value.lower():9}", tone),
+                (f"{component.state.value.lower():9}", _HEALTH.get(component.state, "warning")),
                 (f"  {ready if known else ''}", "quiet"),
             )
     yield from _table(one, now, width)

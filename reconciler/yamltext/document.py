@@ -225,6 +225,7 @@ def pointers(root: Node, wanted: set[int]) -> dict[int, str]:
 MAX_BYTES = 10 * 1024 * 1024
 """Largest file that is read; real specs have a few kilobytes."""
 
+_AS_UTF8 = "save the file as UTF-8"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 # JSON writes characters beyond the basic plane as two escapes, which YAML does not support.
@@ -257,16 +258,15 @@ def read_text(path: Path, file: str) -> str:
     except OSError as error:
         raise _unusable("unreadable-file", f"cannot read the file: {error.strerror}", "", Location(file)) from error
     if len(raw) > MAX_BYTES:
-        message = f"the file is larger than {MAX_BYTES // (1024 * 1024)} MiB"
+        message = f"the file is larger than {MAX_BYTES >> 20} MiB"
         raise _unusable("too-large", message, "split it into several files", Location(file))
-    hint = "save the file as UTF-8"
     if raw.startswith(_UTF16):
-        raise _unusable("encoding", "the file is UTF-16, not UTF-8", hint, Location(file, 1, 1))
+        raise _unusable("encoding", "the file is UTF-16, not UTF-8", _AS_UTF8, Location(file, 1, 1))
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         before = raw[: error.start].decode("utf-8-sig", "replace")
-        raise _unusable("encoding", "the file is not UTF-8", hint, place_after(before, file)) from error
+        raise _unusable("encoding", "the file is not UTF-8", _AS_UTF8, place_after(before, file)) from error
     return _SURROGATES.sub(_joined, text) if file.endswith(".json") and "\\u" in text else text
 
 

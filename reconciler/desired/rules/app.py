@@ -249,9 +249,8 @@ def routes(context: RuleContext) -> Iterator[Finding]:
             other = first.setdefault(path, at)
             if other is not at:
                 message = f"duplicate route for path {path} (first on line {context.at(other).line})"
-                yield context.error(
-                    "duplicate-route", message, "route each path to one component only", f"{at}/path", other
-                )
+                hint = "route each path to one component only"
+                yield context.error("duplicate-route", message, hint, f"{at}/path", other)
 
 
 def origins(context: RuleContext) -> Iterator[Finding]:

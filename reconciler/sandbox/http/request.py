@@ -282,8 +282,7 @@ class Limiter:
         asked = self._asked.setdefault(token, deque())
         while asked and asked[0] <= now - _HOUR:
             asked.popleft()
-        limit = hour if hour is not None else _SHOWN
-        reset = (asked[0] if asked else now) + _HOUR
+        limit, reset = _SHOWN if hour is None else hour, (asked[0] if asked else now) + _HOUR
         if hour is not None and len(asked) >= hour:
             raise _spent(_headers(limit, 0, reset))
         recent = [at for at in asked if at > now - _MINUTE] if minute is not None else []

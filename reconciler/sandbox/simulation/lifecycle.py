@@ -46,7 +46,6 @@ def timeline(start: float, speed: Speed, *, builds: bool, fate: Tree | None) -> 
             that never ends), ``slow`` (factor), each optional.
     """
     fate = fate or {}
-    slow = float(fate.get("slow") or 1.0)
     spans = (speed.pending_build, speed.build if builds else speed.skipped_build, speed.pending_deploy, speed.deploy)
     fatal = {"build": "BUILDING", "deploy": "DEPLOYING"}.get(fate.get("fails", ""))
     at, out = start, []
@@ -54,7 +53,7 @@ def timeline(start: float, speed: Speed, *, builds: bool, fate: Tree | None) -> 
         out.append([phase, at])
         if fate.get("hangs") == phase:
             return out
-        at += seconds * slow
+        at += seconds * float(fate.get("slow") or 1.0)
         if phase == fatal:
             return [*out, ["ERROR", at]]
     return [*out, ["ACTIVE", at]]

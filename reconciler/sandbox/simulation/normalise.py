@@ -186,8 +186,7 @@ def with_ingress(spec: Tree, *, longest_first: bool) -> Tree:
     for kind in ROUTABLE_KINDS:
         if spec.get(kind):
             out[kind] = [{key: item[key] for key in item if key not in ("routes", "cors")} for item in spec[kind]]
-    explicit = spec.get("ingress")
-    reachable = routable(spec)
+    explicit, reachable = spec.get("ingress"), routable(spec)
     if explicit is None:
         made = [_rule(item, route) for item, route in _routes(reachable)]
     else:

@@ -161,9 +161,8 @@ def page(apps: list[AppSummary], *, total: int, number: int, waiting: int, now: 
         now: the sandbox's time, seconds since 1970.
         base_url: the base of live URLs.
     """
-    body = "".join(_app(app, now, base_url) for app in apps) or (
-        '<p class="none">No apps here yet. Make one: <code>reconcile --sandbox</code></p>'
-    )
+    body = "".join(_app(app, now, base_url) for app in apps)
+    body = body or '<p class="none">No apps here yet. Make one: <code>reconcile --sandbox</code></p>'
     facts = [_count(total, "app"), *([_count(waiting, "fault") + " waiting"] if waiting else []), _moment(now)]
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
