@@ -27,30 +27,11 @@ from pydantic import (
 
 from reconciler.patterns import compiled
 from reconciler.redaction import TOKEN_VARIABLES
-
-_LONGEST = 366 * 86400
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
-
-
-def parse_duration(value: object) -> float:
-    """Seconds of a duration such as ``90s``, ``5m`` or ``1h30m``; a bare number is seconds.
-
-    Raises:
-        ValueError: the text is not a duration.
-    """
-    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _LONGEST:
-        return float(value)
-    if value is None:
-        raise ValueError("a duration is missing; write 90s, 5m or 1h30m")
-    parts = _DURATION.findall(value) if isinstance(value, str) else []
-    if not parts or "".join(number + unit for number, unit in parts) != value:
-        raise ValueError(f"{value!r} is not a duration; write 90s, 5m or 1h30m")
-    return float(sum(float(number) * _UNITS[unit] for number, unit in parts))
+from reconciler.text import LONGEST_DURATION, parse_duration
 
 
 def _in_range(seconds: float) -> float:
-    if not 0 <= seconds <= _LONGEST:
+    if not 0 <= seconds <= LONGEST_DURATION:
         raise ValueError("a duration must be between 0s and 366d")
     return seconds
 

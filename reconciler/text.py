@@ -1,7 +1,8 @@
-"""Texts that packages write and read alike: how long ago, did you mean, JSON pointers."""
+"""Texts that packages write and read alike: how long ago, durations, did you mean, JSON pointers."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from datetime import UTC, datetime
 
@@ -58,3 +59,26 @@ def pointer_token(name: object) -> str:
 def segments(pointer: str) -> tuple[str, ...]:
     """The names in a JSON pointer."""
     return tuple(part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
+
+
+LONGEST_DURATION = 366 * 86400
+"""Seconds; a longer duration is taken for a mistake."""
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+
+
+def parse_duration(value: object) -> float:
+    """Seconds of a duration such as ``90s``, ``5m`` or ``1h30m``; a bare number is seconds.
+
+    Raises:
+        ValueError: the text is not a duration.
+    """
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LONGEST_DURATION:
+        return float(value)
+    if value is None:
+        raise ValueError("a duration is missing; write 90s, 5m or 1h30m")
+    parts = _DURATION.findall(value) if isinstance(value, str) else []
+    if not parts or "".join(number + unit for number, unit in parts) != value:
+        raise ValueError(f"{value!r} is not a duration; write 90s, 5m or 1h30m")
+    return float(sum(float(number) * _UNITS[unit] for number, unit in parts))

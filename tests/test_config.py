@@ -3,7 +3,8 @@ from itertools import pairwise
 import pytest
 from pydantic import ValidationError
 
-from reconciler.config import Config, Probe, find_circle, parse_duration
+from reconciler.config import Config, Probe, find_circle
+from reconciler.text import parse_duration
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ class History:
         """
         inside = [self.inside(path) for path in paths]
         found: dict[str, list[Revision]] = {name: [] for name in inside if name is not None}
-        walk = Walk(self.repo, self.stored, limit, empty=not self.head)
+        walk = Walk(self.repo, self.stored, limit, head=lambda: self.head)
         gap = ""
         try:
             for name, revision in explained(self._revisions(walk, found)):
@@ -209,7 +209,7 @@ class History:
             return RemovedSpecs((), "the folder is outside the repository")
         take_apart = read or plain_specs
         gone: dict[str, list[PastSpec]] = {}
-        walk = Walk(self.repo, self.stored, limit, empty=not self.head)
+        walk = Walk(self.repo, self.stored, limit, head=lambda: self.head)
         gap = ""
         try:
             for file, revision in explained(self._versions(walk, inside)):

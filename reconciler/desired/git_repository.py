@@ -100,11 +100,11 @@ def _oddity(error: Exception) -> str:
 class Walk:
     """Commits reachable from HEAD, newest first, at most ``limit``; afterwards ``gap`` says what was not read.
 
-    ``stored`` reads an object by its id; ``empty``: HEAD names no commit.
+    ``stored`` reads an object by its id; ``head`` reads the id of the newest commit, empty if there is none.
     """
 
-    def __init__(self, repo: Repo, stored: Callable[[bytes], Any], limit: int, *, empty: bool) -> None:
-        self._repo, self._stored, self._limit, self._empty = repo, stored, limit, empty
+    def __init__(self, repo: Repo, stored: Callable[[bytes], Any], limit: int, *, head: Callable[[], str]) -> None:
+        self._repo, self._stored, self._limit, self._head = repo, stored, limit, head
         self.gap = ""
 
     @cached_property
@@ -120,7 +120,7 @@ class Walk:
         from dulwich.walk import Walker
 
         repo = self._repo
-        if self._empty:
+        if not self._head():
             odd = repo.get_config().has_section((b"extensions",))
             self.gap = _NO_HEAD if odd else "the repository has no commits yet"
             return

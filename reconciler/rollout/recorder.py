@@ -44,13 +44,13 @@ from reconciler.rollout.steps import (
     Write,
 )
 
-OnEvent = Callable[[Event], None]
-
 
 class Recorder:
     """Gathers what happens to one app, with times in seconds since its rollout began."""
 
-    def __init__(self, plan: Plan, now: Callable[[], float], run_began: float, on_event: OnEvent) -> None:
+    def __init__(
+        self, plan: Plan, now: Callable[[], float], run_began: float, on_event: Callable[[Event], None]
+    ) -> None:
         self.plan = plan
         self.failure: Failure | None = None
         self._now = now
@@ -211,7 +211,7 @@ _ROLES = {
 
 
 def why(state: RolloutState, step: Step) -> str:
-    """What in the state asks for a step that is worth telling; empty for those that only pass the time."""
+    """What in the state asks for a step that is worth knowing; empty for those that only pass the time."""
     match step:
         case Finish() | Follow() | CheckHealth() | Probe() | Wait():
             return ""
@@ -220,7 +220,7 @@ def why(state: RolloutState, step: Step) -> str:
         case _ if state.tries:
             return f"the last try failed: {state.why}"
         case LookUp():
-            return _why_look_up(_sending(state, step.write))
+            return _why_look_up({"rollback": state.undo, "restore": state.restore}.get(step.write, state.write))
         case Adopt():
             return _why_adopt(state, step)
         case CollectFailure() | FindCandidates() | ValidateRollback():
@@ -254,10 +254,6 @@ def _why_look_up(sending: WriteStatus) -> str:
     if sending.status is Sent.ACCEPTED:
         return "the answer names no deployment"
     return sending.why if sending.status is Sent.REFUSED else f"the answer was lost: {sending.why}"
-
-
-def _sending(state: RolloutState, write: str) -> WriteStatus:
-    return {"rollback": state.undo, "restore": state.restore}.get(write, state.write)
 
 
 def _why_adopt(state: RolloutState, step: Adopt) -> str:

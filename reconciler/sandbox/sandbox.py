@@ -284,12 +284,8 @@ class Sandbox:
         with self._store.read() as tx:
             platform = self._simulation.at(tx)
             apps = [app for (app_id,) in tx.sql("SELECT id FROM apps ORDER BY seq") if (app := tx.app(app_id))]
-            return {
-                "now": platform.now,
-                "settings": without_tokens(platform.settings),
-                "faults": faults.listed(tx),
-                "apps": [_app_state(tx, app) for app in apps],
-            }
+            state = {"now": platform.now, "settings": without_tokens(platform.settings), "faults": faults.listed(tx)}
+            return state | {"apps": [_app_state(tx, app) for app in apps]}
 
     def reset(self) -> None:
         """Delete all apps and faults; keep the settings."""

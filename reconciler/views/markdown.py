@@ -104,7 +104,8 @@ def _page(top: Sequence[str], bodies: Sequence[Callable[[], Iterable[str]]], foo
 
     def attempt(number: int) -> Iterator[str]:
         yield from top
-        yield _abridged(full) if number else ""
+        more = f" {link('See the full report', full)}." if full else ""
+        yield f"Shortened to fit.{more}" if number else ""
         yield from bodies[number]() if number < len(bodies) else ()
         yield footer
 
@@ -141,11 +142,6 @@ def _plan_line(plan: Plan) -> str:
     changes = count(len(plan.changes), "change") if plan.changes else ""
     facts = joined(plan_word(plan), changes, plan_cost(plan))
     return f"{plan.action.value} {padded(name(plan.app), 24)}  {facts}"
-
-
-def _abridged(full: str) -> str:
-    where = f" {link('See the full report', full)}." if full else ""
-    return f"Shortened to fit.{where}"
 
 
 def _app(plan: Plan, detail: _Detail) -> str:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.errors import UsageError
 from reconciler.plan import secret_fingerprints as fingerprints
+from reconciler.plan.align import stored_in
 from reconciler.plan.canonical import Opaque, canonical
 from reconciler.plan.model import Action, SyncStatus
 from reconciler.plan.secret_fingerprints import Fingerprints, SecretMatch
@@ -262,7 +263,7 @@ prints = Fingerprints(KEY)
 
 
 def stored(text: str) -> dict[str, str]:
-    return fingerprints.stored_in(canonical({"envs": [{"key": fingerprints.VARIABLE, "value": text}]}))
+    return stored_in(canonical({"envs": [{"key": fingerprints.VARIABLE, "value": text}]}))
 
 
 @given(places, texts, texts)

@@ -19,7 +19,7 @@ from reconciler.sandbox.http.request import (
 )
 from reconciler.sandbox.simulation import faults
 from reconciler.sandbox.simulation.render import placed
-from reconciler.sandbox.simulation.simulation import user_of
+from reconciler.sandbox.simulation.running import user_of
 from reconciler.sandbox.simulation.store import dumps
 
 if TYPE_CHECKING:

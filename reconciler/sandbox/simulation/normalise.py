@@ -319,6 +319,4 @@ def _typed(env: Tree, *, general: bool) -> Tree:
 
 def _without_zeros(value: Any) -> Any:
     """Without false, 0 and "" (as encoders with `omitempty` write); empty objects such as ``ingress: {}`` stay."""
-    return mapped(
-        value, members=lambda tree, _: [(key, item) for key, item in tree.items() if item not in (False, "", [])]
-    )
+    return mapped(value, members=lambda tree, _: [pair for pair in tree.items() if pair[1] not in (False, "", [])])

@@ -1,10 +1,11 @@
-"""A running app: the health of its components, its instances, its responses, scheduled jobs and logs. Pure.
+"""A running app: the health of its components, its instances, its responses, scheduled jobs, logs and sources. Pure.
 
 Nothing runs in the background: a request for job invocations first adds those that were due. Logs have no secrets.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, get_args
@@ -242,3 +243,37 @@ def _run(log: _Logged) -> Iterator[tuple[str, str]]:
 
 
 _LOGS = {"BUILD": _build, "DEPLOY": _deploy, "RUN": _run, "RUN_RESTARTED": _run}
+
+
+# --- What a component runs from, and who deploys it ---
+
+
+def user_of(token: str) -> dict[str, str]:
+    """The user that a token belongs to, in the form of ``cause_details``."""
+    mark = hashlib.sha256(token.encode(errors="replace")).digest()
+    user_id = make_id(mark, "user")
+    return {"uuid": user_id, "email": f"user-{user_id[:6]}@example.com", "full_name": "Sandbox User"}
+
+
+def source_of(item: Tree) -> str:
+    """The source of a component, in a form that can be compared; empty for none."""
+    kind = next((name for name in ("git", "github", "gitlab", "bitbucket", "image") if item.get(name)), "")
+    source = item.get(kind) or {}
+    where = source.get("repo") or source.get("repo_clone_url") or source.get("repository") or ""
+    return f"{kind}:{where}:{source.get('branch') or source.get('tag') or ''}" if kind else ""
+
+
+def deploys_on_push(item: Tree) -> bool:
+    """Whether a push to a component's source deploys it."""
+    if item.get("image"):
+        return bool((item["image"].get("deploy_on_push") or {}).get("enabled"))
+    return any((item.get(kind) or {}).get("deploy_on_push") for kind in ("github", "gitlab", "bitbucket"))
+
+
+def pushed_text(item: Tree, commit: str) -> str:
+    """The cause of a deployment that a push to the component's source started."""
+    for kind, host in (("github", "github.com"), ("gitlab", "gitlab.com"), ("bitbucket", "bitbucket.org")):
+        if item.get(kind):
+            repo, branch = item[kind].get("repo", ""), item[kind].get("branch") or "main"
+            return f"commit {commit[:7]} pushed to {host}/{repo}/tree/{branch}"
+    return f"image tag {item['image'].get('tag') or 'latest'} pushed"

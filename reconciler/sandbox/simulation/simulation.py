@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reconciler.appspec.kinds import components
@@ -127,19 +127,11 @@ class Platform:
         active, (latest,) = self.tx.deployment(app.active), self.tx.deployments(app.id, limit=1)
         if active is None or app.pinned or (latest.id != failed and not settings.auto_rollback_supersedes):
             return
-        made = self.deploy(
-            app,
-            active.spec,
-            Cause(
-                "AUTO_ROLLBACK",
-                f'automated rollback after failed deployment of "{failed}"' if settings.auto_rollback_cause else "",
-                cloned_from=active.id if settings.auto_rollback_lineage else "",
-                previous=failed if settings.auto_rollback_lineage else "",
-                builds=False,
-                newest_sources=False,
-            ),
-            at=at,
-        )
+        text = f'automated rollback after failed deployment of "{failed}"' if settings.auto_rollback_cause else ""
+        cause = Cause("AUTO_ROLLBACK", text, builds=False, newest_sources=False)
+        if settings.auto_rollback_lineage:
+            cause = replace(cause, cloned_from=active.id, previous=failed)
+        made = self.deploy(app, active.spec, cause, at=at)
         made.commits, made.shown_kind = active.commits, _SHOWN_KINDS[settings.auto_rollback_type]
         self.tx.save_deployment(made)
         if settings.auto_rollback_pins:
@@ -168,10 +160,7 @@ class Platform:
         due += [] if app.restore_at is None else [app.restore_at]
         app.due_at = min(due, default=None)
         self.tx.save_app(app)
-        if app.due_at is None:
-            self.settled.add(app.id)
-        else:
-            self.settled.discard(app.id)
+        (self.settled.add if app.due_at is None else self.settled.discard)(app.id)
 
     def close(self) -> None:
         """Cache the responses of apps with nothing ahead of them, so that a listing need not render them again."""
@@ -220,13 +209,12 @@ class Platform:
         """Add a commit to these components' sources; return the deployment it starts, if any deploys on push."""
         for item in pushed:
             app.heads[item["name"]] = app.heads.get(item["name"], 0) + 1
-        deploying = [item for item in pushed if _deploys_on_push(item)]
+        deploying = [item for item in pushed if running.deploys_on_push(item)]
         if not deploying or app.pinned:
             self.save(app)
             return None
         made = self.deploy(app, app.spec, Cause("DEPLOY_ON_PUSH"))
-        first = deploying[0]
-        made.cause = _pushed(first, made.commits.get(first["name"], ""))
+        made.cause = running.pushed_text(deploying[0], made.commits.get(deploying[0]["name"], ""))
         self.tx.save_deployment(made)
         return made
 
@@ -252,8 +240,7 @@ class Platform:
         if active is None:
             return
         after = max(app.schedules_at, active.active_at or 0.0)
-        jobs = running.scheduled(active.spec)
-        runs = [(at, job) for job in jobs for at in running.due(job, after, until)]
+        runs = [(at, job) for job in running.scheduled(active.spec) for at in running.due(job, after, until)]
         for at, job in sorted(runs, key=lambda run: run[0]):
             self.invoke(app, job, {"type": "SCHEDULE", "scheduled": {"schedule": job["schedule"]}}, at=at)
         app.schedules_at = until
@@ -263,9 +250,9 @@ class Platform:
         before = {} if latest is None else {item["name"]: item for _, item in components(latest.spec)}
         out = {}
         for _, item in components(spec):
-            name, source = item["name"], _source(item)
+            name, source = item["name"], running.source_of(item)
             kept = latest.commits.get(name) if latest else None
-            if kept and not newest and _source(before.get(name, {})) == source:
+            if kept and not newest and running.source_of(before.get(name, {})) == source:
                 out[name] = kept
             elif source and "image" not in item:
                 seed = f"{source}:{app.heads.get(name, 0)}"
@@ -300,7 +287,7 @@ class Simulation:
         settings = self._known[1]
         now = self._clock() + float(meta.get("offset", "0"))
         key = bytes.fromhex(meta["key"]) if settings.seed is None else f"seed:{settings.seed}".encode()
-        return Platform(tx, now, settings, key, user or user_of("sandbox"))
+        return Platform(tx, now, settings, key, user or running.user_of("sandbox"))
 
     @contextmanager
     def changing(self, user: dict[str, str] | None = None) -> Iterator[Platform]:
@@ -326,32 +313,3 @@ class Simulation:
         """The current settings."""
         with self.store.read() as tx:
             return self.at(tx).settings
-
-
-def user_of(token: str) -> dict[str, str]:
-    """The user that a token belongs to, in the form of ``cause_details``."""
-    mark = hashlib.sha256(token.encode(errors="replace")).digest()
-    user_id = make_id(mark, "user")
-    return {"uuid": user_id, "email": f"user-{user_id[:6]}@example.com", "full_name": "Sandbox User"}
-
-
-def _source(item: Tree) -> str:
-    kind = next((name for name in ("git", "github", "gitlab", "bitbucket", "image") if item.get(name)), "")
-    source = item.get(kind) or {}
-    where = source.get("repo") or source.get("repo_clone_url") or source.get("repository") or ""
-    return f"{kind}:{where}:{source.get('branch') or source.get('tag') or ''}" if kind else ""
-
-
-def _deploys_on_push(item: Tree) -> bool:
-    if item.get("image"):
-        return bool((item["image"].get("deploy_on_push") or {}).get("enabled"))
-    return any((item.get(kind) or {}).get("deploy_on_push") for kind in ("github", "gitlab", "bitbucket"))
-
-
-def _pushed(item: Tree, commit: str) -> str:
-    """The cause of a deployment that a push to the component's source started."""
-    for kind, host in (("github", "github.com"), ("gitlab", "gitlab.com"), ("bitbucket", "bitbucket.org")):
-        if item.get(kind):
-            repo, branch = item[kind].get("repo", ""), item[kind].get("branch") or "main"
-            return f"commit {commit[:7]} pushed to {host}/{repo}/tree/{branch}"
-    return f"image tag {item['image'].get('tag') or 'latest'} pushed"

@@ -11,7 +11,7 @@ import json
 import os
 import sqlite3
 import threading
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -51,7 +51,6 @@ CREATE TABLE IF NOT EXISTS faults (
 VERSION = "1"
 """The version of the schema; a file of another version is left untouched."""
 
-_WAL_ATTEMPTS = 50
 _ANOTHER_FILE = "delete the file, or name another; it holds nothing but the sandbox's state"
 
 TABLES = ("apps", "deployments", "events", "invocations", "destinations", "faults")
@@ -152,10 +151,8 @@ def _app(row: tuple[Any, ...]) -> App:
 
 
 def _deployment(row: tuple[Any, ...]) -> Deployment:
-    *columns, doc = row
-    found = Deployment(**dict(zip(_DEPLOYMENT_COLUMNS, columns, strict=True)), **json.loads(doc))
-    found.was_active = bool(found.was_active)
-    return found
+    known = dict(zip(_DEPLOYMENT_COLUMNS, row[:-1], strict=True))
+    return Deployment(**(known | {"was_active": bool(known["was_active"])}), **json.loads(row[-1]))
 
 
 def is_static(spec: Tree) -> bool:
@@ -223,8 +220,8 @@ class Tx:
 
     def deployment(self, deployment_id: str) -> Deployment | None:
         """A deployment by id; None for ""."""
-        row = self._run(_SELECT_DEPLOYMENT + "WHERE id = ?", (deployment_id,)).fetchone()
-        return _deployment(row) if row else None
+        found = self._run(_SELECT_DEPLOYMENT + "WHERE id = ?", (deployment_id,))
+        return next(map(_deployment, found), None)
 
     def deployments(
         self, app_id: str, *, kinds: tuple[str, ...] = (), limit: int = -1, offset: int = 0
@@ -236,8 +233,8 @@ class Tx:
 
     def moving_deployments(self, app_id: str) -> list[Deployment]:
         """Deployments of an app that have something planned."""
-        rows = self._run(_SELECT_DEPLOYMENT + "WHERE app_id = ? AND due_at IS NOT NULL ORDER BY due_at", (app_id,))
-        return [_deployment(row) for row in rows]
+        where = "WHERE app_id = ? AND due_at IS NOT NULL ORDER BY due_at"
+        return [*map(_deployment, self._run(_SELECT_DEPLOYMENT + where, (app_id,)))]
 
     def save_deployment(self, deployment: Deployment) -> None:
         """Insert or replace a deployment."""
@@ -289,28 +286,24 @@ class Store:
 
     def _use_wal(self) -> None:
         """Switch to WAL mode. SQLite does not wait for other processes here, so take the lock to wait."""
-        for attempt in range(_WAL_ATTEMPTS):
+        for attempts_left in reversed(range(50)):
             try:
                 self._connection.execute("PRAGMA journal_mode = WAL")
             except sqlite3.OperationalError:
-                if attempt == _WAL_ATTEMPTS - 1:
+                if not attempts_left:
                     raise
                 with self.write():
                     pass
             else:
                 return
 
-    @contextmanager
-    def write(self) -> Iterator[Tx]:
+    def write(self) -> AbstractContextManager[Tx]:
         """A transaction that holds the write lock from its start; rolled back if the block raises."""
-        with self._transaction("BEGIN IMMEDIATE") as tx:
-            yield tx
+        return self._transaction("BEGIN IMMEDIATE")
 
-    @contextmanager
-    def read(self) -> Iterator[Tx]:
+    def read(self) -> AbstractContextManager[Tx]:
         """A transaction with one consistent state of the database."""
-        with self._transaction("BEGIN") as tx:
-            yield tx
+        return self._transaction("BEGIN")
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[Tx]:
