@@ -286,11 +286,14 @@ def _standing(
 
 
 def _diverges(active: Deployment, state: RolloutState, app: LiveApp, context: RolloutContext) -> bool:
-    """Whether another spec is stored or serves than was asked for; of one that goes back, only what serves counts."""
-    specs = context.specs
-    spec = active.spec or context.seen.specs.get(active.id, {})
+    """Whether another spec is stored or serves than was asked for; of a rollback, only what serves counts.
+
+    A rollback of the platform's, or of an earlier run's, is to serve what the deployment carried that it restores.
+    """
+    seen, specs = context.seen, context.specs
+    spec = active.spec or seen.specs.get(active.id, {})
     if state.back is not None:
-        asked = context.seen.asked.get(active.id)
+        asked = seen.asked.get(active.id) or seen.specs.get(seen.restores.get(active.id, ""))
         return bool(spec and asked) and not specs.same(spec, asked or {})
     paths = dict.fromkeys([*specs.diverging(app.spec), *(specs.diverging(spec) if spec else ())])
     for path in paths:

@@ -74,8 +74,6 @@ class Evidence:
     ``components_at`` and ``probe_at`` are when each source was last asked, None before the first time;
     ``phase_at`` is when the deployment itself was last read, and
     ``silent_since`` is when the components last answered or, if they never did, were first asked; None while they
-    ``phase_at`` is when the deployment itself was last read, and
-    ``silent_since`` is when the components last answered or, if they never did, were first asked; None while they
     answer. The stretch of one grade began at ``since`` and was last confirmed at ``confirmed``. ``probed``: the
     deployment is one that the probe applies to; ``healthy`` why it was judged so, which ends all readings.
     """

@@ -45,11 +45,12 @@ class Observations:
     """What was seen so far.
 
     ``known`` are deployments that were there before our last write; ``made`` those that are ours, or are followed;
-    ``specs`` what each deployment carries; ``active_before`` what was active when we began; ``base`` the app's spec
-    as it was when going back began; ``probe_before`` what was wrong with the probe's answer on the version before:
-    empty for nothing, None where it was not asked. ``asked`` are the specs that deployments of ours must carry;
-    ``failed`` the one that failed; ``owns`` rollbacks that the platform is proven to have made by itself; ``awaited``
-    one of them that is waited for; ``running_at`` when each deployment was last seen in progress, in seconds.
+    ``specs`` what each deployment carries, ``restores`` which earlier one it restores, if any; ``active_before`` what
+    was active when we began; ``base`` the app's spec as it was when going back began; ``probe_before`` what was wrong
+    with the probe's answer on the version before: empty for nothing, None where it was not asked. ``asked`` are the
+    specs that deployments of ours must carry; ``failed`` the one that failed; ``owns`` rollbacks that the platform is
+    proven to have made by itself; ``awaited`` one of them that is waited for; ``running_at`` when each deployment was
+    last seen in progress, in seconds.
     """
 
     app_id: str = ""
@@ -58,6 +59,7 @@ class Observations:
     known: set[str] = field(default_factory=set)
     made: set[str] = field(default_factory=set)
     specs: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    restores: dict[str, str] = field(default_factory=dict)
     born: dict[str, Any] = field(default_factory=dict)
     active_before: str = ""
     base: Mapping[str, Any] = field(default_factory=dict)
@@ -80,6 +82,8 @@ class Observations:
         """A deployment was read."""
         if deployment.spec:
             self.specs[deployment.id] = deployment.spec
+        if deployment.cloned_from:
+            self.restores[deployment.id] = deployment.cloned_from
         if deployment.created_at:
             self.born[deployment.id] = deployment.created_at
 

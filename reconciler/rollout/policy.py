@@ -2,7 +2,7 @@
 
 `next_step` is a total, pure function of what is known. It is read from top to bottom: the way back, once one is taken;
 before there is a deployment; and the judgement of the deployment, first by phase, then by health. Everything that can
-be asked for is bounded (see `limits.py`), so every rollout ends in `Finish`. docs/rollout.md shows it as a table.
+be asked for is bounded (see `model.py`), so every rollout ends in `Finish`. docs/rollout.md shows it as a table.
 """
 
 from __future__ import annotations
