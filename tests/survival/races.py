@@ -84,7 +84,7 @@ def _respected(environment: Environment, deed: str, run: Run, ours: list[str]) -
 
 
 def _us(environment: Environment) -> str:
-    from reconciler.sandbox.simulation.simulation import user_of
+    from reconciler.sandbox.simulation.running import user_of
 
     return user_of("run")["uuid"]
 
