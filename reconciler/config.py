@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Any, Literal, Self
@@ -42,7 +43,7 @@ def _positive(seconds: float) -> float:
     return seconds
 
 
-_AS_TEXT = PlainSerializer(lambda seconds: f"{seconds:g}s", return_type=str)
+_AS_TEXT = PlainSerializer(lambda seconds: f"{Decimal(str(seconds)).normalize():f}s", return_type=str)  # never 1e+06s
 _AS_SCHEMA = WithJsonSchema({"type": ["string", "number"], "description": "a duration such as 90s, 5m or 1h30m"})
 
 Duration = Annotated[float, BeforeValidator(parse_duration), AfterValidator(_in_range), _AS_TEXT, _AS_SCHEMA]

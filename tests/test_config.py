@@ -1,10 +1,12 @@
 from itertools import pairwise
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from reconciler.config import Config, Probe, find_circle
-from reconciler.text import parse_duration
+from reconciler.text import LONGEST_DURATION, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -80,3 +82,11 @@ def test_many_apps_that_wait_for_the_same_ones_are_seen_through_in_no_time():
     layers = [(f"{number}a", f"{number}b") for number in range(40)]
     graph = {name: list(below) for upper, below in pairwise(layers) for name in upper}
     assert find_circle(graph) == ()
+
+
+@given(st.floats(min_value=0, max_value=LONGEST_DURATION, exclude_min=True))
+@example(12 * 86400.0)
+def test_a_default_duration_survives_an_override_beside_it(seconds):
+    defaults = {"timeouts": {"build": seconds}}
+    config = Config.model_validate({"defaults": defaults, "apps": {"web": {"timeouts": {"deploy": "5m"}}}})
+    assert config.policy("web").timeouts.build == seconds
