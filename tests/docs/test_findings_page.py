@@ -140,7 +140,7 @@ def test_a_severity_that_no_example_shows_ends_the_generation():
         finding_pages.section(entry)
 
 
-UNREACHED = ["too-many-findings", "schema", "diverged", "unconfirmed", "platform-fault"]
+UNREACHED = ["too-many-findings", "schema", "diverged", "unconfirmed"]
 
 
 def test_no_keyword_of_the_schema_ends_in_the_code_that_has_no_example():
