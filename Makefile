@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 SOURCES := reconciler tests checks benchmarks
 
-.PHONY: help demo test coverage lint format bench figures hops contract sandbox-contract corpus recorded crash-matrix chaos second-platform fuzz mutants catalogue clean
+.PHONY: help demo test coverage lint format bench figures hops contract sandbox-contract corpus recorded crash-matrix chaos fleet second-platform fuzz mutants catalogue clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -83,6 +83,9 @@ crash-matrix: $(VENV)/dev ## die at every request of every scenario, race with o
 
 chaos: $(VENV)/dev ## 200 apps while a tenth of the requests goes wrong, seed by seed
 	$(BIN)/python -m checks.chaos
+
+fleet: $(VENV)/dev ## create, update and partly break 200 and 1,000 apps within the token's rate limit
+	$(BIN)/python -m checks.fleet
 
 second-platform: $(VENV)/dev ## every scenario against a second, independent fake of App Platform that misbehaves within its contract
 	$(BIN)/python -m tests.second_platform

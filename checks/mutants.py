@@ -293,7 +293,7 @@ class Hunt:
             told = file.read()
         if told:
             return hunted, json.loads(told)
-        if hunted and os.WIFSIGNALED(status):
+        if hunted and status:  # a signal, or no memory left to report anything with
             return hunted, {"tier": "died", "test": ""}
         raise RuntimeError(f"the process for {hunted[1].key if hunted else 'no mutant'} ended without a word")
 

@@ -255,6 +255,31 @@ class Guards(_Section):
     max_changes_from: int = Field(default=10, ge=1, description="fleet size from which max_changes applies")
 
 
+def _wave(value: object) -> object:
+    """One entry of the waves: a number of apps, or a percentage of them."""
+    text = str(value)
+    if not re.fullmatch(r"[1-9]\d{0,5}|([1-9]\d?|100)%", text):
+        raise ValueError(f"{text!r} is not a number of apps or a percentage of them; write 1 or 10%")
+    return value if text.endswith("%") else int(text)
+
+
+Wave = Annotated[int | str, BeforeValidator(_wave)]
+
+
+class Waves(_Section):
+    """How a run that changes several apps begins with a few of them."""
+
+    waves: list[Wave] = Field(
+        default=[],
+        description="how many apps are changed up to the end of each wave, such as [1, 10%, 100%]; "
+        "the next begins once all of them are healthy",
+    )
+    pause: Duration = Field(default=0.0, description="pause between two waves")
+
+
+NO_WAVES = Waves.model_construct()
+
+
 class Freeze(_Section):
     """A window in which nothing is applied: a cron expression with a duration, or between two dates."""
 
@@ -321,6 +346,9 @@ class Config(_Section):
     defaults: Policy = Field(default=Policy.model_construct(), description="policy for every app")
     apps: dict[str, dict[str, Any]] = Field(default={}, description="policy per app; overrides the defaults")
     moved: dict[str, str] = Field(default={}, description="renamed apps, as `old name: new name`")
+    rollout: Waves = Field(
+        default=NO_WAVES, description="how a run that changes several apps begins with a few of them"
+    )
     guards: Guards = Field(default=Guards.model_construct(), description="what a run may not do unless allowed")
     freeze: list[Freeze] = Field(default=[], description="windows in which nothing is applied")
     policies: str = Field(

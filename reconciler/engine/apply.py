@@ -7,10 +7,11 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
+from reconciler.config import NO_WAVES
 from reconciler.config_file import no_spec
 from reconciler.engine import safety
 from reconciler.engine.load import Desired, RunOptions, as_live, load
-from reconciler.engine.planner import Planned, Planner, check_rotations, recheck_health
+from reconciler.engine.planner import Planned, PlannedApp, Planner, check_rotations, in_doubt, recheck_health
 from reconciler.errors import InvalidInput, LiveError, UsageError
 from reconciler.findings import Finding
 from reconciler.plan.guard import check_allowed
@@ -113,25 +114,43 @@ async def apply(
     safety.refuse(options, planned.config, clock.now(), [app.plan for app in planned.apps])
     guarded = safety.guard(planned.apps, options, planned.config, planned.fleet)
     with watch([app.plan.app for app in guarded]) as watched:
-        apps = await recheck_health(client, guarded, clock.now())
-        jobs = [
-            RolloutJob(
-                app.plan,
-                app.desired,
-                app.policy,
-                planned.config.project,
-                app.secrets,
-                app.rendered,
-                options.force_build,
-            )
-            for app in apps
-            if app.plan.status is not SyncStatus.IN_SYNC
-        ]
-        report = await _roll_out(jobs, client, clock, watched, options)
-    unchanged = [_unchanged(app.plan) for app in apps if app.plan.status is SyncStatus.IN_SYNC]
+        first, later = in_doubt(guarded, clock.now())
+        apps = await recheck_health(client, guarded, first, clock.now())
+        report = await _roll_out(
+            [_job(app, planned) for app in apps if not _in_sync(app)], client, clock, watched, planned
+        )
+        if later and not (watched.stop and watched.stop.is_set()):
+            again = await recheck_health(client, apps, later, clock.now())
+            jobs = [_job(app, planned) for app in again if not _in_sync(app) and app.plan.app in later]
+            report = _joined(report, await _roll_out(jobs, client, clock, watched, planned))
+            apps = again
+    unchanged = [_unchanged(app.plan) for app in apps if _in_sync(app)]
     records = {record.app: record for record in (*unchanged, *report.records)}
     in_order = tuple(records[app.plan.app] for app in apps)
     return replace(report, records=in_order, seconds=clock.monotonic() - began)
+
+
+def _in_sync(app: PlannedApp) -> bool:
+    return app.plan.status is SyncStatus.IN_SYNC
+
+
+def _job(app: PlannedApp, planned: Planned) -> RolloutJob:
+    return RolloutJob(
+        app.plan,
+        app.desired,
+        app.policy,
+        planned.config.project,
+        app.secrets,
+        app.rendered,
+        planned.options.force_build,
+        history=frozenset(one.id for one in app.deployments),
+    )
+
+
+def _joined(one: RolloutReport, other: RolloutReport) -> RolloutReport:
+    """Both of a run's reports."""
+    left_running = (*one.left_running, *other.left_running)
+    return replace(other, records=(*one.records, *other.records), left_running=left_running)
 
 
 async def roll_back(job: RolloutJob, client: Client, clock: Clock, watched: Watch) -> RolloutReport:
@@ -144,13 +163,15 @@ async def roll_back(job: RolloutJob, client: Client, clock: Clock, watched: Watc
     """
     if not (job.roll_back or job.follow):
         raise ValueError(f"{job.plan.app}: only apply, which runs the safety checks, may apply a plan")
-    return await _roll_out([job], client, clock, watched, RunOptions(specs=()))
+    return await _roll_out([job], client, clock, watched)
 
 
 async def _roll_out(
-    jobs: Sequence[RolloutJob], client: Client, clock: Clock, watched: Watch, options: RunOptions
+    jobs: Sequence[RolloutJob], client: Client, clock: Clock, watched: Watch, planned: Planned | None = None
 ) -> RolloutReport:
     from reconciler.rollout import scheduler
+
+    options = planned.options if planned else RunOptions(specs=())
 
     began = clock.monotonic()
     records = await scheduler.roll_out(
@@ -161,6 +182,7 @@ async def _roll_out(
         on_event=watched.on_event,
         concurrency=options.concurrency,
         fail_fast=options.fail_fast,
+        waves=planned.config.rollout if planned else NO_WAVES,
         stop=watched.stop,
     )
     left_running = tuple(record.app for record in records if record.outcome.kind in GOES_ON)

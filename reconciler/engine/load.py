@@ -234,7 +234,7 @@ class RunOptions:
     ``redeploy``, ``force_build``  deploy the specs that are live once more, without the build cache
     ``fail_on_failed_push``      end with exit code 2 if a push failed to deploy since
     ``show_live_values``         show what looks like a credential, and in comments also what only live has
-    ``concurrency``              apps that are rolled out at the same time
+    ``concurrency``              apps that are rolled out at the same time; 0: as many as the rate limit carries
     """
 
     specs: tuple[Path, ...] = (Path("specs"),)
@@ -250,7 +250,7 @@ class RunOptions:
     prune: bool = False
     unmanaged: bool = False
     drift: bool = False
-    concurrency: int = 10
+    concurrency: int = 0
     fail_fast: bool = False
     rotate: frozenset[str] = frozenset()
     allow: frozenset[str] = frozenset()

@@ -40,11 +40,8 @@ if TYPE_CHECKING:
     from reconciler.live.client import Client
 
 
-HISTORY = 20
-"""How many deployments of an app are read: far more than the tries of any spec."""
-
-WHOLE_HISTORY = 200
-"""How many are read before sending a spec that none of those has: it may have failed long before."""
+HISTORY = 200
+"""How many deployments of an app are read, in one request: a spec may have failed long before it is wanted again."""
 
 
 @dataclass(frozen=True)
@@ -207,11 +204,8 @@ class Planner:
         return found.reason if budget is not None and age.total_seconds() >= budget else ""
 
     async def _history(self, live: LiveApp, comparison: Comparison) -> list[Deployment]:
-        """The app's deployments, newest first: more than a page if the wanted spec may have failed before."""
+        """The app's deployments, newest first."""
         found = await self.client.list_deployments(live.id, limit=HISTORY)
-        tried = any(comparison.carries(deployment.spec) for deployment in found)
-        if not (tried or len(found) < HISTORY or live.pinned_deployment or self.retry):
-            found = await self.client.list_deployments(live.id, limit=WHOLE_HISTORY)
         return await self._with_reason(live, comparison, found)
 
     async def _with_reason(self, live: LiveApp, comparison: Comparison, found: list[Deployment]) -> list[Deployment]:
@@ -285,8 +279,32 @@ def check_rotations(rotate: Collection[str], apps: Sequence[DesiredApp], known: 
 # exists, and the platform does not know whether a run judged it, so a recent deployment is checked.
 
 
-async def recheck_health(client: Client, apps: Sequence[PlannedApp], now: datetime) -> tuple[PlannedApp, ...]:
-    """The plans; those in sync whose health may not have been checked follow their deployment if it looks unhealthy.
+RECHECKS = 5
+"""How many apps a run looks at again: those that an interrupted run left are named by it, if it could still do so."""
+
+
+def in_doubt(apps: Sequence[PlannedApp], now: datetime) -> tuple[set[str], set[str]]:
+    """The apps in sync whose health may not have been judged, at most `RECHECKS`, youngest first (C89).
+
+    First those that another one, which is changed, depends on: they are looked at before it; the rest after all
+    writes.
+    """
+    ages = {
+        app.plan.app: age
+        for app in apps
+        if app.live is not None and app.plan.status is SyncStatus.IN_SYNC
+        if (age := unjudged(app.live, app.policy, now)) is not None
+    }
+    changed = (app for app in apps if app.plan.status is not SyncStatus.IN_SYNC)
+    needed = {name for app in changed for name in app.policy.depends_on}
+    chosen = sorted(ages, key=lambda name: (name not in needed, ages[name]))[:RECHECKS]
+    return needed.intersection(chosen), set(chosen) - needed
+
+
+async def recheck_health(
+    client: Client, apps: Sequence[PlannedApp], names: Collection[str], now: datetime
+) -> tuple[PlannedApp, ...]:
+    """The plans; of these apps, those whose health may not have been judged are followed if they look unhealthy.
 
     During its soak a deployment is followed, as no run can have judged it by then. After that, until any
     rollout would have ended, one reading of its health decides whether it must be. Older ones are not checked.
@@ -294,7 +312,7 @@ async def recheck_health(client: Client, apps: Sequence[PlannedApp], now: dateti
     doubts = {
         place: _doubted(client, app, app.live, age, now)
         for place, app in enumerate(apps)
-        if app.live is not None and app.plan.status is SyncStatus.IN_SYNC
+        if app.plan.app in names and app.live is not None
         if (age := unjudged(app.live, app.policy, now)) is not None
     }
     looked_at = dict(zip(doubts, await asyncio.gather(*doubts.values()), strict=True))

@@ -20,6 +20,7 @@ from reconciler.live.calls import (
     APPS,
     CREATE,
     DELETE,
+    PER_PAGE,
     READ,
     UPDATE,
     Call,
@@ -42,7 +43,7 @@ from reconciler.live.models import (
 from reconciler.live.session import MOST_PAGES, Page, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from reconciler.appspec.kinds import LogType
     from reconciler.errors import LiveError
@@ -87,6 +88,24 @@ class Client(Session):
             if len(pages) >= MOST_PAGES:
                 break
         raise incomplete(call, pages, len(seen))
+
+    async def look_at(self, app_ids: Collection[str], others: Collection[str] = ()) -> tuple[dict[str, LiveApp], int]:
+        """Those of these apps that the listing shows, by id, and how many requests that took.
+
+        Pages are read until all but ``others`` are found: the platform orders apps by their last update, so those that
+        are being deployed come first. One that is not among them may still exist. A page that fails is not tried again.
+        """
+        call, found, missing, number = read(APPS), dict[str, LiveApp](), set(app_ids), 0
+        while missing and number < MOST_PAGES:
+            page = await self._page(call, number := number + 1, PER_PAGE, single_try=True)
+            for item in answers.apps_of(page, call):
+                if item["id"] in missing or item["id"] in others:
+                    app = self._model(LiveApp, answers.without_past_progress(item), call)
+                    found.setdefault(app.id, app)
+                    missing.discard(app.id)
+            if not answers.has_next(page) and number * PER_PAGE >= answers.total_of(page):
+                break
+        return found, number
 
     async def find_app(self, name: str) -> LiveApp | None:
         """The app of that name, by listing and matching: the API's own filter by name is unreliable."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Annotated, Any
 
 from pydantic import (
@@ -312,6 +312,21 @@ class LogLinks(_Answer):
 
     live_url: Text = ""
     historic_urls: Annotated[tuple[str, ...], WrapValidator(lambda value, handler: _or_none(value, handler) or ())] = ()
+
+
+class Rank(IntEnum):
+    """Whose request is sent first when several wait for the rate limit.
+
+    back     goes back from what failed
+    write    changes an app that was just looked at
+    watch    judges a rollout that is under way, or plans one
+    begin    begins another rollout
+    """
+
+    BACK = 0
+    WRITE = 1
+    WATCH = 2
+    BEGIN = 3
 
 
 @dataclass(frozen=True, slots=True)

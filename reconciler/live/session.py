@@ -13,27 +13,30 @@ import httpx
 from pydantic import BaseModel, ValidationError
 
 from reconciler import __version__
+from reconciler.clock import Clock, SystemClock
 from reconciler.errors import LiveError, UsageError
 from reconciler.live import calls as answers
-from reconciler.live.calls import PER_PAGE, Call
+from reconciler.live.calls import APPS, PER_PAGE, Call, read
 from reconciler.live.fetch import ACCEPTED, Outside, TooLarge
-from reconciler.live.models import Deployment, LiveApp, Usage
+from reconciler.live.models import Deployment, LiveApp, Rank, Usage
+from reconciler.live.rate_limit import PER_MINUTE
+from reconciler.live.reservations import Reservations
 from reconciler.live.throttle import (
     CHANGES_NOTHING,
     CONCURRENCY,
     DECODED,
     METER,
-    PER_MINUTE,
+    RANK,
+    SINGLE_TRY,
     Throttle,
     was_unsent,
 )
 from reconciler.redaction import Redactor, without_quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncGenerator, Iterator
     from types import TracebackType
 
-    from reconciler.clock import Clock
 
 Model = TypeVar("Model", bound=BaseModel)
 Page = dict[str, Any]
@@ -86,6 +89,10 @@ class Session:
             per_minute=per_minute,
             on_wait=on_wait,
         )
+        self._clock = clock or SystemClock()
+        self._reservations = Reservations(
+            self._throttle.limit, self._clock, self._throttle.metered, self._refresh, self._throttle.report_limit
+        )
         self._http = httpx.AsyncClient(
             base_url=base,
             transport=self._throttle,
@@ -124,6 +131,34 @@ class Session:
         """The usage counted under a key so far."""
         return self._throttle.metered[key]
 
+    def rank(self, rank: Rank) -> None:
+        """Whose turn it is when the running task's requests wait for the rate limit, from now on."""
+        RANK.set(rank)
+
+    async def take_turn(self) -> None:
+        """Wait until the rate limit allows another request, and keep that turn for the running task's next one."""
+        await self._throttle.take_turn()
+
+    @contextlib.asynccontextmanager
+    async def reserve(self, key: str, requests: int) -> AsyncGenerator[None]:
+        """Count the requests sent inside under a key, once the token's hour can spare so many and the minute one."""
+        with self.meter(key):
+            RANK.set(Rank.BEGIN)
+            try:
+                async with self._reservations.reserve(key, requests, self._throttle.take_turn):
+                    yield
+            finally:
+                self._throttle.drop_turn(key)
+
+    def pace(self) -> float:
+        """Requests a minute that the rate limit allows for the next minutes."""
+        return self._throttle.limit.pace(self._clock.monotonic())
+
+    async def _refresh(self) -> None:
+        """Send a request for the sake of its headers; what it answers does not matter."""
+        with contextlib.suppress(LiveError):
+            await self._ask(read(APPS), query={"page": "1", "per_page": "1"})
+
     # Responses to models
 
     async def _get(
@@ -148,6 +183,11 @@ class Session:
             return model.model_validate(value)
         raise answers.unusable(call, answers.UNREADABLE)
 
+    async def _page(self, call: Call, number: int, size: int, *, single_try: bool = False) -> Page:
+        """One page of a listing, counted from 1."""
+        query = {"page": str(number), "per_page": str(size)}
+        return answers.mapping(await self._ask(call, query=query, single_try=single_try), call)
+
     async def _pages(
         self, call: Call, key: str, limit: int | None = None, keep: Callable[[Page], Page] = lambda page: page
     ) -> list[Page]:
@@ -158,18 +198,21 @@ class Session:
         size = min(limit or PER_PAGE, PER_PAGE)
 
         async def page(number: int) -> Page:
-            query = {"page": str(number), "per_page": str(size)}
-            return keep(answers.mapping(await self._ask(call, query=query), call))
+            return keep(await self._page(call, number, size))
 
         return await read_pages(page, key, size, MOST_PAGES if limit is None else -(-limit // size))
 
     async def _ask(
-        self, call: Call, body: Mapping[str, Any] | None = None, query: Mapping[str, str] | None = None
+        self,
+        call: Call,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+        *,
+        single_try: bool = False,
     ) -> Any:
         """The decoded response of a call; None if it is empty. Errors are raised without httpx's own."""
-        request = self._http.build_request(
-            call.method, call.path, json=body, params=query, extensions={CHANGES_NOTHING: call.changes_nothing}
-        )
+        extensions = {CHANGES_NOTHING: call.changes_nothing, SINGLE_TRY: single_try}
+        request = self._http.build_request(call.method, call.path, json=body, params=query, extensions=extensions)
         try:
             response = await self._http.send(request)
         except httpx.RequestError as failure:

@@ -18,10 +18,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import defaultdict, deque
+import heapq
+from collections import defaultdict
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from itertools import count
 from random import random as system_random
 from typing import TYPE_CHECKING, Any
 
@@ -30,16 +32,11 @@ from pydantic_core import from_json
 
 from reconciler.clock import Clock, SystemClock
 from reconciler.live.fetch import LONGEST_PAUSE, Budget, TooLarge, whole
-from reconciler.live.models import Usage
+from reconciler.live.models import Rank, Usage
+from reconciler.live.rate_limit import PER_MINUTE, TICK, RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-PER_MINUTE = 250
-"""Requests that a token may send in any 60 seconds; the platform's documented limit."""
-
-FREE_SHARE = 0.8
-"""Share of the minute's budget that is sent immediately (200 of 250); the rest is spread until the oldest expire."""
 
 CONCURRENCY = 8
 """Maximum number of concurrent requests."""
@@ -70,12 +67,6 @@ WORTH_TELLING = 2.0
 REPORT_EVERY = 300.0
 """Seconds; a longer wait for the rate limit is reported again each time, with what is left of it."""
 
-MOST_HELD = 60.0
-"""Seconds for which ``ratelimit-remaining: 0`` delays requests: afterwards a 429 shows more and costs nothing."""
-
-_TICK = 0.001
-"""Seconds too short to sleep; a shorter wait counts as over."""
-
 CHANGES_NOTHING = "reconciler.changes_nothing"
 """Request extension: True for a POST that may be retried like a read (propose, the validation of a rollback)."""
 
@@ -84,6 +75,12 @@ DECODED = "reconciler.decoded"
 
 METER: ContextVar[str] = ContextVar("meter", default="")
 """The key under which requests of the running task and their waits are counted; empty for none."""
+
+RANK: ContextVar[Rank] = ContextVar("rank", default=Rank.WATCH)
+"""Whose turn it is when requests of the running task wait for the rate limit."""
+
+SINGLE_TRY = "reconciler.single_try"
+"""Request extension: True for a read whose failure is answered by another request instead of a try of the same."""
 
 _UNSENT = (
     httpx.ConnectError,
@@ -97,6 +94,15 @@ _HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 """Failures that will recur at every try: the request itself cannot be sent."""
 
 Failure = httpx.TransportError | httpx.DecodingError
+
+
+@dataclass(order=True, slots=True)
+class _Turn:
+    """One request that waits for the rate limit; ``first`` is set when it is the next."""
+
+    rank: Rank
+    number: int
+    first: asyncio.Event = field(default_factory=asyncio.Event, compare=False)
 
 
 @dataclass(slots=True)
@@ -155,15 +161,16 @@ class Throttle(httpx.AsyncBaseTransport):
     ) -> None:
         self.requests = 0
         self.metered: defaultdict[str, Usage] = defaultdict(Usage)
+        self.limit = RateLimit(per_minute)
         self._inner = inner
         self._clock = clock or SystemClock()
         self._random = random
         self._on_wait = on_wait
-        self._per_minute = self._allowed = per_minute
-        self._sent: deque[float] = deque()
-        self._resume_at = 0.0
-        self._gate = asyncio.Lock()
+        self._waiting: list[_Turn] = []
+        self._numbers = count()
+        self._taken: dict[str, float] = {}
         self._lanes = asyncio.Semaphore(concurrency)
+        self._reported_until = 0.0
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """See `httpx.AsyncBaseTransport`."""
@@ -182,67 +189,86 @@ class Throttle(httpx.AsyncBaseTransport):
         """Close the wrapped transport."""
         await self._inner.aclose()
 
+    async def take_turn(self) -> None:
+        """Wait until the rate limit allows another request, and keep that turn for the running task's next one."""
+        key = METER.get()
+        if key not in self._taken:
+            self._taken[key] = await self._admit()
+            self._lanes.release()
+
+    def drop_turn(self, key: str) -> None:
+        """Forget the turn that the requests of a key have not used."""
+        self._taken.pop(key, None)
+
     async def _try(self, request: httpx.Request) -> tuple[float, httpx.Response | Failure]:
         """One try: wait for the rate limit, send, read the whole response. Also returns when it was sent."""
-        asked_at = self._clock.monotonic()
-        async with self._lanes:
+        asked_at, key = self._clock.monotonic(), METER.get()
+        if (taken_at := self._taken.pop(key, None)) is None:
             sent_at = await self._admit()
+        else:
+            await self._lanes.acquire()
+            self.limit.move(taken_at, sent_at := self._clock.monotonic())
+        number = self.limit.sent
+        try:
             self.requests += 1
-            if key := METER.get():
+            if key:
                 usage = self.metered[key]
                 self.metered[key] = Usage(usage.requests + 1, usage.held + sent_at - asked_at)
-            try:
-                async with asyncio.timeout(LONGEST_TRY):
-                    response = await self._inner.handle_async_request(request)
-                    async with contextlib.aclosing(response):
-                        response = await whole(response)
-            except TimeoutError:
-                return sent_at, httpx.ReadTimeout(f"no complete response within {LONGEST_TRY:g} s", request=request)
-            except (httpx.TransportError, httpx.DecodingError) as failure:
-                return sent_at, failure
-            except ConnectionError as failure:  # raised by an in-process ASGI app that breaks a connection
-                return sent_at, httpx.ReadError(str(failure), request=request)
+            async with asyncio.timeout(LONGEST_TRY):
+                response = await self._inner.handle_async_request(request)
+                async with contextlib.aclosing(response):
+                    response = await whole(response)
+        except TimeoutError:
+            return sent_at, httpx.ReadTimeout(f"no complete response within {LONGEST_TRY:g} s", request=request)
+        except (httpx.TransportError, httpx.DecodingError) as failure:
+            return sent_at, failure
+        except ConnectionError as failure:  # raised by an in-process ASGI app that breaks a connection
+            return sent_at, httpx.ReadError(str(failure), request=request)
+        finally:
+            self._lanes.release()
         _decode(request, response)
         if not response.is_server_error:  # a gateway's rate limit is not the token's
-            self._learn(Budget.read(response.headers, self._clock.now()))
+            self.limit.learn(Budget.read(response.headers, self._clock.now()), number, self._clock.monotonic())
         return sent_at, response
 
     async def _admit(self) -> float:
-        """Wait until the rate limit allows another request; first come, first served. Returns the time of sending."""
-        async with self._gate:
-            report_at = 0.0
-            while (wait := self._held_for(now := self._clock.monotonic())) > _TICK:
-                if now >= report_at:
-                    self._report_wait(wait, "the rate limit")
-                    report_at = now + min(wait, REPORT_EVERY)
-                await self._clock.sleep(min(wait, REPORT_EVERY))
-            self._sent.append(now)
-            return now
+        """Wait for a lane, and until the rate limit allows another request: by rank, then first come, first served.
 
-    def _held_for(self, now: float) -> float:
-        """Seconds for which nothing may be sent: a pause, or because the minute's budget is used up.
-
-        The last requests of the budget are spread over the time until the oldest expires, so that a long run slows
-        down instead of stopping for most of a minute.
+        Returns the time, at which the request counts as sent; the caller releases the lane.
         """
-        while self._sent and self._sent[0] <= now - 60.0 + _TICK:
-            self._sent.popleft()
-        wait = self._resume_at - now
-        if len(self._sent) >= self._allowed * FREE_SHARE:
-            left = self._allowed - len(self._sent)
-            expires = self._sent[0] + 60.0
-            paced = expires if left <= 0 else self._sent[-1] + (expires - self._sent[-1]) / (left + 1)
-            wait = max(wait, paced - now)
-        return wait
+        turn = _Turn(RANK.get(), next(self._numbers))
+        heapq.heappush(self._waiting, turn)
+        try:
+            while True:
+                if self._waiting[0] is not turn:
+                    await turn.first.wait()  # or until one of a better rank comes
+                    turn.first.clear()
+                elif (wait := self.limit.wait(now := self._clock.monotonic(), len(self._waiting))) > TICK:
+                    self.report_limit(wait)
+                    await self._clock.sleep(min(wait, REPORT_EVERY))
+                elif self._lanes.locked():
+                    async with self._lanes:  # which shows that one is free, and by then another may be first
+                        pass
+                else:
+                    await self._lanes.acquire()
+                    self.limit.count(now)
+                    return now
+        finally:
+            self._waiting.remove(turn)
+            heapq.heapify(self._waiting)
+            if self._waiting:
+                self._waiting[0].first.set()
 
-    def _learn(self, budget: Budget) -> None:
-        if budget.limit:
-            self._allowed = min(self._per_minute, budget.limit)
-        self._hold(min(budget.used_up, MOST_HELD))
+    def report_limit(self, wait: float, why: str = "the rate limit") -> None:
+        """Report a wait for the rate limit, unless one was reported that is not over."""
+        now = self._clock.monotonic()
+        if wait >= WORTH_TELLING and now >= self._reported_until:
+            self._reported_until = now + min(wait, REPORT_EVERY)
+            self._report_wait(wait, why)
 
     def _hold(self, seconds: float) -> None:
         """Send nothing for that long."""
-        self._resume_at = max(self._resume_at, self._clock.monotonic() + seconds)
+        self.limit.hold(self._clock.monotonic() + seconds)
 
     def _pause_before_next(
         self, request: httpx.Request, result: httpx.Response | Failure, tries: _Tries, sent_at: float
@@ -255,7 +281,7 @@ class Throttle(httpx.AsyncBaseTransport):
             case RetryDecision.LIMITED:
                 assert isinstance(result, httpx.Response)
                 return self._after_limit(result, tries, sent_at)
-            case RetryDecision.UNKNOWN if not _changes_nothing(request):
+            case RetryDecision.UNKNOWN if not _changes_nothing(request) or request.extensions.get(SINGLE_TRY):
                 return None
             case RetryDecision.UNSENT | RetryDecision.UNKNOWN:
                 return self._after_failure(result, tries, sent_at)

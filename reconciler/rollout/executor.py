@@ -10,7 +10,7 @@ from typing import assert_never
 
 from reconciler.clock import Clock
 from reconciler.errors import LiveError, NotFound, Unauthorized
-from reconciler.live.models import Deployment, Health, LiveApp, Phase
+from reconciler.live.models import Deployment, Health, LiveApp, Phase, Rank
 from reconciler.plan.platform import own_rollbacks
 from reconciler.rollout import writes as writing
 from reconciler.rollout.failure import HISTORY, prepare
@@ -42,6 +42,7 @@ from reconciler.rollout.state import (
     Waited,
 )
 from reconciler.rollout.steps import (
+    WRITES,
     Adopt,
     CheckHealth,
     CollectFailure,
@@ -62,6 +63,7 @@ from reconciler.rollout.steps import (
     Wait,
     Write,
 )
+from reconciler.rollout.watch import FRESH
 
 RECENT = 10
 """Deployments that are looked through for what took over."""
@@ -72,6 +74,7 @@ async def perform(step: Step, state: RolloutState, context: RolloutContext, cloc
     after = getattr(step, "after", 0.0)
     if after:
         await clock.sleep(after)
+    context.client.rank(_rank(step, state))
     try:
         return await _perform(step, state, context, clock)
     except NotFound as problem:
@@ -80,6 +83,13 @@ async def perform(step: Step, state: RolloutState, context: RolloutContext, cloc
         return Failed(problem.words, denied=True)
     except LiveError as problem:
         return Failed(problem.message)
+
+
+def _rank(step: Step, state: RolloutState) -> Rank:
+    """Going back comes before everything else, and a write before what its look at the app could outlast."""
+    if state.back is not None or state.fault is not None or state.goal.task is Task.ROLL_BACK:
+        return Rank.BACK
+    return Rank.WRITE if isinstance(step, WRITES) else Rank.WATCH
 
 
 async def _not_found(problem: NotFound, step: Step, context: RolloutContext) -> Seen:
@@ -159,11 +169,13 @@ async def _watch(
             context.recorder.saw(deployment)
             return PhaseSeen(deployment.phase)
         case CheckHealth():
+            context.read_at = context.now()
             try:
                 return HealthSeen(await context.poller.health(app_id))
             except NotFound:  # an app without any health to tell
                 return HealthSeen(Health())
         case Probe():
+            context.read_at = context.now()
             return await ask(context)
         case Wait():
             await clock.sleep(step.seconds)
@@ -180,7 +192,7 @@ async def _read_app(
 ) -> Seen:
     seen = on.seen
     try:
-        app = await on.client.get_app(seen.app_id)
+        app = await _shown(step, state, on)
     except NotFound:
         if isinstance(step, Look):
             return Precheck(gone=True)
@@ -201,6 +213,27 @@ async def _read_app(
             return _back_read(step, state, app, on)
         case _:
             assert_never(step)
+
+
+async def _shown(
+    step: Look | FindSuccessor | ReadBack | VerifyUnpinned, state: RolloutState, on: RolloutContext
+) -> LiveApp:
+    """The app by the watch's listing where that is as good: right before an update, and after the last reading.
+
+    A look before a write that can take something back, or destroy it, is always at the app itself; so is the second
+    one, after the listing had become too old.
+    """
+    seen, shown = on.seen, None
+    if (
+        isinstance(step, Look)
+        and state.goal.task is Task.UPDATE
+        and not (seen.by_id or state.write.sends or step.after)
+    ):
+        shown = await on.poller.app(seen.app_id, since=on.now() - FRESH)
+    elif isinstance(step, ReadBack) and state.back is None and not step.after:
+        shown = await on.poller.app(seen.app_id, since=on.read_at)
+    seen.listed_at = shown.listed_at if shown else None
+    return shown.app if shown else await on.client.get_app(seen.app_id)
 
 
 async def _sight(state: RolloutState, before: LiveApp | None, app: LiveApp, context: RolloutContext) -> Precheck:

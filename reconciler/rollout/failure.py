@@ -25,7 +25,7 @@ from reconciler.plan.platform import (
     was_active,
 )
 from reconciler.rollout.health import judge, worst
-from reconciler.rollout.model import Failure, Role, Task
+from reconciler.rollout.model import LOOK_EVERY, Failure, Role, Task
 from reconciler.rollout.observations import (
     RolloutContext,
     deployments_of,
@@ -43,6 +43,7 @@ from reconciler.rollout.steps import (
     FindCandidates,
     ValidateRollback,
 )
+from reconciler.rollout.watch import FRESH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -181,7 +182,7 @@ async def prepare(
         case CollectFailure():
             return await _collect(step, state, context, clock)
         case FindCandidates():
-            return await _options(state, context, clock)
+            return await _options(step, state, context, clock)
         case ValidateRollback():
             return await _validate(step, context)
         case _:
@@ -217,8 +218,10 @@ def _failed_for(deployment_id: str, read: Deployment | None, context: RolloutCon
     return max(0.0, min(ages, default=0.0))
 
 
-async def _options(state: RolloutState, context: RolloutContext, clock: Clock) -> Seen:
+async def _options(step: FindCandidates, state: RolloutState, context: RolloutContext, clock: Clock) -> Seen:
     seen, specs = context.seen, context.specs
+    if step.after and state.options is not None and await _nothing_new(state, context):
+        return state.options
     app = await context.client.get_app(seen.app_id)
     listed = await context.client.list_deployments(seen.app_id, limit=HISTORY)
     failed = _failed_id(state, listed, context)
@@ -250,6 +253,19 @@ async def _options(state: RolloutState, context: RolloutContext, clock: Clock) -
         specs.carries(app.spec),
         _attempts(state, history, context, clock),
     )
+
+
+async def _nothing_new(state: RolloutState, context: RolloutContext) -> bool:
+    """Whether the watch's listing shows the app as it was, while the platform's own rollback is waited for.
+
+    The last look of that time is always at the app itself: a listing shows no deployment that has ended.
+    """
+    seen, failed = context.seen, state.failed
+    if failed is None or failed.age + 2 * LOOK_EVERY >= state.goal.rules.platform_rollback:
+        return False
+    app = await context.poller.listed(seen.app_id, since=context.now() - FRESH)
+    known = seen.known | seen.made
+    return app is not None and all(one.id in known for one in deployments_of(app)) and app.spec == seen.base
 
 
 _ENDED = (Phase.ERROR, Phase.CANCELED)

@@ -1,6 +1,8 @@
 """Whether an active deployment is healthy: pure, over readings and the time they were made at.
 
-Every reading gets a `Grade`. The readings of all sources together (components, probe) form a *stretch* of one grade:
+Every reading gets a `Grade`. The readings of all sources together (components, probe) form a *stretch* of one grade.
+The platform calls a deployment ACTIVE once its own checks succeed: if the first reading is good and comes soon, so was
+the time before it. What a stretch means:
 
 - good for as long as the soak, confirmed by a reading at its end: healthy;
 - bad (UNHEALTHY, or a probe that fails after it had succeeded) for as long as the tolerance, unbroken: unhealthy.
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
+from math import ceil
 from typing import TYPE_CHECKING, Any, assert_never
 
 from reconciler.appspec.kinds import RUNNING_KINDS, components
@@ -26,6 +29,15 @@ from reconciler.rollout.model import HEALTH_EVERY, PHASE_EVERY, UNCONFIRMED, Rul
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+SETTLING = 10.0
+"""Seconds that replicas may take to be ready: between ACTIVE and the first reading at most, and between two while they
+are not.
+"""
+
+ROUNDING = 0.001
+"""Seconds by which a stretch may fall short, as its parts are added up."""
 
 
 class Grade(IntEnum):
@@ -180,7 +192,8 @@ def saw_probe(evidence: Evidence, problem: str, rules: Rules, *, counts: bool = 
 def _stretch(evidence: Evidence) -> Evidence:
     """The evidence with its stretch continued, or started again, by the latest reading."""
     grade = max(sample.grade for sample in (evidence.components, evidence.probe) if sample)
-    since = evidence.since if grade is evidence.grade else evidence.age
+    first = evidence.confirmed <= 0.0 and evidence.age <= SETTLING + HEALTH_EVERY
+    since = evidence.since if grade is evidence.grade else 0.0 if first and grade is Grade.GOOD else evidence.age
     return replace(evidence, grade=grade, since=since, confirmed=evidence.age)
 
 
@@ -197,9 +210,9 @@ def judge(evidence: Evidence, rules: Rules, expected: tuple[str, ...]) -> Verdic
     )
     grade = evidence.grade if complete else max(evidence.grade, Grade.UNKNOWN)
     stretch = evidence.confirmed - evidence.since
-    if grade is Grade.GOOD and stretch >= rules.soak:
+    if grade is Grade.GOOD and stretch >= rules.soak - ROUNDING:
         return Verdict(Judgement.HEALTHY, _well(evidence, f"{rules.soak:g} s"))
-    if grade is Grade.BAD and stretch >= rules.tolerance:
+    if grade is Grade.BAD and stretch >= rules.tolerance - ROUNDING:
         return Verdict(Judgement.UNHEALTHY, f"{worst(evidence).reason}, for {stretch:.0f} s")
     budget = rules.health + (rules.soak + UNCONFIRMED if grade is Grade.GOOD else 0.0)
     if evidence.age < budget:
@@ -252,8 +265,28 @@ class Due:
     wait: float = 0.0
 
 
+def first_by(rules: Rules) -> float:
+    """Seconds after ACTIVE at which the components are first read: their replicas may not be ready any sooner."""
+    return min(SETTLING, rules.soak / 2, max(rules.tolerance, HEALTH_EVERY))
+
+
+def components_due(evidence: Evidence, rules: Rules) -> float:
+    """When the components are read next: as seldom as shows that they were good for the soak, whatever happened.
+
+    Two readings of what is good are at most the tolerance apart, so that a fault that lasts as long is in one of them,
+    and the last is at the end of the soak. What is bad is read more often, as it must be bad without a break to count.
+    """
+    last = evidence.components_at
+    if last is None:
+        return first_by(rules)
+    left = evidence.since + rules.soak - last
+    if evidence.grade is Grade.GOOD and left > ROUNDING and rules.tolerance > 0:
+        return last + max(HEALTH_EVERY, left / ceil((left - ROUNDING) / rules.tolerance))
+    return last + (HEALTH_EVERY if evidence.grade in (Grade.GOOD, Grade.BAD) else SETTLING)
+
+
 def next_reading(evidence: Evidence, rules: Rules, expected: tuple[str, ...]) -> Due:
-    """Which source to ask now, or how long to wait: components every 5 s, the probe at its own interval.
+    """Which source to ask now, or how long to wait: components by `components_due`, the probe at its own interval.
 
     The phase is read every 10 s, as an active deployment may still end in ERROR.
     """
@@ -262,7 +295,7 @@ def next_reading(evidence: Evidence, rules: Rules, expected: tuple[str, ...]) ->
         return Due(HealthSource.PHASE)
     waits = [wait]
     if rules.judge_components and expected:
-        wait = _due_in(evidence.components_at, evidence.age, HEALTH_EVERY)
+        wait = max(0.0, components_due(evidence, rules) - evidence.age)
         if not wait:
             return Due(HealthSource.COMPONENTS)
         waits.append(wait)

@@ -158,7 +158,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class RolloutRecord:
-    """The account of one app's rollout."""
+    """The account of one app's rollout. ``wave``: the one it belonged to, from 1; 0 without waves."""
 
     app: str
     action: Action
@@ -172,6 +172,7 @@ class RolloutRecord:
     seconds: float = 0.0
     cost: Cost = field(default_factory=Cost)
     live_url: str = ""
+    wave: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +225,7 @@ HOPS = 5
 """How many superseding deployments of the same spec are followed."""
 
 HEALTH_EVERY = 5.0
-"""Seconds between two readings of the components' health."""
+"""Seconds between two readings of the components' health at least, and once one was bad."""
 
 PROBE_AT_MOST_EVERY = 1.0
 """Shortest interval of probes, in seconds."""
@@ -234,6 +235,9 @@ UNCONFIRMED = 60.0
 be repeated once the health budget and the soak are over.
 """
 
+
+NEEDS = 20
+"""Requests that a rollout may need to its end, its way back included; `make fleet` counts them."""
 
 LOOK_EVERY = 5.0
 """Seconds between two looks for the platform's own rollback, and at what is waited for before a write."""

@@ -14,9 +14,10 @@ from reconciler.patterns import matches
 from reconciler.plan.platform import own_rollbacks
 from reconciler.rollout.health import Grade, Sample, components_with_health, grade_components
 from reconciler.rollout.model import PROBE_AT_MOST_EVERY, TRIES, Rules
-from reconciler.rollout.ports import Platform, Poller, RolloutJob, Specs
+from reconciler.rollout.ports import Platform, RolloutJob, Specs
 from reconciler.rollout.recorder import Recorder
 from reconciler.rollout.state import Pin, ProbeSeen
+from reconciler.rollout.watch import Poller
 
 if TYPE_CHECKING:
     from reconciler.clock import Clock
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class RolloutContext:
-    """The doors a rollout may use, and what it has seen through them. ``now`` is in seconds and never goes back."""
+    """The doors a rollout may use, and what it has seen through them. ``now`` is in seconds and never goes back.
+
+    ``adopted_at`` is when the deployment began to be followed, ``read_at`` when its health was last asked for.
+    """
 
     job: RolloutJob
     client: Platform
@@ -35,6 +39,7 @@ class RolloutContext:
     seen: Observations
     now: Callable[[], float]
     adopted_at: float = 0.0
+    read_at: float = 0.0
 
 
 # --- What a rollout has seen of its app: which deployments are new, whose pin it is. Pure over what was read ---
@@ -50,7 +55,8 @@ class Observations:
     with the probe's answer on the version before: empty for nothing, None where it was not asked. ``asked`` are the
     specs that deployments of ours must carry; ``failed`` the one that failed; ``owns`` rollbacks that the platform is
     proven to have made by itself; ``awaited`` one of them that is waited for; ``running_at`` when each deployment was
-    last seen in progress, in seconds.
+    last seen in progress, in seconds. ``listed_at`` is when the listing was requested that showed the app right before
+    our write, in seconds; None where it was read by its id, as it must be once that was too long ago (``by_id``).
     """
 
     app_id: str = ""
@@ -69,6 +75,8 @@ class Observations:
     owns: set[str] = field(default_factory=set)
     awaited: str = ""
     running_at: dict[str, float] = field(default_factory=dict)
+    listed_at: float | None = None
+    by_id: bool = False
 
     def saw_app(self, app: LiveApp) -> None:
         """The app was read."""

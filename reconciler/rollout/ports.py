@@ -1,23 +1,22 @@
-"""What this package needs of others: the platform and knowledge of specs, which tests replace; and the poller."""
+"""What this package needs of others: the platform and knowledge of specs, which tests replace."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from reconciler.appspec.kinds import LogType
 from reconciler.config import Policy
 from reconciler.desired.load import DesiredApp
-from reconciler.live.models import Deployment, Health, LiveApp, LogLinks, RollbackValidation, Usage
+from reconciler.live.models import Deployment, Health, LiveApp, LogLinks, Rank, RollbackValidation, Usage
 from reconciler.plan.align import Secrets, align
 from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import Comparison, live_digest, payload
 from reconciler.plan.model import Change, ChangeKind, Plan
 
 if TYPE_CHECKING:
-    from reconciler.clock import Clock
     from reconciler.live.fetch import ProbeAnswer
 
 
@@ -87,8 +86,25 @@ class Platform(Protocol):
     ) -> ProbeAnswer:
         """Ask an app itself; never raises."""
 
+    async def look_at(
+        self, app_ids: Collection[str], others: Collection[str] = ()
+    ) -> tuple[Mapping[str, LiveApp], int]:
+        """Those of these apps that the listing shows, by id, and how many requests that took."""
+
     def meter(self, key: str) -> AbstractContextManager[None]:
         """Count the requests sent inside under a key."""
+
+    def reserve(self, key: str, requests: int) -> AbstractAsyncContextManager[None]:
+        """Wait until the token's hour can spare so many requests; count those sent inside under a key."""
+
+    async def take_turn(self) -> None:
+        """Wait until the rate limit allows another request, and keep that turn for the running task's next one."""
+
+    def rank(self, rank: Rank) -> None:
+        """Whose turn it is when the running task's requests wait for the rate limit, from now on."""
+
+    def pace(self) -> float:
+        """Requests a minute that the rate limit allows for the next minutes."""
 
     def metered(self, key: str) -> Usage:
         """What was counted under a key so far."""
@@ -141,6 +157,7 @@ class RolloutJob:
     ``rendered``         the platform's own rendering of the spec, where it was proposed
     ``carried``          the spec of the deployment to follow, where it is not one of Git's
     ``again``            the command that goes on where this run stops
+    ``history``          the deployments that were known when it was planned, by id
     """
 
     plan: Plan
@@ -156,6 +173,7 @@ class RolloutJob:
     roll_back_to: str = ""
     carried: Mapping[str, Any] = field(default_factory=dict)
     again: str = "reconcile"
+    history: frozenset[str] = frozenset()
 
 
 # --- What a rollout knows of specs: the same comparison that made the plan ---
@@ -213,59 +231,3 @@ class SpecKnowledge:
     def same(self, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
         """Whether two live specs mean the same, ciphertext included."""
         return one == other or canonical(one) == canonical(other)
-
-
-# --- One poller for all rollouts: each is read as often as its age requires, all of them within a budget ---
-
-
-PER_MINUTE = 200
-"""Readings a minute of all rollouts together; the platform allows 250 requests a minute."""
-
-SHORTEST, LONGEST = 2.0, 10.0
-"""Seconds between two readings of one deployment."""
-
-GROWTH = 15.0
-"""The interval is a fifteenth of the deployment's age: 2 s until it is half a minute old, 10 s from 2.5 minutes on."""
-
-
-def interval(age: float) -> float:
-    """Seconds until a deployment of that age, in seconds, is worth another look."""
-    return min(LONGEST, max(SHORTEST, age / GROWTH))
-
-
-class Poller:
-    """Reads deployments and health for all rollouts of a run."""
-
-    def __init__(self, client: Platform, clock: Clock, *, per_minute: int = PER_MINUTE) -> None:
-        self._client = client
-        self._clock = clock
-        self._spacing = 60.0 / per_minute
-        self._free_at = clock.monotonic()
-
-    async def deployment(self, app_id: str, deployment_id: str, age: float | None) -> Deployment:
-        """The deployment, read when its age asks for it (None: at once) and the budget allows it.
-
-        Raises:
-            LiveError: it could not be read; worth another try, within the rollout's own budget.
-        """
-        if age is not None:
-            await self._clock.sleep(interval(age))
-        await self._turn()
-        return await self._client.get_deployment(app_id, deployment_id)
-
-    async def health(self, app_id: str) -> Health:
-        """The health of an app's components, read when the budget allows it.
-
-        Raises:
-            LiveError: it could not be read.
-        """
-        await self._turn()
-        return await self._client.health(app_id)
-
-    async def _turn(self) -> None:
-        """Wait for the next free reading; taken in the order of asking."""
-        now = self._clock.monotonic()
-        turn = max(now, self._free_at)
-        self._free_at = turn + self._spacing
-        if turn > now:
-            await self._clock.sleep(turn - now)

@@ -126,7 +126,7 @@ class Recorder:
         self.failure = self.failure or redacted
         return redacted
 
-    def finish(self, outcome: Outcome, *, app_id: str, requests: int, live_url: str) -> RolloutRecord:
+    def finish(self, outcome: Outcome, *, app_id: str, requests: int, live_url: str, wave: int = 0) -> RolloutRecord:
         """The whole account."""
         self._leave()
         outcome = replace(outcome, reason=self._redact(outcome.reason))
@@ -146,6 +146,7 @@ class Recorder:
             seconds=self.at,
             cost=self.plan.cost,
             live_url=live_url,
+            wave=wave,
         )
 
     def _report(self, text: str, *, passing: bool = False) -> None:

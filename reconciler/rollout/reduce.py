@@ -297,6 +297,8 @@ def _going_back(state: RolloutState, back: TrackedDeployment) -> RolloutState:
 def _wrote(state: RolloutState, step: Step, seen: Accepted | Lost | Refused) -> RolloutState:
     """A write was sent."""
     match step:
+        case Write() if isinstance(seen, Refused) and seen.refusal is Refusal.STALE and not state.write.stale:
+            return replace(state, sight=None, write=replace(state.write, stale=True))  # nothing was sent
         case Write():
             return replace(state, write=_sent(state.write, seen))
         case RestoreSpec():

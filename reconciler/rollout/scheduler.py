@@ -1,7 +1,8 @@
 """Rolls out many apps at once: performs what the policy asks for, app by app, and keeps the account.
 
-Each app is a task of one `asyncio.TaskGroup`. An app waits for those it depends on, then for one of the places that
-``concurrency`` gives; one that fails never stops the others, unless they depend on it or the run is to fail fast.
+Each app is a task of one `asyncio.TaskGroup`. An app waits for those it depends on and for the waves before its own,
+then for a place: as many are rolled out at once as the token's rate limit carries to their end, or as ``concurrency``
+says. One that fails never stops the others, unless they depend on it, come in a later wave, or the run is to fail fast.
 """
 
 from __future__ import annotations
@@ -9,24 +10,27 @@ from __future__ import annotations
 import asyncio
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
+from math import ceil
 from typing import assert_never
 
 from reconciler.clock import Clock
-from reconciler.config import find_circle
+from reconciler.config import NO_WAVES, Waves, find_circle
 from reconciler.errors import InvalidInput, ReconcileError
 from reconciler.findings import Finding, Severity
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.rollout.executor import perform
-from reconciler.rollout.model import Event, Outcome, OutcomeKind, RolloutRecord, Rules, Task
+from reconciler.rollout.model import NEEDS, Event, Outcome, OutcomeKind, RolloutRecord, Rules, Task
 from reconciler.rollout.observations import Observations, RolloutContext
 from reconciler.rollout.outcomes import interrupted
 from reconciler.rollout.policy import next_step
-from reconciler.rollout.ports import Platform, Poller, RolloutJob, SpecKnowledge, Specs
+from reconciler.rollout.ports import Platform, RolloutJob, SpecKnowledge, Specs
 from reconciler.rollout.recorder import Recorder
 from reconciler.rollout.reduce import reduce
 from reconciler.rollout.state import Goal, RolloutState
 from reconciler.rollout.steps import WRITES, Finish, Step
+from reconciler.rollout.watch import Poller
 
 MOST_STEPS = 100_000
 """More steps than any policy asks for within its budgets; beyond it a rollout is a bug, and stops."""
@@ -43,29 +47,34 @@ async def roll_out(  # noqa: PLR0913  every one of these is a choice of the call
     clock: Clock,
     specs: Callable[[RolloutJob], Specs] = SpecKnowledge,
     on_event: Callable[[Event], None] = _quiet,
-    concurrency: int = 10,
+    concurrency: int = 0,
     fail_fast: bool = False,
+    waves: Waves = NO_WAVES,
     stop: asyncio.Event | None = None,
 ) -> list[RolloutRecord]:
     """Roll out every job; the records are in the order of the jobs, and there is one for each.
 
-    ``specs`` gives a job's knowledge of specs. When ``stop`` is set, everything stops at once: apps
-    under way end as interrupted, with what continues on App Platform and how to resume; the others are skipped. If the
-    task that runs this is canceled, events say the same, and CancelledError is raised.
+    ``concurrency`` is how many apps at once, 0 for as many as the rate limit carries. ``specs`` gives a job's knowledge
+    of specs. When ``stop`` is set, everything stops at once: apps under way end as interrupted, with what continues on
+    App Platform and how to resume; the others are skipped. If the task that runs this is canceled, events say the same,
+    and CancelledError is raised.
 
     Raises:
         InvalidInput: apps depend on each other in a circle.
     """
     order = order_of(jobs)
-    run = _Run(client, clock, specs, on_event, concurrency, fail_fast, jobs, order)
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(run.app(job), name=job.plan.app) for job in jobs]
-        if stop is not None:
-            watcher = group.create_task(_cancel_when(stop, tasks))
-            for task in tasks:
-                task.add_done_callback(lambda _: watcher.cancel() if all(map(asyncio.Task.done, tasks)) else None)
-            if not tasks:
-                watcher.cancel()
+    run = _Run(client, clock, specs, on_event, concurrency, fail_fast, jobs, order, waves)
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(run.app(job), name=job.plan.app) for job in jobs]
+            if stop is not None:
+                watcher = group.create_task(_cancel_when(stop, tasks))
+                for task in tasks:
+                    task.add_done_callback(lambda _: watcher.cancel() if all(map(asyncio.Task.done, tasks)) else None)
+                if not tasks:
+                    watcher.cancel()
+    finally:
+        await run.poller.aclose()
     return [run.records[job.plan.app] for job in jobs]
 
 
@@ -87,8 +96,10 @@ class _Run:
     fail_fast: bool
     jobs: Sequence[RolloutJob]
     order: Mapping[str, Sequence[str]]
+    waves: Waves
     records: dict[str, RolloutRecord] = field(default_factory=dict)
     done: dict[str, asyncio.Event] = field(init=False)
+    wave_of: Mapping[str, int] = field(init=False)
     places: asyncio.Semaphore = field(init=False)
     poller: Poller = field(init=False)
     began: float = field(init=False)
@@ -96,8 +107,9 @@ class _Run:
 
     def __post_init__(self) -> None:
         self.done = {job.plan.app: asyncio.Event() for job in self.jobs}
-        self.places = asyncio.Semaphore(max(1, self.concurrency))
-        self.poller = Poller(self.client, self.clock)
+        self.wave_of = waves_of(self.jobs, self.order, self.waves)
+        self.places = asyncio.Semaphore(self.concurrency or max(1, len(self.jobs)))
+        self.poller = Poller(self.client, self.clock, (job.plan.app_id for job in self.jobs))
         self.began = self.clock.monotonic()
 
     async def app(self, job: RolloutJob) -> None:
@@ -107,26 +119,47 @@ class _Run:
         rollout: _Rollout | None = None
         try:
             unmet = await self._unmet(job)
-            async with self.places:
+            async with self.places, self._budget(job, begins=not (unmet or self.failed_first)):
                 if unmet or self.failed_first:
                     why = unmet or f"{self.failed_first} failed, and this run stops at the first failure"
                     self._finish(job, recorder, Outcome(OutcomeKind.SKIPPED, why, (job.again,)))
                     return
                 recorder = Recorder(job.plan, self.clock.monotonic, self.began, self.on_event)
                 rollout = self._rollout(job, recorder)
-                with self.client.meter(name):
-                    outcome = await rollout.to_its_end()
-                self._finish(job, recorder, outcome, rollout.context.seen)
+                self._finish(job, recorder, await rollout.to_its_end(), rollout.context.seen)
         except asyncio.CancelledError:
             skipped = Outcome(OutcomeKind.SKIPPED, "the run was stopped before it began", (job.again,))
             outcome = rollout.interrupted() if rollout else skipped
             self._finish(job, recorder, outcome, rollout.context.seen if rollout else None)
             raise
         finally:
+            self.poller.ends(rollout.context.seen.app_id if rollout else job.plan.app_id)
             self.done[name].set()
+
+    def _budget(self, job: RolloutJob, *, begins: bool) -> AbstractAsyncContextManager[None]:
+        """What a rollout may need of the rate limit; nothing for one that sends nothing."""
+        sends = begins and _task(job) is not Task.NONE
+        return self.client.reserve(job.plan.app, NEEDS) if sends else nullcontext()
 
     async def _unmet(self, job: RolloutJob) -> str:
         """Wait for the apps that come before this one; why it cannot be rolled out, or empty."""
+        return await self._unmet_dependency(job) or await self._unmet_wave(job)
+
+    async def _unmet_wave(self, job: RolloutJob) -> str:
+        """Wait for the waves before this one's, and for the pause between two."""
+        wave = self.wave_of.get(job.plan.app, 0)
+        before = [name for name, number in self.wave_of.items() if number < wave]
+        for name in before:
+            await self.done[name].wait()
+            if not (kind := self.records[name].outcome.kind).good:
+                ended = kind.value.replace("_", " ")
+                return f"wave {self.wave_of[name]} did not end well: {name} ended otherwise: {ended}"
+        if before:
+            await self.clock.sleep(self.waves.pause)
+        return ""
+
+    async def _unmet_dependency(self, job: RolloutJob) -> str:
+        """Wait for the apps that it depends on."""
         for name in self.order[job.plan.app]:
             await self.done[name].wait()
             kind = self.records[name].outcome.kind
@@ -153,6 +186,7 @@ class _Run:
             app_id=(seen.app_id if seen else "") or job.plan.app_id,
             requests=self.client.metered(name).requests,
             live_url=seen.live_url if seen else "",
+            wave=self.wave_of.get(name, 0),
         )
 
 
@@ -191,7 +225,8 @@ class _Rollout:
 
     def _charged(self) -> float:
         """Seconds that count for the budgets: no app is judged by how long our requests wait for their turn."""
-        return self.clock.monotonic() - self.context.client.metered(self.context.job.plan.app).held
+        held = self.context.client.metered(self.context.job.plan.app).held
+        return self.clock.monotonic() - held - self.context.poller.held[self.context.seen.app_id]
 
     def interrupted(self) -> Outcome:
         """How it ends when the run is stopped now."""
@@ -270,3 +305,38 @@ def order_of(jobs: Sequence[RolloutJob]) -> dict[str, list[str]]:
         message, hint = f"apps depend on each other in a circle: {circle}", "break it in depends_on"
         raise InvalidInput([Finding(Severity.ERROR, "depends-on-circle", message, hint)], message, hint=hint)
     return order
+
+
+# --- Waves: a few apps first, then more of them. Pure ---
+
+
+def sizes_of(waves: Sequence[int | str], apps: int) -> list[int]:
+    """How many of so many apps each wave has; each entry counts them from the first app on, the last wave is the rest.
+
+    A percentage is rounded up. A wave that would add no app is left out.
+    """
+    ends = [ceil(apps * int(wave.rstrip("%")) / 100) if isinstance(wave, str) else wave for wave in waves]
+    sizes: list[int] = []
+    for end in (*ends, apps):
+        if (more := min(end, apps) - sum(sizes)) > 0:
+            sizes.append(more)
+    return sizes
+
+
+def waves_of(jobs: Sequence[RolloutJob], order: Mapping[str, Sequence[str]], waves: Waves) -> dict[str, int]:
+    """The wave of each app that is changed, from 1; what it waits for comes in the same wave or before."""
+    if not waves.waves:
+        return {}
+    changed = {job.plan.app for job in jobs if _task(job) is not Task.NONE}
+    placed: dict[str, None] = {}
+
+    def place(name: str) -> None:
+        for before in order[name]:
+            place(before)
+        if name in changed:
+            placed.setdefault(name)
+
+    for job in jobs:
+        place(job.plan.app)
+    numbers = [number for number, size in enumerate(sizes_of(waves.waves, len(placed)), 1) for _ in range(size)]
+    return dict(zip(placed, numbers, strict=True))

@@ -41,6 +41,7 @@ class Refusal(StrEnum):
     gone      there is no such app any more
     moved     the app was changed since it was last read
     pinned    the app was pinned since it was last read
+    stale     the app was last read too long ago to be overwritten
     """
 
     CONTENT = "content"
@@ -49,6 +50,7 @@ class Refusal(StrEnum):
     GONE = "gone"
     MOVED = "moved"
     PINNED = "pinned"
+    STALE = "stale"
 
 
 class WriteProbe(StrEnum):
@@ -107,7 +109,10 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class WriteStatus:
-    """One write: how far it is, how often it was sent, what looking for it found."""
+    """One write: how far it is, how often it was sent, what looking for it found.
+
+    ``stale``: it was held back once, as the app had been read too long before.
+    """
 
     status: Sent = Sent.NOT_YET
     sends: int = 0
@@ -116,6 +121,7 @@ class WriteStatus:
     deployment_id: str = ""
     refusal: Refusal = Refusal.CONTENT
     why: str = ""
+    stale: bool = False
 
 
 @dataclass(frozen=True, slots=True)

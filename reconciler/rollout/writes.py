@@ -23,6 +23,7 @@ from reconciler.rollout.observations import RolloutContext, deployments_of, new_
 from reconciler.rollout.ports import ManualPlatform
 from reconciler.rollout.state import Accepted, Lost, Refusal, Refused, Seen, WriteProbe, WriteProbed
 from reconciler.rollout.steps import CommitRollback, LookUp, RestoreSpec, Rollback, Write
+from reconciler.rollout.watch import FRESH
 
 Answer = Accepted | Lost | Refused
 
@@ -58,9 +59,13 @@ async def _plan_write(task: Task, context: RolloutContext) -> Answer:
         case Task.UPDATE:
             live = seen.app
             assert live is not None
+            await client.take_turn()
+            if seen.listed_at is not None and context.now() - seen.listed_at > FRESH:
+                seen.by_id = True
+                return Refused("the look at the app is too old to write by", Refusal.STALE)
             latest = job.plan.update_all_source_versions
             payload = context.specs.payload(live.spec)
-            return _followed(await client.update_app(seen.app_id, payload, update_all_source_versions=latest), context)
+            return _updated(await client.update_app(seen.app_id, payload, update_all_source_versions=latest), context)
         case Task.REDEPLOY:
             deployment = await client.create_deployment(seen.app_id, force_build=job.force_build)
             seen.saw(deployment)
@@ -70,6 +75,18 @@ async def _plan_write(task: Task, context: RolloutContext) -> Answer:
             return Accepted()
         case _:
             raise TypeError(f"{task.value} is nothing that can be sent")
+
+
+def _updated(app: LiveApp, context: RolloutContext) -> Accepted:
+    """The same; a deployment that came between our look and our write, and was superseded by it, is warned of."""
+    known = context.job.history | context.seen.known
+    sent = _followed(app, context)
+    before = next((one.previous_deployment_id for one in deployments_of(app) if one.id == sent.deployment_id), "")
+    if before and context.job.history and before not in known:
+        context.recorder.warn(
+            f"deployment {before} was made after the app was last read, and this update superseded it"
+        )
+    return sent
 
 
 def _followed(app: LiveApp, context: RolloutContext) -> Accepted:

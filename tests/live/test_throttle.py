@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from reconciler.errors import AnswerLost, ApiError, LiveError, RateLimited, ServerFailed, TransportFailed
 from reconciler.live.client import Client
-from reconciler.live.throttle import LIMITED_TRIES, LONGEST_TRY, PATIENCE, PER_MINUTE, TRIES
+from reconciler.live.rate_limit import MINUTE, PER_MINUTE, TRAVEL
+from reconciler.live.throttle import LIMITED_TRIES, LONGEST_TRY, PATIENCE, TRIES
 from tests.live.fakes import APP, DEPLOYMENT, Platform, cut_short, error, html, ok
 from tests.support.virtual_time import EPOCH, VirtualClock
 
@@ -143,18 +144,18 @@ def test_an_answer_that_trickles_in_ends(clock: VirtualClock) -> None:
     assert clock.monotonic() == LONGEST_TRY
 
 
-def test_a_burst_of_200_goes_out_at_once_and_no_minute_sees_more_than_its_limit(clock: VirtualClock) -> None:
+def test_a_burst_of_240_goes_out_at_once_and_no_minute_sees_more_than_its_limit(clock: VirtualClock) -> None:
     platform = Platform(clock, ok())
 
     async def many(client: Client) -> None:
         await asyncio.gather(*(client.get_app("a1") for _ in range(1000)))
 
     platform.run(many)
-    assert platform.times[199] == 0.0
+    assert platform.times[239] == 0.0
     for first, later in zip(platform.times, platform.times[PER_MINUTE:], strict=False):
         assert later - first >= 60.0 - 0.01
-    assert platform.times[-1] < 1000 / PER_MINUTE * 60.0
-    assert max(b - a for a, b in pairwise(platform.times)) < 2.0, "it slows down, it does not stand still"
+    assert platform.times[-1] < 1000 / PER_MINUTE * (MINUTE + TRAVEL)
+    assert max(b - a for a, b in pairwise(platform.times)) < 6.0, "it slows down, it does not stand still"
 
 
 @given(waits=st.lists(st.floats(0.0, 20.0), min_size=1, max_size=120))
@@ -223,15 +224,16 @@ def test_the_limit_that_a_gateway_tells_with_its_own_error_is_not_the_tokens(clo
 
 
 def test_a_lower_limit_that_is_told_holds_until_a_higher_one_is(clock: VirtualClock) -> None:
-    platform = Platform(clock, *[ok(ratelimit_limit="10")] * 9, ok(ratelimit_limit="5000"))
+    platform = Platform(clock, *[ok(ratelimit_limit="10")] * 12, ok(ratelimit_limit="5000"))
 
     async def use(client: Client) -> None:
         for _ in range(100):
             await client.get_app("a1")
 
     platform.run(use)
-    assert platform.times[8] > 10.0
-    assert platform.times[99] == platform.times[10]
+    assert platform.times[9] < 1.0
+    assert platform.times[10] > 50.0
+    assert platform.times[99] == platform.times[13]
 
 
 def test_a_wait_after_a_page_that_is_no_answer_says_so(clock: VirtualClock) -> None:

@@ -301,7 +301,8 @@ def health() -> list[Row]:
             state(leg=TrackedDeployment(Role.DEPLOY, "d", (), Phase.ACTIVE), rules=Rules()),
             "ReadBack",
         ),
-        row("nothing was read", Evidence(), "CheckHealth"),
+        row("nothing was read, and its replicas just started", Evidence(), "Probe"),
+        row("nothing was read, and its replicas have had their time", Evidence(age=10, phase_at=10), "CheckHealth"),
         row("the components were read, the probe was not sent", half, "Probe"),
         row("all is good, not for as long as the soak", evidence(Grade.GOOD, age=20, stretch=20), "Wait"),
         row("all is good, and the next reading is due", evidence(Grade.GOOD, age=90, fresh=False), "CheckHealth"),
@@ -485,7 +486,7 @@ def back() -> list[Row]:
             pinned=False,
         ),
         row("… and nothing pins it", over, "end: **superseded**", successor=Successor(), pinned=False),
-        row("ACTIVE, its health not read", rollback(Phase.ACTIVE), "CheckHealth"),
+        row("ACTIVE, its health not read", rollback(Phase.ACTIVE), "Probe"),
         row(
             "ACTIVE, good, not for as long as the soak (15 s at most)",
             rollback(Phase.ACTIVE, evidence=evidence(Grade.GOOD, age=10, stretch=10)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ from reconciler.rollout.health import (
     saw_probe,
     worst,
 )
-from reconciler.rollout.model import UNCONFIRMED, Rules
+from reconciler.rollout.model import HEALTH_EVERY, UNCONFIRMED, Rules
 from reconciler.rollout.observations import probe_problem
 
 RULES = Rules()
@@ -115,7 +116,8 @@ def test_c57_a_probe_that_tells_nothing_is_unknown_and_never_unhealthy() -> None
 def test_c58_a_deployment_that_is_not_probed_is_judged_by_its_components_alone() -> None:
     found = Evidence(probed=False)
     assert judge(found, BOTH, ()).judgement is Judgement.HEALTHY
-    assert next_reading(found, BOTH, API) == Due(HealthSource.COMPONENTS)
+    assert next_reading(passed(found, 9), BOTH, API) == Due(HealthSource.NONE, 1)
+    assert next_reading(saw_phase(passed(found, 10)), BOTH, API) == Due(HealthSource.COMPONENTS)
     good = saw_components(passed(saw_components(found, Sample(Grade.GOOD)), 30), Sample(Grade.GOOD))
     assert judge(good, BOTH, API).judgement is Judgement.HEALTHY
     assert next_reading(saw_phase(good), BOTH, API) == Due(HealthSource.NONE, 5)
@@ -172,15 +174,15 @@ def read(*grades: Grade, every: float = 5.0) -> Evidence:
 
 def test_a_flap_shorter_than_the_tolerance_begins_the_soak_anew() -> None:
     good, bad = Grade.GOOD, Grade.BAD
-    assert judge(read(*[good] * 6), RULES, API).judgement is Judgement.WAITING
-    assert judge(read(*[good] * 7), RULES, API).judgement is Judgement.HEALTHY
-    flapped = [*[good] * 6, bad, bad, *[good] * 6]
+    assert judge(read(*[good] * 5), RULES, API).judgement is Judgement.WAITING
+    assert judge(read(*[good] * 6), RULES, API).judgement is Judgement.HEALTHY
+    flapped = [*[good] * 5, bad, bad, *[good] * 6]
     assert judge(read(*flapped), RULES, API).judgement is Judgement.WAITING
     assert judge(read(*flapped, good), RULES, API).judgement is Judgement.HEALTHY
 
 
 def test_what_is_waited_for_says_how_far_it_is() -> None:
-    assert judge(read(*[Grade.GOOD] * 3), RULES, API).reason == f"healthy for 10 of {RULES.soak:g} s"
+    assert judge(read(*[Grade.GOOD] * 3), RULES, API).reason == f"healthy for 15 of {RULES.soak:g} s"
     assert judge(read(*[Grade.BAD] * 2), RULES, API).reason == f"BAD, for 5 of {RULES.tolerance:g} s"
     assert judge(read(Grade.SHORT), RULES, API).reason == "SHORT"
 
@@ -302,14 +304,14 @@ def test_while_nothing_was_read_that_is_what_is_told() -> None:
     ("components_at", "probe_at", "due"),
     [
         (None, None, Due(HealthSource.COMPONENTS, 0)),
-        (5, None, Due(HealthSource.COMPONENTS, 0)),
+        (0, None, Due(HealthSource.COMPONENTS, 0)),
         (6, None, Due(HealthSource.PROBE, 0)),
         (6, 3, Due(HealthSource.PROBE, 0)),
         (6, 4, Due(HealthSource.NONE, 1)),
         (9, 4, Due(HealthSource.NONE, 1)),
-        (8, 9.5, Due(HealthSource.NONE, 3)),
-        (5.5, 9, Due(HealthSource.NONE, 0.5)),
-        (5.05, 9, Due(HealthSource.NONE, 0.1)),
+        (8, 9.5, Due(HealthSource.NONE, 5)),
+        (0.5, 9, Due(HealthSource.NONE, 0.5)),
+        (0.05, 9, Due(HealthSource.NONE, 0.1)),
     ],
 )
 def test_each_source_is_read_when_it_is_due_and_the_first_is_waited_for(
@@ -375,7 +377,8 @@ def test_whatever_is_read_a_verdict_comes_in_time(grades: list[Grade]) -> None:
 
 @given(st.lists(st.sampled_from(list(Grade)), max_size=60))
 def test_healthy_is_only_said_after_an_unbroken_soak(grades: list[Grade]) -> None:
-    found, run = Evidence(), -1
+    """Since ACTIVE, or since the first good reading after one that was not."""
+    found, run = Evidence(), 0
     for grade in grades:
         found = saw_components(passed(found, 5.0), Sample(grade, grade.name))
         run = run + 1 if grade is Grade.GOOD else -1
@@ -385,3 +388,59 @@ def test_healthy_is_only_said_after_an_unbroken_soak(grades: list[Grade]) -> Non
 def test_without_a_probe_none_is_sent() -> None:
     due = next_reading(read(Grade.GOOD), RULES, API)
     assert (due.source, due.wait) == (HealthSource.NONE, 5)
+
+
+# ---- when the components are read ---------------------------------------------------------------------------------
+
+
+def readings(rules: Rules, grades: dict[float, Grade] | None = None, until: float = 300.0) -> list[float]:
+    """The ages at which the components are read, until they are judged; good unless ``grades`` say otherwise by age."""
+    found, at = Evidence(), list[float]()
+    while found.age < until and judge(found, rules, API).judgement is Judgement.WAITING:
+        due = next_reading(found, rules, API)
+        if due.source is HealthSource.PHASE:
+            found = saw_phase(found)
+        elif due.source is HealthSource.COMPONENTS:
+            grade = next((one for age, one in (grades or {}).items() if found.age >= age), Grade.GOOD)
+            at.append(round(found.age, 3))
+            found = saw_components(found, Sample(grade, grade.name))
+        else:
+            found = passed(found, due.wait)
+    return at
+
+
+def test_what_is_good_from_the_start_is_read_twice() -> None:
+    assert readings(Rules()) == [10, 30]
+
+
+def test_a_long_soak_is_read_once_a_tolerance() -> None:
+    assert readings(Rules(soak=100, tolerance=30)) == [10, 40, 70, 100]
+
+
+def test_going_back_is_judged_by_two_readings() -> None:
+    assert readings(Rules().going_back()) == [7.5, 15]
+
+
+def test_a_soak_of_nothing_is_one_reading_at_once() -> None:
+    assert readings(Rules(soak=0)) == [0]
+
+
+def test_what_is_bad_is_read_every_five_seconds_until_it_is_judged() -> None:
+    assert readings(Rules(), {0: Grade.BAD}) == [10, 15, 20, 25, 30]
+
+
+def test_what_is_not_ready_yet_is_read_every_ten_seconds_and_soaks_once_it_is() -> None:
+    late = {30: Grade.GOOD, 0: Grade.SHORT}
+    assert readings(Rules(), late) == [10, 20, 30, 45, 60]
+
+
+@given(soak=st.floats(1.0, 600.0), tolerance=st.floats(5.0, 120.0), begins=st.floats(0.0, 600.0))
+def test_a_fault_that_lasts_for_the_tolerance_is_in_a_reading_before_the_soak_is_over(
+    soak: float, tolerance: float, begins: float
+) -> None:
+    rules = Rules(soak=soak, tolerance=tolerance)
+    ages = [0.0, *readings(rules, until=2000.0)]
+    assert max(later - age for age, later in pairwise(ages)) <= max(tolerance, HEALTH_EVERY) + 0.01
+    assert ages[-1] >= soak - 0.01
+    if begins + tolerance + 0.01 < ages[-1]:
+        assert any(begins <= age <= begins + max(tolerance, HEALTH_EVERY) + 0.01 for age in ages)

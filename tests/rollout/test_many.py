@@ -14,11 +14,10 @@ from reconciler.live.client import Client
 from reconciler.plan.model import Action
 from reconciler.rollout import scheduler as run
 from reconciler.rollout.model import Event
-from reconciler.rollout.ports import Poller, SpecKnowledge, interval
+from reconciler.rollout.ports import SpecKnowledge
 from reconciler.rollout.scheduler import roll_out
 from tests.rollout.stage import POLICY, Stage, web
 from tests.rollout.test_deploying import kind
-from tests.support.virtual_time import VirtualClock
 
 
 def after(*names: str) -> Policy:
@@ -156,19 +155,3 @@ def test_when_the_run_itself_is_canceled_the_events_tell_how_each_app_ended(stag
 
 def test_a_run_without_jobs_ends_at_once_even_if_it_could_be_stopped(stage: Stage) -> None:
     assert stage.roll(stop_at=100.0) == []
-
-
-def test_the_interval_grows_with_the_age_of_a_deployment() -> None:
-    assert [interval(age) for age in (0, 30, 60, 90, 150, 3600)] == [2, 2, 4, 6, 10, 10]
-
-
-def test_readings_of_all_rollouts_together_are_spaced_by_the_budget(clock: VirtualClock) -> None:
-    class Platform:
-        async def get_deployment(self, app_id: str, deployment_id: str) -> float:
-            return clock.monotonic()
-
-    async def use() -> list[Any]:
-        poller = Poller(Platform(), clock, per_minute=60)  # type: ignore[arg-type]  # one operation is all it takes
-        return await asyncio.gather(*(poller.deployment("a", "d", 0.0) for _ in range(5)))
-
-    assert sorted(clock.run(use())) == [2, 3, 4, 5, 6]

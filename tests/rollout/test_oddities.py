@@ -27,7 +27,7 @@ from reconciler.rollout.failure import collect
 from reconciler.rollout.health import Grade, Sample
 from reconciler.rollout.model import Role, Task
 from reconciler.rollout.observations import Observations, RolloutContext, read_health
-from reconciler.rollout.ports import Poller, RolloutJob, SpecKnowledge
+from reconciler.rollout.ports import RolloutJob, SpecKnowledge
 from reconciler.rollout.recorder import Recorder
 from reconciler.rollout.state import (
     Accepted,
@@ -52,6 +52,7 @@ from reconciler.rollout.state import (
     WriteProbe,
     WriteProbed,
 )
+from reconciler.rollout.watch import Poller
 from reconciler.rollout.writes import classify_error
 from tests.rollout.stage import desired, web
 from tests.support.virtual_time import VirtualClock
@@ -82,9 +83,15 @@ class Script:
         self.clock = clock
         self.answers = answers
 
+    def rank(self, _rank: Any) -> None:
+        """There is one request at a time."""
+
+    def pace(self) -> float:
+        return 250.0
+
     def __getattr__(self, name: str) -> Any:
         async def answer(*_args: Any, **_options: Any) -> Any:
-            found = self.answers[name]
+            found = self.answers[name] if name != "take_turn" else None
             if isinstance(found, Exception):
                 raise found
             return found
