@@ -1,13 +1,13 @@
 """Kill the process at every request of every scenario, run again, and look at what is left: the crash matrix.
 
-    python -m checks.crash_matrix [--kill N] [SCENARIO …]
+    python -m checks.crash_matrix [--kill N] [--listed] [SCENARIO …]
 
 For each scenario and each request in it the process dies before the request is sent, after it took effect but before
 its answer, and after its answer; the next run comes at once, or ten minutes later. Then others act right before each
 request of a run, two runs go on at once, and `--kill` real processes are killed with SIGKILL at seeded random moments,
-against a sandbox in a process of its own. Prints a table, scenario by
-kind of request by point, with how the runs after the death ended, and the size of it all; exit 1 unless every cell
-holds what tests/survival/scenarios.py demands.
+against a sandbox in a process of its own. `--listed` follows even a single rollout by the listing of apps. Prints a
+table, scenario by kind of request by point, with how the runs after the death ended, and the size of it all; exit 1
+unless every cell holds what tests/survival/scenarios.py demands.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ import sys
 import time
 from collections import Counter, defaultdict
 from concurrent.futures import ProcessPoolExecutor
+from math import ceil
 
 from cyclopts import App
 
+from reconciler.rollout import watch
 from tests.survival.environment import POINTS
 from tests.survival.matrix import DELAYS, Cell, matrix
 from tests.survival.races import Raced, on_push, races, two_at_once
@@ -129,13 +131,16 @@ def others_acting() -> int:
     return failed
 
 
-def two_runs() -> int:
-    """Two runs at once, the second begun later and later; the number of pairs after which something does not hold."""
+def two_runs(first: int = 0) -> int:
+    """Two runs at once, the second begun later and later; the number of pairs after which something does not hold.
+
+    A look by a listing may be as old as `watch.FRESH`: two runs that begin within that time both deploy their spec.
+    """
     print("\ntwo runs at once")
     failed = size = 0
     for name in PAIRED:
         codes: Counter[str] = Counter()
-        for later in range(0, 72, 3):
+        for later in range(first, 72, 3):
             one, other, wrong = two_at_once(by_name(name), later)
             codes[f"exits {one.code} and {other.code}"] += 1
             size, failed = size + 1, failed + bool(wrong)
@@ -147,13 +152,15 @@ def two_runs() -> int:
 
 
 @app.default
-def main(*scenario: str, kill: int = 25) -> int:
+def main(*scenario: str, kill: int = 25, listed: bool = False) -> int:
     """Run the matrix (of some scenarios, by their names; then nothing else), the races and the kills."""
+    if listed:
+        watch.FEW = 0
     everything = [*BASIC, *variants()]
     chosen = [found for found in everything if not scenario or found.name in scenario]
     failed = deaths_in_process(chosen)
     if not scenario:
-        failed += others_acting() + two_runs()
+        failed += others_acting() + two_runs(ceil(watch.FRESH) if listed else 0)
         failed += deaths_of_processes(kill) if kill else 0
     return 1 if failed else 0
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
+from math import ceil
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -275,6 +276,18 @@ class Waves(_Section):
         "the next begins once all of them are healthy",
     )
     pause: Duration = Field(default=0.0, description="pause between two waves")
+
+    def sizes(self, apps: int) -> list[int]:
+        """How many of so many apps each wave has; the last one has all that are left.
+
+        A percentage is rounded up. A wave that would add no app is left out; without any waves there is none.
+        """
+        ends = [ceil(apps * int(wave[:-1]) / 100) if isinstance(wave, str) else wave for wave in self.waves]
+        sizes: list[int] = []
+        for end in (*ends, apps) if ends else ():
+            if (more := min(end, apps) - sum(sizes)) > 0:
+                sizes.append(more)
+        return sizes
 
 
 NO_WAVES = Waves.model_construct()

@@ -15,7 +15,7 @@ from reconciler.engine.planner import Planned, PlannedApp, Planner, check_rotati
 from reconciler.errors import InvalidInput, LiveError, UsageError
 from reconciler.findings import Finding
 from reconciler.plan.guard import check_allowed
-from reconciler.plan.model import Plan, PlanReport, SyncStatus
+from reconciler.plan.model import Action, Plan, PlanReport, SyncStatus
 from reconciler.plan.platform import PipelineCommit
 from reconciler.plan.secret_fingerprints import Fingerprints
 from reconciler.plan.warnings import without_repeats
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 
 GOES_ON = (OutcomeKind.TIMED_OUT, OutcomeKind.INTERRUPTED)
 """Outcomes after which a deployment is still running."""
+
+
+UNTOUCHED = (Action.NONE, Action.REFUSE)
+"""Actions of which nothing comes in an apply."""
 
 
 @dataclass(frozen=True)
@@ -245,6 +249,7 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
         requests=client.requests,
         seconds=clock.monotonic() - began,
         unmanaged=unmanaged_apps if options.unmanaged else (),
+        waves=tuple(desired.config.rollout.sizes(sum(plan.plan.action not in UNTOUCHED for plan in apps))),
     )
     return Planned(apps, report, desired.config, options, everyone)
 

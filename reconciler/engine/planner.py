@@ -28,7 +28,7 @@ from reconciler.plan.align import Secrets, names
 from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import Comparison, compare, payload
 from reconciler.plan.decide import Evidence, make_plan
-from reconciler.plan.deployment_history import prior_failure, unfinished_rollback, unjudged
+from reconciler.plan.deployment_history import RECHECKS, prior_failure, unfinished_rollback, unjudged
 from reconciler.plan.model import Action, Plan, PlanReport, SyncStatus
 from reconciler.plan.platform import PipelineCommit, failed_since, failure_codes, older_components
 from reconciler.plan.secret_fingerprints import Fingerprints, unencrypted
@@ -277,10 +277,6 @@ def check_rotations(rotate: Collection[str], apps: Sequence[DesiredApp], known: 
 #
 # A run that was killed after its deployment became active leaves an app in sync but possibly unhealthy. No state file
 # exists, and the platform does not know whether a run judged it, so a recent deployment is checked.
-
-
-RECHECKS = 5
-"""How many apps a run looks at again: those that an interrupted run left are named by it, if it could still do so."""
 
 
 def in_doubt(apps: Sequence[PlannedApp], now: datetime) -> tuple[set[str], set[str]]:

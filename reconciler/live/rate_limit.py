@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -162,11 +163,12 @@ class RateLimit:
     def returns(self, now: float, requests: int = 1) -> float:
         """Seconds until the hour allows so many more: when our oldest requests leave it, or sooner if others' may."""
         self._forget(now)
-        ours = self._hour[min(requests, len(self._hour)) - 1] + HOUR + TRAVEL - now if self._hour else 0.0
+        ours = self._hour[min(requests, len(self._hour)) - 1] + HOUR + TRAVEL - now if self._hour else inf
         report = self._report
-        if report is None or report.remaining + len(self._hour) >= self.per_hour - NOISE:
-            return ours
-        return min(ours, report.returns_at - now)
+        if report is None:
+            return ours if self._hour else 0.0
+        alone = report.remaining + len(self._hour) >= self.per_hour - NOISE
+        return ours if self._hour and alone else min(ours, report.returns_at - now)
 
     def _forget(self, now: float) -> None:
         while self._minute and self._minute[0] <= now - MINUTE - TRAVEL + TICK:

@@ -153,7 +153,7 @@ def _young(live: LiveApp, comparison: Comparison, now: datetime) -> Iterator[Not
         yield Note(
             (),
             UNJUDGED,
-            f"became active {ago(now - age, now)} and may not have been health-checked: apply will check it",
+            f"became active {ago(now - age, now)} and may not have been health-checked: apply checks the youngest",
         )
 
 

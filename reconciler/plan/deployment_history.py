@@ -207,6 +207,10 @@ def unfinished_rollback(
     return rollback if judged and _within_a_rollout(since, rollback, policy) else None
 
 
+RECHECKS = 5
+"""How many young apps a run looks at again: what an interrupted run left, it names itself if it still can."""
+
+
 def unjudged(app: LiveApp, policy: Policy, now: datetime) -> timedelta | None:
     """How long an app's deployment has been active, if an interrupted run may not have finished checking its health.
 

@@ -216,13 +216,17 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class PlanReport:
-    """The result of `reconcile --plan`: plans, ``requests`` sent, ``seconds`` taken, ``unmanaged`` apps."""
+    """The result of `reconcile --plan`: plans, ``requests`` sent, ``seconds`` taken, ``unmanaged`` apps.
+
+    ``waves``: how many apps each wave of an apply would change; empty without waves.
+    """
 
     plans: tuple[Plan, ...]
     findings: tuple[Finding, ...] = ()
     requests: int = 0
     seconds: float = 0.0
     unmanaged: tuple[str, ...] = ()
+    waves: tuple[int, ...] = ()
 
 
 # --- Monthly cost: the platform's price, else an estimate by the list prices of `appspec.kinds` ---

@@ -12,7 +12,6 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
-from math import ceil
 from typing import assert_never
 
 from reconciler.clock import Clock
@@ -104,6 +103,7 @@ class _Run:
     poller: Poller = field(init=False)
     began: float = field(init=False)
     failed_first: str = ""
+    announced: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.done = {job.plan.app: asyncio.Event() for job in self.jobs}
@@ -156,6 +156,12 @@ class _Run:
                 return f"wave {self.wave_of[name]} did not end well: {name} ended otherwise: {ended}"
         if before:
             await self.clock.sleep(self.waves.pause)
+        if wave > len(self.announced):
+            self.announced.append(wave)
+            numbers = list(self.wave_of.values())
+            size = numbers.count(wave)
+            text = f"wave {wave} of {max(numbers)} begins: {size} app{'s' if size > 1 else ''}"
+            self.on_event(Event(round(self.clock.monotonic() - self.began, 3), job.plan.app, text))
         return ""
 
     async def _unmet_dependency(self, job: RolloutJob) -> str:
@@ -310,19 +316,6 @@ def order_of(jobs: Sequence[RolloutJob]) -> dict[str, list[str]]:
 # --- Waves: a few apps first, then more of them. Pure ---
 
 
-def sizes_of(waves: Sequence[int | str], apps: int) -> list[int]:
-    """How many of so many apps each wave has; each entry counts them from the first app on, the last wave is the rest.
-
-    A percentage is rounded up. A wave that would add no app is left out.
-    """
-    ends = [ceil(apps * int(wave.rstrip("%")) / 100) if isinstance(wave, str) else wave for wave in waves]
-    sizes: list[int] = []
-    for end in (*ends, apps):
-        if (more := min(end, apps) - sum(sizes)) > 0:
-            sizes.append(more)
-    return sizes
-
-
 def waves_of(jobs: Sequence[RolloutJob], order: Mapping[str, Sequence[str]], waves: Waves) -> dict[str, int]:
     """The wave of each app that is changed, from 1; what it waits for comes in the same wave or before."""
     if not waves.waves:
@@ -338,5 +331,5 @@ def waves_of(jobs: Sequence[RolloutJob], order: Mapping[str, Sequence[str]], wav
 
     for job in jobs:
         place(job.plan.app)
-    numbers = [number for number, size in enumerate(sizes_of(waves.waves, len(placed)), 1) for _ in range(size)]
+    numbers = [number for number, size in enumerate(waves.sizes(len(placed)), 1) for _ in range(size)]
     return dict(zip(placed, numbers, strict=True))

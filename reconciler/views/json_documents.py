@@ -188,6 +188,7 @@ class PlanDocument(_Data):
     apps: list[AppPlanData]
     findings: list[FindingData]
     unmanaged: list[Text]
+    waves: list[int]
     requests: int
     seconds: Number
 
@@ -229,7 +230,7 @@ class FailureData(_Data):
 
 
 class AppRolloutData(_Data):
-    """One app's rollout. commands: what a person can run next.
+    """One app's rollout. commands: what a person can run next. wave: from 1, 0 without waves.
 
     good: the app matches Git. pinned: this rollout may have left the app pinned to a rollback.
     """
@@ -248,6 +249,7 @@ class AppRolloutData(_Data):
     warnings: list[Text]
     cost: CostData
     live_url: Text
+    wave: int
     requests: int
     seconds: Number
 
@@ -313,6 +315,7 @@ def plan(report: PlanReport, *, kind: Literal["plan", "drift"] = "plan") -> str:
             apps=report.plans,
             findings=report.findings,
             unmanaged=report.unmanaged,
+            waves=list(report.waves),
             requests=report.requests,
             seconds=report.seconds,
         )

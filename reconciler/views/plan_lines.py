@@ -71,6 +71,10 @@ def plan_lines(report: PlanReport, *, width: int, verbose: bool) -> Iterator[Lin
         yield ()
         yield from wrapped(f"{apps} apps refused: {reason}", "  ", width, "error")
         yield ((f"{INDENT}{override_label(override)}: ", "quiet"), (shortened(override, 200), "strong"))
+    if len(report.waves) > 1:
+        yield ()
+        sizes = ", then ".join(map(str, report.waves))
+        yield ((f"  applied in {len(report.waves)} waves: {sizes} of {sum(report.waves)} apps", "quiet"),)
     young, sentence = unjudged(report.plans)
     if young:
         yield ()

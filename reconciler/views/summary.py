@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from reconciler.plan.deployment_history import RECHECKS
 from reconciler.plan.model import UNJUDGED, Action, Cost, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import OutcomeKind, RolloutRecord, RolloutReport
 from reconciler.views.values import cells, count, duration, money, signed_money
@@ -145,8 +146,8 @@ def is_quiet(plan: Plan) -> bool:
 def unjudged(plans: Iterable[Plan]) -> tuple[list[str], str]:
     """The apps in sync whose health may not have been checked yet, and a sentence that precedes their names."""
     apps = [plan.app for plan in plans if is_quiet(plan) and any(note.kind == UNJUDGED for note in plan.notes)]
-    one = len(apps) == 1
-    check = f"apply will check {'it' if one else 'them'}"
+    which = "it" if len(apps) == 1 else "them" if len(apps) <= RECHECKS else f"the {RECHECKS} youngest"
+    check = f"apply will check {which}"
     return apps, f"{count(len(apps), 'app')} became active recently and may not have been health-checked yet; {check}"
 
 

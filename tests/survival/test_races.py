@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from reconciler.rollout import watch
 from tests.survival.environment import tag_of, web
 from tests.survival.matrix import plain
 from tests.survival.people import DEEDS, THEIRS
@@ -21,6 +22,26 @@ def test_whatever_somebody_does_at_any_request_is_respected(name: str, deed: str
     for at in plain(scenario).telling():
         found = raced(scenario, deed, at)
         assert not found.wrong, found
+
+
+@pytest.mark.parametrize("deed", ["edits", "pins", "pushes"])
+@pytest.mark.parametrize("name", ["update", "health fails"])
+def test_whatever_somebody_does_is_respected_where_rollouts_are_followed_by_listings(
+    name: str, deed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "FEW", 0)
+    scenario = on_push(name)
+    sent = scenario_of(scenario)
+    assert sum(request.endswith("/v2/apps") for request in sent) > 3
+    for at in range(len(sent)):
+        found = raced(scenario, deed, at)
+        assert not found.wrong, found
+
+
+def scenario_of(scenario: Scenario) -> tuple[str, ...]:
+    """What the undisturbed run sends."""
+    with scenario.begin() as environment:
+        return environment.run().sent
 
 
 def at_kind(scenario: Scenario, method: str, ending: str) -> int:

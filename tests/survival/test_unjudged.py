@@ -10,7 +10,7 @@ import pytest
 from reconciler.config import Policy
 from reconciler.engine import apply as applying
 from reconciler.live.models import LiveApp
-from reconciler.plan.deployment_history import unjudged
+from reconciler.plan.deployment_history import RECHECKS, unjudged
 from reconciler.sandbox import Fault
 from tests.support.virtual_time import EPOCH
 from tests.survival.environment import CONFIG, SETTINGS, Environment, Spec, web
@@ -59,6 +59,35 @@ def test_planning_never_asks() -> None:
             lambda client: applying.plan(environment.desired, environment.options, client, environment.clock)
         ).report.requests
         assert sent == 1
+
+
+def test_c89_a_young_fleet_costs_a_few_readings_after_the_writes() -> None:
+    names = [f"app-{number:02d}" for number in range(30)]
+    with Environment(SETTINGS) as environment:
+        environment.there(*(web(name) for name in names))
+        environment.commit(web("app-00", "1.28"), *(web(name) for name in names[1:]))
+        run = environment.run()
+        assert run.kind("app-00") == "applied"
+        written = next(number for number, request in enumerate(run.sent) if request.startswith("PUT"))
+        health = [number for number, request in enumerate(run.sent) if request.endswith("/health")]
+        app = environment.app("app-00")
+        others = [number for number in health if app.id not in run.sent[number]]
+        assert len(others) == RECHECKS
+        assert min(others) > max(number for number in health if number not in others) > written
+
+
+def test_c89_what_a_changed_app_depends_on_is_looked_at_before_it() -> None:
+    config = {"apps": {"web": {"depends_on": ["base"]}}}
+    with Environment(SETTINGS, config) as environment:
+        environment.there(web("base", "1.26"))
+        environment.box.fail("base", "health")
+        app = environment.app("base")
+        environment.ask(lambda client: client.update_app(app.id, web("base", "1.27")))
+        environment.commit(web("base", "1.27"), web("web", "1.0"))
+        environment.wait(120)
+        run = environment.run()
+        assert run.kind("base") == "rolled_back"
+        assert run.kind("web") == "skipped"
 
 
 def test_one_within_its_soak_is_followed_to_its_end() -> None:
