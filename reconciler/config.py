@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from math import ceil
@@ -16,89 +15,18 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    PlainSerializer,
-    WithJsonSchema,
     field_validator,
     model_validator,
 )
 
+from reconciler.config_fields import CONTROL, LONGEST_PATH, Duration, HeaderName, HeaderValue, Pointer, Section, Timeout
 from reconciler.patterns import compiled
 from reconciler.redaction import TOKEN_VARIABLES
-from reconciler.text import LONGEST_DURATION, parse_duration
 
 
-def _in_range(seconds: float) -> float:
-    if not 0 <= seconds <= LONGEST_DURATION:
-        raise ValueError("a duration must be between 0s and 366d")
-    return seconds
-
-
-def _positive(seconds: float) -> float:
-    if not seconds:
-        raise ValueError("a timeout must be longer than 0s; write 90s, 5m or 1h30m")
-    return seconds
-
-
-_AS_TEXT = PlainSerializer(lambda seconds: f"{Decimal(str(seconds)).normalize():f}s", return_type=str)  # never 1e+06s
-_AS_SCHEMA = WithJsonSchema({"type": ["string", "number"], "description": "a duration such as 90s, 5m or 1h30m"})
-
-Duration = Annotated[float, BeforeValidator(parse_duration), AfterValidator(_in_range), _AS_TEXT, _AS_SCHEMA]
-"""Seconds, from 0 to 366 days."""
-
-Timeout = Annotated[
-    float, BeforeValidator(parse_duration), AfterValidator(_in_range), AfterValidator(_positive), _AS_TEXT, _AS_SCHEMA
-]
-"""The same, but more than 0."""
-
-
-def _pointer(value: str) -> str:
-    """Refuse an ignored path that does not start at the spec: it would silently match nothing."""
-    if not value.startswith("/"):
-        raise ValueError(f"{value!r} is not a JSON pointer; write /{value}")
-    return value
-
-
-Pointer = Annotated[str, AfterValidator(_pointer)]
-
-
-_FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
-_FRAMING = ("content-length", "transfer-encoding")
-_LONGEST_PATH = 8000
-
-
-def _header_name(value: str) -> str:
-    if not _FIELD_NAME.fullmatch(value):
-        raise ValueError("invalid header name; use letters, digits and hyphens, such as X-Probe")
-    if value.lower() in _FRAMING:
-        raise ValueError("this header is not allowed in a request without a body; remove it")
-    return value
-
-
-def _header_value(value: str) -> str:
-    """Messages never contain the value: it may be a credential."""
-    if not value.isascii() or _CONTROL.search(value.replace("\t", "")):
-        raise ValueError("a header must be ASCII on one line; encode other text, such as with base64")
-    if value != value.strip():
-        raise ValueError("a header must not begin or end with a space; remove it")
-    return value
-
-
-HeaderName = Annotated[str, AfterValidator(_header_name)]
-HeaderValue = Annotated[str, AfterValidator(_header_value)]
-"""What an HTTP client sends, by RFC 9110; anything else would fail at every try, long after it was written."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
-
-class Timeouts(_Section):
+class Timeouts(Section):
     """How long each part of a rollout may take."""
 
     build: Timeout = Field(default=3600.0, description="how long a build may take")
@@ -109,7 +37,7 @@ class Timeouts(_Section):
     )
 
 
-class Probe(_Section):
+class Probe(Section):
     """An HTTP request against the app's live URL that must succeed throughout the soak."""
 
     path: str = Field(default="/", description="request path, relative to the app's live URL")
@@ -135,8 +63,8 @@ class Probe(_Section):
     def _is_a_path(cls, value: str) -> str:
         if not value.startswith("/"):
             raise ValueError(f"{value!r} is not a URL path; write /{value}")
-        if _CONTROL.search(value) or len(value) > _LONGEST_PATH:
-            raise ValueError(f"not a valid request path; use one line of up to {_LONGEST_PATH:,} characters")
+        if CONTROL.search(value) or len(value) > LONGEST_PATH:
+            raise ValueError(f"not a valid request path; use one line of up to {LONGEST_PATH:,} characters")
         if "#" in value:
             raise ValueError("a fragment (#) is never sent; remove it, or write %23")
         return value
@@ -149,7 +77,7 @@ class Probe(_Section):
         return value
 
 
-class HealthPolicy(_Section):
+class HealthPolicy(Section):
     """When an active deployment counts as healthy."""
 
     soak: Duration = Field(default=30.0, description="how long the app must stay healthy")
@@ -163,14 +91,14 @@ class HealthPolicy(_Section):
     )
 
 
-class PlatformFaults(_Section):
+class PlatformFaults(Section):
     """How often a spec is deployed whose deployments fail through a fault of the platform, all runs together."""
 
     attempts: int = Field(default=3, ge=1, description="attempts within the time below, the first one included")
     within: Timeout = Field(default=21600.0, description="the time in which the attempts are counted")
 
 
-class Policy(_Section):
+class Policy(Section):
     """How one app is planned and rolled out."""
 
     source_versions: Literal["keep", "latest"] = Field(
@@ -214,7 +142,7 @@ IS_NO_VARIABLE = (
 """Why a token is not substituted, and what to do instead."""
 
 
-class Variable(_Section):
+class Variable(Section):
     """A variable that is substituted in specs; without a default it must be set."""
 
     name: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="its name, also in the environment")
@@ -249,7 +177,7 @@ VariableEntry = Annotated[
 ]
 
 
-class Guards(_Section):
+class Guards(Section):
     """What a run may not do unless allowed."""
 
     max_changes: int = Field(default=30, ge=0, le=100, description="percentage of the fleet that one run may change")
@@ -267,7 +195,7 @@ def _wave(value: object) -> object:
 Wave = Annotated[int | str, BeforeValidator(_wave)]
 
 
-class Waves(_Section):
+class Waves(Section):
     """How a run that changes several apps begins with a few of them."""
 
     waves: list[Wave] = Field(
@@ -293,7 +221,7 @@ class Waves(_Section):
 NO_WAVES = Waves.model_construct()
 
 
-class Freeze(_Section):
+class Freeze(Section):
     """A window in which nothing is applied: a cron expression with a duration, or between two dates."""
 
     cron: str = Field(default="", description="when the window starts: a five-field cron expression in time_zone")
@@ -349,7 +277,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _AN_ID = "4b7c2f0e-93a5-4f7e-8a55-1d1f0e6c2b11"
 
 
-class Config(_Section):
+class Config(Section):
     """The whole file; every field is optional."""
 
     project: str = Field(default="", description="id of the project to create new apps in")

@@ -50,11 +50,7 @@ def reconcile(
     ] = None,
     concurrency: Annotated[
         int | None,
-        Parameter(
-            group=WHAT_TO_DO,
-            validator=POSITIVE,
-            help="apps rolled out at the same time [default: as many as the rate limit carries]",
-        ),
+        Parameter(group=WHAT_TO_DO, validator=POSITIVE, help="apps rolled out at once [default: by the rate limit]"),
     ] = None,
     fail_fast: Annotated[bool, Parameter(group=WHAT_TO_DO, help="start no further app after one failed")] = False,
     unmanaged: Annotated[bool, Parameter(group=WHAT_TO_DO, help="also list live apps without a spec")] = False,

@@ -153,7 +153,7 @@ def _young(live: LiveApp, comparison: Comparison, now: datetime) -> Iterator[Not
         yield Note(
             (),
             UNJUDGED,
-            f"became active {ago(now - age, now)} and may not have been health-checked: apply checks the youngest",
+            f"became active {ago(now - age, now)} and may not have been health-checked: apply checks the 5 youngest",
         )
 
 

@@ -33,7 +33,7 @@ def test_a_young_app_is_in_sync_and_noted_without_a_question_more(applied: World
     report = applied.plan(drift=drift)
     assert {plan.status for plan in report.plans} == {SyncStatus.IN_SYNC}
     assert told(report.plans[0]) == [
-        "became active 2 min ago and may not have been health-checked: apply checks the youngest"
+        "became active 2 min ago and may not have been health-checked: apply checks the 5 youngest"
     ]
     assert report.requests == 1
     assert of_plan(report, differences_matter=True) is Exit.OK

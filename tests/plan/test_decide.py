@@ -182,7 +182,7 @@ def test_a_plan_in_sync_carries_the_same_and_whether_it_was_judged():
     assert (found.cost.before, found.cost.after) == (5.0, 5.0)
     (note,) = found.notes
     assert (note.kind, note.text) == (
-        "unjudged", "became active 2 min ago and may not have been health-checked: apply will check it",
+        "unjudged", "became active 2 min ago and may not have been health-checked: apply checks the 5 youngest",
     )  # fmt: skip
     old = young.model_copy(update={"phase_last_updated_at": NOW - timedelta(days=1)})
     assert plan(live_app(WANTED, active=old)).notes == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,10 +26,12 @@ from reconciler.rollout import steps
 from reconciler.rollout.executor import perform
 from reconciler.rollout.failure import collect
 from reconciler.rollout.health import Grade, Sample
-from reconciler.rollout.model import Role, Task
+from reconciler.rollout.model import Outcome, OutcomeKind, Role, Task
 from reconciler.rollout.observations import Observations, RolloutContext, read_health
+from reconciler.rollout.policy import next_step
 from reconciler.rollout.ports import RolloutJob, SpecKnowledge
 from reconciler.rollout.recorder import Recorder
+from reconciler.rollout.reduce import reduce
 from reconciler.rollout.state import (
     Accepted,
     ActiveState,
@@ -52,7 +55,7 @@ from reconciler.rollout.state import (
     WriteProbe,
     WriteProbed,
 )
-from reconciler.rollout.watch import Poller
+from reconciler.rollout.watch import FRESH, Poller
 from reconciler.rollout.writes import classify_error
 from tests.rollout.stage import desired, web
 from tests.support.virtual_time import VirtualClock
@@ -522,3 +525,38 @@ def test_a_failure_that_nothing_dates_has_just_happened(clock: VirtualClock) -> 
     found = script.do(steps.CollectFailure("d"), leg=leg)
     assert isinstance(found, Collected)
     assert found.age == 0.0
+
+
+# ---- a look by a listing that is too old to write by --------------------------------------------------------------
+
+
+def test_an_update_is_not_sent_by_a_look_that_is_too_old_and_the_app_is_read_by_its_id(clock: VirtualClock) -> None:
+    seen = seen_app(listed_at=-FRESH - 1.0)
+    found = Script(clock, update_app=AssertionError("it was sent")).do(steps.Write(Task.UPDATE), seen=seen)
+    assert isinstance(found, Refused)
+    assert found.refusal is Refusal.STALE
+    assert seen.by_id
+    state = reduce(RolloutState(Goal(Task.UPDATE, "web"), sight=Precheck()), steps.Write(Task.UPDATE), found)
+    assert next_step(state) == steps.Look()
+    again = reduce(replace(state, sight=Precheck()), steps.Write(Task.UPDATE), found)
+    assert isinstance(next_step(again), steps.Finish), "not for ever"
+
+
+def test_an_update_is_sent_by_a_look_that_is_fresh(clock: VirtualClock) -> None:
+    seen = seen_app(listed_at=-FRESH + 1.0)
+    sent = app(NEW, pending_deployment=made("b"))
+    assert Script(clock, update_app=sent).do(steps.Write(Task.UPDATE), seen=seen) == Accepted("b")
+
+
+@pytest.mark.parametrize(("before", "warned"), [("a", False), ("planned", False), ("theirs", True), ("", False)])
+def test_a_deployment_that_an_update_superseded_unseen_is_warned_of(
+    clock: VirtualClock, before: str, *, warned: bool
+) -> None:
+    deployment = made("b").model_copy(update={"previous_deployment_id": before})
+    script = Script(clock, update_app=app(NEW, pending_deployment=deployment))
+    context = script.context(seen_app())
+    context.job = replace(context.job, history=frozenset({"planned"}))
+    state = RolloutState(Goal(Task.UPDATE, "web"))
+    assert clock.run(perform(steps.Write(Task.UPDATE), state, context, clock)) == Accepted("b")
+    record = context.recorder.finish(Outcome(OutcomeKind.APPLIED), app_id="1", requests=0, live_url="")
+    assert any("theirs was made after the app was last read" in text for text in record.warnings) is warned

@@ -13,6 +13,7 @@ import pytest
 from reconciler.config import HealthPolicy, Policy, Timeouts
 from reconciler.live.client import Client
 from reconciler.plan.model import Action
+from reconciler.rollout import watch
 from reconciler.rollout.model import RolloutRecord
 from reconciler.sandbox.settings import Settings, Speed
 from tests.rollout.stage import web
@@ -91,6 +92,17 @@ def test_c49_it_is_recognised_by_whatever_speaks_for_it(switches: dict[str, Any]
         record = rolled(stage)
         assert kind(record) == "rolled_back", record.outcome
         assert THEIRS in record.outcome.reason
+        assert updates(stage) == []
+
+
+def test_c49_it_is_waited_for_by_the_listings_of_a_fleet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "FEW", 0)
+    with account(delay=45.0) as stage:
+        record = rolled(stage)
+        assert kind(record) == "rolled_back"
+        assert THEIRS in record.outcome.reason
+        histories = [line for line in stage.sent if line.endswith("/deployments")]
+        assert len(histories) < 5, "not one with every look"
         assert updates(stage) == []
 
 
