@@ -40,8 +40,10 @@ def redactor() -> Redactor:
 
 def plain(text: str) -> str:
     """A text with names from outside in it: each of its lines inert to terminals and runners."""
-    from reconciler.views.lines import no_command  # most runs print nothing but views, which do the same
-    from reconciler.views.values import inert
+    from reconciler.views.lines import (
+        inert,
+        no_command,  # most runs print nothing but views, which do the same
+    )
 
     return "\n".join(no_command(inert(line)) for line in text.split("\n"))
 

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from reconciler import REPOSITORY
 from reconciler.findings import Finding, Location, Severity, ranked
-from reconciler.views.values import inert, json_text
+from reconciler.views.lines import inert, json_text
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 MOST = 5000
