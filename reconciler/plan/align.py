@@ -95,7 +95,8 @@ def align(desired: Tree, live: Tree, *, ignore: Collection[str] = (), secrets: S
     for path in paths:  # components first: they determine which rules the platform would choose
         desired = desired if path[:1] == ("ingress",) else _ignored(SPEC, (desired, live), path, (), walk)
     desired = _scaled_in_one_way(git, desired, live, walk)
-    desired, live = settle_ingress(desired, live)
+    if desired.get("ingress") != live.get("ingress"):
+        desired, live = settle_ingress(desired, live)
     for path in paths:
         desired = _ignored(SPEC, (desired, live), path, (), walk) if path[:1] == ("ingress",) else desired
     desired = _record(SPEC, desired, live, (), walk)
