@@ -115,7 +115,6 @@ def redeploy(
 async def _commit(name: str, policy: Policy, connection: Connection, console: Console, *, force: bool) -> int:
     """Commit the rollback that the app is pinned to: once it was judged healthy, or as it is."""
     from reconciler.cli.commands import CommandLine
-    from reconciler.cli.show import show_rollout
     from reconciler.engine import safety
     from reconciler.engine.apply import roll_back
     from reconciler.rollout import writes as manual
@@ -135,7 +134,7 @@ async def _commit(name: str, policy: Policy, connection: Connection, console: Co
     if report.records[0].outcome.kind is OutcomeKind.ROLLED_BACK:
         console.out(plain(f"{name}: the rollback is healthy and committed"))
         return Exit.OK
-    show_rollout(console, Suggestions.of(connection).rollout(report), None)
+    console.rollout(Suggestions.of(connection).rollout(report), None)
     return safety.of_rollout(report)
 
 
@@ -143,7 +142,6 @@ async def _rollback(
     name: str, wanted: tuple[str, bool, bool], policy: Policy, connection: Connection, console: Console
 ) -> int:
     from reconciler.cli.commands import CommandLine
-    from reconciler.cli.show import show_rollout
     from reconciler.engine import safety
     from reconciler.engine.apply import roll_back
     from reconciler.rollout import writes as manual
@@ -161,7 +159,7 @@ async def _rollback(
             job = replace(job, roll_back=True, roll_back_to=to)
         with CommandLine(console, connection).watch([name]) as watched:
             report = await roll_back(job, client, SystemClock(), watched)
-    show_rollout(console, Suggestions.of(connection).rollout(report), None)
+    console.rollout(Suggestions.of(connection).rollout(report), None)
     code = safety.of_rollout(report)
     return Exit.OK if pin and code is Exit.ROLLED_BACK else code  # rolling back is what was requested
 

@@ -85,10 +85,9 @@ def align(desired: Tree, live: Tree, *, ignore: Collection[str] = (), secrets: S
     ``ignore`` are JSON pointers by identity, such as ``/services/web/instance_count``; the part ``*`` matches
     every name, and everything below is ignored as well. The variable that holds fingerprints is never a difference.
     """
-    secrets = secrets or Secrets()
     if desired == live:
         return Aligned(desired, live)
-    walk = _Walk(secrets, str(live.get("name", "")), stored_in(live) if secrets.fingerprints else {})
+    walk = _Walk(secrets or Secrets(), str(live.get("name", "")), stored_in(live))
     git, live = hidden(desired), hidden(live)
     desired = git
     paths = [segments(pointer) for pointer in ignore]
