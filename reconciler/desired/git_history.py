@@ -132,11 +132,6 @@ class History:
         self.close()
 
     @cached_property
-    def shallow(self) -> bool:
-        """Whether the clone lacks older commits (``git clone --depth``)."""
-        return bool(self.repo.get_shallow())
-
-    @cached_property
     def head(self) -> str:
         """The commit that is checked out; empty in a repository without commits."""
         try:

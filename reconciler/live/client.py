@@ -215,16 +215,6 @@ class Client(Session):
             url, method=method, headers=headers or {}, timeout=timeout, verify_tls=verify_tls, body_limit=body_limit
         )
 
-    # What the platform offers
-
-    async def instance_sizes(self) -> list[dict[str, Any]]:
-        """The sizes of instances: ``slug``, ``usd_per_month`` (a string) and more."""
-        return await self._listed(read(f"{APPS}/tiers/instance_sizes"), "instance_sizes")
-
-    async def regions(self) -> list[dict[str, Any]]:
-        """The regions: ``slug``, ``label``, ``data_centers`` and more."""
-        return await self._listed(read(f"{APPS}/regions"), "regions")
-
 
 # --- Whether a listing is complete, and its order ---
 
