@@ -50,7 +50,9 @@ def reconcile(
     ] = None,
     concurrency: Annotated[
         int | None,
-        Parameter(group=WHAT_TO_DO, validator=POSITIVE, help="apps rolled out at the same time [default: 10]"),
+        Parameter(
+            group=WHAT_TO_DO, validator=POSITIVE, help="number of apps rolled out at the same time [default: 10]"
+        ),
     ] = None,
     fail_fast: Annotated[bool, Parameter(group=WHAT_TO_DO, help="start no further app after one failed")] = False,
     unmanaged: Annotated[bool, Parameter(group=WHAT_TO_DO, help="also list live apps without a spec")] = False,

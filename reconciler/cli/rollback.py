@@ -44,9 +44,9 @@ def rollback(
         bool, Parameter(help="do not commit: leave the app pinned until --commit or --revert (see docs/rollout.md)")
     ] = False,
     commit: Annotated[
-        bool, Parameter(help="commit the rollback that the app is pinned to, once its health was checked")
+        bool, Parameter(help="commit the rollback that the app is pinned to, once its health has been checked")
     ] = False,
-    force: Annotated[bool, Parameter(help="with --commit: commit whatever its health is")] = False,
+    force: Annotated[bool, Parameter(help="with --commit: commit regardless of health")] = False,
     revert: Annotated[bool, Parameter(help="revert the rollback that the app is pinned to")] = False,
     config: Annotated[
         Path | None, Parameter(help="reconcile.yaml, for timeouts and health [default: the nearest]")
@@ -58,7 +58,7 @@ def rollback(
     if sum((bool(to) or pin, commit, revert)) > 1:
         raise UsageError("--commit and --revert cannot be combined with each other, --to or --pin")
     if force and not commit:
-        raise UsageError("--force goes with --commit alone", hint=f"reconcile rollback {app} --commit --force")
+        raise UsageError("--force can only be used with --commit", hint=f"reconcile rollback {app} --commit --force")
     import asyncio
 
     from reconciler.config_file import load_config

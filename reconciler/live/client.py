@@ -238,7 +238,7 @@ def incomplete(call: Call, pages: Sequence[Page], seen: int) -> LiveError:
     """The error for a listing that was never complete."""
     total = max(map(answers.total_of, pages))
     counted = f"{total} reported, {seen} listed" if seen < total else "the total changes from page to page"
-    what = f"could not get a complete list of apps: {counted}"
+    what = f"cannot get a complete list of apps: {counted}"
     hint = "the account kept changing while it was read; try again later"
     return answers.unreachable(call, what, hint=hint)
 

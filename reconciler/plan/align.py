@@ -22,7 +22,7 @@ from reconciler.plan.secret_fingerprints import VARIABLE, VERSION, Fingerprints,
 from reconciler.text import segments
 
 KEPT = "ciphertext cannot be compared"
-ROTATED = "the new value is sent"
+ROTATED = "the new value will be sent"
 IGNORED = "differs from Git, ignored as configured"
 UNCHANGED = "its fingerprint matches the value sent last"
 CHANGED = "its fingerprint differs from that of the value sent last"

@@ -76,7 +76,7 @@ OUTCOMES = {
     OutcomeKind.SUPERSEDED: OutcomeText(
         "!", "superseded", "Another deployment replaced this one. Run again to see the app's state."
     ),
-    OutcomeKind.CANCELED: OutcomeText("!", "canceled", "The deployment was canceled; by whom is unknown."),
+    OutcomeKind.CANCELED: OutcomeText("!", "canceled", "The deployment was canceled by an unknown party."),
     OutcomeKind.PLATFORM_FAULT: OutcomeText(
         "✗", "platform fault", "The platform failed, not the spec. A later run tries again."
     ),
