@@ -10,7 +10,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from reconciler.findings import Finding, ranked
 from reconciler.views.lines import finding_lines, no_command, render
@@ -58,6 +58,12 @@ def details(summary: str, body: Iterable[str], *, opened: bool = False) -> str:
 def link(text: str, address: str) -> str:
     """A link if the address is a plain https one, else the text; ``text`` is trusted."""
     return f"[{text}](<{address}>)" if _ADDRESS.fullmatch(address) else text
+
+
+def console_url(app_id: str, deployment_id: str = "") -> str:
+    """The page of an app, or of one of its deployments, in the vendor's control panel; empty without an app."""
+    page = f"https://{_CONSOLE}/apps/{quote(app_id, safe='')}" if app_id else ""
+    return f"{page}/deployments/{quote(deployment_id, safe='')}" if page and deployment_id else page
 
 
 def is_console(address: str) -> bool:
