@@ -135,9 +135,10 @@ class ActionStep:
             text=text.rollout(report, width=_LOG_WIDTH),
             markdown=lambda limit: markdown.rollout(report, limit=limit, full=self._elsewhere(limit)),
             rollout=report,
+            logs=commands.log_groups(report),
             findings=found,
             annotations=_annotations((*found, *failures(report, foreseen))),
-            sarif=sarif.sarif(found, tool_version=__version__),
+            sarif=sarif.sarif((*found, *failures(report, foreseen)), tool_version=__version__),
         )
 
     def _published(self, report: PlanReport) -> PlanReport:
@@ -228,6 +229,7 @@ def action_options(inputs: Inputs, context: EventContext, environ: Mapping[str, 
         override_freeze=inputs.permissions.override_freeze,
         expect=Path(inputs.expect_plan) if inputs.expect_plan else None,
         show_live_values=inputs.show_live_values and not context.is_fork,
+        logs=inputs.logs.value,
     )
 
 

@@ -69,7 +69,19 @@ def show_rollout(console: Console, report: RolloutReport, planned: PlanReport | 
             if not quiet or report.left_running:
                 shown = text.rollout(report, color=console.color, width=console.width, verbose=console.verbose)
                 console.out("\n" + shown)
+            _show_logs(console, report)
             annotate(console, _all_findings(report, planned))
+
+
+def _show_logs(console: Console, report: RolloutReport) -> None:
+    """Print the logs that were asked for; folded in the log of a runner."""
+    from reconciler.views import annotations
+
+    if console.format == "github" and (text := annotations.grouped(report)):
+        console.out(text)
+    elif console.format != "github":
+        for title, text in annotations.log_groups(report):
+            console.out(f"\n{title}\n{text}")
 
 
 def annotate(console: Console, found: Sequence[Finding]) -> None:

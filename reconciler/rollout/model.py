@@ -157,8 +157,21 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class DeploymentLog:
+    """The last lines of a log of a deployment; ``kind``: BUILD or DEPLOY."""
+
+    deployment_id: str
+    kind: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RolloutRecord:
-    """The account of one app's rollout."""
+    """The account of one app's rollout.
+
+    ``deployment_id`` and ``phase`` are of the deployment that the rollout ended on, or that serves an app in sync.
+    ``console_url`` is its page in the vendor's control panel, ``logs`` what was asked for beyond the failure's.
+    """
 
     app: str
     action: Action
@@ -172,6 +185,10 @@ class RolloutRecord:
     seconds: float = 0.0
     cost: Cost = field(default_factory=Cost)
     live_url: str = ""
+    deployment_id: str = ""
+    phase: str = ""
+    console_url: str = ""
+    logs: tuple[DeploymentLog, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,6 +132,7 @@ class Recorder:
         outcome = replace(outcome, reason=self._redact(outcome.reason))
         self._decisions.append(Decision(self.at, "Finish", outcome.kind.value.replace("_", " "), outcome.reason))
         text = outcome.reason or outcome.kind.value
+        last = self._deployments.get(self._current)
         self._on_event(Event(self._since_run(), self.plan.app, text, self._shown[0], outcome=outcome.kind))
         return RolloutRecord(
             app=self.plan.app,
@@ -146,6 +147,8 @@ class Recorder:
             seconds=self.at,
             cost=self.plan.cost,
             live_url=live_url,
+            deployment_id=self._current,
+            phase=last.phases[-1].phase if last and last.phases else "",
         )
 
     def _report(self, text: str, *, passing: bool = False) -> None:

@@ -228,10 +228,20 @@ class FailureData(_Data):
     links: list[Annotated[Text, BeforeValidator(without_query)]]
 
 
+class LogData(_Data):
+    """The last lines of a log of a deployment. kind: BUILD, DEPLOY."""
+
+    deployment_id: Text
+    kind: Text
+    lines: list[Text]
+
+
 class AppRolloutData(_Data):
     """One app's rollout. commands: what a person can run next.
 
     good: the app matches Git. pinned: this rollout may have left the app pinned to a rollback.
+    deployment_id, phase: of the deployment that the rollout ended on, or that serves an app in sync. console_url: its
+    page in the control panel. logs: of every deployment, if asked for.
     """
 
     app: Text
@@ -248,6 +258,10 @@ class AppRolloutData(_Data):
     warnings: list[Text]
     cost: CostData
     live_url: Text
+    deployment_id: Text
+    phase: Text
+    console_url: Text
+    logs: list[LogData]
     requests: int
     seconds: Number
 

@@ -395,6 +395,6 @@ def test_a_fleet_costs_no_request_for_each_app_while_it_is_watched_and_few_other
 def test_status_says_that_a_freeze_window_is_open(applied, run, checkout, capsys):
     (checkout / "reconcile.yaml").write_text("freeze: [{cron: '* * * * *', duration: 2h, reason: release week}]\n")
     assert run("status", "--sandbox") == 0
-    told = capsys.readouterr().out
+    told = " ".join(capsys.readouterr().out.split())
     assert told.startswith("a freeze window is open until")
     assert "(release week): nothing is applied" in told

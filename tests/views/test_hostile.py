@@ -85,6 +85,17 @@ def test_any_rollout_is_inert_text(report, width, verbose):
 
 
 @settings(max_examples=80, deadline=None)
+@given(samples.hostile_rollouts)
+def test_any_log_is_folded_under_one_line_and_holds_no_command(report):
+    shown = annotations.grouped(report).split("\n")
+    logs = [log for record in report.records for log in record.logs]
+    assert [line.startswith("::group::") for line in shown].count(True) == shown.count("::endgroup::") == len(logs)
+    rest = [line for line in shown if not line.startswith("::group::") and line != "::endgroup::"]
+    assert_inert_text("\n".join(rest))
+    assert all(line.isprintable() and "##[" not in line for line in shown)
+
+
+@settings(max_examples=80, deadline=None)
 @given(samples.hostile_findings)
 def test_any_findings_are_inert_text_annotations_and_sarif(found):
     assert_inert_text(lines.findings(found))
