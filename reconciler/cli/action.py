@@ -28,7 +28,7 @@ from reconciler.github.report import Result
 from reconciler.plan.warnings import hide_live_values
 from reconciler.redaction import Redactor
 from reconciler.views import annotations as commands
-from reconciler.views import lines, markdown, sarif, text
+from reconciler.views import lines, markdown, markdown_rollout, sarif, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -119,7 +119,7 @@ class ActionStep:
         return Result(
             exit_code=safety.of_plan(report, differences_matter=self.inputs.mode is Mode.DRIFT),
             text=_plan_text(report),
-            markdown=lambda limit: markdown.plan(report, limit=limit, full=self._elsewhere(limit)),
+            markdown=lambda limit: markdown.plan(report, limit=limit, links=self._links(limit)),
             plan=report,
             findings=found,
             annotations=_annotations(found),
@@ -133,7 +133,7 @@ class ActionStep:
         return Result(
             exit_code=safety.of_apply(rollout, planned),
             text=text.rollout(report, width=_LOG_WIDTH),
-            markdown=lambda limit: markdown.rollout(report, limit=limit, full=self._elsewhere(limit)),
+            markdown=lambda limit: markdown_rollout.rollout(report, foreseen, limit=limit, links=self._links(limit)),
             rollout=report,
             logs=commands.log_groups(report),
             findings=found,
@@ -147,9 +147,10 @@ class ActionStep:
             report = hide_live_values(report, all_values=self.context.is_fork)
         return self._suggest.plan(self.redact.within(report))
 
-    def _elsewhere(self, limit: int) -> str:
-        """Where the full report is: a comment links to the run's summary, the summary to nothing."""
-        return self.context.run_url if limit <= markdown.COMMENT_LIMIT else ""
+    def _links(self, limit: int) -> markdown.Links:
+        """The report's addresses: a comment links to the run's summary for the full report, the summary to none."""
+        full = self.context.run_url if limit <= markdown.COMMENT_LIMIT else ""
+        return markdown.Links(full, self.context.blob_url, self.context.workflow_url)
 
     # --- the engine's front end ---
 

@@ -54,9 +54,9 @@ def show_rollout(console: Console, report: RolloutReport, planned: PlanReport | 
 
             console.out(json_documents.rollout(report))
         case "markdown":
-            from reconciler.views import markdown
+            from reconciler.views import markdown_rollout
 
-            console.out(markdown.rollout(report))
+            console.out(markdown_rollout.rollout(report, planned))
         case "sarif":
             from reconciler.views import sarif
 

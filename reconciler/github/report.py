@@ -56,8 +56,8 @@ class Result:
 
     ``exit_code`` is the command line's. ``text`` is for the log, ``markdown`` for GitHub: it takes a limit in
     characters. ``annotations`` are finished ``::error …`` lines, ``sarif`` a finished document. ``plan`` of a plan or
-    a drift detection, ``rollout`` of an apply. ``plan_file`` is where the plan was saved; ``logs`` are folded, each with
-    its title.
+    a drift detection, ``rollout`` of an apply. ``plan_file`` is where the plan was saved; ``logs`` are folded, with
+    their titles.
     """
 
     exit_code: Exit
@@ -259,7 +259,7 @@ class ActionRun:
     def _heading(self) -> str:
         # A pull request can have a comment per environment; markup in a name is removed.
         name = _MARKUP.sub("", self.inputs.environment).strip()
-        return f"**{name}**\n\n" if name else ""
+        return f"## reconcile {self.inputs.mode}{f': {name}' if name else ''}\n\n"
 
     def _footer(self, result: Result) -> str:
         context = self.context

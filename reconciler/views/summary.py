@@ -239,6 +239,17 @@ def outcome_counts(records: Iterable[RolloutRecord]) -> str:
     return ", ".join(f"{tally[kind]:,} {outcome.word}" for kind, outcome in OUTCOMES.items() if tally[kind])
 
 
+def cause_of(record: RolloutRecord) -> str:
+    """What failed, in a few words: ``web unhealthy for 5 s``; empty if nothing did."""
+    failure = record.failure
+    if failure is None:
+        return ""
+    first = failure.message.strip().partition("\n")[0]
+    named = first.startswith(f"{failure.component} ") or not failure.component
+    said = first if named or not failure.code else failure.code
+    return said if named else ": ".join(filter(None, (failure.component, said)))
+
+
 def worst_last(records: Iterable[RolloutRecord]) -> list[RolloutRecord]:
     """The records, the most serious last: on a terminal the end is read first."""
     return sorted(records, key=lambda record: _SERIOUSNESS[record.outcome.kind])
@@ -258,7 +269,7 @@ def rollout_summary(report: RolloutReport) -> str:
 
 
 def rollout_facts(report: RolloutReport) -> str:
-    """``23 requests · 2m 03s``."""
+    """``23 requests · 2m 03s``: for the terminal, as they count against the token's limit."""
     return joined(count(report.requests, "request"), duration(report.seconds) if report.seconds else "")
 
 
