@@ -29,6 +29,7 @@ from reconciler.plan.warnings import hide_live_values
 from reconciler.redaction import Redactor
 from reconciler.views import annotations as commands
 from reconciler.views import lines, markdown, markdown_rollout, sarif, text
+from reconciler.views.progress import LineProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -186,11 +187,11 @@ class ActionStep:
     @contextmanager
     def watch(self, apps: Sequence[str]) -> Iterator[Watch]:
         """Log events; the first signal stops the run."""
-        names = max(map(len, apps), default=0)
+        progress = LineProgress(apps)
 
         def log_event(event: Event) -> None:
-            if not event.passing:
-                self.out(self.redact(text.event(event, names=names)))
+            if found := progress.lines(event):
+                self.out(self.redact(lines.render(found)))
 
         stop = asyncio.Event()
         with on_signals(stop.set):

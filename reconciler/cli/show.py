@@ -16,7 +16,7 @@ from reconciler.rollout.model import Event, RolloutReport
 
 if TYPE_CHECKING:
     from reconciler.cli.console import Console
-    from reconciler.views.progress import ProgressDisplay
+    from reconciler.views.progress import LineProgress, ProgressDisplay
 
 
 def show_plan(console: Console, report: PlanReport, *, drift: bool = False) -> None:
@@ -121,7 +121,8 @@ class ProgressPrinter:
 
     def __init__(self, console: Console, apps: Sequence[str]) -> None:
         self._console = console
-        self._names = max(map(len, apps), default=0)
+        self._apps = apps
+        self._lines: LineProgress | None = None
         self._progress: ProgressDisplay | None = None
 
     def __enter__(self) -> Self:
@@ -132,7 +133,7 @@ class ProgressPrinter:
 
             screen = Screen(file=unbroken(sys.stderr), no_color=not self._console.color)
             began = time.monotonic()
-            self._progress = ProgressDisplay(screen, lambda: time.monotonic() - began).__enter__()
+            self._progress = ProgressDisplay(screen, lambda: time.monotonic() - began, len(self._apps)).__enter__()
         return self
 
     def __exit__(
@@ -145,7 +146,10 @@ class ProgressPrinter:
         """Print one event."""
         if self._progress is not None:
             self._progress(event)
-        elif self._console.format in ("text", "github") and not event.passing:
-            from reconciler.views import text
+        elif self._console.format in ("text", "github"):
+            from reconciler.views.lines import render
+            from reconciler.views.progress import LineProgress
 
-            self._console.err(text.event(event, names=self._names, color=self._console.color))
+            self._lines = self._lines or LineProgress(self._apps)
+            if lines := self._lines.lines(event):
+                self._console.err(render(lines, color=self._console.color))

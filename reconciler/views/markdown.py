@@ -9,11 +9,11 @@ the full report can be read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from reconciler.findings import Finding
-from reconciler.plan.model import Action, ChangeKind, Cost, Plan, PlanReport
+from reconciler.plan.model import Action, ChangeKind, Plan, PlanReport
 from reconciler.views.lines import finding_counts
 from reconciler.views.markup import (
     code,
@@ -35,11 +35,13 @@ from reconciler.views.plan_lines import (
     path_column,
 )
 from reconciler.views.summary import (
+    Group,
     extra_reason,
     is_quiet,
     joined,
     plan_cost,
     plan_counts,
+    plan_groups,
     plan_word,
     total_cost,
     total_delta,
@@ -138,36 +140,12 @@ def _plan_cost(report: PlanReport) -> str:
 
 
 def _plan_detailed(report: PlanReport, detail: Detail, links: Links) -> Iterator[str]:
-    groups = _groups(report.plans)
+    groups = plan_groups([plan for plan in report.plans if not is_quiet(plan)])
     yield _plan_table(report, groups, detail)
     few = len(groups) <= _FEW
     yield from (_app(plan, names, detail, links, few=few) for plan, names in groups)
     yield from (_in_sync(report.plans), _unmanaged(report), "" if groups else _plan_cost(report))
     yield finding_block(report.findings, detail.findings, links.blob)
-
-
-Group = tuple[Plan, Sequence[str]]
-"""A plan, and the names of all apps of which it is true."""
-
-
-def _groups(plans: Sequence[Plan]) -> list[Group]:
-    """The plans worth showing; those that say the same of several apps are one."""
-    groups: dict[str, tuple[Plan, list[str]]] = {}
-    for plan in plans:
-        if not is_quiet(plan):
-            groups.setdefault(_sameness(plan), (plan, []))[1].append(plan.app)
-    return list(groups.values())
-
-
-def _sameness(plan: Plan) -> str:
-    """What two plans have in common that say the same; the app's name for one that is about nothing else."""
-    if plan.findings or plan.action in (Action.CREATE, Action.DELETE):
-        return plan.app
-    origin = plan.attribution and replace(plan.attribution, app="")
-    alike = replace(
-        plan, app="", app_id="", file="", desired_digest="", live_digest="", cost=Cost(), attribution=origin
-    )
-    return f"{plan_cost(plan)} {alike!r}"
 
 
 def _plan_table(report: PlanReport, groups: Sequence[Group], detail: Detail) -> str:
