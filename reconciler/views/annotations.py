@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from reconciler.findings import Finding, Severity, ranked
 from reconciler.rollout.model import DeploymentLog, RolloutRecord, RolloutReport
-from reconciler.views.lines import no_command
-from reconciler.views.values import count, inert, log_line, name, shortened
+from reconciler.text import count
+from reconciler.views.lines import inert, log_line, name, no_command, shortened
 
 MOST = 10
 """Maximum number of annotations of one kind that GitHub shows for a step."""

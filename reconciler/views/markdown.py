@@ -14,7 +14,8 @@ from functools import partial
 
 from reconciler.findings import Finding
 from reconciler.plan.model import Action, ChangeKind, Plan, PlanReport
-from reconciler.views.lines import finding_counts
+from reconciler.text import count
+from reconciler.views.lines import finding_counts, name, padded, shortened
 from reconciler.views.markup import (
     code,
     details,
@@ -43,15 +44,9 @@ from reconciler.views.summary import (
     plan_counts,
     plan_groups,
     plan_word,
+    signed_money,
     total_cost,
     total_delta,
-)
-from reconciler.views.values import (
-    count,
-    name,
-    padded,
-    shortened,
-    signed_money,
 )
 
 COMMENT_LIMIT = 65_536

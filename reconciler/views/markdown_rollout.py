@@ -9,7 +9,8 @@ from functools import partial
 from reconciler.plan.model import Action, Plan, PlanReport
 from reconciler.redaction import without_query
 from reconciler.rollout.model import OutcomeKind, RolloutRecord, RolloutReport
-from reconciler.views.lines import render
+from reconciler.text import count, duration
+from reconciler.views.lines import log_line, name, padded, paragraph, render, shortened
 from reconciler.views.markdown import (
     COMMENT_LIMIT,
     DEGREES,
@@ -25,7 +26,6 @@ from reconciler.views.markup import code, console_url, details, fence, html_code
 from reconciler.views.plan_lines import INDENT, Layout
 from reconciler.views.summary import OUTCOMES, cause_of, cost_text, joined, outcome_counts, took_text, worst_last
 from reconciler.views.text import course, verdict
-from reconciler.views.values import count, duration, log_line, name, padded, paragraph, shortened
 
 _WIDTH = 100
 

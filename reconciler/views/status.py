@@ -16,11 +16,10 @@ from reconciler.config import Policy
 from reconciler.live.models import ComponentHealth, ComponentState, Deployment, Health, LiveApp, Phase
 from reconciler.plan.deployment_history import PriorFailure, newest_failure, rolled_back
 from reconciler.plan.platform import failed_push, failing_step, own_rollback, push_failure
-from reconciler.text import ago
-from reconciler.views.lines import Line, Span, Tone, render, width_of
+from reconciler.text import ago, count
+from reconciler.views.lines import Line, Span, Tone, cells, json_text, name, padded, render, shortened, width_of
 from reconciler.views.plan_lines import MANY_QUIET, wrapped
 from reconciler.views.summary import SETTLING, explained
-from reconciler.views.values import cells, count, json_text, name, padded, shortened
 
 DETAILED = 3
 """Up to so many apps are shown with their deployments; more are a fleet."""
