@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.config import Config
     from reconciler.live.client import Client
     from reconciler.live.models import Health, LiveApp
-    from reconciler.views.status import AppStatus
+    from reconciler.views.app_status import AppStatus
 
 HISTORY = 20
 """How many deployments are read where something failed, to see what became of it."""
@@ -121,7 +121,8 @@ async def _look(client: Client, chosen: Sequence[LiveApp], screen: _Screen, *, b
     """What there is to show of the apps: of a fleet that is watched, no more than their listing holds."""
     import asyncio
 
-    from reconciler.views.status import DETAILED, AppStatus
+    from reconciler.views.app_status import AppStatus
+    from reconciler.views.status import DETAILED
 
     detailed = len(chosen) <= DETAILED or screen.console.format == "json"
 

@@ -132,7 +132,6 @@ class Recorder:
         outcome = replace(outcome, reason=self._redact(outcome.reason))
         self._decisions.append(Decision(self.at, "Finish", outcome.kind.value.replace("_", " "), outcome.reason))
         text = outcome.reason or outcome.kind.value
-        last = self._deployments.get(self._current)
         self._on_event(Event(self._since_run(), self.plan.app, text, self._shown[0], outcome=outcome.kind))
         return RolloutRecord(
             app=self.plan.app,
@@ -148,7 +147,7 @@ class Recorder:
             cost=self.plan.cost,
             live_url=live_url,
             deployment_id=self._current,
-            phase=last.phases[-1].phase if last and last.phases else "",
+            phase=self._shown[0],
         )
 
     def _report(self, text: str, *, passing: bool = False) -> None:

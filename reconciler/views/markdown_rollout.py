@@ -23,8 +23,9 @@ from reconciler.views.markdown import (
     page,
 )
 from reconciler.views.markup import code, console_url, details, fence, html_code, html_link, is_console, link, table
+from reconciler.views.outcome_lines import cause_of
 from reconciler.views.plan_lines import INDENT, Layout
-from reconciler.views.summary import OUTCOMES, cause_of, cost_text, joined, outcome_counts, took_text, worst_last
+from reconciler.views.summary import OUTCOMES, cost_text, joined, outcome_counts, took_text, worst_last
 from reconciler.views.text import course, verdict
 
 _WIDTH = 100

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Self
 from reconciler.rollout.model import Event, OutcomeKind
 from reconciler.text import count, duration
 from reconciler.views.lines import LOOKS, Line, Tone, cells, cropped, name, padded, shortened, width_of
+from reconciler.views.outcome_lines import outcome_tone
 from reconciler.views.summary import OUTCOMES
-from reconciler.views.text import event_line, outcome_tone
+from reconciler.views.text import event_line
 
 if TYPE_CHECKING:
     from rich.console import Console

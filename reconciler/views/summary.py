@@ -263,17 +263,6 @@ def outcome_counts(records: Iterable[RolloutRecord]) -> str:
     return ", ".join(f"{tally[kind]:,} {outcome.word}" for kind, outcome in OUTCOMES.items() if tally[kind])
 
 
-def cause_of(record: RolloutRecord) -> str:
-    """What failed, in a few words: ``web unhealthy for 5 s``; empty if nothing did."""
-    failure = record.failure
-    if failure is None:
-        return ""
-    first = failure.message.strip().partition("\n")[0]
-    named = first.startswith(f"{failure.component} ") or not failure.component
-    said = first if named or not failure.code else failure.code
-    return said if named else ": ".join(filter(None, (failure.component, said)))
-
-
 def worst_last(records: Iterable[RolloutRecord]) -> list[RolloutRecord]:
     """The records, the most serious last: on a terminal the end is read first."""
     return sorted(records, key=lambda record: _SERIOUSNESS[record.outcome.kind])
@@ -315,16 +304,6 @@ def explained(commands: Sequence[str], room: int = 0) -> list[str]:
         beside = f"{command}  {meaning}".rstrip()
         lines += [beside] if not room or cells(beside) <= room else [command, f"  {meaning}"]
     return lines
-
-
-def commands_of(records: Sequence[RolloutRecord]) -> list[str]:
-    """What can be run next: ``reconcile rollback APP --commit`` once for several apps, else with the app's name."""
-    found: dict[str, list[str]] = {}
-    for record in records:
-        for command in record.outcome.commands:
-            alike = " ".join("APP" if word == record.app else word for word in command.split(" "))
-            found.setdefault(alike, []).append(command)
-    return [alike if len(commands) > 1 else commands[0] for alike, commands in found.items()]
 
 
 def money(amount: float) -> str:

@@ -6,8 +6,6 @@ can move a cursor: unprintable characters are escaped.
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
@@ -37,11 +35,10 @@ from reconciler.views.lines import (
     shortened,
     width_of,
 )
-from reconciler.views.plan_lines import INDENT, MANY_QUIET, Layout, plan_lines, wrapped
+from reconciler.views.outcome_lines import DETAILED, counted_kinds, fleet_lines, outcome_tone
+from reconciler.views.plan_lines import INDENT, Layout, plan_lines, wrapped
 from reconciler.views.summary import (
     OUTCOMES,
-    cause_of,
-    commands_of,
     cost_text,
     explained,
     joined,
@@ -96,14 +93,9 @@ def event_line(happened: Event, names: int = 0) -> Line:
 # --- A rollout as lines: how each app ended and, if it did not end well, why and what to do ---
 
 
-_DETAILED = 3
-"""Up to so many apps that did not go well are told in detail; more are a fleet."""
-
 _MANY = 10
 """If more apps than this are listed, the addresses of those that went well are left out."""
 
-_LOG_IN_BRIEF = 3
-_ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
 _EDGE = 72
 _LABELS = 14
 _NAME_COLUMN = 32
@@ -113,7 +105,7 @@ _MANY_MESSAGE_LINES = 12
 
 def rollout_lines(report: RolloutReport, *, width: int, verbose: bool) -> Iterator[Line]:
     """Every app, the most serious last; then the deployments still running."""
-    counted = [] if verbose else _counted(report.records)
+    counted = [] if verbose else counted_kinds(report.records)
     records = [record for record in worst_last(report.records) if record.outcome.kind not in counted or record.warnings]
     names = max((cells(name(record.app)) for record in records), default=0)
     layout = Layout(width, min(names, _NAME_COLUMN), verbose, brief=len(records) > _MANY and not verbose)
@@ -121,78 +113,16 @@ def rollout_lines(report: RolloutReport, *, width: int, verbose: bool) -> Iterat
         hidden = sum(record.outcome.kind is kind and not record.warnings for record in report.records)
         yield ((f"  {OUTCOMES[kind].symbol} {count(hidden, 'app')} {OUTCOMES[kind].word}", outcome_tone(kind)),)
     bad = [record for record in records if not record.outcome.kind.good]
-    fleet = len(bad) > _DETAILED and not verbose
+    fleet = len(bad) > DETAILED and not verbose
     for record in records:
         yield from record_lines(record, layout) if not fleet or record.outcome.kind.good else ()
     if fleet:
-        yield from _fleet(bad, layout)
+        yield from fleet_lines(bad, layout)
     if report.left_running and not (fleet and {*report.left_running} <= {record.app for record in bad}):
         yield ()
         yield (("  Still running on App Platform:", "warning"),)
         for running in report.left_running:
             yield ((f"{INDENT}{shortened(running, 300)}", ""),)
-
-
-def _counted(records: Sequence[RolloutRecord]) -> list[OutcomeKind]:
-    """The good outcomes of so many apps that they are counted instead of listed."""
-    tally = Counter(record.outcome.kind for record in records)
-    return [kind for kind in OUTCOMES if kind.good and tally[kind] > MANY_QUIET]
-
-
-def _fleet(bad: Sequence[RolloutRecord], layout: Layout) -> Iterator[Line]:
-    """What did not go well in a fleet: the cause of each app on its line, those that are alike together, commands once.
-
-    ``bad`` has the most serious last.
-    """
-    groups: dict[tuple[OutcomeKind, str], list[RolloutRecord]] = {}
-    for record in bad:
-        groups.setdefault((record.outcome.kind, _in_brief(record)), []).append(record)
-    words = max(cells(OUTCOMES[kind].word) for kind, _ in groups)
-    for (kind, why), records in groups.items():
-        tone = outcome_tone(kind)
-        named = name(records[0].app) if len(records) == 1 else count(len(records), "app")
-        head: Line = (
-            (f"  {OUTCOMES[kind].symbol} ", tone),
-            (padded(named, layout.names), "strong"),
-            (f"  {padded(OUTCOMES[kind].word, words)}  ", tone),
-        )
-        room = width_of(head)
-        texts = [text for ((text, _),) in wrapped(why, "", layout.width - room)] or [""]
-        yield (*head, (texts[0], ""))
-        yield from (((" " * room + text, ""),) for text in texts[1:])
-        if len(records) > 1:
-            yield from wrapped(_names(kind, records), INDENT, layout.width, "quiet")
-        if failure := records[0].failure:
-            log = failure.log_lines[-_LOG_IN_BRIEF:]
-            yield from (((f"{INDENT}│ {log_line(line, layout.width - len(INDENT) - 2)}", "quiet"),) for line in log)
-    yield ()
-    room = layout.width - len(INDENT)
-    yield from (((INDENT + inert(line), ""),) for line in explained(commands_of(bad), room))
-
-
-def _names(kind: OutcomeKind, records: Sequence[RolloutRecord]) -> str:
-    """The names of all apps, or the first of those that nothing was tried for."""
-    shown = records[:MANY_QUIET] if kind is OutcomeKind.SKIPPED else records
-    more = len(records) - len(shown)
-    return ", ".join(name(record.app) for record in shown) + (f" and {more:,} more" if more else "")
-
-
-def _in_brief(record: RolloutRecord) -> str:
-    """Why it ended so: what failed, else the reason, without the ids that only one app has."""
-    return cause_of(record) or _ID.sub("…", record.outcome.reason).replace(record.app, "APP")
-
-
-def outcome_tone(kind: OutcomeKind) -> Tone:
-    """Quiet for nothing done, good for done, warning for stopped short, bad for failed."""
-    match OUTCOMES[kind].symbol:
-        case "=" | "·":
-            return "quiet"
-        case "✓":
-            return "good"
-        case "!":
-            return "warning"
-        case _:
-            return "error"
 
 
 def record_lines(record: RolloutRecord, layout: Layout) -> Iterator[Line]:

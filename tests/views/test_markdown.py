@@ -9,7 +9,7 @@ from reconciler.plan.model import UNJUDGED, Change, ChangeKind, Note, PlanReport
 from reconciler.rollout.model import Failure, RolloutReport
 from reconciler.views import markdown, markdown_rollout, text
 from reconciler.views.markup import console_url
-from reconciler.views.summary import cause_of
+from reconciler.views.outcome_lines import cause_of
 from tests.views import samples
 
 RUN = "https://github.com/octo/infra/actions/runs/42"

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from reconciler.live.models import Deployment, Health, LiveApp
+from reconciler.views.app_status import AppStatus
 from reconciler.views.markup import console_url
-from reconciler.views.status import AppStatus, machine, status
+from reconciler.views.status import machine, status
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 IDS = ("655e79e2-7edf-4cf5-a79a-8d3a0cd8cb55", "ff54a1c4-93a5-4f7e-8a55-1d1f0e6c2b11")
