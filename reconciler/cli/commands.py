@@ -55,6 +55,13 @@ def reconcile(
         ),
     ] = None,
     fail_fast: Annotated[bool, Parameter(group=WHAT_TO_DO, help="start no further app after one failed")] = False,
+    logs: Annotated[
+        Literal["failed", "all", "none"] | None,
+        Parameter(
+            group=OUTPUT,
+            help="build and deploy logs to show: those that explain a failure, all or none [default: failed]",
+        ),
+    ] = None,
     unmanaged: Annotated[bool, Parameter(group=WHAT_TO_DO, help="also list live apps without a spec")] = False,
     prune: Annotated[
         bool,
@@ -69,7 +76,13 @@ def reconcile(
     output: Output = Output(),
 ) -> int:
     """Make App Platform match the specs in Git; `--plan` only shows what would be done."""
-    given = {"--save": save, "--exit-code": exit_code, "--expect": expect, "--concurrency": concurrency}
+    given: dict[str, object] = {
+        "--logs": logs,
+        "--save": save,
+        "--exit-code": exit_code,
+        "--expect": expect,
+        "--concurrency": concurrency,
+    }
     given |= {"--fail-fast": fail_fast, "--override-freeze": permissions.override_freeze, "--retry": permissions.retry}
     check_mode(plan=plan, drift=drift, given=given)
     options = replace(
@@ -82,7 +95,7 @@ def reconcile(
         expect=expect,
         show_live_values=show_live_values,
     )
-    options = replace(options, concurrency=concurrency or options.concurrency)
+    options = replace(options, concurrency=concurrency or options.concurrency, logs=logs or options.logs)
     check_specs(options.specs)
     import asyncio
 
@@ -218,7 +231,7 @@ COMMANDS = {
     "fmt": ("fmt:fmt", "Format specs: a fixed order of fields, two spaces, comments kept, same meaning."),
     "status": (
         "status:status",
-        """Show the state of apps: what is active and pinned, their last deployments, who made them and why.
+        """Show the state of apps: their health, what is pinned or stalled, their last deployments and who made them.
 
         Exit 5 if one of them is pinned: a person is needed.
         """,

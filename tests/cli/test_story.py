@@ -5,6 +5,7 @@ import io
 import json
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,8 @@ from reconciler.cli.options import SANDBOX_FILE, Connection
 from reconciler.cli.status import _look, _Screen
 from reconciler.clock import SystemClock
 from reconciler.config import Config
-from reconciler.live.models import Health, LiveApp
+from reconciler.live.client import Client
+from reconciler.live.models import Health, LiveApp, Phase
 from reconciler.sandbox import Sandbox
 
 
@@ -398,3 +400,50 @@ def test_status_says_that_a_freeze_window_is_open(applied, run, checkout, capsys
     told = " ".join(capsys.readouterr().out.split())
     assert told.startswith("a freeze window is open until")
     assert "(release week): nothing is applied" in told
+
+
+@pytest.mark.parametrize("form", ["text", "github", "json"])
+def test_logs_of_every_deployment_are_shown_on_request(run, capsys, form):
+    assert run("--sandbox", "--app", "shop", "--logs", "all", "--format", form) == 0
+    told = capsys.readouterr().out
+    if form == "json":
+        assert {log["kind"] for log in json.loads(told)["apps"][0]["logs"]} >= {"DEPLOY"}
+    else:
+        assert "shop: deploy log of deployment " in told
+        assert ("::group::shop: deploy log" in told) is (form == "github")
+
+
+def test_a_failure_without_logs_keeps_its_reason(applied, run, edit, capsys):
+    run("sandbox", "fail", "shop", "deploy")
+    edit("shop", "value: info", "value: debug")
+    assert run("--sandbox", "--logs", "none") == 4
+    told = capsys.readouterr().out
+    assert "failed " in told
+    assert "│" not in told
+
+
+def test_a_forced_commit_waits_for_no_deployment_and_says_so(applied, run, capsys, monkeypatch):
+    edit_pin(run)
+    original = Client.list_apps
+
+    async def pending(self):
+        apps = await original(self)
+        return [app.model_copy(update={"pinned_deployment": begun(app.pinned_deployment)}) for app in apps]
+
+    def begun(pinned):
+        return pinned and pinned.model_copy(update={"phase": Phase.PENDING_BUILD})
+
+    monkeypatch.setattr(Client, "list_apps", pending)
+    capsys.readouterr()
+    assert run("rollback", "mailer", "--commit", "--force", "--sandbox") == 64
+    told = capsys.readouterr().err
+    assert "still PENDING_BUILD" in told
+    assert "without --force it is followed, judged and then committed" in told
+
+
+def edit_pin(run):
+    """Leave an app pinned to its former version."""
+    spec = Path("specs/mailer.yaml")
+    spec.write_text(spec.read_text().replace("2.4.1", "2.5.0"))
+    assert run("--sandbox") == 0
+    assert run("rollback", "mailer", "--pin", "--sandbox") == 0
