@@ -147,7 +147,7 @@ def _plan_table(report: PlanReport, groups: Sequence[Group], detail: Detail) -> 
     rows = [
         (
             _named(names),
-            f"{plan.action.value} {plan_word(plan)}",
+            f"{plan.action.value}&nbsp;{plan_word(plan)}",
             brief(plan, detail),
             plan_cost(plan) + (" each" if plan_cost(plan) and len(names) > 1 else ""),
         )

@@ -9,7 +9,7 @@ from functools import partial
 from reconciler.plan.model import Action, Plan, PlanReport
 from reconciler.redaction import without_query
 from reconciler.rollout.model import OutcomeKind, RolloutRecord, RolloutReport
-from reconciler.text import count, duration
+from reconciler.text import count
 from reconciler.views.lines import log_line, name, padded, paragraph, render, shortened
 from reconciler.views.markdown import (
     COMMENT_LIMIT,
@@ -41,7 +41,7 @@ def rollout(
     links: Links = NO_LINKS,
 ) -> str:
     """A rollout: a table, then a section per app, open if a person should read it, with what changed if ``planned``."""
-    top = (header, _rollout_heading(report), duration(report.seconds) if report.seconds else "")
+    top = (header, _rollout_heading(report))
     plans = {plan.app: plan for plan in planned.plans} if planned else {}
     bodies = (
         *(partial(_rollout_detailed, report, plans, detail) for detail in DEGREES),
