@@ -117,6 +117,9 @@ def test_a_merge_that_fails_its_health_is_rolled_back_and_everything_says_so(sta
         assert "rolled back" in told
         assert "unhealthy" in told
     assert MERGED in stage.comment()
+    assert "### `shop` rolled back: `main " in stage.comment(), "the cause is the headline"
+    assert "services/main/image/tag   1 → 2" in stage.comment(), "what changed stays"
+    assert len(stage.served.fake.comments) == 1, "plan and outcome are one story"
     assert any(line.startswith("::error ") and "shop" in line for line in step.log)
     assert (stage.app("shop")["spec"]["services"][0]["image"]["tag"], stage.health("shop")) == ("1", {"HEALTHY"})
 
