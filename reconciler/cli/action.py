@@ -27,7 +27,8 @@ from reconciler.github.report import Result
 from reconciler.plan.warnings import hide_live_values
 from reconciler.redaction import Redactor
 from reconciler.views import annotations as commands
-from reconciler.views import lines, markdown, sarif, text
+from reconciler.views import lines, markdown, markdown_rollout, sarif, text
+from reconciler.views.progress import LineProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -118,7 +119,7 @@ class ActionStep:
         return Result(
             exit_code=safety.of_plan(report, differences_matter=self.inputs.mode is Mode.DRIFT),
             text=_plan_text(report),
-            markdown=lambda limit: markdown.plan(report, limit=limit, full=self._elsewhere(limit)),
+            markdown=lambda limit: markdown.plan(report, limit=limit, links=self._links(limit)),
             plan=report,
             findings=found,
             annotations=_annotations(found),
@@ -132,11 +133,12 @@ class ActionStep:
         return Result(
             exit_code=safety.of_apply(rollout, planned),
             text=text.rollout(report, width=_LOG_WIDTH),
-            markdown=lambda limit: markdown.rollout(report, limit=limit, full=self._elsewhere(limit)),
+            markdown=lambda limit: markdown_rollout.rollout(report, foreseen, limit=limit, links=self._links(limit)),
             rollout=report,
+            logs=commands.log_groups(report),
             findings=found,
             annotations=_annotations(sarif.of_rollout(report, foreseen)),
-            sarif=sarif.sarif(found, tool_version=__version__),
+            sarif=sarif.sarif(sarif.of_rollout(report, foreseen), tool_version=__version__),
         )
 
     def _published(self, report: PlanReport) -> PlanReport:
@@ -145,9 +147,10 @@ class ActionStep:
             report = hide_live_values(report, all_values=self.context.is_fork)
         return self._suggest.plan(self.redact.within(report))
 
-    def _elsewhere(self, limit: int) -> str:
-        """Where the full report is: a comment links to the run's summary, the summary to nothing."""
-        return self.context.run_url if limit <= markdown.COMMENT_LIMIT else ""
+    def _links(self, limit: int) -> markdown.Links:
+        """The report's addresses: a comment links to the run's summary for the full report, the summary to none."""
+        full = self.context.run_url if limit <= markdown.COMMENT_LIMIT else ""
+        return markdown.Links(full, self.context.blob_url, self.context.workflow_url)
 
     # --- the engine's front end ---
 
@@ -183,11 +186,11 @@ class ActionStep:
     @contextmanager
     def watch(self, apps: Sequence[str]) -> Iterator[Watch]:
         """Log events; the first signal stops the run."""
-        names = max(map(len, apps), default=0)
+        progress = LineProgress(apps)
 
         def log_event(event: Event) -> None:
-            if not event.passing:
-                self.out(self.redact(text.event(event, names=names)))
+            if found := progress.lines(event):
+                self.out(self.redact(lines.render(found)))
 
         stop = asyncio.Event()
         with on_signals(stop.set):
@@ -227,6 +230,7 @@ def action_options(inputs: Inputs, context: EventContext, environ: Mapping[str, 
         override_freeze=inputs.permissions.override_freeze,
         expect=Path(inputs.expect_plan) if inputs.expect_plan else None,
         show_live_values=inputs.show_live_values and not context.is_fork,
+        logs=inputs.logs.value,
     )
 
 

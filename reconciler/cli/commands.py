@@ -38,6 +38,18 @@ if TYPE_CHECKING:
 
 WHAT_TO_DO = Group("What to do", sort_key=0)
 
+Concurrency = Annotated[
+    int | None,
+    Parameter(group=WHAT_TO_DO, validator=POSITIVE, help="number of apps at once [default: by the rate limit]"),
+]
+ShownLogs = Annotated[
+    Literal["failed", "all", "none"] | None,
+    Parameter(
+        group=OUTPUT,
+        help="build and deploy logs to show: those that explain a failure, all or none [default: failed]",
+    ),
+]
+
 
 def reconcile(
     *specs: Annotated[Path, Parameter(help="files and folders of app specs [default: specs/]")],
@@ -48,11 +60,9 @@ def reconcile(
     expect: Annotated[
         Path | None, Parameter(group=WHAT_TO_DO, help="apply only if this saved plan still matches")
     ] = None,
-    concurrency: Annotated[
-        int | None,
-        Parameter(group=WHAT_TO_DO, validator=POSITIVE, help="number of apps at once [default: by the rate limit]"),
-    ] = None,
+    concurrency: Concurrency = None,
     fail_fast: Annotated[bool, Parameter(group=WHAT_TO_DO, help="start no further app after one failed")] = False,
+    logs: ShownLogs = None,
     unmanaged: Annotated[bool, Parameter(group=WHAT_TO_DO, help="also list live apps without a spec")] = False,
     prune: Annotated[
         bool,
@@ -67,7 +77,8 @@ def reconcile(
     output: Output = Output(),
 ) -> int:
     """Make App Platform match the specs in Git; `--plan` only shows what would be done."""
-    given = {"--save": save, "--exit-code": exit_code, "--expect": expect, "--concurrency": concurrency}
+    given: dict[str, object] = {"--save": save, "--exit-code": exit_code, "--expect": expect}
+    given |= {"--concurrency": concurrency, "--logs": logs}
     given |= {"--fail-fast": fail_fast, "--override-freeze": permissions.override_freeze, "--retry": permissions.retry}
     check_mode(plan=plan, drift=drift, given=given)
     options = replace(
@@ -80,7 +91,7 @@ def reconcile(
         expect=expect,
         show_live_values=show_live_values,
     )
-    options = replace(options, concurrency=concurrency or options.concurrency)
+    options = replace(options, concurrency=concurrency or options.concurrency, logs=logs or options.logs)
     check_specs(options.specs)
     import asyncio
 
@@ -216,7 +227,7 @@ COMMANDS = {
     "fmt": ("fmt:fmt", "Format specs: a fixed order of fields, two spaces, comments kept, same meaning."),
     "status": (
         "status:status",
-        """Show the state of apps: what is active and pinned, their last deployments, who made them and why.
+        """Show the state of apps: their health, what is pinned or stalled, their last deployments and who made them.
 
         Exit 5 if one of them is pinned: a person is needed.
         """,

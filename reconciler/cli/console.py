@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reconciler.plan.model import PlanReport
     from reconciler.rollout.model import Event, RolloutReport
     from reconciler.views.errors import Format
-    from reconciler.views.progress import ProgressDisplay
+    from reconciler.views.progress import LineProgress, ProgressDisplay
 
 
 _secrets: set[str] = set()
@@ -221,9 +221,9 @@ class Console:
 
                 self.out(json_documents.rollout(report))
             case "markdown":
-                from reconciler.views import markdown
+                from reconciler.views import markdown_rollout
 
-                self.out(markdown.rollout(report))
+                self.out(markdown_rollout.rollout(report, planned))
             case "sarif":
                 from reconciler.views import sarif
 
@@ -239,10 +239,21 @@ class Console:
         if not quiet or report.left_running:
             shown = text.rollout(report, color=self.color, width=self.width, verbose=self.verbose)
             self.out("\n" + shown)
+        self._logs(report)
         if self.format == "github":
             from reconciler.views import sarif
 
             self._annotate(sarif.of_rollout(report, planned))
+
+    def _logs(self, report: RolloutReport) -> None:
+        """Print the logs that were asked for; folded in the log of a runner."""
+        from reconciler.views import annotations
+
+        if self.format == "github" and (text := annotations.grouped(report)):
+            self.out(text)
+        elif self.format != "github":
+            for title, text in annotations.log_groups(report):
+                self.out(f"\n{title}\n{text}")
 
     def _annotate(self, found: Sequence[Finding]) -> None:
         if found:
@@ -272,7 +283,8 @@ class ProgressPrinter:
 
     def __init__(self, console: Console, apps: Sequence[str]) -> None:
         self._console = console
-        self._names = max(map(len, apps), default=0)
+        self._apps = apps
+        self._lines: LineProgress | None = None
         self._progress: ProgressDisplay | None = None
 
     def __enter__(self) -> Self:
@@ -283,7 +295,7 @@ class ProgressPrinter:
 
             screen = Screen(file=unbroken(sys.stderr), no_color=not self._console.color)
             began = time.monotonic()
-            self._progress = ProgressDisplay(screen, lambda: time.monotonic() - began).__enter__()
+            self._progress = ProgressDisplay(screen, lambda: time.monotonic() - began, len(self._apps)).__enter__()
         return self
 
     def __exit__(
@@ -296,10 +308,13 @@ class ProgressPrinter:
         """Print one event."""
         if self._progress is not None:
             self._progress(event)
-        elif self._console.format in ("text", "github") and not event.passing:
-            from reconciler.views import text
+        elif self._console.format in ("text", "github"):
+            from reconciler.views.lines import render
+            from reconciler.views.progress import LineProgress
 
-            self._console.err(text.event(event, names=self._names, color=self._console.color))
+            self._lines = self._lines or LineProgress(self._apps)
+            if lines := self._lines.lines(event):
+                self._console.err(render(lines, color=self._console.color))
 
 
 # --- Output for streams that cannot show every character, such as one of ASCII ---

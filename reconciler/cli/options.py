@@ -291,8 +291,8 @@ class Suggestions:
         )
 
     def rollout(self, report: "RolloutReport") -> "RolloutReport":
-        """A report of rollouts."""
-        return replace(report, records=tuple(map(self._record, report.records))) if self.flags else report
+        """A report of rollouts; links to the control panel where the account is the vendor's."""
+        return replace(report, records=tuple(map(self._record if self.flags else _linked, report.records)))
 
     def _plan(self, plan: "Plan") -> "Plan":
         return replace(
@@ -311,3 +311,9 @@ class Suggestions:
 
     def _findings(self, found: "Iterable[Finding]") -> "Iterable[Finding]":
         return (replace(one, message=self.sentence(one.message), hint=self.sentence(one.hint)) for one in found)
+
+
+def _linked(record: "RolloutRecord") -> "RolloutRecord":
+    from reconciler.views.markup import console_url
+
+    return replace(record, console_url=console_url(record.app_id, record.deployment_id))

@@ -124,6 +124,9 @@ async def _commit(name: str, policy: Policy, connection: Connection, console: Co
         (app,) = await chosen_apps(client, (name,))
         pinned = manual.require_pin(app)
         if force:
+            if not pinned.phase.terminal:  # the platform answers 409
+                message = f"{name} is pinned to deployment {pinned.id}, which is still {pinned.phase.value}"
+                raise UsageError(message, hint="without --force it is followed, judged and then committed")
             gone = await manual.commit(client, app, SystemClock())
             text = f"{name}: rollback committed" + ("" if gone else ", but the app still shows as pinned")
             console.out(plain(text))

@@ -11,11 +11,12 @@ from reconciler.config import NO_WAVES
 from reconciler.config_file import no_spec
 from reconciler.engine import safety
 from reconciler.engine.load import Desired, RunOptions, as_live, load
+from reconciler.engine.logs import secrets_of, with_logs
 from reconciler.engine.planner import Planned, PlannedApp, Planner, check_rotations, in_doubt, recheck_health
 from reconciler.errors import InvalidInput, LiveError, UsageError
 from reconciler.findings import Finding
 from reconciler.plan.guard import check_allowed
-from reconciler.plan.model import Action, Plan, PlanReport, SyncStatus
+from reconciler.plan.model import Action, PlanReport, SyncStatus
 from reconciler.plan.platform import PipelineCommit
 from reconciler.plan.secret_fingerprints import Fingerprints
 from reconciler.plan.warnings import without_repeats
@@ -128,7 +129,10 @@ async def apply(
             jobs = [_job(app, planned) for app in again if not _in_sync(app) and app.plan.app in later]
             report = _joined(report, await _roll_out(jobs, client, clock, watched, planned))
             apps = again
-    unchanged = [_unchanged(app.plan) for app in apps if _in_sync(app)]
+        stopped = watched.stop is not None and watched.stop.is_set()
+        wanted = "failed" if stopped and options.logs == "all" else options.logs
+        report = await with_logs(report, client, wanted, secrets_of(apps))
+    unchanged = [_unchanged(app) for app in apps if _in_sync(app)]
     records = {record.app: record for record in (*unchanged, *report.records)}
     in_order = tuple(records[app.plan.app] for app in apps)
     return replace(report, records=in_order, seconds=clock.monotonic() - began)
@@ -193,9 +197,19 @@ async def _roll_out(
     return RolloutReport(tuple(records), client.requests, clock.monotonic() - began, left_running)
 
 
-def _unchanged(plan: Plan) -> RolloutRecord:
+def _unchanged(app: PlannedApp) -> RolloutRecord:
     """The record of an app in sync, for which nothing runs."""
-    return RolloutRecord(plan.app, plan.action, Outcome(OutcomeKind.UNCHANGED), app_id=plan.app_id, cost=plan.cost)
+    plan, active = app.plan, app.live.active_deployment if app.live else None
+    return RolloutRecord(
+        plan.app,
+        plan.action,
+        Outcome(OutcomeKind.UNCHANGED),
+        app_id=plan.app_id,
+        cost=plan.cost,
+        live_url=app.live.live_url if app.live else "",
+        deployment_id=active.id if active else "",
+        phase=active.phase.value if active else "",
+    )
 
 
 # --- The plan: nothing is changed ---

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from reconciler.config import Config
 from reconciler.config_file import ConfigFile, check_names, check_probes, find_config, read_config
@@ -219,6 +219,10 @@ def shard_of_job(environ: Mapping[str, str]) -> tuple[int, int]:
     raise UsageError(f"--shard auto needs one of these variables: {names}", hint="outside parallel jobs, use 1/4 … 4/4")
 
 
+Logs = Literal["failed", "all", "none"]
+"""Which build and deploy logs a report has: those that explain a failure, those of every deployment, or none."""
+
+
 @dataclass(frozen=True)
 class RunOptions:
     """The options of a run; with only ``specs``, a plan that permits nothing.
@@ -234,6 +238,7 @@ class RunOptions:
     ``redeploy``, ``force_build``  deploy the specs that are live once more, without the build cache
     ``fail_on_failed_push``      end with exit code 2 if a push failed to deploy since
     ``show_live_values``         show what looks like a credential, and in comments also what only live has
+    ``logs``                     of which deployments the report has build and deploy logs
     ``concurrency``              apps that are rolled out at the same time; 0: as many as the rate limit carries
     """
 
@@ -261,6 +266,7 @@ class RunOptions:
     fail_on_failed_push: bool = False
     expect: Path | None = None
     show_live_values: bool = False
+    logs: Logs = "failed"
 
     def selects(self, name: str) -> bool:
         """Whether an app is selected: it is in the shard, and among ``apps`` if any are named."""

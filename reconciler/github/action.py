@@ -115,7 +115,8 @@ def _failure(exit_code: Exit, text: str) -> Result:
 def _report(job: ActionRun, result: Result) -> None:
     """Write log, outputs, summary and SARIF: each is tried even if others fail."""
     context, inputs = job.context, job.inputs
-    for line in (*outputs.inert_log(job.redact(result.text)), *map(job.redact, result.annotations)):
+    groups = [line for title, text in result.logs for line in outputs.group(job.redact(title), job.redact(text))]
+    for line in (*outputs.inert_log(job.redact(result.text)), *groups, *map(job.redact, result.annotations)):
         job.out(line)
     values = {name: job.redact(value) for name, value in output_values(result).items()}
     attempts: list[Callable[[], None]] = [

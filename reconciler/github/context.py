@@ -33,7 +33,8 @@ class EventContext:
     ``head_sha`` is the commit that the run is about: of a pull request its head, not the merge commit that is checked
     out. ``pulls`` are numbers that the event names; ``head_label`` (``owner:branch``) finds the pull
     request of a ``workflow_run``, whose payload names none when it comes from a fork. ``commits`` are those of a push,
-    oldest first. ``run`` orders runs: (id, attempt).
+    oldest first. ``run`` orders runs: (id, attempt). ``blob_url`` is the address of the files at ``head_sha``,
+    ``workflow_url`` the page that runs the workflow by hand.
     """
 
     event: str = ""
@@ -47,6 +48,8 @@ class EventContext:
     actor: str = ""
     run: tuple[int, int] = (0, 0)
     run_url: str = ""
+    blob_url: str = ""
+    workflow_url: str = ""
     api_url: str = "https://api.github.com"
     graphql_url: str = "https://api.github.com/graphql"
     summary_path: str = ""
@@ -72,10 +75,12 @@ def parse(environ: Mapping[str, str], event: Mapping[str, Any]) -> EventContext:
     server = environ.get("GITHUB_SERVER_URL", "").rstrip("/") or "https://github.com"
     api = environ.get("GITHUB_API_URL", "").rstrip("/") or "https://api.github.com"
     run_id = _number(environ.get("GITHUB_RUN_ID"))
+    head_sha = _head_sha(event) or sha
+    workflow = environ.get("GITHUB_WORKFLOW_REF", "").partition("@")[0].rpartition("/")[2]
     return EventContext(
         event=name,
         repository=repository,
-        head_sha=_head_sha(event) or sha,
+        head_sha=head_sha,
         ref=ref,
         pulls=_pulls(name, event, ref),
         commits=_commits(name, event, sha),
@@ -84,6 +89,8 @@ def parse(environ: Mapping[str, str], event: Mapping[str, Any]) -> EventContext:
         actor=environ.get("GITHUB_ACTOR", ""),
         run=(run_id, _number(environ.get("GITHUB_RUN_ATTEMPT"))),
         run_url=f"{server}/{repository}/actions/runs/{run_id}" if repository and run_id else "",
+        blob_url=f"{server}/{repository}/blob/{head_sha}" if repository and head_sha else "",
+        workflow_url=f"{server}/{repository}/actions/workflows/{workflow}" if repository and workflow else "",
         api_url=api,
         graphql_url=environ.get("GITHUB_GRAPHQL_URL", "") or f"{api}/graphql",
         summary_path=environ.get("GITHUB_STEP_SUMMARY", ""),

@@ -39,6 +39,14 @@ class Switch(StrEnum):
     OFF = "off"
 
 
+class Logs(StrEnum):
+    """Which build and deploy logs are shown, see `engine.load.Logs`."""
+
+    FAILED = "failed"
+    ALL = "all"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Permissions:
     """The permissions in the input ``allow``; each field is the flag of that name."""
@@ -74,6 +82,7 @@ class Inputs:
     api_url: str = ""
     sandbox: bool = False
     show_live_values: bool = False
+    logs: Logs = Logs.FAILED
 
 
 def tokens(environ: Mapping[str, str]) -> tuple[str, str]:
@@ -118,6 +127,7 @@ def parse(environ: Mapping[str, str]) -> Inputs:
         api_url=raw(environ, "api-url"),
         sandbox=_truth(environ, "sandbox", otherwise=default.sandbox),
         show_live_values=_truth(environ, "show-live-values", otherwise=default.show_live_values),
+        logs=_choice(environ, "logs", default.logs),
     )
 
 

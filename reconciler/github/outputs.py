@@ -88,6 +88,11 @@ def inert_log(text: str, token: Callable[[], str] = lambda: secrets.token_hex(16
     return [f"::stop-commands::{word}", text, f"::{word}::"]
 
 
+def group(title: str, text: str) -> list[str]:
+    """Lines for the log that are folded under a title; nothing in them is a command."""
+    return [f"::group::{escape_data(title)}", *inert_log(text), "::endgroup::"]
+
+
 def _append(path: str, text: str) -> None:
     try:
         with Path(path).open("a", encoding="utf-8", errors="replace", newline="\n") as file:

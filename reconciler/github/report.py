@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from reconciler.rollout.model import RolloutReport
 
 _MOST_APPS = 1000
+_OF_AN_APP = ("app_id", "live_url", "deployment_id", "phase", "console_url")
 
 _BROKEN_OFF = frozenset({Exit.ERROR, Exit.USAGE, Exit.INTERRUPTED})
 """Exit codes of incomplete runs."""
@@ -55,7 +56,8 @@ class Result:
 
     ``exit_code`` is the command line's. ``text`` is for the log, ``markdown`` for GitHub: it takes a limit in
     characters. ``annotations`` are finished ``::error …`` lines, ``sarif`` a finished document. ``plan`` of a plan or
-    a drift detection, ``rollout`` of an apply. ``plan_file`` is where the plan was saved.
+    a drift detection, ``rollout`` of an apply. ``plan_file`` is where the plan was saved; ``logs`` are folded, with
+    their titles.
     """
 
     exit_code: Exit
@@ -67,6 +69,7 @@ class Result:
     annotations: tuple[str, ...] = ()
     sarif: str = ""
     plan_file: str = ""
+    logs: tuple[tuple[str, str], ...] = ()
 
     @property
     def broken_off(self) -> bool:
@@ -100,6 +103,12 @@ NOTHING_KNOWN = {
     "plan-file": "",
     "rolled-back": "",
     "cost-delta": "",
+    "results": "{}",
+    "app-id": "",
+    "live-url": "",
+    "deployment-id": "",
+    "phase": "",
+    "console-url": "",
 }
 """The outputs of a run of unknown result; each name is also in ``action.yml``."""
 
@@ -116,7 +125,24 @@ def output_values(result: Result) -> dict[str, str]:
         "plan-file": result.plan_file,
         "rolled-back": " ".join(_rolled_back(result)),
         "cost-delta": _cost_delta(result),
+        **_results(result),
     }
+
+
+def _results(result: Result) -> dict[str, str]:
+    """Every app by name, and the values of a single one as outputs of their own."""
+    every: dict[str, dict[str, str]] = {}
+    if result.rollout is not None:
+        for record in result.rollout.records[:_MOST_APPS]:
+            values = {name: getattr(record, name) for name in _OF_AN_APP}
+            every[record.app] = values | {"outcome": record.outcome.kind.value}
+    elif result.plan is not None:
+        every = {plan.app: {"app_id": plan.app_id} for plan in result.plan.plans[:_MOST_APPS]}
+    results = {"results": json.dumps(every, ensure_ascii=True, separators=(",", ":"))}
+    if len(every) != 1:
+        return results
+    (single,) = every.values()
+    return results | {name.replace("_", "-"): single.get(name, "") for name in _OF_AN_APP}
 
 
 def drifting(result: Result) -> tuple[Plan, ...] | None:
@@ -233,7 +259,7 @@ class ActionRun:
     def _heading(self) -> str:
         # A pull request can have a comment per environment; markup in a name is removed.
         name = _MARKUP.sub("", self.inputs.environment).strip()
-        return f"**{name}**\n\n" if name else ""
+        return f"## reconcile {self.inputs.mode}{f': {name}' if name else ''}\n\n"
 
     def _footer(self, result: Result) -> str:
         context = self.context

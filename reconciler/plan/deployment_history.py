@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import Any
 
 from reconciler.config import Policy
@@ -85,6 +85,32 @@ def prior_failure(deployments: Sequence[Deployment], carries: Carries, policy: P
             case _:
                 return None
     return None
+
+
+def newest_failure(deployments: Sequence[Deployment], policy: Policy) -> PriorFailure | None:
+    """Why what was deployed last is not retried, whatever Git wants; rollbacks do not count as deployed."""
+    owns = own_rollbacks(deployments)
+    newest = next((one for one in deployments if not (one.is_rollback or one.id in owns)), None)
+    if newest is None:
+        return None
+    wanted = canonical(newest.spec)
+    return prior_failure(deployments, lambda spec: canonical(spec) == wanted, policy)
+
+
+def rolled_back(deployments: Sequence[Deployment], policy: Policy) -> frozenset[str]:
+    """The ids of those that were active until they were rolled back, which the platform calls SUPERSEDED."""
+    return frozenset(
+        older.id
+        for place, (newer, older) in enumerate(pairwise(deployments), start=1)
+        if older.phase is Phase.SUPERSEDED
+        if _was_undone(older, newer, _of_another_spec(deployments[place:]), policy)
+    )
+
+
+def _of_another_spec(deployments: Sequence[Deployment]) -> Deployment | None:
+    """The newest deployment with a spec other than the first one's."""
+    first = canonical(deployments[0].spec)
+    return next((one for one in deployments if canonical(one.spec) != first), None)
 
 
 def _failed(

@@ -157,8 +157,21 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class DeploymentLog:
+    """The last lines of a log of a deployment; ``kind``: BUILD or DEPLOY."""
+
+    deployment_id: str
+    kind: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RolloutRecord:
-    """The account of one app's rollout. ``wave``: the one it belonged to, from 1; 0 without waves."""
+    """The account of one app's rollout. ``wave``: the one it belonged to, from 1; 0 without waves.
+
+    ``deployment_id`` and ``phase`` are of the deployment that the rollout ended on, or that serves an app in sync.
+    ``console_url`` is its page in the vendor's control panel, ``logs`` what was asked for beyond the failure's.
+    """
 
     app: str
     action: Action
@@ -173,6 +186,10 @@ class RolloutRecord:
     cost: Cost = field(default_factory=Cost)
     live_url: str = ""
     wave: int = 0
+    deployment_id: str = ""
+    phase: str = ""
+    console_url: str = ""
+    logs: tuple[DeploymentLog, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

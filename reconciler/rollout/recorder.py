@@ -147,6 +147,8 @@ class Recorder:
             cost=self.plan.cost,
             live_url=live_url,
             wave=wave,
+            deployment_id=self._current,
+            phase=self._shown[0],
         )
 
     def _report(self, text: str, *, passing: bool = False) -> None:

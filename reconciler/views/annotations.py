@@ -7,8 +7,9 @@ properties too. GitHub shows at most 10 annotations of a kind per step, so the t
 from collections.abc import Sequence
 
 from reconciler.findings import Finding, Severity, ranked
+from reconciler.rollout.model import DeploymentLog, RolloutRecord, RolloutReport
 from reconciler.text import count
-from reconciler.views.lines import inert, shortened
+from reconciler.views.lines import inert, log_line, name, no_command, shortened
 
 MOST = 10
 """Maximum number of annotations of one kind that GitHub shows for a step."""
@@ -52,3 +53,23 @@ def _data(text: str) -> str:
 
 def _property(text: str) -> str:
     return _data(inert(text)).replace(":", "%3A").replace(",", "%2C")
+
+
+def log_groups(report: RolloutReport) -> tuple[tuple[str, str], ...]:
+    """The logs that a report has, each with a title and its lines, none of which is a command."""
+    return tuple(
+        (_title(record, log), "\n".join(no_command(log_line(line)) for line in log.lines))
+        for record in report.records
+        for log in record.logs
+    )
+
+
+def _title(record: RolloutRecord, log: DeploymentLog) -> str:
+    """``web: build log of deployment 8b2e…``."""
+    return f"{name(record.app)}: {shortened(log.kind, 20).lower()} log of deployment {shortened(log.deployment_id, 80)}"
+
+
+def grouped(report: RolloutReport) -> str:
+    """The same as workflow commands, folded in the runner's log; empty if there are none."""
+    lines = [f"::group::{_data(title)}\n{text}\n::endgroup::" for title, text in log_groups(report)]
+    return "\n".join(lines)

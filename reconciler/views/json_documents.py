@@ -229,10 +229,20 @@ class FailureData(_Data):
     links: list[Annotated[Text, BeforeValidator(without_query)]]
 
 
+class LogData(_Data):
+    """The last lines of a log of a deployment. kind: BUILD, DEPLOY."""
+
+    deployment_id: Text
+    kind: Text
+    lines: list[Text]
+
+
 class AppRolloutData(_Data):
     """One app's rollout. commands: what a person can run next. wave: from 1, 0 without waves.
 
     good: the app matches Git. pinned: this rollout may have left the app pinned to a rollback.
+    deployment_id, phase: of the deployment that the rollout ended on, or that serves an app in sync. console_url: its
+    page in the control panel. logs: of every deployment, if asked for.
     """
 
     app: Text
@@ -250,6 +260,10 @@ class AppRolloutData(_Data):
     cost: CostData
     live_url: Text
     wave: int
+    deployment_id: Text
+    phase: Text
+    console_url: Text
+    logs: list[LogData]
     requests: int
     seconds: Number
 

@@ -9,15 +9,13 @@ the full report can be read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 from reconciler.findings import Finding
 from reconciler.plan.model import Action, ChangeKind, Plan, PlanReport
-from reconciler.redaction import without_query
-from reconciler.rollout.model import OutcomeKind, RolloutRecord, RolloutReport
 from reconciler.text import count
-from reconciler.views.lines import finding_counts, log_line, name, padded, paragraph, render, shortened
+from reconciler.views.lines import finding_counts, name, padded, shortened
 from reconciler.views.markup import (
     code,
     details,
@@ -25,12 +23,10 @@ from reconciler.views.markup import (
     finding_block,
     fitted,
     html_code,
-    is_console,
     link,
+    table,
 )
 from reconciler.views.plan_lines import (
-    INDENT,
-    Layout,
     columns,
     note_text,
     notes_to_show,
@@ -40,59 +36,78 @@ from reconciler.views.plan_lines import (
     path_column,
 )
 from reconciler.views.summary import (
-    OUTCOMES,
-    cost_text,
+    Group,
     extra_reason,
     is_quiet,
     joined,
-    outcome_counts,
     plan_cost,
     plan_counts,
+    plan_groups,
     plan_word,
-    rollout_facts,
     signed_money,
-    took_text,
     total_cost,
     total_delta,
-    unjudged,
-    worst_last,
 )
-from reconciler.views.text import course, verdict
 
 COMMENT_LIMIT = 65_536
 """Maximum size of a comment on GitHub."""
 
 _CHANGE_SIGNS = {ChangeKind.ADDED: "+", ChangeKind.REMOVED: "-", ChangeKind.CHANGED: "!", ChangeKind.REORDERED: "!"}
 _NAMES_SHOWN = 30
-_WIDTH = 100
+_NAMES_IN_ROW = 3
+_CELL = 60
+_FEW = 5
+_SMALL_DIFF = 16
 
 
 @dataclass(frozen=True, slots=True)
-class _Detail:
-    """How much is shown: the width of a value, and the number of changes and findings per app, log lines, decisions."""
+class Detail:
+    """How much is shown: the width of a value; the number of changes and findings per app, of log lines; decisions.
+
+    ``in_row``: how many changes are in a row of the table.
+    """
 
     values: int
     changes: int
     findings: int
     log: int = 0
     decisions: bool = False
+    in_row: int = 1
 
 
-_DEGREES = (
-    _Detail(values=240, changes=2000, findings=500, log=40, decisions=True),
-    _Detail(values=120, changes=60, findings=60, log=15, decisions=True),
-    _Detail(values=80, changes=12, findings=12, log=5),
+DEGREES = (
+    Detail(values=240, changes=2000, findings=500, log=40, decisions=True, in_row=3),
+    Detail(values=120, changes=60, findings=60, log=15, decisions=True, in_row=3),
+    Detail(values=80, changes=12, findings=12, log=5),
 )
 
 
-def plan(report: PlanReport, *, limit: int = COMMENT_LIMIT, header: str = "", footer: str = "", full: str = "") -> str:
-    """A plan, with a section per app that is collapsed unless the app was refused."""
-    top = (header, _plan_heading(report), _plan_facts(report))
-    bodies = (*(partial(_plan_detailed, report, detail) for detail in _DEGREES), partial(_plan_listed, report))
-    return _page(top, bodies, footer, full, limit)
+@dataclass(frozen=True, slots=True)
+class Links:
+    """Addresses on GitHub; empty ones are not shown.
+
+    ``full``: where the whole report is. ``blob``: the repository's files at the commit. ``workflow``: where the
+    workflow is run by hand, to allow what a guard refused.
+    """
+
+    full: str = ""
+    blob: str = ""
+    workflow: str = ""
 
 
-def _page(top: Sequence[str], bodies: Sequence[Callable[[], Iterable[str]]], footer: str, full: str, limit: int) -> str:
+NO_LINKS = Links()
+
+
+def plan(
+    report: PlanReport, *, limit: int = COMMENT_LIMIT, header: str = "", footer: str = "", links: Links = NO_LINKS
+) -> str:
+    """A plan: a table, then a section per app or group of equal ones, open where it is small or a person is needed."""
+    top = (header, _plan_heading(report))
+    bodies = (*(partial(_plan_detailed, report, detail, links) for detail in DEGREES), partial(_plan_listed, report))
+    return page(top, bodies, footer, links.full, limit)
+
+
+def page(top: Sequence[str], bodies: Sequence[Callable[[], Iterable[str]]], footer: str, full: str, limit: int) -> str:
     """The page with the first of the bodies with which it fits, else without any; only with the first it is whole."""
 
     def attempt(number: int) -> Iterator[str]:
@@ -113,16 +128,55 @@ def _plan_heading(report: PlanReport) -> str:
     return f"### {count(len(report.plans), 'app')}: {plan_counts(report.plans)}"
 
 
-def _plan_facts(report: PlanReport) -> str:
+def _plan_cost(report: PlanReport) -> str:
+    """``$41.00 → $53.00/mo (+$12.00)``."""
     cost, delta = total_cost(report.plans), total_delta(report.plans)
-    added = f" ({signed_money(delta)})" if delta and "→" in cost else ""
-    return joined(f"**{cost}**{added}" if cost else "", count(report.requests, "request"))
+    return f"{cost} ({signed_money(delta)})" if delta and "→" in cost else cost
 
 
-def _plan_detailed(report: PlanReport, detail: _Detail) -> Iterator[str]:
-    yield from (_app(plan, detail) for plan in report.plans if not is_quiet(plan))
-    yield from (_in_sync(report.plans), _unjudged(report.plans), _unmanaged(report))
-    yield finding_block(report.findings, detail.findings)
+def _plan_detailed(report: PlanReport, detail: Detail, links: Links) -> Iterator[str]:
+    groups = plan_groups([plan for plan in report.plans if not is_quiet(plan)])
+    yield _plan_table(report, groups, detail)
+    few = len(groups) <= _FEW
+    yield from (_app(plan, names, detail, links, few=few) for plan, names in groups)
+    yield from (_in_sync(report.plans), _unmanaged(report), "" if groups else _plan_cost(report))
+    yield finding_block(report.findings, detail.findings, links.blob)
+
+
+def _plan_table(report: PlanReport, groups: Sequence[Group], detail: Detail) -> str:
+    rows = [
+        (
+            _named(names),
+            f"{plan.action.value}&nbsp;{plan_word(plan)}",
+            brief(plan, detail),
+            plan_cost(plan) + (" each" if plan_cost(plan) and len(names) > 1 else ""),
+        )
+        for plan, names in groups
+    ]
+    if rows and (cost := _plan_cost(report)):
+        rows.append(("<b>total</b>", "", "", f"<b>{cost}</b>"))
+    return table(("app", "action", "change", "cost"), rows) if rows else ""
+
+
+def _named(names: Sequence[str]) -> str:
+    """The name of an app, or how many there are and the first of them."""
+    listed = ", ".join(html_code(name(app)) for app in names[:_NAMES_IN_ROW])
+    if len(names) == 1:
+        return listed
+    return f"<b>{count(len(names), 'app')}</b> {listed}{', …' if len(names) > _NAMES_IN_ROW else ''}"
+
+
+def brief(plan: Plan, detail: Detail) -> str:
+    """The changes in a cell of the table, or why there are none: as much as is read at a glance."""
+    reason = extra_reason(plan)
+    if reason and not (plan.changes and plan.action is Action.UPDATE):
+        return html_code(shortened(reason, detail.values))
+    if plan.action is not Action.UPDATE:
+        return "new app" if plan.action is Action.CREATE else ""
+    parts = [part for part in parts_of(plan.changes) if not part.label.startswith("  ")]
+    lines = [html_code(f"{part.label} {part.text(_CELL)}") for part in parts[: detail.in_row]]
+    rest = len(parts) - len(lines)
+    return "<br>".join([*lines, *([f"and {count(rest, 'more change')}"] if rest else [])])
 
 
 def _plan_listed(report: PlanReport) -> Iterator[str]:
@@ -137,30 +191,41 @@ def _plan_line(plan: Plan) -> str:
     return f"{plan.action.value} {padded(name(plan.app), 24)}  {facts}"
 
 
-def _app(plan: Plan, detail: _Detail) -> str:
+def _app(plan: Plan, names: Sequence[str], detail: Detail, links: Links, *, few: bool) -> str:
     changes = count(len(plan.changes), "change") if plan.changes and plan.action is Action.UPDATE else ""
     counts = finding_counts(plan.findings) if plan.findings else ""
-    facts = joined(plan_word(plan), plan_cost(plan), changes, counts)
+    facts = joined(plan_word(plan), changes, counts)
     reason = extra_reason(plan)
+    diff = change_block(plan, detail)
     body = [
-        code(reason, 1000) if reason else "",
-        f"{override_label(plan.override).capitalize()}: {code(plan.override)}" if plan.override else "",
+        f"In {names_of(names)}." if len(names) > 1 else "",
+        code(reason, 1000) if len(reason) > detail.values or (reason and plan.action is Action.UPDATE) else "",
+        _override(plan, links),
         f"Renamed from {code(plan.moved_from)}." if plan.moved_from else "",
         "Every source is updated to its newest commit or image."
         if plan.writes and plan.update_all_source_versions
         else "",
-        _change_block(plan, detail),
+        diff,
         _origin_block(plan, detail),
-        finding_block(plan.findings, detail.findings),
+        finding_block(plan.findings, detail.findings, links.blob),
     ]
-    opened = plan.action is Action.REFUSE or any(finding.is_error for finding in plan.findings)
     if not any(body):
-        return f"`{plan.action.value}` {code(name(plan.app))} {facts}"
-    summary = f"{plan.action.value} {html_code(name(plan.app))} {facts}"
-    return details(summary, [part for part in body if part], opened=opened)
+        return ""  # the table says it all
+    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+    summary = f"{plan.action.value} {html_code(name(plan.app))}{more} {facts}"
+    small = few and diff.count("\n") <= _SMALL_DIFF
+    opened = plan.action is Action.REFUSE or any(finding.is_error for finding in plan.findings)
+    return details(summary, [part for part in body if part], opened=opened or small)
 
 
-def _change_block(plan: Plan, detail: _Detail) -> str:
+def _override(plan: Plan, links: Links) -> str:
+    """What allows a refused plan and where, or what shows more."""
+    if plan.override.startswith("-") and links.workflow:
+        return f"To allow it, {link('run the workflow', links.workflow)} with the input `allow`: {code(plan.override)}"
+    return f"{override_label(plan.override).capitalize()}: {code(plan.override)}" if plan.override else ""
+
+
+def change_block(plan: Plan, detail: Detail) -> str:
     """Changes and notes as a diff: GitHub colours a line by its first character."""
     parts = parts_of(plan.changes)
     column = path_column(parts, plan.notes)
@@ -179,7 +244,7 @@ def _change_block(plan: Plan, detail: _Detail) -> str:
     return fence(lines, "diff") if lines else ""
 
 
-def _origin_block(plan: Plan, detail: _Detail) -> str:
+def _origin_block(plan: Plan, detail: Detail) -> str:
     """Who made the differences."""
     lines = list(origin_lines(plan))
     shown = [f"- {code(line, detail.values * 2)}" for line in lines[: detail.changes]]
@@ -190,125 +255,29 @@ def _in_sync(plans: Sequence[Plan]) -> str:
     quiet = [plan for plan in plans if is_quiet(plan)]
     if not quiet or len(quiet) == len(plans) > _NAMES_SHOWN:
         return ""
-    return f"In sync: {_names([plan.app for plan in quiet])}"
-
-
-def _unjudged(plans: Sequence[Plan]) -> str:
-    young, sentence = unjudged(plans)
-    return f"{sentence}: {_names(young)}" if young else ""
+    return f"In sync: {names_of([plan.app for plan in quiet])}"
 
 
 def _unmanaged(report: PlanReport) -> str:
     if not report.unmanaged:
         return ""
-    return f"{count(len(report.unmanaged), 'live app')} without a spec, not touched: {_names(report.unmanaged)}"
+    return f"{count(len(report.unmanaged), 'live app')} without a spec, not touched: {names_of(report.unmanaged)}"
 
 
-def _names(apps: Sequence[str]) -> str:
+def names_of(apps: Sequence[str]) -> str:
+    """The first names, each a code span, and how many more there are."""
     listed = ", ".join(code(name(app)) for app in apps[:_NAMES_SHOWN])
     return f"{listed} and {len(apps) - _NAMES_SHOWN:,} more" if len(apps) > _NAMES_SHOWN else listed
 
 
-def rollout(
-    report: RolloutReport, *, limit: int = COMMENT_LIMIT, header: str = "", footer: str = "", full: str = ""
+def findings(
+    found: Sequence[Finding], *, limit: int = COMMENT_LIMIT, header: str = "", footer: str = "", links: Links = NO_LINKS
 ) -> str:
-    """A rollout report, with a section per app that changed, expanded if a person should read it."""
-    top = (
-        header,
-        _rollout_heading(report),
-        rollout_facts(report),
-    )
-    bodies = (*(partial(_rollout_detailed, report, detail) for detail in _DEGREES), partial(_rollout_listed, report))
-    return _page(top, bodies, footer, full, limit)
-
-
-def _rollout_heading(report: RolloutReport) -> str:
-    if not report.records:
-        return "### No apps"
-    return f"### {count(len(report.records), 'app')}: {outcome_counts(report.records)}"
-
-
-def _noteworthy(report: RolloutReport) -> list[RolloutRecord]:
-    """Records worth showing, the most serious first: a page is read from the top."""
-    return [
-        record
-        for record in reversed(worst_last(report.records))
-        if record.outcome.kind is not OutcomeKind.UNCHANGED or record.warnings
-    ]
-
-
-def _rollout_detailed(report: RolloutReport, detail: _Detail) -> Iterator[str]:
-    running = report.left_running[: detail.findings]
-    yield f"Still running on App Platform:\n\n{fence(running)}" if running else ""
-    yield from (_record(record, detail) for record in _noteworthy(report))
-
-
-def _rollout_listed(report: RolloutReport) -> Iterator[str]:
-    lines = [
-        f"{OUTCOMES[record.outcome.kind].symbol} {padded(name(record.app), 24)}  {OUTCOMES[record.outcome.kind].word}"
-        for record in _noteworthy(report)
-    ]
-    yield fence(lines) if lines else ""
-
-
-def _record(record: RolloutRecord, detail: _Detail) -> str:
-    """One app: a line if it went well; else why not, its log, what to do, and collapsed how it went."""
-    kind = record.outcome.kind
-    bill = cost_text(record.action, record.cost) if kind in (OutcomeKind.APPLIED, OutcomeKind.DELETED) else ""
-    took = took_text(record)
-    trimmed = _trimmed(record, detail)
-    if kind.good and not trimmed.warnings:
-        return f"`{OUTCOMES[kind].symbol}` {code(name(record.app))} {joined(OUTCOMES[kind].word, took, bill)}"
-    console = [found for found in (record.failure.links if record.failure else ()) if is_console(found)]
-    body = [
-        _lines(f"warning: {line}" for text in trimmed.warnings for line in paragraph(text))
-        if kind.good
-        else _lines(render(verdict(trimmed, Layout(_WIDTH))).split("\n")),
-        link("Open it in the control panel", console[0]) if console else "",
-        "" if kind.good else _course(trimmed),
-    ]
-    facts = joined(f"{html_code(name(record.app))} {OUTCOMES[kind].word}", took, bill)
-    return details(f"{OUTCOMES[kind].symbol} {facts}", [part for part in body if part], opened=not kind.good)
-
-
-def _course(record: RolloutRecord) -> str:
-    lines = render(course(record))
-    return details("How the rollout went", [_lines(lines.split("\n"))]) if lines else ""
-
-
-def _lines(lines: Iterable[str]) -> str:
-    return fence(line.removeprefix(INDENT) for line in lines)
-
-
-def _trimmed(record: RolloutRecord, detail: _Detail) -> RolloutRecord:
-    """The record cut to the level of detail, without links that carry a credential."""
-    failure = record.failure and replace(
-        record.failure,
-        message=record.failure.message[: detail.values * 20],
-        log_lines=tuple(log_line(line, detail.values) for line in record.failure.log_lines[-detail.log :]),
-        links=tuple(shortened(without_query(found), 300) for found in record.failure.links[: detail.findings]),
-    )
-    outcome = replace(
-        record.outcome,
-        reason=record.outcome.reason[: detail.values * 20],
-        commands=tuple(shortened(command, 500) for command in record.outcome.commands[: detail.findings]),
-    )
-    return replace(
-        record,
-        failure=failure,
-        outcome=outcome,
-        deployments=record.deployments[-detail.changes :],
-        decisions=record.decisions[-detail.findings :] if detail.decisions else (),
-        warnings=tuple(shortened(warning, detail.values) for warning in record.warnings[: detail.findings]),
-    )
-
-
-def findings(found: Sequence[Finding], *, limit: int = COMMENT_LIMIT, header: str = "", footer: str = "") -> str:
     """Findings by place; if there are too many, the errors first, then as many as fit."""
 
     def attempt(most: int) -> Iterator[str]:
         yield from (header, f"### {finding_counts(found).capitalize()}")
-        yield finding_block(found, most) if most else ""
+        yield finding_block(found, most, links.blob) if most else ""
         yield footer
 
     return fitted(map(attempt, (2000, 500, 150, 50, 15, 0)), limit)

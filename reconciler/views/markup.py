@@ -10,7 +10,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from reconciler.findings import Finding, ranked
 from reconciler.views.lines import finding_lines, inert, no_command, render, shortened
@@ -54,9 +54,30 @@ def details(summary: str, body: Iterable[str], *, opened: bool = False) -> str:
     return _BETWEEN.join(blocks)
 
 
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in HTML, where nothing in a cell can end it; cells are trusted HTML."""
+    lines = [_row("th", head), *(_row("td", row) for row in rows)]
+    return "\n".join(["<table>", *lines, "</table>"])
+
+
+def _row(tag: str, cells: Sequence[str]) -> str:
+    return "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
+
+
+def html_link(text: str, address: str) -> str:
+    """The same as `link` for our own HTML, and only to the vendor's control panel; else empty."""
+    return f'<a href="{address}">{text}</a>' if is_console(address) else ""
+
+
 def link(text: str, address: str) -> str:
     """A link if the address is a plain https one, else the text; ``text`` is trusted."""
     return f"[{text}](<{address}>)" if _ADDRESS.fullmatch(address) else text
+
+
+def console_url(app_id: str, deployment_id: str = "") -> str:
+    """The page of an app, or of one of its deployments, in the vendor's control panel; empty without an app."""
+    page = f"https://{_CONSOLE}/apps/{quote(app_id, safe='')}" if app_id else ""
+    return f"{page}/deployments/{quote(deployment_id, safe='')}" if page and deployment_id else page
 
 
 def is_console(address: str) -> bool:
@@ -95,15 +116,30 @@ def _begun(parts: Iterable[str], limit: int) -> str:
     return _BETWEEN.join(begun)
 
 
-def finding_block(found: Sequence[Finding], most: int) -> str:
-    """At most so many findings by place, the errors first if there are more; empty for none."""
+def finding_block(found: Sequence[Finding], most: int, blob: str = "") -> str:
+    """At most so many findings by place, the errors first if there are more; empty for none.
+
+    ``blob`` is the address of the repository's files at the commit: with it, each finding links to its line.
+    """
     if not found:
         return ""
     ordered = ranked(list(found))
     if len(found) > most:
         weighty = sorted(ordered, key=lambda finding: finding.severity.rank)[:most]
         ordered = ranked(weighty)
+    more = [f"… and {len(found) - most:,} more"] if len(found) > most else []
+    if blob:
+        return "\n".join([*(_linked(finding, blob) for finding in ordered), *more])
     lines = [inert(line) for line in render(finding_lines(ordered)).split("\n")] if ordered else []
-    if len(found) > most:
-        lines.append(f"… and {len(found) - most:,} more")
-    return fence(lines)
+    return fence([*lines, *more])
+
+
+def _linked(finding: Finding, blob: str) -> str:
+    """A finding as an item of a list: how to fix it is in an item of its own."""
+    place = finding.location
+    named = code(str(place)) if place else ""
+    at = f"{blob}/{quote(place.file.removeprefix('./'), errors='replace')}" if place and place.file else ""
+    line = f"#L{place.line}" if place and place.line else ""
+    where = f" {link(named, at + line)}" if at else ""
+    hint = f"\n  - {code(finding.hint, 1000)}" if finding.hint else ""
+    return f"- **{finding.severity.value}** {code(finding.message, 1000)}{where} ({code(finding.code, 80)}){hint}"

@@ -24,7 +24,7 @@ from reconciler.views.lines import (
     shortened,
     width_of,
 )
-from reconciler.views.summary import extra_reason, is_quiet, plan_cost, plan_word, unjudged
+from reconciler.views.summary import extra_reason, is_quiet, plan_cost, plan_groups, plan_word, unjudged
 
 INDENT = " " * 6
 MANY_QUIET = 20
@@ -60,11 +60,12 @@ _CHANGE_TONES: dict[ChangeKind, Tone] = {
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Widths: the total ``width`` and the column of ``names``; ``verbose`` omits nothing."""
+    """Widths: the total ``width`` and the column of ``names``; ``verbose`` omits nothing, ``brief`` whatever can be."""
 
     width: int = 100
     names: int = 0
     verbose: bool = False
+    brief: bool = False
 
 
 def plan_lines(report: PlanReport, *, width: int, verbose: bool) -> Iterator[Line]:
@@ -75,8 +76,13 @@ def plan_lines(report: PlanReport, *, width: int, verbose: bool) -> Iterator[Lin
     names = max((cells(name(plan.app)) for plan in plans), default=0)
     layout = Layout(width, min(names, _NAME_COLUMN), verbose)
     shared = _shared_refusals(plans)
-    for plan in plans:
-        yield from app_lines(replace(plan, reason="", override="") if _refusal(plan) in shared else plan, layout)
+    for plan, alike in plan_groups(plans) if not verbose else [(plan, (plan.app,)) for plan in plans]:
+        shown = replace(plan, reason="", override="") if _refusal(plan) in shared else plan
+        if len(alike) > 1:
+            shown = replace(shown, app=count(len(alike), "app"))
+        yield from app_lines(shown, layout, each=len(alike) > 1)
+        if len(alike) > 1:
+            yield from wrapped(f"in {', '.join(map(name, alike))}", INDENT, width, "quiet")
     if collapse:
         yield (("  = ", "quiet"), (f"{count(len(quiet), 'app')} in sync", "quiet"))
     for (reason, override), apps in shared.items():
@@ -115,10 +121,11 @@ def _shared_refusals(plans: Sequence[Plan]) -> dict[tuple[str, str], int]:
     return {refusal: apps for refusal, apps in tally.items() if apps > 1}
 
 
-def app_lines(plan: Plan, layout: Layout) -> Iterator[Line]:
-    """One app: its line, followed by its changes, notes and findings."""
+def app_lines(plan: Plan, layout: Layout, *, each: bool = False) -> Iterator[Line]:
+    """One app, or several that are alike: a line, followed by its changes, notes and findings."""
     reason = inert(extra_reason(plan))
     word, cost = plan_word(plan), plan_cost(plan)
+    cost += " each" if cost and each else ""
     tone = ACTION_TONES[plan.action]
     head: Line = (
         (f"  {plan.action.value} ", tone),

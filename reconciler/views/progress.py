@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Self
 from reconciler.rollout.model import Event, OutcomeKind
 from reconciler.text import count, duration
 from reconciler.views.lines import LOOKS, Line, Tone, cells, cropped, name, padded, shortened, width_of
+from reconciler.views.outcome_lines import outcome_tone
 from reconciler.views.summary import OUTCOMES
-from reconciler.views.text import outcome_tone
+from reconciler.views.text import event_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,6 +31,8 @@ _BAR_FROM = 100
 _PHASE_COLUMN = len("pending deploy")
 _ELAPSED_COLUMN = len("59m 59s")
 _RUNNING = "▸"
+SILENCE = 30.0
+"""Seconds for which a pipe is silent at most while something is awaited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +150,45 @@ def _line(row: Row, names: int, phases: int, width: int) -> Line:
     return (*head, (cropped(row.text, width - width_of(head)), "quiet"))
 
 
-class ProgressDisplay:
-    """A live table while rollouts run: ``with ProgressDisplay(console, now) as progress: progress(event)``.
+def totals(found: Iterable[Track], apps: int) -> str:
+    """``12 of 30 done, 10 running, 8 waiting``; empty for a single app."""
+    known = list(found)
+    done = sum(track.outcome is not None for track in known)
+    waiting = max(apps - len(known), 0)
+    counts = [f"{done:,} of {apps:,} done", f"{len(known) - done:,} running"]
+    return ", ".join([*counts, *([f"{waiting:,} waiting"] if waiting else [])]) if apps > 1 else ""
 
-    ``now`` returns seconds since the run began. The last state stays on the screen afterwards.
+
+class LineProgress:
+    """Progress as lines for a pipe or a log: what happens, and now and then that something is still awaited."""
+
+    def __init__(self, apps: Sequence[str]) -> None:
+        self._names = max(map(len, apps), default=0)
+        self._apps = len(apps)
+        self._tracks: dict[str, Track] = {}
+        self._said = 0.0
+
+    def lines(self, event: Event) -> list[Line]:
+        """What an event adds; one that only passes, nothing unless it was silent for half a minute."""
+        self._tracks[event.app] = followed(self._tracks.get(event.app), event)
+        if event.passing and event.at - self._said < SILENCE:
+            return []
+        self._said = event.at
+        if event.passing and (text := totals(self._tracks.values(), self._apps)):
+            return [((f"{event.at:7.1f}s  ", "quiet"), (text, "quiet"))]
+        return [event_line(event, self._names)]
+
+
+class ProgressDisplay:
+    """A live table while rollouts run: ``with ProgressDisplay(console, now, 3) as progress: progress(event)``.
+
+    ``now`` returns seconds since the run began; ``apps`` is how many there are. The last state stays on
+    the screen afterwards.
     """
 
-    def __init__(self, console: Console, now: Callable[[], float]) -> None:
+    def __init__(self, console: Console, now: Callable[[], float], apps: int = 0) -> None:
         self._console = console
+        self._apps = apps
         self._now = now
         self._tracks: dict[str, Track] = {}
         self._live: Live | None = None
@@ -179,10 +213,9 @@ class ProgressDisplay:
     def _table(self) -> Text:
         from rich.text import Text
 
-        shown, more = visible(rows(self._tracks.values(), self._now()), max(self._console.height - 2, 1))
+        shown, more = visible(rows(self._tracks.values(), self._now()), max(self._console.height - 3, 1))
         lines = table(shown, self._console.width)
-        if more:
-            lines.append(((f"  {more}", "quiet"),))
+        lines += [((f"  {text}", "quiet"),) for text in (more, totals(self._tracks.values(), self._apps)) if text]
         spans = (Text.assemble(*((text, LOOKS.get(tone, "")) for text, tone in line)) for line in lines)
         whole = Text("\n", no_wrap=True, overflow="crop").join(spans)
         whole.no_wrap, whole.overflow = True, "crop"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.plan.deployment_history import RECHECKS
 from reconciler.plan.model import UNJUDGED, Action, Cost, Plan, PlanReport, SyncStatus
@@ -158,6 +158,29 @@ def plan_counts(plans: Iterable[Plan]) -> str:
     return ", ".join(f"{tally[word]:,} {word}" for word in _TALLY_ORDER if tally[word])
 
 
+Group = tuple[Plan, Sequence[str]]
+"""A plan, and the names of all apps of which it is true."""
+
+
+def plan_groups(plans: Iterable[Plan]) -> list[Group]:
+    """The plans in order; those that say the same of several apps are one."""
+    groups: dict[str, tuple[Plan, list[str]]] = {}
+    for plan in plans:
+        groups.setdefault(_sameness(plan), (plan, []))[1].append(plan.app)
+    return list(groups.values())
+
+
+def _sameness(plan: Plan) -> str:
+    """What two plans have in common that say the same; the app's name for one that is about nothing else."""
+    if plan.findings or not plan.changes or plan.action in (Action.CREATE, Action.DELETE):
+        return plan.app
+    origin = plan.attribution and replace(plan.attribution, app="")
+    alike = replace(
+        plan, app="", app_id="", file="", desired_digest="", live_digest="", cost=Cost(), attribution=origin
+    )
+    return f"{plan_cost(plan)} {alike!r}"
+
+
 def plan_cost(plan: Plan) -> str:
     """See `cost_text`; empty for a plan that writes nothing."""
     return cost_text(plan.action, plan.cost)
@@ -260,7 +283,7 @@ def rollout_summary(report: RolloutReport) -> str:
 
 
 def rollout_facts(report: RolloutReport) -> str:
-    """``23 requests · 2m 03s``."""
+    """``23 requests · 2m 03s``: for the terminal, as they count against the token's limit."""
     return joined(count(report.requests, "request"), duration(report.seconds) if report.seconds else "")
 
 

@@ -35,7 +35,8 @@ from reconciler.views.lines import (
     shortened,
     width_of,
 )
-from reconciler.views.plan_lines import INDENT, MANY_QUIET, Layout, plan_lines, wrapped
+from reconciler.views.outcome_lines import DETAILED, counted_kinds, fleet_lines, outcome_tone
+from reconciler.views.plan_lines import INDENT, Layout, plan_lines, wrapped
 from reconciler.views.summary import (
     OUTCOMES,
     cost_text,
@@ -92,6 +93,9 @@ def event_line(happened: Event, names: int = 0) -> Line:
 # --- A rollout as lines: how each app ended and, if it did not end well, why and what to do ---
 
 
+_MANY = 10
+"""If more apps than this are listed, the addresses of those that went well are left out."""
+
 _EDGE = 72
 _LABELS = 14
 _NAME_COLUMN = 32
@@ -101,37 +105,24 @@ _MANY_MESSAGE_LINES = 12
 
 def rollout_lines(report: RolloutReport, *, width: int, verbose: bool) -> Iterator[Line]:
     """Every app, the most serious last; then the deployments still running."""
-    quiet = sum(record.outcome.kind is OutcomeKind.UNCHANGED for record in report.records)
-    collapse = quiet > MANY_QUIET and not verbose
-    records = [
-        record
-        for record in worst_last(report.records)
-        if not (collapse and record.outcome.kind is OutcomeKind.UNCHANGED and not record.warnings)
-    ]
+    counted = [] if verbose else counted_kinds(report.records)
+    records = [record for record in worst_last(report.records) if record.outcome.kind not in counted or record.warnings]
     names = max((cells(name(record.app)) for record in records), default=0)
-    layout = Layout(width, min(names, _NAME_COLUMN), verbose)
-    if hidden := len(report.records) - len(records):
-        yield ((f"  = {count(hidden, 'app')} in sync", "quiet"),)
+    layout = Layout(width, min(names, _NAME_COLUMN), verbose, brief=len(records) > _MANY and not verbose)
+    for kind in counted:
+        hidden = sum(record.outcome.kind is kind and not record.warnings for record in report.records)
+        yield ((f"  {OUTCOMES[kind].symbol} {count(hidden, 'app')} {OUTCOMES[kind].word}", outcome_tone(kind)),)
+    bad = [record for record in records if not record.outcome.kind.good]
+    fleet = len(bad) > DETAILED and not verbose
     for record in records:
-        yield from record_lines(record, layout)
-    if report.left_running:
+        yield from record_lines(record, layout) if not fleet or record.outcome.kind.good else ()
+    if fleet:
+        yield from fleet_lines(bad, layout)
+    if report.left_running and not (fleet and {*report.left_running} <= {record.app for record in bad}):
         yield ()
         yield (("  Still running on App Platform:", "warning"),)
         for running in report.left_running:
             yield ((f"{INDENT}{shortened(running, 300)}", ""),)
-
-
-def outcome_tone(kind: OutcomeKind) -> Tone:
-    """Quiet for nothing done, good for done, warning for stopped short, bad for failed."""
-    match OUTCOMES[kind].symbol:
-        case "=" | "·":
-            return "quiet"
-        case "✓":
-            return "good"
-        case "!":
-            return "warning"
-        case _:
-            return "error"
 
 
 def record_lines(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
@@ -157,7 +148,7 @@ def record_lines(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
 def _good(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
     if meaning := OUTCOMES[record.outcome.kind].meaning:
         yield from wrapped(meaning, INDENT, layout.width)
-    if record.live_url and record.outcome.kind in (OutcomeKind.APPLIED, OutcomeKind.TAKEN_BACK):
+    if record.live_url and not layout.brief and record.outcome.kind in (OutcomeKind.APPLIED, OutcomeKind.TAKEN_BACK):
         yield ((f"{INDENT}{shortened(record.live_url, 300)}", "quiet"),)
     yield from _labelled("warning", _paragraphs(record.warnings, layout), "warning")
     if layout.verbose:

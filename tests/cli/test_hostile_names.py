@@ -11,6 +11,7 @@ import pytest
 from reconciler.cli.main import main
 from reconciler.live.models import LiveApp
 from reconciler.views import status
+from reconciler.views.app_status import AppStatus
 from tests.support.warp import warp
 
 HOSTILE = [
@@ -70,6 +71,6 @@ def test_no_name_from_outside_is_printed_raw(
 @pytest.mark.parametrize("name", HOSTILE)
 def test_what_the_platform_calls_an_app_is_inert_in_the_json_of_its_state(name: str) -> None:
     app = LiveApp(id=name, spec={"name": name}, live_url=f"https://x/{name}")
-    document = status.machine([status.AppStatus(app)])
+    document = status.machine([AppStatus(app)])
     assert inert(document)
     assert json.loads(document)["apps"][0]["app"] == name

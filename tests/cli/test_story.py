@@ -1,12 +1,22 @@
 """The command as a person meets it, on the embedded sandbox: exit codes, what is said, what is left alone."""
 
+import asyncio
+import io
 import json
+import signal
+import sys
+from pathlib import Path
 
 import pytest
 
+from reconciler.cli.console import Console
 from reconciler.cli.main import main
-from reconciler.cli.options import SANDBOX_FILE
+from reconciler.cli.options import SANDBOX_FILE, Connection
+from reconciler.cli.status import _look, _Screen
 from reconciler.clock import SystemClock
+from reconciler.config import Config
+from reconciler.live.client import Client
+from reconciler.live.models import Health, LiveApp, Phase
 from reconciler.sandbox import Sandbox
 
 
@@ -99,7 +109,9 @@ def test_c61_after_exit_5_the_next_plan_leaves_an_unhealthy_pin_to_a_person(unhe
         assert all(words in told for words in CHOICE), told
         assert "cut short" not in told
     assert run("status", "shop", "--sandbox") == 5
-    assert "--commit --sandbox  # keeps this version, if it is healthy" in capsys.readouterr().out
+    told = " ".join(capsys.readouterr().out.split())
+    assert told.startswith("shop unhealthy, pinned, stalled")
+    assert "--commit --sandbox # keeps this version, if it is healthy" in told
 
 
 def test_c61_a_commit_by_hand_judges_health_unless_it_is_forced(unhealthy_pin, run, capsys):
@@ -322,3 +334,116 @@ def test_unmanaged_apps_are_named_where_asked_and_never_touched(applied, run, ch
     assert "handbook" in capsys.readouterr().out
     assert run("--sandbox") == 0
     assert run("status", "handbook", "--sandbox") == 0
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_status_is_drawn_again_on_a_terminal_until_ctrl_c_which_ends_with_130(applied, run, monkeypatch):
+    looks: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 3:
+            signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(SystemClock, "sleep", staticmethod(sleep))
+    monkeypatch.setattr(sys, "stdout", screen := Terminal())
+    assert run("status", "--sandbox", "--watch", "--interval", "7") == 130
+    assert looks == [7, 7, 7]
+    frames = screen.getvalue().split("\x1b[H\x1b[2J\x1b[3J")
+    assert len(frames) == 4
+    assert all("UTC, Ctrl-C ends" in frame and "healthy" in frame for frame in frames[1:])
+
+
+def test_status_is_watched_on_a_terminal_alone(applied, run, capsys):
+    assert run("status", "--sandbox", "--watch") == 64
+    assert "--watch draws on a terminal" in capsys.readouterr().err
+
+
+def requests_of(fleet: int, *, watched: bool) -> list[str]:
+    """The paths that status asks for, of a fleet that is well and one app that is pinned."""
+    asked: list[str] = []
+
+    class Account:
+        async def list_deployments(self, app_id: str, limit: int):
+            asked.append(f"deployments of {app_id}")
+            return ()
+
+        async def health(self, app_id: str):
+            asked.append(f"health of {app_id}")
+            return Health()
+
+    apps = [
+        LiveApp.model_validate({"id": str(number), "spec": {"name": f"app-{number}"}, "active_deployment": {"id": "d"}})
+        for number in range(fleet)
+    ]
+    apps[0] = apps[0].model_copy(update={"pinned_deployment": apps[0].active_deployment})
+    screen = _Screen(Console(), Config(), Connection(sandbox=True), 5)
+    asyncio.run(_look(Account(), apps, screen, brief=watched))
+    return asked
+
+
+def test_a_fleet_costs_no_request_for_each_app_while_it_is_watched_and_few_otherwise():
+    assert requests_of(300, watched=True) == []
+    assert requests_of(300, watched=False) == ["deployments of 0", "health of 0"]
+    assert len(requests_of(40, watched=False)) == 41
+    assert len(requests_of(2, watched=True)) == 4, "what is shown in detail is read"
+
+
+def test_status_says_that_a_freeze_window_is_open(applied, run, checkout, capsys):
+    (checkout / "reconcile.yaml").write_text("freeze: [{cron: '* * * * *', duration: 2h, reason: release week}]\n")
+    assert run("status", "--sandbox") == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert told.startswith("a freeze window is open until")
+    assert "(release week): nothing is applied" in told
+
+
+@pytest.mark.parametrize("form", ["text", "github", "json"])
+def test_logs_of_every_deployment_are_shown_on_request(run, capsys, form):
+    assert run("--sandbox", "--app", "shop", "--logs", "all", "--format", form) == 0
+    told = capsys.readouterr().out
+    if form == "json":
+        assert {log["kind"] for log in json.loads(told)["apps"][0]["logs"]} >= {"DEPLOY"}
+    else:
+        assert "shop: deploy log of deployment " in told
+        assert ("::group::shop: deploy log" in told) is (form == "github")
+
+
+def test_a_failure_without_logs_keeps_its_reason(applied, run, edit, capsys):
+    run("sandbox", "fail", "shop", "deploy")
+    edit("shop", "value: info", "value: debug")
+    assert run("--sandbox", "--logs", "none") == 4
+    told = capsys.readouterr().out
+    assert "failed " in told
+    assert "│" not in told
+
+
+def test_a_forced_commit_waits_for_no_deployment_and_says_so(applied, run, capsys, monkeypatch):
+    edit_pin(run)
+    original = Client.list_apps
+
+    async def pending(self):
+        apps = await original(self)
+        return [app.model_copy(update={"pinned_deployment": begun(app.pinned_deployment)}) for app in apps]
+
+    def begun(pinned):
+        return pinned and pinned.model_copy(update={"phase": Phase.PENDING_BUILD})
+
+    monkeypatch.setattr(Client, "list_apps", pending)
+    capsys.readouterr()
+    assert run("rollback", "mailer", "--commit", "--force", "--sandbox") == 64
+    told = capsys.readouterr().err
+    assert "still PENDING_BUILD" in told
+    assert "without --force it is followed, judged and then committed" in told
+
+
+def edit_pin(run):
+    """Leave an app pinned to its former version."""
+    spec = Path("specs/mailer.yaml")
+    spec.write_text(spec.read_text().replace("2.4.1", "2.5.0"))
+    assert run("--sandbox") == 0
+    assert run("rollback", "mailer", "--pin", "--sandbox") == 0

@@ -10,6 +10,7 @@ from reconciler.engine import safety
 from reconciler.plan.model import Action, SyncStatus
 from reconciler.plan.platform import PipelineCommit
 from reconciler.views import status as views
+from reconciler.views.app_status import AppStatus
 from tests.support.account import CONFIG, OTHER, Spec, World, web
 
 LATEST = {"defaults": {**CONFIG["defaults"], "source_versions": "latest"}}
@@ -212,8 +213,8 @@ def test_a_pipeline_outside_of_github_and_gitlab_has_no_commit():
 def test_c91_status_says_that_the_last_push_failed_and_what_serves(pushed):
     app = pushed.live()
     deployments = pushed.ask(lambda client: client.list_deployments(app.id, limit=5))
-    shown = views.status([views.AppStatus(app, deployments)], now=pushed.clock.now(), width=200)
+    shown = views.status([AppStatus(app, deployments)], now=pushed.clock.now(), width=200)
     failed, serving = deployments[0].id, deployments[1].id
     expected = f"the last push failed to deploy (deployment {failed}: api BuildJobExitNonZero): {serving} still serves"
     assert expected in shown
-    assert json.loads(views.machine([views.AppStatus(app, deployments)]))["apps"][0]["failed_push"] == failed
+    assert json.loads(views.machine([AppStatus(app, deployments)]))["apps"][0]["failed_push"] == failed

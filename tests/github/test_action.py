@@ -232,7 +232,7 @@ def test_a_bug_and_an_interruption_leave_outputs_and_go_on_up(
     with pytest.raises(type(error)):
         runner.step(Tool(error), "push", push(OLD), mode="apply")
     assert read_outputs((runner.last / "output").read_text())["exit-code"] == exit_code
-    assert (runner.last / "summary").read_text().startswith("### reconcile failed")
+    assert (runner.last / "summary").read_text().startswith("## reconcile apply\n\n### reconcile failed")
 
 
 def test_an_apply_that_broke_off_is_told_on_the_merged_pull_request_a_plan_that_did_is_only_red(

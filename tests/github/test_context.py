@@ -135,3 +135,12 @@ JSON = st.recursive(
 def test_no_payload_breaks_the_context(name: str, event: dict[str, object]) -> None:
     context = parse({"GITHUB_EVENT_NAME": name}, event)
     assert all(isinstance(number, int) for number in context.pulls)
+
+
+def test_files_are_linked_at_the_head_and_the_workflow_where_it_is_run_by_hand() -> None:
+    workflow = f"{REPO}/.github/workflows/merge.yml@refs/heads/main"
+    context = parse(env("pull_request", GITHUB_WORKFLOW_REF=workflow), pull_event(sha=NEW))
+    assert context.blob_url == f"https://github.com/{REPO}/blob/{NEW}"
+    assert context.workflow_url == f"https://github.com/{REPO}/actions/workflows/merge.yml"
+    nowhere = parse({}, {})
+    assert (nowhere.blob_url, nowhere.workflow_url) == ("", "")

@@ -117,6 +117,9 @@ def test_a_merge_that_fails_its_health_is_rolled_back_and_everything_says_so(sta
         assert "rolled back" in told
         assert "unhealthy" in told
     assert MERGED in stage.comment()
+    assert "### `shop` rolled back: `main " in stage.comment(), "the cause is the headline"
+    assert "services/main/image/tag   1 → 2" in stage.comment(), "what changed stays"
+    assert len(stage.served.fake.comments) == 1, "plan and outcome are one story"
     assert any(line.startswith("::error ") and "shop" in line for line in step.log)
     assert (stage.app("shop")["spec"]["services"][0]["image"]["tag"], stage.health("shop")) == ("1", {"HEALTHY"})
 
@@ -384,3 +387,50 @@ def command(stage: Stage, environ: dict[str, str]) -> Any:
     )
     assert done.stderr == ""
     return stage.left(environ, done.returncode, done.stdout.splitlines())
+
+
+def test_c85_a_later_step_gets_the_address_the_ids_the_phase_and_the_page_of_each_app(stage: Stage) -> None:
+    stage.commit(shop=service("shop", "2"))
+    step = stage.step("workflow_dispatch", mode="apply")
+    results = json.loads(step.outputs["results"])
+    for name, outcome in (("shop", "applied"), ("desk", "unchanged")):
+        live = stage.app(name)
+        assert results[name] == {
+            "app_id": live["id"],
+            "live_url": live["live_url"],
+            "deployment_id": live["active_deployment"]["id"],
+            "phase": "ACTIVE",
+            "console_url": "",  # not the vendor's account
+            "outcome": outcome,
+        }
+    assert step.outputs["app-id"] == step.outputs["live-url"] == ""
+    step = stage.step("workflow_dispatch", mode="apply", app="shop")
+    alone = {name: step.outputs[name.replace("_", "-")] for name in ("app_id", "live_url", "deployment_id", "phase")}
+    assert alone == {name: results["shop"][name] for name in alone}
+
+
+@pytest.mark.parametrize("wanted", ["failed", "all", "none"])
+def test_logs_are_folded_in_the_runners_log_as_far_as_they_are_asked_for(stage: Stage, wanted: str) -> None:
+    stage.commit(
+        shop=service("shop", "2", {"key": "KEY", "value": "s3cr3t-of-the-shop", "type": "SECRET"}),
+        desk=service("desk", "2"),
+    )
+    stage.served.box.fail("shop", "deploy")
+    step = stage.step("workflow_dispatch", mode="apply", logs=wanted)
+    assert step.exit_code == 4
+    titles = [line.removeprefix("::group::") for line in step.log if line.startswith("::group::")]
+    assert step.log.count("::endgroup::") == len(titles)
+    assert ([title for title in titles if title.startswith("desk: deploy log of deployment ")] != []) is (
+        wanted == "all"
+    )
+    assert any(line.strip().startswith("log ") for line in "\n".join(step.log).split("\n")) is (wanted != "none")
+    assert "s3cr3t-of-the-shop" not in "\n".join([*step.log, step.summary, *step.outputs.values()])
+
+
+def test_the_sarif_of_an_apply_has_the_rollouts_that_failed(stage: Stage) -> None:
+    stage.commit(shop=service("shop", "2"))
+    stage.served.box.fail("shop", "health")
+    stage.step("workflow_dispatch", mode="apply", sarif_file="found.sarif")
+    [result] = json.loads(Path("found.sarif").read_text())["runs"][0]["results"]
+    assert (result["ruleId"], result["level"]) == ("rolled-back", "error")
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "specs/shop.yaml"

@@ -7,7 +7,14 @@ from datetime import timedelta
 import pytest
 
 from reconciler.config import HealthPolicy, Policy, Timeouts
-from reconciler.plan.deployment_history import SLACK, prior_failure, unfinished_rollback, unjudged
+from reconciler.plan.deployment_history import (
+    SLACK,
+    newest_failure,
+    prior_failure,
+    rolled_back,
+    unfinished_rollback,
+    unjudged,
+)
 from tests.plan.platform import app
 from tests.plan.timeline import NOW, deployment, history, live_app
 
@@ -193,3 +200,18 @@ def test_how_long_an_active_deployment_may_be_unjudged(minutes, unsure):
 def test_what_has_no_time_or_is_not_active_is_not_unjudged():
     assert unjudged(live_app(A), POLICY, NOW) is None
     assert unjudged(live_app(A, active=deployment("d1", A, "ACTIVE")), POLICY, NOW) is None
+
+
+def test_what_failed_last_is_found_without_git_and_rollbacks_do_not_count_as_deployed():
+    found = newest_failure(history((A, "ACTIVE", BACK), (B, "SUPERSEDED"), (A, "SUPERSEDED")), Policy())
+    assert found is not None
+    assert (found.deployment.id, found.what) == ("d2", "was rolled back")
+    assert newest_failure(history((B, "ACTIVE"), (A, "SUPERSEDED")), Policy()) is None
+    assert newest_failure(history((A, "ACTIVE", BACK)), Policy()) is None
+
+
+def test_only_what_was_active_until_it_was_rolled_back_is_rolled_back():
+    assert rolled_back(history((A, "ACTIVE", BACK), (B, "SUPERSEDED"), (A, "SUPERSEDED")), Policy()) == {"d2"}
+    assert rolled_back(history((A, "ACTIVE", BACK), (B, "ERROR"), (A, "SUPERSEDED")), Policy()) == frozenset()
+    assert rolled_back(history((A, "ACTIVE", BACK), (A, "SUPERSEDED")), Policy()) == {"d1"}
+    assert rolled_back(history((B, "ACTIVE"), (A, "SUPERSEDED")), Policy()) == frozenset()

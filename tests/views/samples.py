@@ -20,6 +20,7 @@ from reconciler.plan.model import (
 )
 from reconciler.rollout.model import (
     Decision,
+    DeploymentLog,
     DeploymentRecord,
     Failure,
     Outcome,
@@ -387,6 +388,10 @@ _records = st.builds(
     seconds=st.floats(0, 1e6),
     cost=_costs,
     live_url=hostile,
+    deployment_id=hostile,
+    phase=hostile,
+    console_url=hostile,
+    logs=st.lists(st.builds(DeploymentLog, hostile, hostile, _texts), max_size=1).map(tuple),
 )
 hostile_rollouts = st.builds(
     RolloutReport, st.lists(_records, max_size=3).map(tuple), st.integers(0, 10**6), st.floats(0, 1e6), _texts

@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -11,12 +12,14 @@ from markdown_it import MarkdownIt
 
 from reconciler.plan.model import Action, Change, ChangeKind, Move, Note, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import Event
-from reconciler.views import annotations, json_documents, lines, markdown, sarif, text
+from reconciler.views import annotations, json_documents, lines, markdown, markdown_rollout, sarif, text
 from tests.views import samples
 
 _BLOCKS = {"heading_open", "heading_close", "paragraph_open", "paragraph_close", "inline", "fence", "html_block"}
 _BLOCKS |= {"bullet_list_open", "bullet_list_close", "list_item_open", "list_item_close"}
 _INLINE = {"text", "softbreak", "strong_open", "strong_close", "code_inline", "link_open", "link_close"}
+_CELL = r"(?:<b>total</b>|<b>[^<>]*</b> |<code>[^<>]*</code>|<br>|[^<>]*|<b>[^<>]*</b>|<a href=\"https://cloud[.]digitalocean[.]com/[^<>\"]*\">deployment</a>)*"
+_TABLE = re.compile(rf"<table>\n(<tr>(<th>[a-z]*</th>|<td>{_CELL}</td>)+</tr>\n)+</table>\n?")
 _SUMMARY = r"(\S+ <code>(?P<name>[^<>]*)</code>[^<>]*|How the rollout went)"
 _OUR_HTML = re.compile(rf"(<details( open)?>\n<summary>{_SUMMARY}</summary>|</details>)\n?")
 _PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -28,7 +31,10 @@ def assert_inert_markdown(document):
     assert not any(line.lstrip().startswith("::") for line in document.split("\n"))
     for token in _PARSER.parse(document):
         assert token.type in _BLOCKS, token.type
-        if token.type == "html_block":
+        if token.type == "html_block" and token.content.startswith("<table>"):
+            assert _TABLE.fullmatch(token.content), token.content
+            assert samples.MARK not in re.sub(r"<code>[^<>]*</code>", "", token.content)
+        elif token.type == "html_block":
             ours = _OUR_HTML.fullmatch(token.content)
             assert ours, token.content
             outside = token.content.replace(f"<code>{ours['name']}</code>", "")
@@ -37,7 +43,7 @@ def assert_inert_markdown(document):
         for child in token.children or ():
             assert child.type in _INLINE, child.type
             if child.type == "link_open":
-                assert child.attrs["href"].startswith("https://cloud.digitalocean.com/")
+                assert child.attrs["href"].startswith(("https://cloud.digitalocean.com/", *OURS))
             if child.type == "text":
                 assert samples.MARK not in child.content
 
@@ -48,26 +54,32 @@ def assert_inert_text(shown):
     assert not any(line.lstrip().startswith("::") for line in shown.split("\n"))
 
 
+OURS = ("https://github.com/octo/infra/blob/abc/", "https://github.com/octo/infra/actions/")
+LINKS = markdown.Links("", OURS[0].rstrip("/"), OURS[1] + "workflows/apply.yml")
+
+
 @settings(max_examples=150, deadline=None)
-@given(samples.hostile_plans, st.sampled_from([65_536, 4_000, 1_500]))
-def test_any_plan_is_inert_markdown_within_its_limit(report, limit):
-    document = markdown.plan(report, limit=limit)
+@given(samples.hostile_plans, st.sampled_from([65_536, 4_000, 1_500]), st.sampled_from([LINKS, markdown.NO_LINKS]))
+def test_any_plan_is_inert_markdown_within_its_limit(report, limit, links):
+    document = markdown.plan(report, limit=limit, links=links)
     assert_inert_markdown(document)
     assert len(document.encode()) <= limit
 
 
 @settings(max_examples=150, deadline=None)
-@given(samples.hostile_rollouts, st.sampled_from([65_536, 4_000, 1_500]))
-def test_any_rollout_is_inert_markdown_within_its_limit(report, limit):
-    document = markdown.rollout(report, limit=limit)
+@given(samples.hostile_rollouts, samples.hostile_plans, st.sampled_from([65_536, 4_000, 1_500]))
+def test_any_rollout_is_inert_markdown_within_its_limit(report, planned, limit):
+    named = zip(planned.plans, report.records, strict=False)
+    planned = replace(planned, plans=tuple(replace(plan, app=record.app) for plan, record in named))
+    document = markdown_rollout.rollout(report, planned, limit=limit)
     assert_inert_markdown(document)
     assert len(document.encode()) <= limit
 
 
 @settings(max_examples=80, deadline=None)
-@given(samples.hostile_findings, st.sampled_from([65_536, 500]))
-def test_any_findings_are_inert_markdown_within_their_limit(found, limit):
-    document = markdown.findings(found, limit=limit)
+@given(samples.hostile_findings, st.sampled_from([65_536, 500]), st.sampled_from([LINKS, markdown.NO_LINKS]))
+def test_any_findings_are_inert_markdown_within_their_limit(found, limit, links):
+    document = markdown.findings(found, limit=limit, links=links)
     assert_inert_markdown(document)
     assert len(document.encode()) <= limit
 
@@ -82,6 +94,17 @@ def test_any_plan_is_inert_text(report, width, verbose):
 @given(samples.hostile_rollouts, st.integers(20, 200), st.booleans())
 def test_any_rollout_is_inert_text(report, width, verbose):
     assert_inert_text(text.rollout(report, width=width, verbose=verbose))
+
+
+@settings(max_examples=80, deadline=None)
+@given(samples.hostile_rollouts)
+def test_any_log_is_folded_under_one_line_and_holds_no_command(report):
+    shown = annotations.grouped(report).split("\n")
+    logs = [log for record in report.records for log in record.logs]
+    assert [line.startswith("::group::") for line in shown].count(True) == shown.count("::endgroup::") == len(logs)
+    rest = [line for line in shown if not line.startswith("::group::") and line != "::endgroup::"]
+    assert_inert_text("\n".join(rest))
+    assert all(line.isprintable() and "##[" not in line for line in shown)
 
 
 @settings(max_examples=80, deadline=None)
@@ -136,7 +159,9 @@ def _hostile_fleet():
             SyncStatus.OUT_OF_SYNC,
             Action.UPDATE,
             changes=tuple(
-                Change(("services", "web", "envs", f"KEY_{index}", "value"), ChangeKind.CHANGED, value, f"{value}!")
+                Change(
+                    ("services", "web", "envs", f"KEY_{index}", "value"), ChangeKind.CHANGED, value, f"{value}{number}"
+                )
                 for index, value in enumerate(values)
             ),
         )
@@ -147,14 +172,14 @@ def _hostile_fleet():
 
 def test_300_apps_with_hostile_and_huge_values_stay_under_the_limit_and_readable():
     report = _hostile_fleet()
-    document = markdown.plan(report, full="https://github.com/octo/infra/actions/runs/1")
+    document = markdown.plan(report, links=markdown.Links(full="https://github.com/octo/infra/actions/runs/1"))
     assert len(document) <= len(document.encode()) <= 65_536
     assert document.startswith("### 300 apps: 300 to update\n")
     for number in range(300):
         assert f"app-{number:03d} " in document
     assert document.count("5 changes") == 300
     assert "](<https://github.com/octo/infra/actions/runs/1>)" in document
-    assert document == markdown.plan(report, full="https://github.com/octo/infra/actions/runs/1")
+    assert document == markdown.plan(report, links=markdown.Links(full="https://github.com/octo/infra/actions/runs/1"))
 
 
 def test_300_apps_with_hostile_and_huge_values_fit_a_step_summary_with_every_change():

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from reconciler.rollout.model import Event, OutcomeKind
 from reconciler.views.lines import render, width_of
-from reconciler.views.progress import ProgressDisplay, bar, rows, table, tracks, visible
+from reconciler.views.progress import LineProgress, ProgressDisplay, bar, rows, table, totals, tracks, visible
 from tests.views import samples
 
 EVENTS = (
@@ -113,3 +113,40 @@ def test_the_table_shows_every_app_and_stays_on_the_screen():
     assert "━━━━━━━━──── 4/6" in output.getvalue()
     assert "✓" in output.getvalue()
     assert output.getvalue().endswith("\x1b[?25h")
+
+
+def test_a_fleet_says_how_many_are_done_and_how_many_wait():
+    events = [Event(1.0, f"app-{number}", "deploying", "DEPLOYING") for number in range(22)]
+    events += [Event(9.0, f"app-{number}", "healthy", outcome=OutcomeKind.APPLIED) for number in range(12)]
+    assert totals(tracks(events).values(), 30) == "12 of 30 done, 10 running, 8 waiting"
+    assert totals(tracks(events).values(), 22) == "12 of 22 done, 10 running"
+    assert totals(tracks(events[:1]).values(), 1) == ""
+
+
+def _piped(apps, *events):
+    progress = LineProgress(apps)
+    return [render(lines) for event in events if (lines := progress.lines(event))]
+
+
+def _passing(at, app="web"):
+    return Event(at, app, "healthy for 30 of 120 s", "ACTIVE", passing=True)
+
+
+def test_a_pipe_is_not_silent_through_a_soak_and_says_no_more_than_twice_a_minute():
+    begun = Event(0.0, "web", "active", "ACTIVE")
+    passing = [_passing(float(second)) for second in range(1, 120, 4)]
+    assert _piped(["web"], begun, *passing) == [
+        "    0.0s  web  ACTIVE  active",
+        "   33.0s  web  ACTIVE  healthy for 30 of 120 s",
+        "   65.0s  web  ACTIVE  healthy for 30 of 120 s",
+        "   97.0s  web  ACTIVE  healthy for 30 of 120 s",
+    ]
+
+
+def test_what_is_said_of_a_fleet_after_a_silence_are_its_totals():
+    begun = [Event(0.0, app, "building", "BUILDING") for app in ("web", "api")]
+    done = Event(5.0, "api", "healthy", outcome=OutcomeKind.APPLIED)
+    assert (
+        _piped(["web", "api", "docs"], *begun, done, _passing(40.0))[-1]
+        == "   40.0s  1 of 3 done, 1 running, 1 waiting"
+    )

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -146,10 +147,9 @@ def test_what_is_refused_for_one_reason_is_said_once():
     )
     other = Plan("db", SyncStatus.OUT_OF_SYNC, Action.REFUSE, "moves the app", override="--allow region=db")
     assert text.plan(PlanReport((*plans, other))).splitlines()[:-2] == [
-        "  ! web  refused",
+        "  ! 2 apps  refused",
         "      region   ams → fra",
-        "  ! api  refused",
-        "      region   ams → fra",
+        "      in web, api",
         "  ! db   refused: moves the app",
         "      to allow it: --allow region=db",
         "",
@@ -164,7 +164,7 @@ def test_a_rotated_secret_is_told_once():
     note = Note(path, "rotated", "the new value will be sent")
     report = PlanReport((Plan("web", SyncStatus.OUT_OF_SYNC, Action.UPDATE, changes=(change,), notes=(note,)),))
     assert text.plan(report).count("KEY") == 1
-    assert markdown.plan(report).count("KEY") == 1
+    assert markdown.plan(report).partition("```diff")[2].count("KEY") == 1
 
 
 def test_a_skipped_app_took_no_time():
@@ -217,3 +217,87 @@ def test_an_event_is_one_plain_line(event, line):
 
 def test_every_outcome_has_its_text():
     assert set(OUTCOMES) == set(OutcomeKind)
+
+
+# --- fleets: the cause before ids, one line for each, what is alike together, each command once ---
+
+
+def _ended(number, kind, reason, *commands, **more):
+    app = f"app-{number:03d}"
+    outcome = Outcome(kind, reason, tuple(f"reconcile {command}".replace("APP", app) for command in commands))
+    return RolloutRecord(app, Action.UPDATE, outcome, seconds=72.3, requests=9, **more)
+
+
+def _identity(number):
+    return f"8b2e4f10-93ab-4c44-8f3e-{number:012d}"
+
+
+def _success(number):
+    return _ended(number, OutcomeKind.APPLIED, "healthy for 30s", live_url=f"https://app-{number:03d}.example.com")
+
+
+def _failure(number):
+    if number % 3:
+        return _success(number)
+    failure = replace(
+        samples.FAILURE,
+        component="web",
+        code="BuildJobExitNonZero" if number % 2 else "",
+        message="web unhealthy for 5 s",
+    )
+    reason = f"deployment {_identity(number)} failed: web unhealthy for 5 s; rolled back to {samples.OLD}"
+    return _ended(number, OutcomeKind.ROLLED_BACK, reason, "status APP", failure=failure)
+
+
+def _stopped(number):
+    if number >= 10:
+        return _ended(number, OutcomeKind.SKIPPED, "the run was stopped before it began", "specs/")
+    reason = f"stopped while deployment {_identity(number)} was BUILDING; it continues on App Platform"
+    return _ended(number, OutcomeKind.INTERRUPTED, reason, "specs/", "status APP")
+
+
+def _pinned(number):
+    if number % 3:
+        return _failure(number)
+    reason = "going back failed, too: no deployment became healthy within 5m. The app is left pinned to the rollback"
+    commands = ("rollback APP --commit", "rollback APP --revert", "status APP")
+    return _ended(number, OutcomeKind.ROLLBACK_FAILED, reason, *commands)
+
+
+SCREENS = {"success": _success, "failure": _failure, "ctrl-c": _stopped, "exit-5": _pinned}
+
+
+@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("size", [3, 30, 300])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_the_end_of_a_run_at_every_size(screen, size, width, expected_text):
+    records = tuple(SCREENS[screen](number) for number in range(size))
+    running = tuple(record.app for record in records if record.outcome.kind is OutcomeKind.INTERRUPTED)
+    shown = text.rollout(RolloutReport(records, requests=9 * size, seconds=372.0, left_running=running), width=width)
+    assert all(len(line) <= width for line in shown.splitlines() if "https://" not in line)
+    assert screen == "exit-5" or len(shown.splitlines()) < 75
+    assert shown == expected_text
+
+
+def test_ctrl_c_of_ten_rollouts_fits_a_screen():
+    report = RolloutReport(
+        tuple(map(_stopped, range(10))), left_running=tuple(f"app-{number:03d}" for number in range(10))
+    )
+    assert len(text.rollout(report, width=80).splitlines()) <= 12
+
+
+def test_a_command_names_the_app_where_only_one_needs_it():
+    records = [*map(_failure, (0, 3, 6)), _pinned(9)]
+    shown = text.rollout(RolloutReport(tuple(records)), width=120)
+    assert "reconcile rollback app-009 --commit" in shown
+    assert shown.count("reconcile status APP") == 1
+
+
+def test_equal_changes_of_many_apps_are_shown_once_on_a_terminal(expected_text):
+    change = Change(("services", "web", "image", "tag"), ChangeKind.CHANGED, "1", "2")
+    alike = [
+        Plan(f"app-{number:02d}", SyncStatus.OUT_OF_SYNC, Action.UPDATE, changes=(change,), cost=Cost(5.0, 12.0))
+        for number in range(40)
+    ]
+    assert text.plan(PlanReport((*alike, samples.WEB)), width=80) == expected_text
+    assert text.plan(PlanReport(tuple(alike)), verbose=True).count("1 → 2") == 40
