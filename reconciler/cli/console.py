@@ -336,6 +336,9 @@ def _spelled(error: UnicodeError) -> tuple[str, int]:
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+early: list[int] = []
+"""Signals to this command before it rolls anything out. Each is raised as Ctrl-C is, which an import may swallow."""
+
 
 def heard_signals(numbers: tuple[signal.Signals, ...]) -> list[signal.Signals]:
     """The signals that were not ignored when this process started."""
@@ -347,8 +350,14 @@ def on_signals(stop: Callable[[], None]) -> Iterator[None]:
     """Call ``stop`` at the first signal; then signals have their default effect again.
 
     Except SIGHUP: a closed terminal sends it more than once, which is no request to end the process immediately.
+
+    Raises:
+        KeyboardInterrupt: a signal came before, so nothing is begun.
     """
     import asyncio
+
+    if early:
+        raise KeyboardInterrupt
 
     loop = asyncio.get_running_loop()
     heard = heard_signals(STOPPING)

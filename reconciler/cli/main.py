@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from reconciler import __version__
-from reconciler.cli.console import Console, heard_signals, log, plain, readable, redactor, say, settle, show
+from reconciler.cli.console import Console, early, heard_signals, log, plain, readable, redactor, say, settle, show
 from reconciler.errors import InternalError, Interrupted, InvalidInput, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
 from reconciler.views.errors import Format, document
@@ -158,6 +158,7 @@ def ending_alike() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # signals can only be handled there
         yield
         return
+    early.clear()
     before = {number: signal.signal(number, _as_ctrl_c) for number in heard_signals(ENDING)}
     try:
         yield
@@ -168,5 +169,6 @@ def ending_alike() -> Iterator[None]:
 
 def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
     """Do what Ctrl-C does: asyncio cancels its task, as an exception raised anywhere could be lost."""
+    early.append(number)
     handler = signal.getsignal(signal.SIGINT)
     (handler if callable(handler) else signal.default_int_handler)(number, frame)

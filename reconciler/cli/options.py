@@ -210,12 +210,22 @@ def open_sandbox(file: Path) -> "Sandbox":
             f"the sandbox needs the package {error.name}", hint="install it from a checkout: pip install '.[sandbox]'"
         ) from error
     try:
+        made = [path for path in (file.parent, file) if not path.exists()]
         file.parent.mkdir(parents=True, exist_ok=True)
-        return Sandbox(file, now=lambda: SystemClock().now().timestamp(), base_url=SANDBOX_URL)
+        sandbox = Sandbox(file, now=lambda: SystemClock().now().timestamp(), base_url=SANDBOX_URL)
+        _share(made, file.absolute().parents[1])
     except (OSError, sqlite3.Error) as error:
         why = getattr(error, "strerror", None) or str(error)
-        hint = "choose a writable file with --sandbox-file, or --file of reconcile sandbox"
+        hint = "name a writable file: --sandbox-file, --file of reconcile sandbox, or RECONCILE_SANDBOX_FILE"
         raise ReconcileError(f"the sandbox cannot keep its state in {file}: {why}", hint=hint) from None
+    return sandbox
+
+
+def _share(made: Sequence[Path], workspace: Path) -> None:
+    """Give what root made to the owner of the workspace: an action runs as root, and later steps do not."""
+    owner = workspace.stat()
+    for path in made if os.geteuid() == 0 else ():
+        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 @asynccontextmanager
