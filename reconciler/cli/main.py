@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import sys
 import threading
@@ -46,12 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str]) -> object:
     """Call the command that the arguments name.
 
-    The version, and validating files without any flag, as hooks do for every commit, need no parser of arguments.
-    Importing it takes longer than validating a spec.
+    The version, the help, and validating files without any flag, as hooks do for every commit, need no parser of
+    arguments. Importing it takes longer than validating a spec.
     """
     match [*arguments]:
         case ["--version"]:
             show(__version__)
+            return Exit.OK
+        case ["--help" | "-h"] if text := _help():
+            show(text)
             return Exit.OK
         case ["validate", *words] if not any(word.startswith("-") for word in words):
             from reconciler.cli.check import check_specs
@@ -62,6 +67,18 @@ def _run(arguments: Sequence[str]) -> object:
     from reconciler.cli.commands import build
 
     return build()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+
+
+def _help() -> str:
+    """The help that `checks.pages` rendered for 80 columns; empty where it does not fit, so that the parser renders it.
+
+    Rendering it takes three times as long as importing the parser.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or ""
+    if shutil.get_terminal_size((80, 24)).columns < 80 or not encoding.lower().startswith("utf"):
+        return ""
+    text = Path(__file__).with_name("help.txt").read_text(encoding="utf-8")
+    return text if Console().color else re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def _format(arguments: Sequence[str]) -> Format:
