@@ -200,14 +200,17 @@ class Console:
 
                 self.out(sarif.sarif(sarif.of_plan(report), tool_version=__version__))
             case _:
-                from reconciler.views import text
+                self._plan_text(report, annotated=annotated)
 
-                shown = text.plan(report, color=self.color, width=self.width, verbose=self.verbose)
-                self.out(shown.removeprefix("\n"))  # it begins so if there are findings but no apps
-                if self.format == "github" and annotated:
-                    from reconciler.views import sarif
+    def _plan_text(self, report: PlanReport, *, annotated: bool) -> None:
+        from reconciler.views import text
 
-                    self._annotate(sarif.of_plan(report))
+        shown = text.plan(report, color=self.color, width=self.width, verbose=self.verbose)
+        self.out(shown.removeprefix("\n"))  # it begins so if there are findings but no apps
+        if self.format == "github" and annotated:
+            from reconciler.views import sarif
+
+            self._annotate(sarif.of_plan(report))
 
     def rollout(self, report: RolloutReport, planned: PlanReport | None) -> None:
         """Print what a run did; nothing for people if there was nothing to do, as the plan already said so.

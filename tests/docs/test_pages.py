@@ -9,7 +9,7 @@ from reconciler.cli import main
 from reconciler.cli.commands import build
 from reconciler.cli.options import TOKEN_VARIABLES
 from reconciler.config import Config
-from reconciler.plan.secret_fingerprints import KEY_VARIABLE
+from reconciler.redaction import KEY_VARIABLE
 
 
 @pytest.mark.parametrize(("name", "table"), [("configuration", pages.configuration), ("commands", pages.commands)])
