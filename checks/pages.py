@@ -1,14 +1,16 @@
-"""Write the tables of docs/configuration.md and docs/commands.md: `python -m checks.pages` after a change of either."""
+"""Write the tables of docs/configuration.md and docs/commands.md, and the help: `python -m checks.pages`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from cyclopts import App
 from pydantic import BaseModel
+from rich.console import Console
 
 from reconciler.cli.commands import build
 from reconciler.config import (
@@ -25,6 +27,7 @@ from reconciler.config import (
 )
 
 DOCS = Path(__file__).parents[1] / "docs"
+HELP = DOCS.parent / "reconciler" / "cli" / "help.txt"
 PLACES = {
     Config: "The file",
     Policy: "`defaults` and `apps.<name>`",
@@ -140,8 +143,16 @@ def _cell(text: str) -> str:
     return re.sub(r"\s+", " ", text).replace("|", "\\|").strip()
 
 
+def rendered_help(*, color: bool = True) -> str:
+    """What `reconcile --help` prints on a terminal of 80 columns."""
+    screen = Console(file=StringIO(), width=80, force_terminal=color, color_system="standard" if color else None)
+    build()(["--help"], console=screen, result_action="return_value")
+    return screen.file.getvalue().rstrip("\n")
+
+
 def main() -> None:
-    """Write both pages."""
+    """Write both pages, and the help that needs no rendering."""
+    HELP.write_text(rendered_help(), encoding="utf-8")
     for name, table in {"configuration": configuration(), "commands": commands()}.items():
         (DOCS / f"{name}.md").write_text(page(name, table), encoding="utf-8")
 

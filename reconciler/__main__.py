@@ -1,6 +1,6 @@
 """The entry point: `reconcile`, and `python -m reconciler`.
 
-Nothing heavy is imported above, so that an interrupt during start-up also gets a message.
+Nothing heavy is imported above, so that a signal during start-up also gets a message.
 """
 
 import gc
@@ -16,13 +16,15 @@ def main() -> int:
     """Run the command; the exit code is returned."""
     gc.set_threshold(200_000, 20, 100)  # a short-lived process with a large live heap: little is garbage
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # none is wanted; looking for one reads every package
-    before = signal.getsignal(signal.SIGINT)
-    if before is not signal.SIG_IGN:
-        # Not as an exception: raised within the machinery of imports, it would be printed, or lost.
-        signal.signal(signal.SIGINT, _ended)
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            # Not as an exception: raised within the machinery of imports, it would be printed, or lost.
+            signal.signal(number, _ended)
     from reconciler.cli import main as run
 
-    signal.signal(signal.SIGINT, before)
+    # The others keep their handler until the command has its own: the kernel drops a signal to PID 1 that has none.
+    signal.signal(signal.SIGINT, before[signal.SIGINT])
     return run()
 
 

@@ -121,7 +121,8 @@ class Policy(Section):
         "commit (make the good spec the app's spec again)",
     )
     platform_faults: PlatformFaults = Field(
-        default=PlatformFaults(), description="how often to retry a deployment that failed by the platform's fault"
+        default=PlatformFaults.model_construct(),
+        description="how often to retry a deployment that failed by the platform's fault",
     )
     ignore: list[Pointer] = Field(default=[], description="JSON pointers by name, such as /services/web/instance_count")
     secrets: Literal["keep", "fingerprint"] = Field(

@@ -28,6 +28,9 @@ LIVE = "(live)"
 TOKEN_VARIABLES = ("DIGITALOCEAN_TOKEN", "DIGITALOCEAN_ACCESS_TOKEN", "GITHUB_TOKEN", "GH_TOKEN")
 """Variables of the environment that hold the tokens a run works with: secrets everywhere, and variables of no spec."""
 
+KEY_VARIABLE = "RECONCILE_FINGERPRINT_KEY"
+"""The variable of the environment that holds the passphrase of `plan.secret_fingerprints`."""
+
 _SHORTEST = 8
 _LONG = 20
 _SEPARATORS = " \t\n-_./:,"

@@ -200,14 +200,17 @@ class Console:
 
                 self.out(sarif.sarif(sarif.of_plan(report), tool_version=__version__))
             case _:
-                from reconciler.views import text
+                self._plan_text(report, annotated=annotated)
 
-                shown = text.plan(report, color=self.color, width=self.width, verbose=self.verbose)
-                self.out(shown.removeprefix("\n"))  # it begins so if there are findings but no apps
-                if self.format == "github" and annotated:
-                    from reconciler.views import sarif
+    def _plan_text(self, report: PlanReport, *, annotated: bool) -> None:
+        from reconciler.views import text
 
-                    self._annotate(sarif.of_plan(report))
+        shown = text.plan(report, color=self.color, width=self.width, verbose=self.verbose)
+        self.out(shown.removeprefix("\n"))  # it begins so if there are findings but no apps
+        if self.format == "github" and annotated:
+            from reconciler.views import sarif
+
+            self._annotate(sarif.of_plan(report))
 
     def rollout(self, report: RolloutReport, planned: PlanReport | None) -> None:
         """Print what a run did; nothing for people if there was nothing to do, as the plan already said so.
@@ -351,6 +354,9 @@ def _spelled(error: UnicodeError) -> tuple[str, int]:
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+early: list[int] = []
+"""Signals to this command before it rolls anything out. Each is raised as Ctrl-C is, which an import may swallow."""
+
 
 def heard_signals(numbers: tuple[signal.Signals, ...]) -> list[signal.Signals]:
     """The signals that were not ignored when this process started."""
@@ -362,8 +368,14 @@ def on_signals(stop: Callable[[], None]) -> Iterator[None]:
     """Call ``stop`` at the first signal; then signals have their default effect again.
 
     Except SIGHUP: a closed terminal sends it more than once, which is no request to end the process immediately.
+
+    Raises:
+        KeyboardInterrupt: a signal came before, so nothing is begun.
     """
     import asyncio
+
+    if early:
+        raise KeyboardInterrupt
 
     loop = asyncio.get_running_loop()
     heard = heard_signals(STOPPING)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import sys
 import threading
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from reconciler import __version__
-from reconciler.cli.console import Console, heard_signals, log, plain, readable, redactor, say, settle, show
+from reconciler.cli.console import Console, early, heard_signals, log, plain, readable, redactor, say, settle, show
 from reconciler.errors import InternalError, Interrupted, InvalidInput, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
 from reconciler.views.errors import Format, document
@@ -46,12 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str]) -> object:
     """Call the command that the arguments name.
 
-    The version, and validating files without any flag, as hooks do for every commit, need no parser of arguments.
-    Importing it takes longer than validating a spec.
+    The version, the help, and validating files without any flag, as hooks do for every commit, need no parser of
+    arguments. Importing it takes longer than validating a spec.
     """
     match [*arguments]:
         case ["--version"]:
             show(__version__)
+            return Exit.OK
+        case ["--help" | "-h"] if text := _help():
+            show(text)
             return Exit.OK
         case ["validate", *words] if not any(word.startswith("-") for word in words):
             from reconciler.cli.check import check_specs
@@ -62,6 +67,18 @@ def _run(arguments: Sequence[str]) -> object:
     from reconciler.cli.commands import build
 
     return build()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+
+
+def _help() -> str:
+    """The help that `checks.pages` rendered for 80 columns; empty where it does not fit, so that the parser renders it.
+
+    Rendering it takes three times as long as importing the parser.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or ""
+    if shutil.get_terminal_size((80, 24)).columns < 80 or not encoding.lower().startswith("utf"):
+        return ""
+    text = Path(__file__).with_name("help.txt").read_text(encoding="utf-8")
+    return text if Console().color else re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def _format(arguments: Sequence[str]) -> Format:
@@ -158,6 +175,7 @@ def ending_alike() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():  # signals can only be handled there
         yield
         return
+    early.clear()
     before = {number: signal.signal(number, _as_ctrl_c) for number in heard_signals(ENDING)}
     try:
         yield
@@ -168,5 +186,6 @@ def ending_alike() -> Iterator[None]:
 
 def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
     """Do what Ctrl-C does: asyncio cancels its task, as an exception raised anywhere could be lost."""
+    early.append(number)
     handler = signal.getsignal(signal.SIGINT)
     (handler if callable(handler) else signal.default_int_handler)(number, frame)

@@ -1,16 +1,14 @@
 """Flags shared by several commands, and what follows from them: run options, a client, the commands we suggest.
 
-Cyclopts turns the dataclasses into options and help.
-
-Annotations here, and in the most frequent commands, are not strings: cyclopts would compile each of them
-in every run, a quarter of the time it takes to parse the arguments.
+Cyclopts turns the dataclasses into options and help. Annotations here, and in the most frequent commands, are no
+strings: it would compile each of them in every run, a quarter of the time it takes to parse the arguments.
 """
 
 import os
 import re
 import shlex
 from collections.abc import Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -24,7 +22,7 @@ from reconciler.redaction import TOKEN_VARIABLES
 from reconciler.views.errors import Format
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
     from reconciler.engine.load import RunOptions
     from reconciler.findings import Finding
@@ -210,12 +208,23 @@ def open_sandbox(file: Path) -> "Sandbox":
             f"the sandbox needs the package {error.name}", hint="install it from a checkout: pip install '.[sandbox]'"
         ) from error
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        return Sandbox(file, now=lambda: SystemClock().now().timestamp(), base_url=SANDBOX_URL)
+        with _shared(file):
+            return Sandbox(file, now=lambda: SystemClock().now().timestamp(), base_url=SANDBOX_URL)
     except (OSError, sqlite3.Error) as error:
         why = getattr(error, "strerror", None) or str(error)
-        hint = "choose a writable file with --sandbox-file, or --file of reconcile sandbox"
+        hint = "name a writable file: --sandbox-file, --file of reconcile sandbox, or RECONCILE_SANDBOX_FILE"
         raise ReconcileError(f"the sandbox cannot keep its state in {file}: {why}", hint=hint) from None
+
+
+@contextmanager
+def _shared(file: Path) -> "Iterator[None]":
+    """Make the folder; what root makes belongs to the workspace's owner: an action runs as root, later steps do not."""
+    made = [path for path in (file.parent, file) if not path.exists()]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    yield
+    owner = file.absolute().parents[1].stat()
+    for path in made if os.geteuid() == 0 else ():
+        os.chown(path, owner.st_uid, owner.st_gid)
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from reconciler.desired.load import load as load_specs
 from reconciler.desired.validate import of_new_app, validate, validate_all
 from reconciler.errors import InvalidInput, UsageError
 from reconciler.findings import Finding, Severity, has_errors, ranked
-from reconciler.plan.secret_fingerprints import KEY_VARIABLE
+from reconciler.redaction import KEY_VARIABLE
 from reconciler.text import did_you_mean
 from reconciler.yamltext import Document
 

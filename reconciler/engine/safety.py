@@ -77,15 +77,16 @@ def refuse_unowned(desired: Desired, options: RunOptions) -> None:
 
 
 def save(file: Path, plans: Iterable[Plan], config: Config) -> None:
-    """Save plans for a later run to expect.
+    """Save plans for a later run to expect; the file's folder is made if need be.
 
     Raises:
         ReconcileError: the file cannot be written.
     """
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(saved.dump(plans, config), encoding="utf-8")
     except OSError as error:
-        hint = "choose a file in an existing, writable folder"
+        hint = "choose a file in a writable folder"
         raise ReconcileError(f"cannot save the plan to {file}: {error.strerror}", hint=hint) from None
 
 

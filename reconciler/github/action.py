@@ -134,6 +134,7 @@ def _report(job: ActionRun, result: Result) -> None:
 
 def _write(path: str, text: str) -> None:
     try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(text, encoding="utf-8")
     except OSError as error:
         raise ReconcileError(f"cannot write {path}: {error.strerror}") from error

@@ -21,9 +21,7 @@ from typing import Any
 
 from reconciler.errors import UsageError
 from reconciler.plan.canonical import Opaque, Path
-
-KEY_VARIABLE = "RECONCILE_FINGERPRINT_KEY"
-"""The variable of the environment that holds the passphrase."""
+from reconciler.redaction import KEY_VARIABLE
 
 VARIABLE = "RECONCILE_FINGERPRINTS"
 """The app's variable in which its fingerprints are kept. Of scope BUILD_TIME: running instances never see it."""

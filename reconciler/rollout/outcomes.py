@@ -120,10 +120,7 @@ def rolled_back(state: RolloutState, how: str) -> Outcome:
 
 
 def interrupted(state: RolloutState, sending: str = "") -> Outcome:
-    """A signal stopped the run here: what continues on App Platform, and how to resume.
-
-    ``sending`` names the write that was under way, such as ``commit``: its answer did not arrive.
-    """
+    """A signal stopped the run: what continues, how to resume; ``sending`` names the write whose answer is missing."""
     running = state.back or state.leg
     if state.fault and state.back is None:
         reason = f"{state.fault}; stopped before the rollout was finished"

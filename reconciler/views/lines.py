@@ -13,14 +13,16 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from reconciler.appspec.secrets import plain
 from reconciler.appspec.walk import field_of, shape_at
 from reconciler.findings import Finding, Severity, ranked
-from reconciler.plan.model import Change, ChangeKind
 from reconciler.redaction import LIVE, MASK
 from reconciler.text import count
+
+if TYPE_CHECKING:
+    from reconciler.plan.model import Change
 
 Tone = Literal["", "strong", "quiet", "good", "bad", "change", "error", "warning", "notice"]
 """The meaning of a piece of text; its look is decided only here."""
@@ -41,8 +43,7 @@ LOOKS: dict[Tone, str] = {
 """The tones as styles of rich."""
 
 _COMMAND_START = re.compile(r"\A(\s*):(?=:)")
-"""GitHub's runner executes a line as a command if it begins with ``::`` after spaces
-(actions/runner, ActionCommand.TryParseV2)."""
+"""GitHub's runner executes a line that begins with ``::`` after spaces (actions/runner, ActionCommand.TryParseV2)."""
 
 
 def width_of(line: Line) -> int:
@@ -52,17 +53,13 @@ def width_of(line: Line) -> int:
 
 def render(lines: Iterable[Line], *, color: bool = False) -> str:
     """The lines as one text without a trailing newline. Every span is made inert here."""
-    paint = _painter() if color else _unpainted
+    paint = _painter() if color else lambda span: inert(span[0])
     return "\n".join(no_command("".join(paint(span) for span in line).rstrip()) for line in lines)
 
 
 def no_command(line: str) -> str:
     """The line in a form that GitHub's runner prints but never executes."""
     return _COMMAND_START.sub(r"\1\\x3a", line).replace("##[", r"##\x5b")
-
-
-def _unpainted(span: Span) -> str:
-    return inert(span[0])
 
 
 def _painter() -> Callable[[Span], str]:
@@ -103,18 +100,17 @@ def _lines(finding: Finding, indent: str) -> Iterable[Line]:
     )
     for line in paragraph(finding.hint, MESSAGE_WIDTH):
         yield ((f"{indent}    {line}", "quiet"),)
-    for other in finding.related[:_MOST_RELATED]:
-        yield ((f"{indent}    see also {shortened(str(other), 300)}", "quiet"),)
+    more = [f"see also {shortened(str(other), 300)}" for other in finding.related[:_MOST_RELATED]]
     if len(finding.related) > _MOST_RELATED:
-        yield ((f"{indent}    and {len(finding.related) - _MOST_RELATED} more", "quiet"),)
+        more.append(f"and {len(finding.related) - _MOST_RELATED} more")
+    yield from (((f"{indent}    {line}", "quiet"),) for line in more)
 
 
 def finding_counts(findings: Iterable[Finding]) -> str:
     """``3 errors, 1 warning``; ``no findings`` if there are none."""
     tally = Counter(finding.severity for finding in findings)
-    return (
-        ", ".join(count(tally[severity], severity.value) for severity in Severity if tally[severity]) or "no findings"
-    )
+    found = [count(tally[severity], severity.value) for severity in Severity if tally[severity]]
+    return ", ".join(found) or "no findings"
 
 
 def findings(found: Sequence[Finding], *, color: bool = False) -> str:
@@ -238,6 +234,8 @@ def _misleads(text: str) -> bool:
 
 def change_text(change: Change, width: int) -> str:
     """A change of a value, on one line of about ``width`` characters."""
+    from reconciler.plan.model import ChangeKind  # whoever shows findings only, imports no plan
+
     match change.kind:
         case ChangeKind.ADDED:
             return f"+ {MASK if change.sensitive else shown(change.after, width - 2)}"

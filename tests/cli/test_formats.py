@@ -167,7 +167,7 @@ def test_an_error_has_a_document_in_every_format(run, checkout, monkeypatch, cap
 
 def test_a_result_is_not_followed_by_a_second_document(run, capsys):
     for form in ("json", "sarif", "markdown"):
-        assert run("--plan", "--sandbox", "--save", "nowhere/p.json", "--format", form) == 1
+        assert run("--plan", "--sandbox", "--save", "/dev/null/p.json", "--format", form) == 1
         shown = capsys.readouterr()
         assert "cannot save the plan" in shown.err
         document = parsed(form, shown.out)
@@ -175,10 +175,10 @@ def test_a_result_is_not_followed_by_a_second_document(run, capsys):
 
 
 def test_annotations_of_an_error_follow_the_log(run, capsys):
-    assert run("--plan", "--sandbox", "--save", "nowhere/p.json", "--format", "github") == 1
+    assert run("--plan", "--sandbox", "--save", "/dev/null/p.json", "--format", "github") == 1
     *log, last = capsys.readouterr().out.splitlines()
     assert any("to create" in line for line in log)
-    assert last.startswith("::error title=reconcile-error::cannot save the plan to nowhere/p.json")
+    assert last.startswith("::error title=reconcile-error::cannot save the plan to /dev/null/p.json")
 
 
 def test_a_plan_that_no_longer_holds_is_told_in_every_format(run, edit, capsys):

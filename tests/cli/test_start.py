@@ -45,7 +45,7 @@ def imported(*arguments: str) -> set[str]:
         (["validate", "specs/shop.yaml"], {"pydantic", "yaml"}),
         (["validate", "--format", "json", "specs/shop.yaml"], {"pydantic", "yaml", "cyclopts"}),
         (["fmt", "--check", "specs/shop.yaml"], {"cyclopts", "pydantic", "yaml"}),
-        (["--help"], {"cyclopts", "rich"}),
+        (["--help"], set()),
         (["validate", "--help"], {"cyclopts", "rich"}),
         (["schema", "spec"], {"cyclopts"}),
     ],

@@ -66,9 +66,9 @@ def test_what_the_environment_says_of_the_connection_is_no_contradiction(run, mo
     ("arguments", "code", "said"),
     [
         (
-            ["--plan", "--sandbox", "--save", "nowhere/p.json"],
+            ["--plan", "--sandbox", "--save", "binary/p.json"],
             1,
-            "cannot save the plan to nowhere/p.json: No such file",
+            "cannot save the plan to binary/p.json: File exists",
         ),
         (["--plan", "--sandbox", "--save", "specs"], 1, "cannot save the plan to specs: Is a directory"),
         (["--sandbox", "--expect", "binary"], 7, "binary is not a saved plan of this version"),
@@ -179,3 +179,8 @@ def test_help_says_what_each_command_is_for_before_it_is_imported(run, capsys, c
     run("--help")
     words = " ".join(line.strip("│ ") for line in capsys.readouterr().out.splitlines())
     assert f"{command} " + COMMANDS[command][1].strip().partition("\n")[0].partition(":")[0] in " ".join(words.split())
+
+
+def test_c90_a_saved_plan_makes_its_folder(run, tmp_path):
+    assert run("--plan", "--sandbox", "--save", str(tmp_path / "new" / "plan.json")) == 0
+    assert (tmp_path / "new" / "plan.json").read_text().startswith("{")

@@ -22,7 +22,7 @@ READABLE, MISSING, DAMAGED, NOWHERE = (
     "",
     "objects are missing",
     "damaged or of an unknown kind",
-    "leads to no repository",
+    "nor a link to a repository",
 )
 UNSUPPORTED = "not supported"
 

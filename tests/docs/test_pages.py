@@ -5,16 +5,33 @@ import re
 import pytest
 
 from checks import pages
+from reconciler.cli import main
 from reconciler.cli.commands import build
 from reconciler.cli.options import TOKEN_VARIABLES
 from reconciler.config import Config
-from reconciler.plan.secret_fingerprints import KEY_VARIABLE
+from reconciler.redaction import KEY_VARIABLE
 
 
 @pytest.mark.parametrize(("name", "table"), [("configuration", pages.configuration), ("commands", pages.commands)])
 def test_a_page_is_current(name, table):
     """`python -m checks.pages` writes them."""
     assert (pages.DOCS / f"{name}.md").read_text(encoding="utf-8") == pages.page(name, table())
+
+
+def test_the_help_that_is_kept_is_what_the_parser_renders() -> None:
+    """`python -m checks.pages` writes it."""
+    assert pages.HELP.read_text(encoding="utf-8") == pages.rendered_help()
+
+
+def test_the_help_is_that_of_the_parser_without_colours_and_where_it_does_not_fit(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["--help"]) == 0
+    assert capsys.readouterr().out.rstrip("\n") == pages.rendered_help(color=False)
+    monkeypatch.setenv("COLUMNS", "60")
+    assert main(["--help"]) == 0
+    narrow = capsys.readouterr().out
+    assert "Usage: reconcile" in narrow
+    assert max(map(len, narrow.splitlines())) <= 60
 
 
 def test_every_field_of_the_configuration_has_a_meaning():

@@ -14,6 +14,7 @@ from reconciler.plan.align import stored_in
 from reconciler.plan.canonical import Opaque, canonical
 from reconciler.plan.model import Action, SyncStatus
 from reconciler.plan.secret_fingerprints import Fingerprints, SecretMatch
+from reconciler.redaction import KEY_VARIABLE
 from reconciler.sandbox.simulation.normalise import decrypt
 from tests.support.account import World, notes, paths, service, web
 
@@ -64,7 +65,7 @@ def applied(world: World) -> World:
 def marked(world: World) -> World:
     world.configure(MARKED)
     world.box.configure(encrypts_log_tokens=True)
-    world.environ |= {**VALUES, fingerprints.KEY_VARIABLE: KEY}
+    world.environ |= {**VALUES, KEY_VARIABLE: KEY}
     world.commit(0, spec())
     assert world.outcome() == "applied"
     return world
@@ -185,7 +186,7 @@ def test_what_is_sent_is_gits_document_and_that_variable(marked: World):
 
 def test_opting_in_sends_each_secret_once_and_says_so(applied: World):
     applied.configure(MARKED)
-    applied.environ[fingerprints.KEY_VARIABLE] = KEY
+    applied.environ[KEY_VARIABLE] = KEY
     plan = applied.one()
     assert set(notes(plan).values()) == {"sent"}
     assert {note.text for note in plan.notes} == {"no fingerprint stored yet; future changes will be detected"}
@@ -203,7 +204,7 @@ def test_opting_out_leaves_the_app_alone_until_something_else_changes(marked: Wo
 
 def test_without_the_key_nothing_is_planned_and_the_reason_says_where_to_put_it(marked: World):
     for key in ("", "too short"):
-        marked.environ[fingerprints.KEY_VARIABLE] = key
+        marked.environ[KEY_VARIABLE] = key
         with pytest.raises(UsageError) as refused:
             marked.plan()
         assert "RECONCILE_FINGERPRINT_KEY" in refused.value.message
@@ -211,7 +212,7 @@ def test_without_the_key_nothing_is_planned_and_the_reason_says_where_to_put_it(
 
 
 def test_another_key_counts_every_secret_as_unknown(marked: World):
-    marked.environ[fingerprints.KEY_VARIABLE] = "another key of enough length"
+    marked.environ[KEY_VARIABLE] = "another key of enough length"
     assert set(notes(marked.one()).values()) == {"sent"}
 
 

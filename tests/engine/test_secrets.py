@@ -26,7 +26,7 @@ from reconciler.engine.load import RunOptions
 from reconciler.engine.planner import Planner
 from reconciler.errors import Rejected
 from reconciler.live.client import Client
-from reconciler.plan.secret_fingerprints import KEY_VARIABLE
+from reconciler.redaction import KEY_VARIABLE
 from reconciler.rollout.ports import RolloutJob
 from reconciler.sandbox import Sandbox
 from tests.support.warp import warp

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 import yaml
 
-from reconciler import __version__
+from reconciler import REPOSITORY, __version__
 from tests.github.runner import ACTION, ROOT
 
 WORKFLOWS = [*(ROOT / ".github/workflows").glob("*.yml"), *(ROOT / "docs/workflows").glob("*.yml")]
+NAME = REPOSITORY.removeprefix("https://github.com/")
 PINNED = re.compile(r"^\s*(?:- )?uses: ([\w./-]+)@([0-9a-f]{40}) # v(\d+\.\d+\.\d+)$")
 
 
@@ -58,7 +59,7 @@ def test_a_workflow_gives_only_inputs_that_there_are_and_no_permission_by_defaul
     assert whole["permissions"] == {}
     assert all("permissions" in job and "timeout-minutes" in job for job in whole["jobs"].values())
     for step in steps(workflow):
-        if step.get("uses", "").startswith(("OWNER/reconciler@", "./")):
+        if step.get("uses", "").startswith((f"{NAME}@", "./")):
             assert set(step["with"]) <= set(ACTION["inputs"])
 
 
@@ -66,7 +67,7 @@ def test_every_action_of_others_is_pinned_by_commit_and_everywhere_by_the_same_o
     pins: dict[str, set[tuple[str, str]]] = {}
     for workflow in WORKFLOWS:
         for line in workflow.read_text(encoding="utf-8").splitlines():
-            if " uses: " in line and not re.search(r"uses: (OWNER/reconciler@v1|\./)", line):
+            if " uses: " in line and not re.search(rf"uses: ({NAME}@v1|\./)", line):
                 match = PINNED.match(line)
                 assert match, f"{workflow.name}: {line.strip()}"
                 pins.setdefault(match[1], set()).add((match[2], match[3]))
@@ -95,7 +96,7 @@ def test_a_fork_s_commits_are_checked_out_as_data_and_the_opt_in_says_so() -> No
 def test_every_example_sets_the_declared_variables_and_only_those_that_apply_have_their_values() -> None:
     for workflow in (ROOT / "docs/workflows").glob("*.yml"):
         for step in steps(workflow):
-            if step.get("uses", "").startswith("OWNER/reconciler@"):
+            if step.get("uses", "").startswith(f"{NAME}@"):
                 real = step["with"]["mode"] == "apply"
                 assert step["env"]["STRIPE_KEY"] == ("${{ secrets.STRIPE_KEY }}" if real else "placeholder")
 
@@ -209,9 +210,10 @@ def test_the_pre_commit_hooks_run_the_command() -> None:
     assert [(hook["id"], hook["entry"]) for hook in hooks] == [
         ("reconcile-validate", "reconcile validate"),
         ("reconcile-fmt", "reconcile fmt --check"),
+        ("reconcile-format", "reconcile fmt"),
     ]
     # One call each, whatever was committed.
-    assert [hook.get("pass_filenames", True) and not hook.get("require_serial") for hook in hooks] == [False, False]
+    assert [hook.get("pass_filenames", True) and not hook.get("require_serial") for hook in hooks] == [False] * 3
 
 
 def test_the_version_stands_once_and_a_release_is_held_against_it() -> None:

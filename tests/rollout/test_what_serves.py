@@ -135,7 +135,7 @@ def test_c53_a_field_that_is_merely_missing_is_a_warning(stage: Tampered) -> Non
     shown(stage, change)
     record = stage.one(stage.job(spec))
     assert kind(record) == "applied", record.outcome
-    assert any("run_command was sent, and the platform did not keep it" in warning for warning in record.warnings)
+    assert any("run_command was sent, but the platform did not keep it" in warning for warning in record.warnings)
 
 
 def before_it(stage: Tampered) -> Callable[[Any], None]:
