@@ -181,6 +181,10 @@ class ActionStep:
         for line in _plan_text(self._published(planned.report)).split("\n"):
             self.out(self.redact(line))
 
+    def agrees(self, planned: Planned) -> bool:
+        """Agree: a pipeline has nobody to ask."""
+        return planned.options.apply
+
     @contextmanager
     def watch(self, apps: Sequence[str]) -> Iterator[Watch]:
         """Log events; the first signal stops the run."""

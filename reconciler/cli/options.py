@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from reconciler.sandbox import Sandbox
 
 
+WHAT_TO_DO = Group("What to do", sort_key=0)
 WHAT = Group("Selection", sort_key=1)
 CONNECTION = Group("Connection", sort_key=3)
 OUTPUT = Group("Output", sort_key=4)
@@ -70,20 +71,34 @@ class SpecFlags:
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Permissions:
-    """What a run may do beyond what it always may."""
+class DriftPermissions:
+    """What a run may do beyond what it always may, as far as a comparison shows it."""
 
-    retry: Annotated[bool, Parameter(group=PERMISSIONS, help="retry specs that failed before")] = False
     rotate: Annotated[
         tuple[str, ...], Parameter(group=PERMISSIONS, help="APP[/COMPONENT]/KEY: send the new value of a secret")
     ] = ()
     allow: Annotated[
         tuple[str, ...], Parameter(group=PERMISSIONS, help="allow what a guard refused, such as remove=web/api")
     ] = ()
-    override_freeze: Annotated[bool, Parameter(group=PERMISSIONS, help="apply inside a freeze window")] = False
     fail_on_failed_push: Annotated[
         bool, Parameter(group=PERMISSIONS, help="exit 2 if the last push to an app in sync failed to deploy")
     ] = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class PlanPermissions(DriftPermissions):
+    """The same for a plan."""
+
+    retry: Annotated[bool, Parameter(group=PERMISSIONS, help="retry specs that failed before")] = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Permissions(PlanPermissions):
+    """The same for an apply."""
+
+    override_freeze: Annotated[bool, Parameter(group=PERMISSIONS, help="apply inside a freeze window")] = False
 
 
 @Parameter(name="*")
@@ -118,7 +133,9 @@ class Output:
 # --- From flags to `RunOptions` ---
 
 
-def run_options(specs: Sequence[Path], source: SpecFlags, permitted: Permissions = Permissions()) -> "RunOptions":
+def run_options(
+    specs: Sequence[Path], source: SpecFlags, permitted: DriftPermissions = DriftPermissions()
+) -> "RunOptions":
     """The options in the flags about specs and permissions."""
     from reconciler.engine.load import RunOptions
 
@@ -132,8 +149,8 @@ def run_options(specs: Sequence[Path], source: SpecFlags, permitted: Permissions
         shard=_shard(source.shard),
         rotate=frozenset(permitted.rotate),
         allow=frozenset(permitted.allow),
-        retry=permitted.retry,
-        override_freeze=permitted.override_freeze,
+        retry=isinstance(permitted, PlanPermissions) and permitted.retry,
+        override_freeze=isinstance(permitted, Permissions) and permitted.override_freeze,
         fail_on_failed_push=permitted.fail_on_failed_push,
     )
 

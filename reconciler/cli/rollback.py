@@ -103,7 +103,7 @@ def redeploy(
     )
     import asyncio
 
-    from reconciler.cli.commands import CommandLine, show_applied
+    from reconciler.cli.run import CommandLine, show_applied
     from reconciler.engine.apply import run
 
     console = Console.of(output)
@@ -114,7 +114,7 @@ def redeploy(
 
 async def _commit(name: str, policy: Policy, connection: Connection, console: Console, *, force: bool) -> int:
     """Commit the rollback that the app is pinned to: once it was judged healthy, or as it is."""
-    from reconciler.cli.commands import CommandLine
+    from reconciler.cli.run import CommandLine
     from reconciler.cli.show import show_rollout
     from reconciler.engine import safety
     from reconciler.engine.apply import roll_back
@@ -142,7 +142,7 @@ async def _commit(name: str, policy: Policy, connection: Connection, console: Co
 async def _rollback(
     name: str, wanted: tuple[str, bool, bool], policy: Policy, connection: Connection, console: Console
 ) -> int:
-    from reconciler.cli.commands import CommandLine
+    from reconciler.cli.run import CommandLine
     from reconciler.cli.show import show_rollout
     from reconciler.engine import safety
     from reconciler.engine.apply import roll_back

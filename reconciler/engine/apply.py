@@ -57,16 +57,23 @@ class FrontEnd(Protocol):
     def planned(self, planned: Planned) -> None:
         """Show the plan that is about to be applied or refused."""
 
+    def agrees(self, planned: Planned) -> bool:
+        """Return whether the plan is to be applied, which a person may be asked; it was shown and not refused."""
+
     def watch(self, apps: Sequence[str]) -> AbstractContextManager[Watch]:
         """Watch the rollouts of these apps."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The result of a run: what it found, and what it did if it was to apply. Its repr is short, like `Planned`'s."""
+    """The result of a run: what it found, and what it did if it was to apply. Its repr is short, like `Planned`'s.
+
+    ``declined``: it was to apply, and the front end did not agree; nothing was changed.
+    """
 
     planned: Planned
     rollout: RolloutReport | None = field(default=None, repr=False)
+    declined: bool = False
 
 
 async def run(options: RunOptions, front: FrontEnd, clock: Clock) -> Finished:
@@ -88,6 +95,9 @@ async def run(options: RunOptions, front: FrontEnd, clock: Clock) -> Finished:
             if not options.apply:
                 return Finished(planned)
             front.planned(planned)
+            safety.refuse(options, desired.config, clock.now(), [app.plan for app in planned.apps])
+            if not front.agrees(planned):
+                return Finished(planned, declined=True)
             return Finished(planned, await apply(planned, client, clock, front.watch))
     except (LiveError, UsageError) as error:
         if planned is None and desired.of_specs:  # without live, they are errors
