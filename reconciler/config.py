@@ -198,6 +198,9 @@ class Policy(_Section):
     secrets: Literal["keep", "fingerprint"] = Field(
         default="keep", description="fingerprint: detect a changed secret by a keyed fingerprint"
     )
+    paused: bool = Field(
+        default=False, description="write and roll out nothing; plans show the app, and how it differs, as paused"
+    )
     depends_on: list[str] = Field(default=[], description="apps that must be healthy before this one is rolled out")
 
     @property

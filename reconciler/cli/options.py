@@ -64,7 +64,19 @@ class SpecFlags:
     var: Annotated[
         tuple[str, ...], Parameter(group=WHAT, help="NAME=VALUE of a declared variable; overrides the environment")
     ] = ()
-    app: Annotated[tuple[str, ...], Parameter(group=WHAT, help="only this app; can be repeated")] = ()
+    app: Annotated[
+        tuple[str, ...], Parameter(group=WHAT, help="only this app, or those like 'web-*'; can be repeated")
+    ] = ()
+    exclude: Annotated[
+        tuple[str, ...], Parameter(group=WHAT, help="not this app, or those like 'web-*'; can be repeated")
+    ] = ()
+    only_changed: Annotated[
+        str,
+        Parameter(
+            group=WHAT,
+            help="only apps whose files changed in Git since this commit, branch or tag; auto: as the pipeline says",
+        ),
+    ] = ""
     shard: Annotated[str, Parameter(group=WHAT, help="only a part of the apps, for parallel jobs: 1/4, or auto")] = ""
     strict: Annotated[bool, Parameter(group=WHAT, help="treat unknown fields and values as errors")] = False
 
@@ -146,6 +158,8 @@ def run_options(
         variables=dict(_assignment(text) for text in source.var),
         strict=source.strict,
         apps=frozenset(source.app),
+        exclude=frozenset(source.exclude),
+        changed_since=source.only_changed,
         shard=_shard(source.shard),
         rotate=frozenset(permitted.rotate),
         allow=frozenset(permitted.allow),

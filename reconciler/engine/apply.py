@@ -14,7 +14,7 @@ from reconciler.engine.planner import Planned, Planner, check_rotations, recheck
 from reconciler.errors import InvalidInput, LiveError, UsageError
 from reconciler.findings import Finding
 from reconciler.plan.guard import check_allowed
-from reconciler.plan.model import Plan, PlanReport, SyncStatus
+from reconciler.plan.model import Action, Plan, PlanReport, SyncStatus
 from reconciler.plan.platform import PipelineCommit
 from reconciler.plan.secret_fingerprints import Fingerprints
 from reconciler.plan.warnings import without_repeats
@@ -135,10 +135,10 @@ async def apply(
                 options.force_build,
             )
             for app in apps
-            if app.plan.status is not SyncStatus.IN_SYNC
+            if not _rests(app.plan)
         ]
         report = await _roll_out(jobs, client, clock, watched, options)
-    unchanged = [_unchanged(app.plan) for app in apps if app.plan.status is SyncStatus.IN_SYNC]
+    unchanged = [_unchanged(app.plan) for app in apps if _rests(app.plan)]
     records = {record.app: record for record in (*unchanged, *report.records)}
     in_order = tuple(records[app.plan.app] for app in apps)
     return replace(report, records=in_order, seconds=clock.monotonic() - began)
@@ -177,9 +177,15 @@ async def _roll_out(
     return RolloutReport(tuple(records), client.requests, clock.monotonic() - began, left_running)
 
 
+def _rests(plan: Plan) -> bool:
+    """Whether nothing is to be done to an app, not even to follow a deployment: it is in sync, or paused."""
+    return plan.action is Action.NONE and (plan.paused or plan.status is SyncStatus.IN_SYNC)
+
+
 def _unchanged(plan: Plan) -> RolloutRecord:
-    """The record of an app in sync, for which nothing runs."""
-    return RolloutRecord(plan.app, plan.action, Outcome(OutcomeKind.UNCHANGED), app_id=plan.app_id, cost=plan.cost)
+    """The record of an app for which nothing runs."""
+    outcome = Outcome(OutcomeKind.PAUSED, plan.reason) if plan.paused else Outcome(OutcomeKind.UNCHANGED)
+    return RolloutRecord(plan.app, plan.action, outcome, app_id=plan.app_id, cost=plan.cost)
 
 
 # --- The plan: nothing is changed ---

@@ -294,7 +294,7 @@ async def recheck_health(client: Client, apps: Sequence[PlannedApp], now: dateti
     doubts = {
         place: _doubted(client, app, app.live, age, now)
         for place, app in enumerate(apps)
-        if app.live is not None and app.plan.status is SyncStatus.IN_SYNC
+        if app.live is not None and app.plan.status is SyncStatus.IN_SYNC and not app.plan.paused
         if (age := unjudged(app.live, app.policy, now)) is not None
     }
     looked_at = dict(zip(doubts, await asyncio.gather(*doubts.values()), strict=True))

@@ -19,7 +19,7 @@ from reconciler.errors import PlanMismatch, ReconcileError
 from reconciler.exit_codes import MOST_SERIOUS_FIRST, Exit
 from reconciler.findings import has_errors
 from reconciler.plan import saved
-from reconciler.plan.guard import frozen, guarded
+from reconciler.plan.guard import frozen, guarded, held
 from reconciler.plan.model import NO_DRIFT, Action, Plan, SyncStatus
 from reconciler.plan.platform import FAILED_PUSH
 from reconciler.rollout.model import OutcomeKind
@@ -54,11 +54,12 @@ def refuse(options: RunOptions, config: Config, now: datetime, plans: Sequence[P
 
 
 def guard(apps: Sequence[PlannedApp], options: RunOptions, config: Config, fleet: int) -> tuple[PlannedApp, ...]:
-    """The apps, with the plans refused that do what was not allowed.
+    """The apps, with the plans refused that do what was not allowed, and those of paused apps doing nothing.
 
     ``fleet`` is the number of apps, live or wanted: at least the number of plans, whatever the caller passes.
     """
-    allowed = guarded([app.plan for app in apps], config.guards, fleet=max(fleet, len(apps)), allowed=options.allow)
+    plans = [held(app.plan, config.policy(app.plan.app), asked=options.redeploy) for app in apps]
+    allowed = guarded(plans, config.guards, fleet=max(fleet, len(apps)), allowed=options.allow)
     return tuple(replace(app, plan=plan) for app, plan in zip(apps, allowed, strict=True))
 
 
@@ -144,7 +145,13 @@ def _most_serious(codes: Iterable[Exit]) -> Exit:
 
 def _of_outcome(kind: OutcomeKind) -> Exit:
     match kind:
-        case OutcomeKind.UNCHANGED | OutcomeKind.APPLIED | OutcomeKind.DELETED | OutcomeKind.TAKEN_BACK:
+        case (
+            OutcomeKind.UNCHANGED
+            | OutcomeKind.APPLIED
+            | OutcomeKind.DELETED
+            | OutcomeKind.TAKEN_BACK
+            | OutcomeKind.PAUSED
+        ):
             return Exit.OK
         case OutcomeKind.SKIPPED:  # the app it was skipped for has a code of its own
             return Exit.OK

@@ -16,9 +16,9 @@ from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 from reconciler.appspec.kinds import COMPONENT_KINDS, SINGULAR
-from reconciler.config import Freeze, Guards
+from reconciler.config import Freeze, Guards, Policy
 from reconciler.errors import UsageError
-from reconciler.plan.model import Action, Change, ChangeKind, Plan
+from reconciler.plan.model import Action, Change, ChangeKind, Plan, SyncStatus
 
 MAX_CHANGES = "max-changes"
 _BY_APP = ("remove", "replace", "region", "archive", "delete")
@@ -41,6 +41,23 @@ def check_allowed(allowed: Collection[str]) -> None:
                 f"invalid --allow {entry}",
                 hint="use remove=APP/NAME, replace=APP/DATABASE, region=APP, archive=APP, delete=APP or max-changes",
             )
+
+
+PAUSED = "paused in reconcile.yaml"
+"""Why nothing is done to an app, see `held`."""
+
+
+def held(plan: Plan, policy: Policy, *, asked: bool = False) -> Plan:
+    """The plan; of an app whose policy says ``paused``, one that does nothing, refused if it was ``asked`` for by name.
+
+    What it shows stays: status, changes, findings. An app that App Platform could not be asked about stays unknown.
+    """
+    if not policy.paused or plan.status is SyncStatus.UNKNOWN:
+        return plan
+    why = plan.reason if plan.paused else f"{PAUSED}: {plan.reason}".removesuffix(": ")
+    action = Action.REFUSE if asked else Action.NONE
+    plan = replace(plan, action=action, reason=why, paused=True, override="", update_all_source_versions=False)
+    return replace(plan, follow="", resume_rollback=False, adopt_rollback=False, retry_at=None)
 
 
 def guarded(plans: Sequence[Plan], guards: Guards, *, fleet: int, allowed: Collection[str]) -> tuple[Plan, ...]:
