@@ -251,10 +251,25 @@ VariableEntry = Annotated[
 ]
 
 
+class Account(_Section):
+    """The account that the apps belong to; a run with the token of another one is refused."""
+
+    team: str = Field(default="", description="name of the team, which needs the token scope account:read")
+    uuid: str = Field(default="", description="id of the team, or the `owner_uuid` of its apps")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if bool(self.team) == bool(self.uuid):
+            raise ValueError("account takes either team or uuid; `doctl account get` shows both")
+        return self
+
+
 class Guards(_Section):
     """What a run may not do unless allowed."""
 
-    max_changes: int = Field(default=30, ge=0, le=100, description="percentage of the fleet that one run may change")
+    max_changes: int = Field(
+        default=30, ge=0, le=100, description="percentage of the fleet that one run may create or change"
+    )
     max_changes_from: int = Field(default=10, ge=1, description="fleet size from which max_changes applies")
 
 
@@ -318,6 +333,9 @@ class Config(_Section):
     """The whole file; every field is optional."""
 
     project: str = Field(default="", description="id of the project to create new apps in")
+    account: Account | None = Field(
+        default=None, description="the account that the apps belong to; another one's token is refused"
+    )
     variables: list[VariableEntry] = Field(
         default=[], description="variables to substitute in specs: names, or entries as below"
     )

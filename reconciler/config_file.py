@@ -204,7 +204,11 @@ def _cycle(file: ConfigFile, graph: Mapping[str, Sequence[str]]) -> Iterator[Fin
 
 
 def _unknown_app(file: ConfigFile, name: str, pointer: str, known: Collection[str]) -> Finding:
-    return Finding(Severity.WARNING, "unknown-app", no_spec(name), did_you_mean(name, known), file.locate(pointer))
+    return Finding(Severity.WARNING, UNKNOWN_APP, no_spec(name), did_you_mean(name, known), file.locate(pointer))
+
+
+UNKNOWN_APP = "unknown-app"
+"""The code of that finding."""
 
 
 def no_spec(name: str) -> str:

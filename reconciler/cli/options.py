@@ -9,6 +9,7 @@ in every run, a quarter of the time it takes to parse the arguments.
 import os
 import re
 import shlex
+import sys
 from collections.abc import Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
@@ -42,6 +43,9 @@ PERMISSIONS = Group("What is allowed", sort_key=2)
 
 SANDBOX_FILE = Path(".reconcile/sandbox.db")
 """Where `--sandbox` keeps its state, so that a second run sees what the first did."""
+
+PACKAGE = "app-platform-reconciler"
+"""The name of this package on the package index."""
 
 API_URL = "https://api.digitalocean.com"
 
@@ -225,6 +229,22 @@ def token() -> str:
     )
 
 
+def missing_extra(extra: str, error: ImportError) -> UsageError:
+    """The error that an extra is not installed; the hint fits the tool that installed this: pip, pipx or uv."""
+    checkout = Path(__file__).parents[2]
+    package = f"'{PACKAGE}[{extra}]'"
+    place = Path(sys.prefix).parts
+    if (checkout / "pyproject.toml").is_file():
+        hint = f"in the checkout: pip install '.[{extra}]'"
+    elif "pipx" in place:
+        hint = f"pipx install --force {package}"
+    elif {"uv", "tools"} <= set(place):
+        hint = f"uv tool install --force {package}"
+    else:
+        hint = f"pip install {package}"
+    return UsageError(f"this needs the package {error.name}, of the extra {extra!r}", hint=hint)
+
+
 def open_sandbox(file: Path) -> "Sandbox":
     """The embedded sandbox with its state in a file.
 
@@ -237,9 +257,7 @@ def open_sandbox(file: Path) -> "Sandbox":
     try:
         from reconciler.sandbox import Sandbox
     except ModuleNotFoundError as error:
-        raise UsageError(
-            f"the sandbox needs the package {error.name}", hint="install it from a checkout: pip install '.[sandbox]'"
-        ) from error
+        raise missing_extra("sandbox", error) from error
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         return Sandbox(file, now=lambda: SystemClock().now().timestamp(), base_url=SANDBOX_URL)

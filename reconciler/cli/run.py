@@ -167,6 +167,7 @@ def _run(specs: Sequence[Path], asked: _Asked) -> int:
         show_live_values=asked.extent.show_live_values,
         fail_fast=asked.applying.fail_fast,
         expect=asked.applying.expect,
+        rehearsal=asked.connection.sandbox,
     )
     options = replace(options, concurrency=asked.applying.concurrency or options.concurrency)
     check_specs(options.specs)

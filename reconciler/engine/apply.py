@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from reconciler.config_file import no_spec
 from reconciler.engine import safety
 from reconciler.engine.load import Desired, RunOptions, as_live, load
 from reconciler.engine.planner import Planned, Planner, check_rotations, recheck_health
-from reconciler.errors import InvalidInput, LiveError, UsageError
+from reconciler.errors import InvalidInput, LiveError, Unauthorized, UsageError
 from reconciler.findings import Finding
-from reconciler.plan.guard import check_allowed
+from reconciler.plan import warnings
+from reconciler.plan.guard import check_allowed, frozen
 from reconciler.plan.model import Action, Plan, PlanReport, SyncStatus
 from reconciler.plan.platform import PipelineCommit
 from reconciler.plan.secret_fingerprints import Fingerprints
-from reconciler.plan.warnings import without_repeats
 from reconciler.rollout.model import Event, Outcome, OutcomeKind, RolloutRecord, RolloutReport
 from reconciler.rollout.ports import RolloutJob, SpecKnowledge
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Mapping
     from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
 
     from reconciler.clock import Clock
     from reconciler.desired.reading import Named
@@ -102,6 +104,8 @@ async def run(options: RunOptions, front: FrontEnd, clock: Clock) -> Finished:
     except (LiveError, UsageError) as error:
         if planned is None and desired.of_specs:  # without live, they are errors
             raise InvalidInput(desired.findings) from error
+        if planned is None and isinstance(error, Unauthorized):
+            error.message = f"nothing was changed: {error.message}"
         raise
 
 
@@ -117,10 +121,12 @@ async def apply(
 
     Raises:
         PlanMismatch: the whole run is refused, see `safety`; nothing was changed.
+        LiveError: the account of the token could not be read.
         InvalidInput: apps depend on each other in a circle; nothing was changed.
     """
     began, options = clock.monotonic(), planned.options
     safety.refuse(options, planned.config, clock.now(), [app.plan for app in planned.apps])
+    await safety.check_account(client, options, planned.config)
     guarded = safety.guard(planned.apps, options, planned.config, planned.fleet)
     with watch([app.plan.app for app in guarded]) as watched:
         apps = await recheck_health(client, guarded, clock.now())
@@ -197,7 +203,7 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
     A fleet in sync costs only the listing of its apps.
 
     Raises:
-        PlanMismatch: specs name apps that they must not name.
+        PlanMismatch: specs name apps that they must not name, or the token is of another account.
         InvalidInput: App Platform refuses a spec, and does not have it so already.
     """
     safety.refuse_unowned(desired, options)
@@ -214,9 +220,11 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
         PipelineCommit.of(options.environ),
         options.redeploy,
         options.show_live_values,
+        _removals(desired, options, now),
     )
     removed = pruning(desired, options)
     fleet = {app.name: app for app in await client.list_apps()}
+    await safety.check_account(client, options, desired.config, fleet.values())
     desired = as_live(desired, fleet)
     apps = await planner.plans(desired.apps, fleet, desired.known)
     unmanaged_apps = unmanaged(fleet, desired)
@@ -229,13 +237,16 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
         from reconciler.engine.drift import attributed
 
         apps = attributed(apps, _reader(desired, options), now)
-    plans, renames = without_repeats([app.plan for app in apps])
+    plans, renames = warnings.without_repeats([app.plan for app in apps])
     apps = tuple(replace(app, plan=one) for app, one in zip(apps, plans, strict=True))
     everyone = len(fleet.keys() | desired.known)
     apps = safety.guard(apps, options, desired.config, everyone)
+    noted = warnings.of_run([app.plan for app in apps], len(fleet), named=desired.config.account is not None)
+    if not (options.drift or options.override_freeze):
+        noted += warnings.of_freeze(frozen(desired.config.freeze, now))
     report = PlanReport(
         tuple(app.plan for app in apps),
-        (*_without_removed(desired.findings, removed), *notes, *renames),
+        (*_without_removed(desired.findings, removed), *notes, *renames, *noted),
         requests=client.requests,
         seconds=clock.monotonic() - began,
         unmanaged=unmanaged_apps if options.unmanaged else (),
@@ -279,6 +290,21 @@ def pruning(desired: Desired, options: RunOptions) -> Removed | None:
     removed = Removed.read(options.specs, desired.known, _reader(desired, options))
     check_emptied(desired.findings, removed)
     return removed
+
+
+def _removals(desired: Desired, options: RunOptions, now: datetime) -> Callable[[str], str]:
+    """See `prune.removals`; Git is only looked at if something asks."""
+
+    @cache
+    def removed() -> Callable[[str], str]:
+        from reconciler.engine.prune import removals
+
+        return removals(options.specs, desired.known, _reader(desired, options), now)
+
+    def shown(name: str) -> str:
+        return removed()(name)
+
+    return shown
 
 
 def _reader(desired: Desired, options: RunOptions) -> Callable[[str, str], Named]:

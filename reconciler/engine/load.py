@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.config import Config
-from reconciler.config_file import ConfigFile, check_names, check_probes, find_config, read_config
+from reconciler.config_file import UNKNOWN_APP, ConfigFile, check_names, check_probes, find_config, read_config
 from reconciler.desired.load import escaping_links, find_specs
 from reconciler.desired.load import load as load_specs
 from reconciler.desired.validate import of_new_app, validate, validate_all
-from reconciler.engine.changed import changed_only
 from reconciler.errors import InvalidInput, UsageError
 from reconciler.findings import Finding, Severity, has_errors, ranked
 from reconciler.plan.secret_fingerprints import KEY_VARIABLE
@@ -77,7 +76,12 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
     file = _config_within(options.checkout, options) if options.checkout else read_config(options.config, options.specs)
     config = file.config
     loaded = load_specs(
-        options.specs, config=config, environ=options.environ, variables=options.variables, strict=options.strict
+        options.specs,
+        config=config,
+        environ=options.environ,
+        variables=options.variables,
+        strict=options.strict,
+        offline=offline,
     )
     policies, findings = _policies(config)
     known = frozenset(app.name for app in loaded.apps)
@@ -86,12 +90,17 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
     probes = check_probes(file, {app.name: app.spec for app in loaded.apps})
     apps = tuple(app for app in loaded.apps if options.selects(app.name))
     if options.changed_since:
+        from reconciler.engine.changed import changed_only
+
         apps, changed = changed_only(apps, file, options.changed_since, options.environ)
         findings = (*findings, changed)
     if not options.show_live_values:
         apps = tuple(map(_with_credentials, apps))
     of_apps = validate_all(apps, strict=options.strict, policies=policies)
-    findings = (*file.warnings, *loaded.findings, *findings, *check_names(file, known), *probes, *of_apps)
+    names = check_names(file, known)
+    if not any(path.is_dir() for path in options.specs):  # of single files, the other apps are no mistake
+        names = tuple(one for one in names if one.code != UNKNOWN_APP)
+    findings = (*file.warnings, *loaded.findings, *findings, *names, *probes, *of_apps)
     if offline:
         new = [of_new_app(app, Severity.WARNING if app.wrapper else Severity.NOTICE) for app in apps]
         findings = (*findings, *chain.from_iterable(new))
@@ -252,6 +261,7 @@ class RunOptions:
     ``redeploy``, ``force_build``  deploy the specs that are live once more, without the build cache
     ``fail_on_failed_push``      end with exit code 2 if a push failed to deploy since
     ``show_live_values``         show what looks like a credential, and in comments also what only live has
+    ``rehearsal``                the client is of the embedded sandbox, which is no account
     ``concurrency``              apps that are rolled out at the same time
     """
 
@@ -281,6 +291,7 @@ class RunOptions:
     fail_on_failed_push: bool = False
     expect: Path | None = None
     show_live_values: bool = False
+    rehearsal: bool = False
 
     def selects(self, name: str) -> bool:
         """Whether an app is selected: it is in the shard, and named if any are, and not excluded."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -90,6 +90,8 @@ class Planner:
     commit: PipelineCommit | None = None
     redeploy: bool = False
     show_live_values: bool = False
+    removed: Callable[[str], str] = lambda _name: ""
+    """How Git shows that an app's spec was removed, see `prune.removals`; empty where it does not."""
 
     async def plans(
         self, apps: Sequence[DesiredApp], fleet: Mapping[str, LiveApp], known: Collection[str]
@@ -171,7 +173,7 @@ class Planner:
             deployments = await self._history(live, comparison)
         proposal, findings = await self._proposal(app, comparison, deployments or ())
         if live is None:
-            findings = (*findings, *possible_rename(app, comparison.wanted, unmanaged_apps))
+            findings = (*findings, *possible_rename(app, comparison.wanted, unmanaged_apps, self.removed))
         trouble = await self._pin_trouble(live, comparison, deployments) if live and deployments else ""
         evidence = Evidence(
             self.now,

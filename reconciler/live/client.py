@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.live import calls as answers
 from reconciler.live.calls import (
+    ACCOUNT,
     APPS,
     CREATE,
     DELETE,
@@ -32,6 +33,7 @@ from reconciler.live.calls import (
 )
 from reconciler.live.fetch import ProbeAnswer
 from reconciler.live.models import (
+    Account,
     Deployment,
     Health,
     LiveApp,
@@ -60,6 +62,12 @@ _UNDATED = datetime.min.replace(tzinfo=UTC)
 
 class Client(Session):
     """The operations of App Platform, for one token; see `Session` for what every method raises."""
+
+    # The account
+
+    async def account(self) -> Account:
+        """The account of the token, which needs a scope of its own."""
+        return await self._get(Account, "account", ACCOUNT)
 
     # Apps
 

@@ -237,6 +237,7 @@ class LiveApp(_Answer):
     live_url: Text = ""
     default_ingress: Text = ""
     project_id: Text = ""
+    owner_uuid: Text = ""
     tier_slug: Text = ""
 
     @model_validator(mode="before")
@@ -257,6 +258,21 @@ class LiveApp(_Answer):
     def running_deployment(self) -> Deployment | None:
         """The deployment in progress, or else the pending one, if any."""
         return self.in_progress_deployment or self.pending_deployment
+
+
+class Team(_Answer):
+    """The team that owns what an account has."""
+
+    uuid: Text = ""
+    name: Text = ""
+
+
+class Account(_Answer):
+    """The account of a token: the user, and the team that the token belongs to."""
+
+    uuid: Text = ""
+    email: Text = ""
+    team: Team = Team()
 
 
 class ComponentHealth(_Answer):

@@ -63,17 +63,16 @@ def held(plan: Plan, policy: Policy, *, asked: bool = False) -> Plan:
 def guarded(plans: Sequence[Plan], guards: Guards, *, fleet: int, allowed: Collection[str]) -> tuple[Plan, ...]:
     """The plans, with those refused that do what was not allowed. ``fleet``: the number of apps, live or wanted."""
     judged = [_judge(plan, allowed) for plan in plans]
-    writing = sum(_changes_the_fleet(plan) for plan in judged)
+    writing = sum(plan.writes for plan in judged)
     most = fleet * guards.max_changes / 100
     if fleet < guards.max_changes_from or writing <= most or MAX_CHANGES in allowed:
         return tuple(judged)
-    share = f"{writing} of {fleet} apps would change, but one run may change at most {guards.max_changes}%"
-    return tuple(_refused(plan, share, [MAX_CHANGES]) if _changes_the_fleet(plan) else plan for plan in judged)
-
-
-def _changes_the_fleet(plan: Plan) -> bool:
-    """Whether a plan changes an existing app: a new app endangers none."""
-    return plan.writes and plan.action is not Action.CREATE
+    new = sum(plan.action is Action.CREATE for plan in judged)
+    what = "be created" if new == writing else "be created or change" if new else "change"
+    share = f"{writing} of {fleet} apps would {what}, but one run may change at most {guards.max_changes}%"
+    if new == writing:
+        share += f"; a first fleet needs --allow {MAX_CHANGES}"
+    return tuple(_refused(plan, share, [MAX_CHANGES]) if plan.writes else plan for plan in judged)
 
 
 def _judge(plan: Plan, allowed: Collection[str]) -> Plan:
