@@ -11,7 +11,18 @@ from cyclopts import App
 from pydantic import BaseModel
 
 from reconciler.cli.commands import build
-from reconciler.config import Config, Freeze, Guards, HealthPolicy, PlatformFaults, Policy, Probe, Timeouts, Variable
+from reconciler.config import (
+    Account,
+    Config,
+    Freeze,
+    Guards,
+    HealthPolicy,
+    PlatformFaults,
+    Policy,
+    Probe,
+    Timeouts,
+    Variable,
+)
 
 DOCS = Path(__file__).parents[1] / "docs"
 PLACES = {
@@ -22,6 +33,7 @@ PLACES = {
     Probe: "`health.probe` of a policy",
     PlatformFaults: "`platform_faults` of a policy",
     Variable: "An entry of `variables`",
+    Account: "`account`",
     Guards: "`guards`",
     Freeze: "An entry of `freeze`",
 }

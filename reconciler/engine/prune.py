@@ -106,7 +106,7 @@ class Removed:
 def removals(paths: Sequence[Path], known: Collection[str], read: Read, now: datetime) -> Callable[[str], str]:
     """What says, by app name, that Git shows the app's spec to be removed, and since when; empty where it does not.
 
-    A spec that some file of the repository still holds was not removed. The history is read when it is first asked
+    A spec that some file of the working tree still holds was not removed. The history is read when it is first asked
     for; one that is missing, or ends too early, shows nothing.
     """
 
@@ -117,7 +117,7 @@ def removals(paths: Sequence[Path], known: Collection[str], read: Read, now: dat
             try:
                 with _opened(path) as history:
                     gone = {spec.name: spec.last for spec in history.removed_specs(path, known, read=read).specs}
-                    held = {name for name, _ in _still_held(history, frozenset(gone), read)} if gone else set()
+                    held = {name for name, _ in _held_now(history, frozenset(gone), read)} if gone else set()
             except PlanMismatch:
                 continue
             shown |= {name: _removed_after(last, now) for name, last in gone.items() if name not in held}
@@ -170,6 +170,11 @@ def _still_held(history: History, names: frozenset[str], read: Read) -> Iterator
     """
     for file, text in history.texts():
         yield from _named(text, file, names, read)
+    yield from _held_now(history, names, read)
+
+
+def _held_now(history: History, names: frozenset[str], read: Read) -> Iterator[tuple[str, str]]:
+    """The same of the working tree alone."""
     for root, folders, files in os.walk(history.root):
         folders[:] = [name for name in folders if name != ".git" and name not in _NOT_WALKED]
         for path in (Path(root, name) for name in files if name.endswith(SPEC_SUFFIXES)):
