@@ -6,11 +6,9 @@ The models also define the file's schema: `reconcile schema config` prints it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cached_property
-from graphlib import CycleError, TopologicalSorter
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -199,7 +197,7 @@ class Policy(_Section):
         default="keep", description="fingerprint: detect a changed secret by a keyed fingerprint"
     )
     paused: bool = Field(
-        default=False, description="write and roll out nothing; plans show the app, and how it differs, as paused"
+        default=False, description="do nothing; plans show the app, and how it differs, as paused"
     )
     depends_on: list[str] = Field(default=[], description="apps that must be healthy before this one is rolled out")
 
@@ -252,7 +250,7 @@ VariableEntry = Annotated[
 
 
 class Account(_Section):
-    """The account that the apps belong to; a run with the token of another one is refused."""
+    """The account that the apps belong to; a run with the token of another one is refused. Takes one of these."""
 
     team: str = Field(default="", description="name of the team, which needs the token scope account:read")
     uuid: str = Field(default="", description="id of the team, or the `owner_uuid` of its apps")
@@ -267,9 +265,7 @@ class Account(_Section):
 class Guards(_Section):
     """What a run may not do unless allowed."""
 
-    max_changes: int = Field(
-        default=30, ge=0, le=100, description="percentage of the fleet that one run may create or change"
-    )
+    max_changes: int = Field(default=30, ge=0, le=100, description="percentage of the fleet that one run may change")
     max_changes_from: int = Field(default=10, ge=1, description="fleet size from which max_changes applies")
 
 
@@ -333,9 +329,7 @@ class Config(_Section):
     """The whole file; every field is optional."""
 
     project: str = Field(default="", description="id of the project to create new apps in")
-    account: Account | None = Field(
-        default=None, description="the account that the apps belong to; another one's token is refused"
-    )
+    account: Account | None = Field(default=None, description="whose apps these are; another one's token is refused")
     variables: list[VariableEntry] = Field(
         default=[], description="variables to substitute in specs: names, or entries as below"
     )
@@ -394,18 +388,3 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
         old = out.get(key)
         out[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return out
-
-
-def find_circle(depends_on: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
-    """A cycle of dependent apps, such as ``("api", "web", "api")``; empty if there is none.
-
-    It begins with the one of its apps that comes first in the mapping. Unknown names wait for nothing.
-    """
-    try:
-        TopologicalSorter(depends_on).prepare()
-    except CycleError as error:
-        circle = error.args[1][:0:-1]  # the sorter has it from the awaited to the waiting, its first app twice
-        first = min(map(list(depends_on).index, circle))
-        at = circle.index(list(depends_on)[first])
-        return (*circle[at:], *circle[: at + 1])
-    return ()

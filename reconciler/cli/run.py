@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from reconciler.cli.console import Console, ask, on_signals
+from reconciler.cli.console import Console, ProgressPrinter, ask, on_signals
 from reconciler.cli.options import (
     OUTPUT,
     POSITIVE,
@@ -73,7 +73,9 @@ class Applying:
     )
     concurrency: Annotated[
         int | None,
-        Parameter(group=WHAT_TO_DO, validator=POSITIVE, help="apps rolled out at the same time [default: 10]"),
+        Parameter(
+            group=WHAT_TO_DO, validator=POSITIVE, help="number of apps rolled out at the same time [default: 10]"
+        ),
     ] = None
     fail_fast: Annotated[bool, Parameter(group=WHAT_TO_DO, help="start no further app after one failed")] = False
 
@@ -173,7 +175,6 @@ def _run(specs: Sequence[Path], asked: _Asked) -> int:
     check_specs(options.specs)
     import asyncio
 
-    from reconciler.cli.show import annotate, findings_of, show_plan
     from reconciler.engine import safety
     from reconciler.engine.apply import run
 
@@ -186,8 +187,7 @@ def _run(specs: Sequence[Path], asked: _Asked) -> int:
     if finished.rollout is not None:
         return show_applied(finished.planned, finished.rollout, console, connection)
     foreseen = shown_plan(finished.planned, console, connection)
-    show_plan(console, foreseen, drift=options.drift)
-    annotate(console, findings_of(foreseen))
+    console.plan(foreseen, drift=options.drift, annotated=True)
     if asked.save:
         safety.save(asked.save, finished.planned.report.plans, finished.planned.config)
     pushes_matter = asked.permissions.fail_on_failed_push
@@ -196,11 +196,10 @@ def _run(specs: Sequence[Path], asked: _Asked) -> int:
 
 def show_applied(planned: "Planned", rollout: "RolloutReport", console: Console, connection: Connection) -> int:
     """Show what was done; returns the exit code."""
-    from reconciler.cli.show import show_rollout
     from reconciler.engine import safety
 
     foreseen = shown_plan(planned, console, connection)
-    show_rollout(console, Suggestions.of(connection).rollout(rollout), foreseen)
+    console.rollout(Suggestions.of(connection).rollout(rollout), foreseen)
     return safety.of_apply(rollout, planned)
 
 
@@ -234,9 +233,7 @@ class CommandLine:
     def planned(self, planned: "Planned") -> None:
         """Show the plan to people; machine-readable output has only what was done."""
         if self.console.format in ("text", "github"):
-            from reconciler.cli.show import show_plan
-
-            show_plan(self.console, shown_plan(planned, self.console, self.connection))
+            self.console.plan(shown_plan(planned, self.console, self.connection))
 
     def agrees(self, planned: "Planned") -> bool:
         """Ask the person at the terminal whether to go on; a pipeline is not asked, and nothing if nothing is due."""
@@ -248,7 +245,6 @@ class CommandLine:
         """Show progress; the first signal stops the run."""
         import asyncio
 
-        from reconciler.cli.show import ProgressPrinter
         from reconciler.engine.apply import Watch
 
         stop = asyncio.Event()

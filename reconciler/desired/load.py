@@ -148,7 +148,7 @@ def find_specs(paths: Sequence[Path | str], findings: list[Finding], *, policies
             if file.name not in CONFIG_NAMES:
                 found.setdefault(os.path.realpath(file), file)
     if hidden:
-        findings.append(_skipped("hidden-files", "hidden", hidden, "to have one read, name it on the command line"))
+        findings.append(_skipped("hidden-files", "hidden", hidden, "to read one anyway, name it on the command line"))
     return list(found.values())
 
 

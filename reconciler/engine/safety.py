@@ -28,7 +28,7 @@ from reconciler.yamltext import open_file
 if TYPE_CHECKING:
     from reconciler.engine.planner import Planned
     from reconciler.live.client import Client
-    from reconciler.live.models import Account, LiveApp
+    from reconciler.live.models import LiveApp
     from reconciler.plan.model import PlanReport
     from reconciler.rollout.model import RolloutReport
 
@@ -73,7 +73,7 @@ async def check_account(
     if wanted is None or options.rehearsal:
         return
     try:
-        found: Account | None = await client.account()
+        found: tuple[str, str] | None = await client.team()
     except Unauthorized as error:
         if error.status != FORBIDDEN:
             raise
@@ -81,15 +81,15 @@ async def check_account(
     owners = {app.owner_uuid for app in (await client.list_apps() if fleet is None else fleet)} - {""}
     ids = owners if len(owners) == 1 else set()
     if found is not None:
-        ids = ids | {found.team.uuid or found.uuid}
-    if (found and wanted.team and found.team.name == wanted.team) or _bare(wanted.uuid) in set(map(_bare, ids)) - {""}:
+        ids = ids | {found[0]}
+    if (found and wanted.team and found[1] == wanted.team) or _bare(wanted.uuid) in set(map(_bare, ids)) - {""}:
         return
     name = f"the team {wanted.team!r}" if wanted.team else f"the account {wanted.uuid}"
     message = f"nothing was changed: reconcile.yaml is for {name}, and "
     if found is None and (wanted.team or not ids):
         hint = "give the token the scope account:read" + ("" if wanted.uuid else ", or name the account by its uuid")
         raise PlanMismatch(f"{message}the account of this token cannot be read", hint=hint)
-    theirs = f"the team {found.team.name!r} ({found.team.uuid})" if found else f"the account {', '.join(ids)}"
+    theirs = f"the team {found[1]!r} ({found[0]})" if found else f"the account {', '.join(ids)}"
     hint = f"use a token of {name}, or correct `account` in reconcile.yaml"
     raise PlanMismatch(f"{message}this token belongs to {theirs}", hint=hint)
 

@@ -33,7 +33,6 @@ from reconciler.live.calls import (
 )
 from reconciler.live.fetch import ProbeAnswer
 from reconciler.live.models import (
-    Account,
     Deployment,
     Health,
     LiveApp,
@@ -65,9 +64,11 @@ class Client(Session):
 
     # The account
 
-    async def account(self) -> Account:
-        """The account of the token, which needs a scope of its own."""
-        return await self._get(Account, "account", ACCOUNT)
+    async def team(self) -> tuple[str, str]:
+        """Id and name of the team that the token belongs to, or of its user; the token needs a scope of its own."""
+        account = answers.mapping((await self._ask(ACCOUNT)).get("account"), ACCOUNT)
+        owner = team if isinstance(team := account.get("team"), dict) else account
+        return str(owner.get("uuid") or ""), str(owner.get("name") or "")
 
     # Apps
 
@@ -223,16 +224,6 @@ class Client(Session):
             url, method=method, headers=headers or {}, timeout=timeout, verify_tls=verify_tls, body_limit=body_limit
         )
 
-    # What the platform offers
-
-    async def instance_sizes(self) -> list[dict[str, Any]]:
-        """The sizes of instances: ``slug``, ``usd_per_month`` (a string) and more."""
-        return await self._listed(read(f"{APPS}/tiers/instance_sizes"), "instance_sizes")
-
-    async def regions(self) -> list[dict[str, Any]]:
-        """The regions: ``slug``, ``label``, ``data_centers`` and more."""
-        return await self._listed(read(f"{APPS}/regions"), "regions")
-
 
 # --- Whether a listing is complete, and its order ---
 
@@ -256,7 +247,7 @@ def incomplete(call: Call, pages: Sequence[Page], seen: int) -> LiveError:
     """The error for a listing that was never complete."""
     total = max(map(answers.total_of, pages))
     counted = f"{total} reported, {seen} listed" if seen < total else "the total changes from page to page"
-    what = f"could not get a complete list of apps: {counted}"
+    what = f"cannot get a complete list of apps: {counted}"
     hint = "the account kept changing while it was read; try again later"
     return answers.unreachable(call, what, hint=hint)
 

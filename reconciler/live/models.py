@@ -260,21 +260,6 @@ class LiveApp(_Answer):
         return self.in_progress_deployment or self.pending_deployment
 
 
-class Team(_Answer):
-    """The team that owns what an account has."""
-
-    uuid: Text = ""
-    name: Text = ""
-
-
-class Account(_Answer):
-    """The account of a token: the user, and the team that the token belongs to."""
-
-    uuid: Text = ""
-    email: Text = ""
-    team: Team = Team()
-
-
 class ComponentHealth(_Answer):
     """The health of one component."""
 
