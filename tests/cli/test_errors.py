@@ -34,7 +34,7 @@ def test_a_scope_that_is_missing_is_said_once_with_what_did_not_happen(run, monk
     assert run("plan", "--sandbox") == 1
     said = capsys.readouterr().err
     assert said.startswith("reconcile: nothing was changed: GET /v2/apps: 403 ")
-    assert said.endswith("\n  this needs a token with the scope app:read\n")
+    assert said.endswith("\n  the token needs the scope app:read\n")
     assert said.count("403") == 1
 
 
