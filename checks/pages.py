@@ -14,6 +14,7 @@ from rich.console import Console
 
 from reconciler.cli.commands import build
 from reconciler.config import (
+    Account,
     Config,
     Freeze,
     Guards,
@@ -37,6 +38,7 @@ PLACES = {
     PlatformFaults: "`platform_faults` of a policy",
     Variable: "An entry of `variables`",
     Waves: "`rollout`",
+    Account: "`account`",
     Guards: "`guards`",
     Freeze: "An entry of `freeze`",
 }

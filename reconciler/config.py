@@ -6,10 +6,8 @@ The models also define the file's schema: `reconcile schema config` prints it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cached_property
-from graphlib import CycleError, TopologicalSorter
 from math import ceil
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -128,6 +126,7 @@ class Policy(Section):
     secrets: Literal["keep", "fingerprint"] = Field(
         default="keep", description="fingerprint: detect a changed secret by a keyed fingerprint"
     )
+    paused: bool = Field(default=False, description="do nothing; plans show the app, and how it differs, as paused")
     depends_on: list[str] = Field(default=[], description="apps that must be healthy before this one is rolled out")
 
     @property
@@ -176,6 +175,19 @@ VariableEntry = Annotated[
     BeforeValidator(_named),
     _NameOrEntry(),
 ]
+
+
+class Account(Section):
+    """The account that the apps belong to; a run with the token of another one is refused. Takes one of these."""
+
+    team: str = Field(default="", description="name of the team, which needs the token scope account:read")
+    uuid: str = Field(default="", description="id of the team, or the `owner_uuid` of its apps")
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if bool(self.team) == bool(self.uuid):
+            raise ValueError("account takes either team or uuid; `doctl account get` shows both")
+        return self
 
 
 class Guards(Section):
@@ -282,6 +294,7 @@ class Config(Section):
     """The whole file; every field is optional."""
 
     project: str = Field(default="", description="id of the project to create new apps in")
+    account: Account | None = Field(default=None, description="whose apps these are; another one's token is refused")
     variables: list[VariableEntry] = Field(
         default=[], description="variables to substitute in specs: names, or entries as below"
     )
@@ -343,18 +356,3 @@ def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
         old = out.get(key)
         out[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return out
-
-
-def find_circle(depends_on: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
-    """A cycle of dependent apps, such as ``("api", "web", "api")``; empty if there is none.
-
-    It begins with the one of its apps that comes first in the mapping. Unknown names wait for nothing.
-    """
-    try:
-        TopologicalSorter(depends_on).prepare()
-    except CycleError as error:
-        circle = error.args[1][:0:-1]  # the sorter has it from the awaited to the waiting, its first app twice
-        first = min(map(list(depends_on).index, circle))
-        at = circle.index(list(depends_on)[first])
-        return (*circle[at:], *circle[: at + 1])
-    return ()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from reconciler.appspec.kinds import has_address
 from reconciler.appspec.shape import SPEC
-from reconciler.config import Config, Policy, find_circle
+from reconciler.config import Config, Policy
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity, has_errors
 from reconciler.text import did_you_mean, pointer_token
@@ -203,8 +204,27 @@ def _cycle(file: ConfigFile, graph: Mapping[str, Sequence[str]]) -> Iterator[Fin
         yield Finding(Severity.ERROR, "dependency-cycle", message, "remove one of these dependencies", where)
 
 
+def find_circle(depends_on: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    """A cycle of dependent apps, such as ``("api", "web", "api")``; empty if there is none.
+
+    It begins with the one of its apps that comes first in the mapping. Unknown names wait for nothing.
+    """
+    try:
+        TopologicalSorter(depends_on).prepare()
+    except CycleError as error:
+        circle = error.args[1][:0:-1]  # the sorter has it from the awaited to the waiting, its first app twice
+        first = min(map(list(depends_on).index, circle))
+        at = circle.index(list(depends_on)[first])
+        return (*circle[at:], *circle[: at + 1])
+    return ()
+
+
 def _unknown_app(file: ConfigFile, name: str, pointer: str, known: Collection[str]) -> Finding:
-    return Finding(Severity.WARNING, "unknown-app", no_spec(name), did_you_mean(name, known), file.locate(pointer))
+    return Finding(Severity.WARNING, UNKNOWN_APP, no_spec(name), did_you_mean(name, known), file.locate(pointer))
+
+
+UNKNOWN_APP = "unknown-app"
+"""The code of that finding."""
 
 
 def no_spec(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 
 
 def ago(moment: datetime | None, now: datetime) -> str:
@@ -42,6 +43,11 @@ def nearest(name: str, known: Collection[str], *, cutoff: float = 0.6) -> str:
     plain = {_plain(one): one for one in known}
     near = difflib.get_close_matches(_plain(name), plain, 1, cutoff)
     return plain[near[0]] if near else ""
+
+
+def matches(name: str, patterns: Collection[str]) -> bool:
+    """Whether a name is one of these names, or fits one of these shell patterns, such as ``web-*``."""
+    return name in patterns or any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _plain(name: str) -> str:

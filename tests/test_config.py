@@ -5,7 +5,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from reconciler.config import Config, Probe, find_circle
+from reconciler.config import Config, Probe
+from reconciler.config_file import find_circle
 from reconciler.text import LONGEST_DURATION, parse_duration
 
 

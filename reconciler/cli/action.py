@@ -183,6 +183,10 @@ class ActionStep:
         for line in _plan_text(self._published(planned.report)).split("\n"):
             self.out(self.redact(line))
 
+    def agrees(self, planned: Planned) -> bool:
+        """Agree: a pipeline has nobody to ask."""
+        return planned.options.apply
+
     @contextmanager
     def watch(self, apps: Sequence[str]) -> Iterator[Watch]:
         """Log events; the first signal stops the run."""
@@ -231,6 +235,7 @@ def action_options(inputs: Inputs, context: EventContext, environ: Mapping[str, 
         expect=Path(inputs.expect_plan) if inputs.expect_plan else None,
         show_live_values=inputs.show_live_values and not context.is_fork,
         logs=inputs.logs.value,
+        rehearsal=inputs.sandbox,
     )
 
 

@@ -269,6 +269,25 @@ class Console:
         """Whether progress can be drawn in place: both streams are terminals."""
         return self.format == "text" and _person(sys.stderr) and os.environ.get("TERM") != "dumb"
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person reads what is printed and can answer: all streams are terminals, and not a pipeline's."""
+        here = all(map(_person, (sys.stdin, sys.stdout, sys.stderr)))
+        return self.format == "text" and here and not os.environ.get("CI")
+
+
+def ask(question: str) -> bool:
+    """Ask on standard error, and read the answer: yes, or anything else.
+
+    Ctrl-C ends the run immediately: asyncio would only cancel its task, which waits here.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        print(question, end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+    finally:
+        signal.signal(signal.SIGINT, before)
+
 
 def _person(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()

@@ -133,10 +133,16 @@ def _say(error: ReconcileError, form: Format) -> Exit:
 
 def _misread(error: CycloptsError) -> UsageError:
     """An invalid command line, with the relevant help."""
-    from cyclopts import MissingArgumentError
+    from cyclopts import MissingArgumentError, UnknownOptionError
 
     command = " ".join(["reconcile", *(error.command_chain or ())])
     message = str(error)
+    if isinstance(error, UnknownOptionError):
+        from reconciler.cli.words import flag_hint
+
+        flag = error.token.keyword or error.token.value
+        known = [name for argument in error.argument_collection for name in argument.names]
+        return UsageError(f"unknown flag {flag}", hint=flag_hint(flag, known) or f"see: {command} --help")
     if isinstance(error, MissingArgumentError) and error.argument and error.argument.field_info.is_positional:
         message = f"{command} needs {error.argument.name.lstrip('-').upper()}"
     return UsageError(message, hint=f"see: {command} --help")

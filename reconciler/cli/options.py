@@ -7,6 +7,7 @@ strings: it would compile each of them in every run, a quarter of the time it ta
 import os
 import re
 import shlex
+import sys
 from collections.abc import Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, replace
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from reconciler.sandbox import Sandbox
 
 
+WHAT_TO_DO = Group("What to do", sort_key=0)
 WHAT = Group("Selection", sort_key=1)
 CONNECTION = Group("Connection", sort_key=3)
 OUTPUT = Group("Output", sort_key=4)
@@ -39,6 +41,9 @@ PERMISSIONS = Group("What is allowed", sort_key=2)
 
 SANDBOX_FILE = Path(".reconcile/sandbox.db")
 """Where `--sandbox` keeps its state, so that a second run sees what the first did."""
+
+PACKAGE = "app-platform-reconciler"
+"""The name of this package on the package index."""
 
 API_URL = "https://api.digitalocean.com"
 
@@ -61,27 +66,53 @@ class SpecFlags:
     var: Annotated[
         tuple[str, ...], Parameter(group=WHAT, help="NAME=VALUE of a declared variable; overrides the environment")
     ] = ()
-    app: Annotated[tuple[str, ...], Parameter(group=WHAT, help="only this app; can be repeated")] = ()
+    app: Annotated[
+        tuple[str, ...], Parameter(group=WHAT, help="only this app, or those like 'web-*'; can be repeated")
+    ] = ()
+    exclude: Annotated[
+        tuple[str, ...], Parameter(group=WHAT, help="not this app, or those like 'web-*'; can be repeated")
+    ] = ()
+    only_changed: Annotated[
+        str,
+        Parameter(
+            group=WHAT,
+            help="only apps whose files changed in Git since this commit, branch or tag; auto: as the pipeline says",
+        ),
+    ] = ""
     shard: Annotated[str, Parameter(group=WHAT, help="only a part of the apps, for parallel jobs: 1/4, or auto")] = ""
     strict: Annotated[bool, Parameter(group=WHAT, help="treat unknown fields and values as errors")] = False
 
 
 @Parameter(name="*")
 @dataclass(frozen=True)
-class Permissions:
-    """What a run may do beyond what it always may."""
+class DriftPermissions:
+    """What a run may do beyond what it always may, as far as a comparison shows it."""
 
-    retry: Annotated[bool, Parameter(group=PERMISSIONS, help="retry specs that failed before")] = False
     rotate: Annotated[
         tuple[str, ...], Parameter(group=PERMISSIONS, help="APP[/COMPONENT]/KEY: send the new value of a secret")
     ] = ()
     allow: Annotated[
         tuple[str, ...], Parameter(group=PERMISSIONS, help="allow what a guard refused, such as remove=web/api")
     ] = ()
-    override_freeze: Annotated[bool, Parameter(group=PERMISSIONS, help="apply inside a freeze window")] = False
     fail_on_failed_push: Annotated[
         bool, Parameter(group=PERMISSIONS, help="exit 2 if the last push to an app in sync failed to deploy")
     ] = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class PlanPermissions(DriftPermissions):
+    """The same for a plan."""
+
+    retry: Annotated[bool, Parameter(group=PERMISSIONS, help="retry specs that failed before")] = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Permissions(PlanPermissions):
+    """The same for an apply."""
+
+    override_freeze: Annotated[bool, Parameter(group=PERMISSIONS, help="apply inside a freeze window")] = False
 
 
 @Parameter(name="*")
@@ -116,7 +147,9 @@ class Output:
 # --- From flags to `RunOptions` ---
 
 
-def run_options(specs: Sequence[Path], source: SpecFlags, permitted: Permissions = Permissions()) -> "RunOptions":
+def run_options(
+    specs: Sequence[Path], source: SpecFlags, permitted: DriftPermissions = DriftPermissions()
+) -> "RunOptions":
     """The options in the flags about specs and permissions."""
     from reconciler.engine.load import RunOptions
 
@@ -127,11 +160,13 @@ def run_options(specs: Sequence[Path], source: SpecFlags, permitted: Permissions
         variables=dict(_assignment(text) for text in source.var),
         strict=source.strict,
         apps=frozenset(source.app),
+        exclude=frozenset(source.exclude),
+        changed_since=source.only_changed,
         shard=_shard(source.shard),
         rotate=frozenset(permitted.rotate),
         allow=frozenset(permitted.allow),
-        retry=permitted.retry,
-        override_freeze=permitted.override_freeze,
+        retry=isinstance(permitted, PlanPermissions) and permitted.retry,
+        override_freeze=isinstance(permitted, Permissions) and permitted.override_freeze,
         fail_on_failed_push=permitted.fail_on_failed_push,
     )
 
@@ -192,6 +227,22 @@ def token() -> str:
     )
 
 
+def missing_extra(extra: str, error: ImportError) -> UsageError:
+    """The error that an extra is not installed; the hint fits the tool that installed this: pip, pipx or uv."""
+    checkout = Path(__file__).parents[2]
+    package = f"'{PACKAGE}[{extra}]'"
+    place = Path(sys.prefix).parts
+    if (checkout / "pyproject.toml").is_file():
+        hint = f"in the checkout: pip install '.[{extra}]'"
+    elif "pipx" in place:
+        hint = f"pipx install --force {package}"
+    elif {"uv", "tools"} <= set(place):
+        hint = f"uv tool install --force {package}"
+    else:
+        hint = f"pip install {package}"
+    return UsageError(f"this needs the package {error.name}, of the extra {extra!r}", hint=hint)
+
+
 def open_sandbox(file: Path) -> "Sandbox":
     """The embedded sandbox with its state in a file.
 
@@ -204,9 +255,7 @@ def open_sandbox(file: Path) -> "Sandbox":
     try:
         from reconciler.sandbox import Sandbox
     except ModuleNotFoundError as error:
-        raise UsageError(
-            f"the sandbox needs the package {error.name}", hint="install it from a checkout: pip install '.[sandbox]'"
-        ) from error
+        raise missing_extra("sandbox", error) from error
     try:
         with _shared(file):
             return Sandbox(file, now=lambda: SystemClock().now().timestamp(), base_url=SANDBOX_URL)

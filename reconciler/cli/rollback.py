@@ -25,9 +25,10 @@ from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
-    from reconciler.config import Policy
+    from reconciler.config import Config, Policy
     from reconciler.live.client import Client
     from reconciler.live.models import LiveApp
+    from reconciler.rollout.model import RolloutReport
     from reconciler.rollout.ports import RolloutJob
 
 TARGETS = 200
@@ -63,11 +64,10 @@ def rollback(
 
     from reconciler.config_file import load_config
 
-    policy = load_config(config).policy(app)
-    console = Console.of(output)
+    settings, console = load_config(config), Console.of(output)
     if commit:
-        return asyncio.run(_commit(app, policy, connection, console, force=force))
-    return asyncio.run(_rollback(app, (to, pin, revert), policy, connection, console))
+        return asyncio.run(_commit(app, settings, connection, console, force=force))
+    return asyncio.run(_rollback(app, (to, pin, revert), settings, connection, console))
 
 
 def redeploy(
@@ -100,10 +100,11 @@ def redeploy(
         retry=retry,
         override_freeze=override_freeze,
         allow=frozenset(allow),
+        rehearsal=connection.sandbox,
     )
     import asyncio
 
-    from reconciler.cli.commands import CommandLine, show_applied
+    from reconciler.cli.run import CommandLine, show_applied
     from reconciler.engine.apply import run
 
     console = Console.of(output)
@@ -112,15 +113,17 @@ def redeploy(
     return show_applied(finished.planned, finished.rollout, console, connection)
 
 
-async def _commit(name: str, policy: Policy, connection: Connection, console: Console, *, force: bool) -> int:
+async def _commit(name: str, config: Config, connection: Connection, console: Console, *, force: bool) -> int:
     """Commit the rollback that the app is pinned to: once it was judged healthy, or as it is."""
-    from reconciler.cli.commands import CommandLine
+    from reconciler.cli.run import CommandLine
     from reconciler.engine import safety
     from reconciler.engine.apply import roll_back
+    from reconciler.engine.load import RunOptions
     from reconciler.rollout import writes as manual
     from reconciler.rollout.model import OutcomeKind
 
     async with connect(connection, console.waiting) as client:
+        await safety.check_account(client, RunOptions(rehearsal=connection.sandbox), config)
         (app,) = await chosen_apps(client, (name,))
         pinned = manual.require_pin(app)
         if force:
@@ -128,31 +131,57 @@ async def _commit(name: str, policy: Policy, connection: Connection, console: Co
                 message = f"{name} is pinned to deployment {pinned.id}, which is still {pinned.phase.value}"
                 raise UsageError(message, hint="without --force it is followed, judged and then committed")
             gone = await manual.commit(client, app, SystemClock())
-            text = f"{name}: rollback committed" + ("" if gone else ", but the app still shows as pinned")
-            console.out(plain(text))
-            return Exit.OK if gone else Exit.PERSON_NEEDED
-        job = replace(_job(app, policy, "rollback"), resume_rollback=True, follow=pinned.id, carried=pinned.spec)
-        with CommandLine(console, connection).watch([name]) as watched:
-            report = await roll_back(job, client, SystemClock(), watched)
-    if report.records[0].outcome.kind is OutcomeKind.ROLLED_BACK:
-        console.out(plain(f"{name}: the rollback is healthy and committed"))
-        return Exit.OK
-    console.rollout(Suggestions.of(connection).rollout(report), None)
+            report = _committed(app, gone=gone)
+        else:
+            wanted = _job(app, config.policy(name), "rollback")
+            job = replace(wanted, resume_rollback=True, follow=pinned.id, carried=pinned.spec)
+            with CommandLine(console, connection).watch([name]) as watched:
+                report = _as_asked(await roll_back(job, client, SystemClock(), watched))
+    outcome = report.records[0].outcome
+    if outcome.kind is OutcomeKind.TAKEN_BACK and console.format == "text":
+        console.out(plain(f"{name}: {outcome.reason}"))
+    else:
+        console.rollout(Suggestions.of(connection).rollout(report), None)
     return safety.of_rollout(report)
 
 
+def _as_asked(report: RolloutReport) -> RolloutReport:
+    """The report of a rollback that a person asked to commit: that it is committed is what was asked for."""
+    from reconciler.rollout.model import Outcome, OutcomeKind
+
+    (record,) = report.records
+    if record.outcome.kind is not OutcomeKind.ROLLED_BACK:
+        return report
+    outcome = Outcome(OutcomeKind.TAKEN_BACK, "the rollback is healthy and committed")
+    return replace(report, records=(replace(record, outcome=outcome),))
+
+
+def _committed(app: LiveApp, *, gone: bool) -> RolloutReport:
+    """The report of a rollback that was committed whatever its health is; ``gone``: the pin is."""
+    from reconciler.plan.model import Action
+    from reconciler.rollout.model import Outcome, OutcomeKind, RolloutRecord, RolloutReport
+
+    outcome = Outcome(OutcomeKind.TAKEN_BACK, "the rollback is committed; its health was not checked")
+    if not gone:
+        reason = "the rollback was committed, but the app still shows as pinned"
+        outcome = Outcome(OutcomeKind.BLOCKED, reason, (f"reconcile status {app.name}",), pinned=True)
+    return RolloutReport((RolloutRecord(app.name, Action.NONE, outcome, app_id=app.id),))
+
+
 async def _rollback(
-    name: str, wanted: tuple[str, bool, bool], policy: Policy, connection: Connection, console: Console
+    name: str, wanted: tuple[str, bool, bool], config: Config, connection: Connection, console: Console
 ) -> int:
-    from reconciler.cli.commands import CommandLine
+    from reconciler.cli.run import CommandLine
     from reconciler.engine import safety
     from reconciler.engine.apply import roll_back
+    from reconciler.engine.load import RunOptions
     from reconciler.rollout import writes as manual
 
     to, pin, revert = wanted
     async with connect(connection, console.waiting) as client:
+        await safety.check_account(client, RunOptions(rehearsal=connection.sandbox), config)
         (app,) = await chosen_apps(client, (name,))
-        job = _job(app, policy, "leave" if revert else "pin" if pin else "rollback")
+        job = _job(app, config.policy(name), "leave" if revert else "pin" if pin else "rollback")
         if revert:
             deployment = await manual.revert(client, app)
             console.err(plain(f"{name}: rollback reverted; following deployment {deployment.id}"))

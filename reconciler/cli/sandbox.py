@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from reconciler.cli import console
-from reconciler.cli.options import PORT, SANDBOX_FILE, open_sandbox
+from reconciler.cli.options import PORT, SANDBOX_FILE, missing_extra, open_sandbox
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
 
@@ -83,6 +83,8 @@ def serve(
             ready=lambda url: console.log(f"the sandbox is listening on {url} (Ctrl-C stops it)"),
             certificate=certificate,
         )
+    except ModuleNotFoundError as error:
+        raise missing_extra("sandbox", error) from error
     except SystemExit as error:  # raised by the server if it cannot listen; it has printed why
         raise UsageError(f"cannot listen on {host}:{port}", hint="choose another with --port, or 0 for any") from error
     except KeyboardInterrupt:  # the signal that ended the server
@@ -98,7 +100,7 @@ def _certificate(file: Path, host: str) -> tuple[Path, Path]:
     try:
         made = make_certificate(file.parent, host)
     except ImportError as error:
-        raise UsageError("--tls needs the package cryptography", hint="pip install '.[sandbox,tls]'") from error
+        raise missing_extra("sandbox,tls", error) from error
     console.log(f"the certificate is {made[0]}")
     return made
 

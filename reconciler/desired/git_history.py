@@ -223,6 +223,15 @@ class History:
             for file, blob in self._files(commit, inside, seen):
                 yield file, self._revision(commit, (_REGULAR, blob))
 
+    def differs(self, base: Commit, path: Path) -> bool:
+        """Whether a file is another one than in a commit, or is not in the repository."""
+        inside = self.inside(path)
+        entry = self._lookup(base, inside) if inside else None
+        if entry is None or entry[0] & _KIND == _FOLDER:
+            return True
+        now = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
+        return bool(self.stored(entry[1]).data != now)
+
     def texts(self) -> Iterator[tuple[str, str]]:
         """Name and text of every file in the checked-out commit that may hold a spec.
 

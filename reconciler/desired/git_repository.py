@@ -139,6 +139,28 @@ class Walk:
             self.gap = MISSING
 
 
+def merge_base(repo: Repo, name: str) -> Commit:
+    """The newest common ancestor of HEAD and the commit that a name, such as ``origin/main``, leads to.
+
+    Raises:
+        HistoryGap: there is no such commit, or no common ancestor in the repository.
+    """
+    from dulwich.graph import find_merge_base
+    from dulwich.objects import Commit
+    from dulwich.objectspec import parse_commit
+
+    shallow = "; the clone is shallow" if repo.get_shallow() else ""
+    try:
+        other = parse_commit(repo, name)
+        common = find_merge_base(repo, [repo.head(), other.id])
+    except (KeyError, ValueError) as error:
+        raise HistoryGap(f"there is no such commit{shallow}") from error
+    found = repo[common[0]] if common else None
+    if not isinstance(found, Commit):
+        raise HistoryGap(f"it has no common ancestor with HEAD{shallow}")
+    return found
+
+
 def when_made(commit: Commit) -> datetime:
     """When the commit was made, in the committer's own time zone."""
     try:

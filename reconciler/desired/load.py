@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from reconciler.appspec.secrets import CLONE_URL, credentials, plaintext_secrets
+from reconciler.appspec.secrets import CLONE_URL, credentials, plaintext_secrets, secrets
 from reconciler.config import Config
 from reconciler.config_file import CONFIG_NAMES
 from reconciler.desired.reading import OTHER, WRAPPER, Variables, parse_specs, substitute, unrelated
@@ -74,13 +74,14 @@ def load(
     environ: Mapping[str, str],
     variables: Mapping[str, str] | None = None,
     strict: bool = False,
+    offline: bool = False,
 ) -> Loaded:
     """Load the apps in files and folders. Never raises because of their content: every problem is a finding.
 
     ``variables`` are explicit values, which win over ``environ``; only those that ``config`` declares are used.
-    ``strict`` makes unknown fields errors.
+    ``strict`` makes unknown fields errors. ``offline``: secrets may be without a value.
     """
-    values = Variables(config.variables, environ, variables or {})
+    values = Variables(config.variables, environ, variables or {}, offline=offline)
     findings: list[Finding] = list(values.findings)
     apps: list[DesiredApp] = []
     named = {str(path) for path in map(Path, paths) if not path.is_dir()}
@@ -138,9 +139,9 @@ def find_specs(paths: Sequence[Path | str], findings: list[Finding], *, policies
             below = iter([path])
         else:
             message = f"no such file or folder: {path}"
-            hint = (
-                f"there is {_DO}: name it, as in `reconcile validate {_DO}`" if Path(_DO).is_dir() else "check the path"
-            )
+            hint = _FIRST_SPEC if path == Path("specs") else "check the path"
+            if Path(_DO).is_dir():
+                hint = f"there is {_DO}: name it, as in `reconcile validate {_DO}`"
             findings.append(Finding(Severity.ERROR, "no-such-path", message, hint, Location(str(path))))
             continue
         for file in below:
@@ -150,6 +151,9 @@ def find_specs(paths: Sequence[Path | str], findings: list[Finding], *, policies
         findings.append(_skipped("hidden-files", "hidden", hidden, "to read one anyway, name it on the command line"))
     return list(found.values())
 
+
+_FIRST_SPEC = "write a spec there, have one written by `reconcile import APP`, or name the folder that has them"
+"""What to do without the folder that is read by default."""
 
 _DO = ".do"
 """The folder in which App Platform looks for specs."""
@@ -171,12 +175,14 @@ def _below(folder: Path, policies: str, findings: list[Finding], hidden: list[st
             name for name in folders if (name[0] != "." or name == _DO) and _real(str(Path(root, name))) != policies
         )
         shown = sorted(name for name in files if name[0] != "." and name.endswith(SUFFIXES))
-        if Path(root).name == _DO and (app := next((name for name in shown if Path(name).stem == "app"), "")):
-            for template in (name for name in shown if Path(name).stem == "deploy.template"):
-                message = f"a template of {app}, which is read instead"
-                hint = "to check it, name it on the command line"
+        if Path(root).name == _DO:
+            app = next((name for name in shown if Path(name).stem == "app"), "")
+            for template in [name for name in shown if Path(name).stem == "deploy.template"]:
+                message = f"a template of {app}, which is read instead" if app else "a template, read as an app's spec"
+                hint = "to check it, name it on the command line" if app else "name other files if it is no app"
                 findings.append(Finding(Severity.NOTICE, "template", message, hint, Location(f"{root}/{template}")))
-                shown.remove(template)
+                if app:
+                    shown.remove(template)
         yield from (Path(root, name) for name in shown)
 
 
@@ -213,9 +219,9 @@ def _apps_of(document: Document, variables: Variables, findings: list[Finding], 
         wrapper, spec = f"/{WRAPPER}", data[WRAPPER]
         findings += [_beside(document, key, strict=strict) for key in data if key != WRAPPER]
     done = substitute(spec, document, wrapper, variables)
-    findings += done.findings
+    findings += _without_secrets(done.findings, spec, wrapper) if variables.offline else done.findings
     name = spec.get("name")
-    secrets, hidden = _secrets(spec, done.used, variables)
+    values, hidden = _secrets(spec, done.used, variables)
     return [
         DesiredApp(
             name=name if isinstance(name, str) else "",
@@ -223,10 +229,17 @@ def _apps_of(document: Document, variables: Variables, findings: list[Finding], 
             document=document,
             wrapper=wrapper,
             substituted=frozenset(done.used),
-            secrets=secrets,
+            secrets=values,
             hidden=hidden,
         )
     ]
+
+
+def _without_secrets(found: Sequence[Finding], spec: Mapping[str, Any], wrapper: str) -> list[Finding]:
+    """The findings without those that a variable has no value in a field that is secret."""
+    places = {wrapper + pointer for pointer, _ in secrets(spec)}
+    missing = ("unset-variable", "empty-variable")
+    return [one for one in found if not (one.code in missing and one.location and one.location.pointer in places)]
 
 
 def _secrets(

@@ -88,10 +88,19 @@ _SHORTEST_TOKEN = 8
 class Variables:
     """The declared variables and their values: explicit, or from the environment, or the default.
 
-    ``tokens`` are those of the environment; no value may hold one.
+    ``tokens`` are those of the environment; no value may hold one. ``offline``: nothing is sent or compared, so a
+    secret may be without a value; it then stays as it is written.
     """
 
-    def __init__(self, declared: Sequence[Variable], environ: Mapping[str, str], given: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        declared: Sequence[Variable],
+        environ: Mapping[str, str],
+        given: Mapping[str, str],
+        *,
+        offline: bool = False,
+    ) -> None:
+        self.offline = offline
         self.tokens = tokens_of(environ)
         self.names = [variable.name for variable in declared]
         self.values: dict[str, str] = {}
@@ -182,14 +191,19 @@ class _Substituting:
         if pattern is None or not names:
             return text
         for name in names:
-            if not values.get(name):
+            if not values.get(name) and self._sent(name):
                 self._report(name, pointer)
         self.result.used[pointer] = names
-        out = pattern.sub(lambda match: values.get(match[1], match[0]), text)
+        out = pattern.sub(lambda match: values.get(match[1], match[0]) if self._sent(match[1]) else match[0], text)
         if not pattern.fullmatch(text):
             return out
         typed = shape.type != "string" if isinstance(shape, Scalar) else self.document.is_plain(self.wrapper + pointer)
         return resolve_plain(out) if typed else out
+
+    def _sent(self, name: str) -> bool:
+        """Whether a value is put in place of a variable: not in place of a secret that is missing, if offline."""
+        variables = self.variables
+        return bool(variables.values.get(name)) or not (variables.offline and name in variables.secret_names)
 
     def _report(self, name: str, pointer: str) -> None:
         location = self.document.locate(self.wrapper + pointer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from reconciler.config import NO_WAVES
@@ -13,13 +14,13 @@ from reconciler.engine import safety
 from reconciler.engine.load import Desired, RunOptions, as_live, load
 from reconciler.engine.logs import secrets_of, with_logs
 from reconciler.engine.planner import Planned, PlannedApp, Planner, check_rotations, in_doubt, recheck_health
-from reconciler.errors import InvalidInput, LiveError, UsageError
+from reconciler.errors import InvalidInput, LiveError, Unauthorized, UsageError
 from reconciler.findings import Finding
-from reconciler.plan.guard import check_allowed
-from reconciler.plan.model import Action, PlanReport, SyncStatus
+from reconciler.plan import warnings
+from reconciler.plan.guard import check_allowed, frozen
+from reconciler.plan.model import Action, Plan, PlanReport, SyncStatus
 from reconciler.plan.platform import PipelineCommit
 from reconciler.plan.secret_fingerprints import Fingerprints
-from reconciler.plan.warnings import without_repeats
 from reconciler.rollout.model import Event, Outcome, OutcomeKind, RolloutRecord, RolloutReport
 from reconciler.rollout.ports import RolloutJob, SpecKnowledge
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Mapping
     from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
 
     from reconciler.clock import Clock
     from reconciler.desired.reading import Named
@@ -63,16 +65,23 @@ class FrontEnd(Protocol):
     def planned(self, planned: Planned) -> None:
         """Show the plan that is about to be applied or refused."""
 
+    def agrees(self, planned: Planned) -> bool:
+        """Return whether the plan is to be applied, which a person may be asked; it was shown and not refused."""
+
     def watch(self, apps: Sequence[str]) -> AbstractContextManager[Watch]:
         """Watch the rollouts of these apps."""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """The result of a run: what it found, and what it did if it was to apply. Its repr is short, like `Planned`'s."""
+    """The result of a run: what it found, and what it did if it was to apply. Its repr is short, like `Planned`'s.
+
+    ``declined``: it was to apply, and the front end did not agree; nothing was changed.
+    """
 
     planned: Planned
     rollout: RolloutReport | None = field(default=None, repr=False)
+    declined: bool = False
 
 
 async def run(options: RunOptions, front: FrontEnd, clock: Clock) -> Finished:
@@ -94,10 +103,15 @@ async def run(options: RunOptions, front: FrontEnd, clock: Clock) -> Finished:
             if not options.apply:
                 return Finished(planned)
             front.planned(planned)
+            safety.refuse(options, desired.config, clock.now(), [app.plan for app in planned.apps])
+            if not front.agrees(planned):
+                return Finished(planned, declined=True)
             return Finished(planned, await apply(planned, client, clock, front.watch))
     except (LiveError, UsageError) as error:
         if planned is None and desired.of_specs:  # without live, they are errors
             raise InvalidInput(desired.findings) from error
+        if planned is None and isinstance(error, Unauthorized):
+            error.message = f"nothing was changed: {error.message}"
         raise
 
 
@@ -113,33 +127,31 @@ async def apply(
 
     Raises:
         PlanMismatch: the whole run is refused, see `safety`; nothing was changed.
+        LiveError: the account of the token could not be read.
         InvalidInput: apps depend on each other in a circle; nothing was changed.
     """
     began, options = clock.monotonic(), planned.options
     safety.refuse(options, planned.config, clock.now(), [app.plan for app in planned.apps])
+    await safety.check_account(client, options, planned.config)
     guarded = safety.guard(planned.apps, options, planned.config, planned.fleet)
     with watch([app.plan.app for app in guarded]) as watched:
         first, later = in_doubt(guarded, clock.now())
         apps = await recheck_health(client, guarded, first, clock.now())
         report = await _roll_out(
-            [_job(app, planned) for app in apps if not _in_sync(app)], client, clock, watched, planned
+            [_job(app, planned) for app in apps if not _rests(app.plan)], client, clock, watched, planned
         )
         if later and not (watched.stop and watched.stop.is_set()):
             again = await recheck_health(client, apps, later, clock.now())
-            jobs = [_job(app, planned) for app in again if not _in_sync(app) and app.plan.app in later]
+            jobs = [_job(app, planned) for app in again if not _rests(app.plan) and app.plan.app in later]
             report = _joined(report, await _roll_out(jobs, client, clock, watched, planned))
             apps = again
         stopped = watched.stop is not None and watched.stop.is_set()
         wanted = "failed" if stopped and options.logs == "all" else options.logs
         report = await with_logs(report, client, wanted, secrets_of(apps))
-    unchanged = [_unchanged(app) for app in apps if _in_sync(app)]
+    unchanged = [_unchanged(app) for app in apps if _rests(app.plan)]
     records = {record.app: record for record in (*unchanged, *report.records)}
     in_order = tuple(records[app.plan.app] for app in apps)
     return replace(report, records=in_order, seconds=clock.monotonic() - began)
-
-
-def _in_sync(app: PlannedApp) -> bool:
-    return app.plan.status is SyncStatus.IN_SYNC
 
 
 def _job(app: PlannedApp, planned: Planned) -> RolloutJob:
@@ -197,13 +209,18 @@ async def _roll_out(
     return RolloutReport(tuple(records), client.requests, clock.monotonic() - began, left_running)
 
 
+def _rests(plan: Plan) -> bool:
+    """Whether nothing is to be done to an app, not even to follow a deployment: it is in sync, or paused."""
+    return plan.action is Action.NONE and (plan.paused or plan.status is SyncStatus.IN_SYNC)
+
+
 def _unchanged(app: PlannedApp) -> RolloutRecord:
-    """The record of an app in sync, for which nothing runs."""
+    """The record of an app for which nothing runs."""
     plan, active = app.plan, app.live.active_deployment if app.live else None
     return RolloutRecord(
         plan.app,
         plan.action,
-        Outcome(OutcomeKind.UNCHANGED),
+        Outcome(OutcomeKind.PAUSED, plan.reason) if plan.paused else Outcome(OutcomeKind.UNCHANGED),
         app_id=plan.app_id,
         cost=plan.cost,
         live_url=app.live.live_url if app.live else "",
@@ -221,7 +238,7 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
     A fleet in sync costs only the listing of its apps.
 
     Raises:
-        PlanMismatch: specs name apps that they must not name.
+        PlanMismatch: specs name apps that they must not name, or the token is of another account.
         InvalidInput: App Platform refuses a spec, and does not have it so already.
     """
     safety.refuse_unowned(desired, options)
@@ -238,9 +255,11 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
         PipelineCommit.of(options.environ),
         options.redeploy,
         options.show_live_values,
+        _removals(desired, options, now),
     )
     removed = pruning(desired, options)
     fleet = {app.name: app for app in await client.list_apps()}
+    await safety.check_account(client, options, desired.config, fleet.values())
     desired = as_live(desired, fleet)
     apps = await planner.plans(desired.apps, fleet, desired.known)
     unmanaged_apps = unmanaged(fleet, desired)
@@ -253,13 +272,16 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
         from reconciler.engine.drift import attributed
 
         apps = attributed(apps, _reader(desired, options), now)
-    plans, renames = without_repeats([app.plan for app in apps])
+    plans, renames = warnings.without_repeats([app.plan for app in apps])
     apps = tuple(replace(app, plan=one) for app, one in zip(apps, plans, strict=True))
     everyone = len(fleet.keys() | desired.known)
     apps = safety.guard(apps, options, desired.config, everyone)
+    noted = warnings.of_run([app.plan for app in apps], len(fleet), named=desired.config.account is not None)
+    if not (options.drift or options.override_freeze):
+        noted += warnings.of_freeze(frozen(desired.config.freeze, now))
     report = PlanReport(
         tuple(app.plan for app in apps),
-        (*_without_removed(desired.findings, removed), *notes, *renames),
+        (*_without_removed(desired.findings, removed), *notes, *renames, *noted),
         requests=client.requests,
         seconds=clock.monotonic() - began,
         unmanaged=unmanaged_apps if options.unmanaged else (),
@@ -304,6 +326,21 @@ def pruning(desired: Desired, options: RunOptions) -> Removed | None:
     removed = Removed.read(options.specs, desired.known, _reader(desired, options))
     check_emptied(desired.findings, removed)
     return removed
+
+
+def _removals(desired: Desired, options: RunOptions, now: datetime) -> Callable[[str], str]:
+    """See `prune.removals`; Git is only looked at if something asks."""
+
+    @cache
+    def removed() -> Callable[[str], str]:
+        from reconciler.engine.prune import removals
+
+        return removals(options.specs, desired.known, _reader(desired, options), now)
+
+    def shown(name: str) -> str:
+        return removed()(name)
+
+    return shown
 
 
 def _reader(desired: Desired, options: RunOptions) -> Callable[[str, str], Named]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reconciler.appspec.secrets import plaintext_secrets
 from reconciler.config import Config
 from reconciler.config_file import CONFIG_NAMES, read_config
 from reconciler.desired.export import export_spec, rewrite
@@ -17,9 +18,10 @@ from reconciler.desired.validate import validate
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity
 from reconciler.plan.align import align
-from reconciler.plan.canonical import canonical
+from reconciler.plan.canonical import canonical, identity_path
 from reconciler.plan.diff import diff
 from reconciler.plan.secret_fingerprints import without_variable
+from reconciler.plan.warnings import value_at
 
 if TYPE_CHECKING:
     from reconciler.engine.load import RunOptions
@@ -34,7 +36,7 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 class Imported:
     """The file that now holds an app's spec, whether it was changed, and what is odd in it.
 
-    ``odd`` are warnings: what `validate` would refuse, but App Platform has.
+    ``odd`` are warnings: what `validate` would refuse, but App Platform has, and secrets that were not written.
     """
 
     file: Path
@@ -76,8 +78,9 @@ class Importer:
         done = self._written(live)
         loaded = load((done.file,), config=self.config, environ=self.options.environ).apps
         wrong = (found for app in loaded if app.name == self._name_in_git(live.name) for found in validate(app))
-        odd = tuple(replace(found, severity=Severity.WARNING) for found in wrong if found.is_error)
-        return replace(done, odd=odd)
+        odd = [replace(found, severity=Severity.WARNING) for found in wrong if found.is_error]
+        here = next((app for app in loaded if app.name == self._name_in_git(live.name)), None)
+        return replace(done, odd=(*odd, *(_left_out(live.spec, here) if here else ())))
 
     def _written(self, live: LiveApp) -> Imported:
         name = self._name_in_git(live.name)
@@ -136,6 +139,17 @@ class Importer:
         if wrong:
             raise InvalidInput(wrong)
         return next(app for app in loaded.apps if app.name == name)
+
+
+def _left_out(spec: Mapping[str, Any], app: DesiredApp) -> Iterator[Finding]:
+    """Warnings about the secrets that live has in plaintext: they are not written, nor what held nothing else."""
+    tree = canonical(app.spec)
+    for pointer, _ in plaintext_secrets(spec):
+        path = identity_path(spec, pointer)
+        if value_at(tree, path) is None:
+            message = f"the secret {'/'.join(path)} is plaintext on App Platform and was not written"
+            hint = "App Platform keeps it; to have it in Git, declare a variable and write it there as ${NAME}"
+            yield Finding(Severity.WARNING, "secret-left-out", message, hint, app.locate("/name"))
 
 
 def _refusal(code: str, message: str, hint: str, file: Path) -> InvalidInput:

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from reconciler.config import Config
-from reconciler.config_file import ConfigFile, check_names, check_probes, find_config, read_config
+from reconciler.config_file import UNKNOWN_APP, ConfigFile, check_names, check_probes, find_config, read_config
 from reconciler.desired.load import escaping_links, find_specs
 from reconciler.desired.load import load as load_specs
 from reconciler.desired.validate import of_new_app, validate, validate_all
 from reconciler.errors import InvalidInput, UsageError
 from reconciler.findings import Finding, Severity, has_errors, ranked
 from reconciler.redaction import KEY_VARIABLE
-from reconciler.text import did_you_mean
+from reconciler.text import did_you_mean, matches
 from reconciler.yamltext import Document
 
 if TYPE_CHECKING:
@@ -76,19 +76,31 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
     file = _config_within(options.checkout, options) if options.checkout else read_config(options.config, options.specs)
     config = file.config
     loaded = load_specs(
-        options.specs, config=config, environ=options.environ, variables=options.variables, strict=options.strict
+        options.specs,
+        config=config,
+        environ=options.environ,
+        variables=options.variables,
+        strict=options.strict,
+        offline=offline,
     )
     policies, findings = _policies(config)
     known = frozenset(app.name for app in loaded.apps)
-    unknown = sorted(options.apps - known)
-    if unknown and not options.prune and not has_errors(loaded.findings):
-        raise UsageError(f"no spec for app {unknown[0]}", hint=did_you_mean(unknown[0], known))
+    if not options.prune and not has_errors(loaded.findings):
+        _check_selection(options, known)
     probes = check_probes(file, {app.name: app.spec for app in loaded.apps})
     apps = tuple(app for app in loaded.apps if options.selects(app.name))
+    if options.changed_since:
+        from reconciler.engine.changed import changed_only
+
+        apps, changed = changed_only(apps, file, options.changed_since, options.environ)
+        findings = (*findings, changed)
     if not options.show_live_values:
         apps = tuple(map(_with_credentials, apps))
     of_apps = validate_all(apps, strict=options.strict, policies=policies)
-    findings = (*file.warnings, *loaded.findings, *findings, *check_names(file, known), *probes, *of_apps)
+    names = check_names(file, known)
+    if not any(path.is_dir() for path in options.specs):  # of single files, the other apps are no mistake
+        names = tuple(one for one in names if one.code != UNKNOWN_APP)
+    findings = (*file.warnings, *loaded.findings, *findings, *names, *probes, *of_apps)
     if offline:
         new = [of_new_app(app, Severity.WARNING if app.wrapper else Severity.NOTICE) for app in apps]
         findings = (*findings, *chain.from_iterable(new))
@@ -101,6 +113,19 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
     keys = keys.union(*(config.policy(name).secret_values for name in known))
     refused = frozenset(one for one in of_apps if one.is_error and not one.code.startswith(_OUR_OWN))
     return Desired(apps, config, tuple(ranked(list(findings))), known, keys, refused)
+
+
+def _check_selection(options: RunOptions, known: frozenset[str]) -> None:
+    """Refuse a name or pattern that fits no app: a typo must not look like an app that is fine.
+
+    Raises:
+        UsageError: there is one, or every app is excluded.
+    """
+    for wanted in sorted(options.apps | options.exclude):
+        if not any(matches(name, (wanted,)) for name in known):
+            raise UsageError(f"no spec for app {wanted}", hint=did_you_mean(wanted, known))
+    if known and not any(map(options.names, known)):
+        raise UsageError("no app is left: --exclude leaves out every one that is selected", hint="exclude fewer apps")
 
 
 def _policies(config: Config) -> tuple[tuple[Policy, ...], tuple[Finding, ...]]:
@@ -228,6 +253,8 @@ class RunOptions:
     """The options of a run; with only ``specs``, a plan that permits nothing.
 
     ``apply``                    apply the plan instead of only making it
+    ``apps``, ``exclude``        names of apps, or shell patterns: only these, and not those
+    ``changed_since``            only apps whose files changed in Git since this commit, see `engine.changed`
     ``shard``                    the part of the apps, as (part, of how many), counted from 1
     ``drift``                    say who made the differences
     ``allow``, ``rotate``, …     what is permitted; see `plan.guard` for the grammar of ``allow``
@@ -238,6 +265,7 @@ class RunOptions:
     ``redeploy``, ``force_build``  deploy the specs that are live once more, without the build cache
     ``fail_on_failed_push``      end with exit code 2 if a push failed to deploy since
     ``show_live_values``         show what looks like a credential, and in comments also what only live has
+    ``rehearsal``                the client is of the embedded sandbox, which is no account
     ``logs``                     of which deployments the report has build and deploy logs
     ``concurrency``              apps that are rolled out at the same time; 0: as many as the rate limit carries
     """
@@ -248,6 +276,8 @@ class RunOptions:
     variables: Mapping[str, str] = field(default_factory=dict, repr=False)
     strict: bool = False
     apps: frozenset[str] = frozenset()
+    exclude: frozenset[str] = frozenset()
+    changed_since: str = ""
     shard: tuple[int, int] = (1, 1)
     checkout: Path | None = None
     own_specs: tuple[Path, ...] = ()
@@ -267,9 +297,14 @@ class RunOptions:
     expect: Path | None = None
     show_live_values: bool = False
     logs: Logs = "failed"
+    rehearsal: bool = False
 
     def selects(self, name: str) -> bool:
-        """Whether an app is selected: it is in the shard, and among ``apps`` if any are named."""
+        """Whether an app is selected: it is in the shard, and named if any are, and not excluded."""
         part, whole = self.shard
         in_shard = zlib.crc32(name.encode()) % whole == part - 1
-        return in_shard and (not self.apps or name in self.apps)
+        return in_shard and self.names(name)
+
+    def names(self, name: str) -> bool:
+        """Whether an app is selected by its name, in whatever shard it is."""
+        return (not self.apps or matches(name, self.apps)) and not matches(name, self.exclude)

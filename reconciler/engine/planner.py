@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -87,6 +87,8 @@ class Planner:
     commit: PipelineCommit | None = None
     redeploy: bool = False
     show_live_values: bool = False
+    removed: Callable[[str], str] = lambda _name: ""
+    """How Git shows that an app's spec was removed, see `prune.removals`; empty where it does not."""
 
     async def plans(
         self, apps: Sequence[DesiredApp], fleet: Mapping[str, LiveApp], known: Collection[str]
@@ -168,7 +170,7 @@ class Planner:
             deployments = await self._history(live, comparison)
         proposal, findings = await self._proposal(app, comparison, deployments or ())
         if live is None:
-            findings = (*findings, *possible_rename(app, comparison.wanted, unmanaged_apps))
+            findings = (*findings, *possible_rename(app, comparison.wanted, unmanaged_apps, self.removed))
         trouble = await self._pin_trouble(live, comparison, deployments) if live and deployments else ""
         evidence = Evidence(
             self.now,
@@ -288,7 +290,7 @@ def in_doubt(apps: Sequence[PlannedApp], now: datetime) -> tuple[set[str], set[s
     ages = {
         app.plan.app: age
         for app in apps
-        if app.live is not None and app.plan.status is SyncStatus.IN_SYNC
+        if app.live is not None and app.plan.status is SyncStatus.IN_SYNC and not app.plan.paused
         if (age := unjudged(app.live, app.policy, now)) is not None
     }
     changed = (app for app in apps if app.plan.status is not SyncStatus.IN_SYNC)
@@ -308,7 +310,7 @@ async def recheck_health(
     doubts = {
         place: _doubted(client, app, app.live, age, now)
         for place, app in enumerate(apps)
-        if app.plan.app in names and app.live is not None
+        if app.plan.app in names and app.live is not None and not app.plan.paused
         if (age := unjudged(app.live, app.policy, now)) is not None
     }
     looked_at = dict(zip(doubts, await asyncio.gather(*doubts.values()), strict=True))

@@ -11,11 +11,12 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.desired.git_history import SPEC_SUFFIXES, History, RemovedSpec
+from reconciler.desired.git_history import SPEC_SUFFIXES, History, PastSpec, RemovedSpec
 from reconciler.desired.git_repository import HistoryGap
 from reconciler.engine.load import NOTHING_THERE
 from reconciler.engine.planner import PlannedApp, Planner
@@ -102,6 +103,33 @@ class Removed:
         return tuple(plans), tuple(notes)
 
 
+def removals(paths: Sequence[Path], known: Collection[str], read: Read, now: datetime) -> Callable[[str], str]:
+    """What says, by app name, that Git shows the app's spec to be removed, and since when; empty where it does not.
+
+    A spec that some file of the working tree still holds was not removed. The history is read when it is first asked
+    for; one that is missing, or ends too early, shows nothing.
+    """
+
+    @cache
+    def found() -> Mapping[str, str]:
+        shown: dict[str, str] = {}
+        for path in paths:
+            try:
+                with _opened(path) as history:
+                    gone = {spec.name: spec.last for spec in history.removed_specs(path, known, read=read).specs}
+                    held = {name for name, _ in _held_now(history, frozenset(gone), read)} if gone else set()
+            except PlanMismatch:
+                continue
+            shown |= {name: _removed_after(last, now) for name, last in gone.items() if name not in held}
+        return shown
+
+    return lambda name: found().get(name, "")
+
+
+def _removed_after(last: PastSpec, now: datetime) -> str:
+    return f"its spec {last.file} was removed from Git after {last.commit[:7]} ({last.author}, {ago(last.when, now)})"
+
+
 def check_emptied(findings: Sequence[Finding], removed: Removed) -> None:
     """Treat an empty or missing folder as a typo, unless its history has specs that were removed.
 
@@ -142,6 +170,11 @@ def _still_held(history: History, names: frozenset[str], read: Read) -> Iterator
     """
     for file, text in history.texts():
         yield from _named(text, file, names, read)
+    yield from _held_now(history, names, read)
+
+
+def _held_now(history: History, names: frozenset[str], read: Read) -> Iterator[tuple[str, str]]:
+    """The same of the working tree alone."""
     for root, folders, files in os.walk(history.root):
         folders[:] = [name for name in folders if name != ".git" and name not in _NOT_WALKED]
         for path in (Path(root, name) for name in files if name.endswith(SPEC_SUFFIXES)):
@@ -184,7 +217,7 @@ def _may_hold(path: Path, name: str) -> bool:
 
 def _deletion(live: LiveApp, spec: RemovedSpec, now: datetime) -> Plan:
     last = spec.last
-    reason = f"its spec {last.file} was removed from Git after {last.commit[:7]} ({last.author}, {ago(last.when, now)})"
+    reason = _removed_after(last, now)
     plan = Plan(
         live.name,
         SyncStatus.OUT_OF_SYNC,

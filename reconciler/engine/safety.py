@@ -1,4 +1,4 @@
-"""Refuses runs (freeze windows, an expected plan that changed, guards, apps that specs must not name); exit codes.
+"""Refuses runs (freeze, the wrong account, another plan than expected, guards, apps of others); exit codes.
 
 `engine.apply` calls these checks before anything is written, for every front end, and fail
 closed. A plan shows what guards refuse.
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, assert_never
 from reconciler.config import Config
 from reconciler.engine.load import Desired, RunOptions, check
 from reconciler.engine.planner import PlannedApp
-from reconciler.errors import PlanMismatch, ReconcileError
+from reconciler.errors import PlanMismatch, ReconcileError, Unauthorized
 from reconciler.exit_codes import MOST_SERIOUS_FIRST, Exit
 from reconciler.findings import has_errors
 from reconciler.plan import saved
-from reconciler.plan.guard import frozen, guarded
+from reconciler.plan.guard import frozen, guarded, held
 from reconciler.plan.model import NO_DRIFT, Action, Plan, SyncStatus
 from reconciler.plan.platform import FAILED_PUSH
 from reconciler.rollout.model import OutcomeKind
@@ -27,9 +27,13 @@ from reconciler.yamltext import open_file
 
 if TYPE_CHECKING:
     from reconciler.engine.planner import Planned
+    from reconciler.live.client import Client
+    from reconciler.live.models import LiveApp
     from reconciler.plan.model import PlanReport
     from reconciler.rollout.model import RolloutReport
 
+
+FORBIDDEN = 403
 
 OVERRIDE_FREEZE = "use --override-freeze to apply anyway"
 """The hint of a refusal inside a freeze window."""
@@ -53,12 +57,55 @@ def refuse(options: RunOptions, config: Config, now: datetime, plans: Sequence[P
         raise PlanMismatch("\n".join([message, *found]), hint="make a new plan, have it reviewed, and apply that")
 
 
+async def check_account(
+    client: Client, options: RunOptions, config: Config, fleet: Iterable[LiveApp] | None = None
+) -> None:
+    """Refuse the token of another account than the configuration names (C88); fails closed.
+
+    The account is read where the token may. Else the owner of the apps, ``fleet``, must be the one that is named. A
+    rehearsal in the embedded sandbox is of no account.
+
+    Raises:
+        PlanMismatch: it is another one, or which one it is cannot be read.
+        LiveError: App Platform could not be reached.
+    """
+    wanted = config.account
+    if wanted is None or options.rehearsal:
+        return
+    try:
+        found: tuple[str, str] | None = await client.team()
+    except Unauthorized as error:
+        if error.status != FORBIDDEN:
+            raise
+        found = None
+    owners = {app.owner_uuid for app in (await client.list_apps() if fleet is None else fleet)} - {""}
+    ids = owners if len(owners) == 1 else set()
+    if found is not None:
+        ids = ids | {found[0]}
+    if (found and wanted.team and found[1] == wanted.team) or _bare(wanted.uuid) in set(map(_bare, ids)) - {""}:
+        return
+    name = f"the team {wanted.team!r}" if wanted.team else f"the account {wanted.uuid}"
+    message = f"nothing was changed: reconcile.yaml is for {name}, and "
+    if found is None and (wanted.team or not ids):
+        hint = "give the token the scope account:read" + ("" if wanted.uuid else ", or name the account by its uuid")
+        raise PlanMismatch(f"{message}the account of this token cannot be read", hint=hint)
+    theirs = f"the team {found[1]!r} ({found[0]})" if found else f"the account {', '.join(ids)}"
+    hint = f"use a token of {name}, or correct `account` in reconcile.yaml"
+    raise PlanMismatch(f"{message}this token belongs to {theirs}", hint=hint)
+
+
+def _bare(uuid: str) -> str:
+    """An id in one spelling: the API writes that of a team without hyphens, that of an app's owner with them."""
+    return uuid.replace("-", "").lower()
+
+
 def guard(apps: Sequence[PlannedApp], options: RunOptions, config: Config, fleet: int) -> tuple[PlannedApp, ...]:
-    """The apps, with the plans refused that do what was not allowed.
+    """The apps, with the plans refused that do what was not allowed, and those of paused apps doing nothing.
 
     ``fleet`` is the number of apps, live or wanted: at least the number of plans, whatever the caller passes.
     """
-    allowed = guarded([app.plan for app in apps], config.guards, fleet=max(fleet, len(apps)), allowed=options.allow)
+    plans = [held(app.plan, config.policy(app.plan.app), asked=options.redeploy) for app in apps]
+    allowed = guarded(plans, config.guards, fleet=max(fleet, len(apps)), allowed=options.allow)
     return tuple(replace(app, plan=plan) for app, plan in zip(apps, allowed, strict=True))
 
 
@@ -145,7 +192,13 @@ def _most_serious(codes: Iterable[Exit]) -> Exit:
 
 def _of_outcome(kind: OutcomeKind) -> Exit:
     match kind:
-        case OutcomeKind.UNCHANGED | OutcomeKind.APPLIED | OutcomeKind.DELETED | OutcomeKind.TAKEN_BACK:
+        case (
+            OutcomeKind.UNCHANGED
+            | OutcomeKind.APPLIED
+            | OutcomeKind.DELETED
+            | OutcomeKind.TAKEN_BACK
+            | OutcomeKind.PAUSED
+        ):
             return Exit.OK
         case OutcomeKind.SKIPPED:  # the app it was skipped for has a code of its own
             return Exit.OK

@@ -58,6 +58,10 @@ def read(path: str) -> Call:
     return Call("GET", path, READ, changes_nothing=True)
 
 
+ACCOUNT = Call("GET", "/v2/account", "account:read", changes_nothing=True)
+"""The account of the token (vendor's API reference, Account); the only operation outside `APPS`."""
+
+
 def write(method: str, path: str, scope: str = UPDATE) -> Call:
     """An operation that may change something."""
     return Call(method, path, scope, changes_nothing=False)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler.live import calls as answers
 from reconciler.live.calls import (
+    ACCOUNT,
     APPS,
     CREATE,
     DELETE,
@@ -61,6 +62,14 @@ _UNDATED = datetime.min.replace(tzinfo=UTC)
 
 class Client(Session):
     """The operations of App Platform, for one token; see `Session` for what every method raises."""
+
+    # The account
+
+    async def team(self) -> tuple[str, str]:
+        """Id and name of the team that the token belongs to, or of its user; the token needs a scope of its own."""
+        account = answers.mapping((await self._ask(ACCOUNT)).get("account"), ACCOUNT)
+        owner = team if isinstance(team := account.get("team"), dict) else account
+        return str(owner.get("uuid") or ""), str(owner.get("name") or "")
 
     # Apps
 

@@ -237,6 +237,7 @@ class LiveApp(_Answer):
     live_url: Text = ""
     default_ingress: Text = ""
     project_id: Text = ""
+    owner_uuid: Text = ""
     tier_slug: Text = ""
 
     @model_validator(mode="before")

@@ -16,9 +16,9 @@ from itertools import islice, takewhile
 from zoneinfo import ZoneInfo
 
 from reconciler.appspec.kinds import COMPONENT_KINDS, SINGULAR
-from reconciler.config import Freeze, Guards
+from reconciler.config import Freeze, Guards, Policy
 from reconciler.errors import UsageError
-from reconciler.plan.model import Action, Change, ChangeKind, Plan
+from reconciler.plan.model import Action, Change, ChangeKind, Plan, SyncStatus
 
 MAX_CHANGES = "max-changes"
 _BY_APP = ("remove", "replace", "region", "archive", "delete")
@@ -43,20 +43,36 @@ def check_allowed(allowed: Collection[str]) -> None:
             )
 
 
+PAUSED = "paused in reconcile.yaml"
+"""Why nothing is done to an app, see `held`."""
+
+
+def held(plan: Plan, policy: Policy, *, asked: bool = False) -> Plan:
+    """The plan; of an app whose policy says ``paused``, one that does nothing, refused if it was ``asked`` for by name.
+
+    What it shows stays: status, changes, findings. An app that App Platform could not be asked about stays unknown.
+    """
+    if not policy.paused or plan.status is SyncStatus.UNKNOWN:
+        return plan
+    why = plan.reason if plan.paused else f"{PAUSED}: {plan.reason}".removesuffix(": ")
+    action = Action.REFUSE if asked else Action.NONE
+    plan = replace(plan, action=action, reason=why, paused=True, override="", update_all_source_versions=False)
+    return replace(plan, follow="", resume_rollback=False, adopt_rollback=False, retry_at=None)
+
+
 def guarded(plans: Sequence[Plan], guards: Guards, *, fleet: int, allowed: Collection[str]) -> tuple[Plan, ...]:
     """The plans, with those refused that do what was not allowed. ``fleet``: the number of apps, live or wanted."""
     judged = [_judge(plan, allowed) for plan in plans]
-    writing = sum(_changes_the_fleet(plan) for plan in judged)
+    writing = sum(plan.writes for plan in judged)
     most = fleet * guards.max_changes / 100
     if fleet < guards.max_changes_from or writing <= most or MAX_CHANGES in allowed:
         return tuple(judged)
-    share = f"{writing} of {fleet} apps would change, but one run may change at most {guards.max_changes}%"
-    return tuple(_refused(plan, share, [MAX_CHANGES]) if _changes_the_fleet(plan) else plan for plan in judged)
-
-
-def _changes_the_fleet(plan: Plan) -> bool:
-    """Whether a plan changes an existing app: a new app endangers none."""
-    return plan.writes and plan.action is not Action.CREATE
+    new = sum(plan.action is Action.CREATE for plan in judged)
+    what = "be created" if new == writing else "be created or change" if new else "change"
+    share = f"{writing} of {fleet} apps would {what}, but one run may change at most {guards.max_changes}%"
+    if new == writing:
+        share += f"; a first fleet needs --allow {MAX_CHANGES}"
+    return tuple(_refused(plan, share, [MAX_CHANGES]) if plan.writes else plan for plan in judged)
 
 
 def _judge(plan: Plan, allowed: Collection[str]) -> Plan:

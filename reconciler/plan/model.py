@@ -199,6 +199,9 @@ class Plan:
     adopt_rollback: bool = False
     """The rollback in ``follow`` was made by the platform itself: judge it, and settle it as the policy asks."""
 
+    paused: bool = False
+    """The policy of the app says so: nothing is done, and ``status`` and ``changes`` say how it differs."""
+
     retry_at: datetime | None = None
     """When a spec that failed through faults of the platform is tried again; until then nothing is done."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from reconciler.findings import Finding, Severity
 from reconciler.live.models import LiveApp
 from reconciler.plan.align import Aligned
 from reconciler.plan.canonical import Opaque, Path, Tree, canonical, identity_path
-from reconciler.plan.model import Change, ChangeKind, Note, Plan, PlanReport
+from reconciler.plan.model import Change, ChangeKind, Note, Plan, PlanReport, SyncStatus
 from reconciler.redaction import LIVE, MASK, Redactor
 
 UNNAMED = "set on App Platform but not in Git: the update may remove it"
@@ -165,15 +165,20 @@ def unnamed(wanted: Tree, aligned: Aligned, rendered: Tree) -> Iterator[Note]:
     for path in _SET_BY_PEOPLE:
         for place in _places(aligned.live, path):
             ignored = any(place[: len(carried)] == carried for carried in aligned.carried)
-            kept = _at(aligned.desired, place)
-            if not ignored and kept is not None and _at(wanted, place) is None and _at(rendered, place) != kept:
+            kept = value_at(aligned.desired, place)
+            if (
+                not ignored
+                and kept is not None
+                and value_at(wanted, place) is None
+                and value_at(rendered, place) != kept
+            ):
                 yield Note(place, "unnamed", UNNAMED)
 
 
 def _places(tree: Tree, path: Path) -> Iterator[Path]:
     """The paths in a tree that match a pattern."""
     if "*" not in path:
-        yield from [path] if _at(tree, path) is not None else []
+        yield from [path] if value_at(tree, path) is not None else []
         return
     head, _, field = path
     items = tree.get(head)
@@ -181,7 +186,8 @@ def _places(tree: Tree, path: Path) -> Iterator[Path]:
         yield from _places(tree, (head, name, field))
 
 
-def _at(tree: Tree, path: Path) -> Any:
+def value_at(tree: Tree, path: Path) -> Any:
+    """What a tree has at a path; None if nothing."""
     node: Any = tree
     for part in path:
         node = node.get(part) if isinstance(node, Mapping) else None
@@ -206,7 +212,7 @@ def secrets_without_value(app: DesiredApp, tree: Tree, live: Tree) -> Iterator[F
         if not is_typed_so(found.owner) or found.owner.get("value"):
             continue
         path = identity_path(app.spec, pointer)
-        node = _at(tree, path)
+        node = value_at(tree, path)
         if isinstance(node, Mapping) and node and "value" not in node:
             message = f"the secret {'/'.join(path)} has no value in Git or on App Platform"
             hint = "set it in the control panel, or use a declared variable: value: ${NAME}"
@@ -221,12 +227,37 @@ def _removed_with(rest: Path, tree: Tree, live: Tree) -> str:
     for kind in BUILT_KINDS:
         before = live.get(kind)
         for name in before if rest and isinstance(before, Mapping) else ():
-            if _at(tree, (kind, name)) is None and isinstance(_at(live, (kind, name, *rest, "value")), Opaque):
+            if value_at(tree, (kind, name)) is None and isinstance(
+                value_at(live, (kind, name, *rest, "value")), Opaque
+            ):
                 return f"{kind}/{name}"
     return ""
 
 
-# --- A new app that looks like a live app without a spec: probably a rename (C21). Pure ---
+# --- What concerns no single app: a freeze window that is open (C86), an account that has none of the apps (C88) ---
+
+
+_FLEET = 3
+"""More new apps than this, and no other, are no accident where the account is the right one."""
+
+
+def of_freeze(reason: str) -> tuple[Finding, ...]:
+    """The warning that the plan cannot be applied now; ``reason``: see `guard.frozen`, empty outside all windows."""
+    hint = "--override-freeze applies it anyway"
+    return (Finding(Severity.WARNING, "freeze", f"not to be applied now: {reason}", hint),) if reason else ()
+
+
+def of_run(plans: Sequence[Plan], live: int, *, named: bool) -> tuple[Finding, ...]:
+    """A warning if the account has ``live`` apps and none of many that Git wants, unless it is ``named`` in Git."""
+    if named or len(plans) <= _FLEET or any(plan.status is not SyncStatus.ABSENT for plan in plans):
+        return ()
+    others = f"; it has {live} other{'' if live == 1 else 's'}" if live else ""
+    message = f"this account has none of these {len(plans)} apps{others}"
+    hint = "if they exist, the token is of another account; `account` in reconcile.yaml makes sure of it"
+    return (Finding(Severity.WARNING, "none-live", message, hint),)
+
+
+# --- A new app that looks like a live app without a spec: perhaps a rename (C21), if Git shows it (C87). Pure ---
 
 
 _CODE = "renamed"
@@ -234,13 +265,18 @@ _MANY = 3
 """If there are more warnings, they are merged: many apps look alike, which suggests that none was renamed."""
 
 
-def possible_rename(app: DesiredApp, wanted: Tree, unmanaged_apps: Mapping[str, LiveApp]) -> tuple[Finding, ...]:
-    """A warning for each live app without a spec that has exactly the components and sources of a new one."""
+def possible_rename(
+    app: DesiredApp, wanted: Tree, unmanaged_apps: Mapping[str, LiveApp], removed: Callable[[str], str]
+) -> tuple[Finding, ...]:
+    """A warning for each live app without a spec that has exactly the components and sources of a new one.
+
+    Only if Git shows that its spec was ``removed``: else another run may describe it, and to rename it would be wrong.
+    """
     traits = _traits(wanted)
     alike = [
         name for name, live in sorted(unmanaged_apps.items()) if traits and _traits(canonical(live.spec)) == traits
     ]
-    return tuple(_warning(app, name) for name in alike)
+    return tuple(_warning(app, name, shown) for name in alike if (shown := removed(name)))
 
 
 def without_repeats(plans: Sequence[Plan]) -> tuple[tuple[Plan, ...], tuple[Finding, ...]]:
@@ -256,8 +292,8 @@ def without_repeats(plans: Sequence[Plan]) -> tuple[tuple[Plan, ...], tuple[Find
     merged = Finding(
         Severity.WARNING,
         _CODE,
-        f"{who} like live apps that have no spec: was one renamed?",
-        "to keep it, add `moved: {OLD: NEW}` to reconcile.yaml; --unmanaged lists them",
+        f"{who} like live apps whose specs were removed from Git: was one renamed?",
+        "if so, `moved: {OLD: NEW}` in reconcile.yaml keeps it; --unmanaged lists them",
     )
     return rest, (merged,)
 
@@ -273,11 +309,11 @@ def _traits(tree: Tree) -> frozenset[tuple[str, str, str]]:
     )
 
 
-def _warning(app: DesiredApp, name: str) -> Finding:
+def _warning(app: DesiredApp, name: str, shown: str) -> Finding:
     return Finding(
         Severity.WARNING,
         _CODE,
-        f"{app.name} is new, and {name} has no spec any more and is left running: was it renamed?",
-        f"to keep the app, add `moved: {{{name}: {app.name}}}` to reconcile.yaml",
+        f"{app.name} is new, and {name} has the same components; {shown}: was it renamed?",
+        f"if so, `moved: {{{name}: {app.name}}}` in reconcile.yaml keeps the app; if not, nothing is to be done",
         app.locate("/name"),
     )

@@ -53,6 +53,7 @@ class OutcomeKind(StrEnum):
     """How a rollout ended.
 
     unchanged        there was nothing to do
+    paused           its policy says that nothing is to be done
     applied          the new spec is active and healthy
     deleted          the app was deleted, as planned
     rolled_back      it failed; an earlier deployment is active, healthy and committed
@@ -76,6 +77,7 @@ class OutcomeKind(StrEnum):
     """
 
     UNCHANGED = "unchanged"
+    PAUSED = "paused"
     APPLIED = "applied"
     DELETED = "deleted"
     ROLLED_BACK = "rolled_back"
@@ -99,8 +101,8 @@ class OutcomeKind(StrEnum):
 
     @property
     def good(self) -> bool:
-        """Whether the app is as Git wants it."""
-        return self in (OutcomeKind.UNCHANGED, OutcomeKind.APPLIED, OutcomeKind.DELETED)
+        """Whether the app is as Git wants it, or is left alone as Git wants it."""
+        return self in (OutcomeKind.UNCHANGED, OutcomeKind.PAUSED, OutcomeKind.APPLIED, OutcomeKind.DELETED)
 
 
 @dataclass(frozen=True, slots=True)

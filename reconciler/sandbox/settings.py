@@ -79,6 +79,7 @@ class Settings:
             "evidence": "documentation",
         },
     )
+    team: str = _field("My Team", "name of the team that owns the apps, as `GET /v2/account` answers it")
     free_static_apps: int = _switch(3, "number of static apps that are free", "documentation")
     invalid_spec_status: Literal[400, 422] = _switch(400, "status of the answer to an invalid spec", "record")
     invalid_spec_form: Literal["newer", "older"] = _switch(

@@ -152,6 +152,7 @@ class AppPlanData(_Data):
     follow: a deployment that is followed to its end; resume_rollback: it is a rollback that an earlier run began;
     adopt_rollback: it is one that the platform made by itself. retry_at: when a spec that failed because of App
     Platform is tried again; until then nothing is done.
+    paused: its policy says that nothing is to be done; status and changes say how it differs all the same.
     attribution: null unless drift was checked and the app differs.
     """
 
@@ -167,6 +168,7 @@ class AppPlanData(_Data):
     follow: Text
     resume_rollback: bool
     adopt_rollback: bool
+    paused: bool
     retry_at: Moment | None
     update_all_source_versions: bool
     cost: CostData

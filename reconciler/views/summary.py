@@ -29,6 +29,7 @@ _TALLY_ORDER = (
     "to redeploy",
     "to delete",
     "in sync",
+    "paused",
     "absent",
     "out of sync",
     "progressing",
@@ -65,6 +66,7 @@ class OutcomeText:
 
 OUTCOMES = {
     OutcomeKind.UNCHANGED: OutcomeText("=", "in sync"),
+    OutcomeKind.PAUSED: OutcomeText("·", "paused", "Nothing was changed."),
     OutcomeKind.APPLIED: OutcomeText("✓", "applied"),
     OutcomeKind.DELETED: OutcomeText("✓", "deleted"),
     OutcomeKind.TAKEN_BACK: OutcomeText(
@@ -123,6 +125,8 @@ _SERIOUSNESS = {kind: rank for rank, kind in enumerate(OUTCOMES)}
 
 def plan_word(plan: Plan) -> str:
     """The app's state in a word or two: ``update``, ``in sync``, ``blocked``, ``refused``."""
+    if plan.paused and plan.action is Action.NONE:
+        return "paused"
     if plan.writes:
         return plan.action.word
     if plan.resume_rollback or (plan.adopt_rollback and plan.status is SyncStatus.BLOCKED):
@@ -134,6 +138,8 @@ def plan_word(plan: Plan) -> str:
 
 def extra_reason(plan: Plan) -> str:
     """The reason, if it adds something to the action and the changes."""
+    if plan.paused and plan.action is Action.NONE:
+        return f"{_STATUS_WORDS[plan.status]}; {plan.reason}"
     if plan.status in _TELLING or plan.action in (Action.REFUSE, Action.REDEPLOY, Action.DELETE):
         return plan.reason
     return plan.reason if plan.action is Action.UPDATE and not plan.moved_from else ""
@@ -141,7 +147,8 @@ def extra_reason(plan: Plan) -> str:
 
 def is_quiet(plan: Plan) -> bool:
     """Whether the app is in sync and there is nothing else to show."""
-    return plan.action is Action.NONE and plan.status is SyncStatus.IN_SYNC and not plan.findings
+    rests = plan.action is Action.NONE and plan.status is SyncStatus.IN_SYNC
+    return rests and not plan.findings and not plan.paused
 
 
 def unjudged(plans: Iterable[Plan]) -> tuple[list[str], str]:

@@ -386,6 +386,7 @@ def test_c20_an_app_is_never_replaced_to_move_it_to_another_project(world: World
 
 def test_c21_a_rename_is_a_move_when_said_so_and_a_warning_otherwise(world: World):
     apply(world, web())
+    world.commit(0)
     before = world.live()
     (world.specs / "web.yaml").unlink()
     world.write(web("site"))

@@ -250,7 +250,7 @@ def test_c05_an_error_nobody_foresaw_is_told_by_type_and_place_and_never_by_valu
     told = capsys.readouterr()
     assert told.out == ""
     assert "internal error: ValueError at " in told.err
-    assert "cli/commands.py:" in told.err
+    assert "cli/run.py:" in told.err
     assert "sk-live" not in told.err
     assert "quite-another" not in told.err
 

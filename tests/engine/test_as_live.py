@@ -143,6 +143,9 @@ class Unreachable:
     def planned(self, _planned: object) -> None:
         self.asked.append("planned")
 
+    def agrees(self, _planned: object) -> bool:
+        return True
+
     def watch(self, _apps: object):
         return nullcontext(Watch())
 

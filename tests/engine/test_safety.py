@@ -195,7 +195,7 @@ def test_a_deletion_that_was_not_allowed_is_not_written_whoever_made_the_plan(wo
 def test_no_plan_changes_more_of_the_fleet_than_one_run_may(world: World, fleet: int):
     apps = [web(f"app-{number}", instance_count=1) for number in range(10)]
     world.write(*apps)
-    world.apply()
+    world.apply(allow=frozenset({"max-changes"}))
     for spec in apps[:4]:
         service(spec)["instance_count"] = 2
     world.write(*apps)
@@ -247,6 +247,7 @@ class Front:
     world: World
     asked: list[str] = field(default_factory=list)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    answer: bool = True
 
     def loaded(self, desired: Desired) -> None:
         self.asked.append(f"loaded {len(desired.apps)}")
@@ -260,6 +261,10 @@ class Front:
 
     def planned(self, planned: Planned) -> None:
         self.asked.append(f"planned {planned.report.plans[0].action.word}")
+
+    def agrees(self, planned: Planned) -> bool:
+        self.asked.append(f"asked about {len(planned.apps)}")
+        return self.answer
 
     @contextmanager
     def watch(self, apps: Sequence[str]) -> Iterator[Watch]:
@@ -285,7 +290,15 @@ def test_a_run_asks_its_front_end_in_one_order_and_plans_alone_where_nothing_els
     report = run(front, apply=True).rollout
     assert report is not None
     assert outcomes(report) == {"web": "applied"}
-    assert front.asked == ["loaded 1", "connect", "planned update", "watch web", "event"]
+    assert front.asked == ["loaded 1", "connect", "planned update", "asked about 1", "watch web", "event"]
+
+
+def test_a_plan_that_the_front_end_declines_is_not_applied(front: Front):
+    front.answer = False
+    finished = run(front, apply=True)
+    assert (finished.declined, finished.rollout) == (True, None)
+    assert front.asked == ["loaded 1", "connect", "planned update", "asked about 1"]
+    assert front.world.tap.writes == []
 
 
 def test_a_front_end_that_does_not_ask_about_freeze_windows_is_refused_before_anything_is_asked(front: Front):

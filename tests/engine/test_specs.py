@@ -206,7 +206,7 @@ def test_several_dangers_need_each_their_flag(world: World):
 def test_a_run_that_would_change_too_much_of_a_fleet_is_refused_as_a_whole(world: World):
     fleet = [web(f"app-{number:02}", instance_count=1) for number in range(10)]
     world.write(*fleet)
-    world.apply()
+    world.apply(allow=frozenset({"max-changes"}))
     for spec in fleet[:4]:
         service(spec)["instance_count"] = 2
     world.write(*fleet)

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
-from reconciler.config import Freeze, Guards
+from reconciler.config import Freeze, Guards, Policy
 from reconciler.errors import UsageError
 from reconciler.plan.canonical import canonical
 from reconciler.plan.diff import diff
-from reconciler.plan.guard import check_allowed, frozen, guarded, is_dangerous, takes_away
+from reconciler.plan.guard import check_allowed, frozen, guarded, held, is_dangerous, takes_away
 from reconciler.plan.model import Action, Change, ChangeKind, Plan, SyncStatus
 from tests.plan.platform import against, app, sent, service
 
@@ -152,8 +152,38 @@ def test_the_share_is_the_configurations(guards, refused):
     assert (fleet(4, 10, guards)[0].action is Action.REFUSE) == bool(refused)
 
 
-def test_new_apps_endanger_no_fleet():
-    assert {found.action for found in fleet(10, 10, action=Action.CREATE)} == {Action.CREATE}
+def test_c88_new_apps_count_and_the_refusal_names_the_flag_that_allows_a_first_fleet():
+    refused = fleet(12, 12, action=Action.CREATE)
+    assert {(found.action, found.override) for found in refused} == {(Action.REFUSE, "--allow max-changes")}
+    assert refused[0].reason == (
+        "12 of 12 apps would be created, but one run may change at most 30%; a first fleet needs --allow max-changes"
+    )
+    allowed = fleet(12, 12, action=Action.CREATE, allowed=["max-changes"])
+    assert {found.action for found in allowed} == {Action.CREATE}
+    assert {found.action for found in fleet(9, 9, action=Action.CREATE)} == {Action.CREATE}
+
+
+def test_c88_new_apps_and_changed_ones_are_counted_together():
+    plans = [plan(f"app-{number}", Action.CREATE if number < 2 else Action.UPDATE) for number in range(4)]
+    found = guarded(plans, Guards(), fleet=10, allowed=[])[0]
+    assert found.reason == "4 of 10 apps would be created or change, but one run may change at most 30%"
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_paused_app_does_nothing_and_one_that_is_asked_for_is_refused(asked):
+    due = replace(plan(), reason="its deployment is followed", follow="d-1", resume_rollback=True, override="--retry")
+    paused = held(due, Policy(paused=True), asked=asked)
+    assert paused.action is (Action.REFUSE if asked else Action.NONE)
+    assert (paused.follow, paused.resume_rollback, paused.override, paused.paused) == ("", False, "", True)
+    assert paused.reason == "paused in reconcile.yaml: its deployment is followed"
+    assert held(paused, Policy(paused=True), asked=asked) == paused
+    assert held(plan(), Policy(paused=True)).reason == "paused in reconcile.yaml"
+    assert held(due, Policy()) == due
+
+
+def test_an_app_that_cannot_be_asked_about_is_unknown_and_not_paused():
+    unknown = replace(plan(), status=SyncStatus.UNKNOWN)
+    assert held(unknown, Policy(paused=True)) == unknown
 
 
 def test_what_is_refused_for_itself_changes_nothing():

@@ -223,7 +223,10 @@ def test_tls_without_its_package_is_refused_with_what_to_install(shell: Shell, m
     monkeypatch.setitem(sys.modules, "cryptography", None)
     code, said = shell.run("serve", "--tls")
     assert code == 64
-    assert said == "reconcile: --tls needs the package cryptography\n  pip install '.[sandbox,tls]'\n"
+    assert said == (
+        "reconcile: this needs the package cryptography, of the extra 'sandbox,tls'\n"
+        "  in the checkout: pip install '.[sandbox,tls]'\n"
+    )
 
 
 def test_a_port_that_is_taken_is_said(shell: Shell, served_port: int) -> None:

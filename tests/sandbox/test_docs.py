@@ -32,7 +32,7 @@ def test_every_operation_and_setting_is_in_a_table() -> None:
 
 def test_every_default_that_is_the_platforms_has_its_evidence() -> None:
     """The others are the sandbox's own: times, limits that are off, names and tokens."""
-    own = {"speed", "seed", "rate_per_minute", "rate_per_hour", "tokens", "project_id", "default_region"}
+    own = {"speed", "seed", "rate_per_minute", "rate_per_hour", "tokens", "project_id", "default_region", "team"}
     assert set(to_data(Settings())) - set(EVIDENCE) == own
     assert set(EVIDENCE.values()) == set(get_args(Evidence))
 

@@ -95,6 +95,7 @@ OPERATIONS = (
 """The operations, in the order in which their paths are matched."""
 
 FURTHER_OPERATIONS = (
+    Operation("account_get", "GET", "/v2/account", "account:read", apps.get_account),
     _operation("detect", "POST /detect", _READ, apps.detect),
     _operation("list_buildpacks", "GET /buildpacks", _READ, apps.list_buildpacks),
     _operation("upgrade_buildpack", f"POST {_APP}/upgrade_buildpack", _UPDATE, apps.upgrade_buildpack),
@@ -111,6 +112,6 @@ FURTHER_OPERATIONS = (
         components.toggle_trusted_sources,
     ),
 )
-"""The operations that the description lacks; they are matched first. Their scopes are in no document."""
+"""The operations that the description of App Platform lacks; they are matched first. Most scopes are undocumented."""
 
 BY_ID = MappingProxyType({operation.id: operation for operation in (*FURTHER_OPERATIONS, *OPERATIONS)})

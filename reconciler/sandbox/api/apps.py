@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from reconciler.appspec.kinds import InstanceSize
     from reconciler.sandbox.simulation.simulation import Platform
 
+TEAM = "0d3db13e-a604-4944-9827-7ec2642d32ac"
+"""The id of the team that owns every app, in the form of ``owner_uuid``."""
+
 _NAME_LENGTH = 32
 _SECONDS_A_MONTH = 2_419_200  # 28 days: the description's prices per second follow from it
 
@@ -158,12 +161,18 @@ def create_app(call: Call) -> str:
         spec=_stored(call, spec, app_id),
         created_at=platform.now,
         updated_at=platform.now,
-        owner=platform.user["uuid"],
+        owner=TEAM,
         project_id=project_id,
     )
     platform.tx.save_app(app)
     platform.deploy(app, app.spec, Cause(text="initial deployment", action="CREATE_DEPLOYMENT"))
     return answer_app(platform, app)
+
+
+def get_account(call: Call) -> str:
+    """GET /v2/account: the user of the token, and the team, which owns every app."""
+    user = {"email": call.platform.user["email"], "uuid": call.platform.user["uuid"], "status": "active"}
+    return dumps({"account": {**user, "team": {"uuid": TEAM, "name": call.settings.team}}})
 
 
 def update_app(call: Call) -> str:

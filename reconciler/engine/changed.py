@@ -1,0 +1,77 @@
+"""Which apps changed in Git since a commit, for `--only-changed`.
+
+An app counts as changed if one of the files it is made of differs from the base, or one that every app depends on:
+`reconcile.yaml`, or a file of the policies. The base is the merge base of HEAD and the commit that was named, and is
+compared with the files as they are, committed or not. A file outside the repository always counts as changed. What no
+file says is not seen: the values of variables, what is live, and apps that an earlier run left out of sync.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.desired.git_history import History
+from reconciler.desired.git_repository import HistoryGap, explained, merge_base
+from reconciler.errors import UsageError
+from reconciler.findings import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dulwich.objects import Commit
+
+    from reconciler.config_file import ConfigFile
+    from reconciler.desired.load import DesiredApp
+
+_BASES = (
+    ("CI_MERGE_REQUEST_DIFF_BASE_SHA", ""),
+    ("GITHUB_BASE_REF", "origin/"),
+    ("CI_COMMIT_BEFORE_SHA", ""),
+)
+"""Variables of pipelines with the base of a change, and what precedes it (docs.gitlab.com, docs.github.com)."""
+
+DEEPER = "fetch the history: git fetch --unshallow; actions/checkout with fetch-depth: 0; on GitLab GIT_DEPTH: 0"
+
+
+def changed_only(
+    apps: tuple[DesiredApp, ...], file: ConfigFile, since: str, environ: Mapping[str, str]
+) -> tuple[tuple[DesiredApp, ...], Finding]:
+    """The apps that changed since a commit, and a notice of how many they are.
+
+    Raises:
+        UsageError: there is no such commit, no common ancestor, or no repository.
+    """
+    since = _of_pipeline(environ) if since == "auto" else since
+    try:
+        history = History.open(apps[0].file if apps else ".")
+        if history is None:
+            raise UsageError("--only-changed needs a Git repository", hint="leave it out, and every app is looked at")
+        with history:
+            (base,) = explained(iter([merge_base(history.repo, since)]))
+            policies = Path(file.config.policies)
+            shared = [Path(file.document.file)] if file.document else []
+            shared += [path for path in policies.rglob("*") if path.is_file()] if policies.is_dir() else []
+            every = any(_differs(history, base, path) for path in shared)
+            changed = tuple(app for app in apps if every or _differs(history, base, Path(app.file)))
+    except HistoryGap as gap:
+        raise UsageError(f"--only-changed cannot compare with {since}: {gap}", hint=DEEPER) from None
+    why = ", as reconcile.yaml or a policy changed" if every else ""
+    message = f"{len(changed)} of {len(apps)} apps: only those whose files changed since {since}{why}"
+    return changed, Finding(Severity.NOTICE, "only-changed", message)
+
+
+def _differs(history: History, base: Commit, path: Path) -> bool:
+    """Whether a file differs from the base, or what a link leads to does."""
+    return history.differs(base, path) or (path.is_symlink() and history.differs(base, Path(os.path.realpath(path))))
+
+
+def _of_pipeline(environ: Mapping[str, str]) -> str:
+    for name, before in _BASES:
+        if (value := environ.get(name, "")).strip("0"):
+            return f"{before}{value}"
+    names = ", ".join(name for name, _ in _BASES)
+    raise UsageError(
+        f"--only-changed auto needs one of these variables: {names}", hint="elsewhere, name a commit: origin/main"
+    )
