@@ -182,7 +182,7 @@ def test_the_sandbox_is_served_with_its_options_until_a_signal_ends_it(tmp_path:
         env=environment,
     ) as process:
         assert process.stdout is not None
-        url = process.stdout.readline().split()[4]
+        url = process.stdout.readline().split()[5]
         with httpx.Client(base_url=url) as client:
             reader, root = ({"authorization": f"Bearer {name}"} for name in ("reader", "root"))
             assert client.post("/v2/apps", json={"spec": web()}, headers=reader).status_code == 403
@@ -212,7 +212,7 @@ def test_it_is_served_with_tls_and_says_which_certificate_to_trust(tmp_path: Pat
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path, env=environment) as process:
         assert process.stdout is not None
         certificate = process.stdout.readline().split()[-1]
-        url = process.stdout.readline().split()[4]
+        url = process.stdout.readline().split()[5]
         trusting = ssl.create_default_context(cafile=tmp_path / certificate)
         assert httpx.get(url, verify=trusting).status_code == 200
         process.terminate()
