@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from reconciler import __version__
-from reconciler.cli.console import Console, early, heard_signals, log, plain, readable, redactor, say, settle, show
+from reconciler.cli.console import Console, log, plain, readable, redactor, say, settle, show
+from reconciler.cli.signals import early, heard_signals
 from reconciler.errors import InternalError, Interrupted, InvalidInput, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
 from reconciler.views.errors import Format, document

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from reconciler.cli.console import Console, ProgressPrinter, ask, on_signals
+from reconciler.cli.console import Console, ProgressPrinter, ask
 from reconciler.cli.options import (
     OUTPUT,
     POSITIVE,
@@ -26,6 +26,7 @@ from reconciler.cli.options import (
     connect,
     run_options,
 )
+from reconciler.cli.signals import on_signals
 from reconciler.cli.words import check_specs
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError

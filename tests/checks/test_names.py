@@ -53,7 +53,7 @@ def dotted_strings() -> list[str]:
     return sorted(found)
 
 
-LABELS = {"reconciler.changes_nothing", "reconciler.decoded", "reconciler.yaml"}
+LABELS = {"reconciler.changes_nothing", "reconciler.decoded", "reconciler.single_try", "reconciler.yaml"}
 """Keys of httpx's extensions and a file: they look like modules and are none."""
 
 

@@ -8,8 +8,8 @@ import signal
 
 import pytest
 
-from reconciler.cli.console import on_signals
 from reconciler.cli.main import ending_alike
+from reconciler.cli.signals import on_signals
 
 
 @pytest.fixture(autouse=True)

@@ -183,7 +183,7 @@ def blocks(document: str, language: str) -> list[str]:
 
 
 def test_the_gitlab_example_is_one(tmp_path: Path) -> None:
-    [example] = [block for block in blocks("docs/elsewhere.md", "yaml") if "rules:" in block]
+    [example] = [block for block in blocks("docs/gitlab.md", "yaml") if "rules:" in block]
     file = tmp_path / ".gitlab-ci.yml"
     file.write_text(example)
     done = subprocess.run(

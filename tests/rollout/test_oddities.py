@@ -552,7 +552,7 @@ def test_an_update_is_sent_by_a_look_that_is_fresh(clock: VirtualClock) -> None:
 def test_a_deployment_that_an_update_superseded_unseen_is_warned_of(
     clock: VirtualClock, before: str, *, warned: bool
 ) -> None:
-    deployment = made("b").model_copy(update={"previous_deployment_id": before})
+    deployment = {**made("b"), "previous_deployment_id": before}
     script = Script(clock, update_app=app(NEW, pending_deployment=deployment))
     context = script.context(seen_app())
     context.job = replace(context.job, history=frozenset({"planned"}))
