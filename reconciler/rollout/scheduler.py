@@ -321,15 +321,12 @@ def waves_of(jobs: Sequence[RolloutJob], order: Mapping[str, Sequence[str]], wav
     if not waves.waves:
         return {}
     changed = {job.plan.app for job in jobs if _task(job) is not Task.NONE}
-    placed: dict[str, None] = {}
-
-    def place(name: str) -> None:
-        for before in order[name]:
-            place(before)
-        if name in changed:
-            placed.setdefault(name)
-
+    seen: dict[str, None] = {}
     for job in jobs:
-        place(job.plan.app)
+        path = [job.plan.app]
+        while path:  # each app once, what it waits for before it
+            before = next((name for name in order[path[-1]] if name not in seen), "")
+            path.append(before) if before else seen.setdefault(path.pop())
+    placed = [name for name in seen if name in changed]
     numbers = [number for number, size in enumerate(waves.sizes(len(placed)), 1) for _ in range(size)]
     return dict(zip(placed, numbers, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -87,3 +88,15 @@ def test_apps_in_sync_are_in_no_wave(stage: Stage) -> None:
     wanted = jobs(stage, 3)
     quiet = stage.job(web("quiet"), Action.NONE)
     assert waves_of([quiet, *wanted], order_of([quiet, *wanted]), CAREFUL) == {"app-0": 1, "app-1": 2, "app-2": 3}
+
+
+def test_apps_that_share_what_they_depend_on_are_each_placed_once(stage: Stage) -> None:
+    """Each waits for all of the layer below: as many paths as no walk of every path would end on."""
+    layers = [[f"app-{layer}-{number}" for number in range(4)] for layer in range(40)]
+    wanted = []
+    for below, layer in pairwise([[], *layers]):
+        policy = POLICY.model_copy(update={"depends_on": below})
+        wanted += [stage.job(web(name), Action.CREATE, policy=policy) for name in layer]
+    found = waves_of(wanted[::-1], order_of(wanted), CAREFUL)
+    assert len(found) == 160
+    assert all(found[low] <= found[high] for below, layer in pairwise(layers) for low in below for high in layer)
