@@ -16,7 +16,7 @@ from reconciler.config_file import CONFIG_NAMES
 from reconciler.desired.reading import OTHER, WRAPPER, Variables, parse_specs, substitute, unrelated
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity
-from reconciler.yamltext import Document, is_wrapped, read_text
+from reconciler.yamltext import Document, Written, is_wrapped, read_text
 
 SUFFIXES = (".yaml", ".yml", ".json")
 """The suffixes of spec files."""
@@ -212,7 +212,7 @@ def _apps_of(document: Document, variables: Variables, findings: list[Finding], 
     if is_wrapped(data, WRAPPER):
         wrapper, spec = f"/{WRAPPER}", data[WRAPPER]
         findings += [_beside(document, key, strict=strict) for key in data if key != WRAPPER]
-    done = substitute(spec, document, wrapper, variables)
+    done = substitute(spec, Written(document, wrapper), variables)
     findings += done.findings
     name = spec.get("name")
     secrets, hidden = _secrets(spec, done.used, variables)

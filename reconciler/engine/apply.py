@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
-from reconciler.config_file import no_spec
+from reconciler.config_names import no_spec
 from reconciler.engine import safety
 from reconciler.engine.load import Desired, RunOptions, as_live, load
 from reconciler.engine.planner import Planned, Planner, check_rotations, recheck_health

@@ -128,12 +128,26 @@ class Text:
 
 
 class Items:
-    """The guide of a list: that of its items."""
+    """The guide of a list: that of its items. ``named``: also of a mapping's values, as overlays write lists."""
 
-    __slots__ = ("guide",)
+    __slots__ = ("guide", "named")
+
+    def __init__(self, guide: Guide, *, named: bool = False) -> None:
+        self.guide = guide
+        self.named = named
+
+
+class _Each:
+    """The guides of a mapping whose values are the items of a list."""
+
+    __slots__ = ("_guide",)
 
     def __init__(self, guide: Guide) -> None:
-        self.guide = guide
+        self._guide = guide
+
+    def get(self, _key: str) -> Guide:
+        """The guide of any key."""
+        return self._guide
 
 
 Guide = Mapping[str, Any] | Items | type[Text] | None
@@ -178,6 +192,8 @@ class Builder:
             raise TooMuch(_too_many(node))
         if kind is MappingNode:
             self._check_tag(node, "map")
+            if isinstance(guide, Items) and guide.named:
+                return self._mapping(node, _Each(guide.guide), depth + 1)
             return self._mapping(node, guide if guide.__class__ is dict else {}, depth + 1)
         self._check_tag(node, "seq")
         below = guide.guide if isinstance(guide, Items) else None
