@@ -82,6 +82,13 @@ def reconcile(
     )
     options = replace(options, concurrency=concurrency or options.concurrency)
     check_specs(options.specs)
+    if options.environment:
+        from reconciler.cli.environments import ALL, connection_of, plan_all
+
+        if options.environment == ALL:
+            console, matters = Console.of(output, vital=True), drift or exit_code
+            return plan_all(options, connection, console, CommandLine, shown_plan, differences_matter=matters)
+        connection = connection_of(connection, options)
     import asyncio
 
     from reconciler.cli.show import annotate, findings_of, show_plan

@@ -63,6 +63,9 @@ class SpecFlags:
     var: Annotated[
         tuple[str, ...], Parameter(group=WHAT, help="NAME=VALUE of a declared variable; overrides the environment")
     ] = ()
+    env: Annotated[
+        str, Parameter(group=WHAT, help="environment of reconcile.yaml; `all` plans, compares or checks each in turn")
+    ] = ""
     app: Annotated[tuple[str, ...], Parameter(group=WHAT, help="only this app; can be repeated")] = ()
     shard: Annotated[str, Parameter(group=WHAT, help="only a part of the apps, for parallel jobs: 1/4, or auto")] = ""
     strict: Annotated[bool, Parameter(group=WHAT, help="treat unknown fields and values as errors")] = False
@@ -100,6 +103,13 @@ class Connection:
     ] = SANDBOX_FILE
 
 
+@dataclass(frozen=True)
+class EnvironmentConnection(Connection):
+    """The connection of an environment, whose token is in a variable of its own."""
+
+    token_variable: str = ""
+
+
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Output:
@@ -130,6 +140,7 @@ def run_options(specs: Sequence[Path], source: SpecFlags, permitted: Permissions
         strict=source.strict,
         apps=frozenset(source.app),
         shard=_shard(source.shard),
+        environment=source.env,
         rotate=frozenset(permitted.rotate),
         allow=frozenset(permitted.allow),
         retry=permitted.retry,
@@ -183,11 +194,14 @@ def check_connection(connection: Connection) -> None:
         raise UsageError("--sandbox-file needs --sandbox", hint=f"add --sandbox to use {file}")
 
 
-def token() -> str:
-    """The API token of the environment: the first variable that has one."""
-    for name in TOKEN_VARIABLES[:2]:
+def token(variable: str = "") -> str:
+    """The API token: that of the ``variable`` and no other, or of the first of the usual variables that has one."""
+    for name in [variable] if variable else TOKEN_VARIABLES[:2]:
         if value := os.environ.get(name, "").strip():
             return value
+    if variable:
+        hint = f"set {variable}, which reconcile.yaml names as the environment's token"
+        raise UsageError(f"no API token: {variable} is not set", hint=hint)
     raise UsageError(
         "no API token: DIGITALOCEAN_TOKEN is not set",
         hint="set DIGITALOCEAN_TOKEN, or try the embedded sandbox: reconcile --sandbox",
@@ -233,7 +247,8 @@ async def connect(
     clock = SystemClock()
     try:
         if not connection.sandbox:
-            async with Client(token(), base_url=connection.api_url, clock=clock, on_wait=on_wait) as client:
+            variable = connection.token_variable if isinstance(connection, EnvironmentConnection) else ""
+            async with Client(token(variable), base_url=connection.api_url, clock=clock, on_wait=on_wait) as client:
                 yield client
             return
         import httpx

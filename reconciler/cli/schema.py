@@ -11,7 +11,8 @@ from reconciler.exit_codes import Exit
 
 def schema(
     what: Annotated[
-        Literal["spec", "config", "plan", "drift", "rollout", "findings", "error"], Parameter(help="what to describe")
+        Literal["spec", "config", "plan", "drift", "environments", "rollout", "findings", "error"],
+        Parameter(help="what to describe"),
     ] = "spec",
 ) -> int:
     """Print a JSON Schema, for editors and for programs that read the JSON output."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -26,6 +26,7 @@ from reconciler.yamltext import Document
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reconciler.desired.environments import EnvironmentSources
     from reconciler.desired.load import DesiredApp
     from reconciler.desired.policies import Policy
     from reconciler.live.models import LiveApp
@@ -58,6 +59,9 @@ class Desired:
     keys: frozenset[str] = field(default=frozenset(), repr=False)
     of_specs: frozenset[Finding] = frozenset()
     """The errors about what App Platform refuses: what it has already, it did not refuse (see `as_live`)."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Where the value of each declared variable came from."""
+    environment: EnvironmentSources | None = None
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -74,11 +78,18 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
         UsageError: an app selected by name has no spec; with ``prune`` it may be one that Git no longer has.
         InvalidInput: the configuration cannot be used, or a link leads out of the ``checkout``.
     """
-    file = _config_within(options.checkout, options) if options.checkout else read_config(options.config, options.specs)
+    file, environment = entered(options)
     config = file.config
     loaded = load_specs(
-        options.specs, config=config, environ=options.environ, variables=options.variables, strict=options.strict
+        options.specs,
+        config=config,
+        environ=options.environ,
+        variables=options.variables,
+        strict=options.strict,
+        environment=environment,
     )
+    if environment:
+        options = replace(options, apps=_named_here(options.apps, loaded.apps))
     policies, findings = _policies(config)
     known = frozenset(app.name for app in loaded.apps)
     unknown = sorted(options.apps - known)
@@ -99,9 +110,36 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
             replace(one, severity=Severity.NOTICE) if one.code in NOTHING_THERE else one for one in findings
         )
     keys = frozenset(filter(None, [options.environ.get(KEY_VARIABLE)]))
-    keys = keys.union(*(config.policy(name).secret_values for name in known))
+    keys = keys.union(environment.tokens if environment else (), *(config.policy(name).secret_values for name in known))
     refused = frozenset(one for one in of_apps if one.is_error and not one.code.startswith(_OUR_OWN))
-    return Desired(apps, config, tuple(ranked(list(findings))), known, keys, refused)
+    return Desired(apps, config, tuple(ranked(list(findings))), known, keys, refused, loaded.sources, environment)
+
+
+def entered(options: RunOptions) -> tuple[ConfigFile, EnvironmentSources | None]:
+    """The configuration and, if it has environments, the sources of the one that the options name.
+
+    Raises:
+        UsageError: they name none, or there is none of that name.
+        InvalidInput: the configuration cannot be used, or a link leads out of the ``checkout``.
+    """
+    file = _config_within(options.checkout, options) if options.checkout else read_config(options.config, options.specs)
+    known, name = file.config.environments, options.environment
+    if not known and not name:
+        return file, None
+    if name not in known:
+        message = f"no such environment: {name}" if name else "reconcile.yaml has environments, and none was chosen"
+        listed = f"use --env with one of: {', '.join(known)}" if known else "add `environments` to reconcile.yaml"
+        raise UsageError(message, hint=did_you_mean(name, known, listed))
+    from reconciler.desired.environments import sources_of
+
+    return file.within(name), sources_of(file, name, options.environ)
+
+
+def _named_here(names: frozenset[str], apps: Sequence[DesiredApp]) -> frozenset[str]:
+    """The apps of these names, which may be those of the base."""
+    here = {app.name for app in apps}
+    bases = {app.base: app.name for app in apps}
+    return frozenset(name if name in here else bases.get(name, name) for name in names)
 
 
 def _policies(config: Config) -> tuple[tuple[Policy, ...], tuple[Finding, ...]]:
@@ -131,10 +169,21 @@ def _config_within(checkout: Path, options: RunOptions) -> ConfigFile:
         file = read_config(path, options.specs)
         policies = Path(file.config.policies)
         rules = sorted(policies.iterdir()) if policies.is_dir() else []
-        found = escaping_links([*find_specs(options.specs, [], policies=str(policies)), *rules], checkout)
+        rules += _environment_files(file, options.environment)
+        found = escaping_links([*find_specs(options.specs, [], leave_out=(str(policies),)), *rules], checkout)
     if found:
         raise InvalidInput(found)
     return file
+
+
+def _environment_files(file: ConfigFile, name: str) -> list[Path]:
+    """The files that an environment is read from, policies of its own included; none without environments."""
+    if name not in file.config.environments:
+        return []
+    from reconciler.desired.environments import files_of
+
+    policies = Path(file.within(name).config.policies)
+    return [*files_of(file, name), *(sorted(policies.iterdir()) if policies.is_dir() else [])]
 
 
 def load(options: RunOptions, seen: Callable[[Desired], None] = lambda _: None) -> Desired:
@@ -163,7 +212,9 @@ def as_live(desired: Desired, fleet: Mapping[str, LiveApp]) -> Desired:
         names = (app.name, *desired.config.former_names(app.name))
         live = next((fleet[name] for name in names if name in fleet), None)
         if live is not None:
-            there = replace(app, spec={**live.spec, "name": app.name}, document=Document(app.file, "", 0, None))
+            there = replace(
+                app, spec={**live.spec, "name": app.name}, document=Document(app.file, "", 0, None), parts={}
+            )
             same = Counter(map(_meaning, validate(there)))
             for finding in validate(app):
                 if finding in desired.of_specs and same[_meaning(finding)] > 0:
@@ -226,6 +277,7 @@ class RunOptions:
 
     ``apply``                    apply the plan instead of only making it
     ``shard``                    the part of the apps, as (part, of how many), counted from 1
+    ``environment``              the environment of `reconcile.yaml` to render the specs for
     ``drift``                    say who made the differences
     ``allow``, ``rotate``, …     what is permitted; see `plan.guard` for the grammar of ``allow``
     ``override_freeze``          apply inside a freeze window
@@ -262,6 +314,7 @@ class RunOptions:
     fail_on_failed_push: bool = False
     expect: Path | None = None
     show_live_values: bool = False
+    environment: str = ""
 
     def selects(self, name: str) -> bool:
         """Whether an app is selected: it is in the shard, and among ``apps`` if any are named."""

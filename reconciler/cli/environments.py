@@ -1,0 +1,96 @@
+"""`--env`: the connection of an environment, and plans of several in turn."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.cli.options import Connection, EnvironmentConnection
+from reconciler.clock import SystemClock
+from reconciler.engine import environments, safety
+from reconciler.engine.apply import run
+from reconciler.environments import ALL
+from reconciler.errors import UsageError
+from reconciler.exit_codes import Exit
+from reconciler.views.environments import EnvironmentPlan
+
+__all__ = ["ALL", "connection_of", "plan_all"]
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from reconciler.cli.console import Console
+    from reconciler.engine.apply import FrontEnd
+    from reconciler.engine.load import RunOptions
+    from reconciler.engine.planner import Planned
+    from reconciler.plan.model import PlanReport
+
+
+def connection_of(connection: Connection, options: RunOptions) -> Connection:
+    """The connection of the environment that the options name, with its own token.
+
+    Each account has a sandbox of its own: an environment with its own token keeps its state in a file of its own.
+    """
+    if not options.environment:
+        return connection
+    variable = environments.token_variable(options)
+    if not variable:
+        return connection
+    file = connection.sandbox_file
+    if connection.sandbox:
+        file = Path(file).with_stem(f"{file.stem}-{options.environment}")
+    return EnvironmentConnection(connection.api_url, connection.sandbox, file, variable)
+
+
+def plan_all(
+    options: RunOptions,
+    connection: Connection,
+    console: Console,
+    front: Callable[[Console, Connection], FrontEnd],
+    shown: Callable[[Planned, Console, Connection], PlanReport],
+    *,
+    differences_matter: bool,
+) -> Exit:
+    """Plan every environment in turn, each with its own token, and show them as one; returns the exit code.
+
+    Raises:
+        UsageError: the options are to apply: a person decides environment by environment.
+    """
+    if options.apply:
+        hint = "apply one after the other, such as --env staging"
+        raise UsageError("--env all only plans and compares", hint=hint)
+    plans: list[EnvironmentPlan] = []
+    codes: list[Exit] = []
+    for one in environments.each(options):
+        here = connection_of(connection, one)
+        planned = asyncio.run(run(one, front(console, here), SystemClock())).planned
+        report = console.redact.within(shown(planned, console, here))
+        bases = {app.desired.name: app.desired.base for app in planned.apps if app.desired is not None}
+        plans.append(EnvironmentPlan(one.environment, report, bases))
+        codes.append(safety.of_plan(report, differences_matter=differences_matter))
+    _show(plans, console, drift=options.drift)
+    return safety.most_serious(codes)
+
+
+def _show(plans: Sequence[EnvironmentPlan], console: Console, *, drift: bool) -> None:
+    from reconciler.views import environments as view
+
+    match console.format:
+        case "json":
+            from reconciler.views import json_documents
+
+            console.out(json_documents.environments([(one.name, one.report) for one in plans], drift=drift))
+        case "markdown":
+            console.out(view.markdown(plans))
+        case "sarif":
+            from reconciler import __version__
+            from reconciler.views import sarif
+
+            console.out(sarif.sarif(view.findings(plans), tool_version=__version__))
+        case _:
+            console.out(view.plan(plans, color=console.color, width=console.width, verbose=console.verbose))
+            if console.format == "github" and (found := view.findings(plans)):
+                from reconciler.views import annotations
+
+                console.out(annotations.annotations(found))

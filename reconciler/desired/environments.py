@@ -1,0 +1,203 @@
+"""The sources of one environment: its overlays, the values of its variables, the names of its apps.
+
+Base specs are rendered with them before variables are substituted; positions survive, so that a finding is at the line
+that was written, in the base or in an overlay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from reconciler.config import Config
+from reconciler.config_file import ConfigFile
+from reconciler.desired.overlays import OVERLAY_GUIDE, Overlay, part_of, taken_apart
+from reconciler.environments import environment_of, token_variables
+from reconciler.errors import InvalidInput
+from reconciler.findings import Finding, Location, Severity
+from reconciler.text import did_you_mean, pointer_token
+from reconciler.yamltext import Document, parse, read_text
+from reconciler.yamltext.build import Text
+
+SUFFIXES = (".yaml", ".yml", ".json")
+
+RENDERED = "rendered"
+"""The folder beside `reconcile.yaml` in which renderings are committed, one folder for each environment."""
+
+ReadText = Callable[[Path, str], str]
+"""Reads a file: (path, how findings name it) -> its text; raises `InvalidInput`."""
+
+Places = dict[str, tuple[Document, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentSources:
+    """What an environment adds to the base specs.
+
+    ``overlays`` by the app's name in the base, in the order they apply; ``values`` of variables with where they are
+    written; ``required``: variables that must not fall back to their defaults, with the place that says so.
+    """
+
+    name: str
+    renamed: Callable[[str], str]
+    overlays: Mapping[str, tuple[Overlay, ...]]
+    values: Mapping[str, tuple[str, str]] = field(repr=False)
+    required: Mapping[str, Location | None]
+    tokens: frozenset[str] = field(default=frozenset(), repr=False)
+    findings: tuple[Finding, ...] = ()
+    others: tuple[str, ...] = ()
+    """Files and folders that hold no base specs."""
+    read: ReadText = read_text
+
+    def rendered(
+        self, spec: dict[str, Any], document: Document, wrapper: str, findings: list[Finding]
+    ) -> tuple[dict[str, Any], Places]:
+        """A base spec with the overlays applied, and where its parts were written; empty if all is the document's."""
+        overlays = self.overlays.get(str(spec.get("name")), ())
+        if not overlays:
+            return spec, {}
+        base = part_of(spec, document, wrapper)
+        for overlay in overlays:
+            findings += overlay.apply(base)
+        return taken_apart(base)
+
+    def unused(self, apps: Collection[str]) -> list[Finding]:
+        """Errors for overlays of apps that are not among those of the base."""
+        return [
+            Finding(
+                Severity.ERROR,
+                "overlay-no-match",
+                f"no spec of an app {name!r}, which this overlay is for",
+                did_you_mean(name, apps, "an overlay has the name that its app has in the base"),
+                overlay.document.locate("/name"),
+            )
+            for name, overlays in self.overlays.items()
+            for overlay in overlays
+            if name not in apps
+        ]
+
+    def missing(self, sources: Mapping[str, str], values: Mapping[str, str], fallback: str) -> list[Finding]:
+        """Errors for required variables that have no value of their own; ``fallback`` is the source of a default."""
+        hint = f"set it: environments.{self.name}.variables, the process's environment, or --var NAME=…"
+        return [
+            Finding(
+                Severity.ERROR,
+                "required-variable",
+                f"environment {self.name} requires variable {name}, and it {why}",
+                hint.replace("NAME", name),
+                place,
+            )
+            for name, place in self.required.items()
+            if (
+                why := "is not set" if sources.get(name) in (None, fallback) else "" if values.get(name) else "is empty"
+            )
+        ]
+
+
+def sources_of(
+    file: ConfigFile, name: str, environ: Mapping[str, str], read: ReadText = read_text
+) -> EnvironmentSources:
+    """The sources of an environment. Never raises because of a file's content: every problem is a finding."""
+    own = environment_of(file.config, name)
+    findings: list[Finding] = []
+    overlays: dict[str, tuple[Overlay, ...]] = {}
+    for entry in own.overlays:
+        found = _overlays(overlay_files(file.folder / entry), findings, read)
+        for app, overlay in found.items():
+            overlays[app] = (*overlays.get(app, ()), overlay)
+    at = f"/environments/{pointer_token(name)}"
+    values: dict[str, tuple[str, str]] = {}
+    for entry in own.variable_files:
+        values |= _values(file.folder / entry, file.config, findings, read)
+    for variable, value in own.variables.items():
+        values[variable] = (value, str(file.locate(f"{at}/variables/{pointer_token(variable)}")))
+    tokens = frozenset(filter(None, (environ.get(one, "").strip() for one in token_variables(file.config))))
+    required = {one: file.locate(f"{at}/required/{index}") for index, one in enumerate(own.required)}
+    others = tuple(left_out(file))
+    return EnvironmentSources(name, own.renamed, overlays, values, required, tokens, tuple(findings), others, read)
+
+
+def files_of(file: ConfigFile, name: str) -> list[Path]:
+    """Every file that the sources of an environment are read from, its policies apart."""
+    own = environment_of(file.config, name)
+    overlays = [one for entry in own.overlays for one in overlay_files(file.folder / entry)]
+    return [*overlays, *(file.folder / entry for entry in own.variable_files)]
+
+
+def left_out(file: ConfigFile) -> list[str]:
+    """Files and folders that hold no base specs: overlays, files of variables, committed renderings."""
+    if not file.config.environments:
+        return []
+    owns = [environment_of(file.config, name) for name in file.config.environments]
+    return [str(file.folder / path) for own in owns for path in (*own.overlays, *own.variable_files)] + [
+        str(file.folder / RENDERED)
+    ]
+
+
+def overlay_files(path: Path) -> list[Path]:
+    """The overlay files of an entry of the configuration: itself, or those below it, sorted, without hidden ones."""
+    if not path.is_dir():
+        return [path]
+    found = (one for suffix in SUFFIXES for one in path.rglob(f"*{suffix}") if one.is_file())
+    return sorted(one for one in found if not any(part[0] == "." for part in one.relative_to(path).parts))
+
+
+def _overlays(files: Iterable[Path], findings: list[Finding], read: ReadText) -> dict[str, Overlay]:
+    """The overlays of one entry by app. Two for one app are ambiguous: the order of files has no meaning."""
+    found: dict[str, Overlay] = {}
+    for path in files:
+        for document in _documents(path, OVERLAY_GUIDE, findings, read):
+            data = document.data
+            name = data.get("name") if isinstance(data, dict) else None
+            if not isinstance(name, str) or not name:
+                message = "an overlay is a mapping with the name of its app in the base"
+                where = document.locate("/name" if isinstance(data, dict) else "")
+                findings.append(Finding(Severity.ERROR, "overlay-invalid", message, "begin with `name: my-app`", where))
+                continue
+            overlay = Overlay(name, document)
+            first = found.setdefault(name, overlay)
+            if first is not overlay:
+                there = first.document.locate("/name")
+                message = f"a second overlay of {name} in the same entry of `overlays` (first at {there})"
+                hint = "merge the two, or name both files under `overlays` in the order they apply"
+                place = document.locate("/name")
+                findings.append(Finding(Severity.ERROR, "overlay-ambiguous", message, hint, place, (there,)))
+    return found
+
+
+def _values(path: Path, config: Config, findings: list[Finding], read: ReadText) -> dict[str, tuple[str, str]]:
+    """The values in a file of variables, each with its place."""
+    declared = [variable.name for variable in config.variables]
+    out: dict[str, tuple[str, str]] = {}
+    for document in _documents(path, dict.fromkeys(declared, Text), findings, read):
+        if not isinstance(document.data, dict):
+            hint = "write one `NAME: value` a line"
+            message = "a file of variables is a mapping of names to values"
+            findings.append(Finding(Severity.ERROR, "overlay-invalid", message, hint, document.locate("")))
+            continue
+        for name, value in document.data.items():
+            pointer = f"/{pointer_token(name)}"
+            if name not in declared:
+                hint = did_you_mean(name, declared, "declare it under `variables` in reconcile.yaml")
+                where = document.locate(pointer, key=True)
+                message = f"no such variable: {name}"
+                findings.append(Finding(Severity.ERROR, "undeclared-variable", message, hint, where))
+            elif not isinstance(value, str):
+                message, hint = f"{name} must be text", "quote it, or remove it"
+                findings.append(Finding(Severity.ERROR, "overlay-invalid", message, hint, document.locate(pointer)))
+            else:
+                out[name] = (value, str(document.locate(pointer)))
+    return out
+
+
+def _documents(path: Path, guide: Any, findings: list[Finding], read: ReadText) -> list[Document]:
+    """The documents of a file that are not empty."""
+    try:
+        documents, problems = parse(read(path, str(path)), str(path), guide=guide)
+    except InvalidInput as error:
+        findings += error.findings
+        return []
+    findings += problems
+    return [document for document in documents if document.data is not None]
