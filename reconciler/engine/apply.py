@@ -213,6 +213,10 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
         from reconciler.engine.drift import attributed
 
         apps = attributed(apps, _reader(desired, options), now)
+    if desired.environment is not None:
+        from reconciler.engine.environments import with_sources
+
+        apps = tuple(with_sources(app, desired.sources) for app in apps)
     plans, renames = without_repeats([app.plan for app in apps])
     apps = tuple(replace(app, plan=one) for app, one in zip(apps, plans, strict=True))
     everyone = len(fleet.keys() | desired.known)

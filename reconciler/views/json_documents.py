@@ -117,7 +117,7 @@ class ChangeData(_Placed):
 
 
 class NoteData(_Placed):
-    """A remark on a value that is not a change, and why: kept, rotated, sent, ignored, unnamed, unjudged."""
+    """A remark on a value that is not a change, and why: kept, rotated, sent, ignored, unnamed, written, unjudged."""
 
     kind: Text
     text: Text
