@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from reconciler.cli.commands import build
 from reconciler.config import Config, Freeze, Guards, HealthPolicy, PlatformFaults, Policy, Probe, Timeouts, Variable
+from reconciler.environments import Environment
 
 DOCS = Path(__file__).parents[1] / "docs"
 PLACES = {
@@ -24,6 +25,7 @@ PLACES = {
     Variable: "An entry of `variables`",
     Guards: "`guards`",
     Freeze: "An entry of `freeze`",
+    Environment: "`environments.<name>`",
 }
 """The models of `reconcile.yaml` in the order of the page, and where each stands in the file."""
 

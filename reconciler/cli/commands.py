@@ -226,6 +226,13 @@ COMMANDS = {
         In an existing file, comments and order stay, and only changed values are written.
         """,
     ),
+    "render": (
+        "render:render",
+        """Print specs exactly as they would be sent, secrets hidden: base, overlays and variables put together.
+
+        `--write` puts them into files, and `--check` holds committed ones against what would be rendered now.
+        """,
+    ),
     "fmt": ("fmt:fmt", "Format specs: a fixed order of fields, two spaces, comments kept, same meaning."),
     "status": (
         "status:status",

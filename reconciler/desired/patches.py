@@ -26,7 +26,7 @@ FIELDS = {
     "copy": ("from", "path"),
     "test": ("path", "value"),
 }
-"""The operations of RFC 6902 with their fields."""
+"""The operations of `appspec.schema` with their fields."""
 
 
 class Refused(Exception):

@@ -62,6 +62,8 @@ class Desired:
     sources: Mapping[str, str] = field(default_factory=dict)
     """Where the value of each declared variable came from."""
     environment: EnvironmentSources | None = None
+    folder: Path = Path()
+    """That of the configuration."""
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -112,7 +114,9 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
     keys = frozenset(filter(None, [options.environ.get(KEY_VARIABLE)]))
     keys = keys.union(environment.tokens if environment else (), *(config.policy(name).secret_values for name in known))
     refused = frozenset(one for one in of_apps if one.is_error and not one.code.startswith(_OUR_OWN))
-    return Desired(apps, config, tuple(ranked(list(findings))), known, keys, refused, loaded.sources, environment)
+    return Desired(
+        apps, config, tuple(ranked(list(findings))), known, keys, refused, loaded.sources, environment, file.folder
+    )
 
 
 def entered(options: RunOptions) -> tuple[ConfigFile, EnvironmentSources | None]:
