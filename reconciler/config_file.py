@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -69,10 +69,12 @@ def load_config(path: Path | None, specs: Sequence[Path | str] = ()) -> Config:
     return read_config(path, specs).config
 
 
-def read_config(path: Path | None, specs: Sequence[Path | str] = ()) -> ConfigFile:
+def read_config(
+    path: Path | None, specs: Sequence[Path | str] = (), read: Callable[[Path, str], str] = read_text
+) -> ConfigFile:
     """Read the configuration in ``path``, or the one that is found (`find_config`), or the defaults.
 
-    The policies folder is relative to the file.
+    The policies folder is relative to the file. ``read`` reads a file, as `yamltext.read_text` does.
 
     Raises:
         InvalidInput: the file does not exist, or something in it is wrong; carries every finding.
@@ -86,7 +88,7 @@ def read_config(path: Path | None, specs: Sequence[Path | str] = ()) -> ConfigFi
         message = f"no such configuration file: {file}"
         finding = Finding(Severity.ERROR, "no-such-path", message, "check the path", Location(file))
         raise InvalidInput([finding], message)
-    documents, findings = parse(read_text(found, file), file)
+    documents, findings = parse(read(found, file), file)
     document = documents[0] if documents else None
     if len(documents) > 1:
         hint = "merge them: remove the `---`"

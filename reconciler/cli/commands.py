@@ -233,6 +233,13 @@ COMMANDS = {
         `--write` puts them into files, and `--check` holds committed ones against what would be rendered now.
         """,
     ),
+    "promote": (
+        "promote:promote",
+        """Write the tags, digests and commits that run healthy in one environment into Git's files for another.
+
+        Shows the plan of the other environment; nothing is committed, pushed or applied.
+        """,
+    ),
     "fmt": ("fmt:fmt", "Format specs: a fixed order of fields, two spaces, comments kept, same meaning."),
     "status": (
         "status:status",

@@ -37,7 +37,8 @@ class EnvironmentSources:
     """What an environment adds to the base specs.
 
     ``overlays`` by the app's name in the base, in the order they apply; ``values`` of variables with where they are
-    written; ``required``: variables that must not fall back to their defaults, with the place that says so.
+    written, as text and (``places``) as document and pointer; ``required``: variables that must not fall back to their
+    defaults, with the place that says so.
     """
 
     name: str
@@ -45,6 +46,7 @@ class EnvironmentSources:
     overlays: Mapping[str, tuple[Overlay, ...]]
     values: Mapping[str, tuple[str, str]] = field(repr=False)
     required: Mapping[str, Location | None]
+    places: Places
     tokens: frozenset[str] = field(default=frozenset(), repr=False)
     findings: tuple[Finding, ...] = ()
     others: tuple[str, ...] = ()
@@ -108,15 +110,20 @@ def sources_of(
         for app, overlay in found.items():
             overlays[app] = (*overlays.get(app, ()), overlay)
     at = f"/environments/{pointer_token(name)}"
-    values: dict[str, tuple[str, str]] = {}
+    written: dict[str, tuple[str, Document, str]] = {}
     for entry in own.variable_files:
-        values |= _values(file.folder / entry, file.config, findings, read)
+        written |= _values(file.folder / entry, file.config, findings, read)
     for variable, value in own.variables.items():
-        values[variable] = (value, str(file.locate(f"{at}/variables/{pointer_token(variable)}")))
+        assert file.document is not None
+        written[variable] = (value, file.document, f"{at}/variables/{pointer_token(variable)}")
+    values = {one: (value, str(document.locate(pointer))) for one, (value, document, pointer) in written.items()}
+    places = {one: (document, pointer) for one, (_, document, pointer) in written.items()}
     tokens = frozenset(filter(None, (environ.get(one, "").strip() for one in token_variables(file.config))))
     required = {one: file.locate(f"{at}/required/{index}") for index, one in enumerate(own.required)}
     others = tuple(left_out(file))
-    return EnvironmentSources(name, own.renamed, overlays, values, required, tokens, tuple(findings), others, read)
+    return EnvironmentSources(
+        name, own.renamed, overlays, values, required, places, tokens, tuple(findings), others, read
+    )
 
 
 def files_of(file: ConfigFile, name: str) -> list[Path]:
@@ -167,10 +174,12 @@ def _overlays(files: Iterable[Path], findings: list[Finding], read: ReadText) ->
     return found
 
 
-def _values(path: Path, config: Config, findings: list[Finding], read: ReadText) -> dict[str, tuple[str, str]]:
+def _values(
+    path: Path, config: Config, findings: list[Finding], read: ReadText
+) -> dict[str, tuple[str, Document, str]]:
     """The values in a file of variables, each with its place."""
     declared = [variable.name for variable in config.variables]
-    out: dict[str, tuple[str, str]] = {}
+    out: dict[str, tuple[str, Document, str]] = {}
     for document in _documents(path, dict.fromkeys(declared, Text), findings, read):
         if not isinstance(document.data, dict):
             hint = "write one `NAME: value` a line"
@@ -188,7 +197,7 @@ def _values(path: Path, config: Config, findings: list[Finding], read: ReadText)
                 message, hint = f"{name} must be text", "quote it, or remove it"
                 findings.append(Finding(Severity.ERROR, "overlay-invalid", message, hint, document.locate(pointer)))
             else:
-                out[name] = (value, str(document.locate(pointer)))
+                out[name] = (value, document, pointer)
     return out
 
 
