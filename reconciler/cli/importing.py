@@ -24,6 +24,7 @@ def import_(
     into: Annotated[Path, Parameter(help="folder of specs")] = DEFAULT_FOLDER,
     all: Annotated[bool, Parameter(help="every live app")] = False,  # noqa: A002  the flag's own name
     config: Annotated[Path | None, Parameter(help="reconcile.yaml, for variables and ignored paths")] = None,
+    env: Annotated[str, Parameter(help="environment of reconcile.yaml: into its overlays, or the base")] = "",
     connection: Connection = Connection(),
 ) -> int:
     """Write specs from live apps. Afterwards `reconcile --plan` shows them in sync.
@@ -37,6 +38,8 @@ def import_(
         raise UsageError("name the apps to import, or use --all", hint="for example: reconcile import web api")
     import asyncio
 
+    if env:
+        return _into_environment(apps, env, SpecFlags(config=config, env=env), into, connection)
     console = Console()
     chosen = asyncio.run(_chosen(apps, connection, console))
     if not chosen:
@@ -60,6 +63,38 @@ def import_(
             from reconciler.views import lines
 
             say(redactor()(lines.findings(done.odd)))
+    if wrong:
+        raise InvalidInput([finding for error in wrong for finding in error.findings])
+    return Exit.OK
+
+
+def _into_environment(apps: tuple[str, ...], env: str, source: SpecFlags, specs: Path, connection: Connection) -> int:
+    """Import live apps of an environment, by their names there or in the base."""
+    import asyncio
+
+    from reconciler.cli.environments import connection_of
+    from reconciler.engine.load import entered
+    from reconciler.engine.overlay_import import OverlayImporter
+    from reconciler.engine.workspace import Workspace
+
+    console, options = Console(), run_options((specs,), source)
+    _, environment = entered(options)
+    assert environment is not None
+    workspace = Workspace(options)
+    known = workspace.environment(env)[0].apps
+    console.keep_secret(environment.tokens.union(*(app.secrets for app in known)))
+    names = {app.base: app.name for app in known}
+    chosen = tuple(names.get(name, name) for name in apps) or tuple(names.values())
+    importer, wrong = OverlayImporter(workspace, env), list[InvalidInput]()
+    for app in asyncio.run(_chosen(chosen, connection_of(connection, options), console)):
+        try:
+            changed = importer.imported(app)
+        except InvalidInput as error:
+            wrong.append(error)
+            continue
+        done = f"written to {', '.join(changed)}" if changed else "unchanged"
+        console.out(plain(f"{app.name}: {done}"))
+    workspace.write()
     if wrong:
         raise InvalidInput([finding for error in wrong for finding in error.findings])
     return Exit.OK

@@ -17,6 +17,8 @@ from reconciler.config_file import ConfigFile, read_config
 from reconciler.desired.environments import EnvironmentSources, sources_of
 from reconciler.desired.export import rewrite
 from reconciler.desired.load import DesiredApp, Loaded, load
+from reconciler.errors import InvalidInput
+from reconciler.findings import Finding, Location, Severity
 from reconciler.plan.canonical import Path as Place
 from reconciler.plan.canonical import Tree, canonical
 from reconciler.plan.diff import diff
@@ -96,8 +98,14 @@ class Workspace:
         """Write the texts that changed; returns the files.
 
         Raises:
+            InvalidInput: a file is a link, which may lead to any file (C84); nothing was written.
             OSError: a file cannot be written.
         """
+        links = [file for file in self.texts if Path(file).is_symlink()]
+        if links:
+            hint = "replace it with a file, or remove it"
+            where = Location(links[0])
+            raise InvalidInput([Finding(Severity.ERROR, "unsafe-path", f"{links[0]} is a link", hint, where)])
         for file, text in self.texts.items():
             rewrite(Path(file), text)
         return sorted(self.texts)
