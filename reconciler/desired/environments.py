@@ -6,19 +6,22 @@ that was written, in the base or in an overlay.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from reconciler.config import Config
 from reconciler.config_file import ConfigFile
 from reconciler.desired.overlays import OVERLAY_GUIDE, Overlay, part_of, taken_apart
+from reconciler.desired.reading import WRAPPER, Named, Variables, parse_specs, substitute
 from reconciler.environments import environment_of, token_variables
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity
 from reconciler.text import did_you_mean, pointer_token
-from reconciler.yamltext import Document, parse, read_text
+from reconciler.yamltext import Document, Written, is_wrapped, parse, read_text
 from reconciler.yamltext.build import Text
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -64,6 +67,10 @@ class EnvironmentSources:
         for overlay in overlays:
             findings += overlay.apply(base)
         return taken_apart(base)
+
+    def files(self, app: str) -> list[str]:
+        """The overlay files of an app, by its name in the base, in the order they apply."""
+        return [overlay.document.file for overlay in self.overlays.get(app, ())]
 
     def unused(self, apps: Collection[str]) -> list[Finding]:
         """Errors for overlays of apps that are not among those of the base."""
@@ -152,25 +159,28 @@ def overlay_files(path: Path) -> list[Path]:
 
 
 def _overlays(files: Iterable[Path], findings: list[Finding], read: ReadText) -> dict[str, Overlay]:
-    """The overlays of one entry by app. Two for one app are ambiguous: the order of files has no meaning."""
+    """The overlays of one entry by app."""
+    return _by_app([one for path in files for one in _documents(path, OVERLAY_GUIDE, findings, read)], findings)
+
+
+def _by_app(documents: Iterable[Document], findings: list[Finding]) -> dict[str, Overlay]:
+    """Overlays by app. Two for one app are ambiguous: the order of files has no meaning."""
     found: dict[str, Overlay] = {}
-    for path in files:
-        for document in _documents(path, OVERLAY_GUIDE, findings, read):
-            data = document.data
-            name = data.get("name") if isinstance(data, dict) else None
-            if not isinstance(name, str) or not name:
-                message = "an overlay is a mapping with the name of its app in the base"
-                where = document.locate("/name" if isinstance(data, dict) else "")
-                findings.append(Finding(Severity.ERROR, "overlay-invalid", message, "begin with `name: my-app`", where))
-                continue
-            overlay = Overlay(name, document)
-            first = found.setdefault(name, overlay)
-            if first is not overlay:
-                there = first.document.locate("/name")
-                message = f"a second overlay of {name} in the same entry of `overlays` (first at {there})"
-                hint = "merge the two, or name both files under `overlays` in the order they apply"
-                place = document.locate("/name")
-                findings.append(Finding(Severity.ERROR, "overlay-ambiguous", message, hint, place, (there,)))
+    for document in documents:
+        data = document.data
+        name = data.get("name") if isinstance(data, dict) else None
+        if not isinstance(name, str) or not name:
+            message = "an overlay is a mapping with the name of its app in the base"
+            where = document.locate("/name" if isinstance(data, dict) else "")
+            findings.append(Finding(Severity.ERROR, "overlay-invalid", message, "begin with `name: my-app`", where))
+            continue
+        overlay = Overlay(name, document)
+        first = found.setdefault(name, overlay)
+        if first is not overlay:
+            there, place = first.document.locate("/name"), document.locate("/name")
+            message = f"a second overlay of {name} in the same entry of `overlays` (first at {there})"
+            hint = "merge the two, or name both files under `overlays` in the order they apply"
+            findings.append(Finding(Severity.ERROR, "overlay-ambiguous", message, hint, place, (there,)))
     return found
 
 
@@ -210,3 +220,51 @@ def _documents(path: Path, guide: Any, findings: list[Finding], read: ReadText) 
         return []
     findings += problems
     return [document for document in documents if document.data is not None]
+
+
+# --- Earlier commits: the text of a base and of its overlays as they were together ---
+
+
+_TOGETHER = "\0together\0"
+"""Begins a text that holds those of several files."""
+
+
+def together(base: str, overlays: Mapping[str, str]) -> str:
+    """One text of a base file and of overlay files, for `reader_in`; no file can hold its first character."""
+    return _TOGETHER + json.dumps([base, *overlays.items()])
+
+
+def reader_in(
+    environment: EnvironmentSources, config: Config, environ: Mapping[str, str], given: Mapping[str, str]
+) -> Callable[[str, str], Named]:
+    """A parser as `reading.reader` makes one, of specs as an environment has them.
+
+    Texts that are not `together` with their overlays get those of today.
+    """
+    variables = Variables(config.variables, environ, given, environment.values, environment.tokens)
+
+    @lru_cache(maxsize=512)
+    def read(text: str, file: str) -> Named:
+        sources, base = environment, text
+        if text.startswith(_TOGETHER):
+            base, *overlays = json.loads(text.removeprefix(_TOGETHER))
+            found: dict[str, tuple[Overlay, ...]] = {}
+            for name, content in overlays:
+                documents, _ = parse(content, name, guide=OVERLAY_GUIDE)
+                for app, overlay in _by_app(documents, []).items():
+                    found[app] = (*found.get(app, ()), overlay)
+            sources = replace(environment, overlays=found)
+        return list(_specs(base, file, sources, variables))
+
+    return read
+
+
+def _specs(text: str, file: str, sources: EnvironmentSources, variables: Variables) -> Iterator[tuple[str, Any]]:
+    for document in parse_specs(text, file)[0]:
+        wrapper = f"/{WRAPPER}" if is_wrapped(document.data, WRAPPER) else ""
+        spec = document.data[WRAPPER] if wrapper else document.data
+        if isinstance(spec, dict) and isinstance(spec.get("name"), str):
+            spec, parts = sources.rendered(spec, document, wrapper, [])
+            substitute(spec, Written(document, wrapper, parts), variables)
+            spec["name"] = sources.renamed(str(spec["name"]))
+            yield spec["name"], spec

@@ -212,7 +212,7 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
     if options.drift:
         from reconciler.engine.drift import attributed
 
-        apps = attributed(apps, _reader(desired, options), now)
+        apps = attributed(apps, _reader(desired, options), now, desired.environment)
     if desired.environment is not None:
         from reconciler.engine.environments import with_sources
 
@@ -270,6 +270,10 @@ def pruning(desired: Desired, options: RunOptions) -> Removed | None:
 
 
 def _reader(desired: Desired, options: RunOptions) -> Callable[[str, str], Named]:
+    if desired.environment is not None:
+        from reconciler.desired.environments import reader_in
+
+        return reader_in(desired.environment, desired.config, options.environ, options.variables)
     from reconciler.desired.reading import reader
 
     return reader(desired.config, options.environ, options.variables)

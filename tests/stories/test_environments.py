@@ -122,7 +122,9 @@ def test_three_environments_of_one_base_over_ten_commits(three: World, snapshot:
     three.edit(lambda spec: service(spec).update(instance_count=2), "web-demo")  # by hand
     shown.append(together(three))
     with pytest.raises(InvalidInput) as nowhere:
-        imported(three, "demo", "web-demo")  # its only overlay holds operations, under the name that a new one would have
+        imported(
+            three, "demo", "web-demo"
+        )  # its only overlay holds operations, under the name that a new one would have
     assert "has no folder of overlays to put it in" in nowhere.value.findings[0].message
     edit(three, "overlays/demo/web.yaml", DEMO, "name: web\nservices:\n  api:\n    envs: {REGION: {value: demo}}\n", 6)
     imported(three, "demo", "web-demo")
@@ -212,3 +214,33 @@ def test_no_environment_is_planned_without_naming_it(three: World) -> None:
         loading.check(three.options())
     with pytest.raises(UsageError, match="no such environment: stagging"):
         loading.check(three.options(environment="stagging"))
+
+
+def test_drift_is_attributed_to_the_commit_of_an_overlay_and_to_a_change_by_hand(three: World) -> None:
+    commit = three.repository.commit(1)
+    edit(three, "overlays/prod/web.yaml", "instance_count: 3", "instance_count: 4", 2)
+    three.at(3)
+    plan = three.drift("web", environment="prod")
+    assert plan.attribution
+    assert [(one.path[-1], one.kind) for one in plan.attribution.changes] == [("instance_count", "git_ahead")]
+    assert plan.attribution.changes[0].commit != commit
+    three.edit(lambda spec: service(spec).update(http_port=9000), "web-staging")
+    by_hand = three.drift("web-staging", environment="staging").attribution
+    assert by_hand
+    assert [(one.path[-1], one.kind) for one in by_hand.changes] == [("http_port", "live_edit")]
+
+
+def test_pruning_in_an_environment_deletes_its_own_app_alone(three: World) -> None:
+    write(three, "specs/job.yaml", BASE.replace("name: web", "name: job"))
+    write(three, "overlays/prod/job.yaml", "name: job\nservices: {api: {instance_count: 2}}\n")
+    three.repository.commit(1)
+    three.apply(environment="staging")
+    three.apply(environment="prod")
+    (three.specs / "job.yaml").unlink()
+    (three.root / "overlays/prod/job.yaml").unlink()
+    three.repository.commit(2)
+    found = three.plan(environment="staging", prune=True, allow=frozenset({"delete=job-staging"}))
+    assert {plan.app: plan.action for plan in found.plans}["job-staging"] is Action.DELETE
+    assert "job" not in {plan.app for plan in found.plans}
+    found = three.plan(environment="prod", prune=True)
+    assert "job" not in {plan.app for plan in found.plans}, "no version of the base alone is what is live"
