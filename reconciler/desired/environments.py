@@ -15,7 +15,8 @@ from typing import Any
 
 from reconciler.config import Config
 from reconciler.config_file import ConfigFile
-from reconciler.desired.overlays import OVERLAY_GUIDE, Overlay, part_of, taken_apart
+from reconciler.desired.overlays import OVERLAY_GUIDE, Overlay
+from reconciler.desired.parts import part_of, taken_apart
 from reconciler.desired.reading import WRAPPER, Named, Variables, parse_specs, substitute
 from reconciler.environments import environment_of, token_variables
 from reconciler.errors import InvalidInput

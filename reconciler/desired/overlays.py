@@ -1,7 +1,7 @@
 """Overlays: partial specs that are merged into a base spec by identity, and RFC 6902 operations (docs/decisions/015).
 
-A spec is taken apart into `Part`s, which know where they were written; merging moves parts, so that afterwards every
-value still has its file and line. Nothing here reads files. What a mistake leads to is a finding, never an exception.
+Merging moves `Part`s, which know where they were written, so that afterwards every value still has its file and line.
+Nothing here reads files. What a mistake leads to is a finding, never an exception.
 """
 
 from __future__ import annotations
@@ -12,75 +12,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.appspec.kinds import BUILT_KINDS, COMPONENT_KINDS, SINGULAR, SOURCE_FIELDS
-from reconciler.appspec.shape import SPEC, Listing, Record, Shape, written_identity
+from reconciler.appspec.shape import SPEC, Listing, Record, Shape
 from reconciler.appspec.walk import within
+from reconciler.desired.parts import Part, identity_in, part_of
+from reconciler.desired.patches import PATCH, Patching
 from reconciler.desired.reading import guide_of
-from reconciler.findings import Finding, Location, Severity
-from reconciler.text import did_you_mean, nearest, pointer_token
+from reconciler.findings import Finding, Severity
+from reconciler.text import did_you_mean, nearest
 from reconciler.yamltext import Document
-
-PATCH = "patch"
-"""The field of an overlay that holds operations instead of a partial spec."""
 
 OVERLAY_GUIDE = guide_of(SPEC, named=True)
 """Which values of an overlay are text."""
 
 _TYPO = 0.88
 """How similar a new name must be to a known one to be taken for a misspelling of it."""
-
-
-@dataclass(slots=True)
-class Part:
-    """A value and where it was written. The members of a mapping and the items of a list are parts, too."""
-
-    value: Any = field(repr=False)
-    document: Document
-    pointer: str
-
-    def at(self) -> Location:
-        """Its place."""
-        return self.document.locate(self.pointer)
-
-
-def part_of(data: Any, document: Document, pointer: str) -> Part:
-    """Data as parts."""
-    value = data
-    if isinstance(data, dict):
-        value = {key: part_of(item, document, f"{pointer}/{pointer_token(key)}") for key, item in data.items()}
-    elif isinstance(data, list):
-        value = [part_of(item, document, f"{pointer}/{index}") for index, item in enumerate(data)]
-    return Part(value, document, pointer)
-
-
-def copied(part: Part) -> Part:
-    """A copy whose values can be changed on their own."""
-    value = part.value
-    if isinstance(value, dict):
-        value = {key: copied(one) for key, one in value.items()}
-    elif isinstance(value, list):
-        value = [copied(one) for one in value]
-    return Part(value, part.document, part.pointer)
-
-
-def taken_apart(part: Part) -> tuple[Any, dict[str, tuple[Document, str]]]:
-    """The data of parts, and by its pointers where it was written; left out is what follows from the part above."""
-    places: dict[str, tuple[Document, str]] = {"": (part.document, part.pointer)}
-
-    def below(part: Part, key: Any, pointer: str) -> Any:
-        token = f"/{pointer_token(key)}"
-        one = part.value[key]
-        if one.document is not part.document or one.pointer != part.pointer + token:
-            places[pointer + token] = (one.document, one.pointer)
-        return plain(one, pointer + token)
-
-    def plain(part: Part, pointer: str) -> Any:
-        if isinstance(part.value, dict):
-            return {key: below(part, key, pointer) for key in part.value}
-        if isinstance(part.value, list):
-            return [below(part, index, pointer) for index in range(len(part.value))]
-        return part.value
-
-    return plain(part, ""), places
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +44,6 @@ class Overlay:
         """Change the base spec; returns what is wrong with this overlay."""
         data = self.document.data
         if self.is_patch:
-            from reconciler.desired.patches import Patching
-
             return Patching(self.document).run(base, data)
         merge = Merge()
         over = part_of({key: value for key, value in data.items() if key != "name"}, self.document, "")
@@ -238,15 +181,6 @@ class Merge:
     def _wrong(self, code: str, message: str, hint: str, part: Part, other: Part | None = None) -> None:
         related = (other.at(),) if other else ()
         self.findings.append(Finding(Severity.ERROR, code, message, hint, part.at(), related))
-
-
-def identity_in(part: Part, listing: Listing) -> str:
-    """The identity of an item of a list; empty if it has none."""
-    if not isinstance(part.value, dict):
-        return ""
-    return written_identity(
-        listing, {name: below.value for name, below in part.value.items() if below.value is not None}
-    )
 
 
 def _empty(theirs: Part, shape: Shape | None) -> Part:

@@ -12,11 +12,14 @@ from typing import Any, NamedTuple
 
 from reconciler.appspec.shape import SPEC, Listing, Shape
 from reconciler.appspec.walk import within
-from reconciler.desired.overlays import PATCH, Part, copied, identity_in, part_of, taken_apart
+from reconciler.desired.parts import Part, copied, identity_in, part_of, taken_apart
 from reconciler.desired.reading import guide_of
 from reconciler.findings import Finding, Severity
 from reconciler.text import did_you_mean, segments
 from reconciler.yamltext import Document
+
+PATCH = "patch"
+"""The field of an overlay that holds operations instead of a partial spec."""
 
 FIELDS = {
     "add": ("path", "value"),

@@ -19,7 +19,7 @@ from reconciler.appspec.walk import within
 from reconciler.desired.environments import overlay_files
 from reconciler.desired.export import tidy
 from reconciler.desired.merge import merge_spec
-from reconciler.desired.overlays import PATCH
+from reconciler.desired.patches import PATCH
 from reconciler.desired.reading import parse_specs
 from reconciler.engine.environments import pointer_of
 from reconciler.engine.workspace import Renderings, Workspace, reached
