@@ -39,7 +39,7 @@ Renderings = Mapping[str, Mapping[str, Tree]]
 class ScalarEdit:
     """A value to write: the document that holds it, its pointer there, and the new text."""
 
-    document: Document
+    document: Document = field(compare=False)
     pointer: str
     value: str
 
