@@ -228,6 +228,7 @@ def action_options(inputs: Inputs, context: EventContext, environ: Mapping[str, 
         override_freeze=inputs.permissions.override_freeze,
         expect=Path(inputs.expect_plan) if inputs.expect_plan else None,
         show_live_values=inputs.show_live_values and not context.is_fork,
+        label=inputs.environment,
     )
 
 

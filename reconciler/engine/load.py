@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
@@ -127,7 +127,8 @@ def entered(options: RunOptions) -> tuple[ConfigFile, EnvironmentSources | None]
         InvalidInput: the configuration cannot be used, or a link leads out of the ``checkout``.
     """
     file = _config_within(options.checkout, options) if options.checkout else read_config(options.config, options.specs)
-    known, name = file.config.environments, options.environment
+    known = file.config.environments
+    name = options.named(known)
     if not known and not name:
         return file, None
     if name not in known:
@@ -173,7 +174,7 @@ def _config_within(checkout: Path, options: RunOptions) -> ConfigFile:
         file = read_config(path, options.specs)
         policies = Path(file.config.policies)
         rules = sorted(policies.iterdir()) if policies.is_dir() else []
-        rules += _environment_files(file, options.environment)
+        rules += _environment_files(file, options.named(file.config.environments))
         found = escaping_links([*find_specs(options.specs, [], leave_out=(str(policies),)), *rules], checkout)
     if found:
         raise InvalidInput(found)
@@ -282,6 +283,7 @@ class RunOptions:
     ``apply``                    apply the plan instead of only making it
     ``shard``                    the part of the apps, as (part, of how many), counted from 1
     ``environment``              the environment of `reconcile.yaml` to render the specs for
+    ``label``                    what the caller calls the specs: the environment, if the configuration has any
     ``drift``                    say who made the differences
     ``allow``, ``rotate``, …     what is permitted; see `plan.guard` for the grammar of ``allow``
     ``override_freeze``          apply inside a freeze window
@@ -319,6 +321,11 @@ class RunOptions:
     expect: Path | None = None
     show_live_values: bool = False
     environment: str = ""
+    label: str = ""
+
+    def named(self, environments: Collection[str]) -> str:
+        """The environment that is wanted of these: a ``label`` alone names one only if there are any."""
+        return self.environment or (self.label if environments else "")
 
     def selects(self, name: str) -> bool:
         """Whether an app is selected: it is in the shard, and among ``apps`` if any are named."""

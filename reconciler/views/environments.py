@@ -9,7 +9,7 @@ from reconciler.findings import Finding
 from reconciler.plan.model import Action, Plan, PlanReport
 from reconciler.views.lines import Line, finding_lines, render
 from reconciler.views.markup import fence
-from reconciler.views.plan_lines import ACTION_TONES, INDENT, override_label, parts_of
+from reconciler.views.plan_lines import ACTION_TONES, INDENT, ChangeLine, override_label, parts_of
 from reconciler.views.summary import extra_reason, is_quiet, joined, plan_summary, plan_word
 from reconciler.views.values import cells, inert, name, padded, shortened
 
@@ -102,18 +102,27 @@ def _changes(here: Mapping[str, Plan], width: int, *, verbose: bool) -> Iterator
         place: one for place, one in here.items() if verbose or one.action not in (Action.CREATE, Action.DELETE)
     }
     changing = {place: one for place, one in changing.items() if one.changes}
+    parts = [(place, label, part) for place, one in changing.items() for label, part in _labelled(one)]
+    column = max((cells(label) for _, label, _ in parts), default=0) + 3
     told: dict[str, dict[str, list[str]]] = {}
-    for place, one in changing.items():
-        above = ""
-        for part in parts_of(one.changes):
-            above = part.label if not part.label.startswith("  ") else above
-            label = part.label if part.label == above else f"{above}/{part.label.strip()}"
-            told.setdefault(label, {}).setdefault(part.text(max(width - 60, 32)), []).append(place)
-    column = max(map(cells, told), default=0) + 3
+    for place, label, part in parts:
+        text = part.text(max(width - len(INDENT) - column, 32))
+        told.setdefault(label, {}).setdefault(text, []).append(place)
     for label, texts in told.items():
         for number, (text, places) in enumerate(texts.items()):
             where = "" if len(places) == len(changing) else f"  ({', '.join(places)})"
             yield ((INDENT + padded("" if number else label, column), ""), (text, "change"), (where, "quiet"))
+
+
+def _labelled(plan: Plan) -> Iterator[tuple[str, ChangeLine]]:
+    """The lines of a plan's changes, each with its whole path."""
+    above = ""
+    for part in parts_of(plan.changes):
+        if part.label.startswith("  "):
+            yield f"{above}/{part.label.strip()}", part
+        else:
+            above = part.label
+            yield above, part
 
 
 def _findings(found: Mapping[str, Sequence[Finding]], indent: str) -> Iterator[Line]:
