@@ -29,7 +29,7 @@ from reconciler.text import nearest
 
 if TYPE_CHECKING:
     from reconciler.engine.apply import Watch
-    from reconciler.engine.load import Desired
+    from reconciler.engine.load import Desired, RunOptions
     from reconciler.engine.planner import Planned
     from reconciler.live.client import Client
     from reconciler.plan.model import PlanReport
@@ -82,30 +82,37 @@ def reconcile(
     )
     options = replace(options, concurrency=concurrency or options.concurrency)
     check_specs(options.specs)
-    if options.environment:
-        from reconciler.cli.environments import ALL, connection_of, plan_all
+    console = Console.of(output, vital=plan or drift)
+    return _ran(options, console, connection, differences_matter=drift or exit_code, save=save)
 
-        if options.environment == ALL:
-            console, matters = Console.of(output, vital=True), drift or exit_code
-            return plan_all(options, connection, console, CommandLine, shown_plan, differences_matter=matters)
-        connection = connection_of(connection, options)
+
+def _ran(
+    options: "RunOptions", console: Console, connection: Connection, *, differences_matter: bool, save: Path | None
+) -> int:
+    """Run, show the result, and return the exit code."""
     import asyncio
 
     from reconciler.cli.show import annotate, findings_of, show_plan
     from reconciler.engine import safety
     from reconciler.engine.apply import run
 
-    console = Console.of(output, vital=plan or drift)
+    if options.environment:
+        from reconciler.cli.environments import ALL, connection_of, plan_all
+
+        if options.environment == ALL:
+            matters = differences_matter
+            return plan_all(options, connection, console, CommandLine, shown_plan, differences_matter=matters)
+        connection = connection_of(connection, options)
     finished = asyncio.run(run(options, CommandLine(console, connection), SystemClock()))
     foreseen = shown_plan(finished.planned, console, connection)
     if finished.rollout is not None:
         return show_applied(finished.planned, finished.rollout, console, connection)
-    show_plan(console, foreseen, drift=drift)
+    show_plan(console, foreseen, drift=options.drift)
     annotate(console, findings_of(foreseen))
     if save:
         safety.save(save, finished.planned.report.plans, finished.planned.config)
-    pushes_matter = permissions.fail_on_failed_push
-    return safety.of_plan(foreseen, differences_matter=drift or exit_code, pushes_matter=pushes_matter)
+    pushes_matter = options.fail_on_failed_push
+    return safety.of_plan(foreseen, differences_matter=differences_matter, pushes_matter=pushes_matter)
 
 
 def show_applied(planned: "Planned", rollout: "RolloutReport", console: Console, connection: Connection) -> int:

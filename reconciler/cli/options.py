@@ -199,13 +199,9 @@ def token(variable: str = "") -> str:
     for name in [variable] if variable else TOKEN_VARIABLES[:2]:
         if value := os.environ.get(name, "").strip():
             return value
-    if variable:
-        hint = f"set {variable}, which reconcile.yaml names as the environment's token"
-        raise UsageError(f"no API token: {variable} is not set", hint=hint)
-    raise UsageError(
-        "no API token: DIGITALOCEAN_TOKEN is not set",
-        hint="set DIGITALOCEAN_TOKEN, or try the embedded sandbox: reconcile --sandbox",
-    )
+    hint = "set DIGITALOCEAN_TOKEN, or try the embedded sandbox: reconcile --sandbox"
+    hint = f"set {variable}, which reconcile.yaml names as the environment's token" if variable else hint
+    raise UsageError(f"no API token: {variable or 'DIGITALOCEAN_TOKEN'} is not set", hint=hint)
 
 
 def open_sandbox(file: Path) -> "Sandbox":
@@ -247,8 +243,8 @@ async def connect(
     clock = SystemClock()
     try:
         if not connection.sandbox:
-            variable = connection.token_variable if isinstance(connection, EnvironmentConnection) else ""
-            async with Client(token(variable), base_url=connection.api_url, clock=clock, on_wait=on_wait) as client:
+            own = connection.token_variable if isinstance(connection, EnvironmentConnection) else ""
+            async with Client(token(own), base_url=connection.api_url, clock=clock, on_wait=on_wait) as client:
                 yield client
             return
         import httpx

@@ -14,6 +14,8 @@ from reconciler.exit_codes import Exit
 from reconciler.text import did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from reconciler.engine.load import RunOptions
     from reconciler.engine.promotion import LeftOut, Promotion
     from reconciler.engine.workspace import Workspace
@@ -45,22 +47,11 @@ def promote(
 
     options = run_options(specs, SpecFlags(config=config, var=var))
     workspace = Workspace(options)
-    known = workspace.config().config.environments
-    for name in (source, target):
-        if name not in known:
-            raise UsageError(
-                f"no such environment: {name}", hint=did_you_mean(name, known, f"known: {', '.join(known)}")
-            )
-    if source == target:
-        raise UsageError("both environments are the same")
+    _check_names(workspace, source, target)
     console = Console.of(output, vital=True)
     here = connection_of(connection, replace(options, environment=source))
     kept, left = asyncio.run(_found(workspace, (source, target), apps, here, console))
-    for one in left:
-        show(plain(f"{'/'.join((one.app, *one.path))} left as it is: {one.why}"))
-    for each in kept:
-        change = f"{each.before} → {each.after}"
-        show(plain(f"{'/'.join((each.app, *each.path))} {change}  ({each.place})"))
+    _show(kept, left, console)
     if not kept:
         show(f"nothing to promote from {source} to {target}")
     if check or not kept:
@@ -68,6 +59,29 @@ def promote(
     workspace.write()
     named = frozenset(one.app for one in kept)
     return _plan(replace(options, environment=target, apps=named), connection, console)
+
+
+def _check_names(workspace: "Workspace", source: str, target: str) -> None:
+    """Refuse names of environments that there are not.
+
+    Raises:
+        UsageError: one of them is none, or they are the same.
+    """
+    known = workspace.config().config.environments
+    for name in (source, target):
+        if name not in known:
+            hint = did_you_mean(name, known, f"known: {', '.join(known)}")
+            raise UsageError(f"no such environment: {name}", hint=hint)
+    if source == target:
+        raise UsageError("both environments are the same")
+
+
+def _show(kept: "Sequence[Promotion]", left: "Sequence[LeftOut]", console: Console) -> None:
+    for one in left:
+        show(plain(console.redact(f"{'/'.join((one.app, *one.path))} left as it is: {one.why}")))
+    for each in kept:
+        change = f"{each.before} → {each.after}"
+        show(plain(console.redact(f"{'/'.join((each.app, *each.path))} {change}  ({each.place})")))
 
 
 async def _found(
@@ -79,6 +93,9 @@ async def _found(
 ) -> "tuple[list[Promotion], list[LeftOut]]":
     from reconciler.engine import promotion
 
+    for name in environments:  # what is secret in either is never shown
+        loaded, sources = workspace.environment(name)
+        console.keep_secret(sources.tokens.union(*(app.secrets for app in loaded.apps)))
     async with connect(connection, console.waiting) as client:
         return await promotion.found(client, workspace, environments, apps, SystemClock().now())
 

@@ -135,10 +135,15 @@ def sources_of(
 
 
 def files_of(file: ConfigFile, name: str) -> list[Path]:
-    """Every file that the sources of an environment are read from, its policies apart."""
-    own = environment_of(file.config, name)
+    """Every file that an environment is read from, policies of its own included.
+
+    Raises:
+        InvalidInput: its policies conflict with those of the file.
+    """
+    own, policies = environment_of(file.config, name), Path(file.within(name).config.policies)
     overlays = [one for entry in own.overlays for one in overlay_files(file.folder / entry)]
-    return [*overlays, *(file.folder / entry for entry in own.variable_files)]
+    rules = sorted(policies.iterdir()) if own.policies and policies.is_dir() else []
+    return [*overlays, *(file.folder / entry for entry in own.variable_files), *rules]
 
 
 def left_out(file: ConfigFile) -> list[str]:

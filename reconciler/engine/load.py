@@ -174,21 +174,14 @@ def _config_within(checkout: Path, options: RunOptions) -> ConfigFile:
         file = read_config(path, options.specs)
         policies = Path(file.config.policies)
         rules = sorted(policies.iterdir()) if policies.is_dir() else []
-        rules += _environment_files(file, options.named(file.config.environments))
+        if (name := options.named(file.config.environments)) in file.config.environments:
+            from reconciler.desired.environments import files_of
+
+            rules += files_of(file, name)
         found = escaping_links([*find_specs(options.specs, [], leave_out=(str(policies),)), *rules], checkout)
     if found:
         raise InvalidInput(found)
     return file
-
-
-def _environment_files(file: ConfigFile, name: str) -> list[Path]:
-    """The files that an environment is read from, policies of its own included; none without environments."""
-    if name not in file.config.environments:
-        return []
-    from reconciler.desired.environments import files_of
-
-    policies = Path(file.within(name).config.policies)
-    return [*files_of(file, name), *(sorted(policies.iterdir()) if policies.is_dir() else [])]
 
 
 def load(options: RunOptions, seen: Callable[[Desired], None] = lambda _: None) -> Desired:

@@ -137,19 +137,6 @@ class Items:
         self.named = named
 
 
-class _Each:
-    """The guides of a mapping whose values are the items of a list."""
-
-    __slots__ = ("_guide",)
-
-    def __init__(self, guide: Guide) -> None:
-        self._guide = guide
-
-    def get(self, _key: str) -> Guide:
-        """The guide of any key."""
-        return self._guide
-
-
 Guide = Mapping[str, Any] | Items | type[Text] | None
 """Which values are text: the guides of a mapping's fields, of a list's items, or text. None: resolve as YAML does."""
 
@@ -193,7 +180,7 @@ class Builder:
         if kind is MappingNode:
             self._check_tag(node, "map")
             if isinstance(guide, Items) and guide.named:
-                return self._mapping(node, _Each(guide.guide), depth + 1)
+                guide = dict.fromkeys((key.value for key, _ in node.value if key.__class__ is ScalarNode), guide.guide)
             return self._mapping(node, guide if guide.__class__ is dict else {}, depth + 1)
         self._check_tag(node, "seq")
         below = guide.guide if isinstance(guide, Items) else None
