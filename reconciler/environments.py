@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,11 @@ class Environment(BaseModel):
         """The name that an app of the base has here."""
         return self.rename.replace(APP, app)
 
+    def policy(self, over: Mapping[str, Any]) -> dict[str, Any]:
+        """A policy whose apps have their names here."""
+        named = over.get("depends_on")
+        return {**over, "depends_on": list(map(self.renamed, named))} if named else dict(over)
+
 
 def environment_of(config: Config, name: str) -> Environment:
     """A known environment of a configuration."""
@@ -79,17 +84,13 @@ def resolved(config: Config, name: str, folder: Path) -> Config:
     """
     own = environment_of(config, name)
 
-    def policy(over: Mapping[str, Any]) -> dict[str, Any]:
-        named = over.get("depends_on")
-        return {**over, "depends_on": list(map(own.renamed, named))} if named else dict(over)
-
     defaults = merged(config.defaults.model_dump(exclude_unset=True), own.defaults)
     apps = {app: merged(config.apps.get(app, {}), own.apps.get(app, {})) for app in {**config.apps, **own.apps}}
     fields = dict(config) | {
         "project": own.project or config.project,
         "policies": str(folder / own.policies) if own.policies else config.policies,
-        "defaults": Policy.model_validate(policy(defaults)),
-        "apps": {own.renamed(app): policy(over) for app, over in apps.items()},
+        "defaults": Policy.model_validate(own.policy(defaults)),
+        "apps": {own.renamed(app): own.policy(over) for app, over in apps.items()},
         "moved": {own.renamed(old): own.renamed(new) for old, new in config.moved.items()},
         "freeze": [*config.freeze, *own.freeze],
         "environments": {},
@@ -130,10 +131,7 @@ def wrong_environments(config: Config, folder: Path) -> Iterator[Wrong]:
         if own.token in declared:
             why, _, hint = IS_NO_VARIABLE.partition("; ")
             yield "config-value", (*at, "token"), f"{own.token} {why}", hint
-        for field, key, one in [*(("variables", one, one) for one in own.variables), *_listed(own, "required")]:
-            if one not in declared:
-                hint = did_you_mean(one, declared, "declare it under `variables`")
-                yield "undeclared-variable", (*at, field, key), f"{field}: no such variable: {one}", hint
+        yield from _undeclared(own, at, declared)
         policies = [("policies", "", own.policies)] if own.policies else []
         for field, key, path in [*_listed(own, "overlays"), *_listed(own, "variable_files"), *policies]:
             if not (folder / path).exists():
@@ -144,6 +142,13 @@ def wrong_environments(config: Config, folder: Path) -> Iterator[Wrong]:
                     f"no such file or folder: {path}",
                     "fix the path: it is relative to this file",
                 )
+
+
+def _undeclared(own: Environment, at: tuple[str, str], declared: Collection[str]) -> Iterator[Wrong]:
+    for field, key, one in [*(("variables", one, one) for one in own.variables), *_listed(own, "required")]:
+        if one not in declared:
+            hint = did_you_mean(one, declared, "declare it under `variables`")
+            yield "undeclared-variable", (*at, field, key), f"{field}: no such variable: {one}", hint
 
 
 def _listed(own: Environment, field: str) -> list[tuple[str, str | int, str]]:

@@ -47,6 +47,18 @@ def overlay_schema() -> dict[str, Any]:
     del records[SPEC.title]
     partial = _partial(SPEC) | {"required": ["name"]}
     partial["properties"] = {**partial["properties"], "name": {"type": "string", "description": "the app in the base"}}
+    return {
+        "$schema": DIALECT,
+        "title": "overlay of a DigitalOcean App Platform app spec",
+        "if": {"required": ["patch"]},
+        "then": _patch(),
+        "else": partial,
+        "$defs": {title: _partial(records[title]) for title in sorted(records)},
+    }
+
+
+def _patch() -> dict[str, Any]:
+    """An overlay of operations."""
     path = {"type": "string", "pattern": "^/", "description": "by identity, such as /services/web/instance_count"}
     operation = {
         "type": "object",
@@ -54,19 +66,11 @@ def overlay_schema() -> dict[str, Any]:
         "required": ["op", "path"],
         "additionalProperties": False,
     }
-    patch = {
+    return {
         "type": "object",
         "properties": {"name": {"type": "string"}, "patch": {"type": "array", "items": operation}},
         "required": ["name", "patch"],
         "additionalProperties": False,
-    }
-    return {
-        "$schema": DIALECT,
-        "title": "overlay of a DigitalOcean App Platform app spec",
-        "if": {"required": ["patch"]},
-        "then": patch,
-        "else": partial,
-        "$defs": {title: _partial(records[title]) for title in sorted(records)},
     }
 
 

@@ -58,16 +58,14 @@ def plan_all(
         UsageError: the options are to apply: a person decides environment by environment.
     """
     if options.apply:
-        hint = "apply one after the other, such as --env staging"
-        raise UsageError("--env all only plans and compares", hint=hint)
+        raise UsageError("--env all only plans and compares", hint="apply one after the other, such as --env staging")
     plans: list[EnvironmentPlan] = []
     codes: list[Exit] = []
     for one in environments.each(options):
         here = connection_of(connection, one)
         planned = asyncio.run(run(one, front(console, here), SystemClock())).planned
         report = console.redact.within(shown(planned, console, here))
-        bases = {app.desired.name: app.desired.base for app in planned.apps if app.desired is not None}
-        plans.append(EnvironmentPlan(one.environment, report, bases))
+        plans.append(EnvironmentPlan(one.environment, report, planned.bases))
         codes.append(safety.of_plan(report, differences_matter=differences_matter))
     _show(plans, console, drift=options.drift)
     return safety.most_serious(codes)

@@ -14,6 +14,10 @@ from reconciler.errors import InvalidInput, UsageError
 from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reconciler.engine.overlay_import import OverlayImporter
+    from reconciler.findings import Finding
     from reconciler.live.models import LiveApp
 
 DEFAULT_FOLDER = Path("specs")
@@ -85,19 +89,25 @@ def _into_environment(apps: tuple[str, ...], env: str, source: SpecFlags, specs:
     console.keep_secret(environment.tokens.union(*(app.secrets for app in known)))
     names = {app.base: app.name for app in known}
     chosen = tuple(names.get(name, name) for name in apps) or tuple(names.values())
-    importer, wrong = OverlayImporter(workspace, env), list[InvalidInput]()
+    importer = OverlayImporter(workspace, env)
+    wrong: list[Finding] = []
     for app in asyncio.run(_chosen(chosen, connection_of(connection, options), console)):
-        try:
-            changed = importer.imported(app)
-        except InvalidInput as error:
-            wrong.append(error)
-            continue
-        done = f"written to {', '.join(changed)}" if changed else "unchanged"
+        done, found = _imported(importer, app)
+        wrong += found
         console.out(plain(f"{app.name}: {done}"))
     workspace.write()
     if wrong:
-        raise InvalidInput([finding for error in wrong for finding in error.findings])
+        raise InvalidInput(wrong)
     return Exit.OK
+
+
+def _imported(importer: OverlayImporter, app: LiveApp) -> tuple[str, Sequence[Finding]]:
+    """What became of one app, and why it was not imported."""
+    try:
+        changed = importer.imported(app)
+    except InvalidInput as error:
+        return "not imported", error.findings
+    return f"written to {', '.join(changed)}" if changed else "unchanged", ()
 
 
 async def _chosen(names: tuple[str, ...], connection: Connection, console: Console) -> list[LiveApp]:

@@ -118,12 +118,7 @@ def sources_of(
         for app, overlay in found.items():
             overlays[app] = (*overlays.get(app, ()), overlay)
     at = f"/environments/{pointer_token(name)}"
-    written: dict[str, tuple[str, Document, str]] = {}
-    for entry in own.variable_files:
-        written |= _values(file.folder / entry, file.config, findings, read)
-    for variable, value in own.variables.items():
-        assert file.document is not None
-        written[variable] = (value, file.document, f"{at}/variables/{pointer_token(variable)}")
+    written = _written(file, name, findings, read)
     values = {one: (value, str(document.locate(pointer))) for one, (value, document, pointer) in written.items()}
     places = {one: (document, pointer) for one, (_, document, pointer) in written.items()}
     tokens = frozenset(filter(None, (environ.get(one, "").strip() for one in token_variables(file.config))))
@@ -132,6 +127,20 @@ def sources_of(
     return EnvironmentSources(
         name, own.renamed, overlays, values, required, places, tokens, tuple(findings), others, read
     )
+
+
+def _written(
+    file: ConfigFile, name: str, findings: list[Finding], read: ReadText
+) -> dict[str, tuple[str, Document, str]]:
+    """The values of an environment's variables, with the document and the pointer where each is written."""
+    own, written = environment_of(file.config, name), dict[str, tuple[str, Document, str]]()
+    for entry in own.variable_files:
+        written |= _values(file.folder / entry, file.config, findings, read)
+    for variable, value in own.variables.items():
+        assert file.document is not None
+        pointer = f"/environments/{pointer_token(name)}/variables/{pointer_token(variable)}"
+        written[variable] = (value, file.document, pointer)
+    return written
 
 
 def files_of(file: ConfigFile, name: str) -> list[Path]:
@@ -198,22 +207,20 @@ def _values(
     out: dict[str, tuple[str, Document, str]] = {}
     for document in _documents(path, dict.fromkeys(declared, Text), findings, read):
         if not isinstance(document.data, dict):
-            hint = "write one `NAME: value` a line"
-            message = "a file of variables is a mapping of names to values"
+            message, hint = "a file of variables is a mapping of names to values", "write one `NAME: value` a line"
             findings.append(Finding(Severity.ERROR, "overlay-invalid", message, hint, document.locate("")))
             continue
         for name, value in document.data.items():
             pointer = f"/{pointer_token(name)}"
             if name not in declared:
                 hint = did_you_mean(name, declared, "declare it under `variables` in reconcile.yaml")
-                where = document.locate(pointer, key=True)
-                message = f"no such variable: {name}"
+                message, where = f"no such variable: {name}", document.locate(pointer, key=True)
                 findings.append(Finding(Severity.ERROR, "undeclared-variable", message, hint, where))
-            elif not isinstance(value, str):
-                message, hint = f"{name} must be text", "quote it, or remove it"
-                findings.append(Finding(Severity.ERROR, "overlay-invalid", message, hint, document.locate(pointer)))
-            else:
+            elif isinstance(value, str):
                 out[name] = (value, document, pointer)
+            else:
+                where, hint = document.locate(pointer), "quote it, or remove it"
+                findings.append(Finding(Severity.ERROR, "overlay-invalid", f"{name} must be text", hint, where))
     return out
 
 
@@ -254,15 +261,19 @@ def reader_in(
         sources, base = environment, text
         if text.startswith(_TOGETHER):
             base, *overlays = json.loads(text.removeprefix(_TOGETHER))
-            found: dict[str, tuple[Overlay, ...]] = {}
-            for name, content in overlays:
-                documents, _ = parse(content, name, guide=OVERLAY_GUIDE)
-                for app, overlay in _by_app(documents, []).items():
-                    found[app] = (*found.get(app, ()), overlay)
-            sources = replace(environment, overlays=found)
+            sources = replace(environment, overlays=_in_order(overlays))
         return list(_specs(base, file, sources, variables))
 
     return read
+
+
+def _in_order(texts: Iterable[tuple[str, str]]) -> dict[str, tuple[Overlay, ...]]:
+    """The overlays by app in files of these names and texts."""
+    found: dict[str, tuple[Overlay, ...]] = {}
+    for name, text in texts:
+        for app, overlay in _by_app(parse(text, name, guide=OVERLAY_GUIDE)[0], []).items():
+            found[app] = (*found.get(app, ()), overlay)
+    return found
 
 
 def _specs(text: str, file: str, sources: EnvironmentSources, variables: Variables) -> Iterator[tuple[str, Any]]:

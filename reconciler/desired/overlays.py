@@ -116,22 +116,27 @@ class Merge:
         given: dict[str, Part] = {}
         for identity, item in items:
             known = [one for one in ours.value if identity_in(one, listing) == identity]
-            here = (*path, identity)
             first = given.setdefault(identity, item)
             if first is not item or len(known) > 1:
                 other, where = (first, "here") if first is not item else (known[1], "in the base")
-                message = f"{_shown(here)} is {where} more than once ({other.at()})"
+                message = f"{_shown((*path, identity))} is {where} more than once ({other.at()})"
                 self._wrong("overlay-ambiguous", message, "name each item once", item, other)
-            elif item.value is None and known:
+            elif known and item.value is None:
                 ours.value.remove(known[0])
-            elif item.value is None:
-                siblings = self._identities(ours, listing)
-                self._no_match(f"{_shown(here)} is not in the base, so null removes nothing", identity, siblings, item)
             elif known:
                 self._merged_item(ours, known[0], (identity, item), listing, path)
-            elif self._may_be_new(identity, item, self._identities(ours, listing), listing, path):
-                ours.value.append(self._new(identity, item, listing, here))
+            else:
+                self._unknown_item(ours, (identity, item), listing, path)
         return ours
+
+    def _unknown_item(self, ours: Part, theirs: tuple[str, Part], listing: Listing, path: tuple[str, ...]) -> None:
+        """Add an item that the base lacks, if that is meant."""
+        (identity, item), here = theirs, (*path, theirs[0])
+        siblings = [identity_in(one, listing) for one in ours.value]
+        if item.value is None:
+            self._no_match(f"{_shown(here)} is not in the base, so null removes nothing", identity, siblings, item)
+        elif self._may_be_new(identity, item, siblings, listing, path):
+            ours.value.append(self._new(identity, item, listing, here))
 
     def _merged_item(
         self, ours: Part, mine: Part, theirs: tuple[str, Part], listing: Listing, path: tuple[str, ...]
@@ -165,10 +170,6 @@ class Merge:
         if isinstance(new.value, dict) and len(listing.identity) == 1 and listing.identity[0] not in new.value:
             new.value = {listing.identity[0]: Part(identity, item.document, item.pointer), **new.value}
         return new
-
-    @staticmethod
-    def _identities(ours: Part, listing: Listing) -> list[str]:
-        return [identity_in(one, listing) for one in ours.value]
 
     # --- findings ----------------------------------------------------------------------------------------------------
 

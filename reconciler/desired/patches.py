@@ -86,16 +86,7 @@ class Patching:
         return Finding(Severity.ERROR, why.code, why.message, why.hint, self.document.locate(pointer))
 
     def _apply(self, base: Part, operation: dict[str, Any], at: str) -> None:
-        word = operation.get("op")
-        if word not in FIELDS:
-            hint = did_you_mean(str(word), FIELDS, f"use one of {', '.join(FIELDS)}")
-            raise Refused("overlay-invalid", f"unknown operation {word!r}", hint)
-        missing = [name for name in FIELDS[word] if name not in operation]
-        wrong = [name for name in ("path", "from") if name in FIELDS[word] and not _is_path(operation.get(name))]
-        if missing or wrong:
-            name = (missing or wrong)[0]
-            message = f"{word} needs {name}" if missing else f"{name} is not a path by identity"
-            raise Refused("overlay-invalid", message, "such as /services/web/envs/LOG_LEVEL/value")
+        word = _checked(operation)
         source = _existing(base, operation["from"]) if "from" in FIELDS[word] else None
         moved = copied(source.holder.value[source.index]) if source else None
         if word == "move" and source:
@@ -120,6 +111,25 @@ class Patching:
             return Part(None, self.document, at)
         data = self.document.built(f"{at}/value", guide_of(place.shape))
         return part_of(data, self.document, f"{at}/value")
+
+
+def _checked(operation: dict[str, Any]) -> str:
+    """The word of an operation.
+
+    Raises:
+        Refused: it is none, or lacks something.
+    """
+    word = str(operation.get("op"))
+    if word not in FIELDS:
+        hint = did_you_mean(word, FIELDS, f"use one of {', '.join(FIELDS)}")
+        raise Refused("overlay-invalid", f"unknown operation {word!r}", hint)
+    missing = [name for name in FIELDS[word] if name not in operation]
+    wrong = [name for name in ("path", "from") if name in FIELDS[word] and not _is_path(operation.get(name))]
+    if missing or wrong:
+        name = (missing or wrong)[0]
+        message = f"{word} needs {name}" if missing else f"{name} is not a path by identity"
+        raise Refused("overlay-invalid", message, "such as /services/web/envs/LOG_LEVEL/value")
+    return word
 
 
 def _is_path(value: Any) -> bool:

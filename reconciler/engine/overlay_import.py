@@ -205,14 +205,12 @@ def put(document: Document, path: Path, value: Any, live: Mapping[str, Any]) -> 
         if number is None:
             _insert(edits, node, (path[:depth], path[depth:]), value, live)
             return edits.applied()
-        entry = node.entries[number]
-        data = data[part] if node.kind == "mapping" else data[number]
-        shape = within(shape, part)
         if depth == len(path) - 1:
             if value is None and node.kind == "sequence":
                 raise CannotEdit
-            edits.replace_value(node, entry, value)
-        node = entry.value
+            edits.replace_value(node, node.entries[number], value)
+        data, shape = data[part if node.kind == "mapping" else number], within(shape, part)
+        node = node.entries[number].value
     return edits.applied()
 
 

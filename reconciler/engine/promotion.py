@@ -229,15 +229,8 @@ async def found(
     source, target = environments
     file = workspace.config()
     config, renamed = file.within(source).config, environment_of(file.config, source).renamed
-    loaded, sources = workspace.environment(target)
-    if has_errors(loaded.findings):
-        raise InvalidInput(loaded.findings)
-    known = {app.base: app for app in loaded.apps}
-    for name in apps:
-        if name not in known:
-            raise UsageError(f"no spec for app {name}", hint=did_you_mean(name, known))
+    chosen, sources = _chosen(workspace, target, apps)
     fleet = {app.name: app for app in await client.list_apps()}
-    chosen = [known[name] for name in apps or known]
     seen = await asyncio.gather(
         *(
             observed(client, fleet[name], config.policy(name), now)
@@ -252,6 +245,18 @@ async def found(
         every += candidates(app, proof, sources)
     kept, left = settled([one for one in every if isinstance(one, Promotion)], workspace, target)
     return kept, [*(one for one in every if isinstance(one, LeftOut)), *left]
+
+
+def _chosen(workspace: Workspace, target: str, apps: Sequence[str]) -> tuple[list[DesiredApp], EnvironmentSources]:
+    """The apps of the target with these names in the base; all of them without names."""
+    loaded, sources = workspace.environment(target)
+    if has_errors(loaded.findings):
+        raise InvalidInput(loaded.findings)
+    known = {app.base: app for app in loaded.apps}
+    for name in apps:
+        if name not in known:
+            raise UsageError(f"no spec for app {name}", hint=did_you_mean(name, known))
+    return [known[name] for name in apps or known], sources
 
 
 # --- The edits: only those that reach nothing else ---

@@ -128,7 +128,7 @@ class Text:
 
 
 class Items:
-    """The guide of a list: that of its items. ``named``: also of a mapping's values, as overlays write lists."""
+    """The guide of a list: that of its items, if ``named`` also of a mapping's values, as overlays write lists."""
 
     __slots__ = ("guide", "named")
 
