@@ -60,7 +60,7 @@ def _moves(file: ConfigFile, known: Collection[str]) -> Iterator[Finding]:
         others = [other for other, name in moved.items() if name == new and other != old]
         both = [name for name in (old, *file.config.former_names(old)) if new in known and name in known]
         if old == new or new in file.config.former_names(old):
-            why, hint = f"moved: {old} ends up as itself again", "remove one of these entries"
+            why, hint = f"moved: {old} is renamed back to itself", "remove one of these entries"
         elif others:
             why, hint = (
                 f"moved: {old} and {', '.join(others)} cannot both become {new}",

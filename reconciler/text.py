@@ -1,4 +1,4 @@
-"""Texts that packages write and read alike: how long ago, durations, did you mean, JSON pointers."""
+"""Texts that packages write and read alike: how long ago, durations, counts, did you mean, JSON pointers."""
 
 from __future__ import annotations
 
@@ -82,3 +82,20 @@ def parse_duration(value: object) -> float:
     if not parts or "".join(number + unit for number, unit in parts) != value:
         raise ValueError(f"{value!r} is not a duration; write 90s, 5m or 1h30m")
     return float(sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+def duration(seconds: float) -> str:
+    """``0.4s``, ``12s``, ``1m 12s``, ``2h 05m``."""
+    if seconds < 9.95:
+        return f"{max(seconds, 0):.1f}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m {whole % 60:02d}s"
+    return f"{whole // 3600}h {whole % 3600 // 60:02d}m"
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """``1 app``, ``2 apps``, ``1,000 requests``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -282,8 +282,8 @@ def test_what_all_wait_for_need_not_wait_for_itself():
     [
         ("{web: shop}", ["web", "shop"], "moved says web became shop, but both have a spec"),
         ("{a: b, b: c}", ["a", "c"], "moved says a became c, but both have a spec"),
-        ("{web: web}", ["web"], "moved: web ends up as itself again"),
-        ("{a: b, b: a}", ["b"], "moved: a ends up as itself again"),
+        ("{web: web}", ["web"], "moved: web is renamed back to itself"),
+        ("{a: b, b: a}", ["b"], "moved: a is renamed back to itself"),
         ("{a: c, b: c}", ["c"], "moved: a and b cannot both become c"),
     ],
 )

@@ -142,6 +142,15 @@ _SIZES = (
 SIZES: Mapping[str, InstanceSize] = MappingProxyType({size.slug: size for size in _SIZES})
 """Every valid size by its slug, those offered first."""
 
+SizeSlug = Literal[
+    "apps-s-1vcpu-0.5gb", "apps-s-1vcpu-1gb-fixed", "apps-s-1vcpu-1gb", "apps-s-1vcpu-2gb", "apps-s-2vcpu-4gb",
+    "apps-d-1vcpu-0.5gb", "apps-d-1vcpu-1gb", "apps-d-1vcpu-2gb", "apps-d-1vcpu-4gb", "apps-d-2vcpu-4gb",
+    "apps-d-2vcpu-8gb", "apps-d-4vcpu-8gb", "apps-d-4vcpu-16gb", "apps-d-8vcpu-32gb", "basic-xxs", "basic-xs",
+    "basic-s", "basic-m", "professional-xs", "professional-s", "professional-m", "professional-1l", "professional-l",
+    "professional-xl",
+]  # fmt: skip
+"""The slugs as a type, for the models; a test holds both alike."""
+
 _REGIONS = (
     Region("ams", "Amsterdam", "netherlands", "Europe", ("ams3",)),
     Region("nyc", "New York", "usa", "North America", ("nyc1", "nyc3")),

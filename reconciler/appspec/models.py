@@ -8,9 +8,9 @@ with the description, field by field.
 from typing import Annotated as A
 from typing import Literal
 
+from reconciler.appspec.kinds import SizeSlug
 from reconciler.appspec.marks import Default, Deprecated, Field, Identity, Ordered, Secret, ServerChosen, Spelling
 from reconciler.appspec.parts import (
-    SIZES,
     Alerts,
     Autoscaling,
     ComponentCors,
@@ -65,7 +65,9 @@ class BuiltComponent(Component):
 class RunningComponent(BuiltComponent):
     """A component with instances."""
 
-    instance_size_slug: A[SIZES | None, Field(description="size of an instance"), Default("apps-s-1vcpu-0.5gb")] = None
+    instance_size_slug: A[SizeSlug | None, Field(description="size of an instance"), Default("apps-s-1vcpu-0.5gb")] = (
+        None
+    )
     instance_count: A[int | None, Field(ge=1, description="number of instances; not with autoscaling"), Default(1)] = (
         None
     )

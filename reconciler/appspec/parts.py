@@ -25,55 +25,13 @@ LOG_NAME_PATTERN = r"""^[A-Za-z0-9()\[\]'"][-A-Za-z0-9_. \/()\[\]]{0,40}[A-Za-z0
 Name = A[str, Field(min_length=2, max_length=32, pattern=NAME_PATTERN)]
 Port = A[int, Field(ge=1, le=65535)]
 
-SIZES = Literal[
-    "apps-s-1vcpu-0.5gb",
-    "apps-s-1vcpu-1gb-fixed",
-    "apps-s-1vcpu-1gb",
-    "apps-s-1vcpu-2gb",
-    "apps-s-2vcpu-4gb",
-    "apps-d-1vcpu-0.5gb",
-    "apps-d-1vcpu-1gb",
-    "apps-d-1vcpu-2gb",
-    "apps-d-1vcpu-4gb",
-    "apps-d-2vcpu-4gb",
-    "apps-d-2vcpu-8gb",
-    "apps-d-4vcpu-8gb",
-    "apps-d-4vcpu-16gb",
-    "apps-d-8vcpu-32gb",
-    "basic-xxs",
-    "basic-xs",
-    "basic-s",
-    "basic-m",
-    "professional-xs",
-    "professional-s",
-    "professional-m",
-    "professional-1l",
-    "professional-l",
-    "professional-xl",
-]
 ALERT_RULES = Literal[
-    "UNSPECIFIED_RULE",
-    "CPU_UTILIZATION",
-    "MEM_UTILIZATION",
-    "RESTART_COUNT",
-    "DEPLOYMENT_FAILED",
-    "DEPLOYMENT_LIVE",
-    "DEPLOYMENT_STARTED",
-    "DEPLOYMENT_CANCELED",
-    "DOMAIN_FAILED",
-    "DOMAIN_LIVE",
-    "AUTOSCALE_FAILED",
-    "AUTOSCALE_SUCCEEDED",
-    "JOB_INVOCATION_FAILED",
-    "FUNCTIONS_ACTIVATION_COUNT",
-    "FUNCTIONS_AVERAGE_DURATION_MS",
-    "FUNCTIONS_ERROR_RATE_PER_MINUTE",
-    "FUNCTIONS_AVERAGE_WAIT_TIME_MS",
-    "FUNCTIONS_ERROR_COUNT",
-    "FUNCTIONS_GB_RATE_PER_SECOND",
-    "REQUESTS_PER_SECOND",
-    "REQUEST_DURATION_P95_MS",
-]
+    "UNSPECIFIED_RULE", "CPU_UTILIZATION", "MEM_UTILIZATION", "RESTART_COUNT", "DEPLOYMENT_FAILED", "DEPLOYMENT_LIVE",
+    "DEPLOYMENT_STARTED", "DEPLOYMENT_CANCELED", "DOMAIN_FAILED", "DOMAIN_LIVE", "AUTOSCALE_FAILED",
+    "AUTOSCALE_SUCCEEDED", "JOB_INVOCATION_FAILED", "FUNCTIONS_ACTIVATION_COUNT", "FUNCTIONS_AVERAGE_DURATION_MS",
+    "FUNCTIONS_ERROR_RATE_PER_MINUTE", "FUNCTIONS_AVERAGE_WAIT_TIME_MS", "FUNCTIONS_ERROR_COUNT",
+    "FUNCTIONS_GB_RATE_PER_SECOND", "REQUESTS_PER_SECOND", "REQUEST_DURATION_P95_MS",
+]  # fmt: skip
 
 
 class Part:

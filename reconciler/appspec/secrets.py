@@ -12,8 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
-from reconciler.appspec.shape import SPEC, Field, Scalar, Shape
-from reconciler.appspec.walk import field_of, fields_below, find, shape_at
+from reconciler.appspec.shape import SPEC, Field, Record, Scalar, Shape
+from reconciler.appspec.walk import field_of, fields_below, find, mapped, shape_at
+from reconciler.redaction import MASK
 
 CIPHERTEXT = "EV["
 """Prefix of a secret's ciphertext: ``EV[1:nonce:cipher]``."""
@@ -235,3 +236,34 @@ def credentials(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
 
     for (pointer, value), look in zip(find(spec, wanted), looks, strict=True):
         yield pointer, value, look
+
+
+# --- A spec as it may be shown ---
+
+
+def plain(value: Any, shape: Shape | None = None) -> Any:
+    """A spec value that JSON can represent, without what ``shape`` says is secret.
+
+    Ciphertext, and the value of a variable whose type says that it is a secret, become ``(secret)`` in any shape;
+    numbers that JSON lacks, keys that are not text and anything else become text.
+    """
+    return mapped(value, shape, members=_members, scalar=_scalar)
+
+
+def _scalar(value: Any) -> Any:
+    match value:
+        case None | bool() | int():
+            return value
+        case str():
+            return MASK if CIPHERTEXT_PATTERN.match(value) else value
+        case float():
+            return value if value - value == 0 else str(value)
+        case _:
+            return str(value)
+
+
+def _members(whole: Mapping[Any, Any], record: Record | None) -> Iterator[tuple[str, Any]]:
+    for key, item in whole.items():
+        field = field_of(record, key)
+        secret = is_marked(field, whole) if field else key == "value" and is_typed_so(whole)
+        yield str(key), MASK if secret and item not in (None, "") else item

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from reconciler import __version__
 from reconciler.cli.console import log, on_signals
 from reconciler.cli.options import API_URL, Connection, Suggestions, connect
-from reconciler.cli.show import failures, findings_of
 from reconciler.clock import SystemClock
 from reconciler.config import Config
 from reconciler.engine import safety
@@ -115,7 +114,7 @@ class ActionStep:
         if self.inputs.plan_file:
             safety.save(Path(self.inputs.plan_file), report.plans, config)
         report = self._published(report)
-        found = findings_of(report)
+        found = sarif.of_plan(report)
         return Result(
             exit_code=safety.of_plan(report, differences_matter=self.inputs.mode is Mode.DRIFT),
             text=_plan_text(report),
@@ -129,14 +128,14 @@ class ActionStep:
 
     def _applied(self, planned: Planned, rollout: RolloutReport) -> Result:
         foreseen, report = self._published(planned.report), self._suggest.rollout(self.redact.within(rollout))
-        found = findings_of(foreseen)
+        found = sarif.of_plan(foreseen)
         return Result(
             exit_code=safety.of_apply(rollout, planned),
             text=text.rollout(report, width=_LOG_WIDTH),
             markdown=lambda limit: markdown.rollout(report, limit=limit, full=self._elsewhere(limit)),
             rollout=report,
             findings=found,
-            annotations=_annotations((*found, *failures(report, foreseen))),
+            annotations=_annotations(sarif.of_rollout(report, foreseen)),
             sarif=sarif.sarif(found, tool_version=__version__),
         )
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import App, Group, Parameter
 
 from reconciler import __version__
-from reconciler.cli.console import Console, on_signals, show
+from reconciler.cli.console import Console, ProgressPrinter, on_signals, show
 from reconciler.cli.options import (
     OUTPUT,
     POSITIVE,
@@ -50,7 +50,9 @@ def reconcile(
     ] = None,
     concurrency: Annotated[
         int | None,
-        Parameter(group=WHAT_TO_DO, validator=POSITIVE, help="apps rolled out at the same time [default: 10]"),
+        Parameter(
+            group=WHAT_TO_DO, validator=POSITIVE, help="number of apps rolled out at the same time [default: 10]"
+        ),
     ] = None,
     fail_fast: Annotated[bool, Parameter(group=WHAT_TO_DO, help="start no further app after one failed")] = False,
     unmanaged: Annotated[bool, Parameter(group=WHAT_TO_DO, help="also list live apps without a spec")] = False,
@@ -92,7 +94,6 @@ def _ran(
     """Run, show the result, and return the exit code."""
     import asyncio
 
-    from reconciler.cli.show import annotate, findings_of, show_plan
     from reconciler.engine import safety
     from reconciler.engine.apply import run
 
@@ -107,8 +108,7 @@ def _ran(
     foreseen = shown_plan(finished.planned, console, connection)
     if finished.rollout is not None:
         return show_applied(finished.planned, finished.rollout, console, connection)
-    show_plan(console, foreseen, drift=options.drift)
-    annotate(console, findings_of(foreseen))
+    console.plan(foreseen, drift=options.drift, annotated=True)
     if save:
         safety.save(save, finished.planned.report.plans, finished.planned.config)
     pushes_matter = options.fail_on_failed_push
@@ -117,11 +117,10 @@ def _ran(
 
 def show_applied(planned: "Planned", rollout: "RolloutReport", console: Console, connection: Connection) -> int:
     """Show what was done; returns the exit code."""
-    from reconciler.cli.show import show_rollout
     from reconciler.engine import safety
 
     foreseen = shown_plan(planned, console, connection)
-    show_rollout(console, Suggestions.of(connection).rollout(rollout), foreseen)
+    console.rollout(Suggestions.of(connection).rollout(rollout), foreseen)
     return safety.of_apply(rollout, planned)
 
 
@@ -153,16 +152,13 @@ class CommandLine:
     def planned(self, planned: "Planned") -> None:
         """Show the plan to people; machine-readable output has only what was done."""
         if self.console.format in ("text", "github"):
-            from reconciler.cli.show import show_plan
-
-            show_plan(self.console, shown_plan(planned, self.console, self.connection))
+            self.console.plan(shown_plan(planned, self.console, self.connection))
 
     @contextmanager
     def watch(self, apps: Sequence[str]) -> "Iterator[Watch]":
         """Show progress; the first signal stops the run."""
         import asyncio
 
-        from reconciler.cli.show import ProgressPrinter
         from reconciler.engine.apply import Watch
 
         stop = asyncio.Event()

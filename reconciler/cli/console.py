@@ -1,4 +1,4 @@
-"""The process's streams and signals: all output goes through the redactor, and a signal stops a run gracefully.
+"""The process's streams and signals: what is printed in each format, redacted, and a signal stops a run gracefully.
 
 If the reader of a stream has gone, the stream is silenced and nothing else changes: a run never depends on its reader.
 """
@@ -13,20 +13,25 @@ import os
 import shutil
 import signal
 import sys
-import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from types import FrameType
+from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self, TextIO, cast
 
+from reconciler import __version__
 from reconciler.errors import ReconcileError
 from reconciler.redaction import Redactor, tokens_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reconciler.cli.options import Output
+    from reconciler.findings import Finding
+    from reconciler.plan.model import PlanReport
+    from reconciler.rollout.model import Event, RolloutReport
     from reconciler.views.errors import Format
+    from reconciler.views.progress import ProgressDisplay
 
 
 _secrets: set[str] = set()
@@ -40,8 +45,10 @@ def redactor() -> Redactor:
 
 def plain(text: str) -> str:
     """A text with names from outside in it: each of its lines inert to terminals and runners."""
-    from reconciler.views.lines import no_command  # most runs print nothing but views, which do the same
-    from reconciler.views.values import inert
+    from reconciler.views.lines import (
+        inert,
+        no_command,  # most runs print nothing but views, which do the same
+    )
 
     return "\n".join(no_command(inert(line)) for line in text.split("\n"))
 
@@ -176,6 +183,73 @@ class Console:
         """Report a noticeable pause."""
         self.err(f"waiting {seconds:.0f} s: {why}")
 
+    def plan(self, report: PlanReport, *, drift: bool = False, annotated: bool = False) -> None:
+        """Print a plan or a drift report; workflow annotations, if the format has them, where no rollout follows."""
+        report = self.redact.within(report)
+        match self.format:
+            case "json":
+                from reconciler.views import json_documents
+
+                self.out(json_documents.plan(report, kind="drift" if drift else "plan"))
+            case "markdown":
+                from reconciler.views import markdown
+
+                self.out(markdown.plan(report))
+            case "sarif":
+                from reconciler.views import sarif
+
+                self.out(sarif.sarif(sarif.of_plan(report), tool_version=__version__))
+            case _:
+                from reconciler.views import text
+
+                shown = text.plan(report, color=self.color, width=self.width, verbose=self.verbose)
+                self.out(shown.removeprefix("\n"))  # it begins so if there are findings but no apps
+                if self.format == "github" and annotated:
+                    from reconciler.views import sarif
+
+                    self._annotate(sarif.of_plan(report))
+
+    def rollout(self, report: RolloutReport, planned: PlanReport | None) -> None:
+        """Print what a run did; nothing for people if there was nothing to do, as the plan already said so.
+
+        Workflow annotations and SARIF also contain the findings of the plan.
+        """
+        report, planned = self.redact.within(report), self.redact.within(planned)
+        match self.format:
+            case "json":
+                from reconciler.views import json_documents
+
+                self.out(json_documents.rollout(report))
+            case "markdown":
+                from reconciler.views import markdown
+
+                self.out(markdown.rollout(report))
+            case "sarif":
+                from reconciler.views import sarif
+
+                self.out(sarif.sarif(sarif.of_rollout(report, planned), tool_version=__version__))
+            case _:
+                self._rollout_text(report, planned)
+
+    def _rollout_text(self, report: RolloutReport, planned: PlanReport | None) -> None:
+        from reconciler.views import text
+
+        planned_nothing = planned is not None and not any(plan.writes or plan.follow for plan in planned.plans)
+        quiet = planned_nothing and not any(record.deployments for record in report.records)
+        if not quiet or report.left_running:
+            shown = text.rollout(report, color=self.color, width=self.width, verbose=self.verbose)
+            self.out("\n" + shown)
+        if self.format == "github":
+            from reconciler.views import sarif
+
+            self._annotate(sarif.of_rollout(report, planned))
+
+    def _annotate(self, found: Sequence[Finding]) -> None:
+        if found:
+            from reconciler.views import annotations
+
+            self.out(annotations.annotations(found))
+
     @property
     def live(self) -> bool:
         """Whether progress can be drawn in place: both streams are terminals."""
@@ -191,6 +265,41 @@ def _color(choice: str, environ: Mapping[str, str], stream: TextIO | None) -> bo
     if choice != "auto":
         return choice == "always"
     return _person(stream) and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+
+class ProgressPrinter:
+    """Prints events as they happen: a table drawn in place on a terminal, else a line per event."""
+
+    def __init__(self, console: Console, apps: Sequence[str]) -> None:
+        self._console = console
+        self._names = max(map(len, apps), default=0)
+        self._progress: ProgressDisplay | None = None
+
+    def __enter__(self) -> Self:
+        if self._console.live:
+            from rich.console import Console as Screen
+
+            from reconciler.views.progress import ProgressDisplay
+
+            screen = Screen(file=unbroken(sys.stderr), no_color=not self._console.color)
+            began = time.monotonic()
+            self._progress = ProgressDisplay(screen, lambda: time.monotonic() - began).__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._progress is not None:
+            self._progress.__exit__(kind, error, trace)
+
+    def show(self, event: Event) -> None:
+        """Print one event."""
+        if self._progress is not None:
+            self._progress(event)
+        elif self._console.format in ("text", "github") and not event.passing:
+            from reconciler.views import text
+
+            self._console.err(text.event(event, names=self._names, color=self._console.color))
 
 
 # --- Output for streams that cannot show every character, such as one of ASCII ---
@@ -220,18 +329,15 @@ def _spelled(error: UnicodeError) -> tuple[str, int]:
     return "".join(spelled), error.end
 
 
-# --- SIGINT, SIGTERM and SIGHUP: the first stops the run gracefully, a second one ends the process ---
+# --- SIGINT, SIGTERM and SIGHUP: the first stops a rollout gracefully, a second one ends the process ---
 #
 # SIGHUP means that the terminal was closed. Under `nohup` it is ignored from the start and stays ignored.
 
 
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-_ENDING = (signal.SIGTERM, signal.SIGHUP)
-"""Signals without a handler of Python's own."""
 
-
-def _heard(numbers: tuple[signal.Signals, ...]) -> list[signal.Signals]:
+def heard_signals(numbers: tuple[signal.Signals, ...]) -> list[signal.Signals]:
     """The signals that were not ignored when this process started."""
     return [number for number in numbers if number is signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN]
 
@@ -245,7 +351,7 @@ def on_signals(stop: Callable[[], None]) -> Iterator[None]:
     import asyncio
 
     loop = asyncio.get_running_loop()
-    heard = _heard(STOPPING)
+    heard = heard_signals(STOPPING)
     before = {number: signal.getsignal(number) for number in heard}
 
     def first(number: signal.Signals) -> None:
@@ -263,23 +369,3 @@ def on_signals(stop: Callable[[], None]) -> Iterator[None]:
         for number, handler in before.items():
             loop.remove_signal_handler(number)
             signal.signal(number, handler)
-
-
-@contextmanager
-def ending_alike() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end a command as Ctrl-C does, unless handled: with a message and exit 130."""
-    if threading.current_thread() is not threading.main_thread():  # signals can only be handled there
-        yield
-        return
-    before = {number: signal.signal(number, _as_ctrl_c) for number in _heard(_ENDING)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
-    """Do what Ctrl-C does: asyncio cancels its task, as an exception raised anywhere could be lost."""
-    handler = signal.getsignal(signal.SIGINT)
-    (handler if callable(handler) else signal.default_int_handler)(number, frame)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import traceback
+from contextlib import contextmanager
 from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from reconciler import __version__
-from reconciler.cli.console import Console, ending_alike, log, plain, readable, redactor, say, settle, show
+from reconciler.cli.console import Console, heard_signals, log, plain, readable, redactor, say, settle, show
 from reconciler.errors import InternalError, Interrupted, InvalidInput, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
 from reconciler.views.errors import Format, document
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from types import FrameType
 
     from cyclopts import CycloptsError
 
@@ -139,3 +143,30 @@ def _bug(error: Exception, frames: Sequence[traceback.FrameSummary]) -> Internal
         f"internal error: {type(error).__name__} at {where}",
         hint="this is a bug in reconciler: please report it with this line. Deployments continue on App Platform",
     )
+
+
+# --- SIGTERM and SIGHUP outside a rollout ---
+
+
+ENDING = (signal.SIGTERM, signal.SIGHUP)
+"""Signals without a handler of Python's own."""
+
+
+@contextmanager
+def ending_alike() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end a command as Ctrl-C does, unless handled: with a message and exit 130."""
+    if threading.current_thread() is not threading.main_thread():  # signals can only be handled there
+        yield
+        return
+    before = {number: signal.signal(number, _as_ctrl_c) for number in heard_signals(ENDING)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _as_ctrl_c(number: int, frame: FrameType | None) -> None:
+    """Do what Ctrl-C does: asyncio cancels its task, as an exception raised anywhere could be lost."""
+    handler = signal.getsignal(signal.SIGINT)
+    (handler if callable(handler) else signal.default_int_handler)(number, frame)

@@ -106,7 +106,6 @@ def _plan(options: "RunOptions", connection: Connection, console: Console) -> in
 
     from reconciler.cli.commands import CommandLine, shown_plan
     from reconciler.cli.environments import connection_of
-    from reconciler.cli.show import show_plan
     from reconciler.engine import safety
     from reconciler.engine.apply import run
 
@@ -114,5 +113,5 @@ def _plan(options: "RunOptions", connection: Connection, console: Console) -> in
     planned = asyncio.run(run(options, CommandLine(console, here), SystemClock())).planned
     report = shown_plan(planned, console, here)
     show("")
-    show_plan(console, report)
+    console.plan(report)
     return safety.of_plan(report, differences_matter=False)

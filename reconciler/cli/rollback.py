@@ -44,9 +44,9 @@ def rollback(
         bool, Parameter(help="do not commit: leave the app pinned until --commit or --revert (see docs/rollout.md)")
     ] = False,
     commit: Annotated[
-        bool, Parameter(help="commit the rollback that the app is pinned to, once its health was checked")
+        bool, Parameter(help="commit the rollback that the app is pinned to, once its health has been checked")
     ] = False,
-    force: Annotated[bool, Parameter(help="with --commit: commit whatever its health is")] = False,
+    force: Annotated[bool, Parameter(help="with --commit: commit regardless of health")] = False,
     revert: Annotated[bool, Parameter(help="revert the rollback that the app is pinned to")] = False,
     config: Annotated[
         Path | None, Parameter(help="reconcile.yaml, for timeouts and health [default: the nearest]")
@@ -58,7 +58,7 @@ def rollback(
     if sum((bool(to) or pin, commit, revert)) > 1:
         raise UsageError("--commit and --revert cannot be combined with each other, --to or --pin")
     if force and not commit:
-        raise UsageError("--force goes with --commit alone", hint=f"reconcile rollback {app} --commit --force")
+        raise UsageError("--force can only be used with --commit", hint=f"reconcile rollback {app} --commit --force")
     import asyncio
 
     from reconciler.config_file import load_config
@@ -115,7 +115,6 @@ def redeploy(
 async def _commit(name: str, policy: Policy, connection: Connection, console: Console, *, force: bool) -> int:
     """Commit the rollback that the app is pinned to: once it was judged healthy, or as it is."""
     from reconciler.cli.commands import CommandLine
-    from reconciler.cli.show import show_rollout
     from reconciler.engine import safety
     from reconciler.engine.apply import roll_back
     from reconciler.rollout import writes as manual
@@ -135,7 +134,7 @@ async def _commit(name: str, policy: Policy, connection: Connection, console: Co
     if report.records[0].outcome.kind is OutcomeKind.ROLLED_BACK:
         console.out(plain(f"{name}: the rollback is healthy and committed"))
         return Exit.OK
-    show_rollout(console, Suggestions.of(connection).rollout(report), None)
+    console.rollout(Suggestions.of(connection).rollout(report), None)
     return safety.of_rollout(report)
 
 
@@ -143,7 +142,6 @@ async def _rollback(
     name: str, wanted: tuple[str, bool, bool], policy: Policy, connection: Connection, console: Console
 ) -> int:
     from reconciler.cli.commands import CommandLine
-    from reconciler.cli.show import show_rollout
     from reconciler.engine import safety
     from reconciler.engine.apply import roll_back
     from reconciler.rollout import writes as manual
@@ -161,7 +159,7 @@ async def _rollback(
             job = replace(job, roll_back=True, roll_back_to=to)
         with CommandLine(console, connection).watch([name]) as watched:
             report = await roll_back(job, client, SystemClock(), watched)
-    show_rollout(console, Suggestions.of(connection).rollout(report), None)
+    console.rollout(Suggestions.of(connection).rollout(report), None)
     code = safety.of_rollout(report)
     return Exit.OK if pin and code is Exit.ROLLED_BACK else code  # rolling back is what was requested
 

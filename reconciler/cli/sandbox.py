@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reconciler.sandbox import Sandbox
 
 File = Annotated[Path, Parameter(env_var="RECONCILE_SANDBOX_FILE", help="where the sandbox keeps its state")]
-Times = Annotated[int | None, Parameter(help="how many times it occurs; 0: until it is cleared")]
+Times = Annotated[int | None, Parameter(help="number of times it occurs; 0: until cleared")]
 
 FaultKind = Literal[
     "build", "deploy", "health", "platform", "hang", "slow",
@@ -62,7 +62,7 @@ def serve(
     token: Annotated[
         tuple[str, ...], Parameter(help="TOKEN:SCOPE,SCOPE or TOKEN; without any, every token may do everything")
     ] = (),
-    tls: Annotated[bool, Parameter(negative="", help="serve HTTPS, with a certificate made for it")] = False,
+    tls: Annotated[bool, Parameter(negative="", help="serve HTTPS with a generated certificate")] = False,
 ) -> int:
     """Serve the sandbox over HTTP, for any client of App Platform, with a web page at the same address."""
     changes = _changes(setting)
@@ -80,7 +80,7 @@ def serve(
             file,
             host,
             port,
-            ready=lambda url: console.log(f"the sandbox listens on {url} (Ctrl-C ends it)"),
+            ready=lambda url: console.log(f"the sandbox is listening on {url} (Ctrl-C stops it)"),
             certificate=certificate,
         )
     except SystemExit as error:  # raised by the server if it cannot listen; it has printed why
@@ -126,7 +126,7 @@ def fail(
     app: Annotated[str, Parameter(help="name of the app; it need not exist yet")],
     where: Annotated[Literal["build", "deploy", "health"], Parameter(help="what fails")],
     *,
-    times: Annotated[int, Parameter(help="how many deployments fail")] = 1,
+    times: Annotated[int, Parameter(help="number of deployments that fail")] = 1,
     component: Annotated[str, Parameter(help="which component fails [default: the first that can]")] = "",
     file: File = SANDBOX_FILE,
 ) -> int:
@@ -150,7 +150,7 @@ def fault(
     component: Annotated[str, Parameter(help="which component of a deployment fails")] = "",
     times: Times = 1,
     share: Annotated[float, Parameter(help="probability of occurring, 0 to 1")] = 1.0,
-    seed: Annotated[int, Parameter(help="seed of the probability")] = 0,
+    seed: Annotated[int, Parameter(help="seed for the probability")] = 0,
     seconds: Annotated[float, Parameter(help="latency, retry-after, or how long health is good at first")] = 0.0,
     factor: Annotated[float, Parameter(help="how much slower, for slow")] = 10.0,
     phase: Annotated[str, Parameter(help="which phase never ends, for hang")] = "DEPLOYING",

@@ -118,7 +118,7 @@ class History:
                 for repo in explained(opened(folder)):
                     return cls(repo, Path(repo.path).resolve())
                 if not (folder / ".git").is_dir():  # like git, go on only from a folder
-                    raise HistoryGap("its .git is no folder and leads to no repository")
+                    raise HistoryGap("its .git is neither a folder nor a link to a repository")
         return None
 
     def close(self) -> None:
@@ -130,11 +130,6 @@ class History:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @cached_property
-    def shallow(self) -> bool:
-        """Whether the clone lacks older commits (``git clone --depth``)."""
-        return bool(self.repo.get_shallow())
 
     @cached_property
     def head(self) -> str:

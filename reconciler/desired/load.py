@@ -183,7 +183,7 @@ def find_specs(paths: Sequence[Path | str], findings: list[Finding], *, leave_ou
             if file.name not in CONFIG_NAMES and real not in others:
                 found.setdefault(real, file)
     if hidden:
-        findings.append(_skipped("hidden-files", "hidden", hidden, "to have one read, name it on the command line"))
+        findings.append(_skipped("hidden-files", "hidden", hidden, "to read one anyway, name it on the command line"))
     return list(found.values())
 
 

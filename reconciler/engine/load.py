@@ -264,7 +264,7 @@ def shard_of_job(environ: Mapping[str, str]) -> tuple[int, int]:
             if found := shard_of(f"{number}/{whole}"):
                 return found
             shown = f"{index}={part}, {total}={whole or '(not set)'}"
-            raise UsageError(f"--shard auto: not a part of a whole: {shown}", hint=f"set {total} to the number of jobs")
+            raise UsageError(f"--shard auto: invalid part: {shown}", hint=f"set {total} to the number of jobs")
     names = ", ".join(index for index, _, _ in _PARALLEL_JOBS)
     raise UsageError(f"--shard auto needs one of these variables: {names}", hint="outside parallel jobs, use 1/4 … 4/4")
 

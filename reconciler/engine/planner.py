@@ -152,7 +152,7 @@ class Planner:
         except LiveError as error:
             status, reason = SyncStatus.UNKNOWN, Redactor(app.secrets)(error.message)
             if isinstance(error, ServerFailed) and error.path.endswith("/propose"):
-                reason += "; often an unreachable source: check the sources, or try again"
+                reason += "; the cause is often an unreachable source: check the sources, or try again"
             if isinstance(error, NotFound) and live is not None and await self._gone(live):
                 status, reason = SyncStatus.ABSENT, "the app was deleted while the plan was being made"
         app_id = live.id if live else ""

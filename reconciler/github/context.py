@@ -30,15 +30,14 @@ _QUEUE_PULL = re.compile(r"/pr-(\d+)-[0-9a-f]+$")
 class EventContext:
     """One run of a workflow.
 
-    ``sha`` is the commit that is checked out, ``head_sha`` the one the run is about: of a pull request its head, not
-    the merge commit. ``pulls`` are numbers that the event names; ``head_label`` (``owner:branch``) finds the pull
+    ``head_sha`` is the commit that the run is about: of a pull request its head, not the merge commit that is checked
+    out. ``pulls`` are numbers that the event names; ``head_label`` (``owner:branch``) finds the pull
     request of a ``workflow_run``, whose payload names none when it comes from a fork. ``commits`` are those of a push,
     oldest first. ``run`` orders runs: (id, attempt).
     """
 
     event: str = ""
     repository: str = ""
-    sha: str = ""
     head_sha: str = ""
     ref: str = ""
     pulls: tuple[int, ...] = ()
@@ -76,7 +75,6 @@ def parse(environ: Mapping[str, str], event: Mapping[str, Any]) -> EventContext:
     return EventContext(
         event=name,
         repository=repository,
-        sha=sha,
         head_sha=_head_sha(event) or sha,
         ref=ref,
         pulls=_pulls(name, event, ref),

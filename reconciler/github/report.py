@@ -14,7 +14,7 @@ from reconciler.github.ownership import key_of
 from reconciler.plan.model import Action, Cost, SyncStatus
 from reconciler.redaction import Redactor
 from reconciler.rollout.model import OutcomeKind
-from reconciler.views.values import inert
+from reconciler.views.lines import inert
 
 if TYPE_CHECKING:
     from collections.abc import Callable

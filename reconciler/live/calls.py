@@ -185,7 +185,7 @@ def _hint(call: Call, status: int, message: str) -> str:
     if status == 401:
         return "the token is invalid, expired or revoked; check DIGITALOCEAN_TOKEN"
     if status == 403 or asked:
-        needed = f"this needs a token with the scope {call.scope}"
+        needed = f"the token needs the scope {call.scope}"
         return f"{needed}; the response asks for {', '.join(asked)}" if asked else needed
     if status == 429:
         return "the token's rate limit is exhausted (250 requests a minute, 5,000 an hour); try again later"

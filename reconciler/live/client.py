@@ -215,16 +215,6 @@ class Client(Session):
             url, method=method, headers=headers or {}, timeout=timeout, verify_tls=verify_tls, body_limit=body_limit
         )
 
-    # What the platform offers
-
-    async def instance_sizes(self) -> list[dict[str, Any]]:
-        """The sizes of instances: ``slug``, ``usd_per_month`` (a string) and more."""
-        return await self._listed(read(f"{APPS}/tiers/instance_sizes"), "instance_sizes")
-
-    async def regions(self) -> list[dict[str, Any]]:
-        """The regions: ``slug``, ``label``, ``data_centers`` and more."""
-        return await self._listed(read(f"{APPS}/regions"), "regions")
-
 
 # --- Whether a listing is complete, and its order ---
 
@@ -248,7 +238,7 @@ def incomplete(call: Call, pages: Sequence[Page], seen: int) -> LiveError:
     """The error for a listing that was never complete."""
     total = max(map(answers.total_of, pages))
     counted = f"{total} reported, {seen} listed" if seen < total else "the total changes from page to page"
-    what = f"could not get a complete list of apps: {counted}"
+    what = f"cannot get a complete list of apps: {counted}"
     hint = "the account kept changing while it was read; try again later"
     return answers.unreachable(call, what, hint=hint)
 

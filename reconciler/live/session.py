@@ -140,9 +140,6 @@ class Session:
             raise answers.unusable(call, answers.UNREADABLE)  # an empty one would read as an app without any pin
         return found
 
-    async def _listed(self, call: Call, key: str) -> list[dict[str, Any]]:
-        return list(answers.items_of(answers.mapping(await self._ask(call), call), key))
-
     def _model(self, model: type[Model], value: Any, call: Call) -> Model:
         with contextlib.suppress(ValidationError):  # which would quote the response
             return model.model_validate(value)

@@ -22,7 +22,7 @@ from reconciler.plan.secret_fingerprints import VARIABLE, VERSION, Fingerprints,
 from reconciler.text import segments
 
 KEPT = "ciphertext cannot be compared"
-ROTATED = "the new value is sent"
+ROTATED = "the new value will be sent"
 IGNORED = "differs from Git, ignored as configured"
 UNCHANGED = "its fingerprint matches the value sent last"
 CHANGED = "its fingerprint differs from that of the value sent last"
@@ -85,17 +85,17 @@ def align(desired: Tree, live: Tree, *, ignore: Collection[str] = (), secrets: S
     ``ignore`` are JSON pointers by identity, such as ``/services/web/instance_count``; the part ``*`` matches
     every name, and everything below is ignored as well. The variable that holds fingerprints is never a difference.
     """
-    secrets = secrets or Secrets()
     if desired == live:
         return Aligned(desired, live)
-    walk = _Walk(secrets, str(live.get("name", "")), stored_in(live) if secrets.fingerprints else {})
+    walk = _Walk(secrets or Secrets(), str(live.get("name", "")), stored_in(live))
     git, live = hidden(desired), hidden(live)
     desired = git
     paths = [segments(pointer) for pointer in ignore]
     for path in paths:  # components first: they determine which rules the platform would choose
         desired = desired if path[:1] == ("ingress",) else _ignored(SPEC, (desired, live), path, (), walk)
     desired = _scaled_in_one_way(git, desired, live, walk)
-    desired, live = settle_ingress(desired, live)
+    if desired.get("ingress") != live.get("ingress"):
+        desired, live = settle_ingress(desired, live)
     for path in paths:
         desired = _ignored(SPEC, (desired, live), path, (), walk) if path[:1] == ("ingress",) else desired
     desired = _record(SPEC, desired, live, (), walk)

@@ -8,17 +8,17 @@ Undocumented fields stay as they are (C11).
 Trees are only for comparing: nothing that is sent is ever made from one. They are plain dicts and tuples, shared rather
 than copied, and must not be modified.
 
-The walk over `reconciler.appspec.shape.SPEC` is not that of `appspec.walk`: it happens once, at import, and leaves a
-table of fields for each record, so that a spec costs one dictionary look-up a field. A thousand apps are compared in a
-fraction of what parsing them takes.
+The walk over `shape.SPEC` is not that of `appspec.walk`: it happens once, at import, and leaves a table of fields for
+each record, so that a spec costs one look-up a field, a fraction of what parsing it takes.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
+from reconciler.appspec.kinds import ROUTABLE_KINDS
 from reconciler.appspec.secrets import is_ciphertext, is_named_so, is_typed_so
 from reconciler.appspec.shape import (
     MISSING,
@@ -80,8 +80,7 @@ class Opaque:
         raise TypeError("a secret cannot be serialised")
 
 
-_MAPPINGS = (dict, Mapping)
-"""The first of them is checked in a tenth of the time."""
+_MAPPINGS = (dict, Mapping)  # the first is checked in a tenth of the time
 
 
 def canonical(spec: Mapping[str, Any]) -> Tree:
@@ -89,8 +88,7 @@ def canonical(spec: Mapping[str, Any]) -> Tree:
 
     The spec is not modified. What does not fit the documented shape is kept as is: validation is done elsewhere.
     """
-    tree: Tree = _CANONICAL_SPEC(spec)
-    return tree
+    return cast("Tree", _CANONICAL_SPEC(spec))
 
 
 def canonical_items(listing: Listing, items: Sequence[Any]) -> tuple[Any, ...]:
@@ -124,12 +122,11 @@ def plain(value: Any) -> Any:
 
 def text_of(value: Any) -> str:
     """A part of a tree as a sort key, independent of the order of its dicts. It contains secrets and is never shown."""
-    return json.dumps(value, sort_keys=True, default=lambda other: f"{type(other).__name__} {_hidden(other)}")
 
+    def other(item: object) -> str:
+        return f"{type(item).__name__} {item.reveal() if isinstance(item, Opaque) else item}"
 
-def _hidden(value: object) -> str:
-    """The sort key of a value that JSON lacks; the text never leaves this module."""
-    return value.reveal() if isinstance(value, Opaque) else str(value)
+    return json.dumps(value, sort_keys=True, default=other)
 
 
 def _whole(value: Any) -> Any:
@@ -144,12 +141,14 @@ def _opaque(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | Opaque) else Opaque(text_of(value))
 
 
-def _scalar(field: Field, shape: Scalar) -> Convert | None:
+def _field(field: Field) -> Convert | None:
+    if not isinstance(field.shape, Scalar):
+        return _converter(field.shape)
     if field.secret:
         return _opaque
     if field.spelling:
         return lambda value: canonical_spelling(field.spelling, value) if value else value
-    return None if shape.type in ("string", "boolean") else _whole
+    return None if field.shape.type in ("string", "boolean") else _whole
 
 
 def _unknown(value: Any, parent: str = "") -> Any:
@@ -211,9 +210,8 @@ def _disambiguated(items: list[tuple[str, Tree]]) -> Tree:
 
 def _environment(out: Tree) -> Tree:
     """A variable's value is secret if its type says so or the platform encrypted it."""
-    value = out.get("value")
-    if is_typed_so(out) or is_ciphertext(value):
-        out |= {"value": _opaque(value)} if "value" in out else {}
+    if "value" in out and (is_typed_so(out) or is_ciphertext(out["value"])):
+        out["value"] = _opaque(out["value"])
     return out
 
 
@@ -238,8 +236,15 @@ def _maintenance(out: Tree) -> Tree:
     return out
 
 
+def _routed(out: Tree) -> Tree:
+    """Routes and cors of components become ingress rules; most specs have neither."""
+    items = (item for kind in ROUTABLE_KINDS if isinstance(found := out.get(kind), dict) for item in found.values())
+    deprecated = any(isinstance(item, dict) and ("routes" in item or "cors" in item) for item in items)
+    return translate_routes(out) if deprecated else out
+
+
 _FINISH: Mapping[str, Convert] = {
-    "AppSpec": translate_routes,
+    "AppSpec": _routed,
     "EnvVar": _environment,
     "Service": _autoscaled,
     "Worker": _autoscaled,
@@ -280,7 +285,7 @@ def _dropped(record: Record, field: Field) -> tuple[Any, ...]:
 
 
 def _record(record: Record) -> Convert:
-    table = {name: (_for_field(field), _dropped(record, field)) for name, field in record.fields.items()}
+    table = {name: (_field(field), _dropped(record, field)) for name, field in record.fields.items()}
     finish = _FINISH.get(record.title)
 
     def run(value: Any) -> Any:
@@ -301,10 +306,6 @@ def _record(record: Record) -> Convert:
         return finish(out) if finish else out
 
     return run
-
-
-def _for_field(field: Field) -> Convert | None:
-    return _scalar(field, field.shape) if isinstance(field.shape, Scalar) else _converter(field.shape)
 
 
 _converters: dict[int, Convert] = {}

@@ -131,7 +131,7 @@ def _in_sync(desired: DesiredApp, live: LiveApp, comparison: Comparison, evidenc
     failed = failed_attempt(history, older, evidence.commit)
     if failed is None or evidence.retry:
         return replace(again, reason=f"the app does not run commit {sha} yet: redeploying")
-    reason = f"commit {sha} was deployed and did not last (deployment {failed.id}); not retrying it"
+    reason = f"commit {sha} was deployed but did not stay active (deployment {failed.id}); not retrying it"
     return replace(again, status=SyncStatus.STALLED, action=Action.REFUSE, reason=reason, override="--retry")
 
 
@@ -255,8 +255,8 @@ def _stuck(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan | Non
     if times < faults.attempts or evidence.retry:
         return None
     reason = (
-        f"the last {times} updates led to one and the same spec, which is not Git's: App Platform stores or "
-        f"deploys another spec than it is sent. At most {faults.attempts} such updates are made within "
+        f"the last {times} updates all led to the same spec, which is not Git's: App Platform stores or "
+        f"deploys another spec than the one sent. At most {faults.attempts} such updates are made within "
         f"{faults.within / 3600:g} h"
     )
     return replace(plan, status=SyncStatus.STALLED, action=Action.REFUSE, reason=reason, override="--retry")

@@ -105,7 +105,7 @@ def settle_ingress(desired: Tree, live: Tree) -> tuple[Tree, Tree]:
     else) count as the platform's.
     """
     ours, theirs = desired.get("ingress"), live.get("ingress")
-    if ours == theirs or not all(value is None or isinstance(value, dict) for value in (ours, theirs)):
+    if not all(value is None or isinstance(value, dict) for value in (ours, theirs)):
         return desired, live
     if theirs is not None and theirs.keys() & {LOOSE, CORS}:
         reference = (*_rules(ours), *(ours or {}).get(LOOSE, ()))

@@ -96,7 +96,7 @@ async def _not_found(problem: NotFound, step: Step, context: RolloutContext) -> 
         (one for one in deployments_of(app) if isinstance(step, Follow) and one.id == step.deployment_id), None
     )
     if found is None:
-        return Failed(f"{problem.message}; the app itself is there")
+        return Failed(f"{problem.message}; the app itself exists")
     context.seen.saw(found)
     context.recorder.saw(found)
     return PhaseSeen(found.phase)
@@ -257,7 +257,7 @@ def _back_read(step: ReadBack, state: RolloutState, app: LiveApp, context: Rollo
     standing = _standing(step, state, app, context)
     if standing is ActiveState.OURS and state.back is None and context.job.desired is not None:
         for path in context.specs.missing(app.spec):
-            context.recorder.warn(f"{path} was sent, and the platform did not keep it")
+            context.recorder.warn(f"{path} was sent, but the platform did not keep it")
     return BackRead(standing, context.seen.pin_of(app), _kept(app, context))
 
 
@@ -286,7 +286,7 @@ def _standing(
 
 
 def _diverges(active: Deployment, state: RolloutState, app: LiveApp, context: RolloutContext) -> bool:
-    """Whether another spec is stored or serves than was asked for; of a rollback, only what serves counts.
+    """Whether the stored or the active spec is not the one that was sent; of a rollback, only what serves counts.
 
     A rollback of the platform's, or of an earlier run's, is to serve what the deployment carried that it restores.
     """
@@ -297,5 +297,5 @@ def _diverges(active: Deployment, state: RolloutState, app: LiveApp, context: Ro
         return bool(spec and asked) and not specs.same(spec, asked or {})
     paths = dict.fromkeys([*specs.diverging(app.spec), *(specs.diverging(spec) if spec else ())])
     for path in paths:
-        context.recorder.warn(f"{path} is not as it was sent")
+        context.recorder.warn(f"{path} differs from what was sent")
     return bool(paths)

@@ -127,8 +127,8 @@ def _grade_component(name: str, component: ComponentHealth | None, rules: Rules)
             if state is ComponentState.HEALTHY:
                 return Sample(Grade.GOOD, f"{name} is healthy", name)
             if rules.unknown_is_healthy:
-                return Sample(Grade.GOOD, f"the platform reports no health of {name}", name, reported=False)
-            return Sample(Grade.UNKNOWN, f"the health of {name} is not known", name)
+                return Sample(Grade.GOOD, f"the platform reports no health for {name}", name, reported=False)
+            return Sample(Grade.UNKNOWN, f"the health of {name} is unknown", name)
         case _:
             assert_never(state)
 
@@ -189,7 +189,9 @@ def judge(evidence: Evidence, rules: Rules, expected: tuple[str, ...]) -> Verdic
     wants_components = rules.judge_components and bool(expected)
     wants_probe = rules.probe_every > 0 and evidence.probed
     if not wants_components and not wants_probe:
-        return Verdict(Judgement.HEALTHY, "active, and nothing contradicts it; no health is reported, no probe is sent")
+        return Verdict(
+            Judgement.HEALTHY, "active, with no sign of trouble; no health is reported and no probe is configured"
+        )
     if evidence.healthy:
         return Verdict(Judgement.HEALTHY, evidence.healthy)
     complete = (evidence.components is not None or not wants_components) and (
@@ -208,7 +210,7 @@ def judge(evidence: Evidence, rules: Rules, expected: tuple[str, ...]) -> Verdic
         return Verdict(Judgement.UNHEALTHY, f"{worst(evidence).reason} after {rules.health:g} s")
     latest = worst(evidence)
     why = f": {latest.reason}" if latest.grade is Grade.UNKNOWN else ""
-    return Verdict(Judgement.UNKNOWN, f"its health could not be learnt within {rules.health:g} s{why}")
+    return Verdict(Judgement.UNKNOWN, f"its health could not be determined within {rules.health:g} s{why}")
 
 
 def _well(evidence: Evidence, how_long: str) -> str:
@@ -217,7 +219,7 @@ def _well(evidence: Evidence, how_long: str) -> str:
     if components is None or components.reported:
         return f"healthy for {how_long}"
     probe = ", the probe succeeds" if evidence.probe else ""
-    return f"nothing contradicts it for {how_long}; {components.reason}{probe}"
+    return f"no sign of trouble for {how_long}; {components.reason}{probe}"
 
 
 def _so_far(evidence: Evidence, grade: Grade, rules: Rules) -> str:

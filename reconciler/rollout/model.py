@@ -58,14 +58,14 @@ class OutcomeKind(StrEnum):
     rolled_back      it failed; an earlier deployment is active, healthy and committed
     taken_back       a person asked for it; an earlier deployment is active, healthy and committed
     pinned           it failed; rolled back and left pinned for a person, as the policy asks
-    left             it failed; left as it is, as the policy asks
+    left             it failed; left as is, as the policy asks
     degraded         it failed, and there is no rollback target
     rollback_failed  it failed, and so did the rollback: a person is needed
     blocked          the app is pinned by a person
     stalled          this spec failed before and is not tried again
     superseded       another deployment replaced it
-    canceled         the deployment was canceled, by whom is unknown
-    diverged         what was deployed is active, and another spec is stored or serves than was asked for
+    canceled         the deployment was canceled by an unknown party
+    diverged         what was deployed is active, and the stored or the active spec is not the one that was sent
     unconfirmed      it reports that it is healthy, and the app was not seen to serve it
     platform_fault   it failed by a fault of the platform, as often as it may be tried for now
     timed_out        a timeout was reached; the deployment is still running on App Platform

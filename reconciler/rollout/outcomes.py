@@ -69,7 +69,7 @@ def rollback_failed(state: RolloutState, why: str) -> Outcome:
     if state.goal.task is Task.RESUME:
         went = "the rollback is not committed"
     else:
-        went = "going back failed, too" if state.fault or state.own else "going back failed"
+        went = "the rollback failed, too" if state.fault or state.own else "the rollback failed"
     commands = () if state.pinned else (f"reconcile rollback {state.goal.app}", status_command(state))
     return ended(state, OutcomeKind.ROLLBACK_FAILED, _after_fault(state, f"{went}: {why}"), *commands)
 
@@ -80,9 +80,9 @@ def denied(state: RolloutState) -> Outcome:
         return rollback_failed(state, state.why)
     reason = state.why
     if state.leg is not None:
-        reason += f"; deployment {state.leg.id} goes on, and the next run follows it"
+        reason += f"; deployment {state.leg.id} continues on App Platform, and the next run follows it"
     elif state.write.sends:
-        reason += f"; whether the {state.goal.task.value} took effect is not known"
+        reason += f"; it is not known whether the {state.goal.task.value} took effect"
     return ended(state, OutcomeKind.FAILED, reason, state.goal.again, status_command(state))
 
 
@@ -94,13 +94,13 @@ def gone(state: RolloutState) -> Outcome:
 
 def diverged(state: RolloutState, deployment_id: str) -> Outcome:
     """The deployment is active and healthy, and is not what was asked for."""
-    what = f"deployment {deployment_id} is active, but another spec is stored or serves than was asked for"
+    what = f"deployment {deployment_id} is active, but the stored or the active spec is not the one that was sent"
     return ended(state, OutcomeKind.DIVERGED, _after_fault(state, what), status_command(state))
 
 
 def unconfirmed(state: RolloutState, deployment_id: str, what: str) -> Outcome:
     """The deployment is healthy by its own account, and the app was not seen to serve it."""
-    what = f"deployment {deployment_id} is active, but whether it serves could not be confirmed: {what}"
+    what = f"deployment {deployment_id} is active, but could not be confirmed as serving: {what}"
     why = _after_fault(state, what)
     return ended(state, OutcomeKind.UNCONFIRMED, why, state.goal.again, status_command(state))
 
@@ -119,8 +119,11 @@ def rolled_back(state: RolloutState, how: str) -> Outcome:
     return ended(state, kind, _after_fault(state, how), status_command(state))
 
 
-def interrupted(state: RolloutState) -> Outcome:
-    """A signal stopped the run here: what continues on App Platform, and how to resume."""
+def interrupted(state: RolloutState, sending: str = "") -> Outcome:
+    """A signal stopped the run here: what continues on App Platform, and how to resume.
+
+    ``sending`` names the write that was under way, such as ``commit``: its answer did not arrive.
+    """
     running = state.back or state.leg
     if state.fault and state.back is None:
         reason = f"{state.fault}; stopped before the rollout was finished"
@@ -130,11 +133,14 @@ def interrupted(state: RolloutState) -> Outcome:
         reason = f"stopped while deployment {running.id} was {running.phase.value}; it continues on App Platform"
     elif running is not None:
         reason = f"stopped after deployment {running.id} became {running.phase.value}, before the rollout was finished"
-    elif state.write.sends:
-        reason = f"stopped while the {state.goal.task.value} was being sent; whether it took effect is not known"
+    elif state.write.sends or sending:
+        what, sending = sending or state.goal.task.value, ""
+        reason = f"stopped while the {what} was being sent; it is not known whether it took effect"
     else:
         reason = "stopped before anything was sent"
+    if sending:
+        reason += f"; it is not known whether the {sending} took effect"
     if state.pinned:
-        reason += "; the app is pinned to our rollback until that is committed, which the next run does"
+        reason += "; the app stays pinned to this run's rollback until the next run commits it"
     commands = (state.goal.again, *(pin_commands(state) if state.pinned else (status_command(state),)))
     return ended(state, OutcomeKind.INTERRUPTED, reason, *commands)

@@ -93,7 +93,7 @@ def _before(state: RolloutState) -> Step:
         return Look(pause(state.tries))
     if sight.gone:
         if state.goal.task is Task.DELETE:
-            return Finish(ended(state, OutcomeKind.DELETED, "it was deleted already"))
+            return Finish(ended(state, OutcomeKind.DELETED, "it was already deleted"))
         return Finish(_refused(state, "the app was deleted since it was planned"))
     if state.goal.task is Task.RESUME:
         return _resume(state, sight)
@@ -127,7 +127,7 @@ def _resume(state: RolloutState, sight: Precheck) -> Step:
         case Pin.OTHER:
             return Finish(blocked(state))
         case Pin.NONE:
-            return Finish(_refused(state, "the rollback that was to be finished no longer pins the app"))
+            return Finish(_refused(state, "the rollback to be finished no longer pins the app"))
         case _:
             assert_never(sight.pin)
 
@@ -138,7 +138,7 @@ def _moved(state: RolloutState, sight: Precheck) -> Step:
         return Adopt(Role.FOLLOWED, sight.running_id)
     if state.goal.task is not Task.DELETE and sight.active_is_ours:
         return Finish(ended(state, OutcomeKind.UNCHANGED, "the same spec was applied since it was planned"))
-    return Finish(_refused(state, "the app changed since it was planned; nothing was written over it"))
+    return Finish(_refused(state, "the app changed since it was planned; that change was not overwritten"))
 
 
 def _write(state: RolloutState) -> Step:
@@ -155,14 +155,14 @@ def _write(state: RolloutState) -> Step:
         case Resolution.GONE:
             if task is Task.DELETE:
                 return Finish(ended(state, OutcomeKind.DELETED, "deleted"))
-            return Finish(_refused(state, "the app was deleted while our answer was lost"))
+            return Finish(_refused(state, "the app was deleted after an answer was lost"))
         case Resolution.FOREIGN:
-            why = "another party changed the app while our answer was lost; nothing was written over it"
+            why = "an answer was lost, and another party changed the app since; that change was not overwritten"
             return Finish(_refused(state, why))
         case Resolution.REFUSED:
             return Finish(_refused_write(state))
         case Resolution.GIVE_UP:
-            why = f"what became of the {task.value} could not be learnt: {state.why or write.why}"
+            why = f"could not determine whether the {task.value} took effect: {state.why or write.why}"
             return Finish(ended(state, OutcomeKind.FAILED, why, state.goal.again, status_command(state)))
         case _:
             assert_never(resolution)
@@ -172,7 +172,7 @@ def _refused_write(state: RolloutState) -> Outcome:
     """The platform refused the write: it had no effect."""
     match state.write.refusal:
         case Refusal.GONE if state.goal.task is Task.DELETE:
-            return ended(state, OutcomeKind.DELETED, "it was deleted already")
+            return ended(state, OutcomeKind.DELETED, "it was already deleted")
         case Refusal.ACCESS:
             return ended(state, OutcomeKind.FAILED, f"nothing was changed: {state.write.why}", state.goal.again)
         case _:
@@ -235,7 +235,9 @@ def _replaced(state: RolloutState, leg: TrackedDeployment) -> Step:
     alone = canceled and (successor is None or not (successor.deployment_id or successor.other or successor.own_id))
     if successor is None or (alone and successor.pin is Pin.NONE and state.successor_looks < LOOKS):
         if state.tries >= TRIES:
-            why = f"deployment {leg.id} was {'canceled' if canceled else 'superseded'}; by what could not be read"
+            why = (
+                f"deployment {leg.id} was {'canceled' if canceled else 'superseded'}; what took over could not be read"
+            )
             return Finish(ended(state, OutcomeKind.SUPERSEDED, f"{why}: {state.why}", *_look_again(state)))
         return FindSuccessor(leg.id, pause(state.successor_looks + state.tries))
     if successor.pin is not Pin.NONE:
@@ -243,7 +245,7 @@ def _replaced(state: RolloutState, leg: TrackedDeployment) -> Step:
     if successor.deployment_id and state.hops < HOPS:
         return Adopt(Role.FOLLOWED, successor.deployment_id)
     if alone:
-        why = f"deployment {leg.id} was canceled, by whom is unknown; the app stays on what it ran before"
+        why = f"deployment {leg.id} was canceled by an unknown party; the app still runs what it ran before"
         return Finish(ended(state, OutcomeKind.CANCELED, why, status_command(state)))
     return Finish(_taken_over(state, successor))
 
@@ -252,7 +254,7 @@ def _taken_over(state: RolloutState, successor: Successor) -> Outcome:
     if successor.deployment_id:
         why = f"deployments of the same spec superseded each other more than {HOPS} times"
     else:
-        why = "a deployment that does not carry our spec took over"
+        why = "a deployment with another spec took over"
     return ended(state, OutcomeKind.SUPERSEDED, why, *_look_again(state))
 
 

@@ -175,7 +175,7 @@ def choose(state: RolloutState, found: RollbackOptions) -> Step:
     """Nothing else has decided: leave it, try a spec without fault again, or go back."""
     failed = state.failed is not None and state.failed.platform and state.relapse is None
     if state.goal.rules.on_failure == "leave" and state.goal.task is not Task.ROLL_BACK:
-        why = f"{fault_of(state)}; left as it is, as the policy asks"
+        why = f"{fault_of(state)}; left as is, as the policy asks"
         kind = OutcomeKind.PLATFORM_FAULT if failed else OutcomeKind.LEFT
         return Finish(ended(state, kind, why, f"reconcile rollback {state.goal.app}"))
     if failed and _retries(state, found):
@@ -214,7 +214,7 @@ def retry(state: RolloutState, found: RollbackOptions) -> Step:
         case Resolution.GONE:
             return Finish(gone(state))
         case Resolution.FOREIGN | Resolution.REFUSED | Resolution.GIVE_UP:
-            return Finish(platform_fault(state, found.attempts, f"it could not be tried again: {write.why}"))
+            return Finish(platform_fault(state, found.attempts, f"it could not be sent again: {write.why}"))
         case _:
             assert_never(resolution)
 
@@ -227,7 +227,7 @@ def candidate(state: RolloutState, options: RollbackOptions) -> Step:
     if APP_PINNED in state.rejected:
         return Finish(blocked(state))
     if options.serving and options.reverted and state.rejected and state.back is None and not state.pinned:
-        how = f"deployment {options.candidates[0]} still serves, and the platform made its spec the app's again"
+        how = f"deployment {options.candidates[0]} still serves, and the platform has made its spec the app's again"
         return Finish(rolled_back(state, how))
     exhausted = len(state.rejected) >= len(options.candidates)
     if exhausted or REVISION_LIMIT in state.rejected or (options.serving and state.rejected):
@@ -261,7 +261,9 @@ def _undo(state: RolloutState, target: str) -> Step:
         case Resolution.GONE:
             return Finish(gone(state))
         case Resolution.REFUSED | Resolution.GIVE_UP:
-            return Finish(rollback_failed(state, f"what became of the rollback could not be learnt: {state.undo.why}"))
+            return Finish(
+                rollback_failed(state, f"could not determine whether the rollback took effect: {state.undo.why}")
+            )
         case _:
             assert_never(resolution)
 
@@ -295,5 +297,5 @@ def restore(state: RolloutState, target: str) -> Step:
 
 
 def _changed(state: RolloutState) -> Outcome:
-    why = f"{fault_of(state)}; the app was changed since, and nothing is written over that"
+    why = f"{fault_of(state)}; the app was changed since, and that change is not overwritten"
     return ended(state, OutcomeKind.SUPERSEDED, why, state.goal.again, status_command(state))

@@ -100,7 +100,7 @@ def _replaced(state: RolloutState, back: TrackedDeployment) -> Step:
         return _canceled(state, back)
     if successor is None or (alone and state.successor_looks < LOOKS):
         if state.tries >= TRIES:
-            unread = f"deployment {back.id} was {back.phase.value.lower()}; by what could not be read"
+            unread = f"deployment {back.id} was {back.phase.value.lower()}; what took over could not be read"
             return Finish(gone(state) if state.missing else rollback_failed(state, unread))
         return FindSuccessor(back.id, pause(state.successor_looks + state.tries))
     if successor.own_id and state.hops < HOPS:
@@ -111,7 +111,7 @@ def _replaced(state: RolloutState, back: TrackedDeployment) -> Step:
         return _canceled(state, back)
     if successor.pin is not Pin.NONE:
         return Finish(blocked(state))
-    why = f"{fault_of(state)}; while it was rolled back, another deployment took over"
+    why = f"{fault_of(state)}; during the rollback, another deployment took over"
     return Finish(ended(state, OutcomeKind.SUPERSEDED, why, state.goal.again, status_command(state)))
 
 
@@ -124,7 +124,7 @@ def _canceled(state: RolloutState, back: TrackedDeployment) -> Step:
     """Our rollback was canceled and nothing came after it: no pin is left to it, and a person is needed."""
     if state.pinned and state.goal.rules.on_failure == "rollback":
         return _unpin(state) or Finish(blocked(state))
-    why = f"deployment {back.id} was canceled, by whom is unknown"
+    why = f"deployment {back.id} was canceled by an unknown party"
     return Finish(rollback_failed(state, why))
 
 
@@ -138,10 +138,10 @@ def _platform_failed(state: RolloutState, back: TrackedDeployment) -> Step:
     if back.role is Role.PLATFORM and found.serving_id:
         return Adopt(Role.SERVING, found.serving_id)
     if state.goal.rules.on_failure == "leave":
-        why = f"{fault_of(state)}, and failed, too; left as it is, as the policy asks"
+        why = f"{fault_of(state)}, and that rollback failed, too; left as is, as the policy asks"
         return Finish(ended(state, OutcomeKind.LEFT, why, status_command(state)))
     if state.relapse is not None or not found.candidates or found.pin is not Pin.NONE:
-        return Finish(rollback_failed(state, state.relapse or f"deployment {back.id} did not hold"))
+        return Finish(rollback_failed(state, state.relapse or f"deployment {back.id} did not stay healthy"))
     return candidate(state, found)
 
 
@@ -160,7 +160,7 @@ def _healthy(state: RolloutState, back: TrackedDeployment) -> Step:
         return Finish(blocked(state))
     if back.role is Role.RESTORE:
         no_rollback = f", as no rollback is possible ({codes(state)})" if state.rejected else ""
-        return Finish(rolled_back(state, f"the last good spec was sent back{no_rollback}"))
+        return Finish(rolled_back(state, f"the last good spec was sent again{no_rollback}"))
     if state.goal.rules.on_failure == "pin":
         whose = "was asked for" if state.goal.task is Task.ROLL_BACK else "the policy asks"
         why = f"{fault_of(state)}; rolled back by deployment {back.id}, left pinned as {whose}"
@@ -175,7 +175,7 @@ def _committed(state: RolloutState, back: TrackedDeployment) -> Step:
         return _replaced(state, back) if unsettled is TAKEN_OVER else unsettled
     if state.own and state.goal.rules.after_platform_rollback == "commit" and not state.kept:
         return restore(state, back.id)
-    return Finish(rolled_back(state, f"rolled back by deployment {back.id}, committed, not pinned any more"))
+    return Finish(rolled_back(state, f"rolled back by deployment {back.id}, committed and unpinned"))
 
 
 def _settle_platform(state: RolloutState, back: TrackedDeployment) -> Step:
@@ -185,7 +185,7 @@ def _settle_platform(state: RolloutState, back: TrackedDeployment) -> Step:
     if rules.on_failure == "leave":
         pin = "; the app is pinned to it" if state.pinned else ""
         commands = pin_commands(state) if state.pinned else (status_command(state),)
-        why = f"{fault_of(state)}; {done}{pin}; left as it is, as the policy asks"
+        why = f"{fault_of(state)}; {done}{pin}; left as is, as the policy asks"
         return Finish(ended(state, OutcomeKind.LEFT, why, *commands))
     if rules.on_failure == "pin" and state.pinned:
         why = f"{fault_of(state)}; {done}; the app is pinned to it, as the policy asks"
@@ -218,7 +218,7 @@ def _put_back(state: RolloutState, done: str) -> Step:
     refused = state.restore.status is Sent.REFUSED and state.restore.refusal is Refusal.CONTENT
     if refused or not found.candidates:
         why = state.restore.why or "it is not among the app's deployments"
-        return Finish(rolled_back(state, f"{done}; its spec could not be made the app's again: {why}"))
+        return Finish(rolled_back(state, f"{done}; its spec could not be made the app's: {why}"))
     return candidate(state, found)
 
 
@@ -237,14 +237,14 @@ def _unpin(state: RolloutState) -> Step | None:
         case _:
             assert_never(state.pin)
     if state.tries >= TRIES:
-        unread = f"whether the commit took effect could not be read: {state.why}"
+        unread = f"could not read whether the commit took effect: {state.why}"
         return Finish(gone(state) if state.missing else rollback_failed(state, unread))
     if state.pin_looks < LOOKS:
         return VerifyUnpinned(state.back.id if state.back else "", pause(state.pin_looks + state.tries))
     if commit.sends < SENDS_BACK:
         return CommitRollback()
     canceled = state.back is not None and state.back.phase is Phase.CANCELED
-    why = f"deployment {state.back.id} was canceled, by whom is unknown; " if state.back and canceled else ""
+    why = f"deployment {state.back.id} was canceled by an unknown party; " if state.back and canceled else ""
     return Finish(rollback_failed(state, f"{why}the commit did not unpin the app. {commit.why}".rstrip()))
 
 

@@ -159,7 +159,7 @@ class Recorder:
 # --- What a step does and why the policy asks for it, in words. Pure text over the policy's own state ---
 
 
-_NOTHING_OF_IT = "looking shows nothing of the one before"
+_NOTHING_OF_IT = "there is no trace of the one before"
 
 
 def describe(step: Step) -> str:  # noqa: C901, PLR0912  one line for each of the steps there are
@@ -170,19 +170,19 @@ def describe(step: Step) -> str:  # noqa: C901, PLR0912  one line for each of th
         case Write():
             return f"sending the {step.task.value}"
         case LookUp():
-            return f"looking what became of the {step.write}"
+            return f"checking whether the {step.write} took effect"
         case Adopt():
             return f"following {_ROLES[step.role].format(step.deployment_id)}"
         case Follow() | CheckHealth() | Probe() | Wait():
             return ""
         case FindSuccessor():
-            return f"looking what took over from deployment {step.deployment_id}"
+            return f"finding what took over from deployment {step.deployment_id}"
         case ReadBack():
             return "reading back what is active"
         case CollectFailure():
             return f"reading why deployment {step.deployment_id} failed"
         case FindCandidates():
-            return "looking for a deployment to go back to"
+            return "looking for a deployment to roll back to"
         case ValidateRollback():
             return f"validating a rollback to deployment {step.deployment_id}"
         case Rollback():
@@ -190,9 +190,9 @@ def describe(step: Step) -> str:  # noqa: C901, PLR0912  one line for each of th
         case CommitRollback():
             return "committing the rollback"
         case VerifyUnpinned():
-            return "verifying that the app is not pinned any more"
+            return "verifying that the app is unpinned"
         case RestoreSpec():
-            return f"sending back the spec of deployment {step.deployment_id}"
+            return f"sending the spec of deployment {step.deployment_id} again"
         case Finish():
             return step.outcome.reason or step.outcome.kind.value
         case _:
@@ -201,10 +201,10 @@ def describe(step: Step) -> str:  # noqa: C901, PLR0912  one line for each of th
 
 _ROLES = {
     Role.DEPLOY: "deployment {}",
-    Role.FOLLOWED: "deployment {}, which is not of this run but carries the same spec",
+    Role.FOLLOWED: "deployment {}, not of this run, with the same spec",
     Role.ROLLBACK: "the rollback's deployment {}",
     Role.RESTORE: "the restored spec's deployment {}",
-    Role.PLATFORM: "deployment {}, by which the platform rolls back by itself",
+    Role.PLATFORM: "deployment {}, the platform's own rollback",
     Role.SERVING: "deployment {}, which served before",
 }
 
@@ -217,7 +217,7 @@ def why(state: RolloutState, step: Step) -> str:
         case Write() | Rollback() | RestoreSpec() | CommitRollback():
             return _why_write(state, step)
         case _ if state.tries:
-            return f"the last try failed: {state.why}"
+            return f"the last attempt failed: {state.why}"
         case LookUp():
             return _why_look_up({"rollback": state.undo, "restore": state.restore}.get(step.write, state.write))
         case Adopt():
@@ -262,13 +262,13 @@ def _why_adopt(state: RolloutState, step: Adopt) -> str:
         case Role.ROLLBACK:
             return "it is what was sent" if state.undo.sends else state.goal.reason or "an earlier run began it"
         case Role.FOLLOWED if state.leg is None:
-            return state.goal.reason or "it was under way already"
+            return state.goal.reason or "it was already in progress"
         case Role.FOLLOWED:
             return "the same spec was deployed again since"
         case Role.PLATFORM:
             return state.fault or state.goal.reason or "it pins the app"
         case Role.SERVING:
-            return "the platform's own rollback failed, and it still serves"
+            return "the platform's own rollback failed, and this deployment still serves"
         case _:
             assert_never(step.role)
 
@@ -278,18 +278,18 @@ def _why_prepare(state: RolloutState, step: CollectFailure | FindCandidates | Va
         case CollectFailure():
             return _health(state, state.back or state.leg)
         case FindCandidates() if state.options is not None:
-            return "the platform may roll back by itself; it is waited for"
+            return "the platform may roll back by itself; waiting for it"
         case FindCandidates() if state.undo.sends:
             return "the app was changed right before the rollback"
         case FindCandidates():
             return state.fault or "a rollback was asked for"
         case ValidateRollback() if state.rejected:
-            return f"the one before is no way back: {state.rejected[-1]}"
+            return f"the one before cannot be rolled back to: {state.rejected[-1]}"
         case ValidateRollback() if state.goal.task is Task.ROLL_BACK and state.goal.follow_id:
             return "it was asked for"
         case ValidateRollback():
             serving = state.options is not None and state.options.serving
-            return "it still serves" if serving else "it was the last that did well"
+            return "it still serves" if serving else "it was the last good one"
         case _:
             assert_never(step)
 
@@ -297,9 +297,9 @@ def _why_prepare(state: RolloutState, step: CollectFailure | FindCandidates | Va
 def _why_read(state: RolloutState, step: Look | FindSuccessor | ReadBack | VerifyUnpinned) -> str:
     match step:
         case Look() if state.sight is not None:
-            return "the platform is rolling back by itself; what is sent now would supersede that"
+            return "the platform is rolling back by itself; sending now would supersede that"
         case Look():
-            return "what changed since the plan is not written over"
+            return "a change since the plan is not overwritten"
         case FindSuccessor():
             leg = state.back or state.leg
             ended = leg is not None and leg.phase in (Phase.SUPERSEDED, Phase.CANCELED)

@@ -26,7 +26,7 @@ from reconciler.rollout.ports import Platform, Poller, RolloutJob, SpecKnowledge
 from reconciler.rollout.recorder import Recorder
 from reconciler.rollout.reduce import reduce
 from reconciler.rollout.state import Goal, RolloutState
-from reconciler.rollout.steps import WRITES, Finish, Step
+from reconciler.rollout.steps import WRITES, CommitRollback, Finish, RestoreSpec, Rollback, Step, Write
 
 MOST_STEPS = 100_000
 """More steps than any policy asks for within its budgets; beyond it a rollout is a bug, and stops."""
@@ -195,11 +195,10 @@ class _Rollout:
 
     def interrupted(self) -> Outcome:
         """How it ends when the run is stopped now."""
-        outcome = interrupted(self.state)
-        if isinstance(self.step, WRITES):
-            why = f"{outcome.reason}; a request was under way ({type(self.step).__name__}), and its answer is not known"
-            return Outcome(outcome.kind, why, outcome.commands, outcome.pinned)
-        return outcome
+        if not isinstance(self.step, WRITES):
+            return interrupted(self.state)
+        words = {Rollback: "rollback", CommitRollback: "commit", RestoreSpec: "last good spec"}
+        return interrupted(self.state, self.step.task.value if isinstance(self.step, Write) else words[type(self.step)])
 
 
 def goal_of(job: RolloutJob) -> Goal:

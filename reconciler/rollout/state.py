@@ -76,7 +76,7 @@ class ActiveState(StrEnum):
     failed    it is what is active, and its phase is not ACTIVE any more
     other     another deployment took over, or is about to
     pinned    a person rolled back meanwhile
-    diverged  it is what is active, and another spec is stored or serves than was asked for
+    diverged  it is what is active, and the stored or the active spec is not the one that was sent
     """
 
     OURS = "ours"

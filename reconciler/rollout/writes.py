@@ -108,7 +108,7 @@ async def _restore(step: RestoreSpec, context: RolloutContext) -> Answer:
     app = await context.client.get_app(seen.app_id)
     spec = seen.specs.get(step.deployment_id, {})
     if not spec:
-        return Refused(f"the spec of deployment {step.deployment_id} is not known")
+        return Refused(f"the spec of deployment {step.deployment_id} is unknown")
     if pinned_id(app):
         return Refused("the app was pinned meanwhile", Refusal.PINNED)
     if not specs.same(app.spec, seen.base):

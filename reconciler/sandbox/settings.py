@@ -63,9 +63,9 @@ class Settings:
     speed: Speed = field(default_factory=Speed, metadata={"doc": "seconds of each phase"})
     seed: int | None = _field(None, "makes ids and ciphertexts repeatable; None: random")
     rate_per_minute: int | None = _field(
-        None, "requests a minute and token before 429; the platform has 250; None: off"
+        None, "requests per minute and token before 429; the platform has 250; None: off"
     )
-    rate_per_hour: int | None = _field(None, "requests an hour and token before 429; the platform has 5000; None: off")
+    rate_per_hour: int | None = _field(None, "requests per hour and token before 429; the platform has 5000; None: off")
     tokens: Mapping[str, tuple[str, ...]] = field(
         default_factory=dict,
         metadata={"doc": "token: scopes, such as app:read, or * for all; empty: every token may do everything"},
@@ -79,7 +79,7 @@ class Settings:
             "evidence": "documentation",
         },
     )
-    free_static_apps: int = _switch(3, "static apps that cost nothing", "documentation")
+    free_static_apps: int = _switch(3, "number of static apps that are free", "documentation")
     invalid_spec_status: Literal[400, 422] = _switch(400, "status of the answer to an invalid spec", "record")
     invalid_spec_form: Literal["newer", "older"] = _switch(
         "newer",
@@ -155,7 +155,7 @@ class Settings:
         "keeps", "what it does to app.spec: it stays the failed one, or becomes the restored one", "unknown"
     )
     auto_rollback_supersedes: bool = _switch(
-        False, "it starts although another deployment has been made since the failure", "unknown"
+        False, "it starts even if another deployment was made since the failure", "unknown"
     )
     replaced_phase: Literal["SUPERSEDED", "CANCELED", "drawn"] = _switch(
         "SUPERSEDED",
@@ -268,7 +268,7 @@ def parsed(pairs: Iterable[str]) -> dict[str, Any]:
     A value that parses as JSON is JSON, any other is text; an empty value is None.
 
     Raises:
-        ValueError: not ``NAME=VALUE``, or ``speed`` is given both whole and in parts.
+        ValueError: not ``NAME=VALUE``, or ``speed`` is set both as a whole and in parts.
     """
     out: dict[str, Any] = {}
     for pair in pairs:
@@ -277,7 +277,7 @@ def parsed(pairs: Iterable[str]) -> dict[str, Any]:
             raise ValueError(f"{pair!r} is not NAME=VALUE")
         whole, dot, part = name.partition(".")
         if dot and not isinstance(out.setdefault(whole, {}), dict):
-            raise ValueError(f"{whole} is given both whole and in parts")
+            raise ValueError(f"{whole} is set both as a whole and in parts")
         if dot:
             out[whole][part] = _read(text)
         else:

@@ -7,7 +7,8 @@ properties too. GitHub shows at most 10 annotations of a kind per step, so the t
 from collections.abc import Sequence
 
 from reconciler.findings import Finding, Severity, ranked
-from reconciler.views.values import count, inert, shortened
+from reconciler.text import count
+from reconciler.views.lines import inert, shortened
 
 MOST = 10
 """Maximum number of annotations of one kind that GitHub shows for a step."""

@@ -7,11 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.findings import Finding
 from reconciler.plan.model import Action, Plan, PlanReport
-from reconciler.views.lines import Line, finding_lines, render
+from reconciler.views.lines import Line, cells, finding_lines, inert, name, padded, render, shortened
 from reconciler.views.markup import fence
 from reconciler.views.plan_lines import ACTION_TONES, INDENT, ChangeLine, override_label, parts_of
 from reconciler.views.summary import extra_reason, is_quiet, joined, plan_summary, plan_word
-from reconciler.views.values import cells, inert, name, padded, shortened
 
 
 @dataclass(frozen=True, slots=True)

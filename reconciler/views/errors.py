@@ -42,16 +42,16 @@ def document(ended: ReconcileError, exit_code: int, form: Format, *, tool_versio
 
 def as_finding(ended: ReconcileError) -> Finding:
     """An error as a finding without a place; its message is joined into one line."""
-    from reconciler.views.values import paragraph
+    from reconciler.views.lines import paragraph
 
     message, hint = ("; ".join(paragraph(text)) for text in (ended.message, ended.hint))
     return Finding(Severity.ERROR, ended.type.replace("_", "-"), message, hint)
 
 
 def _markdown(ended: ReconcileError, exit_code: int) -> str:
+    from reconciler.views.lines import paragraph
     from reconciler.views.markdown import COMMENT_LIMIT
     from reconciler.views.markup import fence, fitted
-    from reconciler.views.values import paragraph
 
     lines = [*paragraph(ended.message), *(f"    {line}" for line in paragraph(ended.hint))]
 

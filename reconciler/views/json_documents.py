@@ -20,8 +20,8 @@ from reconciler.findings import Finding, Severity, ranked
 from reconciler.plan.model import Action, Change, ChangeKind, Origin, PlanReport, SyncStatus
 from reconciler.redaction import without_query
 from reconciler.rollout.model import OutcomeKind, RolloutReport
+from reconciler.views.lines import json_text, opaque
 from reconciler.views.summary import known_costs, total_delta
-from reconciler.views.values import json_text, opaque
 
 Kind = Literal["plan", "drift", "environments", "rollout", "findings", "error"]
 ErrorType = Literal[

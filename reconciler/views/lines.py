@@ -1,14 +1,26 @@
-"""Lines of styled text: plain without rich, coloured through it."""
+"""Lines of styled text, plain without rich and coloured through it, and the values in them: inert, shortened.
+
+The contents of specs, logs and API responses are untrusted. Whatever reaches a terminal, a log of
+a pipeline or a comment passes through `inert` first, so that it cannot move a cursor, turn the direction of text,
+begin a line of its own or command the runner.
+"""
 
 from __future__ import annotations
 
+import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal
+from dataclasses import replace
+from typing import Any, Literal
 
+from reconciler.appspec.secrets import plain
+from reconciler.appspec.walk import field_of, shape_at
 from reconciler.findings import Finding, Severity, ranked
-from reconciler.views.values import cells, count, inert, paragraph, shortened
+from reconciler.plan.model import Change, ChangeKind
+from reconciler.redaction import LIVE, MASK
+from reconciler.text import count
 
 Tone = Literal["", "strong", "quiet", "good", "bad", "change", "error", "warning", "notice"]
 """The meaning of a piece of text; its look is decided only here."""
@@ -71,7 +83,7 @@ def _painter() -> Callable[[Span], str]:
 
 MESSAGE_WIDTH = 2000
 _MOST_RELATED = 3
-"""How many other places of a finding are shown; machine-readable output has them all."""
+"""How many other places of a finding people see; machine-readable output has them all."""
 
 _TONES: dict[Severity, Tone] = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTICE: "notice"}
 
@@ -107,5 +119,204 @@ def finding_counts(findings: Iterable[Finding]) -> str:
 
 def findings(found: Sequence[Finding], *, color: bool = False) -> str:
     """Findings by place, then ``3 errors, 1 warning``."""
-    lines = finding_lines(ranked(list(found)))
-    return render([*lines, ((finding_counts(found), "strong"),)], color=color)
+    return render([*finding_lines(ranked(list(found))), ((finding_counts(found), "strong"),)], color=color)
+
+
+# --- Single values ---
+
+
+NAME_WIDTH = 64
+"""Names longer than this are shortened: the platform's own have at most 32 characters."""
+
+_SHORT_ESCAPES = {"\n": r"\n", "\r": r"\r", "\t": r"\t", "\0": r"\0"}
+_RUNNER_COMMAND = "##["
+"""GitHub's runner reads this as a command anywhere in a line (actions/runner, ActionCommand.TryParse)."""
+
+_TERMINAL_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
+
+
+def inert(text: str) -> str:
+    r"""The text on one line with unprintable characters escaped: ``\n``, ``\x1b``, ``\u202e``."""
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else _spelled(char) for char in text)
+    return text.replace(_RUNNER_COMMAND, r"##\x5b") if _RUNNER_COMMAND in text else text
+
+
+def _spelled(char: str) -> str:
+    code = ord(char)
+    if char in _SHORT_ESCAPES:
+        return _SHORT_ESCAPES[char]
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def log_line(text: str, width: int = 400) -> str:
+    """A readable line of a log: without terminal sequences and overwritten text, inert."""
+    last = _TERMINAL_SEQUENCE.sub("", text).rstrip("\r\n").rsplit("\r", 1)[-1]
+    return shortened(last.expandtabs(4), width)
+
+
+def paragraph(text: str, width: int = 2000) -> list[str]:
+    """A message of several lines, each inert, without empty lines at both ends."""
+    lines = [shortened(line.rstrip(), width) for line in _TERMINAL_SEQUENCE.sub("", text).strip().split("\n")]
+    return lines if lines != [""] else []
+
+
+def cells(text: str) -> int:
+    """The width of printable text on a terminal in columns: wide characters take two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(_cells(char) for char in text)
+
+
+def _cells(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def padded(text: str, width: int) -> str:
+    """The text, padded with spaces to that many columns."""
+    return text + " " * (width - cells(text))
+
+
+def shortened(text: str, width: int) -> str:
+    """The text, inert, in at most about ``width`` characters; if cut, with its full length."""
+    if len(text) <= width:
+        safe = inert(text)
+        if len(safe) <= width:
+            return safe
+    tail = f"… ({len(text):,} characters)"
+    return _cut(text, max(width - len(tail), 8)) + tail
+
+
+def cropped(text: str, columns: int) -> str:
+    """The text, inert, in at most that many columns; if cut, it ends in ``…``."""
+    if len(text) <= columns and cells(whole := inert(text)) <= columns:
+        return whole
+    for length in range(columns - 1, -1, -1):
+        if cells(part := _cut(text, length)) < columns:
+            return f"{part.rstrip()}…"
+    return ""
+
+
+def _cut(text: str, width: int) -> str:
+    """The start of the text, inert, never cut within an escape."""
+    return re.sub(r"\\(?:x[0-9a-f]?|u[0-9a-f]{0,3}|U[0-9a-f]{0,7})?\Z", "", inert(text[:width])[:width])
+
+
+def json_text(document: Any) -> str:
+    """A document as JSON in ASCII, inert to terminals and runners: DEL and ``##[`` are escaped as well."""
+    text = json.dumps(document, indent=2, allow_nan=False, default=dict)
+    return text.replace("\x7f", "\\u007f").replace("##[", "#\\u0023[")
+
+
+def name(text: str) -> str:
+    """A name, inert and shortened; ``(no name)`` if empty."""
+    return shortened(text, NAME_WIDTH) if text else "(no name)"
+
+
+def bare(value: Any) -> str:
+    """A value as one text, not yet inert: strings as they are, the rest as JSON."""
+    value = plain(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def shown(value: Any, width: int) -> str:
+    """A value on one line: strings bare unless that would mislead, the rest as JSON; shortened."""
+    text = bare(value)
+    if value == text and text not in (LIVE, MASK) and _misleads(text):
+        text = json.dumps(text, ensure_ascii=False)
+    return shortened(text, width)
+
+
+def _misleads(text: str) -> bool:
+    """Whether bare text could be mistaken for the plan's own notation. No regex, as values may be long."""
+    return not text or text[0].isspace() or text[-1].isspace() or text.startswith(("+ ", "- ", "(")) or " → " in text
+
+
+def change_text(change: Change, width: int) -> str:
+    """A change of a value, on one line of about ``width`` characters."""
+    match change.kind:
+        case ChangeKind.ADDED:
+            return f"+ {MASK if change.sensitive else shown(change.after, width - 2)}"
+        case ChangeKind.REMOVED:
+            return f"- {MASK if change.sensitive else shown(change.before, width - 2)}"
+        case ChangeKind.CHANGED:
+            return f"{MASK} changed" if change.sensitive else " → ".join(_pair(change.before, change.after, width - 3))
+        case ChangeKind.REORDERED if change.place:
+            return shortened(f"moved {change.place}", width)
+        case ChangeKind.REORDERED:
+            if change.sensitive or change.before is None or change.after is None:
+                return "order changed"
+            before, after = _pair(change.before, change.after, width - 18)
+            return f"order changed: {before} → {after}"
+
+
+def _pair(before: Any, after: Any, width: int) -> tuple[str, str]:
+    """Two values cut so that their difference is visible, even if both are long."""
+    old, new = bare(before), bare(after)
+    if old == new:
+        return _typed(before, width // 2), _typed(after, width // 2)
+    if len(old) + len(new) <= width:
+        first, second = shown(before, width), shown(after, width)
+        if len(first) + len(second) <= width and first != second:
+            return first, second
+    first, second = _around_difference(old, new, width)
+    if first != second:
+        return first, second
+    # A line break and a backslash before an n look the same escaped; JSON distinguishes them.
+    return _around_difference(json.dumps(old, ensure_ascii=False), json.dumps(new, ensure_ascii=False), width)
+
+
+def _around_difference(old: str, new: str, width: int) -> tuple[str, str]:
+    """Two texts from shortly before their first difference, or from the start if that is near."""
+    half = max(width // 2, 24)
+    same = _common_prefix(old, new)
+    if same <= half // 2 and len(inert(old[:same])) <= half // 2:
+        return _from(old, 0, same, half), _from(new, 0, same, half)
+    rest = max(len(inert(text[same : same + half])) for text in (old, new))
+    start, room = same, max(half - 1 - rest, 4)
+    while start and (room := room - len(inert(old[start - 1]))) >= 0:
+        start -= 1
+    return "…" + _from(old, start, same, half - 1), "…" + _from(new, start, same, half - 1)
+
+
+def _from(text: str, start: int, until: int, width: int) -> str:
+    """The text from ``start``, shortened, but not before the position ``until``."""
+    rest = text[start:]
+    if len(rest) <= width and len(safe := inert(rest)) <= width:
+        return safe
+    tail = f"… ({len(text):,} characters)"
+    needed = len(inert(text[start : until + 1]))
+    return _cut(rest, max(width - len(tail), needed)) + tail
+
+
+def _typed(value: Any, width: int) -> str:
+    """A value whose type matters: ``"80"`` is not ``80``."""
+    return shortened(json.dumps(plain(value), ensure_ascii=False), max(width, 24))
+
+
+def _common_prefix(first: str, second: str) -> int:
+    """The length of the common prefix of two texts."""
+    low, high = 0, min(len(first), len(second))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if first[:middle] == second[:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def opaque(change: Change) -> Change:
+    """The change as it may be shown: values that JSON can represent, credentials as ``(secret)``.
+
+    A change of a credential itself is sensitive and has no values.
+    """
+    fields = [field_of(shape_at(change.path[:depth]), part) for depth, part in enumerate(change.path)]
+    if change.sensitive or any(field and field.secret for field in fields):
+        return replace(change, before=None, after=None, sensitive=True, place="", moves=())
+    shape = shape_at(change.path)
+    return replace(change, before=plain(change.before, shape), after=plain(change.after, shape))

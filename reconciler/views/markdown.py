@@ -16,7 +16,8 @@ from reconciler.findings import Finding
 from reconciler.plan.model import Action, ChangeKind, Plan, PlanReport
 from reconciler.redaction import without_query
 from reconciler.rollout.model import OutcomeKind, RolloutRecord, RolloutReport
-from reconciler.views.lines import finding_counts, render
+from reconciler.text import count
+from reconciler.views.lines import finding_counts, log_line, name, padded, paragraph, render, shortened
 from reconciler.views.markup import (
     code,
     details,
@@ -49,6 +50,7 @@ from reconciler.views.summary import (
     plan_counts,
     plan_word,
     rollout_facts,
+    signed_money,
     took_text,
     total_cost,
     total_delta,
@@ -56,15 +58,6 @@ from reconciler.views.summary import (
     worst_last,
 )
 from reconciler.views.text import course, verdict
-from reconciler.views.values import (
-    count,
-    log_line,
-    name,
-    padded,
-    paragraph,
-    shortened,
-    signed_money,
-)
 
 COMMENT_LIMIT = 65_536
 """Maximum size of a comment on GitHub."""

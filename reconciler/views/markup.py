@@ -13,8 +13,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from reconciler.findings import Finding, ranked
-from reconciler.views.lines import finding_lines, no_command, render
-from reconciler.views.values import inert, shortened
+from reconciler.views.lines import finding_lines, inert, no_command, render, shortened
 
 _BACKTICKS = re.compile(r"`+")
 _ADDRESS = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._~%/?=&#+-]*)?")

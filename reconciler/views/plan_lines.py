@@ -10,9 +10,21 @@ from typing import Any
 
 from reconciler.plan.model import WRITTEN, Action, Change, ChangeKind, Note, Plan, PlanReport
 from reconciler.redaction import MASK
-from reconciler.views.lines import Line, Tone, finding_lines, width_of
+from reconciler.text import count
+from reconciler.views.lines import (
+    Line,
+    Tone,
+    cells,
+    change_text,
+    finding_lines,
+    inert,
+    name,
+    opaque,
+    padded,
+    shortened,
+    width_of,
+)
 from reconciler.views.summary import extra_reason, is_quiet, plan_cost, plan_word, unjudged
-from reconciler.views.values import cells, change_text, count, inert, name, opaque, padded, shortened
 
 INDENT = " " * 6
 MANY_QUIET = 20

@@ -12,10 +12,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from reconciler.rollout.model import Event, OutcomeKind
-from reconciler.views.lines import LOOKS, Line, Tone, width_of
+from reconciler.text import count, duration
+from reconciler.views.lines import LOOKS, Line, Tone, cells, cropped, name, padded, shortened, width_of
 from reconciler.views.summary import OUTCOMES
 from reconciler.views.text import outcome_tone
-from reconciler.views.values import cells, count, cropped, duration, name, padded, shortened
 
 if TYPE_CHECKING:
     from rich.console import Console

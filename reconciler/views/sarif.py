@@ -10,12 +10,16 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from reconciler import REPOSITORY
 from reconciler.findings import Finding, Location, Severity, ranked
-from reconciler.views.values import inert, json_text
+from reconciler.views.lines import inert, json_text
+
+if TYPE_CHECKING:
+    from reconciler.plan.model import PlanReport
+    from reconciler.rollout.model import RolloutReport
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 MOST = 5000
@@ -112,3 +116,27 @@ def _fingerprint(finding: Finding, place: Location, seen: Counter[str]) -> str:
     digest = hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest()
     seen[digest] += 1
     return f"{digest}:{seen[digest]}"
+
+
+# --- The findings of a plan and of a rollout, for whoever lists them at the places of the specs ---
+
+
+def of_plan(report: PlanReport) -> tuple[Finding, ...]:
+    """All findings: general ones and those of each app."""
+    return (*report.findings, *(found for plan in report.plans for found in plan.findings))
+
+
+def of_rollout(report: RolloutReport, planned: PlanReport | None) -> tuple[Finding, ...]:
+    """The findings of the plan, and failed rollouts as findings at their specs."""
+    files = {plan.app: plan.file for plan in planned.plans} if planned else {}
+    failures = (
+        Finding(
+            Severity.ERROR,
+            record.outcome.kind.value.replace("_", "-"),
+            f"{record.app}: {record.outcome.reason}",
+            location=Location(files[record.app]) if files.get(record.app) else None,
+        )
+        for record in report.records
+        if not record.outcome.kind.good
+    )
+    return (*(of_plan(planned) if planned else ()), *failures)

@@ -10,10 +10,9 @@ from typing import Any
 from reconciler.live.models import ComponentState, Deployment, Health, LiveApp, Phase
 from reconciler.plan.platform import failed_push, own_rollback, push_failure
 from reconciler.text import ago
-from reconciler.views.lines import Line, Tone, render
+from reconciler.views.lines import Line, Tone, cells, json_text, name, padded, render, shortened
 from reconciler.views.plan_lines import wrapped
 from reconciler.views.summary import SETTLING, explained
-from reconciler.views.values import cells, json_text, name, padded, shortened
 
 _CAUSES = {
     "MANUAL": "by hand or API",

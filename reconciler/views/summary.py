@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from reconciler.plan.model import UNJUDGED, Action, Cost, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import OutcomeKind, RolloutRecord, RolloutReport
-from reconciler.views.values import cells, count, duration, money, signed_money
+from reconciler.text import count, duration
+from reconciler.views.lines import cells
 
 _STATUS_WORDS = {
     SyncStatus.IN_SYNC: "in sync",
@@ -75,7 +76,7 @@ OUTCOMES = {
     OutcomeKind.SUPERSEDED: OutcomeText(
         "!", "superseded", "Another deployment replaced this one. Run again to see the app's state."
     ),
-    OutcomeKind.CANCELED: OutcomeText("!", "canceled", "The deployment was canceled; by whom is unknown."),
+    OutcomeKind.CANCELED: OutcomeText("!", "canceled", "The deployment was canceled by an unknown party."),
     OutcomeKind.PLATFORM_FAULT: OutcomeText(
         "✗", "platform fault", "The platform failed, not the spec. A later run tries again."
     ),
@@ -280,3 +281,14 @@ def explained(commands: Sequence[str], room: int = 0) -> list[str]:
         beside = f"{command}  {meaning}".rstrip()
         lines += [beside] if not room or cells(beside) <= room else [command, f"  {meaning}"]
     return lines
+
+
+def money(amount: float) -> str:
+    """USD with cents: ``$41.00``, ``-$5.00``."""
+    amount = round(amount, 2) + 0.0
+    return f"{'-' if amount < 0 else ''}${abs(amount):,.2f}"
+
+
+def signed_money(amount: float) -> str:
+    """A difference in USD: ``+$7.00``, ``-$5.00``."""
+    return f"{'+' if round(amount, 2) > 0 else ''}{money(amount)}"

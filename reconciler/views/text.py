@@ -21,7 +21,20 @@ from reconciler.rollout.model import (
     RolloutRecord,
     RolloutReport,
 )
-from reconciler.views.lines import Line, Tone, render, width_of
+from reconciler.text import count, duration
+from reconciler.views.lines import (
+    Line,
+    Tone,
+    cells,
+    inert,
+    log_line,
+    name,
+    padded,
+    paragraph,
+    render,
+    shortened,
+    width_of,
+)
 from reconciler.views.plan_lines import INDENT, MANY_QUIET, Layout, plan_lines, wrapped
 from reconciler.views.summary import (
     OUTCOMES,
@@ -33,7 +46,6 @@ from reconciler.views.summary import (
     took_text,
     worst_last,
 )
-from reconciler.views.values import cells, count, duration, inert, log_line, name, padded, paragraph, shortened
 
 _EVENT_WIDTH = 500
 

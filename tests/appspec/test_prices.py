@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import get_args
 
-from reconciler.appspec.kinds import DEFAULT_SIZE, REGIONS, SIZES
+from reconciler.appspec.kinds import DEFAULT_SIZE, REGIONS, SIZES, SizeSlug
 from reconciler.appspec.models import REGIONS as VALID_REGIONS
-from reconciler.appspec.parts import SIZES as VALID_SIZES
 from reconciler.appspec.shape import canonical_spelling
 
 
 def test_the_table_has_the_sizes_and_regions_that_the_models_take() -> None:
-    assert tuple(SIZES) == get_args(VALID_SIZES)
+    assert tuple(SIZES) == get_args(SizeSlug)
     assert set(REGIONS) == set(get_args(VALID_REGIONS))
     assert DEFAULT_SIZE in SIZES
 

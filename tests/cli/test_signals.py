@@ -8,7 +8,8 @@ import signal
 
 import pytest
 
-from reconciler.cli.console import ending_alike, on_signals
+from reconciler.cli.console import on_signals
+from reconciler.cli.main import ending_alike
 
 
 @pytest.fixture(autouse=True)

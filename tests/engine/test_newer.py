@@ -109,7 +109,7 @@ def test_c80_a_newer_commit_that_failed_is_not_deployed_again_and_again(deployed
     deployed.environ = pipeline(sha)
     plan = deployed.one()
     assert (plan.status, plan.action, plan.override) == (SyncStatus.STALLED, Action.REFUSE, "--retry")
-    assert f"commit {sha[:7]} was deployed and did not last" in plan.reason
+    assert f"commit {sha[:7]} was deployed but did not stay active" in plan.reason
     assert deployed.one(retry=True).action is Action.REDEPLOY
 
 

@@ -36,10 +36,10 @@ def test_a_parallel_job_has_the_part_of_its_index(environ, shard):
         ({}, "needs one of these variables: JOB_COMPLETION_INDEX, CI_NODE_INDEX"),
         ({"CI_NODE_TOTAL": "1"}, "needs one of these variables"),  # GitLab sets it for every job
         ({"JOB_COMPLETION_INDEX": "0"}, r"JOB_COMPLETION_INDEX=0, JOB_COMPLETIONS=\(not set\)"),
-        ({"JOB_COMPLETION_INDEX": "4", "JOB_COMPLETIONS": "4"}, "not a part of a whole: JOB_COMPLETION_INDEX=4"),
-        ({"CI_NODE_INDEX": "0", "CI_NODE_TOTAL": "4"}, "not a part of a whole: CI_NODE_INDEX=0"),
-        ({"CI_NODE_INDEX": "x", "CI_NODE_TOTAL": "4"}, "not a part of a whole: CI_NODE_INDEX=x"),
-        ({"CI_NODE_INDEX": "²", "CI_NODE_TOTAL": "4"}, "not a part of a whole: CI_NODE_INDEX=²"),
+        ({"JOB_COMPLETION_INDEX": "4", "JOB_COMPLETIONS": "4"}, "invalid part: JOB_COMPLETION_INDEX=4"),
+        ({"CI_NODE_INDEX": "0", "CI_NODE_TOTAL": "4"}, "invalid part: CI_NODE_INDEX=0"),
+        ({"CI_NODE_INDEX": "x", "CI_NODE_TOTAL": "4"}, "invalid part: CI_NODE_INDEX=x"),
+        ({"CI_NODE_INDEX": "²", "CI_NODE_TOTAL": "4"}, "invalid part: CI_NODE_INDEX=²"),
     ],
 )
 def test_an_index_that_fits_no_number_of_jobs_is_refused_so_that_no_app_is_left_out(environ, message):

@@ -136,7 +136,7 @@ def test_a_403_names_the_scope_that_the_operation_needs(clock: VirtualClock, use
     platform = Platform(clock, error(403, "forbidden", "You are not authorized to perform this operation"))
     with pytest.raises(Unauthorized, match="You are not authorized") as caught:
         platform.run(use)
-    assert caught.value.hint == f"this needs a token with the scope {scope}"
+    assert caught.value.hint == f"the token needs the scope {scope}"
     assert len(platform.requests) == 1
 
 
@@ -147,7 +147,7 @@ def test_c17_the_scope_that_the_answer_asks_for_is_shown_and_nothing_is_repeated
     platform = Platform(clock, error(status, "forbidden", "missing the required scope database:read"))
     with pytest.raises(ApiError, match="missing the required scope database:read") as caught:
         platform.run(lambda client: client.update_app("a1", {}))
-    assert caught.value.hint == "this needs a token with the scope app:update; the response asks for database:read"
+    assert caught.value.hint == "the token needs the scope app:update; the response asks for database:read"
     assert len(platform.requests) == 1
 
 

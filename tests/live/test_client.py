@@ -64,8 +64,6 @@ OPERATIONS: list[tuple[str, Callable[[Client], Awaitable[Any]], Any, Any, type]]
     ("POST /v2/apps/a1/rollback/commit", lambda c: c.commit_rollback("a1"), {}, {}, type(None)),
     ("POST /v2/apps/a1/rollback/revert", lambda c: c.revert_rollback("a1"), {}, DEPLOYED, Deployment),
     ("GET /v2/apps/a1/health", lambda c: c.health("a1"), None, {"app_health": {}}, Health),
-    ("GET /v2/apps/regions", lambda c: c.regions(), None, {"regions": [{"slug": "fra"}]}, list),
-    ("GET /v2/apps/tiers/instance_sizes", lambda c: c.instance_sizes(), None, {"instance_sizes": []}, list),
 ]
 
 

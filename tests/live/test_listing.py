@@ -148,7 +148,7 @@ def test_an_endless_next_link_ends(clock: VirtualClock) -> None:
 def test_a_listing_ends_whatever_it_promises(clock: VirtualClock) -> None:
     forever = {"apps": [APP], "links": {"pages": {"next": "http://again"}}, "meta": {"total": 10**12}}
     platform = Platform(clock, ok(forever))
-    with pytest.raises(TransportFailed, match="could not get a complete list of apps"):
+    with pytest.raises(TransportFailed, match="cannot get a complete list of apps"):
         platform.run(lambda client: client.list_apps())
     assert len(platform.requests) == MOST_PAGES
 

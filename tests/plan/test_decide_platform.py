@@ -257,8 +257,8 @@ def test_c53_updates_that_all_lead_to_another_spec_are_bounded() -> None:
     found = plan(live_app(OTHER, active=THREE[0]), [*THREE, BEFORE])
     assert (found.status, found.action, found.override) == (SyncStatus.STALLED, Action.REFUSE, "--retry")
     assert found.reason == (
-        "the last 3 updates led to one and the same spec, which is not Git's: App Platform stores or deploys another "
-        "spec than it is sent. At most 3 such updates are made within 6 h"
+        "the last 3 updates all led to the same spec, which is not Git's: App Platform stores or deploys another "
+        "spec than the one sent. At most 3 such updates are made within 6 h"
     )
     assert plan(live_app(OTHER, active=THREE[0]), [*THREE, BEFORE], retry=True).action is Action.UPDATE
 

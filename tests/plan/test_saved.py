@@ -41,7 +41,7 @@ def test_an_app_that_needs_nothing_in_either_plan_is_no_mismatch():
     assert differences(saved(WEB, replace(SITE, desired_digest="")), [WEB, SITE]) == []
 
 
-NOTE = Note(("envs", "KEY", "value"), "rotated", "the new value is sent")
+NOTE = Note(("envs", "KEY", "value"), "rotated", "the new value will be sent")
 POLICY = "the policy changed, so other changes would be made"
 MISMATCHES = {
     "an app more": ([WEB, SITE, replace(SITE, app="new")], ["new: not in the saved plan"]),

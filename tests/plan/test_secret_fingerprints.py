@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.appspec.secrets import plain as shown
 from reconciler.appspec.secrets import plaintext_secrets
 from reconciler.desired.export import export_spec
 from reconciler.plan.align import Secrets, hidden, stored_in
@@ -17,7 +18,6 @@ from reconciler.plan.secret_fingerprints import (
     with_variable,
     without_variable,
 )
-from reconciler.views.values import plain as shown
 from tests.plan.platform import CIPHER, app, env, secret
 
 OURS = {"key": VARIABLE, "value": "v1:0123=abcd", "scope": "BUILD_TIME"}

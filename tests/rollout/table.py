@@ -87,7 +87,7 @@ def evidence(grade: Grade, *, age: float = 0.0, stretch: float = 0.0, fresh: boo
 LOST = WriteStatus(Sent.LOST, 1, why="reset")
 SEEN = Precheck()
 MOST_LOOKS = 4
-DENIED = {"denied": True, "why": "GET /v2/apps/1: 403 no; this needs a token with the scope app:read"}
+DENIED = {"denied": True, "why": "GET /v2/apps/1: 403 no; the token needs the scope app:read"}
 TRIED = {"tries": 3, "why": "GET /v2/apps/1: 502"}
 SOAKED = evidence(Grade.GOOD, age=60, stretch=30)
 SICK = evidence(Grade.BAD, age=60, stretch=20)

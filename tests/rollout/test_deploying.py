@@ -196,7 +196,7 @@ def test_an_app_of_static_files_alone_is_judged_by_its_phase(stage: Stage) -> No
     site = {"name": "site", "static_sites": [{"name": "pages", "git": source}]}
     record = stage.one(stage.job(site, Action.CREATE))
     assert kind(record) == "applied"
-    told = "active, and nothing contradicts it; no health is reported, no probe is sent"
+    told = "active, with no sign of trouble; no health is reported and no probe is configured"
     assert record.outcome.reason == told
 
 
@@ -215,7 +215,7 @@ def test_c42_c53_an_active_deployment_that_does_not_carry_what_was_asked_for_has
     assert app.active_deployment is not None
     record = stage.one(stage.job(web(tag="1.28"), follow=app.active_deployment.id))
     assert (kind(record), job.plan.app) == ("diverged", "web")
-    assert "services/api/image/tag is not as it was sent" in record.warnings
+    assert "services/api/image/tag differs from what was sent" in record.warnings
 
 
 def test_a_secret_in_what_failed_never_reaches_the_account(stage: Stage) -> None:
@@ -273,5 +273,5 @@ def test_an_app_last_seen_while_it_was_starting_is_not_taken_back_because_its_he
 
     record = stage.one(stage.job(web(tag="1.28")), meanwhile=(1.0, go_dark))
     assert kind(record) == "timed_out", record.outcome
-    assert "its health could not be learnt within 120 s" in record.outcome.reason
+    assert "its health could not be determined within 120 s" in record.outcome.reason
     assert stage.deployments()[0] == ("ACTIVE", "1.28")

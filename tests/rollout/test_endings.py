@@ -39,7 +39,7 @@ def end(facts: dict[str, Any], task: Task = Task.UPDATE) -> tuple[str, str]:
 
 
 PLACED = {"sight": SEEN}
-NOT_LEARNT = "what became of the update could not be learnt"
+NOT_LEARNT = "could not determine whether the update took effect"
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ NOT_LEARNT = "what became of the update could not be learnt"
         (
             {"sight": Precheck(moved=True)},
             "refused",
-            "the app changed since it was planned; nothing was written over it",
+            "the app changed since it was planned; that change was not overwritten",
         ),
         (
             {"sight": Precheck(moved=True, active_is_ours=True)},
@@ -60,11 +60,15 @@ NOT_LEARNT = "what became of the update could not be learnt"
         (PLACED | {"write": refused(Refusal.CONTENT)}, "refused", "no"),
         (PLACED | {"write": refused(Refusal.ACCESS)}, "failed", "nothing was changed: no"),
         (PLACED | {"write": refused(Refusal.GONE)}, "refused", "no"),
-        (PLACED | {"write": lost(WriteProbe.GONE)}, "refused", "the app was deleted while our answer was lost"),
+        (
+            PLACED | {"write": lost(WriteProbe.GONE)},
+            "refused",
+            "the app was deleted after an answer was lost",
+        ),
         (
             PLACED | {"write": lost(WriteProbe.FOREIGN)},
             "refused",
-            "another party changed the app while our answer was lost; nothing was written over it",
+            "an answer was lost, and another party changed the app since; that change was not overwritten",
         ),
         (PLACED | {"write": LOST} | TRIED, "failed", f"{NOT_LEARNT}: {QUIET}"),
         (PLACED | {"write": lost(WriteProbe.STORED, looks=4)}, "failed", f"{NOT_LEARNT}: reset"),
@@ -77,8 +81,8 @@ def test_before_a_deployment(facts: dict[str, Any], kind: str, reason: str) -> N
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
-        ({"sight": Precheck(gone=True)}, "it was deleted already"),
-        (PLACED | {"write": refused(Refusal.GONE)}, "it was deleted already"),
+        ({"sight": Precheck(gone=True)}, "it was already deleted"),
+        (PLACED | {"write": refused(Refusal.GONE)}, "it was already deleted"),
         (PLACED | {"write": lost(WriteProbe.GONE)}, "deleted"),
     ],
 )
@@ -92,12 +96,12 @@ def test_a_name_that_is_taken_is_told_as_the_platform_tells_it() -> None:
 
 
 def test_a_rollback_that_was_to_be_finished_is_no_more() -> None:
-    assert end(PLACED, Task.RESUME) == ("refused", "the rollback that was to be finished no longer pins the app")
+    assert end(PLACED, Task.RESUME) == ("refused", "the rollback to be finished no longer pins the app")
 
 
 HEALTHY = {"leg": leg(Phase.ACTIVE, evidence=SOAKED)}
 OVER = {"leg": leg(Phase.SUPERSEDED)}
-NOT_CONFIRMED = "deployment d is active, but whether it serves could not be confirmed"
+NOT_CONFIRMED = "deployment d is active, but could not be confirmed as serving"
 
 
 @pytest.mark.parametrize(
@@ -111,7 +115,7 @@ NOT_CONFIRMED = "deployment d is active, but whether it serves could not be conf
         (
             {"leg": leg(Phase.CANCELED), "successor": Successor(), "successor_looks": 4},
             "canceled",
-            "deployment d was canceled, by whom is unknown; the app stays on what it ran before",
+            "deployment d was canceled by an unknown party; the app still runs what it ran before",
         ),
         (HEALTHY | {"standing": ActiveState.OURS}, "applied", "healthy for 30 s"),
         (HEALTHY | TRIED, "unconfirmed", f"{NOT_CONFIRMED}: the app could not be read: {QUIET}"),
@@ -124,10 +128,10 @@ NOT_CONFIRMED = "deployment d is active, but whether it serves could not be conf
         (
             HEALTHY | {"standing": ActiveState.DIVERGED},
             "diverged",
-            "deployment d is active, but another spec is stored or serves than was asked for",
+            "deployment d is active, but the stored or the active spec is not the one that was sent",
         ),
-        (OVER | TRIED, "superseded", f"deployment d was superseded; by what could not be read: {QUIET}"),
-        (OVER | {"successor": Successor()}, "superseded", "a deployment that does not carry our spec took over"),
+        (OVER | TRIED, "superseded", f"deployment d was superseded; what took over could not be read: {QUIET}"),
+        (OVER | {"successor": Successor()}, "superseded", "a deployment with another spec took over"),
         (
             OVER | {"successor": Successor(deployment_id="e"), "hops": 5},
             "superseded",
@@ -142,7 +146,7 @@ def test_a_deployment(facts: dict[str, Any], kind: str, reason: str) -> None:
 FAULT = {"leg": leg(Phase.ERROR), "fault": "deployment d failed"}
 ONE = FAULT | {"options": RollbackOptions(candidates=("c1",))}
 RESTORING = ONE | {"rejected": ("region_conflict",)}
-SINCE = "the app was changed since, and nothing is written over that"
+SINCE = "the app was changed since, and that change is not overwritten"
 
 
 @pytest.mark.parametrize(
@@ -151,12 +155,12 @@ SINCE = "the app was changed since, and nothing is written over that"
         (
             FAULT | {"rules": Rules(on_failure="leave"), "options": RollbackOptions()},
             "left",
-            "deployment d failed; left as it is, as the policy asks",
+            "deployment d failed; left as is, as the policy asks",
         ),
         (
             FAULT | TRIED,
             "rollback_failed",
-            f"deployment d failed; going back failed, too: the earlier deployments could not be read: {QUIET}",
+            f"deployment d failed; the rollback failed, too: the earlier deployments could not be read: {QUIET}",
         ),
         (FAULT | TRIED | {"missing": True}, "failed", "deployment d failed; the app was deleted meanwhile"),
         (
@@ -172,17 +176,20 @@ SINCE = "the app was changed since, and nothing is written over that"
         (
             ONE | {"options": RollbackOptions(candidates=("c1",), serving=True, reverted=True), "rejected": ("x",)},
             "rolled_back",
-            "deployment d failed; deployment c1 still serves, and the platform made its spec the app's again",
+            "deployment d failed; deployment c1 still serves, and the platform has made its spec the app's again",
         ),
         (
             ONE | {"valid": True, "undo": LOST} | TRIED,
             "rollback_failed",
-            "deployment d failed; going back failed, too: what became of the rollback could not be learnt: reset",
+            (
+                "deployment d failed; the rollback failed, too: "
+                "could not determine whether the rollback took effect: reset"
+            ),
         ),
         (
             ONE | {"valid": True, "undo": refused(Refusal.CONTENT)},
             "rollback_failed",
-            "deployment d failed; going back failed, too: what became of the rollback could not be learnt: no",
+            "deployment d failed; the rollback failed, too: could not determine whether the rollback took effect: no",
         ),
         (RESTORING | {"restore": lost(WriteProbe.FOREIGN)}, "superseded", f"deployment d failed; {SINCE}"),
         (RESTORING | {"restore": refused(Refusal.MOVED)}, "superseded", f"deployment d failed; {SINCE}"),
@@ -190,7 +197,7 @@ SINCE = "the app was changed since, and nothing is written over that"
             RESTORING | {"restore": refused(Refusal.CONTENT)},
             "rollback_failed",
             (
-                "deployment d failed; going back failed, too: no rollback is possible (region_conflict), "
+                "deployment d failed; the rollback failed, too: no rollback is possible (region_conflict), "
                 "and the last good spec could not be sent: no"
             ),
         ),
@@ -217,17 +224,17 @@ LEFT_PINNED = ". The app is left pinned to the rollback"
         (
             back(Phase.CANCELED)
             | {"successor": Successor(), "successor_looks": 4, "rules": replace(RULES, on_failure="pin")},
-            "deployment r was canceled, by whom is unknown",
+            "deployment r was canceled by an unknown party",
         ),
         (back(Phase.DEPLOYING, deploy=1200), "the deployment took more than 1200 s"),
-        (back(Phase.SUPERSEDED) | TRIED, "deployment r was superseded; by what could not be read"),
+        (back(Phase.SUPERSEDED) | TRIED, "deployment r was superseded; what took over could not be read"),
         (back(Phase.ACTIVE, evidence=SICK), "deployment r: api is as it is, for 20 s"),
-        (SENT | TRIED, f"whether the commit took effect could not be read: {QUIET}"),
+        (SENT | TRIED, f"could not read whether the commit took effect: {QUIET}"),
         (SENT | {"pin": Pin.OURS, "pin_looks": 4}, "the commit did not unpin the app. no"),
     ],
 )
 def test_going_back_failed_too(facts: dict[str, Any], why: str) -> None:
-    assert end(facts) == ("rollback_failed", f"it failed; going back failed, too: {why}{LEFT_PINNED}")
+    assert end(facts) == ("rollback_failed", f"it failed; the rollback failed, too: {why}{LEFT_PINNED}")
 
 
 RESTORED = GOOD | {"back": replace(GOOD["back"], role=Role.RESTORE), "pinned": False}
@@ -244,17 +251,17 @@ RESTORED = GOOD | {"back": replace(GOOD["back"], role=Role.RESTORE), "pinned": F
         (
             SENT | {"pin": Pin.NONE, "pinned": False},
             "rolled_back",
-            "it failed; rolled back by deployment r, committed, not pinned any more",
+            "it failed; rolled back by deployment r, committed and unpinned",
         ),
         (
             RESTORED | {"rejected": ("x", "y", "x")},
             "rolled_back",
-            "it failed; the last good spec was sent back, as no rollback is possible (x, y)",
+            "it failed; the last good spec was sent again, as no rollback is possible (x, y)",
         ),
         (
             back(Phase.SUPERSEDED) | {"successor": Successor(), "pinned": False},
             "superseded",
-            "it failed; while it was rolled back, another deployment took over",
+            "it failed; during the rollback, another deployment took over",
         ),
         (back(Phase.BUILDING, missing=3), "failed", "it failed; the app was deleted meanwhile"),
     ],
@@ -297,7 +304,7 @@ def test_how_the_deployment_that_goes_back_ended_is_told() -> None:
     relapsed = {"relapse": "deployment r failed: api: exited", "options": RollbackOptions(Pin.OURS)}
     assert "deployment r failed: api: exited. The app is left pinned" in told({**back, **relapsed})
     canceled = {"back": leg(Phase.CANCELED, Role.ROLLBACK), "successor": Successor(), "successor_looks": 4}
-    assert told({**back, **canceled, "pinned": False}).endswith("deployment d was canceled, by whom is unknown")
+    assert told({**back, **canceled, "pinned": False}).endswith("deployment d was canceled by an unknown party")
 
 
 def test_who_wanted_a_pin_is_told() -> None:

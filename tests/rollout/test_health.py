@@ -76,21 +76,21 @@ def test_of_several_components_the_worst_counts_and_is_named() -> None:
 
 def test_of_good_components_the_one_that_nothing_is_reported_of_is_named() -> None:
     found = Health.model_validate({"components": [{"name": "api", "state": "HEALTHY"}, {"name": "jobs"}]})
-    silent = Sample(Grade.GOOD, "the platform reports no health of jobs", "jobs", reported=False)
+    silent = Sample(Grade.GOOD, "the platform reports no health for jobs", "jobs", reported=False)
     for expected in (("api", "jobs"), ("jobs", "api")):
         assert grade_components(found, expected, RULES) == silent
     assert grade_components(health(state="HEALTHY"), API, RULES) == Sample(Grade.GOOD, "api is healthy", "api")
 
 
 def test_c60_words_say_by_whose_word_it_is_well() -> None:
-    silent = Sample(Grade.GOOD, "the platform reports no health of api", "api", reported=False)
+    silent = Sample(Grade.GOOD, "the platform reports no health for api", "api", reported=False)
     found = saw_components(Evidence(), silent)
-    said = "the platform reports no health of api"
-    assert judge(found, RULES, API).reason == f"nothing contradicts it for 0 of 30 s; {said}"
+    said = "the platform reports no health for api"
+    assert judge(found, RULES, API).reason == f"no sign of trouble for 0 of 30 s; {said}"
     found = saw_components(passed(found, 30), silent)
-    assert judge(found, RULES, API) == Verdict(Judgement.HEALTHY, f"nothing contradicts it for 30 s; {said}")
+    assert judge(found, RULES, API) == Verdict(Judgement.HEALTHY, f"no sign of trouble for 30 s; {said}")
     probed = saw_probe(passed(saw_probe(found, "", BOTH), 30), "", BOTH)
-    assert judge(probed, BOTH, API).reason == f"nothing contradicts it for 30 s; {said}, the probe succeeds"
+    assert judge(probed, BOTH, API).reason == f"no sign of trouble for 30 s; {said}, the probe succeeds"
     alone = replace(BOTH, judge_components=False)
     assert (
         judge(saw_probe(passed(saw_probe(Evidence(), "", BOTH), 30), "", BOTH), alone, API).reason == "healthy for 30 s"
@@ -104,7 +104,7 @@ def test_c57_a_probe_that_tells_nothing_is_unknown_and_never_unhealthy() -> None
         found = saw_probe(passed(found, 5), "no way there", rules, counts=False)
         assert found.streak == 0
     assert judge(found, rules, API) == Verdict(
-        Judgement.UNKNOWN, "its health could not be learnt within 300 s: no way there"
+        Judgement.UNKNOWN, "its health could not be determined within 300 s: no way there"
     )
     good = saw_probe(passed(found, 5), "", rules)
     assert good.probe == Sample(Grade.GOOD, "the probe succeeds")

@@ -86,7 +86,7 @@ def test_c50_a_successor_may_come_a_moment_later(stage: Tampered, pause: float) 
 def test_c50_without_a_successor_nobody_knows_by_whom(stage: Tampered) -> None:
     record = stage.one(stage.job(web(tag="1.28")), meanwhile=(5.0, cancel))
     assert kind(record) == "canceled", record.outcome
-    assert "was canceled, by whom is unknown; the app stays on what it ran before" in record.outcome.reason
+    assert "was canceled by an unknown party; the app still runs what it ran before" in record.outcome.reason
     assert updates(stage) == ["POST cancel"]
     assert serving(stage) == "1.27"
 
@@ -104,7 +104,7 @@ def test_c50_if_our_rollback_was_canceled_committing_it_is_tried_and_a_person_is
 
     record = stage.one(stage.job(web(tag="1.28")), meanwhile=(1.0, cancel_ours))
     assert kind(record) == "rollback_failed", record.outcome
-    assert "was canceled, by whom is unknown; the commit did not unpin the app" in record.outcome.reason
+    assert "was canceled by an unknown party; the commit did not unpin the app" in record.outcome.reason
     assert updates(stage)[-1] == "POST commit"
     assert record.outcome.pinned, "the sandbox commits no rollback that was canceled"
 
@@ -169,7 +169,7 @@ def test_c51_a_policy_that_leaves_does_not_try_again(stage: Tampered) -> None:
     leave = POLICY.model_copy(update={"on_failure": "leave"})
     record = stage.one(stage.job(web(tag="1.28"), policy=leave))
     assert kind(record) == "platform_fault", record.outcome
-    assert "left as it is, as the policy asks" in record.outcome.reason
+    assert "left as is, as the policy asks" in record.outcome.reason
     assert updates(stage) == []
 
 
@@ -194,7 +194,7 @@ def test_c51_a_retry_that_is_refused_is_said(stage: Tampered) -> None:
     stage.tamper = lambda request: refusal() if request.method == "POST" and "deployments" in request.url.path else None
     record = stage.one(stage.job(web(tag="1.28")))
     assert kind(record) == "platform_fault", record.outcome
-    assert "it could not be tried again: " in record.outcome.reason
+    assert "it could not be sent again: " in record.outcome.reason
 
 
 def refusal() -> Any:

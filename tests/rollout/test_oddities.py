@@ -189,7 +189,7 @@ def test_one_reading_is_the_worse_of_components_and_probe(
     [
         (app(NEW, in_progress_deployment=made("d", NEW, "DEPLOYING")), PhaseSeen(Phase.DEPLOYING)),
         (app(NEW, active_deployment=made("d", NEW)), PhaseSeen(Phase.ACTIVE)),
-        (app(NEW, active_deployment=made("a")), Failed("GET /v2/apps/1: 404; the app itself is there")),
+        (app(NEW, active_deployment=made("a")), Failed("GET /v2/apps/1: 404; the app itself exists")),
         (gone(), Failed("GET /v2/apps/1: 404", missing=True)),
         (TransportFailed("reset", **WHERE), Failed("GET /v2/apps/1: 404")),
         (NO_ACCESS, Failed("403 no; needs app:read", denied=True)),
@@ -206,7 +206,7 @@ def test_c55_a_404_asks_the_app(clock: VirtualClock, shown: Any, found: Seen) ->
 
 def test_c55_what_the_app_shows_matters_only_to_what_is_followed(clock: VirtualClock) -> None:
     script = Script(clock, get_app=app(NEW, active_deployment=made("a")), list_deployments=gone())
-    assert script.do(steps.FindCandidates()) == Failed("GET /v2/apps/1: 404; the app itself is there")
+    assert script.do(steps.FindCandidates()) == Failed("GET /v2/apps/1: 404; the app itself exists")
 
 
 @pytest.mark.parametrize(
@@ -395,7 +395,7 @@ def test_a_lost_restored_spec_is_told_by_its_deployment(
 @pytest.mark.parametrize(
     ("found", "candidate", "expected"),
     [
-        (app(NEW), "unheard-of", Refused("the spec of deployment unheard-of is not known")),
+        (app(NEW), "unheard-of", Refused("the spec of deployment unheard-of is unknown")),
         (app(NEW, pinned_deployment=made("p")), "a", Refused("the app was pinned meanwhile", Refusal.PINNED)),
         (app(web(tag="9")), "a", Refused("the app was changed meanwhile", Refusal.MOVED)),
         (app(OLD, pending_deployment=made("b")), "a", Accepted("b")),

@@ -57,42 +57,46 @@ FAULT = {"fault": "deployment d failed"}
         ),
         (
             (endings.denied, state(why="403 no", write=WriteStatus(Sent.LOST, 1))),
-            Outcome(OutcomeKind.FAILED, "403 no; whether the update took effect is not known", (AGAIN, STATUS)),
+            Outcome(OutcomeKind.FAILED, "403 no; it is not known whether the update took effect", (AGAIN, STATUS)),
         ),
         (
             (endings.denied, state(why="403 no", leg=TrackedDeployment(Role.DEPLOY, "d"))),
-            Outcome(OutcomeKind.FAILED, "403 no; deployment d goes on, and the next run follows it", (AGAIN, STATUS)),
+            Outcome(
+                OutcomeKind.FAILED,
+                "403 no; deployment d continues on App Platform, and the next run follows it",
+                (AGAIN, STATUS),
+            ),
         ),
         (
             (endings.denied, state(why="403 no", leg=TrackedDeployment(Role.DEPLOY, "d"), **FAULT)),
             Outcome(
                 OutcomeKind.ROLLBACK_FAILED,
-                "deployment d failed; going back failed, too: 403 no",
+                "deployment d failed; the rollback failed, too: 403 no",
                 (ROLLBACK, STATUS),
             ),
         ),
         (
             (endings.denied, state(why="403 no", back=TrackedDeployment(Role.RESTORE, "b"))),
-            Outcome(OutcomeKind.ROLLBACK_FAILED, "going back failed: 403 no", (ROLLBACK, STATUS)),
+            Outcome(OutcomeKind.ROLLBACK_FAILED, "the rollback failed: 403 no", (ROLLBACK, STATUS)),
         ),
         (
             (endings.denied, state(why="403 no", pinned=True)),
             Outcome(
                 OutcomeKind.ROLLBACK_FAILED,
-                "going back failed: 403 no. The app is left pinned to the rollback",
+                "the rollback failed: 403 no. The app is left pinned to the rollback",
                 SETTLE,
                 pinned=True,
             ),
         ),
         (
             (endings.rollback_failed, state(), "502"),
-            Outcome(OutcomeKind.ROLLBACK_FAILED, "going back failed: 502", (ROLLBACK, STATUS)),
+            Outcome(OutcomeKind.ROLLBACK_FAILED, "the rollback failed: 502", (ROLLBACK, STATUS)),
         ),
         (
             (endings.rollback_failed, state(pinned=True, **FAULT), "502"),
             Outcome(
                 OutcomeKind.ROLLBACK_FAILED,
-                "deployment d failed; going back failed, too: 502. The app is left pinned to the rollback",
+                "deployment d failed; the rollback failed, too: 502. The app is left pinned to the rollback",
                 SETTLE,
                 pinned=True,
             ),
@@ -141,7 +145,7 @@ def deployment(name: str, phase: Phase, role: Role = Role.DEPLOY) -> TrackedDepl
         ({}, "stopped before anything was sent"),
         (
             {"write": WriteStatus(sends=1)},
-            "stopped while the update was being sent; whether it took effect is not known",
+            "stopped while the update was being sent; it is not known whether it took effect",
         ),
         (
             {"leg": deployment("d", Phase.UNKNOWN)},
@@ -170,11 +174,20 @@ def test_an_interruption_says_how_far_it_was(facts: Any, reason: str) -> None:
     assert endings.interrupted(state(**facts)) == expected
 
 
+def test_c90_an_interruption_never_says_that_nothing_was_sent_while_a_request_is_under_way() -> None:
+    first = "stopped while the create was being sent; it is not known whether it took effect"
+    assert endings.interrupted(state(), "create").reason == first
+    leg = deployment("d", Phase.ERROR)
+    later = endings.interrupted(state(leg=leg, fault="deployment d failed"), "rollback").reason
+    told = "it is not known whether the rollback took effect"
+    assert later == f"deployment d failed; stopped before the rollout was finished; {told}"
+
+
 def test_an_interruption_that_leaves_a_pin_says_so_and_how_to_settle_it() -> None:
     found = endings.interrupted(state(pinned=True, back=deployment("r", Phase.ACTIVE, Role.ROLLBACK)))
     assert found.reason == (
         "stopped after deployment r became ACTIVE, before the rollout was finished; "
-        "the app is pinned to our rollback until that is committed, which the next run does"
+        "the app stays pinned to this run's rollback until the next run commits it"
     )
     assert found.commands == (AGAIN, *SETTLE)
     assert found.pinned

@@ -59,9 +59,9 @@ def reason(state: RolloutState) -> str:
 
 def test_what_could_not_be_learnt_is_told_with_the_last_error() -> None:
     gone_quiet = state(sight=SEEN, write=LOST, tries=3, why="GET /v2/apps/1: 502")
-    assert reason(gone_quiet) == "what became of the update could not be learnt: GET /v2/apps/1: 502"
+    assert reason(gone_quiet) == "could not determine whether the update took effect: GET /v2/apps/1: 502"
     in_vain = state(sight=SEEN, write=lost(WriteProbe.STORED, looks=4))
-    assert reason(in_vain) == "what became of the update could not be learnt: reset"
+    assert reason(in_vain) == "could not determine whether the update took effect: reset"
 
 
 UNDER_WAY = [phase for phase in Phase if not phase.terminal]
@@ -195,7 +195,7 @@ def test_the_last_time_that_a_bound_allows_is_used(facts: Any, step: Step) -> No
 
 def test_who_took_over_is_told() -> None:
     over = leg(Phase.SUPERSEDED)
-    assert "does not carry our spec" in reason(state(leg=over, successor=Successor()))
+    assert "a deployment with another spec took over" in reason(state(leg=over, successor=Successor()))
     again = state(leg=over, successor=Successor(deployment_id="e"), hops=5)
     assert "superseded each other more than 5 times" in reason(again)
 

@@ -59,7 +59,7 @@ def test_c57_a_probe_that_cannot_be_sent_rolls_nothing_back(
     stage.tamper = live(lambda: failure)
     record = roll(stage, policy=policy(**components))
     assert kind(record) == "timed_out"
-    assert "its health could not be learnt within 60 s: GET / could not be sent: " in record.outcome.reason
+    assert "its health could not be determined within 60 s: GET / could not be sent: " in record.outcome.reason
     assert stage.writes() == [stage.writes()[0]], "the update, and nothing else"
     assert stage.deployments()[0] == ("ACTIVE", "1.28")
 

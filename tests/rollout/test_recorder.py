@@ -42,9 +42,9 @@ TWO = RollbackOptions(candidates=("a", "b"))
 CASES: dict[str, tuple[RolloutState, Step, str]] = {
     "a new app": (state(Task.CREATE), Write(Task.CREATE), "there is no such app yet"),
     "an update": (state(), Write(Task.UPDATE), "the app is as it was planned"),
-    "an update again": (state(write=LOST), Write(Task.UPDATE), "looking shows nothing of the one before"),
-    "a look": (state(), Look(), "what changed since the plan is not written over"),
-    "a look again": (state(tries=1, why="GET /v2/apps/1: 502"), Look(), "the last try failed: GET /v2/apps/1: 502"),
+    "an update again": (state(write=LOST), Write(Task.UPDATE), "there is no trace of the one before"),
+    "a look": (state(), Look(), "a change since the plan is not overwritten"),
+    "a look again": (state(tries=1, why="GET /v2/apps/1: 502"), Look(), "the last attempt failed: GET /v2/apps/1: 502"),
     "a lost write": (state(write=LOST), LookUp("update"), "the answer was lost: reset"),
     "a lost rollback": (state(undo=LOST), LookUp("rollback"), "the answer was lost: reset"),
     "a lost restore": (state(restore=LOST), LookUp("restore"), "the answer was lost: reset"),
@@ -60,7 +60,7 @@ CASES: dict[str, tuple[RolloutState, Step, str]] = {
     "what the plan follows": (
         RolloutState(goal(Task.FOLLOW, reason="a deployment of this very spec is under way (BUILDING)")),
         Adopt(Role.FOLLOWED, "d"), "a deployment of this very spec is under way (BUILDING)"),
-    "what runs already": (state(), Adopt(Role.FOLLOWED, "d"), "it was under way already"),
+    "what runs already": (state(), Adopt(Role.FOLLOWED, "d"), "it was already in progress"),
     "what took over": (state(leg=ACTIVE), Adopt(Role.FOLLOWED, "e"), "the same spec was deployed again since"),
     "a superseded one": (state(leg=leg(Phase.SUPERSEDED)), FindSuccessor("d"), "it was superseded"),
     "one about to be": (state(leg=ACTIVE), FindSuccessor("d"), "another deployment is taking over"),
@@ -74,29 +74,29 @@ CASES: dict[str, tuple[RolloutState, Step, str]] = {
     "a person's wish": (state(Task.ROLL_BACK), FindCandidates(), "a rollback was asked for"),
     "a wait for the platform": (
         state(leg=leg(Phase.ERROR), fault="api failed", options=TWO), FindCandidates(5.0),
-        "the platform may roll back by itself; it is waited for"),
+        "the platform may roll back by itself; waiting for it"),
     "a look while the platform rolls back": (
         state(sight=Precheck(awaited=True)), Look(5.0),
-        "the platform is rolling back by itself; what is sent now would supersede that"),
+        "the platform is rolling back by itself; sending now would supersede that"),
     "a change right before": (
         state(undo=WriteStatus(sends=1)), FindCandidates(), "the app was changed right before the rollback"),
-    "the first candidate": (state(options=TWO), ValidateRollback("a"), "it was the last that did well"),
+    "the first candidate": (state(options=TWO), ValidateRollback("a"), "it was the last good one"),
     "the one that serves": (
         state(options=RollbackOptions(candidates=("a",), serving=True)), ValidateRollback("a"), "it still serves"),
     "the next candidate": (
         state(options=TWO, rejected=("region_conflict",)), ValidateRollback("b"),
-        "the one before is no way back: region_conflict"),
+        "the one before cannot be rolled back to: region_conflict"),
     "the one asked for": (
         RolloutState(goal(Task.ROLL_BACK, follow_id="a"), options=TWO), ValidateRollback("a"), "it was asked for"),
     "a rollback": (
         state(options=TWO, valid=True), Rollback("a"), "the platform says that the app can be rolled back to it"),
     "a rollback again": (
-        state(options=TWO, valid=True, undo=LOST), Rollback("a"), "looking shows nothing of the one before"),
+        state(options=TWO, valid=True, undo=LOST), Rollback("a"), "there is no trace of the one before"),
     "a spec sent back": (
         state(options=TWO, rejected=("region_conflict", "region_conflict")), RestoreSpec("a"),
         "no rollback is possible: region_conflict"),
     "a spec sent back again": (
-        state(options=TWO, restore=LOST), RestoreSpec("a"), "looking shows nothing of the one before"),
+        state(options=TWO, restore=LOST), RestoreSpec("a"), "there is no trace of the one before"),
     "a healthy rollback": (state(back=BACK), CommitRollback(), "healthy for 15 s"),
     "a commit again": (
         state(back=BACK, commit=WriteStatus(Sent.ACCEPTED, 1)), CommitRollback(), "the app is still pinned"),
@@ -119,7 +119,7 @@ def test_what_passes_the_time_and_the_end_itself_need_no_reason(step: Step) -> N
 
 
 def test_what_is_followed_is_named_before_it_is_explained() -> None:
-    told = "following deployment d1, which is not of this run but carries the same spec"
+    told = "following deployment d1, not of this run, with the same spec"
     assert describe(Adopt(Role.FOLLOWED, "d1")) == told
 
 

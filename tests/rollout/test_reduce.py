@@ -244,7 +244,7 @@ def test_when_a_deployment_ends_its_budgets_are_forgotten(phase: Phase) -> None:
 def test_readings_are_graded_by_the_rules_of_the_app() -> None:
     unknown = Health.model_validate({"components": [{"name": "api", "state": "UNKNOWN"}]})
     seen = follow(ACTIVE, CheckHealth("d"), HealthSeen(unknown), 5)
-    sample = Sample(Grade.UNKNOWN, "the health of api is not known", "api")
+    sample = Sample(Grade.UNKNOWN, "the health of api is unknown", "api")
     assert seen.evidence == Evidence(5, sample, 5, confirmed=5)
     probed = follow(ACTIVE, Probe("d"), ProbeSeen(), 5)
     assert probed.evidence.probe == Sample(Grade.SHORT, "the probe succeeded 1 of 2 times in a row")

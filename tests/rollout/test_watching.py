@@ -108,7 +108,7 @@ def test_c55_a_history_that_answers_404_is_no_app_that_is_gone(stage: Tampered) 
     record = roll(stage)
     assert kind(record) == "rollback_failed", record.outcome
     assert "deleted" not in record.outcome.reason
-    assert "the app itself is there" in record.outcome.reason
+    assert "the app itself exists" in record.outcome.reason
 
 
 # --- C56: 401 and 403 while watching ---
@@ -132,9 +132,9 @@ def test_c56_a_token_that_may_not_read_ends_the_watch_at_once_and_leaves_the_res
     record = roll(stage)
     assert kind(record) == "failed"
     assert f"{status} {SCOPE}" in record.outcome.reason
-    wanted = "check DIGITALOCEAN_TOKEN" if status == 401 else "this needs a token with the scope app:read"
+    wanted = "check DIGITALOCEAN_TOKEN" if status == 401 else "the token needs the scope app:read"
     assert wanted in record.outcome.reason
-    assert "goes on, and the next run follows it" in record.outcome.reason
+    assert "continues on App Platform, and the next run follows it" in record.outcome.reason
     assert record.outcome.commands[0] == "reconcile"
     assert record.seconds < after + 20
     stage.tamper = lambda _: None
@@ -168,7 +168,7 @@ def test_c56_a_token_that_may_not_write_is_named_with_the_scope(stage: Tampered)
     record = roll(stage)
     assert kind(record) == "failed"
     assert "nothing was changed: PUT" in record.outcome.reason
-    assert "this needs a token with the scope app:update" in record.outcome.reason
+    assert "the token needs the scope app:update" in record.outcome.reason
 
 
 def test_c56_an_answer_that_was_lost_and_cannot_be_looked_for_is_not_said_to_have_failed(stage: Tampered) -> None:
@@ -182,7 +182,7 @@ def test_c56_an_answer_that_was_lost_and_cannot_be_looked_for_is_not_said_to_hav
     stage.tamper = lost
     record = roll(stage)
     assert kind(record) == "failed"
-    assert "whether the update took effect is not known" in record.outcome.reason
+    assert "it is not known whether the update took effect" in record.outcome.reason
 
 
 # --- C60: where no health is reported ---
@@ -205,7 +205,7 @@ SILENT: list[Callable[[], Answer]] = [
     lambda: reporting({"name": "api", "state": "STRANGE"}),
     lambda: reporting({"name": "api"}),
 ]
-SAYS = "nothing contradicts it for 30 s; the platform reports no health of api"
+SAYS = "no sign of trouble for 30 s; the platform reports no health for api"
 
 
 @pytest.mark.parametrize("answer", SILENT)
@@ -239,4 +239,4 @@ def test_c60_one_component_of_which_nothing_is_reported_is_named(stage: Tampered
     spec["workers"] = [{**spec["services"][0], "name": "jobs"}]
     stage.tamper = health(lambda: reporting({"name": "api", "state": "HEALTHY"}))
     record = stage.one(stage.job(spec, Action.CREATE))
-    assert record.outcome.reason == "nothing contradicts it for 30 s; the platform reports no health of jobs"
+    assert record.outcome.reason == "no sign of trouble for 30 s; the platform reports no health for jobs"

@@ -120,7 +120,7 @@ def test_c53_another_spec_that_is_stored_or_serves_is_diverged(stage: Tampered, 
     shown(stage, change)
     record = stage.one(stage.job(web(tag="1.28")))
     assert kind(record) == "diverged", record.outcome
-    assert any("image/tag is not as it was sent" in warning for warning in record.warnings), record.warnings
+    assert any("image/tag differs from what was sent" in warning for warning in record.warnings), record.warnings
     assert updates(stage) == []
 
 

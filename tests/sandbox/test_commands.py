@@ -148,7 +148,7 @@ WRONG = [
     (["set", "colour=red"], "unknown setting 'colour'"),
     (["set", "nonsense"], "'nonsense' is not NAME=VALUE"),
     (["set", "fills_defaults=some"], "fills_defaults must be one of recorded, common, documented, none"),
-    (["set", "speed=realistic", "speed.build=3"], "both whole and in parts"),
+    (["set", "speed=realistic", "speed.build=3"], "both as a whole and in parts"),
     (["fault", "hang", "--phase", "SLEEPING"], "phase must be one of PENDING_BUILD"),
     (["fault", "latency", "--share", "2"], "--share must be from 0 to 1"),
     (["fault", "latency", "--operation", "apps_explode"], "no such operation: apps_explode"),

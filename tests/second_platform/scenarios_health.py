@@ -25,7 +25,7 @@ SICK = Running(f"update {NEW}", ((0, "HEALTHY"), (5, "UNHEALTHY")))
 NOT_KNOWN = ("timed_out", "unconfirmed")
 
 NO_HEALTH = ("no health",)
-"""Words for an app of which nothing reports a health: "nothing contradicts it; the platform reports no health"."""
+"""Words for an app of which nothing reports a health: "no sign of trouble; the platform reports no health"."""
 
 CLAIMS = (r"healthy for \d", "is healthy")
 """Claims that need evidence."""

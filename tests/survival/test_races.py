@@ -108,7 +108,7 @@ def test_who_cancels_what_takes_an_app_back_is_told_by_every_later_run_what_serv
     environment, run, _ = meddled(scenario, "cancels", restored + 2)
     with environment:
         assert (run.kind("web"), run.code) == ("rollback_failed", 5)
-        assert "was canceled, by whom is unknown" in run.record("web").outcome.reason
+        assert "was canceled by an unknown party" in run.record("web").outcome.reason
         later = environment.run()
         assert (later.kind("web"), later.code) == ("stalled", 6)
         assert re.search(

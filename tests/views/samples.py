@@ -189,7 +189,7 @@ PINNED_BADLY = RolloutRecord(
     Action.UPDATE,
     Outcome(
         OutcomeKind.ROLLBACK_FAILED,
-        "going back failed, too: no deployment became healthy within 5m. The app is left pinned to the rollback",
+        "the rollback failed, too: no deployment became healthy within 5m. The app is left pinned to the rollback",
         ("reconcile rollback billing --commit", "reconcile rollback billing --revert", "reconcile status billing"),
         pinned=True,
     ),

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 
 from reconciler.findings import Finding, Location, Severity
 from reconciler.views import annotations
-from reconciler.views.values import inert
+from reconciler.views.lines import inert
 from tests.views import samples
 
 

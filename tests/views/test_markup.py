@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 
 from reconciler.redaction import without_query
 from reconciler.views import markup
-from reconciler.views.values import inert
+from reconciler.views.lines import inert
 
 _PARSER = MarkdownIt("commonmark")
 _ticks = st.lists(st.sampled_from(["`", "``", "```", "````", " ", "a", "\n", "~~~"]), max_size=4).map("".join)

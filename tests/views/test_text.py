@@ -161,7 +161,7 @@ def test_what_is_refused_for_one_reason_is_said_once():
 def test_a_rotated_secret_is_told_once():
     path = ("services", "api", "envs", "KEY", "value")
     change = Change(path, ChangeKind.CHANGED, None, None, sensitive=True)
-    note = Note(path, "rotated", "the new value is sent")
+    note = Note(path, "rotated", "the new value will be sent")
     report = PlanReport((Plan("web", SyncStatus.OUT_OF_SYNC, Action.UPDATE, changes=(change,), notes=(note,)),))
     assert text.plan(report).count("KEY") == 1
     assert markdown.plan(report).count("KEY") == 1

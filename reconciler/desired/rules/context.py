@@ -203,7 +203,9 @@ def wrong_tag(text: str) -> Malformed | None:
         return None
     hint = "use letters, digits and . _ -, at most 128"
     return (
-        Malformed("it is a digest", f"write `digest: {text}`") if is_digest(text) else Malformed("it is no tag", hint)
+        Malformed("it is a digest", f"write `digest: {text}`")
+        if is_digest(text)
+        else Malformed("it is not a tag", hint)
     )
 
 

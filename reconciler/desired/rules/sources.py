@@ -162,19 +162,19 @@ def _repository_of(context: RuleContext, image: Mapping[str, Any], at: str) -> I
     written, kind = literal(image, "repository"), text(image, "registry_type")
     parts = _Reference.of(written)
     if parts.host in REGISTRY_HOSTS:
-        message = f"repository holds the registry's address {parts.host}, which registry_type says already"
+        message = f"repository contains the registry's address {parts.host}, which registry_type already says"
         yield context.error("registry-in-repository", message, parts.in_fields(image), f"{at}/repository")
     elif parts.host and kind in ("DOCKER_HUB", "GHCR") and not image.get("registry"):
-        message = f"repository seems to hold the address of another registry, {parts.host}"
+        message = f"repository seems to contain the address of another registry, {parts.host}"
         hint = "App Platform pulls from Docker Hub (DOCKER_HUB), GitHub (GHCR) and DigitalOcean's registry (DOCR) only"
         yield context.warning("registry-in-repository", message, hint, f"{at}/repository")
     elif parts.tag or parts.digest:
-        message = f"repository holds the {'digest' if parts.digest else 'tag'} of the image, which has its own field"
+        message = f"repository contains the {'digest' if parts.digest else 'tag'} of the image, which has its own field"
         yield context.error("tag-in-repository", message, parts.in_fields(image), f"{at}/repository")
     elif kind == "GHCR" and written and not image.get("registry"):
         owner, _, name = written.partition("/")
         hint = f"write `registry: {owner}, repository: {name}`" if name else "add `registry: …`, the owner on GitHub"
-        message = "a GHCR image has no registry: the owner of the image on GitHub"
+        message = "a GHCR image needs its registry: the owner of the image on GitHub"
         yield context.warning("no-registry", message, hint, at)
 
 

@@ -305,7 +305,7 @@ def upgrade_buildpack(call: Call) -> str:
     app, platform = call.app(), call.platform
     wanted = call.field("buildpack_id", str, "")
     if wanted not in {item["id"] for item in BUILDPACKS}:
-        raise bad_request("buildpack_id names no buildpack")
+        raise bad_request("there is no buildpack with this buildpack_id")
     call.field("major_version", int, 0)
     affected = [item["name"] for _, item in components(app.spec) if not item.get("image")]
     out: dict[str, Any] = {"affected_components": affected}

@@ -41,7 +41,7 @@ def _logs(call: Call, deployment: Deployment) -> str:
     follow, tail = call.flag("follow"), tail_lines(call)
     component = _component(call, deployment)
     if kind == "AUTOSCALE_EVENT":
-        raise bad_request("logs of autoscaling events are found with the event")
+        raise bad_request("the logs of an autoscaling event are part of the event")
     if kind == "UNSPECIFIED":
         kind = latest_log_type(deployment)
     if kind.startswith("RUN") and deployment.phase in ("SUPERSEDED", "ERROR", "CANCELED"):

@@ -74,10 +74,10 @@ def _placed(spec: Tree, kinds: tuple[str, ...]) -> Iterator[tuple[str, Tree]]:
 def _addresses(spec: Tree) -> Iterator[tuple[str, str]]:
     for place, item in _placed(spec, ("domains",)):
         if item.get("zone") and not _HOST.fullmatch(item["zone"]):
-            yield f"{place}.zone", "the zone is no host name"
+            yield f"{place}.zone", "the zone is not a host name"
     page = (spec.get("ingress") or {}).get("custom_error_page_url")
     if page and not _HTTPS.fullmatch(page):
-        yield "ingress.custom_error_page_url", "the page is no https URL"
+        yield "ingress.custom_error_page_url", "the page is not an https URL"
 
 
 def _names(spec: Tree) -> Iterator[tuple[str, str]]:
@@ -107,7 +107,7 @@ def _routes(spec: Tree) -> Iterator[tuple[str, str]]:
     for place, item in _placed(spec, ROUTABLE_KINDS):
         routes = item.get("routes") or []
         if routes and place.startswith("services") and item.get("internal_ports") and not item.get("http_port"):
-            yield f"{place}.routes", "an internal service, which has internal_ports only, cannot have routes"
+            yield f"{place}.routes", "an internal service, with internal_ports only, cannot have routes"
         for route in routes:
             path = route.get("path") or "/"
             if path in taken:
@@ -162,7 +162,7 @@ def _schedule(place: str, schedule: Tree) -> Iterator[tuple[str, str]]:
         if schedule.get("cron"):
             CronSim(schedule["cron"], datetime(2026, 1, 1, tzinfo=zone))
     except CronSimError:
-        yield f"{place}.cron", "this is no cron expression"
+        yield f"{place}.cron", "this is not a cron expression"
 
 
 def _ingress(spec: Tree) -> Iterator[tuple[str, str]]:

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reconciler import text as texts
+from reconciler.appspec.secrets import plain
 from reconciler.plan.model import Change, ChangeKind
-from reconciler.views import values
-from reconciler.views.values import opaque, plain
+from reconciler.views import lines, summary
+from reconciler.views.lines import opaque
 from tests.views import samples
 
 
@@ -26,25 +28,25 @@ from tests.views import samples
     ],
 )
 def test_what_does_not_print_is_spelled_out(text, shown):
-    assert values.inert(text) == shown
+    assert lines.inert(text) == shown
 
 
 @given(samples.hostile)
 def test_inert_text_stays_as_it_is(text):
-    assert values.inert(values.inert(text)) == values.inert(text)
+    assert lines.inert(lines.inert(text)) == lines.inert(text)
 
 
 @given(samples.hostile, st.integers(32, 80))
 def test_shortened_text_is_one_short_line(text, width):
-    shown = values.shortened(text * 20, width)
+    shown = lines.shortened(text * 20, width)
     assert shown.isprintable()
     assert len(shown) <= width + 1
-    assert shown.endswith(f"… ({len(text * 20):,} characters)") or shown == values.inert(text * 20)
+    assert shown.endswith(f"… ({len(text * 20):,} characters)") or shown == lines.inert(text * 20)
 
 
 def test_a_cut_never_splits_an_escape():
     for width in range(24, 60):
-        head = values.shortened("\u202e" * 100, width).split("…")[0]
+        head = lines.shortened("\u202e" * 100, width).split("…")[0]
         assert head == "\\u202e" * (len(head) // 6)
 
 
@@ -66,7 +68,7 @@ def test_a_cut_never_splits_an_escape():
     ],
 )
 def test_values_are_bare_unless_that_would_mislead(value, shown):
-    assert values.shown(value, 60) == shown
+    assert lines.shown(value, 60) == shown
 
 
 @pytest.mark.parametrize(
@@ -87,7 +89,7 @@ def test_values_are_bare_unless_that_would_mislead(value, shown):
     ],
 )
 def test_a_change_says_what_it_does(change, shown):
-    assert values.change_text(change, 60) == shown
+    assert lines.change_text(change, 60) == shown
 
 
 _tails = st.one_of(
@@ -99,7 +101,7 @@ _tails = st.one_of(
 @given(st.one_of(st.just(""), st.text(max_size=300)), _tails, _tails, st.integers(60, 120), st.integers(1, 80))
 def test_two_values_that_differ_never_look_alike(same, one, other, width, times):
     before, after = same + one * times, same + other * times
-    shown = values.change_text(Change((), ChangeKind.CHANGED, before, after), width)
+    shown = lines.change_text(Change((), ChangeKind.CHANGED, before, after), width)
     assert shown.isprintable()
     assert len(shown) <= width + 60
     if before != after and "→" not in before + after:
@@ -109,17 +111,17 @@ def test_two_values_that_differ_never_look_alike(same, one, other, width, times)
 
 def test_a_line_break_and_its_spelling_are_told_apart():
     change = Change((), ChangeKind.CHANGED, r"a\nb", "a\nb")
-    assert values.change_text(change, 60) == r'"a\\nb" → "a\nb"'
+    assert lines.change_text(change, 60) == r'"a\\nb" → "a\nb"'
 
 
 def test_long_values_are_shown_from_shortly_before_they_differ():
     change = Change((), ChangeKind.CHANGED, "x" * 300 + " --workers 2", "x" * 300 + " --workers 3 --reload")
-    assert values.change_text(change, 60) == "…xxxxxx --workers 2 → …xxxxxx --workers 3 --reload"
+    assert lines.change_text(change, 60) == "…xxxxxx --workers 2 → …xxxxxx --workers 3 --reload"
 
 
 def test_a_long_value_that_grows_says_how_long_it_is():
     change = Change((), ChangeKind.CHANGED, "x" * 300, "x" * 300 + "y" * 70_000)
-    assert values.change_text(change, 60) == "…xxxx → …xxxxyy… (70,300 characters)"
+    assert lines.change_text(change, 60) == "…xxxx → …xxxxyy… (70,300 characters)"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +138,7 @@ def test_a_long_value_that_grows_says_how_long_it_is():
     ],
 )
 def test_durations_are_told_in_two_units(seconds, shown):
-    assert values.duration(seconds) == shown
+    assert texts.duration(seconds) == shown
 
 
 @pytest.mark.parametrize(
@@ -144,23 +146,23 @@ def test_durations_are_told_in_two_units(seconds, shown):
     [(7, "+$7.00"), (-5.004, "-$5.00"), (0, "$0.00"), (-0.001, "$0.00"), (1234.5, "+$1,234.50")],
 )
 def test_differences_in_money_carry_their_sign(amount, shown):
-    assert values.signed_money(amount) == shown
+    assert summary.signed_money(amount) == shown
 
 
 def test_counts_agree_with_their_noun():
-    assert [values.count(number, "app") for number in (0, 1, 2000)] == ["0 apps", "1 app", "2,000 apps"]
+    assert [texts.count(number, "app") for number in (0, 1, 2000)] == ["0 apps", "1 app", "2,000 apps"]
 
 
 def test_wide_characters_take_two_columns():
-    assert values.padded("漢字", 6) == "漢字  "
-    assert values.cells("e\u0301") == 1
+    assert lines.padded("漢字", 6) == "漢字  "
+    assert lines.cells("e\u0301") == 1
 
 
 def test_log_lines_lose_colours_and_what_was_overwritten():
-    assert values.log_line("\x1b[1;31mboom\x1b[0m\n") == "boom"
-    assert values.log_line("10%\r50%\r100%") == "100%"
-    assert values.log_line("\x1b]8;;https://x\x07link\x1b]8;;\x07") == "link"
-    assert values.log_line("a\x9b31mb") == r"a\x9b31mb"
+    assert lines.log_line("\x1b[1;31mboom\x1b[0m\n") == "boom"
+    assert lines.log_line("10%\r50%\r100%") == "100%"
+    assert lines.log_line("\x1b]8;;https://x\x07link\x1b]8;;\x07") == "link"
+    assert lines.log_line("a\x9b31mb") == r"a\x9b31mb"
 
 
 def test_a_credential_within_a_larger_value_is_taken_out_by_its_place_in_the_spec():
