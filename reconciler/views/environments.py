@@ -85,11 +85,11 @@ def _head(app: str, here: Mapping[str, Plan], column: int) -> Line:
 
 def _reasons(here: Mapping[str, Plan]) -> Iterator[Line]:
     """Why, and what would allow it; once for the environments that share it."""
-    told: dict[tuple[str, str], list[str]] = {}
+    groups: dict[tuple[str, str], list[str]] = {}
     for place, one in here.items():
         if (reason := extra_reason(one)) or one.override:
-            told.setdefault((reason, one.override), []).append(place)
-    for (reason, override), places in told.items():
+            groups.setdefault((reason, one.override), []).append(place)
+    for (reason, override), places in groups.items():
         yield ((f"{INDENT}{', '.join(places)}: {inert(reason)}", ""),)
         if override:
             yield ((f"{INDENT}  {override_label(override)}: ", "quiet"), (shortened(override, 200), "strong"))
@@ -103,11 +103,11 @@ def _changes(here: Mapping[str, Plan], width: int, *, verbose: bool) -> Iterator
     changing = {place: one for place, one in changing.items() if one.changes}
     parts = [(place, label, part) for place, one in changing.items() for label, part in _labelled(one)]
     column = max((cells(label) for _, label, _ in parts), default=0) + 3
-    told: dict[str, dict[str, list[str]]] = {}
+    groups: dict[str, dict[str, list[str]]] = {}
     for place, label, part in parts:
         text = part.text(max(width - len(INDENT) - column, 32))
-        told.setdefault(label, {}).setdefault(text, []).append(place)
-    for label, texts in told.items():
+        groups.setdefault(label, {}).setdefault(text, []).append(place)
+    for label, texts in groups.items():
         for number, (text, places) in enumerate(texts.items()):
             where = "" if len(places) == len(changing) else f"  ({', '.join(places)})"
             yield ((INDENT + padded("" if number else label, column), ""), (text, "change"), (where, "quiet"))
