@@ -58,6 +58,14 @@ class Environment(BaseModel):
         """The name that an app of the base has here."""
         return self.rename.replace(APP, app)
 
+    def live_name(self, app: str) -> str:
+        """The name that an app has here, given that name or the one in the base."""
+        before, after = self.rename.split(APP)
+        own = before + after
+        return (
+            app if own and app.startswith(before) and app.endswith(after) and len(app) > len(own) else self.renamed(app)
+        )
+
     def policy(self, over: Mapping[str, Any]) -> dict[str, Any]:
         """A policy whose apps have their names here."""
         named = over.get("depends_on")

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.cli.options import Connection, EnvironmentConnection
+from reconciler.cli.options import Connection, EnvironmentConnection, Suggestions
 from reconciler.clock import SystemClock
+from reconciler.config_file import ConfigFile, read_config
 from reconciler.engine import environments, safety
 from reconciler.engine.apply import run
-from reconciler.environments import ALL
+from reconciler.engine.load import RunOptions
+from reconciler.environments import ALL, environment_of
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
+from reconciler.text import did_you_mean
 from reconciler.views.environments import EnvironmentPlan
 
-__all__ = ["ALL", "connection_of", "plan_all"]
+__all__ = ["ALL", "connection_of", "in_environment", "plan_all"]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from reconciler.cli.console import Console
     from reconciler.engine.apply import FrontEnd
-    from reconciler.engine.load import RunOptions
     from reconciler.engine.planner import Planned
     from reconciler.plan.model import PlanReport
+
+
+Named = Callable[[str], str]
+"""The name of an app on App Platform, from that name or the one in the base."""
 
 
 def connection_of(connection: Connection, options: RunOptions) -> Connection:
@@ -34,13 +42,28 @@ def connection_of(connection: Connection, options: RunOptions) -> Connection:
     """
     if not options.environment:
         return connection
-    variable = environments.token_variable(options)
-    if not variable:
-        return connection
-    file = connection.sandbox_file
-    if connection.sandbox:
+    variable, file = environments.token_variable(options), connection.sandbox_file
+    if connection.sandbox and variable:
         file = Path(file).with_stem(f"{file.stem}-{options.environment}")
-    return EnvironmentConnection(connection.api_url, connection.sandbox, file, variable)
+    flags = ("--env", options.environment, *shlex.split(Suggestions.of(connection).flags))
+    return EnvironmentConnection(connection.api_url, connection.sandbox, file, variable, flags)
+
+
+def in_environment(name: str, config: Path | None, connection: Connection) -> tuple[Connection, ConfigFile, Named]:
+    """The connection and the configuration of an environment, and the live names of its apps; "" is none.
+
+    Raises:
+        InvalidInput: the configuration cannot be used.
+        UsageError: there is no such environment.
+    """
+    file = read_config(config)
+    if not name:
+        return connection, file, lambda app: app
+    if name not in file.config.environments:
+        hint = did_you_mean(name, file.config.environments, "they are under `environments` in reconcile.yaml")
+        raise UsageError(f"no such environment: {name}", hint=hint)
+    here = connection_of(connection, RunOptions((), config, environment=name))
+    return here, file.within(name), environment_of(file.config, name).live_name
 
 
 def plan_all(

@@ -103,11 +103,15 @@ class Connection:
     ] = SANDBOX_FILE
 
 
+EnvironmentName = Annotated[str, Parameter(group=WHAT, help="environment of reconcile.yaml, for its token and policy")]
+
+
 @dataclass(frozen=True)
 class EnvironmentConnection(Connection):
-    """The connection of an environment, whose token is in a variable of its own."""
+    """The connection of an environment; its token may be in a variable of its own. ``flags`` name the same."""
 
     token_variable: str = ""
+    flags: tuple[str, ...] = ()
 
 
 @Parameter(name="*")
@@ -277,7 +281,9 @@ class Suggestions:
     def of(cls, connection: Connection) -> "Suggestions":
         """The suggestions for a connection."""
         flags: list[str] = []
-        if connection.sandbox:
+        if isinstance(connection, EnvironmentConnection):
+            flags = list(connection.flags)
+        elif connection.sandbox:
             flags = ["--sandbox"]
             if connection.sandbox_file != SANDBOX_FILE:
                 flags += ["--sandbox-file", str(connection.sandbox_file)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from reconciler.cli.console import Console
-from reconciler.cli.options import POSITIVE, Connection, Output, Suggestions, connect
+from reconciler.cli.options import POSITIVE, Connection, EnvironmentName, Output, Suggestions, connect
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def status(
     *apps: Annotated[str, Parameter(help="names of apps [default: all]")],
     deployments: Annotated[int, Parameter(validator=POSITIVE, help="number of deployments to show for each")] = 5,
+    env: EnvironmentName = "",
     connection: Connection = Connection(),
     output: Output = Output(),
 ) -> int:
@@ -30,6 +31,11 @@ def status(
         raise UsageError(f"--format {output.format} is not available for status", hint="use text or json")
     import asyncio
 
+    if env:
+        from reconciler.cli.environments import in_environment
+
+        connection, _, named = in_environment(env, None, connection)
+        apps = tuple(map(named, apps))
     return asyncio.run(_status(apps, deployments, connection, Console.of(output, vital=True)))
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from reconciler.cli.environments import connection_of
 from reconciler.cli.main import main
-from reconciler.cli.options import Connection, connect, token
+from reconciler.cli.options import Connection, EnvironmentConnection, Suggestions, connect, token
 from reconciler.config_file import read_config
 from reconciler.engine.load import RunOptions, check
 from reconciler.errors import InvalidInput, UsageError
@@ -193,7 +193,27 @@ def test_an_environment_with_a_token_of_its_own_uses_no_other(checkout: Path, mo
     monkeypatch.setenv("STAGING_TOKEN", "its-own")
     asyncio.run(opened())
     assert token("STAGING_TOKEN") == "its-own"
-    assert connection_of(Connection(), RunOptions(environment="prod")) == Connection()
+    prod = connection_of(Connection(), RunOptions(environment="prod"))
+    assert isinstance(prod, EnvironmentConnection)
+    assert (prod.token_variable, Suggestions.of(prod).flags) == ("", "--env prod")
+    assert connection_of(Connection(), RunOptions()) == Connection()
+
+
+def test_commands_about_one_app_know_environments(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    warp(monkeypatch)
+    assert main(["--env", "staging", "--sandbox"]) == 0
+    assert main(["status", "web", "--env", "staging", "--sandbox"]) == 0
+    assert "web-staging" in capsys.readouterr().out
+    assert main(["status", "web-staging", "--env", "staging", "--sandbox"]) == 0
+    assert main(["redeploy", "web", "--env", "staging", "--sandbox"]) == 0
+    capsys.readouterr()
+    assert main(["rollback", "web", "--env", "staging", "--sandbox", "--pin"]) == 7, "there is nothing to go back to"
+    assert "web-staging" in (shown := capsys.readouterr()).out + shown.err
+    assert main(["status", "web", "--env", "stagign", "--sandbox"]) == 64
+    assert "did you mean staging?" in capsys.readouterr().err
+    assert Path(".reconcile/sandbox-staging.db").exists(), "an account of its own"
 
 
 def test_no_spec_can_hold_the_token_of_an_environment(checkout: Path):
