@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reconciler.engine.overlay_import import OverlayImporter
+    from reconciler.engine.workspace import Workspace
     from reconciler.findings import Finding
     from reconciler.live.models import LiveApp
 
@@ -78,27 +79,34 @@ def _into_environment(apps: tuple[str, ...], env: str, source: SpecFlags, specs:
 
     from reconciler.cli.environments import connection_of
     from reconciler.engine.load import entered
-    from reconciler.engine.overlay_import import OverlayImporter
     from reconciler.engine.workspace import Workspace
 
     console, options = Console(), run_options((specs,), source)
-    _, environment = entered(options)
-    assert environment is not None
+    entered(options)  # refuses an unknown environment
     workspace = Workspace(options)
-    known = workspace.environment(env)[0].apps
-    console.keep_secret(environment.tokens.union(*(app.secrets for app in known)))
-    names = {app.base: app.name for app in known}
-    chosen = tuple(names.get(name, name) for name in apps) or tuple(names.values())
+    loaded, sources = workspace.environment(env)
+    console.keep_secret(sources.tokens.union(*(app.secrets for app in loaded.apps)))
+    names = {app.base: app.name for app in loaded.apps}
+    chosen = tuple(names.get(name, name) for name in apps)
+    live = asyncio.run(_chosen(chosen, connection_of(connection, options), console))
+    wrong = _import_all(workspace, env, [app for app in live if apps or app.name in names.values()], console)
+    if wrong:
+        raise InvalidInput(wrong)
+    return Exit.OK
+
+
+def _import_all(workspace: Workspace, env: str, live: Sequence[LiveApp], console: Console) -> list[Finding]:
+    """Import the apps and write what changed; returns why some were not imported."""
+    from reconciler.engine.overlay_import import OverlayImporter
+
     importer = OverlayImporter(workspace, env)
     wrong: list[Finding] = []
-    for app in asyncio.run(_chosen(chosen, connection_of(connection, options), console)):
+    for app in live:
         done, found = _imported(importer, app)
         wrong += found
         console.out(plain(f"{app.name}: {done}"))
     workspace.write()
-    if wrong:
-        raise InvalidInput(wrong)
-    return Exit.OK
+    return wrong
 
 
 def _imported(importer: OverlayImporter, app: LiveApp) -> tuple[str, Sequence[Finding]]:

@@ -82,7 +82,7 @@ def _note(desired: DesiredApp, change: Change, used: Used, sources: Mapping[str,
 def _fallbacks(
     desired: DesiredApp, changes: tuple[Change, ...], used: Used, sources: Mapping[str, str]
 ) -> Iterator[Finding]:
-    """A warning for each changed value with a variable in it that nobody set, so that its default was taken."""
+    """A warning for each changed value whose variable has no value of its own, so that its default was taken."""
     for path, pointer, names in used:
         fallen = [name for name in names if sources[name] == DEFAULT]
         if fallen and any(related(change.path, path) for change in changes):

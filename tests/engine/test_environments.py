@@ -207,6 +207,8 @@ def test_commands_about_one_app_know_environments(
     assert main(["status", "web", "--env", "staging", "--sandbox"]) == 0
     assert "web-staging" in capsys.readouterr().out
     assert main(["status", "web-staging", "--env", "staging", "--sandbox"]) == 0
+    assert main(["import", "--all", "--env", "staging", "--sandbox"]) == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == ["db-staging: unchanged", "web-staging: unchanged"]
     assert main(["redeploy", "web", "--env", "staging", "--sandbox"]) == 0
     capsys.readouterr()
     assert main(["rollback", "web", "--env", "staging", "--sandbox", "--pin"]) == 7, "there is nothing to go back to"

@@ -198,7 +198,7 @@ def test_a_wrong_patch_is_an_error_at_its_line(three: World) -> None:
     assert three.plan(environment="prod").plans[0].app == "web"
 
 
-def test_a_variable_that_only_fell_back_is_told_with_its_place(three: World) -> None:
+def test_a_variable_that_only_fell_back_is_a_finding_at_its_place(three: World) -> None:
     edit(three, "values/staging.yaml", 'TAG: "1.26"', "{}", 1)
     plan = three.one("web-staging", environment="staging")
     assert paths(plan) == ["services/api/image/tag"]
