@@ -31,6 +31,7 @@ TOPICS = {
     "routing": "Routing",
     "variables": "Variables and secrets",
     "policies": "Policies",
+    "environments": "Environments",
     "config": "Configuration",
     "plan": "Plan",
     "rollout": "Rollout",

@@ -55,7 +55,7 @@ MODULES = (
     "rollout.failure:candidates other_versions",
     "rollout.observations:RolloutContext Observations deployments_of pinned_id new_ones ours_among",
     "rollout.scheduler:order_of",
-    "config_file:find_circle",
+    "config_names:find_circle",
     "appspec.kinds:components",
     "rollout.writes:commit revert",
     "plan.decide",

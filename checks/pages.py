@@ -26,6 +26,7 @@ from reconciler.config import (
     Variable,
     Waves,
 )
+from reconciler.environments import Environment
 
 DOCS = Path(__file__).parents[1] / "docs"
 HELP = DOCS.parent / "reconciler" / "cli" / "help.txt"
@@ -41,6 +42,7 @@ PLACES = {
     Account: "`account`",
     Guards: "`guards`",
     Freeze: "An entry of `freeze`",
+    Environment: "`environments.<name>`",
 }
 """The models of `reconcile.yaml` in the order of the page, and where each stands in the file."""
 

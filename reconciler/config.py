@@ -309,6 +309,7 @@ class Config(Section):
     policies: str = Field(
         default="policies", description="folder of JSON Schemas that specs must satisfy, relative to this file"
     )
+    environments: dict[str, dict[str, Any]] = Field(default={}, description="environments by name; pick one with --env")
 
     @field_validator("project")
     @classmethod
@@ -328,7 +329,7 @@ class Config(Section):
     @cached_property
     def _policies(self) -> dict[str, Policy]:
         base = self.defaults.model_dump(exclude_unset=True)
-        return {name: Policy.model_validate(_merged(base, own)) for name, own in self.apps.items()}
+        return {name: Policy.model_validate(merged(base, own)) for name, own in self.apps.items()}
 
     def former_names(self, app: str) -> list[str]:
         """An app's earlier names according to ``moved``, the most recent first."""
@@ -349,10 +350,10 @@ class Config(Section):
         return policy.model_copy(update={"depends_on": [other for other in policy.depends_on if other != app]})
 
 
-def _merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     """Mappings are merged, everything else is replaced."""
     out = dict(base)
     for key, value in over.items():
         old = out.get(key)
-        out[key] = _merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+        out[key] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return out

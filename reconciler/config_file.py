@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from reconciler.appspec.kinds import has_address
 from reconciler.appspec.shape import SPEC
 from reconciler.config import Config, Policy
+from reconciler.environments import Environment, resolved, written_at, wrong_environments
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity, has_errors
 from reconciler.text import did_you_mean, pointer_token
@@ -33,9 +32,36 @@ class ConfigFile:
     warnings: tuple[Finding, ...] = ()
     """Warnings; errors are raised instead."""
 
+    environment: str = ""
+    """The environment that the configuration is of; what it overrides is located there."""
+
     def locate(self, pointer: str) -> Location | None:
-        """The place of a JSON pointer in the file."""
-        return self.document.locate(pointer) if self.document else None
+        """The place of a JSON pointer in the file, with apps named as in the configuration."""
+        if self.document is None:
+            return None
+        written = written_at(self.document.data, self.environment, pointer) if self.environment else pointer
+        return self.document.locate(written)
+
+    def within(self, environment: str) -> ConfigFile:
+        """The configuration of one of its environments.
+
+        Raises:
+            InvalidInput: a policy of the environment conflicts with one of the file.
+        """
+        try:
+            config = resolved(self.config, environment, self.folder)
+            for app in config.apps:
+                config.policy(app)
+        except ValidationError as error:
+            message = f"a policy of environment {environment} conflicts with the file's: {error.errors()[0]['msg']}"
+            where = self.locate(f"/environments/{environment}")
+            raise InvalidInput([Finding(Severity.ERROR, "config-value", message, location=where)]) from None
+        return ConfigFile(config, self.document, self.warnings, environment)
+
+    @property
+    def folder(self) -> Path:
+        """The folder to which paths in the file are relative."""
+        return Path(self.document.file).parent if self.document else Path()
 
 
 def load_config(path: Path | None, specs: Sequence[Path | str] = ()) -> Config:
@@ -43,10 +69,12 @@ def load_config(path: Path | None, specs: Sequence[Path | str] = ()) -> Config:
     return read_config(path, specs).config
 
 
-def read_config(path: Path | None, specs: Sequence[Path | str] = ()) -> ConfigFile:
+def read_config(
+    path: Path | None, specs: Sequence[Path | str] = (), read: Callable[[Path, str], str] = read_text
+) -> ConfigFile:
     """Read the configuration in ``path``, or the one that is found (`find_config`), or the defaults.
 
-    The policies folder is relative to the file.
+    The policies folder is relative to the file. ``read`` reads a file, as `yamltext.read_text` does.
 
     Raises:
         InvalidInput: the file does not exist, or something in it is wrong; carries every finding.
@@ -60,7 +88,7 @@ def read_config(path: Path | None, specs: Sequence[Path | str] = ()) -> ConfigFi
         message = f"no such configuration file: {file}"
         finding = Finding(Severity.ERROR, "no-such-path", message, "check the path", Location(file))
         raise InvalidInput([finding], message)
-    documents, findings = parse(read_text(found, file), file)
+    documents, findings = parse(read(found, file), file)
     document = documents[0] if documents else None
     if len(documents) > 1:
         hint = "merge them: remove the `---`"
@@ -73,6 +101,7 @@ def read_config(path: Path | None, specs: Sequence[Path | str] = ()) -> ConfigFi
         if not has_errors(findings):
             config = _placed(Config.model_validate(document.data), found.parent)
             findings += _unmergeable(config, document)
+            findings += _environments(config, document)
             findings += _without_effect(config, document)
     if has_errors(findings):
         raise InvalidInput(findings, f"the configuration {file} cannot be used")
@@ -124,112 +153,18 @@ def _placed(config: Config, folder: Path) -> Config:
 def config_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of `reconcile.yaml`, for editors."""
     schema = Config.model_json_schema()
-    schema["properties"]["apps"]["additionalProperties"] = {"$ref": "#/$defs/Policy"}
+    environment = Environment.model_json_schema()
+    schema["$defs"] |= {**environment.pop("$defs"), "Environment": environment}
+    for part in (schema, environment):
+        part["properties"]["apps"]["additionalProperties"] = {"$ref": "#/$defs/Policy"}
+    environment["properties"]["defaults"]["$ref"] = "#/$defs/Policy"
+    schema["properties"]["environments"]["additionalProperties"] = {"$ref": "#/$defs/Environment"}
     schema.pop("title", None)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "reconcile.yaml",
         **schema,
     }
-
-
-def check_names(file: ConfigFile, known: Collection[str]) -> tuple[Finding, ...]:
-    """Find references to apps that are not ``known``, contradictory renames and circular dependencies.
-
-    An unknown name is a warning, as a run may cover only some of the apps; a cycle is an error.
-    """
-    config = file.config
-    findings = [_unknown_app(file, name, f"/apps/{name}", known) for name in config.apps if name not in known]
-    findings += _moves(file, known)
-    graph: dict[str, list[str]] = {}
-    for name in dict.fromkeys([*config.apps, *known]):
-        graph[name] = config.policy(name).depends_on
-        if "depends_on" in config.apps.get(name, {}):
-            findings += _unknown_apps(file, graph[name], f"/apps/{name}/depends_on", known)
-    findings += _unknown_apps(file, config.defaults.depends_on, "/defaults/depends_on", known)
-    return (*findings, *_cycle(file, graph))
-
-
-def _unknown_apps(file: ConfigFile, names: Collection[str], at: str, known: Collection[str]) -> list[Finding]:
-    listed = enumerate(names)
-    return [_unknown_app(file, name, f"{at}/{index}", known) for index, name in listed if name not in known]
-
-
-def check_probes(file: ConfigFile, specs: Mapping[str, Mapping[str, Any]]) -> tuple[Finding, ...]:
-    """Report probes of apps whose specs have nothing that serves requests; ``specs`` by name.
-
-    A probe in the defaults applies only to apps that do.
-    """
-    hint = "only services, static sites and functions serve requests; remove the probe"
-    return tuple(
-        Finding(
-            Severity.ERROR,
-            "probe-without-url",
-            f"{name} has no live URL, so it cannot be probed",
-            hint,
-            file.locate(f"/apps/{pointer_token(name)}/health/probe"),
-        )
-        for name, own in file.config.apps.items()
-        if (own.get("health") or {}).get("probe") is not None and name in specs and not has_address(specs[name])
-    )
-
-
-def _moves(file: ConfigFile, known: Collection[str]) -> Iterator[Finding]:
-    """Check former names: an app has at most one, and no app is named by two specs."""
-    moved = file.config.moved
-    for old, new in moved.items():
-        others = [other for other, name in moved.items() if name == new and other != old]
-        both = [name for name in (old, *file.config.former_names(old)) if new in known and name in known]
-        if old == new or new in file.config.former_names(old):
-            why, hint = f"moved: {old} is renamed back to itself", "remove one of these entries"
-        elif others:
-            why, hint = (
-                f"moved: {old} and {', '.join(others)} cannot both become {new}",
-                "an app has only one former name",
-            )
-        elif both:
-            why = f"moved says {both[0]} became {new}, but both have a spec"
-            hint = "remove the entry once the app is renamed, or remove the old spec"
-        else:
-            if new not in known and new not in moved:
-                yield _unknown_app(file, new, f"/moved/{old}", known)
-            continue
-        yield Finding(Severity.ERROR, "moved-names", why, hint, file.locate(f"/moved/{old}"))
-
-
-def _cycle(file: ConfigFile, graph: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
-    if circle := find_circle(graph):
-        message = f"circular depends_on: {' → '.join(circle)}"
-        where = file.locate(f"/apps/{circle[0]}/depends_on")
-        yield Finding(Severity.ERROR, "dependency-cycle", message, "remove one of these dependencies", where)
-
-
-def find_circle(depends_on: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
-    """A cycle of dependent apps, such as ``("api", "web", "api")``; empty if there is none.
-
-    It begins with the one of its apps that comes first in the mapping. Unknown names wait for nothing.
-    """
-    try:
-        TopologicalSorter(depends_on).prepare()
-    except CycleError as error:
-        circle = error.args[1][:0:-1]  # the sorter has it from the awaited to the waiting, its first app twice
-        first = min(map(list(depends_on).index, circle))
-        at = circle.index(list(depends_on)[first])
-        return (*circle[at:], *circle[: at + 1])
-    return ()
-
-
-def _unknown_app(file: ConfigFile, name: str, pointer: str, known: Collection[str]) -> Finding:
-    return Finding(Severity.WARNING, UNKNOWN_APP, no_spec(name), did_you_mean(name, known), file.locate(pointer))
-
-
-UNKNOWN_APP = "unknown-app"
-"""The code of that finding."""
-
-
-def no_spec(name: str) -> str:
-    """The message that the configuration names an app which no spec describes."""
-    return f"no spec in this run for app {name!r}"
 
 
 def in_words(name: str, value: Any, problem: Mapping[str, Any]) -> tuple[str, str]:
@@ -279,11 +214,24 @@ def _problems(document: Document) -> Iterator[Finding]:
 def _parts(data: Any) -> Iterator[tuple[type[BaseModel], tuple[str | int, ...], Any]]:
     """The file, and each app's own policy, which the file's model does not validate."""
     yield Config, (), data
-    apps = data.get("apps") if isinstance(data, dict) else None
-    if isinstance(apps, dict):
-        for name, own in apps.items():
-            if isinstance(own, dict):
-                yield Policy, ("apps", name), own
+    yield from _policies(data, ())
+    for name, own in _mappings(data, "environments"):
+        place = ("environments", name)
+        yield Environment, place, own
+        yield from _policies(own, place)
+        if isinstance(defaults := own.get("defaults"), dict):
+            yield Policy, (*place, "defaults"), defaults
+
+
+def _policies(data: Any, place: tuple[str, ...]) -> Iterator[tuple[type[BaseModel], tuple[str | int, ...], Any]]:
+    for name, own in _mappings(data, "apps"):
+        yield Policy, (*place, "apps", name), own
+
+
+def _mappings(data: Any, field: str) -> list[tuple[str, dict[str, Any]]]:
+    """The mappings, by name, in a field of a mapping; none if it is anything else."""
+    found = data.get(field) if isinstance(data, dict) else None
+    return [(name, own) for name, own in found.items() if isinstance(own, dict)] if isinstance(found, dict) else []
 
 
 def _existing(data: Any, loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
@@ -378,6 +326,13 @@ def _without_effect(config: Config, document: Document) -> Iterator[Finding]:
                     or "start at the top of the spec, such as /services/web/instance_count"
                 )
                 yield Finding(Severity.WARNING, "unknown-path", message, hint, document.locate(f"{at}/{number}"))
+
+
+def _environments(config: Config, document: Document) -> Iterator[Finding]:
+    """Environments that contradict the rest of the file, or have paths that lead nowhere."""
+    for code, place, message, hint in wrong_environments(config, Path(document.file).parent):
+        where = document.locate("".join(f"/{pointer_token(part)}" for part in place))
+        yield Finding(Severity.ERROR, code, message, hint, where)
 
 
 def _unmergeable(config: Config, document: Document) -> Iterator[Finding]:

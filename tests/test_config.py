@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from reconciler.config import Config, Probe
-from reconciler.config_file import find_circle
+from reconciler.config_names import find_circle
 from reconciler.text import LONGEST_DURATION, parse_duration
 
 

@@ -5,7 +5,8 @@ import jsonschema
 import pytest
 
 from reconciler.config import Config
-from reconciler.config_file import ConfigFile, check_names, check_probes, config_schema, load_config, read_config
+from reconciler.config_file import ConfigFile, config_schema, load_config, read_config
+from reconciler.config_names import check_names, check_probes
 from reconciler.errors import InvalidInput
 
 

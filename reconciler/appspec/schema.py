@@ -13,6 +13,9 @@ from typing import Any
 from reconciler.appspec.shape import MISSING, SPEC, Field, Listing, Record, Scalar, Shape
 from reconciler.appspec.walk import fields_below
 
+OPERATIONS = ("add", "remove", "replace", "move", "copy", "test")
+"""The operations of RFC 6902."""
+
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 """The value of ``$schema``."""
 
@@ -31,6 +34,62 @@ def spec_schema() -> dict[str, Any]:
         "title": "DigitalOcean App Platform app spec",
         **_record(SPEC),
         "$defs": {title: _record(records[title]) for title in sorted(records)},
+    }
+
+
+@cache
+def overlay_schema() -> dict[str, Any]:
+    """The schema of an overlay, the same object at every call: a partial spec, or a list of operations.
+
+    Every field may be left out, and null removes it; lists whose items have an identity may be written by name.
+    """
+    records = {record.title: record for record, _, _ in fields_below(SPEC)}
+    del records[SPEC.title]
+    partial = _partial(SPEC) | {"required": ["name"]}
+    partial["properties"] = {**partial["properties"], "name": {"type": "string", "description": "the app in the base"}}
+    return {
+        "$schema": DIALECT,
+        "title": "overlay of a DigitalOcean App Platform app spec",
+        "if": {"required": ["patch"]},
+        "then": _patch(),
+        "else": partial,
+        "$defs": {title: _partial(records[title]) for title in sorted(records)},
+    }
+
+
+def _patch() -> dict[str, Any]:
+    """An overlay of operations."""
+    path = {"type": "string", "pattern": "^/", "description": "by identity, such as /services/web/instance_count"}
+    operation = {
+        "type": "object",
+        "properties": {"op": {"enum": list(OPERATIONS)}, "path": path, "from": path, "value": {}},
+        "required": ["op", "path"],
+        "additionalProperties": False,
+    }
+    return {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "patch": {"type": "array", "items": operation}},
+        "required": ["name", "patch"],
+        "additionalProperties": False,
+    }
+
+
+def _partial(record: Record) -> dict[str, Any]:
+    """A record of which any part may be written."""
+    properties = {}
+    for name, field in record.fields.items():
+        value, listing = _value(field.shape), field.shape
+        if isinstance(listing, Listing) and listing.identity:
+            named = {"type": "object", "additionalProperties": _nullable(_value(listing.item))}
+            value = {"anyOf": [value, named, {"type": "null"}]}
+        else:
+            value = _nullable(value)
+        properties[name] = {**value, "description": field.description} if field.description else value
+    return {
+        "type": "object",
+        "description": record.description,
+        "properties": properties,
+        "additionalProperties": False,
     }
 
 

@@ -111,6 +111,18 @@ def identity_of(listing: Listing, item: Mapping[str, Any]) -> str:
     return "/".join(parts)
 
 
+def written_identity(listing: Listing, item: Mapping[str, Any]) -> str:
+    """The identity of an item as it is written, in any spelling: the one under which comparing finds it."""
+    assert isinstance(listing.item, Record)
+    fields = listing.item.fields
+    spelled = {
+        name: canonical_spelling(fields[name].spelling, item[name]) if fields[name].spelling else item[name]
+        for name in listing.identity
+        if name in item
+    }
+    return identity_of(listing, spelled)
+
+
 def _unwrapped(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
     """The annotation without Annotated and without None, and its marks, the outermost last."""
     found: tuple[Any, ...] = ()

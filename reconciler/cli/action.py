@@ -237,6 +237,7 @@ def action_options(inputs: Inputs, context: EventContext, environ: Mapping[str, 
         show_live_values=inputs.show_live_values and not context.is_fork,
         logs=inputs.logs.value,
         rehearsal=inputs.sandbox,
+        label=inputs.environment,
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.engine.environments import each
 from reconciler.engine.load import check
 from reconciler.exit_codes import Exit
-from reconciler.findings import Finding, has_errors
+from reconciler.findings import Finding, has_errors, ranked
 
 if TYPE_CHECKING:
     from reconciler.cli.console import Console
@@ -14,11 +15,13 @@ if TYPE_CHECKING:
 
 
 def check_specs(options: RunOptions, console: Console) -> Exit:
-    """Print all findings about the specs."""
-    desired = check(options, offline=True)
-    console.keep_secret(desired.secrets)
-    show_findings(console, desired.findings, checked=len(desired.apps))
-    return Exit.INVALID if has_errors(desired.findings) else Exit.OK
+    """Print all findings about the specs; with environments those of each in turn, every finding once."""
+    checked = [check(one, offline=True) for one in each(options)]
+    for desired in checked:
+        console.keep_secret(desired.secrets)
+    findings = tuple(ranked(list(dict.fromkeys(one for desired in checked for one in desired.findings))))
+    show_findings(console, findings, checked=sum(len(desired.apps) for desired in checked))
+    return Exit.INVALID if has_errors(findings) else Exit.OK
 
 
 def show_findings(console: Console, findings: tuple[Finding, ...], *, checked: int) -> None:

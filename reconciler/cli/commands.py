@@ -60,6 +60,20 @@ COMMANDS = {
         In an existing file, comments and order stay, and only changed values are written.
         """,
     ),
+    "render": (
+        "render:render",
+        """Print specs exactly as they would be sent, secrets hidden: base, overlays and variables put together.
+
+        `--write` puts them into files, and `--check` holds committed ones against what would be rendered now.
+        """,
+    ),
+    "promote": (
+        "promote:promote",
+        """Write the tags, digests and commits that run healthy in one environment into Git's files for another.
+
+        Shows the plan of the other environment; nothing is committed, pushed or applied.
+        """,
+    ),
     "fmt": ("fmt:fmt", "Format specs: a fixed order of fields, two spaces, comments kept, same meaning."),
     "status": (
         "status:status",

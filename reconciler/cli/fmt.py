@@ -13,17 +13,17 @@ from reconciler.findings import Finding, ranked
 
 
 def fmt(
-    *paths: Annotated[Path, Parameter(help="files and folders of app specs [default: specs/]")],
+    *paths: Annotated[Path, Parameter(help="files and folders of specs [default: specs/ and overlays]")],
     check: Annotated[bool, Parameter(help="write nothing: exit 2 if a file would change")] = False,
 ) -> int:
-    """Format spec files: order of fields, indentation, quotes. Comments stay, and the meaning never changes.
+    """Format spec files and overlays: order of fields, indentation, quotes. Comments stay, and so does the meaning.
 
     JSON files and invalid YAML are left as they are; the latter is reported, with exit 3.
     """
     from reconciler.desired.load import find_specs
 
     findings: list[Finding] = []
-    files = find_specs(paths or (Path("specs"),), findings)
+    files = find_specs(paths or default_paths(), findings)
     changed = [file for file in files if _formatted(file, findings, write=not check)]
     for file in changed:
         show(plain(f"{'would change' if check else 'formatted'} {file}"))
@@ -42,6 +42,21 @@ def fmt(
     if any(finding.is_error for finding in findings):
         return Exit.INVALID
     return Exit.DIFFERENCES if check and changed else Exit.OK
+
+
+def default_paths() -> tuple[Path, ...]:
+    """The folder of specs, and the overlays that `reconcile.yaml` names.
+
+    Raises:
+        InvalidInput: the configuration cannot be used.
+    """
+    from reconciler.config_file import read_config
+    from reconciler.environments import environment_of
+
+    specs = Path("specs")
+    file = read_config(None, (specs,))
+    owns = (environment_of(file.config, name) for name in file.config.environments)
+    return (specs, *dict.fromkeys(file.folder / entry for own in owns for entry in own.overlays))
 
 
 def _formatted(file: Path, findings: list[Finding], *, write: bool) -> bool:

@@ -66,6 +66,9 @@ class SpecFlags:
     var: Annotated[
         tuple[str, ...], Parameter(group=WHAT, help="NAME=VALUE of a declared variable; overrides the environment")
     ] = ()
+    env: Annotated[
+        str, Parameter(group=WHAT, help="environment of reconcile.yaml; `all` plans, compares or checks each in turn")
+    ] = ""
     app: Annotated[
         tuple[str, ...], Parameter(group=WHAT, help="only this app, or those like 'web-*'; can be repeated")
     ] = ()
@@ -129,6 +132,17 @@ class Connection:
     ] = SANDBOX_FILE
 
 
+EnvironmentName = Annotated[str, Parameter(group=WHAT, help="environment of reconcile.yaml, for its token and policy")]
+
+
+@dataclass(frozen=True)
+class EnvironmentConnection(Connection):
+    """The connection of an environment; its token may be in a variable of its own. ``flags`` name the same."""
+
+    token_variable: str = ""
+    flags: tuple[str, ...] = ()
+
+
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Output:
@@ -163,6 +177,7 @@ def run_options(
         exclude=frozenset(source.exclude),
         changed_since=source.only_changed,
         shard=_shard(source.shard),
+        environment=source.env,
         rotate=frozenset(permitted.rotate),
         allow=frozenset(permitted.allow),
         retry=isinstance(permitted, PlanPermissions) and permitted.retry,
@@ -216,15 +231,14 @@ def check_connection(connection: Connection) -> None:
         raise UsageError("--sandbox-file needs --sandbox", hint=f"add --sandbox to use {file}")
 
 
-def token() -> str:
-    """The API token of the environment: the first variable that has one."""
-    for name in TOKEN_VARIABLES[:2]:
+def token(variable: str = "") -> str:
+    """The API token: that of the ``variable`` and no other, or of the first of the usual variables that has one."""
+    for name in [variable] if variable else TOKEN_VARIABLES[:2]:
         if value := os.environ.get(name, "").strip():
             return value
-    raise UsageError(
-        "no API token: DIGITALOCEAN_TOKEN is not set",
-        hint="set DIGITALOCEAN_TOKEN, or try the embedded sandbox: reconcile --sandbox",
-    )
+    hint = "set DIGITALOCEAN_TOKEN, or try the embedded sandbox: reconcile --sandbox"
+    hint = f"set {variable}, which reconcile.yaml names as the environment's token" if variable else hint
+    raise UsageError(f"no API token: {variable or 'DIGITALOCEAN_TOKEN'} is not set", hint=hint)
 
 
 def missing_extra(extra: str, error: ImportError) -> UsageError:
@@ -291,7 +305,8 @@ async def connect(
     clock = SystemClock()
     try:
         if not connection.sandbox:
-            async with Client(token(), base_url=connection.api_url, clock=clock, on_wait=on_wait) as client:
+            own = connection.token_variable if isinstance(connection, EnvironmentConnection) else ""
+            async with Client(token(own), base_url=connection.api_url, clock=clock, on_wait=on_wait) as client:
                 yield client
             return
         import httpx
@@ -324,7 +339,9 @@ class Suggestions:
     def of(cls, connection: Connection) -> "Suggestions":
         """The suggestions for a connection."""
         flags: list[str] = []
-        if connection.sandbox:
+        if isinstance(connection, EnvironmentConnection):
+            flags = list(connection.flags)
+        elif connection.sandbox:
             flags = ["--sandbox"]
             if connection.sandbox_file != SANDBOX_FILE:
                 flags += ["--sandbox-file", str(connection.sandbox_file)]

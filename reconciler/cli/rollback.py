@@ -13,6 +13,7 @@ from reconciler.cli.options import (
     PERMISSIONS,
     WHAT,
     Connection,
+    EnvironmentName,
     Output,
     SpecFlags,
     Suggestions,
@@ -52,6 +53,7 @@ def rollback(
     config: Annotated[
         Path | None, Parameter(help="reconcile.yaml, for timeouts and health [default: the nearest]")
     ] = None,
+    env: EnvironmentName = "",
     connection: Connection = Connection(),
     output: Output = Output(),
 ) -> int:
@@ -62,9 +64,10 @@ def rollback(
         raise UsageError("--force can only be used with --commit", hint=f"reconcile rollback {app} --commit --force")
     import asyncio
 
-    from reconciler.config_file import load_config
+    from reconciler.cli.environments import in_environment
 
-    settings, console = load_config(config), Console.of(output)
+    connection, file, named = in_environment(env, config, connection)
+    app, settings, console = named(app), file.config, Console.of(output)
     if commit:
         return asyncio.run(_commit(app, settings, connection, console, force=force))
     return asyncio.run(_rollback(app, (to, pin, revert), settings, connection, console))
@@ -82,6 +85,7 @@ def redeploy(
         tuple[str, ...], Parameter(group=PERMISSIONS, help="allow what a guard refused, such as max_changes")
     ] = (),
     config: Annotated[Path | None, Parameter(group=WHAT, help="reconcile.yaml [default: the nearest]")] = None,
+    env: EnvironmentName = "",
     connection: Connection = Connection(),
     output: Output = Output(),
 ) -> int:
@@ -91,7 +95,7 @@ def redeploy(
     """
     if not apps:
         raise UsageError("reconcile redeploy needs an app", hint="for example: reconcile redeploy shop")
-    source = SpecFlags(config=config, app=apps)
+    source = SpecFlags(config=config, app=apps, env=env)
     options = replace(
         run_options(specs, source),
         apply=True,
@@ -108,6 +112,10 @@ def redeploy(
     from reconciler.engine.apply import run
 
     console = Console.of(output)
+    if env:
+        from reconciler.cli.environments import connection_of
+
+        connection = connection_of(connection, options)
     finished = asyncio.run(run(options, CommandLine(console, connection), SystemClock()))
     assert finished.rollout is not None
     return show_applied(finished.planned, finished.rollout, console, connection)

@@ -188,6 +188,14 @@ def _run(specs: Sequence[Path], asked: _Asked) -> int:
     from reconciler.engine.apply import run
 
     console, connection = Console.of(asked.output, vital=not options.apply), asked.connection
+    differences_matter = options.drift or asked.exit_code
+    if options.environment:
+        from reconciler.cli.environments import ALL, connection_of, plan_all
+
+        if options.environment == ALL:
+            matters = differences_matter
+            return plan_all(options, connection, console, CommandLine, shown_plan, differences_matter=matters)
+        connection = connection_of(connection, options)
     front = CommandLine(console, connection, yes=asked.applying.yes)
     finished = asyncio.run(run(options, front, SystemClock()))
     if finished.declined:
@@ -200,7 +208,7 @@ def _run(specs: Sequence[Path], asked: _Asked) -> int:
     if asked.save:
         safety.save(asked.save, finished.planned.report.plans, finished.planned.config)
     pushes_matter = asked.permissions.fail_on_failed_push
-    return safety.of_plan(foreseen, differences_matter=options.drift or asked.exit_code, pushes_matter=pushes_matter)
+    return safety.of_plan(foreseen, differences_matter=differences_matter, pushes_matter=pushes_matter)
 
 
 def show_applied(planned: "Planned", rollout: "RolloutReport", console: Console, connection: Connection) -> int:

@@ -11,7 +11,8 @@ from reconciler.exit_codes import Exit
 
 def schema(
     what: Annotated[
-        Literal["spec", "config", "plan", "drift", "rollout", "findings", "error"], Parameter(help="what to describe")
+        Literal["spec", "overlay", "config", "plan", "drift", "environments", "rollout", "findings", "error"],
+        Parameter(help="what to describe"),
     ] = "spec",
 ) -> int:
     """Print a JSON Schema, for editors and for programs that read the JSON output."""
@@ -20,6 +21,10 @@ def schema(
             from reconciler.appspec.schema import spec_schema
 
             document = spec_schema()
+        case "overlay":
+            from reconciler.appspec.schema import overlay_schema
+
+            document = overlay_schema()
         case "config":
             from reconciler.config_file import config_schema
 

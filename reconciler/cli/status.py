@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from reconciler.cli.console import Console
-from reconciler.cli.options import API_URL, POSITIVE, Connection, Output, Suggestions, connect
+from reconciler.cli.options import API_URL, POSITIVE, Connection, EnvironmentName, Output, Suggestions, connect
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
@@ -38,6 +38,7 @@ def status(
     config: Annotated[
         Path | None, Parameter(help="reconcile.yaml, for freeze windows and timeouts [default: the nearest]")
     ] = None,
+    env: EnvironmentName = "",
     connection: Connection = Connection(),
     output: Output = Output(),
 ) -> int:
@@ -51,10 +52,11 @@ def status(
         raise UsageError("--watch draws on a terminal", hint="without a terminal, run reconcile status when needed")
     import asyncio
 
-    from reconciler.config_file import load_config
+    from reconciler.cli.environments import in_environment
 
-    screen = _Screen(Console.of(output, vital=True), load_config(config), connection, deployments)
-    return asyncio.run(_status(screen, apps, interval if watch else 0))
+    connection, file, named = in_environment(env, config, connection)
+    screen = _Screen(Console.of(output, vital=True), file.config, connection, deployments)
+    return asyncio.run(_status(screen, tuple(map(named, apps)), interval if watch else 0))
 
 
 async def _status(screen: _Screen, apps: tuple[str, ...], interval: int) -> int:

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAMES = (
-    "plan", "apply", "drift", "validate", "import", "fmt", "status", "rollback", "redeploy", "schema", "sandbox",
+    "plan", "apply", "drift", "validate", "import", "render", "promote", "fmt", "status", "rollback",
+    "redeploy", "schema", "sandbox",
 )  # fmt: skip
 """The commands that help shows."""
 
@@ -21,6 +22,7 @@ _MEANT = {
     **dict.fromkeys(("deploy", "sync", "up", "update", "create", "push"), "apply"),
     **dict.fromkeys(("check", "lint", "verify", "test"), "validate"),
     **dict.fromkeys(("export", "pull", "init", "get"), "import"),
+    **dict.fromkeys(("template", "build", "kustomize"), "render"),
     **dict.fromkeys(("format", "tidy"), "fmt"),
     **dict.fromkeys(("list", "ls", "show", "history", "deployments", "health", "ps"), "status"),
     **dict.fromkeys(("undo", "revert", "back"), "rollback"),

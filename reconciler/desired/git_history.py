@@ -232,6 +232,12 @@ class History:
         now = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
         return bool(self.stored(entry[1]).data != now)
 
+    def lacks(self, base: Commit, folder: Path) -> bool:
+        """Whether a spec file that a commit has in a folder, or as that file, is gone."""
+        inside = self.inside(folder)
+        names = self._files(base, inside, set()) if inside is not None else ()
+        return any(not (self.root / name).is_file() for name, _ in names)
+
     def texts(self) -> Iterator[tuple[str, str]]:
         """Name and text of every file in the checked-out commit that may hold a spec.
 

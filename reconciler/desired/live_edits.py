@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from reconciler.appspec.secrets import is_ciphertext, is_marked, is_plaintext
-from reconciler.appspec.shape import Field, Listing, Record, Scalar, Shape, canonical_spelling, identity_of
+from reconciler.appspec.shape import Field, Listing, Record, Scalar, Shape, canonical_spelling, written_identity
 from reconciler.appspec.walk import field_of
 from reconciler.desired.export import field_order, is_default, tidy
 from reconciler.yamltext.edit import CannotEdit, Edits
@@ -229,21 +229,8 @@ def _by_identity(listing: Listing, items: Sequence[Any]) -> dict[str, int] | Non
     for number, item in enumerate(items):
         if not isinstance(item, Mapping):
             return None
-        out[_identity(listing, item)] = number
+        out[written_identity(listing, item)] = number
     return out if len(out) == len(items) else None
-
-
-def _identity(listing: Listing, item: Mapping[str, Any]) -> str:
-    assert isinstance(listing.item, Record)
-    fields = listing.item.fields
-    return identity_of(
-        listing,
-        {
-            name: canonical_spelling(fields[name].spelling, item[name]) if fields[name].spelling else item[name]
-            for name in listing.identity
-            if name in item
-        },
-    )
 
 
 # --- places ----------------------------------------------------------------------------------------------------------

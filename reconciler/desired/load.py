@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler.appspec.secrets import CLONE_URL, credentials, plaintext_secrets, secrets
 from reconciler.config import Config
 from reconciler.config_file import CONFIG_NAMES
-from reconciler.desired.reading import OTHER, WRAPPER, Variables, parse_specs, substitute, unrelated
+from reconciler.desired.reading import DEFAULT, OTHER, WRAPPER, Variables, parse_specs, substitute, unrelated
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity
-from reconciler.yamltext import Document, is_wrapped, read_text
+from reconciler.yamltext import Document, Written, is_wrapped, read_text
+
+if TYPE_CHECKING:
+    from reconciler.desired.environments import EnvironmentSources, ReadText
 
 SUFFIXES = (".yaml", ".yml", ".json")
 """The suffixes of spec files."""
@@ -40,6 +43,12 @@ class DesiredApp:
     substituted: frozenset[str] = frozenset()
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     hidden: frozenset[str] = frozenset()
+    base: str = ""
+    """Its name in the base, if an environment renames it."""
+    parts: Mapping[str, tuple[Document, str]] = field(default_factory=dict, repr=False)
+    """Where it was written as far as overlays were, see `Written`."""
+    variables: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
+    """In an environment: the variables that were put into each scalar of ``substituted``."""
 
     @cached_property
     def lookalikes(self) -> tuple[tuple[str, str, str], ...]:
@@ -56,15 +65,24 @@ class DesiredApp:
 
         With ``key``, the place of the field's name instead of its value.
         """
-        return self.document.locate(self.wrapper + pointer, key=key)
+        return self.written.locate(pointer, key=key)
+
+    @property
+    def written(self) -> Written:
+        """Where each part of the spec was written."""
+        return Written(self.document, self.wrapper, self.parts)
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Every app that was found, including those with findings, in the order of their files."""
+    """Every app that was found, including those with findings, in the order of their files.
+
+    ``sources`` say where the value of each declared variable came from.
+    """
 
     apps: tuple[DesiredApp, ...]
     findings: tuple[Finding, ...]
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(
@@ -75,33 +93,55 @@ def load(
     variables: Mapping[str, str] | None = None,
     strict: bool = False,
     offline: bool = False,
+    environment: EnvironmentSources | None = None,
 ) -> Loaded:
     """Load the apps in files and folders. Never raises because of their content: every problem is a finding.
 
     ``variables`` are explicit values, which win over ``environ``; only those that ``config`` declares are used.
-    ``strict`` makes unknown fields errors. ``offline``: secrets may be without a value.
+    ``strict`` makes unknown fields errors. ``offline``: secrets may be without a value. Specs are rendered as
+    ``environment`` has them.
     """
-    values = Variables(config.variables, environ, variables or {}, offline=offline)
+    values = _variables(config, environ, variables or {}, environment, offline=offline)
     findings: list[Finding] = list(values.findings)
+    if environment is not None:
+        findings += [*environment.findings, *environment.missing(values.sources, values.values, DEFAULT)]
     apps: list[DesiredApp] = []
     named = {str(path) for path in map(Path, paths) if not path.is_dir()}
     skipped: list[str] = []
-    for path in find_specs(paths, findings, policies=config.policies):
-        for document in _documents(path, findings, skipped, named=str(path) in named):
-            apps += _apps_of(document, values, findings, strict=strict)
+    others, read = (environment.others, environment.read) if environment else ((), read_text)
+    for path in find_specs(paths, findings, leave_out=(config.policies, *others)):
+        for document in _documents(path, findings, skipped, read, named=str(path) in named):
+            apps += _apps_of(document, values, findings, environment, strict=strict)
     findings += _namesakes(apps)
+    if environment is not None and not named:  # files that are named may be some of the apps
+        findings += environment.unused({app.base for app in apps})
     if skipped:
         findings.append(_skipped("unrelated-files", "not app specs", skipped, "keep specs in a folder of their own"))
     if not apps and not any(finding.is_error for finding in findings):
         findings.append(_none_found(paths))
-    return Loaded(tuple(apps), tuple(findings))
+    return Loaded(tuple(apps), tuple(findings), values.sources)
 
 
-def _documents(path: Path, findings: list[Finding], skipped: list[str], *, named: bool) -> list[Document]:
+def _variables(
+    config: Config,
+    environ: Mapping[str, str],
+    given: Mapping[str, str],
+    environment: EnvironmentSources | None,
+    *,
+    offline: bool,
+) -> Variables:
+    if environment is None:
+        return Variables(config.variables, environ, given, offline=offline)
+    return Variables(config.variables, environ, given, environment.values, environment.tokens, offline=offline)
+
+
+def _documents(
+    path: Path, findings: list[Finding], skipped: list[str], read: ReadText, *, named: bool
+) -> list[Document]:
     """The documents of a file that are specs or should be: one of another tool is an error only if it was named."""
     file = str(path)
     try:
-        text = read_text(path, file)
+        text = read(path, file)
     except InvalidInput as error:
         findings += error.findings
         return []
@@ -124,17 +164,18 @@ def _documents(path: Path, findings: list[Finding], skipped: list[str], *, named
     return documents
 
 
-def find_specs(paths: Sequence[Path | str], findings: list[Finding], *, policies: str = "") -> list[Path]:
+def find_specs(paths: Sequence[Path | str], findings: list[Finding], *, leave_out: Sequence[str] = ()) -> list[Path]:
     """Find the spec files below the paths, each once: folders sorted, files as named.
 
-    A path that does not exist becomes a finding. The configuration and the folder of ``policies`` are left out. Of what
+    A path that does not exist becomes a finding. The configuration and what to ``leave_out`` are passed over. Of what
     is hidden only `.do` is read, where App Platform looks for specs; what else is hidden and has YAML is named.
     """
     found: dict[str, Path] = {}
     hidden: list[str] = []
+    others = frozenset(filter(None, map(_real, leave_out)))
     for path in map(Path, paths):
         if path.is_dir():
-            below = _below(path, _real(policies), findings, hidden)
+            below = _below(path, others, findings, hidden)
         elif path.exists():
             below = iter([path])
         else:
@@ -145,8 +186,9 @@ def find_specs(paths: Sequence[Path | str], findings: list[Finding], *, policies
             findings.append(Finding(Severity.ERROR, "no-such-path", message, hint, Location(str(path))))
             continue
         for file in below:
-            if file.name not in CONFIG_NAMES:
-                found.setdefault(os.path.realpath(file), file)
+            real = os.path.realpath(file)
+            if file.name not in CONFIG_NAMES and real not in others:
+                found.setdefault(real, file)
     if hidden:
         findings.append(_skipped("hidden-files", "hidden", hidden, "to read one anyway, name it on the command line"))
     return list(found.values())
@@ -167,12 +209,12 @@ def _real(path: str) -> str:
     return os.path.realpath(path) if path and "\0" not in path else ""
 
 
-def _below(folder: Path, policies: str, findings: list[Finding], hidden: list[str]) -> Iterator[Path]:
+def _below(folder: Path, others: Collection[str], findings: list[Finding], hidden: list[str]) -> Iterator[Path]:
     for root, folders, files in os.walk(folder):
         hidden += [f"{root}/{name}" for name in sorted(folders) if _hides_yaml(Path(root), name)]
         hidden += [f"{root}/{name}" for name in sorted(files) if name[0] == "." and name.endswith(_YAML)]
         folders[:] = sorted(
-            name for name in folders if (name[0] != "." or name == _DO) and _real(str(Path(root, name))) != policies
+            name for name in folders if (name[0] != "." or name == _DO) and _real(str(Path(root, name))) not in others
         )
         shown = sorted(name for name in files if name[0] != "." and name.endswith(SUFFIXES))
         if Path(root).name == _DO:
@@ -201,7 +243,14 @@ def _skipped(code: str, why: str, names: Sequence[str], hint: str) -> Finding:
     return Finding(Severity.NOTICE, code, message, hint)
 
 
-def _apps_of(document: Document, variables: Variables, findings: list[Finding], *, strict: bool) -> list[DesiredApp]:
+def _apps_of(
+    document: Document,
+    variables: Variables,
+    findings: list[Finding],
+    environment: EnvironmentSources | None,
+    *,
+    strict: bool,
+) -> list[DesiredApp]:
     """The app of a document; none, with a finding, if it holds no spec."""
     data = document.data
     if data is None:
@@ -218,9 +267,15 @@ def _apps_of(document: Document, variables: Variables, findings: list[Finding], 
     if is_wrapped(data, WRAPPER):
         wrapper, spec = f"/{WRAPPER}", data[WRAPPER]
         findings += [_beside(document, key, strict=strict) for key in data if key != WRAPPER]
-    done = substitute(spec, document, wrapper, variables)
-    findings += _without_secrets(done.findings, spec, wrapper) if variables.offline else done.findings
-    name = spec.get("name")
+    parts: Mapping[str, tuple[Document, str]] = {}
+    if environment is not None:
+        spec, parts = environment.rendered(spec, document, wrapper, findings)
+    written = Written(document, wrapper, parts)
+    done = substitute(spec, written, variables)
+    findings += _without_secrets(done.findings, spec, written) if variables.offline else done.findings
+    name = base = spec.get("name")
+    if environment is not None and isinstance(name, str):
+        spec["name"] = name = environment.renamed(name)
     values, hidden = _secrets(spec, done.used, variables)
     return [
         DesiredApp(
@@ -231,15 +286,22 @@ def _apps_of(document: Document, variables: Variables, findings: list[Finding], 
             substituted=frozenset(done.used),
             secrets=values,
             hidden=hidden,
+            base=base if isinstance(base, str) else "",
+            parts=parts,
+            variables=done.used if environment is not None else {},
         )
     ]
 
 
-def _without_secrets(found: Sequence[Finding], spec: Mapping[str, Any], wrapper: str) -> list[Finding]:
+def _without_secrets(found: Sequence[Finding], spec: Mapping[str, Any], written: Written) -> list[Finding]:
     """The findings without those that a variable has no value in a field that is secret."""
-    places = {wrapper + pointer for pointer, _ in secrets(spec)}
+    places = {(document.file, at) for document, at in (written.source(pointer) for pointer, _ in secrets(spec))}
     missing = ("unset-variable", "empty-variable")
-    return [one for one in found if not (one.code in missing and one.location and one.location.pointer in places)]
+    return [one for one in found if one.code not in missing or _place(one) not in places]
+
+
+def _place(finding: Finding) -> tuple[str, str] | None:
+    return (finding.location.file, finding.location.pointer) if finding.location else None
 
 
 def _secrets(

@@ -21,7 +21,7 @@ from reconciler.config import IS_NO_VARIABLE, Config, Variable
 from reconciler.findings import Finding, Location, Severity
 from reconciler.redaction import TOKEN_VARIABLES, tokens_of
 from reconciler.text import did_you_mean, nearest
-from reconciler.yamltext import Document, is_wrapped, parse, resolve_plain
+from reconciler.yamltext import Document, Written, is_wrapped, parse, resolve_plain
 from reconciler.yamltext.build import Guide, Items, Text
 
 WRAPPER = "spec"
@@ -34,13 +34,13 @@ _TEXTS_KEPT = 512
 """Size of the cache: a file with several apps is requested once for each."""
 
 
-def guide_of(shape: Shape) -> Guide:
-    """Which fields of a shape are text."""
+def guide_of(shape: Shape | None, *, named: bool = False) -> Guide:
+    """Which fields of a shape are text. ``named``: lists of items with an identity may be written by name."""
     match shape:
         case Record():
-            return {name: guide_of(field.shape) for name, field in shape.fields.items()}
-        case Listing(item):
-            return Items(guide_of(item))
+            return {name: guide_of(field.shape, named=named) for name, field in shape.fields.items()}
+        case Listing(item, identity):
+            return Items(guide_of(item, named=named), named=named and bool(identity))
         case Scalar("string"):
             return Text
         case _:
@@ -70,7 +70,7 @@ def reader(config: Config, environ: Mapping[str, str], given: Mapping[str, str])
             wrapped = is_wrapped(document.data, WRAPPER)
             spec = document.data[WRAPPER] if wrapped else document.data
             if isinstance(spec, dict):
-                substitute(spec, document, f"/{WRAPPER}" if wrapped else "", variables)
+                substitute(spec, Written(document, f"/{WRAPPER}" if wrapped else ""), variables)
                 if isinstance(name := spec.get("name"), str):
                     found.append((name, spec))
         return found
@@ -86,10 +86,11 @@ _SHORTEST_TOKEN = 8
 
 
 class Variables:
-    """The declared variables and their values: explicit, or from the environment, or the default.
+    """The declared variables and their values: explicit, an environment's, the process's, or the default.
 
-    ``tokens`` are those of the environment; no value may hold one. ``offline``: nothing is sent or compared, so a
-    secret may be without a value; it then stays as it is written.
+    ``own`` are the values that an environment of `reconcile.yaml` has: (value, where it is written). ``tokens`` are
+    those of the process's environment; no value may hold one. ``sources`` say where each value came from.
+    ``offline``: nothing is sent or compared, so a secret may be without a value; it then stays as it is written.
     """
 
     def __init__(
@@ -97,17 +98,20 @@ class Variables:
         declared: Sequence[Variable],
         environ: Mapping[str, str],
         given: Mapping[str, str],
+        own: Mapping[str, tuple[str, str]] = {},
+        tokens: frozenset[str] = frozenset(),
         *,
         offline: bool = False,
     ) -> None:
         self.offline = offline
-        self.tokens = tokens_of(environ)
+        self.tokens = tokens_of(environ) | tokens
         self.names = [variable.name for variable in declared]
         self.values: dict[str, str] = {}
+        self.sources: dict[str, str] = {}
         garbled: list[str] = []
         leaking: list[str] = []
         for variable in declared:
-            value = given.get(variable.name, environ.get(variable.name, variable.default))
+            value, self.sources[variable.name] = _value_of(variable, environ, given, own)
             if value is not None and any(len(one) >= _SHORTEST_TOKEN and one in value for one in self.tokens):
                 leaking.append(variable.name)
             elif value is not None:
@@ -120,6 +124,22 @@ class Variables:
         self.findings += [*map(_garbled, garbled), *map(_leaking, leaking)]
 
 
+DEFAULT = "its default"
+"""The source of a value that is a variable's default."""
+
+
+def _value_of(
+    variable: Variable, environ: Mapping[str, str], given: Mapping[str, str], own: Mapping[str, tuple[str, str]]
+) -> tuple[str | None, str]:
+    """A variable's value, None if it has none, and where it came from: what is written down wins over the process."""
+    name = variable.name
+    if name in given:
+        return given[name], "--var"
+    if name in own:
+        return own[name]
+    return (environ[name], "the process's environment") if name in environ else (variable.default, DEFAULT)
+
+
 @dataclass(slots=True)
 class Substitution:
     """The changes to one spec: the pointers of changed scalars with the variables substituted there."""
@@ -128,16 +148,18 @@ class Substitution:
     findings: list[Finding] = field(default_factory=list)
 
 
-def substitute(spec: dict[str, Any], document: Document, wrapper: str, variables: Variables) -> Substitution:
+def substitute(spec: dict[str, Any], written: Written, variables: Variables) -> Substitution:
     """Substitute the variables in a spec, in place.
 
     In a field that is not text, a scalar that consists of one variable is resolved as YAML would, so that
     ``instance_count: ${COUNT}`` is a number. A variable without a value is an error at each place that uses it.
     """
     result = Substitution()
-    tokens = frozenset(name for name in _mentioned(_TOKEN, document.text) if not _defines(spec, name))
-    if tokens or (variables.pattern and _mentioned(variables.pattern, document.text)):
-        _Substituting(document, wrapper, variables, result, tokens).walk(spec, SPEC, "")
+    texts = written.texts
+    mentioned = frozenset[str]().union(*(_mentioned(_TOKEN, text) for text in texts))
+    tokens = frozenset(name for name in mentioned if not _defines(spec, name))
+    if tokens or (variables.pattern and any(_mentioned(variables.pattern, text) for text in texts)):
+        _Substituting(written, variables, result, tokens).walk(spec, SPEC, "")
     return result
 
 
@@ -159,8 +181,7 @@ def _defines(node: Any, name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Substituting:
-    document: Document
-    wrapper: str
+    written: Written
     variables: Variables
     result: Substitution
     tokens: frozenset[str]
@@ -186,7 +207,7 @@ class _Substituting:
     def _scalar(self, text: str, shape: Shape | None, pointer: str) -> Any:
         pattern, values = self.variables.pattern, self.variables.values
         for name in self.tokens.intersection(_TOKEN.findall(text)):
-            self.result.findings.append(_kept(name, self.document.locate(self.wrapper + pointer)))
+            self.result.findings.append(_kept(name, self.written.locate(pointer)))
         names = tuple(dict.fromkeys(pattern.findall(text))) if pattern else ()
         if pattern is None or not names:
             return text
@@ -197,7 +218,7 @@ class _Substituting:
         out = pattern.sub(lambda match: values.get(match[1], match[0]) if self._sent(match[1]) else match[0], text)
         if not pattern.fullmatch(text):
             return out
-        typed = shape.type != "string" if isinstance(shape, Scalar) else self.document.is_plain(self.wrapper + pointer)
+        typed = shape.type != "string" if isinstance(shape, Scalar) else self.written.is_plain(pointer)
         return resolve_plain(out) if typed else out
 
     def _sent(self, name: str) -> bool:
@@ -206,7 +227,7 @@ class _Substituting:
         return bool(variables.values.get(name)) or not (variables.offline and name in variables.secret_names)
 
     def _report(self, name: str, pointer: str) -> None:
-        location = self.document.locate(self.wrapper + pointer)
+        location = self.written.locate(pointer)
         if name in self.variables.values:
             severity, code, message = Severity.WARNING, "empty-variable", f"variable {name} is empty"
             hint = "pipelines often pass a missing secret as an empty string; check where it is set"

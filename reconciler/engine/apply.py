@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from reconciler.config import NO_WAVES
-from reconciler.config_file import no_spec
+from reconciler.config_names import no_spec
 from reconciler.engine import safety
 from reconciler.engine.load import Desired, RunOptions, as_live, load
 from reconciler.engine.logs import secrets_of, with_logs
@@ -271,7 +271,11 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
     if options.drift:
         from reconciler.engine.drift import attributed
 
-        apps = attributed(apps, _reader(desired, options), now)
+        apps = attributed(apps, _reader(desired, options), now, desired.environment)
+    if desired.environment is not None:
+        from reconciler.engine.environments import with_sources
+
+        apps = tuple(with_sources(app, desired.sources) for app in apps)
     plans, renames = warnings.without_repeats([app.plan for app in apps])
     apps = tuple(replace(app, plan=one) for app, one in zip(apps, plans, strict=True))
     everyone = len(fleet.keys() | desired.known)
@@ -344,6 +348,10 @@ def _removals(desired: Desired, options: RunOptions, now: datetime) -> Callable[
 
 
 def _reader(desired: Desired, options: RunOptions) -> Callable[[str, str], Named]:
+    if desired.environment is not None:
+        from reconciler.desired.environments import reader_in
+
+        return reader_in(desired.environment, desired.config, options.environ, options.variables)
     from reconciler.desired.reading import reader
 
     return reader(desired.config, options.environ, options.variables)

@@ -1,9 +1,10 @@
 """Which apps changed in Git since a commit, for `--only-changed`.
 
-An app counts as changed if one of the files it is made of differs from the base, or one that every app depends on:
-`reconcile.yaml`, or a file of the policies. The base is the merge base of HEAD and the commit that was named, and is
-compared with the files as they are, committed or not. A file outside the repository always counts as changed. What no
-file says is not seen: the values of variables, what is live, and apps that an earlier run left out of sync.
+An app counts as changed if one of the files it is made of, overlays included, differs from the base, or one that every
+app depends on: `reconcile.yaml`, a file of the policies or of an environment's variables, an overlay that is gone. The
+base is the merge base of HEAD and the commit that was named, and is compared with the files as they are, committed or
+not. A file outside the repository always counts as changed. What no file says is not seen: variables of the process,
+what is live, and apps that an earlier run left out of sync.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from dulwich.objects import Commit
 
     from reconciler.config_file import ConfigFile
+    from reconciler.desired.environments import EnvironmentSources
     from reconciler.desired.load import DesiredApp
 
 _BASES = (
@@ -36,7 +38,11 @@ DEEPER = "fetch the history: git fetch --unshallow; actions/checkout with fetch-
 
 
 def changed_only(
-    apps: tuple[DesiredApp, ...], file: ConfigFile, since: str, environ: Mapping[str, str]
+    apps: tuple[DesiredApp, ...],
+    file: ConfigFile,
+    environment: EnvironmentSources | None,
+    since: str,
+    environ: Mapping[str, str],
 ) -> tuple[tuple[DesiredApp, ...], Finding]:
     """The apps that changed since a commit, and a notice of how many they are.
 
@@ -50,16 +56,27 @@ def changed_only(
             raise UsageError("--only-changed needs a Git repository", hint="leave it out, and every app is looked at")
         with history:
             (base,) = explained(iter([merge_base(history.repo, since)]))
-            policies = Path(file.config.policies)
-            shared = [Path(file.document.file)] if file.document else []
-            shared += [path for path in policies.rglob("*") if path.is_file()] if policies.is_dir() else []
-            every = any(_differs(history, base, path) for path in shared)
-            changed = tuple(app for app in apps if every or _differs(history, base, Path(app.file)))
+            every = any(_differs(history, base, path) for path in _shared(file, environment))
+            every = every or any(history.lacks(base, path) for path in (environment.folders if environment else ()))
+            changed = tuple(app for app in apps if every or _app_differs(history, base, app, environment))
     except HistoryGap as gap:
         raise UsageError(f"--only-changed cannot compare with {since}: {gap}", hint=DEEPER) from None
-    why = ", as reconcile.yaml or a policy changed" if every else ""
+    why = ", because a file that every app depends on changed" if every else ""
     message = f"{len(changed)} of {len(apps)} apps: only those whose files changed since {since}{why}"
     return changed, Finding(Severity.NOTICE, "only-changed", message)
+
+
+def _shared(file: ConfigFile, environment: EnvironmentSources | None) -> list[Path]:
+    """The files that every app depends on."""
+    policies = Path(file.config.policies)
+    shared = [Path(file.document.file)] if file.document else []
+    shared += [path for path in policies.rglob("*") if path.is_file()] if policies.is_dir() else []
+    return [*shared, *(environment.variable_files if environment else ())]
+
+
+def _app_differs(history: History, base: Commit, app: DesiredApp, environment: EnvironmentSources | None) -> bool:
+    files = [app.file, *(environment.files(app.base) if environment else ())]
+    return any(_differs(history, base, Path(file)) for file in files)
 
 
 def _differs(history: History, base: Commit, path: Path) -> bool:

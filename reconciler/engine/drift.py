@@ -17,25 +17,33 @@ from reconciler.plan.model import AppAttribution, Attribution
 from reconciler.text import ago
 
 if TYPE_CHECKING:
-    from reconciler.desired.git_history import FileHistory, History
+    from reconciler.desired.environments import EnvironmentSources
+    from reconciler.desired.git_history import FileHistory, History, Revision
     from reconciler.desired.load import DesiredApp
     from reconciler.engine.planner import PlannedApp
 
 Read = Callable[[str, str], Sequence[tuple[str, Mapping[str, Any]]]]
 
 
-def attributed(apps: Sequence[PlannedApp], read: Read, now: datetime) -> tuple[PlannedApp, ...]:
+def attributed(
+    apps: Sequence[PlannedApp], read: Read, now: datetime, environment: EnvironmentSources | None = None
+) -> tuple[PlannedApp, ...]:
     """The apps; the plans of those that differ say who made each difference.
 
-    ``read`` parses the text of a spec file, see `desired.reading.reader`.
+    ``read`` parses the text of a spec file, see `desired.reading.reader`. In an ``environment`` the history of an app
+    is that of its overlays, too.
     """
     asked = [app.desired if app.plan.changes or app.live is None else None for app in apps]
-    found = _histories({desired.file for desired in asked if desired is not None})
+    overlays = {one.base: environment.files(one.base) for one in asked if one and environment}
+    found = _histories({one.file for one in asked if one}.union(*overlays.values()))
 
     def with_origin(app: PlannedApp, desired: DesiredApp | None) -> PlannedApp:
         if desired is None:
             return app
-        attribution = _attribution(app, desired, found[desired.file], read, now)
+        history = found[desired.file]
+        if files := overlays.get(desired.base):
+            history = _together(history, {file: found[file] for file in files})
+        attribution = _attribution(app, desired, history, read, now)
         return replace(app, plan=replace(app.plan, attribution=attribution))
 
     return tuple(map(with_origin, apps, asked))
@@ -65,6 +73,24 @@ def _histories(files: set[str]) -> dict[str, FileHistory]:
         for history, _ in open_ones.values():
             history.close()
     return found
+
+
+def _together(base: FileHistory, overlays: Mapping[str, FileHistory]) -> FileHistory:
+    """The history of a base and its overlays as one: a version for each commit that changed any of them."""
+    from reconciler.desired.environments import together
+    from reconciler.desired.git_history import FileHistory
+
+    every = [(revision, file) for file, one in {"": base, **overlays}.items() for revision in one.revisions]
+    texts: dict[str, str | None] = {}
+    versions: dict[str, Revision] = {}
+    for revision, file in sorted(every, key=lambda pair: pair[0].when):  # the oldest first
+        texts[file] = revision.text
+        present = {name: text for name in overlays if (text := texts.get(name)) is not None}
+        whole = texts.get("")
+        text = None if whole is None else together(whole, present)
+        versions[revision.commit] = replace(revision, text=text)
+    gap = next((one.gap for one in (base, *overlays.values()) if one.gap), "")
+    return FileHistory(tuple(reversed(versions.values())), gap)
 
 
 def _holds(history: History, file: str) -> bool:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from reconciler.config import Config
-from reconciler.config_file import UNKNOWN_APP, ConfigFile, check_names, check_probes, find_config, read_config
+from reconciler.config_file import ConfigFile, find_config, read_config
+from reconciler.config_names import UNKNOWN_APP, check_names, check_probes
 from reconciler.desired.load import escaping_links, find_specs
 from reconciler.desired.load import load as load_specs
 from reconciler.desired.validate import of_new_app, validate, validate_all
@@ -25,6 +26,7 @@ from reconciler.yamltext import Document
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reconciler.desired.environments import EnvironmentSources
     from reconciler.desired.load import DesiredApp
     from reconciler.desired.policies import Policy
     from reconciler.live.models import LiveApp
@@ -57,6 +59,11 @@ class Desired:
     keys: frozenset[str] = field(default=frozenset(), repr=False)
     of_specs: frozenset[Finding] = frozenset()
     """The errors about what App Platform refuses: what it has already, it did not refuse (see `as_live`)."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Where the value of each declared variable came from."""
+    environment: EnvironmentSources | None = None
+    folder: Path = Path()
+    """That of the configuration."""
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -73,7 +80,7 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
         UsageError: an app selected by name has no spec; with ``prune`` it may be one that Git no longer has.
         InvalidInput: the configuration cannot be used, or a link leads out of the ``checkout``.
     """
-    file = _config_within(options.checkout, options) if options.checkout else read_config(options.config, options.specs)
+    file, environment = entered(options)
     config = file.config
     loaded = load_specs(
         options.specs,
@@ -82,7 +89,11 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
         variables=options.variables,
         strict=options.strict,
         offline=offline,
+        environment=environment,
     )
+    if environment:
+        wanted, left_out = (_named_here(names, loaded.apps) for names in (options.apps, options.exclude))
+        options = replace(options, apps=wanted, exclude=left_out)
     policies, findings = _policies(config)
     known = frozenset(app.name for app in loaded.apps)
     if not options.prune and not has_errors(loaded.findings):
@@ -92,7 +103,7 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
     if options.changed_since:
         from reconciler.engine.changed import changed_only
 
-        apps, changed = changed_only(apps, file, options.changed_since, options.environ)
+        apps, changed = changed_only(apps, file, environment, options.changed_since, options.environ)
         findings = (*findings, changed)
     if not options.show_live_values:
         apps = tuple(map(_with_credentials, apps))
@@ -110,9 +121,41 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
             replace(one, severity=Severity.NOTICE) if one.code in NOTHING_THERE else one for one in findings
         )
     keys = frozenset(filter(None, [options.environ.get(KEY_VARIABLE)]))
-    keys = keys.union(*(config.policy(name).secret_values for name in known))
+    keys = keys.union(environment.tokens if environment else (), *(config.policy(name).secret_values for name in known))
     refused = frozenset(one for one in of_apps if one.is_error and not one.code.startswith(_OUR_OWN))
-    return Desired(apps, config, tuple(ranked(list(findings))), known, keys, refused)
+    return Desired(
+        apps, config, tuple(ranked(list(findings))), known, keys, refused, loaded.sources, environment, file.folder
+    )
+
+
+def entered(options: RunOptions) -> tuple[ConfigFile, EnvironmentSources | None]:
+    """The configuration and, if it has environments, the sources of the one that the options name.
+
+    Raises:
+        UsageError: they name none, or there is none of that name.
+        InvalidInput: the configuration cannot be used, or a link leads out of the ``checkout``.
+    """
+    file = _config_within(options.checkout, options) if options.checkout else read_config(options.config, options.specs)
+    known = file.config.environments
+    name = options.named(known)
+    if not known and not name:
+        return file, None
+    if name not in known:
+        message = f"no such environment: {name}" if name else "reconcile.yaml has environments, and none was chosen"
+        listed = f"use --env with one of: {', '.join(known)}" if known else "add `environments` to reconcile.yaml"
+        raise UsageError(message, hint=did_you_mean(name, known, listed))
+    from reconciler.desired.environments import sources_of
+
+    return file.within(name), sources_of(file, name, options.environ)
+
+
+def _named_here(names: frozenset[str], apps: Sequence[DesiredApp]) -> frozenset[str]:
+    """The names and patterns of apps, which may be those of the base, as names that they have in the environment."""
+    found: set[str] = set()
+    for name in names:
+        of_base = {app.name for app in apps if matches(app.base, (name,))}
+        found |= {name} if any(matches(app.name, (name,)) for app in apps) else of_base or {name}
+    return frozenset(found)
 
 
 def _check_selection(options: RunOptions, known: frozenset[str]) -> None:
@@ -155,7 +198,11 @@ def _config_within(checkout: Path, options: RunOptions) -> ConfigFile:
         file = read_config(path, options.specs)
         policies = Path(file.config.policies)
         rules = sorted(policies.iterdir()) if policies.is_dir() else []
-        found = escaping_links([*find_specs(options.specs, [], policies=str(policies)), *rules], checkout)
+        if (name := options.named(file.config.environments)) in file.config.environments:
+            from reconciler.desired.environments import files_of
+
+            rules += files_of(file, name)
+        found = escaping_links([*find_specs(options.specs, [], leave_out=(str(policies),)), *rules], checkout)
     if found:
         raise InvalidInput(found)
     return file
@@ -187,7 +234,9 @@ def as_live(desired: Desired, fleet: Mapping[str, LiveApp]) -> Desired:
         names = (app.name, *desired.config.former_names(app.name))
         live = next((fleet[name] for name in names if name in fleet), None)
         if live is not None:
-            there = replace(app, spec={**live.spec, "name": app.name}, document=Document(app.file, "", 0, None))
+            there = replace(
+                app, spec={**live.spec, "name": app.name}, document=Document(app.file, "", 0, None), parts={}
+            )
             same = Counter(map(_meaning, validate(there)))
             for finding in validate(app):
                 if finding in desired.of_specs and same[_meaning(finding)] > 0:
@@ -256,6 +305,8 @@ class RunOptions:
     ``apps``, ``exclude``        names of apps, or shell patterns: only these, and not those
     ``changed_since``            only apps whose files changed in Git since this commit, see `engine.changed`
     ``shard``                    the part of the apps, as (part, of how many), counted from 1
+    ``environment``              the environment of `reconcile.yaml` to render the specs for
+    ``label``                    what the caller calls the specs: the environment, if the configuration has any
     ``drift``                    say who made the differences
     ``allow``, ``rotate``, …     what is permitted; see `plan.guard` for the grammar of ``allow``
     ``override_freeze``          apply inside a freeze window
@@ -298,6 +349,12 @@ class RunOptions:
     show_live_values: bool = False
     logs: Logs = "failed"
     rehearsal: bool = False
+    environment: str = ""
+    label: str = ""
+
+    def named(self, environments: Collection[str]) -> str:
+        """The environment that is wanted of these: a ``label`` alone names one only if there are any."""
+        return self.environment or (self.label if environments else "")
 
     def selects(self, name: str) -> bool:
         """Whether an app is selected: it is in the shard, and named if any are, and not excluded."""

@@ -73,6 +73,11 @@ class Planned:
     options: RunOptions
     fleet: int
 
+    @property
+    def bases(self) -> dict[str, str]:
+        """The name in the base of each app of an environment."""
+        return {app.desired.name: app.desired.base for app in self.apps if app.desired is not None}
+
 
 @dataclass(frozen=True)
 class Planner:

@@ -173,7 +173,7 @@ def _differs(plan: Plan) -> bool:
 
 def of_rollout(report: RolloutReport) -> Exit:
     """The exit code of an apply."""
-    return _most_serious(_of_outcome(record.outcome.kind) for record in report.records)
+    return most_serious(_of_outcome(record.outcome.kind) for record in report.records)
 
 
 def of_apply(report: RolloutReport, planned: Planned) -> Exit:
@@ -182,10 +182,10 @@ def of_apply(report: RolloutReport, planned: Planned) -> Exit:
     codes = [_of_outcome(record.outcome.kind) for record in report.records if record.app not in invalid]
     codes += [Exit.INVALID] if invalid else []
     codes += [Exit.DIFFERENCES] if planned.options.fail_on_failed_push and _a_push_failed(planned.report) else []
-    return _most_serious(codes)
+    return most_serious(codes)
 
 
-def _most_serious(codes: Iterable[Exit]) -> Exit:
+def most_serious(codes: Iterable[Exit]) -> Exit:
     """Of several apps the most serious code wins."""
     return min(codes, key=MOST_SERIOUS_FIRST.index, default=Exit.OK)
 

@@ -107,11 +107,16 @@ UNJUDGED = "unjudged"
 """The kind of the note that an app became active so recently that its health may not have been checked."""
 
 
+WRITTEN = "written"
+"""The kind of the note where a changed value is written, for those who ask for more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
     """Something that is not a change, and why: a kept secret, an ignored path.
 
     ``kind``: kept | rotated | sent (all of a secret), ignored, unnamed (live has it, Git does not),
+    written (in an environment: the place in Git, and the sources of variables),
     unjudged (of the whole app, without a path: its health may not have been checked yet).
     """
 

@@ -23,7 +23,7 @@ from reconciler.rollout.model import OutcomeKind, RolloutReport
 from reconciler.views.lines import json_text, opaque
 from reconciler.views.summary import known_costs, total_delta
 
-Kind = Literal["plan", "drift", "rollout", "findings", "error"]
+Kind = Literal["plan", "drift", "environments", "rollout", "findings", "error"]
 ErrorType = Literal[
     "usage_error", "invalid_input", "plan_mismatch", "interrupted", "internal_error", "live_error", "transport_failed",
     "answer_lost", "api_error", "unauthorized", "not_found", "conflict", "rejected", "rate_limited", "server_failed",
@@ -117,7 +117,7 @@ class ChangeData(_Placed):
 
 
 class NoteData(_Placed):
-    """A remark on a value that is not a change, and why: kept, rotated, sent, ignored, unnamed, unjudged."""
+    """A remark on a value that is not a change, and why: kept, rotated, sent, ignored, unnamed, written, unjudged."""
 
     kind: Text
     text: Text
@@ -270,6 +270,14 @@ class AppRolloutData(_Data):
     seconds: Number
 
 
+class EnvironmentsDocument(_Data):
+    """The plans of several environments by name, in the order they were made."""
+
+    version: Literal[1]
+    kind: Literal["environments"]
+    environments: dict[Text, PlanDocument]
+
+
 class RolloutDocument(_Data):
     """The result of a run. outcomes counts apps by outcome; left_running names deployments still running."""
 
@@ -312,6 +320,7 @@ class ErrorDocument(_Data):
 DOCUMENTS: dict[Kind, type[_Data]] = {
     "plan": PlanDocument,
     "drift": PlanDocument,
+    "environments": EnvironmentsDocument,
     "rollout": RolloutDocument,
     "findings": FindingsDocument,
     "error": ErrorDocument,
@@ -320,21 +329,29 @@ DOCUMENTS: dict[Kind, type[_Data]] = {
 
 def plan(report: PlanReport, *, kind: Literal["plan", "drift"] = "plan") -> str:
     """The JSON of a `PlanDocument`."""
+    return json_text(_plan(report, kind))
+
+
+def environments(reports: Sequence[tuple[str, PlanReport]], *, drift: bool = False) -> str:
+    """The JSON of an `EnvironmentsDocument`."""
+    plans = {name: _plan(report, "drift" if drift else "plan") for name, report in reports}
+    return json_text(EnvironmentsDocument(version=1, kind="environments", environments=plans))
+
+
+def _plan(report: PlanReport, kind: Literal["plan", "drift"]) -> PlanDocument:
     before, after = known_costs(report.plans)
     estimated = any(plan.cost.estimated for plan in report.plans)
-    return json_text(
-        PlanDocument(
-            version=1,
-            kind=kind,
-            actions=_counted(Action, [plan.action for plan in report.plans]),
-            cost=CostData(before=before, after=after, delta=total_delta(report.plans), estimated=estimated),
-            apps=report.plans,
-            findings=report.findings,
-            unmanaged=report.unmanaged,
-            waves=list(report.waves),
-            requests=report.requests,
-            seconds=report.seconds,
-        )
+    return PlanDocument(
+        version=1,
+        kind=kind,
+        actions=_counted(Action, [plan.action for plan in report.plans]),
+        cost=CostData(before=before, after=after, delta=total_delta(report.plans), estimated=estimated),
+        apps=report.plans,
+        findings=report.findings,
+        unmanaged=report.unmanaged,
+        waves=list(report.waves),
+        requests=report.requests,
+        seconds=report.seconds,
     )
 
 

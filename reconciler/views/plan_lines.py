@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reconciler.plan.model import Action, Change, ChangeKind, Note, Plan, PlanReport
+from reconciler.plan.model import WRITTEN, Action, Change, ChangeKind, Note, Plan, PlanReport
 from reconciler.redaction import MASK
 from reconciler.text import count
 from reconciler.views.lines import (
@@ -156,7 +156,7 @@ def _beneath(plan: Plan, layout: Layout) -> Iterator[Line]:
     if plan.writes and plan.update_all_source_versions:
         yield ((f"{INDENT}every source is updated to its newest commit or image", ""),)
     if not is_quiet(plan) or layout.verbose:
-        yield from _note_lines(notes_to_show(plan), layout, column)
+        yield from _note_lines(notes_to_show(plan, verbose=layout.verbose), layout, column)
     yield from finding_lines(plan.findings, indent=INDENT)
     if plan.override:
         yield ((f"{INDENT}{override_label(plan.override)}: ", "quiet"), (shortened(plan.override, 200), "strong"))
@@ -302,10 +302,11 @@ def columns(path: str, column: int, text: str) -> str:
     return f"{padded(path, column)}{'' if cells(path) < column else '  '}{text}"
 
 
-def notes_to_show(plan: Plan) -> list[Note]:
-    """The notes, without those of a rotated secret that is already among the changes."""
+def notes_to_show(plan: Plan, *, verbose: bool = False) -> list[Note]:
+    """The notes, without those of a rotated secret that is already among the changes, and of places unless verbose."""
     changed = {change.path for change in plan.changes}
-    return [note for note in plan.notes if not (note.kind == "rotated" and note.path in changed)]
+    notes = [note for note in plan.notes if verbose or note.kind != WRITTEN]
+    return [note for note in notes if not (note.kind == "rotated" and note.path in changed)]
 
 
 def note_text(note: Note) -> str:

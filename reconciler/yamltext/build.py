@@ -128,12 +128,13 @@ class Text:
 
 
 class Items:
-    """The guide of a list: that of its items."""
+    """The guide of a list: that of its items, if ``named`` also of a mapping's values, as overlays write lists."""
 
-    __slots__ = ("guide",)
+    __slots__ = ("guide", "named")
 
-    def __init__(self, guide: Guide) -> None:
+    def __init__(self, guide: Guide, *, named: bool = False) -> None:
         self.guide = guide
+        self.named = named
 
 
 Guide = Mapping[str, Any] | Items | type[Text] | None
@@ -178,6 +179,8 @@ class Builder:
             raise TooMuch(_too_many(node))
         if kind is MappingNode:
             self._check_tag(node, "map")
+            if isinstance(guide, Items) and guide.named:
+                guide = dict.fromkeys((key.value for key, _ in node.value if key.__class__ is ScalarNode), guide.guide)
             return self._mapping(node, guide if guide.__class__ is dict else {}, depth + 1)
         self._check_tag(node, "seq")
         below = guide.guide if isinstance(guide, Items) else None

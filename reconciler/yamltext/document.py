@@ -56,6 +56,11 @@ class Document:
         _, node, found = follow(nodes[self.index], pointer)
         return found and isinstance(node, ScalarNode) and not node.style and not node.tag
 
+    def built(self, pointer: str, guide: Guide) -> Any:
+        """The data at a pointer, read with a guide: for a value whose place in a spec is known only later."""
+        _, node, _ = follow(composed(self.text)[self.index], pointer)
+        return Builder().build(node, guide)
+
 
 def parse(text: str, file: str, *, guide: Guide = None, wrapper: str = "") -> tuple[list[Document], list[Finding]]:
     """Parse every document of a text, and report its problems. Never raises because of the text.

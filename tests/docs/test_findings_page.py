@@ -50,6 +50,8 @@ COMPUTED = {
     "record.outcome.kind.value.replace('_', '-')": {
         kind.value.replace("_", "-") for kind in OutcomeKind if not kind.good
     },
+    "why.code": {"overlay-no-match", "overlay-ambiguous", "overlay-invalid"},
+    "code": {"config-value", "undeclared-variable", "no-such-path"},
     # an error that ends a run is shown like a finding, and is none: docs/commands.md has the kinds of errors
     "ended.type.replace('_', '-')": set(),
     "as_finding(ended)": set(),

@@ -127,7 +127,7 @@ def test_a_change_of_what_every_app_depends_on_is_one_of_every_app(branched: Wor
     desired = check(branched, changed_since="origin/main")
     assert [app.name for app in desired.apps] == [*NAMES]
     (notice,) = [one for one in desired.findings if one.code == "only-changed"]
-    assert notice.message.endswith("since origin/main, as reconcile.yaml or a policy changed")
+    assert notice.message.endswith("since origin/main, because a file that every app depends on changed")
 
 
 def test_a_link_changes_with_what_it_leads_to(branched: World):

@@ -237,3 +237,24 @@ def test_nobody_is_told_to_install_a_stranger_s_package() -> None:
     assert project["project"]["name"] == "app-platform-reconciler"
     for file in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("reconciler/**/*.py")]:
         assert not re.search(r"install '?reconciler", file.read_text(encoding="utf-8")), file
+
+
+@pytest.mark.parametrize(("changed", "exit_code"), [("true", 0), ("false", 0), ("false", 3)])
+def test_a_promotion_is_a_pull_request_only_if_it_changed_something_and_did_not_fail(
+    tmp_path: Path, changed: str, exit_code: int
+) -> None:
+    promote, request = [step for step in steps(ROOT / "docs/workflows/promote.yml") if "run" in step]
+    assert request["if"] == "steps.promote.outputs.changed == 'true'"
+    assert promote["shell"] == "bash"
+    (tmp_path / "docker").write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\nexit {exit_code}\n')
+    (tmp_path / "git").write_text(f"#!/bin/sh\n[ {changed} = false ]\n")
+    for name in ("docker", "git"):
+        (tmp_path / name).chmod(0o755)
+    output = tmp_path / "output"
+    output.touch()
+    env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "GITHUB_OUTPUT": str(output), "RUNNER_TEMP": str(tmp_path), "PWD": "/"}
+    command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", promote["run"]]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == exit_code
+    assert output.read_text() == ("" if exit_code else f"changed={changed}\n")
+    assert (tmp_path / "asked").read_text().rstrip().endswith("promote staging production")

@@ -1,0 +1,117 @@
+"""`--env`: the connection of an environment, and plans of several in turn."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.cli.options import Connection, EnvironmentConnection, Suggestions
+from reconciler.clock import SystemClock
+from reconciler.config_file import ConfigFile, read_config
+from reconciler.engine import environments, safety
+from reconciler.engine.apply import run
+from reconciler.engine.load import RunOptions
+from reconciler.environments import ALL, environment_of
+from reconciler.errors import UsageError
+from reconciler.exit_codes import Exit
+from reconciler.text import did_you_mean
+from reconciler.views.environments import EnvironmentPlan
+
+__all__ = ["ALL", "connection_of", "in_environment", "plan_all"]
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reconciler.cli.console import Console
+    from reconciler.engine.apply import FrontEnd
+    from reconciler.engine.planner import Planned
+    from reconciler.plan.model import PlanReport
+
+
+Named = Callable[[str], str]
+"""The name of an app on App Platform, from that name or the one in the base."""
+
+
+def connection_of(connection: Connection, options: RunOptions) -> Connection:
+    """The connection of the environment that the options name, with its own token.
+
+    Each account has a sandbox of its own: an environment with its own token keeps its state in a file of its own.
+    """
+    if not options.environment:
+        return connection
+    variable, file = environments.token_variable(options), connection.sandbox_file
+    if connection.sandbox and variable:
+        file = Path(file).with_stem(f"{file.stem}-{options.environment}")
+    flags = ("--env", options.environment, *shlex.split(Suggestions.of(connection).flags))
+    return EnvironmentConnection(connection.api_url, connection.sandbox, file, variable, flags)
+
+
+def in_environment(name: str, config: Path | None, connection: Connection) -> tuple[Connection, ConfigFile, Named]:
+    """The connection and the configuration of an environment, and the live names of its apps; "" is none.
+
+    Raises:
+        InvalidInput: the configuration cannot be used.
+        UsageError: there is no such environment.
+    """
+    file = read_config(config)
+    if not name:
+        return connection, file, lambda app: app
+    if name not in file.config.environments:
+        hint = did_you_mean(name, file.config.environments, "they are under `environments` in reconcile.yaml")
+        raise UsageError(f"no such environment: {name}", hint=hint)
+    here = connection_of(connection, RunOptions((), config, environment=name))
+    return here, file.within(name), environment_of(file.config, name).live_name
+
+
+def plan_all(
+    options: RunOptions,
+    connection: Connection,
+    console: Console,
+    front: Callable[[Console, Connection], FrontEnd],
+    shown: Callable[[Planned, Console, Connection], PlanReport],
+    *,
+    differences_matter: bool,
+) -> Exit:
+    """Plan every environment in turn, each with its own token, and show them as one; returns the exit code.
+
+    Raises:
+        UsageError: the options are to apply: a person decides environment by environment.
+    """
+    if options.apply:
+        raise UsageError("--env all only plans and compares", hint="apply one after the other, such as --env staging")
+    plans: list[EnvironmentPlan] = []
+    codes: list[Exit] = []
+    for one in environments.each(options):
+        here = connection_of(connection, one)
+        planned = asyncio.run(run(one, front(console, here), SystemClock())).planned
+        report = console.redact.within(shown(planned, console, here))
+        plans.append(EnvironmentPlan(one.environment, report, planned.bases))
+        codes.append(safety.of_plan(report, differences_matter=differences_matter))
+    _show(plans, console, drift=options.drift)
+    return safety.most_serious(codes)
+
+
+def _show(plans: Sequence[EnvironmentPlan], console: Console, *, drift: bool) -> None:
+    from reconciler.views import environments as view
+
+    match console.format:
+        case "json":
+            from reconciler.views import json_documents
+
+            console.out(json_documents.environments([(one.name, one.report) for one in plans], drift=drift))
+        case "markdown":
+            console.out(view.markdown(plans))
+        case "sarif":
+            from reconciler import __version__
+            from reconciler.views import sarif
+
+            console.out(sarif.sarif(view.findings(plans), tool_version=__version__))
+        case _:
+            console.out(view.plan(plans, color=console.color, width=console.width, verbose=console.verbose))
+            if console.format == "github" and (found := view.findings(plans)):
+                from reconciler.views import annotations
+
+                console.out(annotations.annotations(found))

@@ -1,0 +1,74 @@
+"""`reconcile render`: specs as they would be sent."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from reconciler.cli.console import Console, plain, show
+from reconciler.cli.options import SpecFlags, run_options
+from reconciler.errors import InvalidInput, UsageError
+from reconciler.exit_codes import Exit
+from reconciler.findings import has_errors
+
+HEADER = "# Rendered by `reconcile render --write`; change the specs and overlays instead.\n"
+
+
+def render(
+    *apps: Annotated[str, Parameter(help="apps, by their names in the base or in the environment [default: all]")],
+    specs: Annotated[tuple[Path, ...], Parameter(help="files and folders of app specs [default: specs/]")] = (),
+    write: Annotated[bool, Parameter(help="write the renderings to files, and remove those of other apps")] = False,
+    check: Annotated[bool, Parameter(help="write nothing: exit 2 if a file is not as rendered")] = False,
+    into: Annotated[
+        Path | None, Parameter(help="folder of the renderings [default: rendered/ENVIRONMENT beside reconcile.yaml]")
+    ] = None,
+    verbose: Annotated[bool, Parameter(name=("--verbose", "-v"), help="say where each value is written")] = False,
+    source: SpecFlags = SpecFlags(),
+) -> int:
+    """Print specs exactly as they would be sent, secrets hidden: base, overlays and variables put together.
+
+    The output is stable, so that it can be reviewed and compared. With `--write` it goes to files, which `--check`
+    holds against what would be rendered now.
+    """
+    from reconciler.engine.environments import each
+    from reconciler.engine.load import check as checked
+
+    if (write or check) and (apps or source.app):
+        raise UsageError("--write and --check concern every app", hint="leave the names of apps out")
+    if write and check:
+        raise UsageError("--write and --check cannot be combined")
+    console, wrong, rendering = Console(vital=True), [], []
+    options = run_options(specs, replace(source, app=(*source.app, *apps)))
+    for one in each(options):
+        desired = checked(one)
+        console.keep_secret(desired.secrets)
+        if has_errors(desired.findings):
+            raise InvalidInput(desired.findings)
+        from reconciler.desired.rendering import rendered
+
+        sources = desired.sources if verbose else None
+        texts = {f"{app.name}.yaml": rendered(app, sources) for app in desired.apps}
+        if not (write or check):
+            rendering += [f"# {one.environment}/{name}\n{text}" if not apps else text for name, text in texts.items()]
+            continue
+        folder = into or desired.folder / "rendered" / one.environment
+        wrong += _files(folder, {name: HEADER + text for name, text in texts.items()}, write=write)
+    if rendering:
+        show(plain("---\n".join(rendering).rstrip("\n")))
+    return Exit.DIFFERENCES if check and wrong else Exit.OK
+
+
+def _files(folder: Path, texts: dict[str, str], *, write: bool) -> list[str]:
+    """Write or compare the files of one environment; returns those that differ."""
+    from reconciler.desired import rendering
+
+    names = rendering.outdated(folder, texts)
+    if write:
+        rendering.write(folder, texts, names)
+    for name in names:
+        done = ("written" if name in texts else "removed") if write else "is out of date"
+        show(plain(f"{folder / name} {done}"))
+    unchanged = len(texts) - sum(name in texts for name in names)
+    show(plain(f"{folder}: {unchanged} unchanged, {len(names)} {'changed' if write else 'out of date'}"))
+    return names

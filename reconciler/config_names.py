@@ -1,0 +1,111 @@
+"""The apps that `reconcile.yaml` names, held against the specs: unknown ones, contradictory renames, cycles, probes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from reconciler.appspec.kinds import has_address
+from reconciler.config_file import ConfigFile
+from reconciler.findings import Finding, Severity
+from reconciler.text import did_you_mean, pointer_token
+
+
+def check_names(file: ConfigFile, known: Collection[str]) -> tuple[Finding, ...]:
+    """Find references to apps that are not ``known``, contradictory renames and circular dependencies.
+
+    An unknown name is a warning, as a run may cover only some of the apps; a cycle is an error.
+    """
+    config = file.config
+    findings = [_unknown_app(file, name, f"/apps/{name}", known) for name in config.apps if name not in known]
+    findings += _moves(file, known)
+    graph: dict[str, list[str]] = {}
+    for name in dict.fromkeys([*config.apps, *known]):
+        graph[name] = config.policy(name).depends_on
+        if "depends_on" in config.apps.get(name, {}):
+            findings += _unknown_apps(file, graph[name], f"/apps/{name}/depends_on", known)
+    findings += _unknown_apps(file, config.defaults.depends_on, "/defaults/depends_on", known)
+    return (*findings, *_cycle(file, graph))
+
+
+def _unknown_apps(file: ConfigFile, names: Collection[str], at: str, known: Collection[str]) -> list[Finding]:
+    listed = enumerate(names)
+    return [_unknown_app(file, name, f"{at}/{index}", known) for index, name in listed if name not in known]
+
+
+def check_probes(file: ConfigFile, specs: Mapping[str, Mapping[str, Any]]) -> tuple[Finding, ...]:
+    """Report probes of apps whose specs have nothing that serves requests; ``specs`` by name.
+
+    A probe in the defaults applies only to apps that do.
+    """
+    hint = "only services, static sites and functions serve requests; remove the probe"
+    return tuple(
+        Finding(
+            Severity.ERROR,
+            "probe-without-url",
+            f"{name} has no live URL, so it cannot be probed",
+            hint,
+            file.locate(f"/apps/{pointer_token(name)}/health/probe"),
+        )
+        for name, own in file.config.apps.items()
+        if (own.get("health") or {}).get("probe") is not None and name in specs and not has_address(specs[name])
+    )
+
+
+def _moves(file: ConfigFile, known: Collection[str]) -> Iterator[Finding]:
+    """Check former names: an app has at most one, and no app is named by two specs."""
+    moved = file.config.moved
+    for old, new in moved.items():
+        others = [other for other, name in moved.items() if name == new and other != old]
+        both = [name for name in (old, *file.config.former_names(old)) if new in known and name in known]
+        if old == new or new in file.config.former_names(old):
+            why, hint = f"moved: {old} is renamed back to itself", "remove one of these entries"
+        elif others:
+            why, hint = (
+                f"moved: {old} and {', '.join(others)} cannot both become {new}",
+                "an app has only one former name",
+            )
+        elif both:
+            why = f"moved says {both[0]} became {new}, but both have a spec"
+            hint = "remove the entry once the app is renamed, or remove the old spec"
+        else:
+            if new not in known and new not in moved:
+                yield _unknown_app(file, new, f"/moved/{old}", known)
+            continue
+        yield Finding(Severity.ERROR, "moved-names", why, hint, file.locate(f"/moved/{old}"))
+
+
+def _cycle(file: ConfigFile, graph: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
+    if circle := find_circle(graph):
+        message = f"circular depends_on: {' → '.join(circle)}"
+        where = file.locate(f"/apps/{circle[0]}/depends_on")
+        yield Finding(Severity.ERROR, "dependency-cycle", message, "remove one of these dependencies", where)
+
+
+def find_circle(depends_on: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
+    """A cycle of dependent apps, such as ``("api", "web", "api")``; empty if there is none.
+
+    It begins with the one of its apps that comes first in the mapping. Unknown names wait for nothing.
+    """
+    try:
+        TopologicalSorter(depends_on).prepare()
+    except CycleError as error:
+        circle = error.args[1][:0:-1]  # the sorter has it from the awaited to the waiting, its first app twice
+        first = min(map(list(depends_on).index, circle))
+        at = circle.index(list(depends_on)[first])
+        return (*circle[at:], *circle[: at + 1])
+    return ()
+
+
+def _unknown_app(file: ConfigFile, name: str, pointer: str, known: Collection[str]) -> Finding:
+    return Finding(Severity.WARNING, UNKNOWN_APP, no_spec(name), did_you_mean(name, known), file.locate(pointer))
+
+
+UNKNOWN_APP = "unknown-app"
+"""The code of that finding."""
+
+
+def no_spec(name: str) -> str:
+    """The message that the configuration names an app which no spec describes."""
+    return f"no spec in this run for app {name!r}"

@@ -1,0 +1,145 @@
+"""The plans of several environments as one: what reaches several of them is shown once, with where it differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from reconciler.findings import Finding
+from reconciler.plan.model import Action, Plan, PlanReport
+from reconciler.views.lines import Line, cells, finding_lines, inert, name, padded, render, shortened
+from reconciler.views.markup import fence
+from reconciler.views.plan_lines import ACTION_TONES, INDENT, ChangeLine, override_label, parts_of
+from reconciler.views.summary import extra_reason, is_quiet, joined, plan_summary, plan_word
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentPlan:
+    """The plans of one environment. ``bases``: the name in the base of each app that is called otherwise here."""
+
+    name: str
+    report: PlanReport
+    bases: Mapping[str, str] = field(default_factory=dict)
+
+    def base(self, plan: Plan) -> str:
+        """The app's name in the base."""
+        return self.bases.get(plan.app, plan.app)
+
+
+Plans = Sequence[EnvironmentPlan]
+
+
+def plan(plans: Plans, *, color: bool = False, width: int = 100, verbose: bool = False) -> str:
+    """Each app once, with its state and its changes in every environment; then a summary for each environment."""
+    return render([*_app_lines(plans, width, verbose=verbose), *_summary(plans)], color=color)
+
+
+def markdown(plans: Plans, *, width: int = 100) -> str:
+    """The same as markdown."""
+    environments = ", ".join(one.name for one in plans)
+    lines = render([*_app_lines(plans, width, verbose=False), *_summary(plans)]).split("\n")
+    return f"### {len(plans)} environments: {inert(environments)}\n\n{fence(lines)}"
+
+
+def findings(plans: Plans) -> tuple[Finding, ...]:
+    """Every finding once."""
+    found = (
+        one for each in plans for one in (*each.report.findings, *(f for p in each.report.plans for f in p.findings))
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def _app_lines(plans: Plans, width: int, *, verbose: bool) -> Iterator[Line]:
+    apps: dict[str, dict[str, Plan]] = {}
+    for each in plans:
+        for one in each.report.plans:
+            apps.setdefault(each.base(one), {})[each.name] = one
+    column = max((cells(name(app)) for app in apps), default=0)
+    for app, here in apps.items():
+        yield _head(app, here, column)
+        yield from _reasons(here)
+        yield from _changes(here, width, verbose=verbose)
+        yield from _findings({place: one.findings for place, one in here.items()}, INDENT)
+    shared = {each.name: each.report.findings for each in plans}
+    if any(shared.values()):
+        yield ()
+        yield from _findings(shared, "  ")
+    if apps:
+        yield ()
+
+
+def _head(app: str, here: Mapping[str, Plan], column: int) -> Line:
+    """``~ web   update in staging, prod · in sync in demo``."""
+    words: dict[str, list[str]] = {}
+    for place, one in here.items():
+        words.setdefault(plan_word(one), []).append(place)
+    action = next((one.action for one in here.values() if one.action is not Action.NONE), Action.NONE)
+    tone = ACTION_TONES[action]
+    states = joined(*(f"{word} in {', '.join(places)}" for word, places in words.items()))
+    return (
+        (f"  {action.value} ", tone),
+        (padded(name(app), column), "strong" if action.writes else ""),
+        (f"  {states}", tone),
+    )
+
+
+def _reasons(here: Mapping[str, Plan]) -> Iterator[Line]:
+    """Why, and what would allow it; once for the environments that share it."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for place, one in here.items():
+        if (reason := extra_reason(one)) or one.override:
+            groups.setdefault((reason, one.override), []).append(place)
+    for (reason, override), places in groups.items():
+        yield ((f"{INDENT}{', '.join(places)}: {inert(reason)}", ""),)
+        if override:
+            yield ((f"{INDENT}  {override_label(override)}: ", "quiet"), (shortened(override, 200), "strong"))
+
+
+def _changes(here: Mapping[str, Plan], width: int, *, verbose: bool) -> Iterator[Line]:
+    """Each path once; values that are the same in every environment that changes are without their names."""
+    changing = {
+        place: one for place, one in here.items() if verbose or one.action not in (Action.CREATE, Action.DELETE)
+    }
+    changing = {place: one for place, one in changing.items() if one.changes}
+    parts = [(place, label, part) for place, one in changing.items() for label, part in _labelled(one)]
+    column = max((cells(label) for _, label, _ in parts), default=0) + 3
+    groups: dict[str, dict[str, list[str]]] = {}
+    for place, label, part in parts:
+        text = part.text(max(width - len(INDENT) - column, 32))
+        groups.setdefault(label, {}).setdefault(text, []).append(place)
+    for label, texts in groups.items():
+        for number, (text, places) in enumerate(texts.items()):
+            where = "" if len(places) == len(changing) else f"  ({', '.join(places)})"
+            yield ((INDENT + padded("" if number else label, column), ""), (text, "change"), (where, "quiet"))
+
+
+def _labelled(plan: Plan) -> Iterator[tuple[str, ChangeLine]]:
+    """The lines of a plan's changes, each with its whole path."""
+    above = ""
+    for part in parts_of(plan.changes):
+        if part.label.startswith("  "):
+            yield f"{above}/{part.label.strip()}", part
+        else:
+            above = part.label
+            yield above, part
+
+
+def _findings(found: Mapping[str, Sequence[Finding]], indent: str) -> Iterator[Line]:
+    """Each finding once, below the environments that have it unless all do."""
+    places: dict[Finding, list[str]] = {}
+    for place, ones in found.items():
+        for one in dict.fromkeys(ones):
+            places.setdefault(one, []).append(place)
+    groups: dict[str, list[Finding]] = {}
+    for one, named in places.items():
+        groups.setdefault("" if len(named) == len(found) else ", ".join(named), []).append(one)
+    for named_places, ones in groups.items():
+        above = f"{named_places}: " if named_places else ""
+        yield from finding_lines([replace(one, message=f"{above}{one.message}") for one in ones], indent=indent)
+
+
+def _summary(plans: Plans) -> Iterator[Line]:
+    column = max((cells(each.name) for each in plans), default=0)
+    for each in plans:
+        quiet = all(map(is_quiet, each.report.plans))
+        yield ((f"{padded(each.name, column)}  {plan_summary(each.report)}", "" if quiet else "strong"),)
