@@ -86,8 +86,7 @@ class Fault:
             raise ValueError(f"unknown field {unknown[0]!r}" if unknown else "kind is required")
         for name, value in data.items():
             wanted = (int, float) if hints[name] is float else hints[name]
-            fits = isinstance(value, wanted) and not isinstance(value, bool)
-            if not fits:
+            if isinstance(value, bool) or not isinstance(value, wanted):
                 raise ValueError(f"{name} has the wrong type")
         fault = cls(**data)
         if fault.kind not in DEPLOYMENT_FAULTS + REQUEST_FAULTS:
