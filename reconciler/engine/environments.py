@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.appspec.shape import SPEC, Listing, Shape
 from reconciler.appspec.walk import within
-from reconciler.config_file import read_config
 from reconciler.desired.reading import DEFAULT
+from reconciler.engine.load import config_of
 from reconciler.environments import environment_of
 from reconciler.findings import Finding, Severity
 from reconciler.plan.canonical import Path, identity_path, key_of
@@ -30,7 +30,7 @@ def token_variable(options: RunOptions) -> str:
     Raises:
         InvalidInput: the configuration cannot be used.
     """
-    config = read_config(options.config, options.specs).config
+    config = config_of(options).config
     known = options.environment in config.environments
     return environment_of(config, options.environment).token if known else ""
 

@@ -138,7 +138,7 @@ def each(options: RunOptions) -> list[RunOptions]:
     """
     if options.environment not in ("", ALL):
         return [options]
-    names = read_config(options.config, options.specs).config.environments
+    names = config_of(options).config.environments
     if not names and options.environment:
         raise UsageError("--env all: there are no environments", hint="add `environments` to reconcile.yaml")
     return [replace(options, environment=name) for name in names] or [options]
@@ -151,7 +151,7 @@ def entered(options: RunOptions) -> tuple[ConfigFile, EnvironmentSources | None]
         UsageError: they name none, or there is none of that name.
         InvalidInput: the configuration cannot be used, or a link leads out of the ``checkout``.
     """
-    file = _config_within(options.checkout, options) if options.checkout else read_config(options.config, options.specs)
+    file = config_of(options)
     known = file.config.environments
     name = options.named(known)
     if not known and not name:
@@ -163,6 +163,15 @@ def entered(options: RunOptions) -> tuple[ConfigFile, EnvironmentSources | None]
     from reconciler.desired.environments import sources_of
 
     return file.within(name), sources_of(file, name, options.environ)
+
+
+def config_of(options: RunOptions) -> ConfigFile:
+    """The configuration that the options name or that is found.
+
+    Raises:
+        InvalidInput: it cannot be used, or a link leads out of the ``checkout``.
+    """
+    return _config_within(options.checkout, options) if options.checkout else read_config(options.config, options.specs)
 
 
 def _named_here(names: frozenset[str], apps: Sequence[DesiredApp]) -> frozenset[str]:
