@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,11 @@ from reconciler.cli.options import API_URL, Connection, Suggestions, connect
 from reconciler.cli.signals import on_signals
 from reconciler.clock import SystemClock
 from reconciler.config import Config
-from reconciler.engine import safety
+from reconciler.engine import environments, safety
 from reconciler.engine.apply import Watch
 from reconciler.engine.apply import run as run_engine
-from reconciler.engine.load import RunOptions, check
+from reconciler.engine.load import RunOptions, check, config_of
+from reconciler.environments import ALL
 from reconciler.errors import InvalidInput, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, has_errors
@@ -28,7 +29,9 @@ from reconciler.github.report import Result
 from reconciler.plan.warnings import hide_live_values
 from reconciler.redaction import Redactor
 from reconciler.views import annotations as commands
+from reconciler.views import environments as view
 from reconciler.views import lines, markdown, markdown_rollout, sarif, text
+from reconciler.views.environments import EnvironmentPlan
 from reconciler.views.progress import LineProgress
 
 if TYPE_CHECKING:
@@ -85,6 +88,10 @@ class ActionStep:
     clock: Clock
     out: Callable[[str], None]
     redact: Redactor
+    source: str = "the input token"
+    """Where the token of App Platform comes from."""
+    secrets: set[str] = field(default_factory=set)
+    """Every secret that was loaded so far, those of other environments included."""
 
     async def result(self) -> Result:
         """The result of the run.
@@ -103,6 +110,8 @@ class ActionStep:
             raise
 
     async def _result(self, options: RunOptions) -> Result:
+        if options.label == ALL and config_of(options).config.environments:
+            return await self._everywhere(replace(options, environment=ALL, label=""))
         if self.inputs.mode is Mode.VALIDATE:
             desired = check(options, offline=True)
             self.loaded(desired)
@@ -112,10 +121,50 @@ class ActionStep:
             return self._previewed(finished.planned.report, finished.planned.config)
         return self._applied(finished.planned, finished.rollout)
 
+    async def _everywhere(self, options: RunOptions) -> Result:
+        """The plan of every environment, each with its own token, as one result; or all of them checked offline.
+
+        Raises:
+            UsageError: the mode is another one, or a plan is to be saved.
+        """
+        if self.inputs.mode not in (Mode.PLAN, Mode.VALIDATE) or self.inputs.plan_file:
+            hint = "run a job for each environment, as docs/workflows/apply.yml does"
+            raise UsageError("environment: all is for the modes plan and validate, without plan-file", hint=hint)
+        each = environments.each(options)
+        if self.inputs.mode is Mode.VALIDATE:
+            checked = [check(one, offline=True) for one in each]
+            for desired in checked:
+                self.loaded(desired)
+            found = tuple(dict.fromkeys(finding for desired in checked for finding in desired.findings))
+            return _checked(self.redact.within(found), checked=sum(len(desired.apps) for desired in checked))
+        plans = [await self._in(one) for one in each]
+        reports, found = [one.report for one in plans], view.findings(plans)
+        codes = [safety.of_plan(report, differences_matter=False) for report in reports]
+        return Result(
+            exit_code=safety.most_serious(codes),
+            text=view.plan(plans, width=_LOG_WIDTH),
+            markdown=lambda limit: view.markdown(plans, limit=limit, links=self._links(limit)),
+            plan=view.together(plans),
+            findings=found,
+            annotations=_annotations(found),
+            sarif=sarif.sarif(found, tool_version=__version__),
+        )
+
+    async def _in(self, options: RunOptions) -> EnvironmentPlan:
+        """The plan of one environment, as it may be shown."""
+        variable = environments.token_variable(options)
+        token = self.environ.get(variable, "").strip() if variable else self.inputs.token
+        here = replace(self, inputs=replace(self.inputs, token=token), source=variable or self.source)
+        try:
+            planned = (await run_engine(options, here, self.clock)).planned
+        finally:
+            self.redact = here.redact
+        return EnvironmentPlan(options.environment, here.published(planned.report), planned.bases)
+
     def _previewed(self, report: PlanReport, config: Config) -> Result:
         if self.inputs.plan_file:
             safety.save(Path(self.inputs.plan_file), report.plans, config)
-        report = self._published(report)
+        report = self.published(report)
         found = sarif.of_plan(report)
         return Result(
             exit_code=safety.of_plan(report, differences_matter=self.inputs.mode is Mode.DRIFT),
@@ -129,7 +178,7 @@ class ActionStep:
         )
 
     def _applied(self, planned: Planned, rollout: RolloutReport) -> Result:
-        foreseen, report = self._published(planned.report), self._suggest.rollout(self.redact.within(rollout))
+        foreseen, report = self.published(planned.report), self._suggest.rollout(self.redact.within(rollout))
         found = sarif.of_plan(foreseen)
         return Result(
             exit_code=safety.of_apply(rollout, planned),
@@ -142,7 +191,7 @@ class ActionStep:
             sarif=sarif.sarif(sarif.of_rollout(report, foreseen), tool_version=__version__),
         )
 
-    def _published(self, report: PlanReport) -> PlanReport:
+    def published(self, report: PlanReport) -> PlanReport:
         """The plan as the log and GitHub may show it: without secrets, and without live values unless asked for."""
         if self.context.is_fork or not self.inputs.show_live_values:
             report = hide_live_values(report, all_values=self.context.is_fork)
@@ -157,7 +206,8 @@ class ActionStep:
 
     def loaded(self, desired: Desired) -> None:
         """Redact secrets everywhere."""
-        self.redact = Redactor({*desired.secrets, self.inputs.token, self.inputs.github_token})
+        self.secrets |= desired.secrets | {self.inputs.token, self.inputs.github_token}
+        self.redact = Redactor(self.secrets)
 
     def connect(self) -> AbstractAsyncContextManager[Client]:
         """Return a client of App Platform with the action's token, or of the embedded sandbox.
@@ -175,13 +225,13 @@ class ActionStep:
 
         if not self.inputs.token:
             raise UsageError(
-                "no API token: the input token is empty", hint="check that the secret is set for this environment"
+                f"no API token: {self.source} is empty", hint="check that the secret is set for this environment"
             )
         return Client(self.inputs.token, base_url=self._connection.api_url, clock=self.clock, on_wait=waiting)
 
     def planned(self, planned: Planned) -> None:
         """Log the plan."""
-        for line in _plan_text(self._published(planned.report)).split("\n"):
+        for line in _plan_text(self.published(planned.report)).split("\n"):
             self.out(self.redact(line))
 
     def agrees(self, planned: Planned) -> bool:
