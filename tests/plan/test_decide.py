@@ -24,7 +24,9 @@ OLD, WANTED, OTHER = (app(services=[service(http_port=port)]) for port in (1001,
 def plan(live: LiveApp | None, deployments: list[Deployment] | None = None, spec: Any = WANTED, **more: Any) -> Plan:
     policy, secrets = more.pop("policy", Policy()), more.pop("secrets", None)
     git = desired(spec, secrets=more.pop("values", frozenset()), hidden=more.pop("hidden", frozenset()))
-    return make_plan(git, compare(spec, live, policy, secrets=secrets), Evidence(NOW, deployments=deployments or (), **more))
+    return make_plan(
+        git, compare(spec, live, policy, secrets=secrets), Evidence(NOW, deployments=deployments or (), **more)
+    )
 
 
 @dataclass(frozen=True)
