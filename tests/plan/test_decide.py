@@ -370,6 +370,15 @@ def test_c05_a_long_secret_within_a_plain_variable_is_hidden():
     }
 
 
+@pytest.mark.parametrize(
+    ("asked", "values"), [({}, (None, None)), ({"show_live_values": True}, ("${db.PASSWORD}", LONG))]
+)
+def test_c65_what_looks_like_a_credential_is_shown_only_to_a_person_who_asks_for_it(asked, values):
+    spec, stored = (app(envs=[env("DB_PASSWORD", value)]) for value in (LONG, "${db.PASSWORD}"))
+    (change,) = plan(live_app(stored, active=active(stored)), [], spec=spec, **asked).changes
+    assert (change.before, change.after) == values
+
+
 @pytest.mark.parametrize("short", ["true", "null", "8081", "abc", "e"])
 def test_c66_a_short_secret_is_hidden_by_its_place_and_spoils_nothing_else(short):
     spec = app(envs=[env("PIN", short), env("PORT", f"1{short}2"), env("NAME", short)])
