@@ -84,6 +84,7 @@ TIERS = {
         "plan/test_cost.py",
         "plan/test_deployment_history.py",
         "plan/test_guard.py",
+        "plan/test_newer.py",
         "plan/test_platform.py",
         "appspec/test_kinds.py",
         "test_config.py",

@@ -170,10 +170,8 @@ class Planner:
         self, app: DesiredApp, comparison: Comparison, moved_from: str, unmanaged_apps: Mapping[str, LiveApp]
     ) -> PlannedApp:
         live = comparison.live
-        deployments: list[Deployment] | None = None
-        if live is not None:
-            deployments = await self._history(live, comparison)
-        proposal, findings = await self._proposal(app, comparison, deployments or ())
+        deployments = await self._history(live, comparison) if live is not None else []
+        proposal, findings = await self._proposal(app, comparison, deployments)
         if live is None:
             findings = (*findings, *possible_rename(app, comparison.wanted, unmanaged_apps, self.removed))
         trouble = await self._pin_trouble(live, comparison, deployments) if live and deployments else ""
@@ -191,7 +189,7 @@ class Planner:
         )
         plan = make_plan(app, comparison, evidence)
         rendered = proposal.spec if proposal else None
-        return PlannedApp(plan, comparison.policy, app, live, rendered, comparison.secrets, tuple(deployments or ()))
+        return PlannedApp(plan, comparison.policy, app, live, rendered, comparison.secrets, tuple(deployments))
 
     async def _pin_trouble(self, live: LiveApp, comparison: Comparison, deployments: Sequence[Deployment]) -> str:
         """Why the unfinished rollback that pins the app is unhealthy; empty where a run may still judge it (C61).

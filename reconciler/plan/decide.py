@@ -15,6 +15,7 @@ from reconciler.live.models import Deployment, LiveApp, Phase, Proposal
 from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import Comparison, desired_digest, live_digest
 from reconciler.plan.deployment_history import (
+    RECHECKS,
     PriorFailure,
     followed_rollback,
     may_be_rolled_back,
@@ -41,15 +42,16 @@ from reconciler.text import ago
 class Evidence:
     """Evidence beyond the two specs.
 
-    ``proposal`` and ``deployments`` (newest first) are None if they were not requested. ``findings`` are the platform's
-    objections. ``retry``: retry a spec that failed. ``moved_from``: the app's current name. ``pin_trouble``: why the
-    unfinished rollback that the app is pinned to is unhealthy. ``commit``: what the pipeline runs for. ``redeploy``: a
-    person asks for a deployment of the spec that is live. ``show_live_values``: show what looks like a credential.
+    ``proposal`` is None, and ``deployments`` (newest first) are empty, if they were not requested. ``findings`` are the
+    platform's objections. ``retry``: retry a spec that failed. ``moved_from``: the app's current name. ``pin_trouble``:
+    why the unfinished rollback that the app is pinned to is unhealthy. ``commit``: what the pipeline runs for.
+    ``redeploy``: a person asks for a deployment of the spec that is live. ``show_live_values``: show what looks like a
+    credential.
     """
 
     now: datetime
     proposal: Proposal | None = None
-    deployments: Sequence[Deployment] | None = None
+    deployments: Sequence[Deployment] = ()
     findings: tuple[Finding, ...] = ()
     retry: bool = False
     moved_from: str = ""
@@ -80,7 +82,7 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
             *_name_findings(desired, live, evidence),
             *left_out(comparison.changes, comparison.surviving),
             *secrets_without_value(desired, comparison.aligned.desired, comparison.live_tree),
-            *(newer_findings(desired, live, evidence.commit, evidence.deployments or ()) if live else ()),
+            *(newer_findings(desired, live, evidence.commit, evidence.deployments) if live else ()),
         ),
         cost=_cost(comparison, evidence),
         desired_digest=desired_digest(without_secrets(comparison.wanted, desired)),
@@ -91,6 +93,8 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
     decided = _decide(plan, comparison, evidence)
     if decided.writes and has_errors(decided.findings):
         return replace(decided, action=Action.REFUSE, reason="App Platform rejects this spec")
+    if decided.status is SyncStatus.IN_SYNC:  # as the platform renders it, or about to be replaced
+        return _again(decided, comparison, evidence)
     if evidence.redeploy:
         return _redeployed(decided)
     if decided.action is Action.UPDATE:
@@ -100,8 +104,7 @@ def make_plan(desired: DesiredApp, comparison: Comparison, evidence: Evidence) -
 
 
 def _in_sync(desired: DesiredApp, live: LiveApp, comparison: Comparison, evidence: Evidence) -> Plan:
-    """Nothing of the spec differs: deploy it again only for a newer commit, or because a person asks for it."""
-    history = evidence.deployments or ()
+    """Nothing of the spec differs."""
     plan = Plan(
         desired.name,
         SyncStatus.IN_SYNC,
@@ -109,14 +112,24 @@ def _in_sync(desired: DesiredApp, live: LiveApp, comparison: Comparison, evidenc
         app_id=live.id,
         file=desired.file,
         notes=(*comparison.aligned.notes, *_young(live, comparison, evidence.now)),
-        findings=tuple(newer_findings(desired, live, evidence.commit, history)),
+        findings=tuple(newer_findings(desired, live, evidence.commit, evidence.deployments)),
         cost=unchanged_cost(comparison.live_tree),
         desired_digest=desired_digest(without_secrets(comparison.wanted, desired)),
     )
-    older = older_components(live, evidence.commit)
-    newer = evidence.commit is not None and older and comparison.policy.source_versions == "latest"
+    return _again(plan, comparison, evidence)
+
+
+def _again(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan:
+    """The plan of an app in sync: deploy it again only for a newer commit, or because a person asks for it."""
+    live, commit = comparison.live, evidence.commit
+    assert live is not None
+    running, older = live.running_deployment, older_components(live, commit)
+    newer = older and running is None and comparison.policy.source_versions == "latest"
     if not evidence.redeploy and not newer:
         return plan
+    if running is not None:
+        reason = f"a deployment of another spec is in progress ({running.id}): redeploy when that has finished"
+        return replace(plan, status=SyncStatus.PROGRESSING, action=Action.REFUSE, reason=reason)
     again = replace(
         plan,
         status=SyncStatus.OUT_OF_SYNC,
@@ -126,9 +139,9 @@ def _in_sync(desired: DesiredApp, live: LiveApp, comparison: Comparison, evidenc
     )
     if evidence.redeploy:
         return replace(again, reason="redeploying as requested, with the newest commit or image of every source")
-    assert evidence.commit is not None
-    sha = evidence.commit.sha[:7]
-    failed = failed_attempt(history, older, evidence.commit)
+    assert commit is not None  # else nothing is older
+    sha = commit.sha[:7]
+    failed = failed_attempt(evidence.deployments, older, commit)
     if failed is None or evidence.retry:
         return replace(again, reason=f"the app does not run commit {sha} yet: redeploying")
     reason = f"commit {sha} was deployed but did not stay active (deployment {failed.id}); not retrying it"
@@ -153,7 +166,8 @@ def _young(live: LiveApp, comparison: Comparison, now: datetime) -> Iterator[Not
         yield Note(
             (),
             UNJUDGED,
-            f"became active {ago(now - age, now)} and may not have been health-checked: apply checks the 5 youngest",
+            f"became active {ago(now - age, now)} and may not have been health-checked: "
+            f"apply checks the {RECHECKS} youngest",
         )
 
 
@@ -162,7 +176,7 @@ def _decide(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan:
     live = comparison.live
     if live is None:
         return replace(plan, reason="no app has this name yet")
-    own = followed_rollback(live, evidence.deployments or (), comparison.policy, evidence.now)
+    own = followed_rollback(live, evidence.deployments, comparison.policy, evidence.now)
     if own is not None and (live.pinned_deployment is not None or _failed_spec(own, comparison, evidence)):
         return _adopted(plan, live, own)
     if live.pinned_deployment is not None:
@@ -176,7 +190,7 @@ def _decide(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan:
     if rollback := next((run for run in under_way if run.is_rollback and own is None), None):
         reason = f"a rollback is in progress ({rollback.id}): run again when it has finished"
         return replace(plan, status=SyncStatus.PROGRESSING, action=Action.REFUSE, reason=reason)
-    past = _prior_failure(comparison, evidence)
+    past = prior_failure(evidence.deployments, comparison.carries, comparison.policy)
     if past is not None and (differs or not comparison.active_agrees) and not evidence.retry:
         stopped = _blameless if past.attempts else _stalled
         if (found := stopped(plan, live, past, comparison, evidence)) is not None:
@@ -205,9 +219,8 @@ _AWAITED = "the platform is rolling back by itself (deployment {}); waiting for 
 
 def _failed_spec(own: OwnRollback, comparison: Comparison, evidence: Evidence) -> bool:
     """Whether what the platform goes back from is what Git still wants."""
-    deployments = evidence.deployments or ()
-    failed = failed_for(own, own_rollbacks(deployments))
-    return any(one.id == failed and comparison.carries(one.spec) for one in deployments)
+    failed = failed_for(own, own_rollbacks(evidence.deployments))
+    return any(one.id == failed and comparison.carries(one.spec) for one in evidence.deployments)
 
 
 def _adopted(plan: Plan, live: LiveApp, own: OwnRollback) -> Plan:
@@ -249,9 +262,7 @@ def _quiet(plan: Plan) -> Plan:
 def _stuck(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan | None:
     """What is sent is not what is stored, and history does not show what was sent: a bound is kept (C53)."""
     faults = comparison.policy.platform_faults
-    times = repeated(
-        evidence.deployments or (), comparison.carries, comparison.policy, evidence.now, stored=not plan.changes
-    )
+    times = repeated(evidence.deployments, comparison.carries, comparison.policy, evidence.now, stored=not plan.changes)
     if times < faults.attempts or evidence.retry:
         return None
     reason = (
@@ -264,7 +275,7 @@ def _stuck(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan | Non
 
 def _unshown(comparison: Comparison, evidence: Evidence) -> Deployment | None:
     """The newest deployment, if it is ACTIVE and carries what Git wants: one more would show no more (C53)."""
-    newest = next(iter(evidence.deployments or ()), None)
+    newest = next(iter(evidence.deployments), None)
     active = newest is not None and newest.phase is Phase.ACTIVE and comparison.carries(newest.spec)
     return newest if active and not evidence.retry else None
 
@@ -291,7 +302,7 @@ def _pinned(plan: Plan, live: LiveApp, comparison: Comparison, evidence: Evidenc
     pinned = live.pinned_deployment
     assert pinned is not None
     blocked = replace(plan, status=SyncStatus.BLOCKED)
-    ours = unfinished_rollback(live, evidence.deployments or (), comparison.carries, comparison.policy)
+    ours = unfinished_rollback(live, evidence.deployments, comparison.carries, comparison.policy)
     if ours is not None and ours.phase in (Phase.ERROR, Phase.CANCELED):
         ended = "failed" if ours.phase is Phase.ERROR else "was canceled"
         reason = f"pinned to a rollback that {ended} (deployment {ours.id}): a person is needed"
@@ -304,7 +315,7 @@ def _pinned(plan: Plan, live: LiveApp, comparison: Comparison, evidence: Evidenc
             "if it is healthy"
         )
         return replace(_quiet(blocked), follow=ours.id, resume_rollback=True, reason=reason)
-    if any(own.proven for own in own_rollbacks(evidence.deployments or ()).values() if own.deployment.id == pinned.id):
+    if any(own.proven for own in own_rollbacks(evidence.deployments).values() if own.deployment.id == pinned.id):
         reason = f"pinned to a rollback that the platform made by itself (deployment {pinned.id})"
         return replace(blocked, action=Action.REFUSE, reason=reason, override=f"reconcile status {plan.app}")
     who = (pinned.user.full_name or pinned.user.email) if pinned.user else ""
@@ -323,16 +334,12 @@ def _unhealthy_pin(app: str, rollback: Deployment, trouble: str) -> str:
     )
 
 
-def _prior_failure(comparison: Comparison, evidence: Evidence) -> PriorFailure | None:
-    return prior_failure(evidence.deployments or (), comparison.carries, comparison.policy)
-
-
 def _stalled(plan: Plan, live: LiveApp, past: PriorFailure, comparison: Comparison, evidence: Evidence) -> Plan:
     when = ago(past.deployment.created_at, evidence.now)
     failure = f"this spec {past.what} {when} (deployment {past.deployment.id})".replace("  ", " ")
     failure = f"{failure}, {past.but}" if past.but else failure
-    deployments = evidence.deployments or ()
-    if live.active_deployment is not None and may_be_rolled_back(past, deployments, comparison.policy, evidence.now):
+    may_go_back = may_be_rolled_back(past, evidence.deployments, comparison.policy, evidence.now)
+    if live.active_deployment is not None and may_go_back:
         reason = f"{failure}; the platform may still roll back by itself: waiting for it"
         return replace(_quiet(plan), status=SyncStatus.PROGRESSING, follow=past.deployment.id, reason=reason)
     if live.active_deployment is None:

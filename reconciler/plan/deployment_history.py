@@ -154,7 +154,7 @@ def may_be_rolled_back(past: PriorFailure, deployments: Sequence[Deployment], po
     """Whether the platform may still roll back by itself from what failed last, so that no run has ended on it yet."""
     failed = past.deployment
     since = failed.phase_last_updated_at or ended_at(failed)
-    newest = bool(deployments) and deployments[0].id == failed.id and failed.phase is Phase.ERROR
+    newest = deployments[0].id == failed.id and failed.phase is Phase.ERROR
     comes = failed_in(failed) in (FailedIn.DEPLOY, FailedIn.UNKNOWN)
     return newest and comes and since is not None and now - since < timedelta(seconds=policy.timeouts.platform_rollback)
 
@@ -221,14 +221,14 @@ def unfinished_rollback(
     owns = own_rollbacks(deployments)
     older = [one for one in deployments[place:] if not (one.is_rollback or one.id in owns)]
     failed = older[0] if older else None
-    if not rollback.is_rollback or failed is None or not carries(failed.spec):
+    if not rollback.is_rollback or pinned.id in owns or failed is None or not carries(failed.spec):
         return None
     if failed.cause_details is not None and failed.cause_details.type in NOT_OURS:
         return None
     if failed.user and rollback.user and failed.user.uuid != rollback.user.uuid:
         return None
     judged = failed.phase in (Phase.ERROR, Phase.SUPERSEDED, Phase.ACTIVE)
-    attempt = next((one for one in deployments[place + 1 :] if one.id in owns), None)
+    attempt = next((one for one in deployments[place:] if one.id in owns), None)
     since = attempt if attempt is not None and failed_for(owns[attempt.id], owns) == failed.id else failed
     return rollback if judged and _within_a_rollout(since, rollback, policy) else None
 

@@ -160,13 +160,15 @@ def own_rollback(one: Deployment, history: Sequence[Deployment]) -> OwnRollback 
 
 
 def _failed_before(one: Deployment, history: Sequence[Deployment]) -> list[Deployment]:
-    """The deployments that ended in ERROR before this one was made, newest first."""
-    return [each for each in history if each.phase is Phase.ERROR and each.id and each.id != one.id]
+    """The deployments that ended in ERROR before this one was made, newest first; it may be in no list yet."""
+    ids = [each.id for each in history]
+    older = history[ids.index(one.id) + 1 :] if one.id in ids else history
+    return [each for each in older if each.phase is Phase.ERROR and each.id]
 
 
 def _is_earlier(one: Deployment, failed: Deployment, history: Sequence[Deployment]) -> bool:
     """Whether its spec is that of a deployment which was active before the failed one was made."""
-    older = history[history.index(failed) + 1 :]
+    older = history[history.index(failed) :]
     return any(was_active(each) and canonical(each.spec) == canonical(one.spec) for each in older)
 
 

@@ -24,7 +24,9 @@ OLD, WANTED, OTHER = (app(services=[service(http_port=port)]) for port in (1001,
 def plan(live: LiveApp | None, deployments: list[Deployment] | None = None, spec: Any = WANTED, **more: Any) -> Plan:
     policy, secrets = more.pop("policy", Policy()), more.pop("secrets", None)
     git = desired(spec, secrets=more.pop("values", frozenset()), hidden=more.pop("hidden", frozenset()))
-    return make_plan(git, compare(spec, live, policy, secrets=secrets), Evidence(NOW, deployments=deployments, **more))
+    return make_plan(
+        git, compare(spec, live, policy, secrets=secrets), Evidence(NOW, deployments=deployments or (), **more)
+    )
 
 
 @dataclass(frozen=True)
@@ -366,6 +368,15 @@ def test_c05_a_long_secret_within_a_plain_variable_is_hidden():
         "envs/X": (None, {"key": "X", "value": "1"}),
         "envs/Y/value": ("(secret)x", "a"),
     }
+
+
+@pytest.mark.parametrize(
+    ("asked", "values"), [({}, (None, None)), ({"show_live_values": True}, ("${db.PASSWORD}", LONG))]
+)
+def test_c65_what_looks_like_a_credential_is_shown_only_to_a_person_who_asks_for_it(asked, values):
+    spec, stored = (app(envs=[env("DB_PASSWORD", value)]) for value in (LONG, "${db.PASSWORD}"))
+    (change,) = plan(live_app(stored, active=active(stored)), [], spec=spec, **asked).changes
+    assert (change.before, change.after) == values
 
 
 @pytest.mark.parametrize("short", ["true", "null", "8081", "abc", "e"])

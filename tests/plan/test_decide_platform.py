@@ -92,6 +92,7 @@ def test_c49_a_pin_of_its_own_is_adopted_where_no_pin_is_to_stay_and_only_if_it_
     found = plan(live, history)
     assert decided(found) == (SyncStatus.BLOCKED, Action.NONE, "own", True)
     assert found.reason.endswith("(deployment own), and the app is pinned to that")
+    assert decided(plan(live, history, spec=OTHER)) == decided(found), "it is judged whatever Git wants by now"
     for policy in ("pin", "leave"):
         found = plan(live, history, policy=Policy(on_failure=policy))
         assert decided(found) == (SyncStatus.BLOCKED, Action.REFUSE, "", False)
@@ -102,8 +103,26 @@ def test_c49_a_pin_of_its_own_is_adopted_where_no_pin_is_to_stay_and_only_if_it_
     assert found.reason.startswith("pinned to a rollback 10 h ago")
 
 
-def test_c49_once_git_is_fixed_it_is_waited_for_and_then_updated() -> None:
-    found = plan(live_app(WANTED, active=SERVES, in_progress=own()), [own(), failed(), SERVES], spec=OTHER)
+def test_c49_a_pin_of_a_persons_is_not_the_platforms_whatever_that_did_before() -> None:
+    pinned = made("p", OTHER, "ACTIVE", 30, cause_details={"type": "MANUAL_ROLLBACK"})
+    history = [pinned, own("SUPERSEDED", minutes_ago=6990), failed(7000)]
+    found = plan(live_app(WANTED, active=pinned, pinned=pinned), history)
+    assert decided(found) == (SyncStatus.BLOCKED, Action.REFUSE, "", False)
+    assert found.reason == "pinned to a rollback 30 min ago"
+
+
+def test_c49_what_git_wants_is_sent_although_the_platform_goes_back_from_another_spec() -> None:
+    history = [own(), failed(), SERVES, made("d0", OTHER, "SUPERSEDED", 900)]
+    found = plan(live_app(WANTED, active=SERVES, in_progress=own()), history, spec=OTHER)
+    assert decided(found) == (SyncStatus.OUT_OF_SYNC, Action.UPDATE, "", False)
+
+
+@pytest.mark.parametrize(
+    "cause", [{}, {"cause_details": {"type": "AUTO_ROLLBACK"}}], ids=["by its cause", "by its type"]
+)
+def test_c49_once_git_is_fixed_it_is_waited_for_and_then_updated(cause: dict[str, Any]) -> None:
+    theirs = Deployment.model_validate(own().model_dump() | cause)
+    found = plan(live_app(WANTED, active=SERVES, in_progress=theirs), [theirs, failed(), SERVES], spec=OTHER)
     assert decided(found) == (SyncStatus.OUT_OF_SYNC, Action.UPDATE, "", False)
     assert found.reason == "the platform is rolling back by itself (deployment own); waiting for it"
 

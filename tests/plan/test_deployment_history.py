@@ -6,11 +6,15 @@ from datetime import timedelta
 
 import pytest
 
-from reconciler.config import HealthPolicy, Policy, Timeouts
+from reconciler.config import HealthPolicy, PlatformFaults, Policy, Timeouts
+from reconciler.live.models import CauseDetails
 from reconciler.plan.deployment_history import (
     SLACK,
+    PriorFailure,
+    may_be_rolled_back,
     newest_failure,
     prior_failure,
+    repeated,
     rolled_back,
     unfinished_rollback,
     unjudged,
@@ -25,6 +29,19 @@ BUDGET = (3600 + 1200 + 300 + 30 + 300) / 60 + SLACK.total_seconds() / 60
 
 def carries(spec):
     return spec == B
+
+
+def theirs(ident, spec, phase, minutes_ago, failed_id):
+    """The platform's own rollback from the deployment with that id; by its type it is no rollback of ours."""
+    found = deployment(ident, spec, phase, minutes_ago=minutes_ago)
+    cause = f'automated rollback after failed deployment of "{failed_id}"'
+    return found.model_copy(update={"cause": cause, "cause_details": None, "previous_deployment_id": failed_id})
+
+
+def failed(ident, spec, minutes_ago, code="DeployContainerExitNonZero"):
+    found = deployment(ident, spec, "ERROR", minutes_ago=minutes_ago)
+    steps = [{"name": "deploy", "status": "ERROR", "reason": {"code": code}}]
+    return type(found).model_validate(found.model_dump() | {"progress": {"steps": steps}})
 
 
 SETBACKS = {
@@ -67,6 +84,9 @@ SETBACKS = {
         history((A, "ACTIVE"), (B, "SUPERSEDED", {"minutes_ago": 10 + BUDGET + 1}), (A, "SUPERSEDED")), ""),
     "replaced, and nothing is known of before": (history((A, "ACTIVE"), (B, "SUPERSEDED")), ""),
     "replaced, and nothing is known of after": (history((B, "SUPERSEDED"), (A, "SUPERSEDED")), ""),
+    "gone back to by the platform, which failed": (
+        [theirs("r", B, "ERROR", 5, "d2"), failed("d2", C, 10), deployment("d1", B, "SUPERSEDED", minutes_ago=900)],
+        ""),
 }  # fmt: skip
 
 
@@ -93,6 +113,62 @@ def test_without_times_a_replacement_is_no_setback(unknown):
     assert prior_failure(deployments, carries, Policy()) is None
 
 
+def test_c49_the_platforms_rollback_from_another_deployment_is_not_what_became_of_this_one():
+    before = [theirs("r", A, "SUPERSEDED", 20, "d2"), failed("d2", C, 30), deployment("d1", A, "SUPERSEDED")]
+    found = prior_failure([failed("d3", B, 10), *before], carries, Policy())
+    assert (found.deployment.id, found.what, found.but) == ("d3", "failed", "")
+    found = prior_failure([theirs("r2", A, "ACTIVE", 5, "d3"), failed("d3", B, 10), *before], carries, Policy())
+    assert found.but == "the platform rolled back by itself (deployment r2)"
+
+
+def test_c51_attempts_are_the_failures_of_this_spec_as_far_as_their_time_is_known():
+    fault = "InternalError"
+    attempts = [failed("d6", B, 10, fault), failed("d5", B, 20, fault)]
+    others = [
+        failed("d4", C, 30, fault), deployment("d3", B, "SUPERSEDED", minutes_ago=40),
+        failed("d2", B, 50, fault).model_copy(update={"created_at": None}),
+    ]  # fmt: skip
+    found = prior_failure([*attempts, *others], carries, Policy())
+    assert found.attempts == tuple(one.created_at for one in attempts)
+
+
+POLICY_OF_AN_HOUR = Policy(platform_faults=PlatformFaults(within=3600))
+UPDATES = {
+    "none": ([], 0),
+    "one and the same spec, sent again and again": (history((A, "ACTIVE"), (A, "SUPERSEDED")), 2),
+    "the spec of Git": (history((B, "ACTIVE"), (B, "SUPERSEDED"), (B, "SUPERSEDED")), 0),
+    "a deployment that came without its spec": (history(({}, "ACTIVE"), ({}, "SUPERSEDED")), 0),
+    "another spec in between": (history((A, "ACTIVE"), (C, "SUPERSEDED"), (A, "SUPERSEDED")), 1),
+    "one just within the time": (history((A, "ACTIVE"), (A, "SUPERSEDED", {"minutes_ago": 60})), 2),
+    "one before that time": (history((A, "ACTIVE"), (A, "SUPERSEDED", {"minutes_ago": 60.1})), 1),
+    "one at a time that is not known": (
+        [deployment("d2", A, "ACTIVE"), deployment("d1", A, "ERROR").model_copy(update={"created_at": None})], 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("deployments", "times"), UPDATES.values(), ids=UPDATES)
+def test_c53_how_often_a_spec_was_sent_that_is_not_what_git_wants(deployments, times):
+    assert repeated(deployments, carries, POLICY_OF_AN_HOUR, NOW, stored=False) == times
+
+
+@pytest.mark.parametrize(
+    ("phase", "since", "waits"),
+    [
+        ("ERROR", {"phase_last_updated_at": NOW - timedelta(minutes=1)}, True),
+        ("ERROR", {"phase_last_updated_at": NOW - timedelta(minutes=20)}, False),
+        ("ERROR", {}, True),
+        ("ERROR", {"progress": None}, False),
+        ("CANCELED", {}, False),
+        ("SUPERSEDED", {}, False),
+    ],
+    ids=["failed just now", "long ago", "just now by its steps", "nobody knows when", "canceled", "rolled back"],
+)
+def test_c49_only_what_failed_a_moment_ago_may_still_be_rolled_back_by_the_platform(phase, since, waits):
+    one = ended(deployment("d2", B, phase), 1).model_copy(update=since)
+    past = PriorFailure(one, "did not work")
+    assert may_be_rolled_back(past, [one, deployment("d1", A, "ACTIVE")], Policy(), NOW) is waits
+
+
 US, ANN = {"user": "bot"}, {"user": "ann"}
 ROLLBACKS = {
     "the spec failed": (history((A, "ACTIVE", BACK | US), (B, "ERROR", US), (A, "SUPERSEDED")), True),
@@ -110,6 +186,14 @@ ROLLBACKS = {
     "another spec failed": (history((A, "ACTIVE", BACK), (C, "ERROR"), (B, "SUPERSEDED")), False),
     "nothing was before": (history((A, "ACTIVE", BACK)), False),
     "only rollbacks were before": (history((A, "ACTIVE", BACK), (B, "ERROR", BACK)), False),
+    "the platform went back from an earlier failure, long before": (
+        [*history((A, "ACTIVE", BACK), (B, "ERROR")), theirs("r", A, "SUPERSEDED", 900, "d0"), failed("d0", C, 910)],
+        True),
+    "the platform made it": (
+        [deployment("r", A, "ACTIVE", minutes_ago=10).model_copy(
+            update={"cause_details": CauseDetails(type="AUTO_ROLLBACK")}), failed("d2", B, 20),
+         deployment("d1", A, "SUPERSEDED")],
+        False),
     "the pin is no rollback": (history((A, "ACTIVE"), (B, "ERROR")), False),
     "the pin is no rollback, but what Git wants": (history((B, "ACTIVE"), (A, "SUPERSEDED")), False),
 }  # fmt: skip
@@ -208,6 +292,10 @@ def test_what_failed_last_is_found_without_git_and_rollbacks_do_not_count_as_dep
     assert (found.deployment.id, found.what) == ("d2", "was rolled back")
     assert newest_failure(history((B, "ACTIVE"), (A, "SUPERSEDED")), Policy()) is None
     assert newest_failure(history((A, "ACTIVE", BACK)), Policy()) is None
+    before = [failed("d2", B, 10), deployment("d1", A, "SUPERSEDED", minutes_ago=900)]
+    found = newest_failure([theirs("r", A, "ACTIVE", 5, "d2"), *before], Policy())
+    assert found is not None
+    assert (found.deployment.id, found.what) == ("d2", "failed")
 
 
 def test_only_what_was_active_until_it_was_rolled_back_is_rolled_back():
@@ -215,3 +303,5 @@ def test_only_what_was_active_until_it_was_rolled_back_is_rolled_back():
     assert rolled_back(history((A, "ACTIVE", BACK), (B, "ERROR"), (A, "SUPERSEDED")), Policy()) == frozenset()
     assert rolled_back(history((A, "ACTIVE", BACK), (A, "SUPERSEDED")), Policy()) == {"d1"}
     assert rolled_back(history((B, "ACTIVE"), (A, "SUPERSEDED")), Policy()) == frozenset()
+    assert rolled_back(history((A, "ACTIVE"), (B, "SUPERSEDED"), (A, "SUPERSEDED")), Policy()) == {"d2"}
+    assert rolled_back(history((C, "ACTIVE"), (B, "SUPERSEDED"), (A, "SUPERSEDED")), Policy()) == frozenset()

@@ -171,13 +171,19 @@ def test_c88_new_apps_and_changed_ones_are_counted_together():
 
 @pytest.mark.parametrize("asked", [False, True])
 def test_a_paused_app_does_nothing_and_one_that_is_asked_for_is_refused(asked):
-    due = replace(plan(), reason="its deployment is followed", follow="d-1", resume_rollback=True, override="--retry")
+    due = replace(
+        plan(), reason="its deployment is followed", follow="d-1", resume_rollback=True, adopt_rollback=True,
+        override="--retry", retry_at=datetime(2026, 3, 1, tzinfo=UTC), update_all_source_versions=True,
+    )  # fmt: skip
     paused = held(due, Policy(paused=True), asked=asked)
     assert paused.action is (Action.REFUSE if asked else Action.NONE)
-    assert (paused.follow, paused.resume_rollback, paused.override, paused.paused) == ("", False, "", True)
+    assert (paused.follow, paused.resume_rollback, paused.adopt_rollback) == ("", False, False)
+    assert (paused.override, paused.retry_at, paused.update_all_source_versions) == ("", None, False)
+    assert paused.paused
     assert paused.reason == "paused in reconcile.yaml: its deployment is followed"
     assert held(paused, Policy(paused=True), asked=asked) == paused
-    assert held(plan(), Policy(paused=True)).reason == "paused in reconcile.yaml"
+    unasked = held(plan(), Policy(paused=True))
+    assert (unasked.action, unasked.reason) == (Action.NONE, "paused in reconcile.yaml")
     assert held(due, Policy()) == due
 
 

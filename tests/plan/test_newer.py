@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from reconciler.config import Policy
-from reconciler.live.models import Deployment, LiveApp
-from reconciler.plan.compare import compare
+from reconciler.live.models import Deployment, LiveApp, Proposal
+from reconciler.plan.compare import compare, live_digest
 from reconciler.plan.decide import Evidence, make_plan
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.plan.platform import (
@@ -21,7 +21,7 @@ from reconciler.plan.platform import (
     older_components,
     push_failure,
 )
-from tests.plan.platform import desired
+from tests.plan.platform import CIPHER, desired, secret
 from tests.plan.timeline import NOW
 
 OLD, NEW = "a" * 40, "b" * 40
@@ -84,8 +84,10 @@ def test_c80_components_of_the_same_repository_and_branch_are_compared_and_no_ot
     assert older_components(live(), COMMIT) == {}
 
 
-def plan(app: LiveApp, history: list[Deployment], policy: Policy = LATEST, **more: Any) -> Plan:
-    return make_plan(desired(SPEC), compare(SPEC, app, policy), Evidence(NOW, deployments=history, **more))
+def plan(
+    app: LiveApp | None, history: list[Deployment], policy: Policy = LATEST, spec: Any = SPEC, **more: Any
+) -> Plan:
+    return make_plan(desired(spec), compare(spec, app, policy), Evidence(NOW, deployments=history, **more))
 
 
 @pytest.mark.parametrize(
@@ -119,6 +121,96 @@ def test_c80_without_the_setting_a_newer_commit_is_only_a_finding():
     assert plan(live(active), [active], commit=None).action is Action.NONE
 
 
+def test_c80_a_redeploy_for_a_newer_commit_names_it_and_is_held_to_what_is_live():
+    young = built("d1", phase_last_updated_at=(NOW - timedelta(minutes=2)).isoformat())
+    app = live(young)
+    assert [note.kind for note in plan(app, [young]).notes] == ["unjudged"]
+    found = plan(app, [young], commit=COMMIT)
+    assert (found.status, found.action) == (SyncStatus.OUT_OF_SYNC, Action.REDEPLOY)
+    assert found.reason == "the app does not run commit bbbbbbb yet: redeploying"
+    assert (found.live_digest, found.notes) == (live_digest(app), ()), "what it replaces need not be checked first"
+    failed = built("d2", NEW, "ERROR")
+    stalled = plan(app, [failed, young], commit=COMMIT)
+    assert (stalled.status, stalled.override) == (SyncStatus.STALLED, "--retry")
+    assert stalled.reason == "commit bbbbbbb was deployed but did not stay active (deployment d2); not retrying it"
+
+
+def test_c80_an_app_that_runs_the_pipelines_commit_is_in_sync():
+    found = plan(live(active := built("d1", NEW)), [active], commit=COMMIT)
+    assert (found.status, found.action) == (SyncStatus.IN_SYNC, Action.NONE)
+
+
+def test_c80_what_is_kept_is_noted_of_a_redeploy_too():
+    spec = {**SPEC, "envs": [secret("KEY", "x")]}
+    stored = {**SPEC, "envs": [secret("KEY", CIPHER)]}
+    app = live(built("d1", spec=stored)).model_copy(update={"spec": stored})
+    assert [note.kind for note in plan(app, [], spec=spec, redeploy=True).notes] == ["kept"]
+
+
+WRITTEN, RENDERED = ({**SPEC, "envs": [{"key": "A", "value": value}]} for value in ("1 ", "1"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "running", "status", "action", "reason"),
+    [
+        ({}, False, SyncStatus.IN_SYNC, Action.NONE, ""),
+        ({"redeploy": True}, False, SyncStatus.OUT_OF_SYNC, Action.REDEPLOY,
+         "redeploying as requested, with the newest commit or image of every source"),
+        ({"commit": COMMIT}, False, SyncStatus.OUT_OF_SYNC, Action.REDEPLOY,
+         "the app does not run commit bbbbbbb yet: redeploying"),
+        ({}, True, SyncStatus.IN_SYNC, Action.NONE, ""),
+        ({"commit": COMMIT}, True, SyncStatus.IN_SYNC, Action.NONE, ""),
+        ({"redeploy": True}, True, SyncStatus.PROGRESSING, Action.REFUSE,
+         "a deployment of another spec is in progress (d2): redeploy when that has finished"),
+    ],
+)  # fmt: skip
+def test_c80_an_app_in_sync_as_the_platform_renders_its_spec_is_redeployed_like_any_other(
+    asked, running, status, action, reason
+):
+    active, other = built("d1", spec=RENDERED), built("d2", phase="BUILDING", spec={**SPEC, "region": "fra"})
+    app = live(active, in_progress_deployment=other if running else None).model_copy(update={"spec": RENDERED})
+    found = plan(app, [active], spec=WRITTEN, proposal=Proposal(spec=RENDERED), **asked)
+    assert (found.status, found.action, found.reason) == (status, action, reason)
+
+
+def test_c80_c91_what_is_newer_is_found_of_an_app_that_differs_too_and_of_no_new_one():
+    other = {**SPEC, "region": "fra"}
+    active, failed = built("d1"), built("d2", NEW, "ERROR", 5, progress={"steps": STEPS})
+    found = plan(live(active, last=5), [failed, active], spec=other, commit=COMMIT)
+    assert [finding.code for finding in found.findings] == ["failed-push", "newer-commit"]
+    assert plan(None, [], commit=COMMIT).findings == ()
+
+
+BACK = {"cause_details": {"type": "MANUAL_ROLLBACK"}}
+THEIRS = {"cause_details": {"type": "AUTO_ROLLBACK"}, "previous_deployment_id": "d2"}
+
+
+@pytest.mark.parametrize(
+    ("rollback", "reason"),
+    [
+        (built("d3", minutes_ago=5, spec={**SPEC, "region": "fra"}, **BACK), "an earlier run was interrupted after"),
+        (built("d3", minutes_ago=5, spec={**SPEC, "region": "fra"}, **THEIRS), "deployment d2 failed; the platform"),
+    ],
+    ids=["of a run", "of the platform"],
+)
+def test_c80_a_redeploy_finishes_no_rollback(rollback, reason):
+    app = live(rollback, pinned_deployment=rollback)
+    history = [rollback, built("d2", NEW, "ERROR", 10, cause_details={"type": "MANUAL"}), built("d1", minutes_ago=900)]
+    due = plan(app, history)
+    assert due.resume_rollback or due.adopt_rollback
+    found = plan(app, history, redeploy=True)
+    assert (found.status, found.action) == (SyncStatus.BLOCKED, Action.REFUSE)
+    assert (found.follow, found.resume_rollback, found.adopt_rollback) == ("", False, False)
+    assert found.reason == f"{due.reason}: redeploy when that has finished"
+    assert reason in due.reason
+
+
+def test_c80_a_redeploy_of_an_app_that_does_not_exist_is_refused():
+    found = plan(None, [], redeploy=True)
+    assert (found.status, found.action) == (SyncStatus.ABSENT, Action.REFUSE)
+    assert found.reason == "it differs from Git, and a redeploy changes no spec: apply it instead"
+
+
 def test_c80_a_redeploy_by_hand_does_nothing_but_deploy_what_is_live():
     active = built("d1")
     assert plan(live(active), [active], Policy(), redeploy=True).action is Action.REDEPLOY
@@ -133,6 +225,7 @@ def test_c80_a_redeploy_by_hand_does_nothing_but_deploy_what_is_live():
     assert (undeployed.action, undeployed.status) == (Action.REDEPLOY, SyncStatus.OUT_OF_SYNC)
     pinned = plan(live(active, pinned_deployment=built("d0")), [active], redeploy=True)
     assert (pinned.action, pinned.status) == (Action.REFUSE, SyncStatus.BLOCKED)
+    assert pinned.reason == "pinned to a rollback 1 h ago"
 
 
 # --- a push that failed ----------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.live.models import Deployment
 from reconciler.plan.platform import (
+    FAULTS,
     FailedIn,
     failed_for,
     failed_in,
@@ -80,6 +81,8 @@ def test_c49_the_platforms_own_rollback_is_recognised_in_every_phase(
         made("own", previous_deployment_id="good", cloned_from="good"),
         made("own", cause="app spec updated"),
         made("own", cause="a rollback after the failed deployment of something else"),
+        made("own", cause="a rollback after the failed deployment of something else", previous_deployment_id="good"),
+        made("own", cause='deployed again after "gone"', previous_deployment_id="gone"),
     ],
     ids=lambda one: f"{one.cause_details}{one.cloned_from}{one.cause}"[:60],
 )
@@ -104,6 +107,33 @@ def test_c49_a_cause_may_name_a_deployment_that_is_in_no_list_yet() -> None:
 def test_c49_a_type_alone_takes_the_newest_failure_and_none_where_there_is_none() -> None:
     own = made("own", **AUTO)
     assert [own_rollbacks(each)["own"].failed_id for each in ([own, *BEFORE], [own])] == ["bad", ""]
+
+
+ALSO = made("worse", OTHER, "ERROR")
+
+
+@pytest.mark.parametrize(
+    ("history", "failed_id"),
+    [
+        ([made("own", **AUTO), ALSO, *BEFORE], "worse"),
+        ([made("own", phase="ERROR", **AUTO), ALSO, *BEFORE], "worse"),
+        ([ALSO, made("own", **AUTO), *BEFORE], "bad"),
+        ([made("own", **AUTO, previous_deployment_id="bad"), ALSO, *BEFORE], "bad"),
+        ([made("own", **CAUSE, previous_deployment_id="good"), *BEFORE], "bad"),
+        ([made("own", **CAUSE), made("", OTHER, "ERROR"), *BEFORE], "bad"),
+    ],
+    ids=[
+        "the newest failure before it",
+        "not its own failure",
+        "not a failure since",
+        "the one before it in its lineage, not the newest failure",
+        "the one in its cause, not the one before it in its lineage",
+        "no deployment without an id",
+    ],
+)
+def test_c49_a_rollback_of_the_platforms_goes_back_from(history: list[Deployment], failed_id: str) -> None:
+    own = own_rollbacks(history)["own"]
+    assert (own.failed_id, own.proven) == (failed_id, True)
 
 
 def test_c49_when_its_rollback_comes_twice_both_belong_to_the_deployment_of_a_user() -> None:
@@ -151,6 +181,7 @@ BUILT = step("build")
         (failed(step("build", "ERROR"), step("deploy", "ERROR")), FailedIn.BUILD),
         (failed(BUILT, step("finalize", "ERROR")), FailedIn.UNKNOWN),
         (failed(BUILT, step("deploy")), FailedIn.UNKNOWN),
+        (failed(BUILT, step("deploy", "ERROR"), step("finalize", "ERROR")), FailedIn.DEPLOY),
         (made("bad", BAD, "ERROR"), FailedIn.UNKNOWN),
     ],
 )
@@ -171,6 +202,7 @@ def test_the_topmost_step_that_failed_says_in_which_phase(deployment: Deployment
         (failed(step("build", "ERROR", "InternalError"), step("deploy", "ERROR", "DeployContainerExitNonZero")), False),
         (failed(step("build", "ERROR", "InternalError", "", step("api", "ERROR", "BuildJobExitNonZero"))), False),
         (failed(step("build", "SUCCESS", "PreBuiltImage"), step("deploy", "ERROR", "InternalError")), True),
+        (failed(*(step("deploy", "ERROR", code) for code in FAULTS)), True),
         (failed(step("build", "ERROR", "InternalError"), phase="CANCELED"), False),
         (failed(phase="ACTIVE"), False),
     ],
@@ -183,24 +215,58 @@ def test_a_reason_without_a_code_counts_as_its_message() -> None:
     assert failure_codes(failed(step("build", "ERROR", "", "too old"), step("deploy", "ERROR"))) == {"too old"}
 
 
-def test_the_innermost_step_that_says_why_is_the_failing_one() -> None:
-    inner = step("api", "ERROR", "DeployContainerExitNonZero")
-    found = failed(BUILT, step("deploy", "ERROR", "", "", inner))
-    assert found.progress is not None
-    shown = failing_step(found.progress.steps)
-    assert shown is not None
-    assert shown.name == "api"
+API = {"component_name": "api"}
+ODD = {"reason": {"retryable": True}}
+
+
+@pytest.mark.parametrize(
+    ("steps", "shown"),
+    [
+        ([], None),
+        ([BUILT, step("deploy")], None),
+        ([step("build", "SUCCESS", "PreBuiltImage") | API, step("deploy", "ERROR")], "deploy"),
+        ([step("deploy", "ERROR", "X", "", step("api", "ERROR", "Y"))], "api"),
+        ([step("deploy", "ERROR", "", "", step("api", "ERROR"))], "api"),
+        ([step("first", "ERROR", "X"), step("second", "ERROR", "Y")], "first"),
+        ([step("mute", "ERROR"), step("coded", "ERROR", "X")], "coded"),
+        ([step("mute", "ERROR"), step("explained", "ERROR", "", "it did not start")], "explained"),
+        ([step("mute", "ERROR") | API, step("coded", "ERROR", "X")], "coded"),
+        ([step("odd", "ERROR") | ODD, step("coded", "ERROR", "X")], "coded"),
+        ([step("all", "ERROR"), step("one", "ERROR") | API], "one"),
+        ([step("all", "ERROR", "X"), step("one", "ERROR", "X") | API], "one"),
+    ],
+    ids=[
+        "none",
+        "none that failed",
+        "none that did well, whatever it says",
+        "the inner one of two that say why",
+        "the inner one of two that say nothing",
+        "the first of two that say why",
+        "one with a code before one that says nothing",
+        "one with a message before one that says nothing",
+        "one that says why before one that names a component",
+        "one that says why before one with a reason that has no words",
+        "one that names a component before one that does not",
+        "one that says why and names a component before one that only says why",
+    ],
+)
+def test_the_step_that_is_shown_is_the_innermost_that_says_why_and_where(steps: list[Any], shown: str | None) -> None:
+    progress = failed(*steps).progress
+    found = failing_step(progress.steps if progress else ())
+    assert (found.name if found else None) == shown
 
 
 @pytest.mark.parametrize(
     ("deployment", "served"),
     [
         (made("d"), True),
+        (made("d", progress={"total_steps": 2, "success_steps": 1}), True),
         (made("d", phase="SUPERSEDED"), True),
         (made("d", phase="SUPERSEDED", progress={"total_steps": 2, "success_steps": 2}), True),
         (made("d", phase="SUPERSEDED", progress={"total_steps": 2, "success_steps": 1}), False),
         (made("d", phase="SUPERSEDED", progress={"total_steps": 2, "success_steps": 2, "error_steps": 1}), False),
         (made("d", phase="SUPERSEDED", progress={"total_steps": 0, "success_steps": 0}), True),
+        (made("d", phase="SUPERSEDED", progress={"success_steps": 3}), True),
         (made("d", phase="CANCELED"), False),
         (made("d", phase="ERROR"), False),
         (made("d", phase="DEPLOYING"), False),
