@@ -79,6 +79,10 @@ class Sample:
     reported: bool = True
 
 
+NOTHING = Sample(Grade.UNKNOWN, "nothing is known yet")
+"""What is known before the first reading."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """The readings since a deployment became active; all times in seconds since then.
@@ -157,7 +161,7 @@ def passed(evidence: Evidence, seconds: float) -> Evidence:
 
 def saw_components(evidence: Evidence, sample: Sample) -> Evidence:
     """The components were read now."""
-    return _stretch(replace(evidence, components=sample, components_at=evidence.age, silent_since=None))
+    return _stretch(evidence, components=sample, components_at=evidence.age, silent_since=None)
 
 
 def record_unreadable(evidence: Evidence) -> Evidence:
@@ -167,7 +171,7 @@ def record_unreadable(evidence: Evidence) -> Evidence:
     asked = replace(evidence, components_at=evidence.age, silent_since=since)
     if evidence.age - since < UNCONFIRMED:
         return asked
-    return _stretch(replace(asked, components=Sample(Grade.UNKNOWN, "the health of the components cannot be read")))
+    return _stretch(asked, components=Sample(Grade.UNKNOWN, "the health of the components cannot be read"))
 
 
 def saw_probe(evidence: Evidence, problem: str, rules: Rules, *, counts: bool = True) -> Evidence:
@@ -186,13 +190,14 @@ def saw_probe(evidence: Evidence, problem: str, rules: Rules, *, counts: bool = 
         sample = Sample(Grade.SHORT, f"the probe succeeded {streak} of {rules.probe_count} times in a row")
     else:
         sample = Sample(Grade.GOOD, "the probe succeeds")
-    return _stretch(replace(evidence, probe=sample, probe_at=evidence.age, streak=streak))
+    return _stretch(evidence, probe=sample, probe_at=evidence.age, streak=streak)
 
 
-def _stretch(evidence: Evidence) -> Evidence:
-    """The evidence with its stretch continued, or started again, by the latest reading."""
-    grade = max(sample.grade for sample in (evidence.components, evidence.probe) if sample)
-    first = evidence.confirmed <= 0.0 and evidence.age <= SETTLING + HEALTH_EVERY
+def _stretch(before: Evidence, **reading: Any) -> Evidence:
+    """The evidence with the latest reading, by which its stretch is continued or started again."""
+    evidence = replace(before, **reading)
+    grade = worst(evidence).grade
+    first = worst(before) is NOTHING and evidence.age <= SETTLING + HEALTH_EVERY
     since = evidence.since if grade is evidence.grade else 0.0 if first and grade is Grade.GOOD else evidence.age
     return replace(evidence, grade=grade, since=since, confirmed=evidence.age)
 
@@ -247,7 +252,7 @@ def _so_far(evidence: Evidence, grade: Grade, rules: Rules) -> str:
 def worst(evidence: Evidence) -> Sample:
     """The worst of the latest readings."""
     samples = [sample for sample in (evidence.components, evidence.probe) if sample]
-    return max(samples, key=lambda sample: sample.grade, default=Sample(Grade.UNKNOWN, "nothing is known yet"))
+    return max(samples, key=lambda sample: sample.grade, default=NOTHING)
 
 
 class HealthSource(StrEnum):
@@ -281,10 +286,11 @@ def components_due(evidence: Evidence, rules: Rules) -> float:
     last = evidence.components_at
     if last is None:
         return first_by(rules)
-    left = evidence.since + rules.soak - last
-    if evidence.grade is Grade.GOOD and left > ROUNDING and rules.tolerance > 0:
-        return last + max(HEALTH_EVERY, left / ceil((left - ROUNDING) / rules.tolerance))
-    return last + (HEALTH_EVERY if evidence.grade in (Grade.GOOD, Grade.BAD) else SETTLING)
+    if evidence.grade is Grade.GOOD:
+        left = evidence.since + rules.soak - last
+        readings = max(1, ceil((left - ROUNDING) / max(rules.tolerance, HEALTH_EVERY)))
+        return last + max(HEALTH_EVERY, left / readings)
+    return last + (HEALTH_EVERY if evidence.grade is Grade.BAD else SETTLING)
 
 
 def next_reading(evidence: Evidence, rules: Rules, expected: tuple[str, ...]) -> Due:

@@ -150,9 +150,8 @@ def _read_back(state: RolloutState, seen: BackRead) -> RolloutState:
     """What the app shows was read, which is done once a deployment was judged healthy."""
     looks, pinned = state.standing_looks + 1, _still_pinned(state, seen.pin)
     leg, back = (tracked and _judged_healthy(tracked, state.goal.rules) for tracked in (state.leg, state.back))
-    pin = (
-        state.pin if state.commit.status is Sent.NOT_YET else seen.pin
-    )  # one that came after the commit is settled, too
+    # A pin that came after the commit is settled, too.
+    pin = state.pin if state.commit.status is Sent.NOT_YET else seen.pin
     state = replace(state, leg=leg, back=back, standing=seen.standing, standing_looks=looks)
     return replace(state, kept=seen.kept, pin=pin, pinned=pinned)
 
@@ -168,9 +167,11 @@ def _looked_around(state: RolloutState, step: FindCandidates, seen: RollbackOpti
     """The app and its deployments were read: what was seen of them before does not matter any more."""
     pinned = _still_pinned(state, seen.pin)
     leg = state.leg and TrackedDeployment(state.leg.role, state.leg.id)
-    back = state.back and replace(state.back, build=0.0, deploy=0.0, missing=0)
-    if back is not None and step.unfit:
-        back = TrackedDeployment(back.role, back.id, phase=Phase.ERROR)
+    back = state.back and (
+        TrackedDeployment(state.back.role, state.back.id, phase=Phase.ERROR)
+        if step.unfit
+        else replace(state.back, build=0.0, deploy=0.0, missing=0)
+    )
     return RolloutState(
         state.goal,
         leg=leg,
@@ -268,9 +269,9 @@ def _adopted(state: RolloutState, leg: TrackedDeployment) -> RolloutState:
         case Role.RESTORE:
             return replace(_going_back(state, leg), rejected=tuple(sorted(set(state.rejected))))
         case Role.PLATFORM:
-            blameless = state.failed is not None and state.failed.platform and state.relapse is None
-            failed = replace(state.failed, age=0.0) if state.failed and blameless else None
-            return replace(_going_back(state, leg), own=leg.id, hops=state.hops + 1, failed=failed)
+            failed = state.failed if state.relapse is None else None
+            blameless = replace(failed, age=0.0) if failed and failed.platform else None
+            return replace(_going_back(state, leg), own=leg.id, hops=state.hops + 1, failed=blameless)
         case Role.SERVING:
             return replace(_going_back(state, leg), failed=state.failed)
         case _:

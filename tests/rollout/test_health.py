@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from reconciler.config import HealthPolicy, PlatformFaults, Policy, Probe, Timeouts
 from reconciler.live.models import Health
 from reconciler.rollout.health import (
+    ROUNDING,
     Due,
     Evidence,
     Grade,
@@ -20,6 +21,7 @@ from reconciler.rollout.health import (
     Judgement,
     Sample,
     Verdict,
+    components_due,
     components_with_health,
     grade_components,
     judge,
@@ -181,6 +183,37 @@ def test_a_flap_shorter_than_the_tolerance_begins_the_soak_anew() -> None:
     assert judge(read(*flapped, good), RULES, API).judgement is Judgement.HEALTHY
 
 
+@pytest.mark.parametrize(
+    ("grade", "needed", "judgement"),
+    [(Grade.GOOD, RULES.soak, Judgement.HEALTHY), (Grade.BAD, RULES.tolerance, Judgement.UNHEALTHY)],
+)
+def test_a_stretch_is_long_enough_though_rounding_took_a_thousandth_of_a_second(
+    grade: Grade, needed: float, judgement: Judgement
+) -> None:
+    found = Evidence(needed, Sample(grade), needed, grade=grade, confirmed=needed - ROUNDING)
+    assert judge(found, RULES, API).judgement is judgement
+    assert judge(replace(found, confirmed=needed - 2 * ROUNDING), RULES, API).judgement is Judgement.WAITING
+
+
+@pytest.mark.parametrize(("age", "since"), [(10, 0), (15, 0), (15.5, 15.5)])
+def test_what_is_good_within_fifteen_seconds_was_good_since_it_became_active(age: float, since: float) -> None:
+    assert saw_components(passed(Evidence(), age), Sample(Grade.GOOD)).since == since
+
+
+@pytest.mark.parametrize("first_at", [0, 0.5, 1])
+@pytest.mark.parametrize("grade", [Grade.UNKNOWN, Grade.SHORT, Grade.BAD])
+def test_what_was_not_good_when_first_read_is_good_only_since_it_was_read_again(grade: Grade, first_at: float) -> None:
+    first = saw_components(passed(Evidence(), first_at), Sample(grade))
+    assert saw_components(passed(first, 5), Sample(Grade.GOOD)).since == first_at + 5
+
+
+def test_a_probe_that_fails_at_once_delays_the_soak() -> None:
+    rules = Rules(probe_every=5, judge_components=False)
+    good = saw_probe(passed(saw_probe(Evidence(), "503", rules), 5), "", rules)
+    assert judge(saw_probe(passed(good, 25), "", rules), rules, ()).judgement is Judgement.WAITING
+    assert judge(saw_probe(passed(good, 30), "", rules), rules, ()).judgement is Judgement.HEALTHY
+
+
 def test_what_is_waited_for_says_how_far_it_is() -> None:
     assert judge(read(*[Grade.GOOD] * 3), RULES, API).reason == f"healthy for 15 of {RULES.soak:g} s"
     assert judge(read(*[Grade.BAD] * 2), RULES, API).reason == f"BAD, for 5 of {RULES.tolerance:g} s"
@@ -285,7 +318,9 @@ def test_a_probe_is_enough_only_where_no_component_counts() -> None:
     assert judge(found, alone, API).judgement is Judgement.HEALTHY
     assert judge(found, BOTH, ()).judgement is Judgement.HEALTHY
     assert judge(found, BOTH, API).judgement is Judgement.WAITING
-    assert judge(passed(found, 900), BOTH, API).judgement is Judgement.UNKNOWN
+    assert judge(passed(found, 900), BOTH, API) == Verdict(
+        Judgement.UNKNOWN, "its health could not be determined within 300 s"
+    )
 
 
 def test_the_budget_ends_when_it_is_spent_and_not_before() -> None:
@@ -307,6 +342,7 @@ def test_while_nothing_was_read_that_is_what_is_told() -> None:
         (0, None, Due(HealthSource.COMPONENTS, 0)),
         (6, None, Due(HealthSource.PROBE, 0)),
         (6, 3, Due(HealthSource.PROBE, 0)),
+        (6, 2.5, Due(HealthSource.PROBE, 0)),
         (6, 4, Due(HealthSource.NONE, 1)),
         (9, 4, Due(HealthSource.NONE, 1)),
         (8, 9.5, Due(HealthSource.NONE, 5)),
@@ -335,6 +371,9 @@ def test_what_was_judged_healthy_stays_so() -> None:
 
 def test_components_without_health_are_not_asked_for() -> None:
     assert next_reading(Evidence(), BOTH, ()) == Due(HealthSource.PROBE, 0)
+    overdue = Evidence(10, probe_at=10, phase_at=5)
+    for rules, expected in ((BOTH, ()), (replace(BOTH, judge_components=False), API)):
+        assert next_reading(overdue, rules, expected) == Due(HealthSource.NONE, 1)
 
 
 def test_the_probe_alone_is_read_at_its_own_interval() -> None:
@@ -415,6 +454,17 @@ def test_what_is_good_from_the_start_is_read_twice() -> None:
 
 def test_a_long_soak_is_read_once_a_tolerance() -> None:
     assert readings(Rules(soak=100, tolerance=30)) == [10, 40, 70, 100]
+
+
+@pytest.mark.parametrize("tolerance", [0, 1, 5])
+def test_a_tolerance_of_five_seconds_or_less_is_read_every_five_seconds(tolerance: float) -> None:
+    assert readings(Rules(tolerance=tolerance)) == [5, 10, 15, 20, 25, 30]
+
+
+@pytest.mark.parametrize("soak", [0, ROUNDING, 5])
+def test_components_that_were_good_for_the_soak_already_are_read_again_after_five_seconds(soak: float) -> None:
+    found = Evidence(grade=Grade.GOOD, components_at=7)
+    assert components_due(found, Rules(soak=soak + 7)) == 12
 
 
 def test_going_back_is_judged_by_two_readings() -> None:

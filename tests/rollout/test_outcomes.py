@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +22,11 @@ def state(**facts: Any) -> RolloutState:
 
 
 FAULT = {"fault": "deployment d failed"}
+OWN = {"own": "o"}
+BY_ITSELF = "the platform rolled back by itself (deployment o)"
+BY_HAND = RolloutState(Goal(Task.ROLL_BACK, "web", reason="ann asked for a rollback"))
+UNSEEN = "deployment d is active, but could not be confirmed as serving: 502"
+OTHER_SPEC = "deployment d is active, but the stored or the active spec is not the one that was sent"
 
 
 @pytest.mark.parametrize(
@@ -49,6 +55,16 @@ FAULT = {"fault": "deployment d failed"}
                 OutcomeKind.TIMED_OUT,
                 "the build took more than 3600 s; deployment d continues on App Platform, and the next run follows it",
                 (AGAIN, STATUS),
+            ),
+        ),
+        (
+            (endings.timed_out, state(pinned=True, **FAULT), "r", "the build took more than 3600 s"),
+            Outcome(
+                OutcomeKind.TIMED_OUT,
+                "deployment d failed; the build took more than 3600 s; deployment r continues on App Platform, and the"
+                " next run follows it. The app is left pinned to the rollback",
+                (AGAIN, STATUS, *SETTLE[:2]),
+                pinned=True,
             ),
         ),
         (
@@ -126,6 +142,47 @@ FAULT = {"fault": "deployment d failed"}
             (endings.rolled_back, state(**FAULT), "back to c"),
             Outcome(OutcomeKind.ROLLED_BACK, "deployment d failed; back to c", (STATUS,)),
         ),
+        (
+            (endings.rolled_back, state(**FAULT, **OWN), "back to c"),
+            Outcome(OutcomeKind.ROLLED_BACK, f"deployment d failed; {BY_ITSELF}; back to c", (STATUS,)),
+        ),
+        (
+            (endings.rolled_back, replace(BY_HAND, own="o"), "back to c"),
+            Outcome(OutcomeKind.TAKEN_BACK, f"ann asked for a rollback; {BY_ITSELF}; back to c", (STATUS,)),
+        ),
+        (
+            (endings.rollback_failed, state(**OWN), "502"),
+            Outcome(
+                OutcomeKind.ROLLBACK_FAILED,
+                f"a rollback was asked for; {BY_ITSELF}; the rollback failed, too: 502",
+                (ROLLBACK, STATUS),
+            ),
+        ),
+        (
+            (endings.diverged, state(), "d"),
+            Outcome(OutcomeKind.DIVERGED, OTHER_SPEC, (STATUS,)),
+        ),
+        (
+            (endings.diverged, state(pinned=True), "d"),
+            Outcome(
+                OutcomeKind.DIVERGED,
+                f"{OTHER_SPEC}. The app is left pinned to the rollback",
+                (STATUS, *SETTLE[:2]),
+                pinned=True,
+            ),
+        ),
+        (
+            (endings.unconfirmed, state(), "d", "502"),
+            Outcome(OutcomeKind.UNCONFIRMED, UNSEEN, (AGAIN, STATUS)),
+        ),
+        (
+            (endings.platform_fault, state(**FAULT), 2),
+            Outcome(
+                OutcomeKind.PLATFORM_FAULT,
+                "deployment d failed; this is a fault of the platform, not of the spec: 2 of 3 attempts within 6 h",
+                (AGAIN, STATUS),
+            ),
+        ),
     ],
 )
 def test_an_end_says_what_happened_and_what_to_do(
@@ -133,6 +190,11 @@ def test_an_end_says_what_happened_and_what_to_do(
 ) -> None:
     end, *what = ending
     assert end(*what) == expected
+
+
+def test_an_end_that_names_the_commit_of_the_rollback_has_said_that_the_app_is_pinned() -> None:
+    said = Outcome(OutcomeKind.PINNED, "left pinned as asked", SETTLE[:1], pinned=True)
+    assert endings.ended(state(pinned=True), said.kind, said.reason, *said.commands) == said
 
 
 def deployment(name: str, phase: Phase, role: Role = Role.DEPLOY) -> TrackedDeployment:
@@ -165,6 +227,10 @@ def deployment(name: str, phase: Phase, role: Role = Role.DEPLOY) -> TrackedDepl
         ),
         (
             {"leg": deployment("d", Phase.ERROR), "back": deployment("r", Phase.DEPLOYING, Role.ROLLBACK)},
+            "stopped while deployment r was DEPLOYING; it continues on App Platform",
+        ),
+        (
+            {"back": deployment("r", Phase.DEPLOYING, Role.ROLLBACK), "fault": "deployment d failed"},
             "stopped while deployment r was DEPLOYING; it continues on App Platform",
         ),
     ],

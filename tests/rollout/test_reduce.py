@@ -67,6 +67,7 @@ START = RolloutState(GOAL)
 TIRED = {"tries": 2, "why": "502", "missing": True}
 """What earlier tries of the same step left; an answer makes one forget it."""
 
+LOST = Lost("reset")
 ONCE = WriteStatus(Sent.LOST, 1, 3, WriteProbe.NOT_THERE, why="reset")
 AGAIN = WriteStatus(sends=1)
 LOOKED = {"successor_looks": 1}
@@ -99,9 +100,27 @@ def state(**facts: Any) -> RolloutState:
             BackRead(ActiveState.BEFORE),
             {"standing": ActiveState.BEFORE, "standing_looks": 2},
         ),
+        (
+            {"commit": ONCE, "pin": Pin.OURS, "pinned": True},
+            ReadBack("r"),
+            BackRead(ActiveState.DIVERGED, Pin.OTHER, kept=False),
+            {"commit": ONCE, "standing": ActiveState.DIVERGED, "standing_looks": 1, "pin": Pin.OTHER, "kept": False},
+        ),
+        (
+            {"pin": Pin.OURS},
+            ReadBack("r"),
+            BackRead(ActiveState.OURS, Pin.PLATFORM),
+            {"standing_looks": 1, "pin": Pin.OURS, "pinned": True} | SERVING,
+        ),
         ({}, FindCandidates(), RollbackOptions(newer=True), {"options": RollbackOptions(newer=True)}),
         ({"pin_looks": 1}, VerifyUnpinned("r"), PinSeen(Pin.NONE), {"pin": Pin.NONE, "pin_looks": 2} | SERVING),
         ({"pinned": True}, VerifyUnpinned("r"), PinSeen(Pin.NONE), {"pin": Pin.NONE, "pin_looks": 1} | SERVING),
+        (
+            {},
+            VerifyUnpinned("r"),
+            PinSeen(Pin.NONE, ActiveState.OTHER, kept=False),
+            {"pin": Pin.NONE, "pin_looks": 1, "standing": ActiveState.OTHER, "kept": False},
+        ),
         ({"pinned": True}, VerifyUnpinned("r"), PinSeen(Pin.OTHER), {"pin": Pin.OTHER, "pin_looks": 1} | SERVING),
         (
             {"pinned": True},
@@ -120,11 +139,15 @@ def test_a_look_at_the_app_is_remembered(before: Any, step: Step, seen: Seen, af
 
 def test_of_a_deployment_that_failed_only_its_id_and_role_are_kept() -> None:
     leg = TrackedDeployment(Role.FOLLOWED, "d", ("api",), Phase.ERROR, build=9, deploy=9, missing=1)
-    found = reduce(state(leg=leg), CollectFailure("d"), Collected("web failed", FailedIn.BUILD, 3, platform=True))
+    shown = {"standing": ActiveState.FAILED, "standing_looks": 2}
+    found = reduce(
+        state(leg=leg, **shown), CollectFailure("d"), Collected("web failed", FailedIn.BUILD, 3, platform=True)
+    )
     kept = TrackedDeployment(Role.FOLLOWED, "d")
     failed = Collected("", FailedIn.BUILD, 3, platform=True)
     assert found == state(leg=kept, fault="web failed", failed=failed)
-    back = reduce(state(back=replace(leg, role=Role.ROLLBACK), fault="x"), CollectFailure("d"), Collected("r failed"))
+    going_back = state(back=replace(leg, role=Role.ROLLBACK), fault="x", **shown)
+    back = reduce(going_back, CollectFailure("d"), Collected("r failed", platform=True))
     kept = TrackedDeployment(Role.ROLLBACK, "d", phase=Phase.ERROR)
     assert back == state(back=kept, fault="x", relapse="r failed", failed=Collected())
 
@@ -156,26 +179,64 @@ def test_c51_what_failed_through_a_fault_of_the_platform_is_still_known_once_tha
     found = reduce(state(**KNOWN | {"relapse": None}), Adopt(Role.PLATFORM, "e"), Adopted())
     assert found.failed == Collected("", FailedIn.BUILD, 0.0, platform=True)
     blamed = replace(found.failed, platform=False)
-    assert reduce(state(failed=blamed), Adopt(Role.PLATFORM, "e"), Adopted()).failed is None
+    for failed in (blamed, None):
+        assert reduce(state(failed=failed), Adopt(Role.PLATFORM, "e"), Adopted()).failed is None
 
 
 def test_c49_time_that_passes_while_the_platform_is_waited_for_counts() -> None:
     failed = Collected("", FailedIn.DEPLOY, 3)
     assert reduce(state(failed=failed), FindCandidates(), RollbackOptions(), 7).failed == replace(failed, age=10)
     assert reduce(state(failed=failed), FindCandidates(), Failed("502"), 7).failed == replace(failed, age=10)
-    assert reduce(state(failed=failed), ValidateRollback("c"), Validated(), 7).failed is None
+    for step, seen in ((ValidateRollback("c"), Validated()), (Write(Task.UPDATE), LOST), (RestoreSpec("c"), LOST)):
+        assert reduce(state(failed=failed), step, seen, 7).failed is None
     assert reduce(state(sight=Precheck(awaited=True)), Look(), Precheck(), 7).awaited == 7
     assert reduce(state(), Look(), Precheck(), 7).awaited == 0
 
 
 def test_once_it_was_looked_around_nothing_that_was_seen_before_matters() -> None:
-    back = TrackedDeployment(Role.SERVING, "o", ("api",), Phase.ACTIVE, deploy=7, missing=1)
+    back = TrackedDeployment(Role.SERVING, "o", ("api",), Phase.ACTIVE, build=5, deploy=7, missing=1)
     before = state(back=back, standing=ActiveState.OURS, standing_looks=2, commit=ONCE, pin=Pin.NONE, undo=AGAIN)
     found = reduce(before, FindCandidates(), RollbackOptions(Pin.PLATFORM))
-    kept = replace(back, deploy=0, missing=0)
+    kept = replace(back, build=0, deploy=0, missing=0)
     assert found == state(back=kept, options=RollbackOptions(Pin.PLATFORM), pinned=True, undo=AGAIN)
     unfit = reduce(before, FindCandidates(unfit=True), RollbackOptions())
     assert unfit.back == TrackedDeployment(Role.SERVING, "o", phase=Phase.ERROR)
+    failed = TrackedDeployment(Role.DEPLOY, "d", ("api",), Phase.ERROR, build=5, deploy=7, missing=1)
+    found = reduce(state(leg=failed, sight=Precheck()), FindCandidates(), RollbackOptions())
+    assert found == state(leg=TrackedDeployment(Role.DEPLOY, "d"), options=RollbackOptions())
+
+
+def test_what_failed_and_how_often_it_was_tried_is_still_known_once_it_was_looked_around() -> None:
+    failed = Collected("", FailedIn.DEPLOY, 3, platform=True)
+    kept = BACK | {"failed": failed, "kept": False, "undo": AGAIN}
+    found = reduce(state(**kept, **TIRED), FindCandidates(), RollbackOptions(newer=True))
+    assert found == state(**kept, options=RollbackOptions(newer=True))
+
+
+@pytest.mark.parametrize(
+    ("place", "role", "reason"),
+    [
+        ("leg", Role.DEPLOY, "healthy for 60 s"),
+        ("leg", Role.FOLLOWED, "healthy for 60 s"),
+        ("back", Role.ROLLBACK, "healthy for 15 s"),
+        ("back", Role.RESTORE, "healthy for 15 s"),
+        ("back", Role.PLATFORM, "healthy for 15 s"),
+        ("back", Role.SERVING, "healthy for 15 s"),
+    ],
+)
+def test_once_the_app_is_read_a_healthy_deployment_stays_so_by_its_own_soak(
+    place: str, role: Role, reason: str
+) -> None:
+    good = Sample(Grade.GOOD, "api is healthy", "api")
+    read = Evidence(61, good, 60, grade=Grade.GOOD, confirmed=60, probed=False)
+    judged = TrackedDeployment(role, "d", ("api",), Phase.ACTIVE, deploy=7, served=True, evidence=read)
+    found = reduce(state(**{place: judged}), ReadBack("d"), BackRead(ActiveState.BEFORE))
+    kept = replace(judged, deploy=0.0, evidence=Evidence(healthy=reason, probed=False))
+    assert found == state(**{place: kept}, standing=ActiveState.BEFORE, standing_looks=1)
+
+
+def test_a_first_deployment_is_not_a_retry() -> None:
+    assert reduce(START, Adopt(Role.DEPLOY, "d"), Adopted()) == state(leg=TrackedDeployment(Role.DEPLOY, "d"))
 
 
 @pytest.mark.parametrize(
@@ -239,6 +300,33 @@ def test_c53_what_became_active_keeps_what_it_spent_and_is_judged_anew_when_it_w
 @pytest.mark.parametrize("phase", [phase for phase in Phase if phase.terminal and phase is not Phase.ACTIVE])
 def test_when_a_deployment_ends_its_budgets_are_forgotten(phase: Phase) -> None:
     assert follow(DEPLOYING, Follow("d"), PhaseSeen(phase)) == TrackedDeployment(Role.DEPLOY, "d", ("api",), phase)
+
+
+def test_what_was_active_and_fails_has_served_and_is_still_not_probed() -> None:
+    active = replace(ACTIVE, served=True, evidence=Evidence(5, components_at=5, probed=False))
+    failed = TrackedDeployment(Role.DEPLOY, "d", ("api",), Phase.ERROR, served=True, evidence=Evidence(probed=False))
+    assert follow(active, Follow("d"), PhaseSeen(Phase.ERROR), 2) == failed
+
+
+def test_what_is_still_active_ends_the_row_of_404() -> None:
+    assert follow(replace(ACTIVE, missing=2), Follow("d"), PhaseSeen(Phase.ACTIVE)).missing == 0
+
+
+@pytest.mark.parametrize(
+    ("step", "seen", "standing"),
+    [
+        (Follow("d"), PhaseSeen(Phase.ACTIVE), None),
+        (Follow("d"), Failed("502"), None),
+        (Wait(1, ""), Waited(), ActiveState.FAILED),
+        (CheckHealth("d"), Failed("502"), ActiveState.FAILED),
+    ],
+)
+def test_c53_what_the_app_shows_is_read_again_once_the_deployment_is(
+    step: Step, seen: Seen, standing: ActiveState | None
+) -> None:
+    before = state(leg=ACTIVE, standing=ActiveState.FAILED, standing_looks=2)
+    found = reduce(before, step, seen)
+    assert (found.standing, found.standing_looks) == (standing, 2)
 
 
 def test_readings_are_graded_by_the_rules_of_the_app() -> None:
@@ -316,6 +404,7 @@ def test_a_reading_that_is_not_the_steps_is_a_bug(step: Step, seen: Seen) -> Non
         (Rollback("c"), Adopted()),
         (Adopt(Role.DEPLOY, "d"), Lost("reset")),
         (Look(), Validated()),
+        (Look(), RollbackOptions()),
     ],
 )
 def test_an_answer_that_is_not_the_steps_is_a_bug(step: Step, seen: Seen) -> None:
@@ -338,6 +427,21 @@ def test_an_answer_counts_the_write_and_makes_one_forget_the_one_before(seen: Se
     assert reduce(state(restore=ONCE, **TIRED), RestoreSpec("c"), seen) == state(restore=sent)
     committed = reduce(state(commit=ONCE, pin=Pin.OURS, pin_looks=4, **TIRED), CommitRollback(), seen)
     assert committed == state(commit=sent)
+
+
+def test_a_write_that_was_held_back_because_the_app_was_read_too_long_before_looks_again_once() -> None:
+    stale, looked = Refused("too old", Refusal.STALE), {"sight": Precheck(), "write": AGAIN}
+    held = reduce(state(**looked, **TIRED), Write(Task.UPDATE), stale)
+    assert held == state(write=replace(AGAIN, stale=True))
+    again = reduce(replace(held, sight=Precheck()), Write(Task.UPDATE), stale)
+    sent = WriteStatus(Sent.REFUSED, 2, refusal=Refusal.STALE, why="too old")
+    assert again == state(sight=Precheck(), write=sent)
+
+
+@pytest.mark.parametrize("refusal", [refusal for refusal in Refusal if refusal is not Refusal.STALE])
+def test_a_write_that_is_refused_otherwise_is_over(refusal: Refusal) -> None:
+    found = reduce(state(sight=Precheck(), write=AGAIN), Write(Task.UPDATE), Refused("no", refusal))
+    assert found == state(sight=Precheck(), write=WriteStatus(Sent.REFUSED, 2, refusal=refusal, why="no"))
 
 
 @pytest.mark.parametrize(("seen", "sent"), ANSWERS[:2])
