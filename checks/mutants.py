@@ -69,6 +69,8 @@ MODULES = (
 TIERS = {
     "tables": (
         "rollout/test_policy.py",
+        "rollout/test_policy_rollback.py",
+        "rollout/test_policy_settle.py",
         "rollout/test_recorder.py",
         "rollout/test_health.py",
         "rollout/test_rollback_targets.py",

@@ -223,6 +223,7 @@ async def _options(step: FindCandidates, state: RolloutState, context: RolloutCo
     if step.after and state.options is not None and await _nothing_new(state, context):
         return state.options
     app = await context.client.get_app(seen.app_id)
+    seen.listed_at = None
     listed = await context.client.list_deployments(seen.app_id, limit=HISTORY)
     failed = _failed_id(state, listed, context)
     history = seen.saw_history(app, listed, failed)

@@ -27,7 +27,7 @@ from reconciler.rollout.model import (
 from reconciler.rollout.outcomes import blocked, denied, ended, status_command, timed_out
 from reconciler.rollout.policy_rollback import Resolution, options, resolve, retry
 from reconciler.rollout.policy_settle import TAKEN_OVER, over_budget, reading, serves, way_back
-from reconciler.rollout.state import Pin, Precheck, Refusal, RollbackOptions, RolloutState, Successor, TrackedDeployment
+from reconciler.rollout.state import Pin, Precheck, Refusal, RolloutState, Successor, TrackedDeployment
 from reconciler.rollout.steps import (
     Adopt,
     CollectFailure,
@@ -76,8 +76,8 @@ def _begin(state: RolloutState) -> Step:
 
 def _failed(state: RolloutState) -> Step:
     """It failed: it is deployed once more, the way back is taken, or it is decided which."""
-    if state.write.sends:
-        return retry(state, state.options or RollbackOptions())
+    if state.options is not None and (state.write.sends or state.write.stale):
+        return retry(state, state.options)
     return options(state) if state.back is None else way_back(state, state.back)
 
 
@@ -101,7 +101,7 @@ def _before(state: RolloutState) -> Step:
         return Finish(blocked(state))
     if sight.moved:
         return _moved(state, sight)
-    if sight.awaited and not state.write.sends:
+    if sight.awaited:
         return _await_platform(state)
     return _write(state)
 

@@ -33,7 +33,16 @@ from reconciler.rollout.outcomes import (
     rolled_back,
     status_command,
 )
-from reconciler.rollout.state import Pin, Refusal, RollbackOptions, RolloutState, Sent, WriteProbe, WriteStatus
+from reconciler.rollout.state import (
+    Collected,
+    Pin,
+    Refusal,
+    RollbackOptions,
+    RolloutState,
+    Sent,
+    WriteProbe,
+    WriteStatus,
+)
 from reconciler.rollout.steps import (
     Adopt,
     FindCandidates,
@@ -122,12 +131,12 @@ def _looked_for(sending: WriteStatus, most: int) -> Resolution:
 
 def options(state: RolloutState) -> Step:
     """It failed, or a person asks for a rollback: look at the app, and do what the policy asks for."""
-    found = state.options
-    return look(state) or (choose(state, found) if found else FindCandidates())
+    found = look(state)
+    return choose(state, found) if isinstance(found, RollbackOptions) else found
 
 
-def look(state: RolloutState) -> Step | None:
-    """Look where one could go back to, and whether the platform or a person has decided already; None: ours to do."""
+def look(state: RolloutState) -> Step | RollbackOptions:
+    """Look where one could go back to, and whether the platform or a person decided already; else what was found."""
     found = state.options
     if found is None:
         if state.tries >= TRIES and state.missing:
@@ -144,28 +153,22 @@ def look(state: RolloutState) -> Step | None:
     if found.newer:
         why = f"{fault_of(state)}; another deployment started since; not rolling back"
         return Finish(ended(state, OutcomeKind.SUPERSEDED, why, state.goal.again, status_command(state)))
-    remaining = _wait(state, found)
-    if remaining <= 0:
-        return None
+    failed = state.failed
+    if failed is None or failed.age >= (patience := _patience(state, found, failed)):
+        return found
     if state.tries >= TRIES and state.missing:
         return Finish(gone(state))
-    return FindCandidates(min(LOOK_EVERY, remaining))
+    return FindCandidates(min(LOOK_EVERY, patience - failed.age))
 
 
-def _wait(state: RolloutState, found: RollbackOptions) -> float:
-    """Seconds for which nothing is to be sent yet: the platform may go back by itself, or is to be tried again later.
+def _patience(state: RolloutState, found: RollbackOptions, failed: Collected) -> float:
+    """Seconds after the failure in which nothing is sent: the platform may go back by itself, or is tried again later.
 
     It goes back only where an older deployment serves, and after a failure in the deploy phase.
     """
-    failed = state.failed
-    if failed is None:
-        return 0.0
-    rules = state.goal.rules
-    comes = found.serving_id and failed.failed_in in (FailedIn.DEPLOY, FailedIn.UNKNOWN) and not state.own
-    patience = rules.platform_rollback if comes else 0.0
-    if _retries(state, found):
-        patience = max(patience, RETRY_PAUSE * (state.retries + 1))
-    return patience - failed.age
+    by_itself = failed.failed_in in (FailedIn.DEPLOY, FailedIn.UNKNOWN) and not state.own
+    comes = bool(found.serving_id) and by_itself
+    return max(comes * state.goal.rules.platform_rollback, _retries(state, found) * RETRY_PAUSE * (state.retries + 1))
 
 
 # ---- choose: which way back, or once more forward -----------------------------------------------------------------
@@ -173,14 +176,13 @@ def _wait(state: RolloutState, found: RollbackOptions) -> float:
 
 def choose(state: RolloutState, found: RollbackOptions) -> Step:
     """Nothing else has decided: leave it, try a spec without fault again, or go back."""
-    failed = state.failed is not None and state.failed.platform and state.relapse is None
     if state.goal.rules.on_failure == "leave" and state.goal.task is not Task.ROLL_BACK:
         why = f"{fault_of(state)}; left as is, as the policy asks"
-        kind = OutcomeKind.PLATFORM_FAULT if failed else OutcomeKind.LEFT
+        kind = OutcomeKind.PLATFORM_FAULT if blameless(state) else OutcomeKind.LEFT
         return Finish(ended(state, kind, why, f"reconcile rollback {state.goal.app}"))
-    if failed and _retries(state, found):
+    if _retries(state, found):
         return retry(state, found)
-    if failed and (found.serving_id or not found.candidates):
+    if blameless(state) and (found.serving_id or not found.candidates):
         return Finish(platform_fault(state, found.attempts))
     if not found.candidates and state.goal.task is Task.ROLL_BACK:
         why = "there is no earlier deployment of another version to go back to; nothing was changed"
@@ -191,12 +193,16 @@ def choose(state: RolloutState, found: RollbackOptions) -> Step:
     return candidate(state, found)
 
 
+def blameless(state: RolloutState) -> bool:
+    """Whether the spec failed through a fault of the platform, and what to do about that is still open."""
+    return state.failed is not None and state.failed.platform
+
+
 def _retries(state: RolloutState, found: RollbackOptions) -> bool:
     """Whether a spec that failed through a fault of the platform may be deployed again by this run."""
-    rules, failed = state.goal.rules, state.failed
-    blameless = failed is not None and failed.platform and state.relapse is None
+    rules = state.goal.rules
     allowed = 0 < found.attempts < rules.attempts and state.retries + 1 < rules.attempts
-    return blameless and allowed and rules.on_failure != "leave"
+    return blameless(state) and allowed and rules.on_failure != "leave"
 
 
 def retry(state: RolloutState, found: RollbackOptions) -> Step:

@@ -6,6 +6,7 @@ with what is at the end of this module.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import assert_never
 
 from reconciler.live.models import Phase
@@ -24,8 +25,17 @@ from reconciler.rollout.outcomes import (
     timed_out,
     unconfirmed,
 )
-from reconciler.rollout.policy_rollback import candidate, codes, look, options, restore
-from reconciler.rollout.state import ActiveState, Pin, Refusal, RolloutState, Sent, Successor, TrackedDeployment
+from reconciler.rollout.policy_rollback import blameless, candidate, codes, look, options, restore
+from reconciler.rollout.state import (
+    ActiveState,
+    Pin,
+    Refusal,
+    RollbackOptions,
+    RolloutState,
+    Sent,
+    Successor,
+    TrackedDeployment,
+)
 from reconciler.rollout.steps import (
     Adopt,
     CheckHealth,
@@ -89,7 +99,8 @@ def _relapsed(state: RolloutState, back: TrackedDeployment) -> Step:
     """Our rollback, or the spec we sent back, failed: the platform may go back by itself now; nothing else is tried."""
     if state.relapse is None:
         return CollectFailure(back.id)
-    return look(state) or Finish(rollback_failed(state, state.relapse))
+    found = look(state)
+    return Finish(rollback_failed(state, state.relapse)) if isinstance(found, RollbackOptions) else found
 
 
 def _replaced(state: RolloutState, back: TrackedDeployment) -> Step:
@@ -123,18 +134,18 @@ def _found(successor: Successor) -> bool:
 def _canceled(state: RolloutState, back: TrackedDeployment) -> Step:
     """Our rollback was canceled and nothing came after it: no pin is left to it, and a person is needed."""
     if state.pinned and state.goal.rules.on_failure == "rollback":
-        return _unpin(state) or Finish(blocked(state))
+        return _unpin(state, back) or Finish(blocked(state))
     why = f"deployment {back.id} was canceled by an unknown party"
     return Finish(rollback_failed(state, why))
 
 
 def _platform_failed(state: RolloutState, back: TrackedDeployment) -> Step:
     """The platform's own rollback did not hold: judge what serves, else roll back to the same version, once."""
-    otherwise, found = look(state), state.options
-    if isinstance(otherwise, FindCandidates):
-        return FindCandidates(otherwise.after, unfit=back.role is Role.SERVING)
-    if otherwise is not None or found is None:
-        return otherwise or FindCandidates()
+    found = look(state)
+    if isinstance(found, FindCandidates):
+        return replace(found, unfit=back.role is Role.SERVING)
+    if not isinstance(found, RollbackOptions):
+        return found
     if back.role is Role.PLATFORM and found.serving_id:
         return Adopt(Role.SERVING, found.serving_id)
     if state.goal.rules.on_failure == "leave":
@@ -150,7 +161,7 @@ def _platform_failed(state: RolloutState, back: TrackedDeployment) -> Step:
 
 def _healthy(state: RolloutState, back: TrackedDeployment) -> Step:
     """Healthy again: see that it is what serves, then settle it."""
-    if state.commit.status is Sent.NOT_YET and state.options is None and state.restore.status is Sent.NOT_YET:
+    if state.commit.status is Sent.NOT_YET and state.options is None:
         unsettled = serves(state, back)
         if unsettled is not None:
             return _replaced(state, back) if unsettled is TAKEN_OVER else unsettled
@@ -165,7 +176,7 @@ def _healthy(state: RolloutState, back: TrackedDeployment) -> Step:
         whose = "was asked for" if state.goal.task is Task.ROLL_BACK else "the policy asks"
         why = f"{fault_of(state)}; rolled back by deployment {back.id}, left pinned as {whose}"
         return Finish(ended(state, OutcomeKind.PINNED, why, *pin_commands(state)))
-    return _unpin(state) or _committed(state, back)
+    return _unpin(state, back) or _committed(state, back)
 
 
 def _committed(state: RolloutState, back: TrackedDeployment) -> Step:
@@ -187,19 +198,17 @@ def _settle_platform(state: RolloutState, back: TrackedDeployment) -> Step:
         commands = pin_commands(state) if state.pinned else (status_command(state),)
         why = f"{fault_of(state)}; {done}{pin}; left as is, as the policy asks"
         return Finish(ended(state, OutcomeKind.LEFT, why, *commands))
+    if {state.undo.status, state.restore.status} != {Sent.NOT_YET}:
+        return _put_back(state, done)
     if rules.on_failure == "pin" and state.pinned:
         why = f"{fault_of(state)}; {done}; the app is pinned to it, as the policy asks"
         return Finish(ended(state, OutcomeKind.PINNED, why, *pin_commands(state)))
-    if {state.undo.status, state.restore.status} != {Sent.NOT_YET}:
-        return _put_back(state, done)
-    if rules.on_failure == "rollback" and (state.pinned or state.commit.status is not Sent.NOT_YET):
-        step = _unpin(state)
+    if state.pinned or state.commit.status is not Sent.NOT_YET:
+        step = _unpin(state, back)
         if step is not None:
             return step
         done += ", and its pin was committed"
-    if state.undo.sends:
-        return _put_back(state, done)
-    if state.failed is not None and state.failed.platform and state.relapse is None:
+    if blameless(state):
         return options(state)
     if rules.on_failure == "pin" or (rules.after_platform_rollback == "commit" and not state.kept):
         return _put_back(state, done)
@@ -208,9 +217,9 @@ def _settle_platform(state: RolloutState, back: TrackedDeployment) -> Step:
 
 def _put_back(state: RolloutState, done: str) -> Step:
     """Pin the version that the platform went back to, or make its spec the app's again, by a rollback of ours."""
-    ended_otherwise, found = look(state), state.options
-    if ended_otherwise is not None or found is None:
-        return ended_otherwise or FindCandidates()
+    found = look(state)
+    if not isinstance(found, RollbackOptions):
+        return found
     if state.goal.rules.on_failure == "pin" and state.rejected:
         return Finish(rolled_back(state, f"{done}; the app is not pinned, as no rollback is possible ({codes(state)})"))
     if state.goal.rules.on_failure == "rollback" and found.reverted:
@@ -222,7 +231,7 @@ def _put_back(state: RolloutState, done: str) -> Step:
     return candidate(state, found)
 
 
-def _unpin(state: RolloutState) -> Step | None:
+def _unpin(state: RolloutState, back: TrackedDeployment) -> Step | None:
     """Commit, and look until the pin is gone; send it again if it stays, say so if that does not help. None: done."""
     commit = state.commit
     if commit.status is Sent.NOT_YET:
@@ -240,11 +249,10 @@ def _unpin(state: RolloutState) -> Step | None:
         unread = f"could not read whether the commit took effect: {state.why}"
         return Finish(gone(state) if state.missing else rollback_failed(state, unread))
     if state.pin_looks < LOOKS:
-        return VerifyUnpinned(state.back.id if state.back else "", pause(state.pin_looks + state.tries))
+        return VerifyUnpinned(back.id, pause(state.pin_looks + state.tries))
     if commit.sends < SENDS_BACK:
         return CommitRollback()
-    canceled = state.back is not None and state.back.phase is Phase.CANCELED
-    why = f"deployment {state.back.id} was canceled by an unknown party; " if state.back and canceled else ""
+    why = f"deployment {back.id} was canceled by an unknown party; " if back.phase is Phase.CANCELED else ""
     return Finish(rollback_failed(state, f"{why}the commit did not unpin the app. {commit.why}".rstrip()))
 
 

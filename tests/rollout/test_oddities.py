@@ -548,6 +548,13 @@ def test_an_update_is_sent_by_a_look_that_is_fresh(clock: VirtualClock) -> None:
     assert Script(clock, update_app=sent).do(steps.Write(Task.UPDATE), seen=seen) == Accepted("b")
 
 
+def test_c51_an_update_that_is_tried_again_is_sent_by_the_look_that_decided_it(clock: VirtualClock) -> None:
+    seen, sent = seen_app(listed_at=-FRESH - 60.0), app(NEW, pending_deployment=made("b"))
+    script = Script(clock, get_app=app(active_deployment=made("a")), list_deployments=[], update_app=sent)
+    script.do(steps.FindCandidates(), seen=seen)
+    assert script.do(steps.Write(Task.UPDATE), seen=seen) == Accepted("b")
+
+
 @pytest.mark.parametrize(("before", "warned"), [("a", False), ("planned", False), ("theirs", True), ("", False)])
 def test_a_deployment_that_an_update_superseded_unseen_is_warned_of(
     clock: VirtualClock, before: str, *, warned: bool

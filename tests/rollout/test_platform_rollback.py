@@ -277,6 +277,7 @@ def test_c49_a_policy_that_pins_ends_pinned_to_that_version(pins: bool) -> None:
     with account(auto_rollback_pins=pins) as stage:
         record = rolled(stage, after("adopt", "pin"))
         assert kind(record) == "pinned", record.outcome
+        assert ("rollback" in [found.role for found in record.deployments]) is not pins, "ours is judged, too"
         app = stage.app()
         assert app is not None
         assert app.pinned_deployment is not None

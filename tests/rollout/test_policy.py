@@ -39,7 +39,7 @@ from reconciler.rollout.steps import (
     ValidateRollback,
     VerifyUnpinned,
 )
-from tests.rollout.table import LOST, ROWS, RULES, SEEN, SOAKED, Row, leg, lost, state, told
+from tests.rollout.table import LOST, ROWS, RULES, SEEN, SOAKED, TRIED, Row, leg, lost, state, told
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.section}: {row.when}")
@@ -198,6 +198,60 @@ def test_who_took_over_is_told() -> None:
     assert "a deployment with another spec took over" in reason(state(leg=over, successor=Successor()))
     again = state(leg=over, successor=Successor(deployment_id="e"), hops=5)
     assert "superseded each other more than 5 times" in reason(again)
+
+
+AWAITED = Precheck(awaited=True)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        pytest.param({"awaited": 3600.0}, id="the build's time is over"),
+        pytest.param({"awaited": 4799.0}, id="a second before both are"),
+        pytest.param({"write": lost(WriteProbe.NOT_THERE, looks=4)}, id="before an update is sent for the second time"),
+    ],
+)
+def test_c49_nothing_is_sent_while_the_platforms_own_rollback_is_in_progress(facts: Any) -> None:
+    assert next_step(state(sight=AWAITED, **facts)) == Look(5.0)
+
+
+CANCELED, OTHERS = leg(Phase.CANCELED), {"leg": HEALTHY, "standing": ActiveState.OTHER}
+LOOK_AGAIN = ("reconcile", "reconcile status web")
+
+
+@pytest.mark.parametrize(
+    ("facts", "step"),
+    [
+        pytest.param(OTHERS, FindSuccessor("d"), id="healthy, and not looked yet"),
+        pytest.param(
+            OTHERS | {"successor": Successor(deployment_id="e")}, Adopt(Role.FOLLOWED, "e"), id="healthy, and ours did"
+        ),
+    ],
+)
+def test_what_takes_over_from_a_healthy_deployment_is_looked_for(facts: Any, step: Step) -> None:
+    assert next_step(state(**facts)) == step
+
+
+@pytest.mark.parametrize(
+    ("facts", "kind", "commands"),
+    [
+        pytest.param(OTHERS | {"successor": Successor(other=True)}, "superseded", LOOK_AGAIN, id="another, healthy"),
+        pytest.param(
+            {"leg": CANCELED, "successor": Successor(own_id="o")}, "superseded", LOOK_AGAIN, id="the platform"
+        ),
+        pytest.param(
+            {"leg": CANCELED, "successor": Successor(Pin.OTHER)},
+            "blocked",
+            ("reconcile rollback web --commit", "reconcile rollback web --revert", "reconcile status web"),
+            id="a person's rollback",
+        ),
+        pytest.param({"leg": OVER, **TRIED}, "superseded", LOOK_AGAIN, id="what could not be read"),
+    ],
+)
+def test_what_took_over_is_the_end_as_soon_as_it_shows(facts: Any, kind: str, commands: tuple[str, ...]) -> None:
+    step = next_step(state(**{"successor_looks": 1} | facts))
+    assert isinstance(step, Finish)
+    assert (step.outcome.kind.value, step.outcome.commands) == (kind, commands)
 
 
 def test_what_failed_stands_in_the_reason_and_a_rollback_that_was_asked_for_says_so() -> None:

@@ -7,7 +7,7 @@ import pytest
 from reconciler.rollout.model import OutcomeKind, Task
 from reconciler.rollout.recorder import describe, why
 from reconciler.rollout.reduce import reduce
-from reconciler.rollout.state import RolloutState, Waited
+from reconciler.rollout.state import RolloutState, Sent, Waited
 from reconciler.rollout.steps import WRITES, CommitRollback, Finish, Rollback, Write
 from tests.rollout.table import DOCUMENT, document
 from tests.rollout.walk import Walk, goals, small_bounds, walked
@@ -59,6 +59,12 @@ def test_rolled_back_is_only_said_when_the_app_was_seen_unpinned(walk: Walk) -> 
         if isinstance(step, Finish) and step.outcome.kind in (OutcomeKind.ROLLED_BACK, OutcomeKind.TAKEN_BACK):
             assert not pins
             assert not step.outcome.pinned
+
+
+def test_pinned_is_only_said_once_the_rollback_that_pins_the_app_was_judged(walk: Walk) -> None:
+    for (known, _), step in zip(walk.nodes, walk.steps, strict=True):
+        if isinstance(step, Finish) and step.outcome.kind is OutcomeKind.PINNED:
+            assert known.undo.status is Sent.NOT_YET, "what it led to is followed, and is not an answer to wait for"
 
 
 def test_taken_back_is_said_where_a_person_asked_for_it_and_nowhere_else(walk: Walk) -> None:
