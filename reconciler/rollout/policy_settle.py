@@ -198,7 +198,7 @@ def _settle_platform(state: RolloutState, back: TrackedDeployment) -> Step:
         commands = pin_commands(state) if state.pinned else (status_command(state),)
         why = f"{fault_of(state)}; {done}{pin}; left as is, as the policy asks"
         return Finish(ended(state, OutcomeKind.LEFT, why, *commands))
-    if {state.undo.status, state.restore.status} != {Sent.NOT_YET}:
+    if {state.undo.status, state.restore.status} != {Sent.NOT_YET}:  # sent is not done: it is followed first
         return _put_back(state, done)
     if rules.on_failure == "pin" and state.pinned:
         why = f"{fault_of(state)}; {done}; the app is pinned to it, as the policy asks"

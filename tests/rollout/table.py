@@ -586,6 +586,13 @@ def platform() -> list[Row]:
         own("… and pins the app, `on_failure: leave`", Phase.ACTIVE, "end: **left**, pinned", leaving, **good | pinned),
         own("… and pins nothing, `on_failure: pin`", Phase.ACTIVE, "FindCandidates", pinning, **held),
         own(
+            "… and ours, which pins the app, was accepted",
+            Phase.ACTIVE,
+            "Adopt rollback",
+            pinning,
+            **held | {"options": serves, "pinned": True, "undo": WriteStatus(Sent.ACCEPTED, 1, deployment_id="r")},
+        ),
+        own(
             "… its spec is not the app's, `commit`",
             Phase.ACTIVE,
             "FindCandidates",

@@ -12,6 +12,7 @@ import pytest
 
 from reconciler.config import HealthPolicy, Policy, Timeouts
 from reconciler.live.client import Client
+from reconciler.live.models import Phase
 from reconciler.plan.model import Action
 from reconciler.rollout import watch
 from reconciler.rollout.model import RolloutRecord
@@ -281,6 +282,9 @@ def test_c49_a_policy_that_pins_ends_pinned_to_that_version(pins: bool) -> None:
         app = stage.app()
         assert app is not None
         assert app.pinned_deployment is not None
+        assert app.pinned_deployment.phase is Phase.ACTIVE, "what pins the app is followed to its end"
+        assert app.active_deployment is not None
+        assert app.active_deployment.id == app.pinned_deployment.id
         assert serving(stage) == "1.27"
 
 
