@@ -260,7 +260,9 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
         _removals(desired, options, now),
     )
     removed = pruning(desired, options)
-    fleet = {app.name: app for app in await client.list_apps()}
+    # errors that live may have as well are judged by what live has
+    listed = client.list_apps() if desired.of_specs else client.list_apps(planner.page_by_page(desired.apps))
+    fleet = {app.name: app for app in await listed}
     await safety.check_account(client, options, desired.config, fleet.values())
     desired = as_live(desired, fleet)
     apps = await planner.plans(desired.apps, fleet, desired.known)
@@ -279,7 +281,7 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
 
         apps = tuple(with_sources(app, desired.sources) for app in apps)
     plans, renames = warnings.without_repeats([app.plan for app in apps])
-    apps = tuple(replace(app, plan=one) for app, one in zip(apps, plans, strict=True))
+    apps = tuple(app.planned(one) for app, one in zip(apps, plans, strict=True))
     everyone = len(fleet.keys() | desired.known)
     apps = safety.guard(apps, options, desired.config, everyone)
     noted = warnings.of_run([app.plan for app in apps], len(fleet), named=desired.config.account is not None)

@@ -48,16 +48,21 @@ HISTORY = 200
 class PlannedApp:
     """One app's plan and its evidence. ``desired`` is None for an app to be deleted.
 
-    ``deployments``, newest first, are those that were read: empty for an app in sync.
+    ``deployments``, newest first, are those that were read: empty for an app in sync. The specs of ``live`` may then be
+    Git's, with which they agree.
     """
 
     plan: Plan
     policy: Policy
     desired: DesiredApp | None = None
-    live: LiveApp | None = None
+    live: LiveApp | None = field(default=None, repr=False)
     rendered: Mapping[str, Any] | None = field(default=None, repr=False)
     secrets: Secrets = field(default_factory=Secrets, repr=False)
     deployments: tuple[Deployment, ...] = field(default=(), repr=False)
+
+    def planned(self, plan: Plan) -> PlannedApp:
+        """The app with this plan: itself, as nearly always, if it has it already."""
+        return self if plan is self.plan else replace(self, plan=plan)
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,26 @@ class Planner:
     removed: Callable[[str], str] = lambda _name: ""
     """How Git shows that an app's spec was removed, see `prune.removals`; empty where it does not."""
 
+    in_sync: dict[str, PlannedApp] = field(default_factory=dict, repr=False)
+    """The plans that `page_by_page` made, by name."""
+
+    def page_by_page(self, apps: Sequence[DesiredApp]) -> Callable[[LiveApp], LiveApp]:
+        """What is held of an app that is listed: of one in sync, whose plan this makes, its specs as Git has them.
+
+        So a large fleet is compared while it is still being listed, and its specs are in memory once.
+        """
+        wanted = {app.name: app for app in apps}
+
+        def keep(live: LiveApp) -> LiveApp:
+            app = wanted.get(live.name)
+            if app is None or (planned := self._plan_in_sync(app, self._compare(app, live))) is None:
+                return live
+            held = live if planned.policy.ignore else _with_spec(live, app.spec)
+            self.in_sync[app.name] = replace(planned, live=held)
+            return held
+
+        return keep
+
     async def plans(
         self, apps: Sequence[DesiredApp], fleet: Mapping[str, LiveApp], known: Collection[str]
     ) -> tuple[PlannedApp, ...]:
@@ -111,16 +136,26 @@ class Planner:
                     former = () if app.name in fleet else self.config.former_names(app.name)
                     moved_from = next((name for name in former if name in fleet), "")
                     live = fleet.get(moved_from or app.name)
+                    planned = self.in_sync.get(app.name)
+                    if planned is not None and planned.live is live:  # else it was listed twice
+                        plans.append(planned)
+                        continue
                     comparison = self._compare(app, live)
-                    if comparison.in_sync and not moved_from and not self._needs_history(live):
-                        plan = make_plan(app, comparison, Evidence(self.now, commit=self.commit))
-                        plans.append(PlannedApp(plan, comparison.policy, app, live, secrets=comparison.secrets))
+                    if not moved_from and (planned := self._plan_in_sync(app, comparison)) is not None:
+                        plans.append(planned)
                     else:
                         others = unmanaged_apps if live is None else {}
                         plans.append(group.create_task(self._answered(app, comparison, moved_from, others)))
         except* LiveError as failed:
             raise failed.exceptions[0] from None
         return tuple(plan if isinstance(plan, PlannedApp) else plan.result() for plan in plans)
+
+    def _plan_in_sync(self, app: DesiredApp, comparison: Comparison) -> PlannedApp | None:
+        """The plan of an app in sync; None if it is not, or if its history has to be read all the same."""
+        if not comparison.in_sync or self._needs_history(comparison.live):
+            return None
+        plan = make_plan(app, comparison, Evidence(self.now, commit=self.commit))
+        return PlannedApp(plan, comparison.policy, app, comparison.live, secrets=comparison.secrets)
 
     def _needs_history(self, live: LiveApp | None) -> bool:
         """Whether an app in sync may have to be deployed again, or has a deployment that failed since."""
@@ -243,6 +278,14 @@ class Planner:
             return await self.client.propose(spec, live.id if live else ""), ()
         except (Rejected, Conflict) as error:
             return None, (_refusal(app, error),)
+
+
+def _with_spec(live: LiveApp, spec: Mapping[str, Any]) -> LiveApp:
+    """The app with a spec that says the same as its own and that of its active deployment."""
+    active = live.active_deployment
+    if active is not None and active.spec:
+        active = active.model_copy(update={"spec": spec})
+    return live.model_copy(update={"spec": spec, "active_deployment": active})
 
 
 def _refusal(app: DesiredApp, error: Rejected | Conflict) -> Finding:

@@ -108,7 +108,7 @@ def guard(apps: Sequence[PlannedApp], options: RunOptions, config: Config, fleet
     """
     plans = [held(app.plan, config.policy(app.plan.app), asked=options.redeploy) for app in apps]
     allowed = guarded(plans, config.guards, fleet=max(fleet, len(apps)), allowed=options.allow)
-    return tuple(replace(app, plan=plan) for app, plan in zip(apps, allowed, strict=True))
+    return tuple(app.planned(plan) for app, plan in zip(apps, allowed, strict=True))
 
 
 def refuse_unowned(desired: Desired, options: RunOptions) -> None:

@@ -44,7 +44,7 @@ from reconciler.live.models import (
 from reconciler.live.session import MOST_PAGES, Page, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from reconciler.appspec.kinds import LogType
     from reconciler.errors import LiveError
@@ -73,8 +73,10 @@ class Client(Session):
 
     # Apps
 
-    async def list_apps(self) -> list[LiveApp]:
+    async def list_apps(self, keep: Callable[[LiveApp], LiveApp] = lambda app: app) -> list[LiveApp]:
         """Every app of the account, 200 per page: ceil(N / 200) requests, one if there are none.
+
+        Of each app only what ``keep`` returns is held; it is called page by page, while others are under way.
 
         An app that moves to another page counts once. If fewer are seen than there are, because one
         slipped between pages, they are listed again. The progress of active and pinned deployments is dropped: it is
@@ -84,7 +86,7 @@ class Client(Session):
 
         def read_apps(page: Page) -> Page:
             items = map(answers.without_past_progress, answers.apps_of(page, call))
-            return {**page, "apps": [self._model(LiveApp, item, call) for item in items]}
+            return {**page, "apps": [keep(self._model(LiveApp, item, call)) for item in items]}
 
         for _ in range(LISTINGS):
             pages = await self._pages(call, "apps", keep=read_apps)
