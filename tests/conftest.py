@@ -18,6 +18,9 @@ settings.register_profile("suite", derandomize=True, deadline=None)
 settings.register_profile("search", derandomize=False, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
+# Where the environment forbids bytecode, each worker would rewrite and each command would compile every module anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 gc.set_threshold(200_000, 20, 100)  # as the command has it: a suite, too, is a large heap of which little is garbage
 
 # A suite started in the background or under nohup inherits ignored signals, and so would the commands that it tests.
