@@ -5,10 +5,6 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 SOURCES := reconciler tests checks benchmarks
 
-# Keep compiled code, whatever the environment says: without it every worker of the suite rewrites every test file, and
-# every command that a test starts compiles the package.
-export PYTHONDONTWRITEBYTECODE :=
-
 .PHONY: help demo test coverage lint format bench figures hops contract sandbox-contract corpus recorded crash-matrix chaos fleet second-platform fuzz mutants catalogue clean
 .DEFAULT_GOAL := help
 
