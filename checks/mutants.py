@@ -29,6 +29,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -133,7 +134,8 @@ def package_of(module: str) -> str:
     return module.partition(".")[0] if "." in module else "tests"
 
 
-def found_in(entry: str) -> list[tuple[str, Mutant]]:
+@cache
+def found_in(entry: str) -> Sequence[tuple[str, Mutant]]:
     """Every mutant of an entry of `MODULES`: a module, and after a colon the functions from which all is reached.
 
     Raises:
@@ -147,7 +149,7 @@ def found_in(entry: str) -> list[tuple[str, Mutant]]:
     found = [one for one in mutants(source, vars(home)) if wanted is None or one.place.partition(".")[0] in wanted]
     if not found:
         raise LookupError(f"reconciler.{module} has no mutants: does it still decide anything?")
-    return [(module, mutant) for mutant in found]
+    return tuple((module, mutant) for mutant in found)
 
 
 def reached(source: str, roots: Sequence[str]) -> set[str]:

@@ -13,10 +13,16 @@ import pytest
 from hypothesis import settings
 
 from tests.support.account import World
+from tests.support.parsing import parse_as_in_a_process_of_its_own
 
 settings.register_profile("suite", derandomize=True, deadline=None)
 settings.register_profile("search", derandomize=False, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+# Where the environment forbids bytecode, each worker would rewrite and each command would compile every module anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+parse_as_in_a_process_of_its_own()
 
 gc.set_threshold(200_000, 20, 100)  # as the command has it: a suite, too, is a large heap of which little is garbage
 
