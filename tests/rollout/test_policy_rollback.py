@@ -167,7 +167,8 @@ def test_c51_a_second_try_is_seen_through_and_not_decided_anew(
 
 
 def test_c51_a_look_for_the_second_try_that_failed_is_made_again_after_a_while() -> None:
-    assert next_step(failed(write=LOST, options=AGAIN, tries=2)) == LookUp("update", 5.0)
+    write = lost(WriteProbe.STORED, looks=1)
+    assert next_step(failed(write=write, options=AGAIN, tries=1)) == LookUp("update", 5.0)
 
 
 @pytest.mark.parametrize(
