@@ -1,24 +1,36 @@
 """Create, update and partly break fleets on virtual time, and compare requests and seconds with what physics allows.
 
     python -m checks.fleet [SIZE …]
+    python -m checks.fleet --real
 
 Everything is at its default: the sandbox at the platform's speed and under both of its limits, 0.2 s for each answer,
 a policy without settings; only the guard `max_changes` is raised. No reconciler can be faster than the floor: a
 proposal and a write for each app at 250 requests a minute, then the longest deployment and its soak (twice where some
 are taken back). Then several processes update a fleet between them with one token. Prints a line for each step; exit 1
 if one ends otherwise than it must, meets a 429, or misses its aim.
+
+With --real, in real time and over HTTP: the command updates a fleet on a served sandbox with both limits.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
 
 import httpx
-from cyclopts import App
+import yaml
+from cyclopts import App, Parameter
 
 from reconciler.engine import apply as applying
 from reconciler.engine import load as loading
@@ -48,6 +60,12 @@ BEFORE = {"create": (7_562, 4_352), "update": (8_003, 4_468), "every tenth fails
 
 HOUR = 3_700.0
 PROCESSES = (1, 2, 4)
+
+REAL_APPS, REAL_SOAK, REAL_SECONDS = 60, 10.0, 85.0
+"""Of the run in real time: apps, seconds that one must stay healthy, and seconds that all may take."""
+
+REAL_SPEED = Speed(pending_build=2, skipped_build=2, pending_deploy=2, deploy=24)
+REAL_DEPLOYMENT = 30.0
 
 app = App(result_action="return_value")
 
@@ -198,9 +216,72 @@ def shared(apps: int) -> int:
     return wrong
 
 
+# --- In real time ---
+
+
+RECONCILE = str(Path(sys.executable).with_name("reconcile"))
+
+
+@contextmanager
+def served(file: Path) -> Iterator[str]:
+    """The address of a sandbox that is served from this file."""
+    command = [RECONCILE, "sandbox", "serve", "--port", "0", "--file", str(file)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            words = server.stdout.readline().split()
+            yield next(word for word in words if word.startswith("http://"))
+        finally:
+            server.terminate()
+
+
+def prepare(folder: Path, url: str) -> None:
+    """Create the apps, with a token of its own; then write their next version, and slow the sandbox down."""
+    (folder / "reconcile.yaml").write_text(f"defaults: {{health: {{soak: {REAL_SOAK:g}s}}}}\n")
+    with httpx.Client(base_url=url, headers={"Authorization": "Bearer seed"}) as client:
+        for number in range(REAL_APPS):
+            name = f"app-{number:04d}"
+            client.post("/v2/apps", json={"spec": web(name, "1.26")}).raise_for_status()
+            (folder / f"{name}.yaml").write_text(yaml.safe_dump(web(name, "1.27")))
+    time.sleep(2)  # until the deployments are over
+    limits = [f"rate_per_minute={PER_MINUTE}", f"rate_per_hour={PER_HOUR}"]
+    names = ("pending_build", "skipped_build", "pending_deploy", "deploy")
+    speeds = [f"speed.{name}={getattr(REAL_SPEED, name):g}" for name in names]
+    configure = [RECONCILE, "sandbox", "set", *limits, *speeds, "--file", str(folder / "box.db")]
+    subprocess.run(configure, check=True, stdout=subprocess.DEVNULL)
+
+
+def real() -> int:
+    """Update a fleet in real time; 1 if it misses its aims."""
+    with tempfile.TemporaryDirectory() as name, served(Path(name, "box.db")) as url:
+        prepare(folder := Path(name), url)
+        command = [RECONCILE, str(folder), "--allow", "max-changes", "--format", "json", "--api-url", url]
+        environ = {**os.environ, "DIGITALOCEAN_TOKEN": "fleet"}
+        began = time.monotonic()
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environ, check=False)
+        seconds = time.monotonic() - began
+    report: dict[str, Any] = json.loads(done.stdout)
+    outcomes = {kind: count for kind, count in report["outcomes"].items() if count}
+    each = report["requests"] / REAL_APPS
+    floor = 2 * REAL_APPS / PER_MINUTE * 60 + REAL_DEPLOYMENT + REAL_SOAK
+    print(
+        f"{REAL_APPS} apps in real time: {report['requests']} requests ({each:.2f} an app, at most {MOST_EACH}), "
+        f"{seconds:.1f} s (at most {REAL_SECONDS:g}, floor {floor:.0f}), {outcomes}"
+    )
+    held = outcomes == {"applied": REAL_APPS} and each <= MOST_EACH and seconds <= REAL_SECONDS
+    return 0 if held else 1
+
+
 @app.default
-def main(*sizes: int) -> int:
-    """Play the steps for fleets of these sizes, and for several processes."""
+def main(*sizes: int, real_time: Annotated[bool, Parameter(name="--real", negative="")] = False) -> int:
+    """Play the steps for fleets of these sizes, and for several processes.
+
+    Args:
+        sizes: numbers of apps.
+        real_time: update a fleet in real time instead.
+    """
+    if real_time:
+        return real()
     columns = ("requests", "an app", "failed", "seconds", "floor", "times", "429", "CPU s", "before:", "s")
     widths = (9, 8, 8, 9, 8, 7, 5, 7, 9, 8)
     print(
