@@ -23,7 +23,7 @@ from reconciler.views.markdown import (
     page,
 )
 from reconciler.views.markup import code, console_url, details, fence, html_code, html_link, is_console, link, table
-from reconciler.views.outcome_lines import cause_of
+from reconciler.views.outcome_lines import alike, cause_of, commands_of, said_by_one
 from reconciler.views.plan_lines import INDENT, Layout
 from reconciler.views.summary import OUTCOMES, cost_text, joined, outcome_counts, took_text, worst_last
 from reconciler.views.text import course, verdict
@@ -76,7 +76,11 @@ def _rollout_detailed(report: RolloutReport, plans: Mapping[str, Plan], detail: 
     yield f"Still running on App Platform:\n\n{fence(running)}" if running else ""
     shown = _noteworthy(report)
     yield _rollout_table(shown, plans, detail)
-    yield from (_record(record, plans.get(record.app), detail) for record in shown)
+    for records in alike(shown):
+        if said_by_one(records):
+            yield _group(records, detail)
+        else:
+            yield from (_record(record, plans.get(record.app), detail) for record in records)
     same = [record.app for record in report.records if record not in shown]
     yield f"In sync: {names_of(same)}" if same and shown else ""
 
@@ -101,6 +105,17 @@ def _rollout_listed(report: RolloutReport) -> Iterator[str]:
         for record in _noteworthy(report)
     ]
     yield fence(lines) if lines else ""
+
+
+def _group(records: Sequence[RolloutRecord], detail: Detail) -> str:
+    """Apps that ended the same way for the same reason, such as a scope that the token lacks: it is said once."""
+    kind = records[0].outcome.kind
+    commands = tuple(commands_of(records)[: detail.findings])
+    one = replace(_trimmed(records[0], detail), requests=0)
+    one = replace(one, outcome=replace(one.outcome, commands=commands))
+    summary = f"{OUTCOMES[kind].symbol} {count(len(records), 'app')} {OUTCOMES[kind].word}"
+    account = render(verdict(one, Layout(_WIDTH))).split("\n")
+    return details(summary, [names_of(sorted(record.app for record in records)), _lines(account)], opened=True)
 
 
 def _record(record: RolloutRecord, plan: Plan | None, detail: Detail) -> str:

@@ -17,6 +17,7 @@ DETAILED = 3
 
 _LOG_IN_BRIEF = 3
 _ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+_REQUEST = re.compile(r", request [^\s)]+(?=\))")
 
 
 def cause_of(record: RolloutRecord) -> str:
@@ -41,11 +42,10 @@ def fleet_lines(bad: Sequence[RolloutRecord], layout: Layout) -> Iterator[Line]:
 
     ``bad`` has the most serious last.
     """
-    groups: dict[tuple[OutcomeKind, str], list[RolloutRecord]] = {}
-    for record in bad:
-        groups.setdefault((record.outcome.kind, _in_brief(record)), []).append(record)
-    words = max(cells(OUTCOMES[kind].word) for kind, _ in groups)
-    for (kind, why), records in groups.items():
+    groups = alike(bad)
+    words = max(cells(OUTCOMES[record.outcome.kind].word) for record in bad)
+    for records in groups:
+        kind, why = records[0].outcome.kind, cause_of(records[0]) or in_brief(records[0].outcome.reason, records[0].app)
         tone = outcome_tone(kind)
         named = name(records[0].app) if len(records) == 1 else count(len(records), "app")
         head: Line = (
@@ -74,9 +74,29 @@ def _names(kind: OutcomeKind, records: Sequence[RolloutRecord]) -> str:
     return ", ".join(name(record.app) for record in shown) + (f" and {more:,} more" if more else "")
 
 
-def _in_brief(record: RolloutRecord) -> str:
-    """Why it ended so: what failed, else the reason, without the ids that only one app has."""
-    return cause_of(record) or _ID.sub("…", record.outcome.reason).replace(record.app, "APP")
+def alike(records: Sequence[RolloutRecord]) -> list[list[RolloutRecord]]:
+    """The records in order; those of several apps that ended the same way for the same reason are one group."""
+    groups: dict[tuple[OutcomeKind, str], list[RolloutRecord]] = {}
+    for record in records:
+        why = cause_of(record) or in_brief(record.outcome.reason, record.app)
+        groups.setdefault((record.outcome.kind, why), []).append(record)
+    return list(groups.values())
+
+
+def is_fleet(bad: Sequence[RolloutRecord]) -> bool:
+    """Whether what did not go well is shown in brief: it is many, or all the same, such as a 403."""
+    return len(bad) > DETAILED or (len(alike(bad)) == 1 and said_by_one(bad))
+
+
+def said_by_one(records: Sequence[RolloutRecord]) -> bool:
+    """Whether one of the records, which are `alike`, says it for all: each ended badly, and no deployment is named."""
+    bare = (not (one.failure or one.deployments or one.warnings or one.outcome.kind.good) for one in records)
+    return len(records) > 1 and all(bare) and not any(_ID.search(one.outcome.reason) for one in records)
+
+
+def in_brief(reason: str, app: str) -> str:
+    """A reason without what only one app has: ids, the request's number, its name."""
+    return re.sub(rf"\b{re.escape(app)}\b", "APP", _REQUEST.sub("", _ID.sub("…", reason)))
 
 
 def outcome_tone(kind: OutcomeKind) -> Tone:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from reconciler.rollout.model import Event, OutcomeKind
 from reconciler.text import count, duration
 from reconciler.views.lines import LOOKS, Line, Tone, cells, cropped, name, padded, shortened, width_of
-from reconciler.views.outcome_lines import outcome_tone
+from reconciler.views.outcome_lines import in_brief, outcome_tone
 from reconciler.views.summary import OUTCOMES
 from reconciler.views.text import event_line
 
@@ -167,6 +167,7 @@ class LineProgress:
         self._apps = len(apps)
         self._tracks: dict[str, Track] = {}
         self._said = 0.0
+        self._ends: dict[str, str] = {}
 
     def lines(self, event: Event) -> list[Line]:
         """What an event adds; one that only passes, nothing unless it was silent for half a minute."""
@@ -176,7 +177,14 @@ class LineProgress:
         self._said = event.at
         if event.passing and (text := totals(self._tracks.values(), self._apps)):
             return [((f"{event.at:7.1f}s  ", "quiet"), (text, "quiet"))]
-        return [event_line(event, self._names)]
+        return [event_line(self._once(event), self._names)]
+
+    def _once(self, event: Event) -> Event:
+        """An end for the same reason as another app's refers to it: a 403 of every app is said once."""
+        if event.outcome is None or event.outcome.good or not event.text:
+            return event
+        first = self._ends.setdefault(f"{event.outcome} {in_brief(event.text, event.app)}", event.app)
+        return event if first == event.app else replace(event, text=f"as {first}")
 
 
 class ProgressDisplay:

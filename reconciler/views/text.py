@@ -35,7 +35,7 @@ from reconciler.views.lines import (
     shortened,
     width_of,
 )
-from reconciler.views.outcome_lines import DETAILED, counted_kinds, fleet_lines, outcome_tone
+from reconciler.views.outcome_lines import counted_kinds, fleet_lines, is_fleet, outcome_tone
 from reconciler.views.plan_lines import INDENT, Layout, plan_lines, wrapped
 from reconciler.views.summary import (
     OUTCOMES,
@@ -113,7 +113,7 @@ def rollout_lines(report: RolloutReport, *, width: int, verbose: bool) -> Iterat
         hidden = sum(record.outcome.kind is kind and not record.warnings for record in report.records)
         yield ((f"  {OUTCOMES[kind].symbol} {count(hidden, 'app')} {OUTCOMES[kind].word}", outcome_tone(kind)),)
     bad = [record for record in records if not record.outcome.kind.good]
-    fleet = len(bad) > DETAILED and not verbose
+    fleet = is_fleet(bad) and not verbose
     for record in records:
         yield from record_lines(record, layout) if not fleet or record.outcome.kind.good else ()
     if fleet:

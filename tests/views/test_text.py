@@ -9,7 +9,8 @@ import pytest
 
 from reconciler.plan.model import Action, Change, ChangeKind, Cost, Note, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import Event, Outcome, OutcomeKind, RolloutRecord, RolloutReport
-from reconciler.views import lines, markdown, text
+from reconciler.views import lines, markdown, markdown_rollout, text
+from reconciler.views.progress import LineProgress
 from reconciler.views.summary import OUTCOMES
 from tests.views import samples
 
@@ -284,6 +285,34 @@ def test_ctrl_c_of_ten_rollouts_fits_a_screen():
         tuple(map(_stopped, range(10))), left_running=tuple(f"app-{number:03d}" for number in range(10))
     )
     assert len(text.rollout(report, width=80).splitlines()) <= 12
+
+
+def _denied(number):
+    reason = (
+        "nothing was changed: POST /v2/apps: 403 You are missing the required permission app:create "
+        f"(id forbidden, request sandbox-{number:08d}); the token needs the scope app:create"
+    )
+    return _ended(number, OutcomeKind.FAILED, reason, "specs/")
+
+
+@pytest.mark.parametrize("size", [2, 40])
+def test_a_scope_that_the_token_lacks_is_said_once_with_what_was_not_changed(size):
+    report = RolloutReport(tuple(map(_denied, range(size))))
+    for shown in (text.rollout(report, width=80), markdown_rollout.rollout(report, None)):
+        in_a_row = " ".join(shown.split())
+        assert in_a_row.count("the token needs the scope app:create") == 1
+        assert in_a_row.count("nothing was changed") == 1
+        assert f"{size} apps failed" in in_a_row
+        assert "app-000" in shown
+        assert "app-001" in shown
+
+
+def test_progress_says_once_why_several_apps_failed():
+    progress = LineProgress(["app-000", "app-001"])
+    ends = [Event(1.0, one.app, one.outcome.reason, outcome=one.outcome.kind) for one in map(_denied, range(2))]
+    shown = [lines.render(progress.lines(end)) for end in ends]
+    assert "the scope app:create" in shown[0]
+    assert shown[1] == "    1.0s  app-001  ✗ failed  as app-000"
 
 
 def test_a_command_names_the_app_where_only_one_needs_it():
