@@ -29,6 +29,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -130,6 +131,7 @@ def package_of(module: str) -> str:
     return module.partition(".")[0] if "." in module else "tests"
 
 
+@cache
 def found_in(entry: str) -> list[tuple[str, Mutant]]:
     """Every mutant of an entry of `MODULES`: a module, and after a colon the functions from which all is reached.
 
