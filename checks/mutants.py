@@ -132,7 +132,7 @@ def package_of(module: str) -> str:
 
 
 @cache
-def found_in(entry: str) -> list[tuple[str, Mutant]]:
+def found_in(entry: str) -> Sequence[tuple[str, Mutant]]:
     """Every mutant of an entry of `MODULES`: a module, and after a colon the functions from which all is reached.
 
     Raises:
@@ -146,7 +146,7 @@ def found_in(entry: str) -> list[tuple[str, Mutant]]:
     found = [one for one in mutants(source, vars(home)) if wanted is None or one.place.partition(".")[0] in wanted]
     if not found:
         raise LookupError(f"reconciler.{module} has no mutants: does it still decide anything?")
-    return [(module, mutant) for mutant in found]
+    return tuple((module, mutant) for mutant in found)
 
 
 def reached(source: str, roots: Sequence[str]) -> set[str]:
