@@ -38,26 +38,3 @@ def world(tmp_path: Path) -> Iterator[World]:
     found = World(tmp_path)
     yield found
     found.close()
-
-
-SLOWEST = (
-    "rollout/test_walk.py",
-    "engine/test_no_trace.py",
-    "desired/test_bounds.py",
-    "docs/test_findings_page.py",
-    "cli/test_hostile_names.py",
-    "cli/test_formats.py",
-    "cli/test_story.py",
-    "cli/test_streams.py",
-    "github/test_story.py",
-    "engine/test_secrets.py",
-    "rollout/test_going_back.py",
-)
-"""Files that take five seconds and more: they begin first, so that no worker is left alone with one at the end."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the slowest files; the others keep their order."""
-    here = Path(__file__).parent
-    rank = {here / name: number for number, name in enumerate(SLOWEST)}
-    items.sort(key=lambda item: rank.get(item.path, len(SLOWEST)))

@@ -12,7 +12,6 @@ from pkgutil import resolve_name
 import pytest
 
 from checks.mutants import MODULES, TESTS, TIERS, found_in
-from tests.conftest import SLOWEST
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -84,11 +83,6 @@ def test_mutants_do_not_get_fewer() -> None:
 @pytest.mark.parametrize("name", [name for names in TIERS.values() for name in names])
 def test_a_tier_names_a_file_of_tests(name: str) -> None:
     assert (TESTS / name).is_file()
-
-
-@pytest.mark.parametrize("name", SLOWEST)
-def test_a_file_that_begins_first_is_there(name: str) -> None:
-    assert (ROOT / "tests" / name).is_file()
 
 
 def test_coverage_measures_packages_that_there_are() -> None:
