@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -36,36 +37,57 @@ def inert(text: str) -> bool:
     return printable and "##[" not in text and all(map(_OURS.fullmatch, commands))
 
 
+@pytest.fixture
+def check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[str, Iterable[tuple[str, ...]]], None]:
+    """Runs commands that fail, in a folder where everything has a name from outside: what they print is inert."""
+
+    def run(name: str, commands: Iterable[tuple[str, ...]]) -> None:
+        monkeypatch.chdir(tmp_path)
+        warp(monkeypatch)
+        folder = Path("specs", name)
+        folder.mkdir(parents=True)
+        (folder / f"{name}.yaml").write_text("name: [\n")
+        (folder / "other.yaml").write_text(json.dumps({"name": name, name: 1, "services": [{"name": name}]}))
+        for arguments in commands:
+            assert main(arguments) != 0
+            out, err = capsys.readouterr()
+            assert inert(out), arguments
+            assert inert(err), arguments
+
+    return run
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 @pytest.mark.parametrize("form", ["text", "json", "markdown", "sarif", "github"])
 def test_no_name_from_outside_is_printed_raw(
-    name: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    name: str, form: str, check: Callable[[str, Iterable[tuple[str, ...]]], None]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    warp(monkeypatch)
-    folder = Path("specs", name)
-    folder.mkdir(parents=True)
-    (folder / f"{name}.yaml").write_text("name: [\n")
-    (folder / "other.yaml").write_text(json.dumps({"name": name, name: 1, "services": [{"name": name}]}))
-    for arguments in (
-        ("validate", "specs", "--format", form),
-        ("validate", f"{name}.yaml", "--format", form),
-        ("--plan", "--format", form, *SANDBOX),
-        ("--plan", "--format", form, "--expect", name),
-        ("--plan", "--format", form, "--app", name, *SANDBOX),
-        ("--plan", "--format", form, "--config", name, *SANDBOX),
-        ("--plan", "--format", form, "--var", f"{name}=1", *SANDBOX),
-        ("--format", form, f"--{name}"),
+    commands = (
+        ("validate", "specs"),
+        ("validate", f"{name}.yaml"),
+        ("--plan", *SANDBOX),
+        ("--plan", "--expect", name),
+        ("--plan", "--app", name, *SANDBOX),
+        ("--plan", "--config", name, *SANDBOX),
+        ("--plan", "--var", f"{name}=1", *SANDBOX),
+    )
+    check(name, [*((*command, "--format", form) for command in commands), ("--format", form, f"--{name}")])
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_from_outside_is_printed_raw_by_commands_without_a_format(
+    name: str, check: Callable[[str, Iterable[tuple[str, ...]]], None]
+) -> None:
+    commands = (
         ("fmt", "specs"),
         ("fmt", name),
         ("import", name, *SANDBOX),
         ("status", name, *SANDBOX),
         ("rollback", name, *SANDBOX),
-    ):
-        assert main(arguments) != 0
-        out, err = capsys.readouterr()
-        assert inert(out), arguments
-        assert inert(err), arguments
+    )
+    check(name, commands)
 
 
 @pytest.mark.parametrize("name", HOSTILE)
