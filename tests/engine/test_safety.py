@@ -23,7 +23,7 @@ from reconciler.engine.planner import Planned
 from reconciler.errors import InvalidInput, PlanMismatch
 from reconciler.live.client import Client
 from reconciler.plan.model import Action
-from reconciler.rollout.model import RolloutReport
+from reconciler.rollout.model import Event, RolloutReport
 from reconciler.rollout.ports import RolloutJob
 from tests.support.account import CONFIG, OURS, Spec, World, service, web
 
@@ -247,6 +247,8 @@ class Front:
     world: World
     asked: list[str] = field(default_factory=list)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    stops: bool = False
+    """Whether it stops the run at the first event."""
     answer: bool = True
 
     def loaded(self, desired: Desired) -> None:
@@ -269,7 +271,13 @@ class Front:
     @contextmanager
     def watch(self, apps: Sequence[str]) -> Iterator[Watch]:
         self.asked.append(f"watch {' '.join(apps)}")
-        yield Watch(lambda event: self.asked.append("event") if event.outcome else None, self.stop)
+        yield Watch(self.seen, self.stop)
+
+    def seen(self, event: Event) -> None:
+        if event.outcome:
+            self.asked.append("event")
+        if self.stops:
+            self.stop.set()
 
 
 @pytest.fixture
@@ -331,7 +339,14 @@ def test_specs_that_cannot_be_used_are_loaded_so_that_their_secrets_are_known_an
 
 
 def test_a_run_is_stopped_by_its_watch_and_names_what_goes_on(front: Front):
-    front.stop.set()
+    front.stops = True
     report = run(front, apply=True).rollout
     assert report is not None
     assert (outcomes(report), report.left_running) == ({"web": "interrupted"}, ("web",))
+
+
+def test_a_run_that_was_stopped_before_it_begins_changes_nothing(front: Front):
+    front.stop.set()
+    report = run(front, apply=True).rollout
+    assert report is not None
+    assert (outcomes(report), report.left_running, front.world.tap.writes) == ({"web": "skipped"}, (), [])

@@ -590,7 +590,13 @@ def platform() -> list[Row]:
             Phase.ACTIVE,
             "Adopt rollback",
             pinning,
-            **held | {"options": serves, "pinned": True, "undo": WriteStatus(Sent.ACCEPTED, 1, deployment_id="r")},
+            **held
+            | {
+                "options": serves,
+                "valid": True,
+                "pinned": True,
+                "undo": WriteStatus(Sent.ACCEPTED, 1, deployment_id="r"),
+            },
         ),
         own(
             "… its spec is not the app's, `commit`",
