@@ -71,10 +71,11 @@ contract: $(VENV)/dev ## hold the models against the vendor's description in ../
 sandbox-contract: $(VENV)/dev ## hold the served sandbox against the same description, with schemathesis
 	$(BIN)/python checks/sandbox_contract.py ../shared/contract
 
-corpus: $(VENV)/dev ## real specs in ../shared/corpus: validate, create on the sandbox, plan again, render with overlays
+corpus: $(VENV)/dev ## real specs in ../shared/corpus: validate, create on the sandbox, plan again, render with overlays, derive previews
 	$(BIN)/python checks/corpus_validate.py ../shared/corpus
 	$(BIN)/python checks/corpus_sandbox.py ../shared/corpus
 	$(BIN)/python checks/corpus_overlays.py ../shared/corpus
+	$(BIN)/python -m checks.corpus_previews ../shared/corpus
 
 recorded: $(VENV)/dev ## recorded answers in ../shared/answers: read, imported, in sync; the sandbox's have their shape
 	$(BIN)/python checks/recorded_answers.py ../shared/answers
