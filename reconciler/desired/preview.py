@@ -51,22 +51,32 @@ class Derived:
     app: DesiredApp
     mark: Mark
     differences: tuple[Difference, ...]
+    unset: tuple[str, ...] = ()
+    """Secrets that the settings name and that have no value in this run."""
 
 
-def derive(app: DesiredApp, pull: PullRequest, settings: Preview, images: Mapping[str, str]) -> Derived:
+def derive(
+    app: DesiredApp,
+    pull: PullRequest,
+    settings: Preview,
+    images: Mapping[str, str],
+    declared: Collection[str] = (),
+) -> Derived:
     """The preview of an app for a pull request.
 
-    ``images`` are tags or digests (``sha256:…``) by component, which win over those of the settings.
+    ``images`` are tags or digests (``sha256:…``) by component, which win over those of the settings. ``declared`` are
+    the names of variables: one that is still in a value has none of its own in this run.
     """
     mark = Mark(app.name, pull.repository, pull.number, pull.commit)
-    work = _Derivation(copy.deepcopy(dict(app.spec)), pull, settings, images, app.hidden)
+    open_ = [f"${{{name}}}" for name in declared]
+    work = _Derivation(copy.deepcopy(dict(app.spec)), pull, settings, images, app.hidden, open_)
     work.run()
     spec = marked(work.spec, mark)
     spec["name"] = mark.name
     bare = Document(app.file, "", 0, None)  # what is derived has no place of its own
     derived = replace(app, name=mark.name, spec=spec, document=bare, parts={}, substituted=frozenset(), variables={})
     hidden = frozenset(at for at, text in _texts(spec) if any(secret in text for secret in app.secrets))
-    return Derived(replace(derived, hidden=hidden), mark, tuple(work.differences))
+    return Derived(replace(derived, hidden=hidden), mark, tuple(work.differences), tuple(work.unset))
 
 
 def _texts(node: Any, pointer: str = "") -> Iterator[tuple[str, str]]:
@@ -87,9 +97,11 @@ class _Derivation:
     settings: Preview
     images: Mapping[str, str]
     hidden: Collection[str]
+    open: Collection[str] = ()
     differences: list[Difference] = field(default_factory=list)
     gone: set[str] = field(default_factory=set)
     """The names of components that previews do not have."""
+    unset: list[str] = field(default_factory=list)
     domains: list[str] = field(default_factory=list)
     """The domains of the app."""
 
@@ -154,11 +166,14 @@ class _Derivation:
         """Why a preview does not get a secret; empty if it does. A reference to another component is no secret."""
         if CIPHERTEXT_PATTERN.match(value):
             return "left out: its value is encrypted for the app and of no use to another"
-        if not is_plaintext(value):
+        is_open = any(one in value for one in self.open)
+        if not (is_plaintext(value) or is_open):
             return "" if value.strip() else "left out: Git has no value for this secret"
         if self.pull.fork:
             return "left out: previews of forks get no secret"
         named = label in self.settings.secrets or f"{component}/{label}" in self.settings.secrets
+        if named and is_open:
+            self.unset.append(f"{component}/{label}".removeprefix("/"))
         return "" if named else "left out: a secret that preview.secrets does not name"
 
     # --- components --------------------------------------------------------------------------------------------------
