@@ -3,6 +3,7 @@
 Nothing heavy is imported above, so that a signal during start-up also gets a message.
 """
 
+import atexit
 import gc
 import os
 import signal
@@ -15,7 +16,10 @@ _INTERRUPTED = 130
 def main() -> int:
     """Run the command; the exit code is returned."""
     gc.set_threshold(200_000, 20, 100)  # a short-lived process with a large live heap: little is garbage
+    atexit.register(gc.freeze)  # or the interpreter, as it ends, searches for garbage what is freed with the process
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # none is wanted; looking for one reads every package
+    # None makes an import fail: httpx goes without its own command, for which it would import rich, pygments and click.
+    sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type] # documented for sys.modules
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     for number, handler in before.items():
         if handler is not signal.SIG_IGN:

@@ -330,6 +330,8 @@ def _without_effect(config: Config, document: Document) -> Iterator[Finding]:
 
 def _environments(config: Config, document: Document) -> Iterator[Finding]:
     """Environments that contradict the rest of the file, or have paths that lead nowhere."""
+    if not config.environments:
+        return
     for code, place, message, hint in wrong_environments(config, Path(document.file).parent):
         where = document.locate("".join(f"/{pointer_token(part)}" for part in place))
         yield Finding(Severity.ERROR, code, message, hint, where)

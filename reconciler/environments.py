@@ -92,7 +92,6 @@ def resolved(config: Config, name: str, folder: Path) -> Config:
         pydantic.ValidationError: its defaults do not agree with the file's.
     """
     own = environment_of(config, name)
-
     defaults = merged(config.defaults.model_dump(exclude_unset=True), own.defaults)
     apps = {app: merged(config.apps.get(app, {}), own.apps.get(app, {})) for app in {**config.apps, **own.apps}}
     fields = dict(config) | {

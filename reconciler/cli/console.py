@@ -241,7 +241,8 @@ class Console:
         if not quiet or report.left_running:
             shown = text.rollout(report, color=self.color, width=self.width, verbose=self.verbose)
             self.out("\n" + shown)
-        self._logs(report)
+        if any(record.logs for record in report.records) or self.format == "github":
+            self._logs(report)
         if self.format == "github":
             from reconciler.views import sarif
 

@@ -27,7 +27,6 @@ from reconciler.cli.options import (
     run_options,
 )
 from reconciler.cli.signals import on_signals
-from reconciler.cli.words import check_specs
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
@@ -181,7 +180,10 @@ def _run(specs: Sequence[Path], asked: _Asked) -> int:
     options = replace(
         options, concurrency=applying.concurrency or options.concurrency, logs=applying.logs or options.logs
     )
-    check_specs(options.specs)
+    if any(not path.exists() for path in options.specs):
+        from reconciler.cli.words import check_specs
+
+        check_specs(options.specs)
     import asyncio
 
     from reconciler.engine import safety

@@ -226,15 +226,18 @@ def _values(
         for name, value in document.data.items():
             pointer = f"/{pointer_token(name)}"
             if name not in declared:
-                hint = did_you_mean(name, declared, "declare it under `variables` in reconcile.yaml")
-                message, where = f"no such variable: {name}", document.locate(pointer, key=True)
-                findings.append(Finding(Severity.ERROR, "undeclared-variable", message, hint, where))
+                findings.append(_undeclared(name, declared, document.locate(pointer, key=True)))
             elif isinstance(value, str):
                 out[name] = (value, document, pointer)
             else:
                 where, hint = document.locate(pointer), "quote it, or remove it"
                 findings.append(Finding(Severity.ERROR, "overlay-invalid", f"{name} must be text", hint, where))
     return out
+
+
+def _undeclared(name: str, declared: Collection[str], where: Location) -> Finding:
+    hint = did_you_mean(name, declared, "declare it under `variables` in reconcile.yaml")
+    return Finding(Severity.ERROR, "undeclared-variable", f"no such variable: {name}", hint, where)
 
 
 def _documents(path: Path, guide: Any, findings: list[Finding], read: ReadText) -> list[Document]:

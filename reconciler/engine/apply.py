@@ -13,7 +13,6 @@ from reconciler.config_names import no_spec
 from reconciler.desired.preview_mark import proven
 from reconciler.engine import safety
 from reconciler.engine.load import Desired, RunOptions, as_live, load
-from reconciler.engine.logs import secrets_of, with_logs
 from reconciler.engine.planner import Planned, PlannedApp, Planner, check_rotations, in_doubt, recheck_health
 from reconciler.errors import InvalidInput, LiveError, Unauthorized, UsageError
 from reconciler.findings import Finding
@@ -148,7 +147,10 @@ async def apply(
             apps = again
         stopped = watched.stop is not None and watched.stop.is_set()
         wanted = "failed" if stopped and options.logs == "all" else options.logs
-        report = await with_logs(report, client, wanted, secrets_of(apps))
+        if wanted != "failed":
+            from reconciler.engine.logs import secrets_of, with_logs
+
+            report = await with_logs(report, client, wanted, secrets_of(apps))
     unchanged = [_unchanged(app) for app in apps if _rests(app.plan)]
     records = {record.app: record for record in (*unchanged, *report.records)}
     in_order = tuple(records[app.plan.app] for app in apps)

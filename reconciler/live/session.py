@@ -19,8 +19,7 @@ from reconciler.live import calls as answers
 from reconciler.live.calls import APPS, PER_PAGE, Call, read
 from reconciler.live.fetch import ACCEPTED, Outside, TooLarge
 from reconciler.live.models import Deployment, LiveApp, Rank, Usage
-from reconciler.live.rate_limit import PER_MINUTE
-from reconciler.live.reservations import Reservations
+from reconciler.live.rate_limit import PER_MINUTE, Reservations
 from reconciler.live.throttle import (
     CHANGES_NOTHING,
     CONCURRENCY,

@@ -13,7 +13,16 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field, SkipValidation, model_validator
+from pydantic import (
+    AliasPath,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SkipValidation,
+    WithJsonSchema,
+    model_validator,
+)
 
 from reconciler.errors import InvalidInput, ReconcileError
 from reconciler.findings import Finding, Severity, ranked
@@ -36,8 +45,8 @@ Text = SkipValidation[str]
 Moment = Annotated[Text, BeforeValidator(lambda when: when.isoformat())]
 """A time in ISO 8601."""
 
-Number = SkipValidation[float]
-"""Not validated: an integer stays one."""
+Number = Annotated[int | Annotated[float, Field(allow_inf_nan=False)], WithJsonSchema({"type": "number"})]
+"""An integer stays one; what is no number at all has no JSON."""
 
 ActionWord = Annotated[
     Literal["create", "update", "redeploy", "delete", "none", "refuse"], BeforeValidator(lambda action: action.word)

@@ -13,8 +13,7 @@ Positions are not kept: `Document.locate` composes the text again when a positio
 """
 
 from reconciler.yamltext.build import MAX_DEPTH, MAX_NODES, resolve_plain
-from reconciler.yamltext.document import MAX_BYTES, Document, is_wrapped, open_file, parse, read_text
-from reconciler.yamltext.written import Written
+from reconciler.yamltext.document import MAX_BYTES, Document, Written, is_wrapped, open_file, parse, read_text
 
 __all__ = [
     "MAX_BYTES",

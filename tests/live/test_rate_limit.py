@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from reconciler.live.client import Client
 from reconciler.live.fetch import Budget
 from reconciler.live.models import Rank, Usage
-from reconciler.live.rate_limit import HOUR, KEPT, MINUTE, NOISE, PER_HOUR, TRAVEL, RateLimit
-from reconciler.live.reservations import OVERHEAD, Reservations
+from reconciler.live.rate_limit import HOUR, KEPT, MINUTE, NOISE, OVERHEAD, PER_HOUR, TRAVEL, RateLimit, Reservations
 from tests.live.fakes import APP, Platform, ok
 from tests.support.virtual_time import VirtualClock
 

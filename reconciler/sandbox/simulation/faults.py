@@ -80,13 +80,13 @@ class Fault:
         Raises:
             ValueError: unknown field or kind, or invalid value.
         """
-        hints, names = get_type_hints(cls), {item.name for item in fields(cls)}
-        unknown = sorted(set(data) - names)
+        hints = get_type_hints(cls)
+        unknown = sorted(set(data) - {item.name for item in fields(cls)})
         if unknown or "kind" not in data:
             raise ValueError(f"unknown field {unknown[0]!r}" if unknown else "kind is required")
         for name, value in data.items():
-            wanted = (int, float) if hints[name] is float else hints[name]
-            fits = isinstance(value, wanted) and not isinstance(value, bool)
+            kind = (int, float) if hints[name] is float else hints[name]
+            fits = isinstance(value, kind) and not isinstance(value, bool)
             if not fits:
                 raise ValueError(f"{name} has the wrong type")
         fault = cls(**data)

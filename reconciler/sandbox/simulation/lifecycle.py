@@ -290,12 +290,8 @@ def _sum_up(step: Tree, spare: set[int]) -> None:
         _sum_up(child, spare)
     awaited = [child for child in children if not {id(leaf) for leaf in leaves([child])} <= spare]
     found = {child["status"] for child in awaited or children}
-    if "ERROR" in found:
-        step["status"] = "ERROR"
-    elif len(found) == 1:
-        (step["status"],) = found
-    else:
-        step["status"] = "RUNNING"
+    alike = len(found) == 1
+    step["status"] = "ERROR" if "ERROR" in found else next(iter(found)) if alike else "RUNNING"
     started = [child["started_at"] for child in children if "started_at" in child]
     ended = [child["ended_at"] for child in children if "ended_at" in child]
     if started:
