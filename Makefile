@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 SOURCES := reconciler tests checks benchmarks
 
-.PHONY: help demo test coverage lint format bench figures hops contract sandbox-contract corpus recorded crash-matrix chaos fleet second-platform fuzz mutants catalogue clean
+.PHONY: help demo test coverage lint format bench figures hops contract sandbox-contract corpus recorded crash-matrix chaos fleet previews second-platform fuzz mutants catalogue clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -88,6 +88,9 @@ chaos: $(VENV)/dev ## 200 apps while a tenth of the requests goes wrong, seed by
 
 fleet: $(VENV)/dev ## create, update and partly break 200 and 1,000 apps within the token's rate limit
 	$(BIN)/python -m checks.fleet
+
+previews: $(VENV)/dev ## 500 histories of pull requests whose previews are made and end while requests fail and runs die
+	$(BIN)/python -m checks.previews
 
 second-platform: $(VENV)/dev ## every scenario against a second, independent fake of App Platform that misbehaves within its contract
 	$(BIN)/python -m tests.second_platform

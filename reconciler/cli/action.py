@@ -23,12 +23,14 @@ from reconciler.errors import InvalidInput, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, has_errors
 from reconciler.github import action as github_action
+from reconciler.github.api import GitHub
 from reconciler.github.inputs import Inputs, Mode
+from reconciler.github.previews import Handler
 from reconciler.github.report import Result
 from reconciler.plan.warnings import hide_live_values
 from reconciler.redaction import Redactor
 from reconciler.views import annotations as commands
-from reconciler.views import lines, markdown, markdown_rollout, sarif, text
+from reconciler.views import lines, markdown, markdown_rollout, previews, sarif, text
 from reconciler.views.progress import LineProgress
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ async def run(
 
     async def execute(inputs: Inputs, context: EventContext) -> Result:
         redact = Redactor((inputs.token, inputs.github_token))
-        return await ActionStep(inputs, context, environ, clock, out, redact).result()
+        return await ActionStep(inputs, context, environ, clock, out, redact, transport).result()
 
     return await github_action.run(environ, execute=execute, clock=clock, out=out, transport=transport)
 
@@ -85,6 +87,8 @@ class ActionStep:
     clock: Clock
     out: Callable[[str], None]
     redact: Redactor
+    transport: httpx.AsyncBaseTransport | None = None
+    """Replaces the network to GitHub in tests."""
 
     async def result(self) -> Result:
         """The result of the run.
@@ -107,10 +111,46 @@ class ActionStep:
             desired = check(options, offline=True)
             self.loaded(desired)
             return _checked(self.redact.within(desired.findings), checked=len(desired.apps))
+        if self.inputs.mode is Mode.PREVIEW:
+            return await self._preview(options)
         finished = await run_engine(options, self, self.clock)
         if finished.rollout is None:
             return self._previewed(finished.planned.report, finished.planned.config)
         return self._applied(finished.planned, finished.rollout)
+
+    async def _preview(self, options: RunOptions) -> Result:
+        """Make or end previews, as the event asks for; a fork's own run has no token, and changes nothing."""
+        if not self.inputs.token and not self.inputs.sandbox and self.context.is_fork:
+            why = "No preview: GitHub gives runs of a fork's pull request no secrets."
+            return Result(Exit.OK, why, lambda _limit: f"### {why}\n")
+        if not self.inputs.github_token:
+            raise UsageError("no GitHub token: the input github-token is empty", hint="pass ${{ github.token }}")
+        github = GitHub(
+            self.inputs.github_token,
+            clock=self.clock,
+            api_url=self.context.api_url,
+            graphql_url=self.context.graphql_url,
+            transport=self.transport,
+        )
+        images = dict(self.inputs.images)
+        async with github:
+            handled = await Handler(
+                github, self.context, options, images, self, self.clock, lambda text: self.out(self.redact(text))
+            ).handle()
+        done = replace(handled.done, states=self.redact.within(handled.done.states))
+        handled = replace(handled, done=done)
+        rollout = self._suggest.rollout(self.redact.within(done.rollout)) if done.rollout else None
+        shown = [previews.text(done.states, verbose=True)] if done.states or not handled.note else []
+        shown += [text.rollout(rollout, width=_LOG_WIDTH)] if rollout else []
+        pull_event = self.context.for_pull
+        return Result(
+            exit_code=done.exit_code(up=pull_event and not handled.note),
+            text="\n".join([*([handled.note] if handled.note else []), *shown]),
+            markdown=lambda limit: previews.markdown(done.states, rollout, note=handled.note, limit=limit),
+            rollout=rollout,
+            logs=commands.log_groups(rollout) if rollout else (),
+            preview=handled,
+        )
 
     def _previewed(self, report: PlanReport, config: Config) -> Result:
         if self.inputs.plan_file:

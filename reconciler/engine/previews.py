@@ -19,6 +19,7 @@ from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, Severity
 from reconciler.plan.canonical import canonical
 from reconciler.plan.model import estimated_cost
+from reconciler.text import matches
 from reconciler.views.previews import PreviewState
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Repository:
     settings: Preview
     config: Config
     named: frozenset[str]
+    apps: tuple[str, ...] = ()
+    """The apps that have previews."""
 
     @classmethod
     def read(cls, name: str, options: RunOptions) -> Repository:
@@ -68,7 +71,9 @@ class Repository:
             ]
             raise InvalidInput([*wrong, *unnamed])
         bases = {name for app in loaded.apps for name in (app.name, app.base)}
-        return cls(name, file.config.preview, file.config, names_in(whole, bases))
+        settings = file.config.preview
+        apps = tuple(app.name for app in loaded.apps if matches(app.name, settings.apps))
+        return cls(name, settings, file.config, names_in(whole, bases), apps)
 
     def previews(self, fleet: Collection[LiveApp], number: int = 0) -> dict[str, tuple[LiveApp, Mark]]:
         """The proven previews of this repository, and of a pull request, by name."""

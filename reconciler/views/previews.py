@@ -10,8 +10,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from reconciler.desired.preview import Difference
-from reconciler.views.lines import Line, inert, json_text, render
-from reconciler.views.markup import code, details, fence, link
+from reconciler.rollout.model import RolloutReport
+from reconciler.text import count
+from reconciler.views.lines import Line, inert, json_text, log_line, render
+from reconciler.views.markup import code, details, fence, html_code, link
 from reconciler.views.summary import joined, money
 
 State = Literal["healthy", "failed", "deploying", "live", "gone", "none", "kept"]
@@ -55,30 +57,41 @@ def text(states: Sequence[PreviewState], *, color: bool = False, verbose: bool =
 
 
 def _head(one: PreviewState) -> str:
-    end = f"until {one.expires:%Y-%m-%d %H:%M %Z}" if one.expires else ""
-    cost = "" if one.cost is None else f"{money(one.cost)}/mo"
-    left = f"{len(one.differences)} differences from {one.app}" if one.differences else ""
-    reason = inert(one.reason)
-    return joined(f"{inert(one.name)}  #{one.pull} {one.commit[:7]}  {one.state}", one.url, reason, cost, end, left)
+    left = f"{count(len(one.differences), 'difference')} from {one.app}" if one.differences else ""
+    start = f"{inert(one.name)}  #{one.pull} {one.commit[:7]}  {one.state}"
+    return joined(start, one.url, inert(one.reason), _price(one, "/mo"), _end(one), left)
 
 
-def markdown(states: Sequence[PreviewState], *, log: str = "", limit: int = 60_000) -> str:
+def _price(one: PreviewState, per: str) -> str:
+    return "" if one.cost is None else f"{money(one.cost)}{per}"
+
+
+def _end(one: PreviewState) -> str:
+    return f"until {one.expires:%Y-%m-%d %H:%M %Z}" if one.expires else ""
+
+
+def markdown(
+    states: Sequence[PreviewState], rollout: RolloutReport | None = None, *, note: str = "", limit: int = 60_000
+) -> str:
     """What a comment says: URL, state and cost of each, how it differs from its app, and logs of what failed."""
-    parts = []
+    blocks = [f"{inert(note)}\n"] if note else []
     for one in states:
-        parts += [f"**{code(one.name)}** is {one.state}{f': {link(one.url, one.url)}' if one.url else ''}\n"]
-        parts += [f"{code(one.reason)}\n"] if one.reason else []
-        end = f"until {one.expires:%Y-%m-%d %H:%M %Z}" if one.expires else ""
-        about = joined("" if one.cost is None else f"{money(one.cost)} a month", end, f"commit {code(one.commit[:7])}")
-        parts += [f"{about}\n"]
+        blocks.append(f"**{code(one.name)}** is {one.state}{f': {link(one.url, one.url)}' if one.url else ''}\n")
+        blocks += [f"{code(one.reason)}\n"] if one.reason and one.reason != note else []
+        blocks.append(f"{joined(_price(one, ' a month'), _end(one), f'commit {code(one.commit[:7])}')}\n")
+    if not states:
+        blocks.append("There is no preview.\n")
+    for one in states:
         if one.differences:
             rows = [f"{inert(each.path)}: {inert(each.text)}" for each in one.differences]
-            body = fence(rows)
-            parts += [details(f"{len(rows)} differences from {code(one.app)}", [body])]
-    parts += [] if states else ["There is no preview.\n"]
-    parts += [log] if log and len("\n".join(parts)) + len(log) < limit else []
-    whole = "\n".join(parts)
-    return whole if len(whole) <= limit else f"{whole[: limit - 2]}…\n"
+            blocks.append(details(f"{len(rows)} differences from {html_code(one.app)}", [fence(rows)]))
+    for record in rollout.records if rollout else ():
+        if record.failure and record.failure.log_lines:
+            lines = [log_line(line) for line in record.failure.log_lines]
+            blocks.append(details(f"log of {html_code(record.failure.component or record.app)}", [fence(lines)]))
+    while len(blocks) > 1 and len("\n".join(blocks)) > limit:
+        blocks.pop()
+    return "\n".join(blocks)
 
 
 # --- for programs ---
