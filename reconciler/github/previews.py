@@ -155,9 +155,11 @@ async def show_deployments(github: GitHub, repository: str, handled: Handled, ru
 
 
 async def _show(github: GitHub, repository: str, one: PreviewState, run_url: str) -> None:
+    """End what other commits have first: whatever fails in between, no environment has two that are active."""
     path = f"/repos/{repository}/deployments"
     found = await _deployments(github, repository, one.name)
     mine = [number for number, commit in found if commit == one.commit]
+    await _end(github, repository, [(number, commit) for number, commit in found if number not in mine[:1]])
     if not mine:
         made = await github.post(
             path,
@@ -175,7 +177,6 @@ async def _show(github: GitHub, repository: str, one: PreviewState, run_url: str
         mine = [number_of(made, "id")]
     state = {"healthy": "success", "deploying": "in_progress"}.get(one.state, "failure")
     await _set(github, f"{path}/{mine[0]}/statuses", state, one.url, run_url)
-    await _end(github, repository, [(number, commit) for number, commit in found if number != mine[0]])
 
 
 async def _deployments(github: GitHub, repository: str, name: str) -> list[tuple[int, str]]:

@@ -142,7 +142,7 @@ class Ran:
 
     code: int | None
     log: list[str]
-    outputs: str = ""
+    output: str = ""
 
 
 class Stage:
