@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,22 +15,23 @@ from reconciler.cli.options import API_URL, Connection, Suggestions, connect
 from reconciler.cli.signals import on_signals
 from reconciler.clock import SystemClock
 from reconciler.config import Config
-from reconciler.engine import safety
+from reconciler.engine import environments, safety
 from reconciler.engine.apply import Watch
 from reconciler.engine.apply import run as run_engine
-from reconciler.engine.load import RunOptions, check
+from reconciler.engine.load import RunOptions, check, config_of
+from reconciler.environments import ALL
 from reconciler.errors import InvalidInput, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, has_errors
 from reconciler.github import action as github_action
-from reconciler.github.api import GitHub
 from reconciler.github.inputs import Inputs, Mode
-from reconciler.github.previews import Handler
 from reconciler.github.report import Result
 from reconciler.plan.warnings import hide_live_values
 from reconciler.redaction import Redactor
 from reconciler.views import annotations as commands
-from reconciler.views import lines, markdown, markdown_rollout, previews, sarif, text
+from reconciler.views import environments as view
+from reconciler.views import lines, markdown, markdown_rollout, sarif, text
+from reconciler.views.environments import EnvironmentPlan
 from reconciler.views.progress import LineProgress
 
 if TYPE_CHECKING:
@@ -89,6 +90,10 @@ class ActionStep:
     redact: Redactor
     transport: httpx.AsyncBaseTransport | None = None
     """Replaces the network to GitHub in tests."""
+    source: str = "the input token"
+    """Where the token of App Platform comes from."""
+    secrets: set[str] = field(default_factory=set)
+    """Every secret that was loaded so far, those of other environments included."""
 
     async def result(self) -> Result:
         """The result of the run.
@@ -107,6 +112,8 @@ class ActionStep:
             raise
 
     async def _result(self, options: RunOptions) -> Result:
+        if options.label == ALL and config_of(options).config.environments:
+            return await self._everywhere(replace(options, environment=ALL, label=""))
         if self.inputs.mode is Mode.VALIDATE:
             desired = check(options, offline=True)
             self.loaded(desired)
@@ -118,44 +125,63 @@ class ActionStep:
             return self._previewed(finished.planned.report, finished.planned.config)
         return self._applied(finished.planned, finished.rollout)
 
-    async def _preview(self, options: RunOptions) -> Result:
-        """Make or end previews, as the event asks for; a fork's own run has no token, and changes nothing."""
-        if not self.inputs.token and not self.inputs.sandbox and self.context.is_fork:
-            why = "No preview: GitHub gives runs of a fork's pull request no secrets."
-            return Result(Exit.OK, why, lambda _limit: f"### {why}\n")
-        if not self.inputs.github_token:
-            raise UsageError("no GitHub token: the input github-token is empty", hint="pass ${{ github.token }}")
-        github = GitHub(
-            self.inputs.github_token,
-            clock=self.clock,
-            api_url=self.context.api_url,
-            graphql_url=self.context.graphql_url,
-            transport=self.transport,
-        )
-        images = dict(self.inputs.images)
-        async with github:
-            handled = await Handler(
-                github, self.context, options, images, self, self.clock, lambda text: self.out(self.redact(text))
-            ).handle()
-        done = replace(handled.done, states=self.redact.within(handled.done.states))
-        handled = replace(handled, done=done)
-        rollout = self._suggest.rollout(self.redact.within(done.rollout)) if done.rollout else None
-        shown = [previews.text(done.states, verbose=True)] if done.states or not handled.note else []
-        shown += [text.rollout(rollout, width=_LOG_WIDTH)] if rollout else []
-        pull_event = self.context.for_pull
+    async def _everywhere(self, options: RunOptions) -> Result:
+        """The plan of every environment, each with its own token, as one result; or all of them checked offline.
+
+        Raises:
+            UsageError: the mode is another one, or a plan is to be saved.
+        """
+        if self.inputs.mode not in (Mode.PLAN, Mode.VALIDATE) or self.inputs.plan_file:
+            hint = "run a job for each environment, as docs/workflows/apply.yml does"
+            raise UsageError("environment: all is for the modes plan and validate, without plan-file", hint=hint)
+        each = environments.each(options)
+        if self.inputs.mode is Mode.VALIDATE:
+            checked = [check(one, offline=True) for one in each]
+            for desired in checked:
+                self.loaded(desired)
+            found = tuple(dict.fromkeys(finding for desired in checked for finding in desired.findings))
+            return _checked(self.redact.within(found), checked=sum(len(desired.apps) for desired in checked))
+        plans = [await self._in(one) for one in each]
+        reports, found = [one.report for one in plans], view.findings(plans)
+        codes = [safety.of_plan(report, differences_matter=False) for report in reports]
         return Result(
-            exit_code=done.exit_code(up=pull_event and not handled.note),
-            text="\n".join([*([handled.note] if handled.note else []), *shown]),
-            markdown=lambda limit: previews.markdown(done.states, rollout, note=handled.note, limit=limit),
-            rollout=rollout,
-            logs=commands.log_groups(rollout) if rollout else (),
-            preview=handled,
+            exit_code=safety.most_serious(codes),
+            text=view.plan(plans, width=_LOG_WIDTH),
+            markdown=lambda limit: view.markdown(plans, limit=limit, links=self._links(limit)),
+            plan=view.together(plans),
+            findings=found,
+            annotations=_annotations(found),
+            sarif=sarif.sarif(found, tool_version=__version__),
         )
+
+    async def _preview(self, options: RunOptions) -> Result:
+        from reconciler.cli.action_preview import result
+
+        here = self._with_token(replace(options, environment=options.named(config_of(options).config.environments)))
+        try:
+            return await result(here, options)
+        finally:
+            self.redact = here.redact
+
+    def _with_token(self, options: RunOptions) -> ActionStep:
+        """The step with the token of the environment that the options name."""
+        variable = environments.token_variable(options)
+        token = self.environ.get(variable, "").strip() if variable else self.inputs.token
+        return replace(self, inputs=replace(self.inputs, token=token), source=variable or self.source)
+
+    async def _in(self, options: RunOptions) -> EnvironmentPlan:
+        """The plan of one environment, as it may be shown."""
+        here = self._with_token(options)
+        try:
+            planned = (await run_engine(options, here, self.clock)).planned
+        finally:
+            self.redact = here.redact
+        return EnvironmentPlan(options.environment, here.published(planned.report), planned.bases)
 
     def _previewed(self, report: PlanReport, config: Config) -> Result:
         if self.inputs.plan_file:
             safety.save(Path(self.inputs.plan_file), report.plans, config)
-        report = self._published(report)
+        report = self.published(report)
         found = sarif.of_plan(report)
         return Result(
             exit_code=safety.of_plan(report, differences_matter=self.inputs.mode is Mode.DRIFT),
@@ -169,7 +195,7 @@ class ActionStep:
         )
 
     def _applied(self, planned: Planned, rollout: RolloutReport) -> Result:
-        foreseen, report = self._published(planned.report), self._suggest.rollout(self.redact.within(rollout))
+        foreseen, report = self.published(planned.report), self.suggest.rollout(self.redact.within(rollout))
         found = sarif.of_plan(foreseen)
         return Result(
             exit_code=safety.of_apply(rollout, planned),
@@ -182,11 +208,11 @@ class ActionStep:
             sarif=sarif.sarif(sarif.of_rollout(report, foreseen), tool_version=__version__),
         )
 
-    def _published(self, report: PlanReport) -> PlanReport:
+    def published(self, report: PlanReport) -> PlanReport:
         """The plan as the log and GitHub may show it: without secrets, and without live values unless asked for."""
         if self.context.is_fork or not self.inputs.show_live_values:
             report = hide_live_values(report, all_values=self.context.is_fork)
-        return self._suggest.plan(self.redact.within(report))
+        return self.suggest.plan(self.redact.within(report))
 
     def _links(self, limit: int) -> markdown.Links:
         """The report's addresses: a comment links to the run's summary for the full report, the summary to none."""
@@ -197,7 +223,8 @@ class ActionStep:
 
     def loaded(self, desired: Desired) -> None:
         """Redact secrets everywhere."""
-        self.redact = Redactor({*desired.secrets, self.inputs.token, self.inputs.github_token})
+        self.secrets |= desired.secrets | {self.inputs.token, self.inputs.github_token}
+        self.redact = Redactor(self.secrets)
 
     def connect(self) -> AbstractAsyncContextManager[Client]:
         """Return a client of App Platform with the action's token, or of the embedded sandbox.
@@ -215,13 +242,13 @@ class ActionStep:
 
         if not self.inputs.token:
             raise UsageError(
-                "no API token: the input token is empty", hint="check that the secret is set for this environment"
+                f"no API token: {self.source} is empty", hint="check that the secret is set for this environment"
             )
         return Client(self.inputs.token, base_url=self._connection.api_url, clock=self.clock, on_wait=waiting)
 
     def planned(self, planned: Planned) -> None:
         """Log the plan."""
-        for line in _plan_text(self._published(planned.report)).split("\n"):
+        for line in _plan_text(self.published(planned.report)).split("\n"):
             self.out(self.redact(line))
 
     def agrees(self, planned: Planned) -> bool:
@@ -242,7 +269,8 @@ class ActionStep:
             yield Watch(log_event, stop)
 
     @property
-    def _suggest(self) -> Suggestions:
+    def suggest(self) -> Suggestions:
+        """What adds the flags of the connection to suggested commands."""
         return Suggestions.of(self._connection)
 
     @property

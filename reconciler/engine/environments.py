@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.appspec.shape import SPEC, Listing, Shape
 from reconciler.appspec.walk import within
-from reconciler.config_file import read_config
 from reconciler.desired.reading import DEFAULT
+from reconciler.engine.load import config_of
 from reconciler.environments import ALL, environment_of
 from reconciler.errors import UsageError
 from reconciler.findings import Finding, Severity
@@ -34,7 +34,7 @@ def each(options: RunOptions) -> list[RunOptions]:
     """
     if options.environment not in ("", ALL):
         return [options]
-    names = read_config(options.config, options.specs).config.environments
+    names = config_of(options).config.environments
     if not names and options.environment:
         raise UsageError("--env all: there are no environments", hint="add `environments` to reconcile.yaml")
     return [replace(options, environment=name) for name in names] or [options]
@@ -46,7 +46,7 @@ def token_variable(options: RunOptions) -> str:
     Raises:
         InvalidInput: the configuration cannot be used.
     """
-    config = read_config(options.config, options.specs).config
+    config = config_of(options).config
     known = options.environment in config.environments
     return environment_of(config, options.environment).token if known else ""
 

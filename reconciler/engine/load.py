@@ -135,7 +135,7 @@ def entered(options: RunOptions) -> tuple[ConfigFile, EnvironmentSources | None]
         UsageError: they name none, or there is none of that name.
         InvalidInput: the configuration cannot be used, or a link leads out of the ``checkout``.
     """
-    file = _config_within(options.checkout, options) if options.checkout else read_config(options.config, options.specs)
+    file = config_of(options)
     known = file.config.environments
     name = options.named(known)
     if not known and not name:
@@ -147,6 +147,15 @@ def entered(options: RunOptions) -> tuple[ConfigFile, EnvironmentSources | None]
     from reconciler.desired.environments import sources_of
 
     return file.within(name), sources_of(file, name, options.environ)
+
+
+def config_of(options: RunOptions) -> ConfigFile:
+    """The configuration that the options name or that is found.
+
+    Raises:
+        InvalidInput: it cannot be used, or a link leads out of the ``checkout``.
+    """
+    return _config_within(options.checkout, options) if options.checkout else read_config(options.config, options.specs)
 
 
 def _named_here(names: frozenset[str], apps: Sequence[DesiredApp]) -> frozenset[str]:

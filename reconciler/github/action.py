@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.environments import ALL
 from reconciler.errors import InvalidInput, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
 from reconciler.github import context as contexts
@@ -80,9 +81,15 @@ async def run(
 
 
 def _prepared(job: ActionRun) -> ActionRun:
-    """A run without a token for a pull request's plan validates offline instead, and says why."""
+    """A run without a token for a pull request's plan validates offline instead, and says why.
+
+    With all environments each may have a token of its own; only a run that has no secrets at all has none.
+    """
     needs_token = job.inputs.mode in (Mode.PLAN, Mode.DRIFT) and not job.inputs.sandbox
     if job.inputs.token or not needs_token or not job.context.for_pull:
+        return job
+    without_secrets = job.context.is_fork or job.context.actor == _DEPENDABOT
+    if job.inputs.environment == ALL and not without_secrets:
         return job
     if job.context.is_fork:
         why = "this pull request is from a fork, and GitHub gives such runs no secrets"

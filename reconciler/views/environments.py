@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from reconciler.findings import Finding
 from reconciler.plan.model import Action, Plan, PlanReport
+from reconciler.text import count
 from reconciler.views.lines import Line, cells, finding_lines, inert, name, padded, render, shortened
-from reconciler.views.markup import fence
+from reconciler.views.markdown import COMMENT_LIMIT, NO_LINKS, Links, page, plan_cost_change
+from reconciler.views.markup import details, fence, html_code, table
 from reconciler.views.plan_lines import ACTION_TONES, INDENT, ChangeLine, override_label, parts_of
-from reconciler.views.summary import extra_reason, is_quiet, joined, plan_summary, plan_word
+from reconciler.views.summary import extra_reason, is_quiet, joined, plan_counts, plan_summary, plan_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,17 +31,47 @@ class EnvironmentPlan:
 
 Plans = Sequence[EnvironmentPlan]
 
+_WIDTH = 100
+_SHORT = 60
+"""Lines of a block that is shown open."""
+
 
 def plan(plans: Plans, *, color: bool = False, width: int = 100, verbose: bool = False) -> str:
     """Each app once, with its state and its changes in every environment; then a summary for each environment."""
     return render([*_app_lines(plans, width, verbose=verbose), *_summary(plans)], color=color)
 
 
-def markdown(plans: Plans, *, width: int = 100) -> str:
-    """The same as markdown."""
-    environments = ", ".join(one.name for one in plans)
-    lines = render([*_app_lines(plans, width, verbose=False), *_summary(plans)]).split("\n")
-    return f"### {len(plans)} environments: {inert(environments)}\n\n{fence(lines)}"
+def markdown(plans: Plans, *, limit: int = COMMENT_LIMIT, links: Links = NO_LINKS) -> str:
+    """The same as markdown, within ``limit`` bytes: a table of the environments, then each app that differs, once."""
+    differing = tuple(_differing(plans))
+    many = f"{len(plans)} environments"
+    named = ", ".join(inert(one.name) for one in plans if not all(map(is_quiet, one.report.plans)))
+    heading = f"### {many}: changes in {named}" if named else f"### Nothing to change in {many}"
+    rows = [
+        (html_code(one.name), plan_counts(one.report.plans) or "no apps", plan_cost_change(one.report)) for one in plans
+    ]
+    top = (heading, table(("environment", "apps", "cost"), rows))
+    bodies = (partial(_blocks, differing, brief=False), partial(_blocks, differing, brief=True))
+    return page(top, bodies, "", links.full, limit)
+
+
+def _differing(plans: Plans) -> Iterator[EnvironmentPlan]:
+    """The plans without the apps that are in sync everywhere."""
+    busy = {each.base(one) for each in plans for one in each.report.plans if not is_quiet(one) or one.findings}
+    for each in plans:
+        kept = tuple(one for one in each.report.plans if each.base(one) in busy)
+        yield replace(each, report=replace(each.report, plans=kept))
+
+
+def _blocks(plans: Plans, *, brief: bool) -> Iterator[str]:
+    """The apps in one block: open if it is short, without their changes if ``brief``."""
+    shown = _app_lines(plans, _WIDTH, verbose=False, brief=brief)
+    lines = render(list(shown)).rstrip("\n").split("\n")
+    if lines == [""]:
+        return
+    apps = len({each.base(one) for each in plans for one in each.report.plans})
+    few = len(lines) <= _SHORT
+    yield fence(lines) if few else details(count(apps, "app"), [fence(lines)])
 
 
 def findings(plans: Plans) -> tuple[Finding, ...]:
@@ -49,7 +82,16 @@ def findings(plans: Plans) -> tuple[Finding, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _app_lines(plans: Plans, width: int, *, verbose: bool) -> Iterator[Line]:
+def together(plans: Plans) -> PlanReport:
+    """The plans of all as one, for what is counted: apps are called ``staging/web``."""
+    renamed = tuple(replace(one, app=f"{each.name}/{one.app}") for each in plans for one in each.report.plans)
+    requests = sum(each.report.requests for each in plans)
+    seconds = sum(each.report.seconds for each in plans)
+    shared = tuple(dict.fromkeys(found for each in plans for found in each.report.findings))
+    return PlanReport(renamed, shared, requests, seconds)
+
+
+def _app_lines(plans: Plans, width: int, *, verbose: bool, brief: bool = False) -> Iterator[Line]:
     apps: dict[str, dict[str, Plan]] = {}
     for each in plans:
         for one in each.report.plans:
@@ -58,7 +100,7 @@ def _app_lines(plans: Plans, width: int, *, verbose: bool) -> Iterator[Line]:
     for app, here in apps.items():
         yield _head(app, here, column)
         yield from _reasons(here)
-        yield from _changes(here, width, verbose=verbose)
+        yield from () if brief else _changes(here, width, verbose=verbose)
         yield from _findings({place: one.findings for place, one in here.items()}, INDENT)
     shared = {each.name: each.report.findings for each in plans}
     if any(shared.values()):

@@ -128,7 +128,7 @@ def _plan_heading(report: PlanReport) -> str:
     return f"### {count(len(report.plans), 'app')}: {plan_counts(report.plans)}"
 
 
-def _plan_cost(report: PlanReport) -> str:
+def plan_cost_change(report: PlanReport) -> str:
     """``$41.00 → $53.00/mo (+$12.00)``."""
     cost, delta = total_cost(report.plans), total_delta(report.plans)
     return f"{cost} ({signed_money(delta)})" if delta and "→" in cost else cost
@@ -139,7 +139,7 @@ def _plan_detailed(report: PlanReport, detail: Detail, links: Links) -> Iterator
     yield _plan_table(report, groups, detail)
     few = len(groups) <= _FEW
     yield from (_app(plan, names, detail, links, few=few) for plan, names in groups)
-    yield from (_in_sync(report.plans), _unmanaged(report), "" if groups else _plan_cost(report))
+    yield from (_in_sync(report.plans), _unmanaged(report), "" if groups else plan_cost_change(report))
     yield finding_block(report.findings, detail.findings, links.blob)
 
 
@@ -153,7 +153,7 @@ def _plan_table(report: PlanReport, groups: Sequence[Group], detail: Detail) -> 
         )
         for plan, names in groups
     ]
-    if rows and (cost := _plan_cost(report)):
+    if rows and (cost := plan_cost_change(report)):
         rows.append(("<b>total</b>", "", "", f"<b>{cost}</b>"))
     return table(("app", "action", "change", "cost"), rows) if rows else ""
 

@@ -1,4 +1,4 @@
-"""Mode `preview`: what each event does, what GitHub shows of it, and that no answer of GitHub ends what it should not."""
+"""Mode `preview`: what each event does, what GitHub shows of it, and that no answer of GitHub ends the wrong thing."""
 
 from __future__ import annotations
 

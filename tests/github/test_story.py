@@ -434,3 +434,64 @@ def test_the_sarif_of_an_apply_has_the_rollouts_that_failed(stage: Stage) -> Non
     [result] = json.loads(Path("found.sarif").read_text())["runs"][0]["results"]
     assert (result["ruleId"], result["level"]) == ("rolled-back", "error")
     assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "specs/shop.yaml"
+
+
+# --- environments ---------------------------------------------------------------------------------------------------
+
+ENVIRONMENTS = """\
+defaults: {health: {soak: 2s, tolerance: 4s}}
+environments:
+  staging: {token: STAGING_TOKEN, rename: "{app}-staging", overlays: [overlays/staging]}
+  production: {}
+"""
+
+
+@pytest.fixture
+def two(checkout: Stage) -> Stage:
+    """The apps in two environments, one with a token of its own and an overlay; not applied yet."""
+    checkout.repository.write("reconcile.yaml", ENVIRONMENTS)
+    checkout.repository.write("overlays/staging/shop.yaml", "name: shop\nregion: ams\n")
+    checkout.commit()
+    return checkout
+
+
+STAGING = {"STAGING_TOKEN": "dop_v1_staging_token"}
+
+
+def test_the_plans_of_all_environments_are_one_comment_in_which_a_change_is_said_once(two: Stage) -> None:
+    for name in ("staging", "production"):
+        step = two.step("workflow_dispatch", mode="apply", environment=name)
+        assert step.exit_code == 0, step.log
+    two.commit(shop=service("shop", "2"))
+    step = two.open_pull(7, OLD, environment="all", env=STAGING)
+    assert (step.exit_code, step.outputs["changes"], step.warnings) == (0, "2", [])
+    assert [one["app"] for one in json.loads(step.outputs["apps"])] == ["staging/shop-staging", "production/shop"]
+    comment = two.comment()
+    assert "2 environments: changes in staging, production" in comment
+    assert comment.count("1 → 2") == 1
+    assert "update in staging, production" in comment
+    assert "desk" not in comment, "it is in sync everywhere"
+    assert STAGING["STAGING_TOKEN"] not in "\n".join([*step.log, step.summary, comment])
+
+
+def test_of_all_environments_each_needs_its_own_token(two: Stage) -> None:
+    step = two.open_pull(7, OLD, environment="all", env={"STAGING_TOKEN": ""})
+    assert step.exit_code == 64
+    assert "no API token: STAGING_TOKEN is empty" in step.summary
+
+
+def test_a_fork_has_every_environment_validated(two: Stage) -> None:
+    two.repository.write("overlays/staging/shop.yaml", "name: shop\nservices:\n- name: mian\n  instance_count: 2\n")
+    two.commit()
+    step = two.step("pull_request", pull_event(7, OLD, head="stranger/shop"), token="", environment="all")
+    assert step.exit_code == 3
+    assert "overlays/staging/shop.yaml:3:" in step.summary
+
+
+@pytest.mark.parametrize(
+    "inputs", [{"mode": "apply"}, {"mode": "drift"}, {"mode": "plan", "plan_file": "plan.json"}], ids=str
+)
+def test_all_environments_are_only_planned_and_validated(two: Stage, inputs: dict[str, str]) -> None:
+    step = two.step("workflow_dispatch", environment="all", **inputs)
+    assert step.exit_code == 64
+    assert "environment: all is for the modes plan and validate" in "\n".join(step.log)

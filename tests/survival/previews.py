@@ -229,7 +229,7 @@ class Stage:
 
         async def execute(inputs: Inputs, context: EventContext) -> Result:
             redact = Redactor((inputs.token, inputs.github_token))
-            step = Step(inputs, context, environ, self.clock, log.append, redact, github, wire)
+            step = Step(inputs, context, environ, self.clock, log.append, redact, github, wire=wire)
             return await step.result()
 
         async def main() -> int | None:
