@@ -142,7 +142,7 @@ def _is_mark(env: Any) -> bool:
 def why_none(pull: PullRequest, settings: Preview, approved: str) -> str:
     """Why a pull request has no preview; empty if it has one.
 
-    ``approved`` is the commit of a fork's pull request that somebody with write access labelled: no other has one.
+    ``approved`` is the commit of a fork's pull request that a person with write access labelled: no other has one.
     """
     if not pull.is_open:
         return "the pull request is closed"

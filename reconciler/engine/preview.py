@@ -152,7 +152,7 @@ def _check_names(useful: Sequence[Derived], fleet: Collection[LiveApp], reposito
             raise PlanMismatch(f"nothing was changed: Git has an app named {name}, which is never a preview", hint=hint)
         if name in live and proven(live[name].spec, repository.named) is None:
             message = f"nothing was changed: the app {name} carries no mark that proves it to be this preview"
-            raise PlanMismatch(message, hint="rename or delete that app yourself, if nobody needs it")
+            raise PlanMismatch(message, hint="rename that app, or delete it yourself")
 
 
 def _check_budget(planned: Planned, previews: Mapping[str, tuple[LiveApp, Mark]], settings: Preview) -> None:

@@ -34,8 +34,8 @@ class EventContext:
     out. ``pulls`` are numbers that the event names; ``head_label`` (``owner:branch``) finds the pull
     request of a ``workflow_run``, whose payload names none when it comes from a fork. ``commits`` are those of a push,
     oldest first. ``run`` orders runs: (id, attempt). ``blob_url`` is the address of the files at ``head_sha``,
-    ``workflow_url`` the page that runs the workflow by hand. ``action``, ``label`` and ``sender``: what somebody did to
-    a pull request, with which label, and who.
+    ``workflow_url`` the page that runs the workflow by hand. ``action``, ``label`` and ``sender``: what was done to
+    a pull request, with which label, and by whom.
     """
 
     event: str = ""

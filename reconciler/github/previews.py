@@ -98,7 +98,7 @@ class Handler:
         return Handled(done, ended=None)
 
     async def _approved(self, pull: PullRequest, repository: Repository) -> str:
-        """The commit of a fork's pull request that somebody with write access labelled.
+        """The commit of a fork's pull request that a person with write access labelled.
 
         The label event of this run shows it; afterwards the mark of the preview, as no other commit is deployed.
         """
