@@ -77,6 +77,8 @@ class Inputs:
     plan_file: str = ""
     sarif_file: str = ""
     apps: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    only_changed: str = ""
     shard: tuple[int, int] = (1, 1)
     prune: bool = False
     permissions: Permissions = Permissions()
@@ -122,7 +124,9 @@ def parse(environ: Mapping[str, str]) -> Inputs:
         expect_plan=raw(environ, "expect-plan"),
         plan_file=raw(environ, "plan-file"),
         sarif_file=raw(environ, "sarif-file"),
-        apps=tuple(word for part in _words(environ, "app") for word in part.split(",") if word),
+        apps=_names(environ, "app"),
+        exclude=_names(environ, "exclude"),
+        only_changed=raw(environ, "only-changed"),
         shard=_shard(environ),
         prune=_truth(environ, "prune", otherwise=default.prune),
         permissions=_permissions(environ),
@@ -179,6 +183,11 @@ def _image(word: str) -> tuple[str, str]:
     if not (name and equals and version):
         raise _wrong("image", word, "COMPONENT=TAG or COMPONENT=sha256:…")
     return name, version
+
+
+def _names(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """Names or patterns of apps, separated by spaces, lines or commas."""
+    return tuple(word for part in _words(environ, name) for word in part.split(",") if word)
 
 
 def _shard(environ: Mapping[str, str]) -> tuple[int, int]:
