@@ -125,7 +125,11 @@ class Step(ActionStep):
 
 @dataclass
 class Pull:
-    """A pull request as people know it. ``approved``: the commit that somebody with write access labelled last."""
+    """A pull request as people know it. ``approved``: the commit that somebody with write access labelled last.
+
+    ``lapsed``: since then it was closed, or a draft where drafts have no previews. The approval of a fork's commit lasts
+    as long as its preview, so it may be gone, or still there where no run has ended that yet.
+    """
 
     number: int
     sha: str
@@ -134,6 +138,7 @@ class Pull:
     draft: bool = False
     labels: set[str] = field(default_factory=set)
     approved: str = ""
+    lapsed: bool = False
 
 
 @dataclass
@@ -330,7 +335,7 @@ class History:
         elif kind == "label" and self.label not in pull.labels:
             sender = chance.choice(("ada", "ada", "bob"))
             pull.labels.add(self.label)
-            pull.approved = pull.sha if sender == "ada" and pull.is_open else ""
+            pull.approved, pull.lapsed = (pull.sha if sender == "ada" else ""), False
             self._happens(pull, "labeled", self.label, sender)
         elif kind == "unlabel" and self.label in pull.labels:
             pull.labels.discard(self.label)
@@ -339,6 +344,7 @@ class History:
 
     def _happens(self, pull: Pull, action: str, label: str = "", sender: str = "ada") -> None:
         """GitHub has it so from now on, and runs the workflow; most of the runs that failed are run again."""
+        pull.lapsed |= not pull.is_open or (pull.draft and not self.settings["drafts"])
         head = "stranger:topic" if pull.fork else "acme:topic"
         state = "open" if pull.is_open else "closed"
         self.stage.fake.add_pull(pull.number, pull.sha, head=head, draft=pull.draft, state=state)
@@ -413,6 +419,8 @@ class History:
         full = full or self.settings["max"]["count"] < PULLS or self.settings["max"]["dollars"] < 5 * PULLS
         for number, pull in self.pulls.items():
             age = now - self.deployed.get(number, now)
+            if pull.fork and pull.lapsed and self._allowed(pull):
+                continue
             if number in there and not self._allowed(pull):
                 self.wrong.append(f"#{number} has a preview and must have none: {pull}")
             elif number in there and age >= TTL:
