@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.appspec.kinds import (
-    BUILT_KINDS,
     COMPONENT_KINDS,
     DEFAULT_SIZE,
     DEV_ENGINES,
@@ -21,7 +20,7 @@ from reconciler.appspec.kinds import (
     SOURCE_FIELDS,
     components,
 )
-from reconciler.appspec.secrets import CIPHERTEXT_PATTERN, CLONE_URL, credential, is_plaintext, secrets
+from reconciler.appspec.secrets import CIPHERTEXT_PATTERN, CLONE_URL, is_plaintext, secrets
 from reconciler.config_preview import Preview
 from reconciler.desired.load import DesiredApp
 from reconciler.desired.preview_mark import Mark, PullRequest, marked
@@ -69,7 +68,8 @@ def derive(
     """
     mark = Mark(app.name, pull.repository, pull.number, pull.commit)
     open_ = [f"${{{name}}}" for name in declared]
-    work = _Derivation(copy.deepcopy(dict(app.spec)), pull, settings, images, app.hidden, open_)
+    credentials = {pointer for pointer, _, _ in app.lookalikes if "/envs/" in pointer}
+    work = _Derivation(copy.deepcopy(dict(app.spec)), pull, settings, images, app.hidden | credentials, open_)
     work.run()
     spec = marked(work.spec, mark)
     spec["name"] = mark.name
@@ -129,7 +129,7 @@ class _Derivation:
         places = {pointer: value for pointer, value in secrets(self.spec) if "/log_destinations/" not in pointer}
         places |= {pointer: text for pointer, text in _texts(self.spec) if pointer in self.hidden}
         doomed: list[tuple[Any, Any]] = []
-        for pointer, value in {**places, **self._lookalikes()}.items():
+        for pointer, value in places.items():
             *above, name = segments(pointer)
             owners = _owners(self.spec, above)
             component = next((str(one.get("name")) for one in owners[2:3] if above[0] in COMPONENT_KINDS), "")
@@ -150,17 +150,6 @@ class _Derivation:
                 owner.pop(one, None)
         if isinstance(ingress := self.spec.get("ingress"), dict) and "value" not in ingress.get("secure_header", {}):
             ingress.pop("secure_header", None)
-
-    def _lookalikes(self) -> dict[str, Any]:
-        """The variables whose plain value looks like a credential, by pointer."""
-        owners = [("", self.spec)]
-        owners += [(f"/{kind}/{at}", one) for kind in BUILT_KINDS for at, one in enumerate(self.spec.get(kind) or ())]
-        return {
-            f"{place}/envs/{at}/value": env.get("value")
-            for place, owner in owners
-            for at, env in enumerate(owner.get("envs") or ())
-            if credential(str(env.get("key")), env.get("value"))
-        }
 
     def _why_not(self, component: str, label: str, value: str) -> str:
         """Why a preview does not get a secret; empty if it does. A reference to another component is no secret."""

@@ -73,18 +73,7 @@ async def up(
     async with front.connect() as client:
         async with client.reserve("previews", SPARE):
             pass
-        fleet = await client.list_apps()
-        _check_names(useful, fleet, repository)
-        run = engine_options(options, [one.mark.name for one in useful], fleet)
-        wanted = Desired(
-            tuple(one.app for one in useful),
-            engine_config(repository.config, useful, forks=bool(pull.fork)),
-            (),
-            frozenset({one.mark.name for one in useful} | {app.name for app in fleet}),
-        )
-        planned = await plan(wanted, run, client, clock)
-        _check_names(useful, [app.live for app in planned.apps if app.live], repository)
-        _check_budget(planned, repository.previews(fleet), repository.settings)
+        planned = await _planned(useful, repository, options, client, clock, fork=bool(pull.fork))
         front.planned(planned)
         if not front.agrees(planned):
             return Previewed((), planned, declined=True)
@@ -100,6 +89,31 @@ async def up(
             gone = {one.name: one for one in removed.states}
             states = [replace(gone.get(one.name, one), reason=one.reason) for one in states]
     return Previewed((*states, *nothing), planned, rollout)
+
+
+async def _planned(
+    useful: Sequence[Derived],
+    repository: Repository,
+    options: RunOptions,
+    client: Client,
+    clock: Clock,
+    *,
+    fork: bool,
+) -> Planned:
+    """The plan of previews that nothing speaks against.
+
+    Raises:
+        PlanMismatch: an app of such a name is not the preview, or there would be too many.
+    """
+    fleet = await client.list_apps()
+    _check_names(useful, fleet, repository)
+    names = frozenset(one.mark.name for one in useful)
+    config = engine_config(repository.config, useful, forks=fork)
+    wanted = Desired(tuple(one.app for one in useful), config, (), names | {app.name for app in fleet})
+    planned = await plan(wanted, engine_options(options, names, fleet), client, clock)
+    _check_names(useful, [app.live for app in planned.apps if app.live], repository)
+    _check_budget(planned, repository.previews(fleet), repository.settings)
+    return planned
 
 
 def _derived(

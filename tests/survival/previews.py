@@ -127,7 +127,7 @@ class Step(ActionStep):
 class Pull:
     """A pull request as people know it. ``approved``: the commit that somebody with write access labelled last.
 
-    ``lapsed``: since then it was closed, or a draft where drafts have no previews. The approval of a fork's commit lasts
+    """A pull request as people know it. ``approved``: the commit that a person with write access labelled last.
     as long as its preview, so it may be gone, or still there where no run has ended that yet.
     """
 
