@@ -125,9 +125,9 @@ class Step(ActionStep):
 
 @dataclass
 class Pull:
-    """A pull request as people know it. ``approved``: the commit that somebody with write access labelled last.
-
     """A pull request as people know it. ``approved``: the commit that a person with write access labelled last.
+
+    ``lapsed``: since then it was closed, or a draft where drafts have none. The approval of a fork's commit lasts
     as long as its preview, so it may be gone, or still there where no run has ended that yet.
     """
 
