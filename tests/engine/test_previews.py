@@ -9,15 +9,19 @@ from typing import Any
 
 import pytest
 
-from reconciler.desired.preview_mark import VARIABLE, Mark, PullRequest, mark_of
+from reconciler.desired.load import DesiredApp
+from reconciler.desired.preview_mark import VARIABLE, Mark, PullRequest, mark_of, marked
 from reconciler.engine.importing import Importer
 from reconciler.engine.load import RunOptions
 from reconciler.engine.preview import up
 from reconciler.engine.preview_down import down, listed, sweep
 from reconciler.engine.previews import Previewed
+from reconciler.engine.promotion import Proven, candidates
 from reconciler.errors import InvalidInput, PlanMismatch, UsageError
 from reconciler.exit_codes import Exit
+from reconciler.live.models import Deployment
 from reconciler.sandbox import Fault
+from reconciler.yamltext import Document
 from tests.support.account import CONFIG, World
 from tests.support.previews import COMMIT, IMAGE, NEWER, PULL, REPO, Front, lookalikes, shop
 
@@ -289,6 +293,14 @@ def test_an_import_takes_the_mark_off(world: Previews, tmp_path: Path) -> None:
     importer = Importer.read(tmp_path / "new", RunOptions((tmp_path / "new",)))
     done = importer.write(world.live(NAME))
     assert VARIABLE not in done.file.read_text()
+
+
+def test_a_promotion_never_takes_a_mark_along() -> None:
+    image = {"services": [{"name": "web", "image": IMAGE}]}
+    ours, theirs = (marked({"name": "shop", **image}, Mark("shop", REPO, 12, commit)) for commit in (COMMIT, NEWER))
+    app = DesiredApp("shop", ours, Document("specs/shop.yaml", "", 0, None))
+    sources: Any = None  # only asked about values that are promoted
+    assert list(candidates(app, Proven(Deployment(spec=theirs)), sources)) == []
 
 
 def test_a_preview_waits_until_production_has_requests_to_spare(world: Previews) -> None:
