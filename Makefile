@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check
 SOURCES := reconciler tests checks benchmarks
 
-.PHONY: help demo test coverage lint format bench figures hops contract sandbox-contract corpus recorded crash-matrix chaos fleet second-platform fuzz mutants catalogue clean
+.PHONY: help demo test coverage lint format bench figures hops contract sandbox-contract corpus recorded crash-matrix chaos fleet previews second-platform fuzz mutants catalogue clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -71,10 +71,11 @@ contract: $(VENV)/dev ## hold the models against the vendor's description in ../
 sandbox-contract: $(VENV)/dev ## hold the served sandbox against the same description, with schemathesis
 	$(BIN)/python checks/sandbox_contract.py ../shared/contract
 
-corpus: $(VENV)/dev ## real specs in ../shared/corpus: validate, create on the sandbox, plan again, render with overlays
+corpus: $(VENV)/dev ## real specs in ../shared/corpus: validate, create on the sandbox, plan again, render with overlays, derive previews
 	$(BIN)/python checks/corpus_validate.py ../shared/corpus
 	$(BIN)/python checks/corpus_sandbox.py ../shared/corpus
 	$(BIN)/python checks/corpus_overlays.py ../shared/corpus
+	$(BIN)/python -m checks.corpus_previews ../shared/corpus
 
 recorded: $(VENV)/dev ## recorded answers in ../shared/answers: read, imported, in sync; the sandbox's have their shape
 	$(BIN)/python checks/recorded_answers.py ../shared/answers
@@ -87,6 +88,9 @@ chaos: $(VENV)/dev ## 200 apps while a tenth of the requests goes wrong, seed by
 
 fleet: $(VENV)/dev ## create, update and partly break 200 and 1,000 apps within the token's rate limit
 	$(BIN)/python -m checks.fleet
+
+previews: $(VENV)/dev ## 500 histories of pull requests whose previews are made and end while requests fail and runs die
+	$(BIN)/python -m checks.previews
 
 second-platform: $(VENV)/dev ## every scenario against a second, independent fake of App Platform that misbehaves within its contract
 	$(BIN)/python -m tests.second_platform

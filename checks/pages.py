@@ -26,6 +26,7 @@ from reconciler.config import (
     Variable,
     Waves,
 )
+from reconciler.config_preview import Most, Preview
 from reconciler.environments import Environment
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -43,6 +44,8 @@ PLACES = {
     Guards: "`guards`",
     Freeze: "An entry of `freeze`",
     Environment: "`environments.<name>`",
+    Preview: "`preview`",
+    Most: "`max` of `preview`",
 }
 """The models of `reconcile.yaml` in the order of the page, and where each stands in the file."""
 

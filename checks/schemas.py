@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[1] / "docs" / "schemas"
-KINDS = ("spec", "overlay", "config", "plan", "drift", "environments", "rollout", "findings", "error")
+KINDS = ("spec", "overlay", "config", "plan", "drift", "environments", "rollout", "previews", "findings", "error")
 
 
 def text_of(kind: str) -> str:

@@ -73,7 +73,7 @@ async def run(
 
     async def execute(inputs: Inputs, context: EventContext) -> Result:
         redact = Redactor((inputs.token, inputs.github_token))
-        return await ActionStep(inputs, context, environ, clock, out, redact).result()
+        return await ActionStep(inputs, context, environ, clock, out, redact, transport).result()
 
     return await github_action.run(environ, execute=execute, clock=clock, out=out, transport=transport)
 
@@ -88,6 +88,8 @@ class ActionStep:
     clock: Clock
     out: Callable[[str], None]
     redact: Redactor
+    transport: httpx.AsyncBaseTransport | None = None
+    """Replaces the network to GitHub in tests."""
     source: str = "the input token"
     """Where the token of App Platform comes from."""
     secrets: set[str] = field(default_factory=set)
@@ -116,6 +118,8 @@ class ActionStep:
             desired = check(options, offline=True)
             self.loaded(desired)
             return _checked(self.redact.within(desired.findings), checked=len(desired.apps))
+        if self.inputs.mode is Mode.PREVIEW:
+            return await self._preview(options)
         finished = await run_engine(options, self, self.clock)
         if finished.rollout is None:
             return self._previewed(finished.planned.report, finished.planned.config)
@@ -150,11 +154,24 @@ class ActionStep:
             sarif=sarif.sarif(found, tool_version=__version__),
         )
 
-    async def _in(self, options: RunOptions) -> EnvironmentPlan:
-        """The plan of one environment, as it may be shown."""
+    async def _preview(self, options: RunOptions) -> Result:
+        from reconciler.cli.action_preview import result
+
+        here = self._with_token(replace(options, environment=options.named(config_of(options).config.environments)))
+        try:
+            return await result(here, options)
+        finally:
+            self.redact = here.redact
+
+    def _with_token(self, options: RunOptions) -> ActionStep:
+        """The step with the token of the environment that the options name."""
         variable = environments.token_variable(options)
         token = self.environ.get(variable, "").strip() if variable else self.inputs.token
-        here = replace(self, inputs=replace(self.inputs, token=token), source=variable or self.source)
+        return replace(self, inputs=replace(self.inputs, token=token), source=variable or self.source)
+
+    async def _in(self, options: RunOptions) -> EnvironmentPlan:
+        """The plan of one environment, as it may be shown."""
+        here = self._with_token(options)
         try:
             planned = (await run_engine(options, here, self.clock)).planned
         finally:
@@ -178,7 +195,7 @@ class ActionStep:
         )
 
     def _applied(self, planned: Planned, rollout: RolloutReport) -> Result:
-        foreseen, report = self.published(planned.report), self._suggest.rollout(self.redact.within(rollout))
+        foreseen, report = self.published(planned.report), self.suggest.rollout(self.redact.within(rollout))
         found = sarif.of_plan(foreseen)
         return Result(
             exit_code=safety.of_apply(rollout, planned),
@@ -195,7 +212,7 @@ class ActionStep:
         """The plan as the log and GitHub may show it: without secrets, and without live values unless asked for."""
         if self.context.is_fork or not self.inputs.show_live_values:
             report = hide_live_values(report, all_values=self.context.is_fork)
-        return self._suggest.plan(self.redact.within(report))
+        return self.suggest.plan(self.redact.within(report))
 
     def _links(self, limit: int) -> markdown.Links:
         """The report's addresses: a comment links to the run's summary for the full report, the summary to none."""
@@ -252,7 +269,8 @@ class ActionStep:
             yield Watch(log_event, stop)
 
     @property
-    def _suggest(self) -> Suggestions:
+    def suggest(self) -> Suggestions:
+        """What adds the flags of the connection to suggested commands."""
         return Suggestions.of(self._connection)
 
     @property

@@ -74,6 +74,13 @@ COMMANDS = {
         Shows the plan of the other environment; nothing is committed, pushed or applied.
         """,
     ),
+    "preview": (
+        "preview:app",
+        """An app for every pull request: derived from its spec, small, marked as its own, and ended with it.
+
+        `up`, `down`, `list` and `sweep`; only apps whose mark proves them to be previews are ever touched.
+        """,
+    ),
     "fmt": ("fmt:fmt", "Format specs: a fixed order of fields, two spaces, comments kept, same meaning."),
     "status": (
         "status:status",

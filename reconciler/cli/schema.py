@@ -11,7 +11,9 @@ from reconciler.exit_codes import Exit
 
 def schema(
     what: Annotated[
-        Literal["spec", "overlay", "config", "plan", "drift", "environments", "rollout", "findings", "error"],
+        Literal[
+            "spec", "overlay", "config", "plan", "drift", "environments", "rollout", "previews", "findings", "error"
+        ],
         Parameter(help="what to describe"),
     ] = "spec",
 ) -> int:
@@ -29,6 +31,10 @@ def schema(
             from reconciler.config_file import config_schema
 
             document = config_schema()
+        case "previews":
+            from reconciler.views import previews
+
+            document = previews.json_schema()
         case _:
             from reconciler.views import json_documents
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAMES = (
-    "plan", "apply", "drift", "validate", "import", "render", "promote", "fmt", "status", "rollback",
-    "redeploy", "schema", "sandbox",
+    "plan", "apply", "drift", "validate", "import", "render", "promote", "preview", "fmt", "status",
+    "rollback", "redeploy", "schema", "sandbox",
 )  # fmt: skip
 """The commands that help shows."""
 

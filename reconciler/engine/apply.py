@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from reconciler.config import NO_WAVES
 from reconciler.config_names import no_spec
+from reconciler.desired.preview_mark import proven
 from reconciler.engine import safety
 from reconciler.engine.load import Desired, RunOptions, as_live, load
 from reconciler.engine.planner import Planned, PlannedApp, Planner, check_rotations, in_doubt, recheck_health
@@ -305,9 +306,10 @@ def _without_removed(findings: Sequence[Finding], removed: Removed | None) -> li
 
 
 def unmanaged(fleet: Mapping[str, LiveApp], desired: Desired) -> tuple[str, ...]:
-    """Live apps without a spec, current or former name; they are reported and never touched."""
+    """Live apps without a spec, current or former name; they are reported and never touched. Previews are none."""
     moved = (desired.config.former_names(name) for name in desired.known - fleet.keys())
-    return tuple(sorted((fleet.keys() - desired.known).difference(*moved)))
+    names = (fleet.keys() - desired.known).difference(*moved)
+    return tuple(sorted(name for name in names if proven(fleet[name].spec, desired.known) is None))
 
 
 def fingerprints(desired: Desired, options: RunOptions) -> Fingerprints | None:

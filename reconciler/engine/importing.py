@@ -14,6 +14,7 @@ from reconciler.config_file import CONFIG_NAMES, read_config
 from reconciler.desired.export import export_spec, rewrite
 from reconciler.desired.load import DesiredApp, load
 from reconciler.desired.merge import merge_spec
+from reconciler.desired.preview_mark import without_mark
 from reconciler.desired.validate import validate
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity
@@ -84,7 +85,7 @@ class Importer:
 
     def _written(self, live: LiveApp) -> Imported:
         name = self._name_in_git(live.name)
-        spec = without_variable({**live.spec, "name": name})
+        spec = without_mark(without_variable({**live.spec, "name": name}))
         if name in self.files:
             self._refuse_link(self.files[name])
             return self._merge(self.files[name], name, spec)

@@ -20,6 +20,7 @@ from reconciler.desired.environments import overlay_files
 from reconciler.desired.export import tidy
 from reconciler.desired.merge import merge_spec
 from reconciler.desired.patches import PATCH
+from reconciler.desired.preview_mark import without_mark
 from reconciler.desired.reading import parse_specs
 from reconciler.engine.environments import pointer_of
 from reconciler.engine.workspace import Renderings, Workspace, reached
@@ -55,7 +56,7 @@ class OverlayImporter:
             InvalidInput: it has no spec in the base, or some change cannot be put anywhere; no text has changed.
         """
         app = self._app(live.name)
-        spec = without_variable({**live.spec, "name": app.name})
+        spec = without_mark(without_variable({**live.spec, "name": app.name}))
         before, texts = self.workspace.renderings(), dict(self.workspace.texts)
         try:
             problems = [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.config import Config, Policy
 from reconciler.desired.load import DesiredApp
+from reconciler.desired.preview_mark import proven
 from reconciler.desired.validate import of_new_app
 from reconciler.engine.load import RunOptions
 from reconciler.errors import (
@@ -128,7 +129,9 @@ class Planner:
         Raises:
             LiveError: the platform could not be asked about any app.
         """
-        unmanaged_apps = {name: app for name, app in fleet.items() if name not in known}
+        unmanaged_apps = {
+            name: app for name, app in fleet.items() if name not in known and proven(app.spec, known) is None
+        }
         plans: list[PlannedApp | asyncio.Task[PlannedApp]] = []
         try:
             async with asyncio.TaskGroup() as group:

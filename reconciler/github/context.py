@@ -34,7 +34,8 @@ class EventContext:
     out. ``pulls`` are numbers that the event names; ``head_label`` (``owner:branch``) finds the pull
     request of a ``workflow_run``, whose payload names none when it comes from a fork. ``commits`` are those of a push,
     oldest first. ``run`` orders runs: (id, attempt). ``blob_url`` is the address of the files at ``head_sha``,
-    ``workflow_url`` the page that runs the workflow by hand.
+    ``workflow_url`` the page that runs the workflow by hand. ``action``, ``label`` and ``sender``: what was done to
+    a pull request, with which label, and by whom.
     """
 
     event: str = ""
@@ -50,6 +51,9 @@ class EventContext:
     run_url: str = ""
     blob_url: str = ""
     workflow_url: str = ""
+    action: str = ""
+    label: str = ""
+    sender: str = ""
     api_url: str = "https://api.github.com"
     graphql_url: str = "https://api.github.com/graphql"
     summary_path: str = ""
@@ -91,6 +95,9 @@ def parse(environ: Mapping[str, str], event: Mapping[str, Any]) -> EventContext:
         run_url=f"{server}/{repository}/actions/runs/{run_id}" if repository and run_id else "",
         blob_url=f"{server}/{repository}/blob/{head_sha}" if repository and head_sha else "",
         workflow_url=f"{server}/{repository}/actions/workflows/{workflow}" if repository and workflow else "",
+        action=text_of(event, "action"),
+        label=text_of(event, "label", "name"),
+        sender=text_of(event, "sender", "login"),
         api_url=api,
         graphql_url=environ.get("GITHUB_GRAPHQL_URL", "") or f"{api}/graphql",
         summary_path=environ.get("GITHUB_STEP_SUMMARY", ""),

@@ -30,6 +30,7 @@ class Mode(StrEnum):
     APPLY = "apply"
     DRIFT = "drift"
     VALIDATE = "validate"
+    PREVIEW = "preview"
 
 
 class Switch(StrEnum):
@@ -85,6 +86,7 @@ class Inputs:
     sandbox: bool = False
     show_live_values: bool = False
     logs: Logs = Logs.FAILED
+    images: tuple[tuple[str, str], ...] = ()
 
 
 def tokens(environ: Mapping[str, str]) -> tuple[str, str]:
@@ -132,6 +134,7 @@ def parse(environ: Mapping[str, str]) -> Inputs:
         sandbox=_truth(environ, "sandbox", otherwise=default.sandbox),
         show_live_values=_truth(environ, "show-live-values", otherwise=default.show_live_values),
         logs=_choice(environ, "logs", default.logs),
+        images=tuple(map(_image, _words(environ, "image"))),
     )
 
 
@@ -173,6 +176,13 @@ def _words(environ: Mapping[str, str], name: str) -> list[str]:
         return shlex.split(value)
     except ValueError as error:
         raise _wrong(name, value, "a list of words with balanced quotes") from error
+
+
+def _image(word: str) -> tuple[str, str]:
+    name, equals, version = word.partition("=")
+    if not (name and equals and version):
+        raise _wrong("image", word, "COMPONENT=TAG or COMPONENT=sha256:…")
+    return name, version
 
 
 def _names(environ: Mapping[str, str], name: str) -> tuple[str, ...]:

@@ -8,17 +8,20 @@ from reconciler.github.api import GitHub, GitHubError, number_of, text_of
 from reconciler.github.comment import About, Fate, Remark, post
 from reconciler.github.inputs import Mode, Switch
 from reconciler.github.issue import Detection, Move, keep
+from reconciler.github.ownership import key_of
+from reconciler.github.previews import show_deployments
 from reconciler.github.report import drifting, fingerprint, inert_lines
 
 if TYPE_CHECKING:
     from reconciler.github.context import EventContext
+    from reconciler.github.previews import Handled
     from reconciler.github.report import ActionRun, Result
 
 
 async def publish(job: ActionRun, result: Result) -> None:
     """Write the comment or the issue, depending on mode and event; if GitHub refuses, warn."""
     comments, tracks = _comments(job), _tracks(job)
-    if not job.context.repository or not (comments or tracks):
+    if not job.context.repository or not (comments or tracks or result.preview):
         return
     if not job.inputs.github_token:
         job.warn("no GitHub token: not writing a comment or an issue")
@@ -32,7 +35,10 @@ async def publish(job: ActionRun, result: Result) -> None:
             transport=job.transport,
         )
         async with client as github:
-            await (_comment(github, job, result) if comments else _track(github, job, result))
+            if result.preview:
+                await _previews(github, job, result, result.preview)
+            else:
+                await (_comment(github, job, result) if comments else _track(github, job, result))
     except GitHubError as error:
         job.warn(error.message)
 
@@ -40,7 +46,7 @@ async def publish(job: ActionRun, result: Result) -> None:
 def _comments(job: ActionRun) -> bool:
     """Whether there can be a pull request that the run may comment on: a fork's own run has a read-only token."""
     context, inputs = job.context, job.inputs
-    if inputs.comment is Switch.OFF or inputs.mode is Mode.DRIFT:
+    if inputs.comment is Switch.OFF or inputs.mode in (Mode.DRIFT, Mode.PREVIEW):
         return False
     if context.is_fork and context.event == "pull_request" and not inputs.token:
         return False
@@ -66,6 +72,31 @@ async def _comment(github: GitHub, job: ActionRun, result: Result) -> None:
             run=context.run,
             render=job.report(result),
             worth_opening=applied or result.is_noteworthy,
+        )
+        posted = await post(github, remark)
+        if posted.fate is Fate.FAILED:
+            job.warn(posted.reason)
+        else:
+            job.out(inert_lines(f"comment on #{pull}: {posted.fate} {posted.reason or posted.url}".rstrip()))
+
+
+async def _previews(github: GitHub, job: ActionRun, result: Result, handled: Handled) -> None:
+    """One comment on each pull request that the run was about, and the deployments of its previews."""
+    await show_deployments(github, job.context.repository, handled, job.context.run_url)
+    if job.inputs.comment is Switch.OFF:
+        return
+    gone = [one for one in handled.done.states if one.state == "gone"]
+    commits = {one.pull: one.commit for one in gone} | ({handled.pull: handled.commit} if handled.pull else {})
+    for pull, commit in commits.items():
+        remark = Remark(
+            repository=job.context.repository,
+            pull=pull,
+            key=key_of("preview", job.key),
+            commit=commit,
+            about=About.OUTCOME,
+            run=job.context.run,
+            render=job.report(result),
+            worth_opening=bool(handled.done.states),
         )
         posted = await post(github, remark)
         if posted.fate is Fate.FAILED:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from reconciler.findings import Finding
     from reconciler.github.context import EventContext
     from reconciler.github.inputs import Inputs
+    from reconciler.github.previews import Handled
     from reconciler.plan.model import Plan, PlanReport
     from reconciler.rollout.model import RolloutReport
 
@@ -57,7 +58,7 @@ class Result:
     ``exit_code`` is the command line's. ``text`` is for the log, ``markdown`` for GitHub: it takes a limit in
     characters. ``annotations`` are finished ``::error …`` lines, ``sarif`` a finished document. ``plan`` of a plan or
     a drift detection, ``rollout`` of an apply. ``plan_file`` is where the plan was saved; ``logs`` are folded, with
-    their titles.
+    their titles. ``preview`` is what became of previews.
     """
 
     exit_code: Exit
@@ -70,6 +71,7 @@ class Result:
     sarif: str = ""
     plan_file: str = ""
     logs: tuple[tuple[str, str], ...] = ()
+    preview: Handled | None = None
 
     @property
     def broken_off(self) -> bool:
@@ -109,6 +111,8 @@ NOTHING_KNOWN = {
     "deployment-id": "",
     "phase": "",
     "console-url": "",
+    "url": "",
+    "previews": "{}",
 }
 """The outputs of a run of unknown result; each name is also in ``action.yml``."""
 
@@ -126,7 +130,19 @@ def output_values(result: Result) -> dict[str, str]:
         "rolled-back": " ".join(_rolled_back(result)),
         "cost-delta": _cost_delta(result),
         **_results(result),
+        **_previews(result),
     }
+
+
+def _previews(result: Result) -> dict[str, str]:
+    """Every preview by its app's name, and the address of a single one: only healthy ones have an address."""
+    states = result.preview.done.states if result.preview else ()
+    every = {
+        one.app: {"name": one.name, "state": one.state, "url": one.url if one.state == "healthy" else ""}
+        for one in states[:_MOST_APPS]
+    }
+    url = every[states[0].app]["url"] if len(states) == 1 else ""
+    return {"url": url, "previews": json.dumps(every, ensure_ascii=True, separators=(",", ":"))}
 
 
 def _results(result: Result) -> dict[str, str]:

@@ -14,7 +14,7 @@ from reconciler.cli import main
 from tests.github.runner import ROOT
 
 FOLDER = ROOT / "docs/schemas"
-KINDS = ("spec", "overlay", "config", "plan", "drift", "environments", "rollout", "findings", "error")
+KINDS = ("spec", "overlay", "config", "plan", "drift", "environments", "rollout", "previews", "findings", "error")
 
 
 def schema(kind: str) -> Any:

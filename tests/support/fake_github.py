@@ -31,6 +31,8 @@ class Token:
     comments: bool = True
     issues: bool = True
     graphql: bool = True
+    deployments: bool = True
+    pulls: bool = True
 
 
 @dataclass
@@ -44,6 +46,9 @@ class FakeGitHub:
     comments: dict[int, dict[str, Any]] = field(default_factory=dict)
     labels: set[str] = field(default_factory=set)
     commits: dict[str, list[int]] = field(default_factory=dict)
+    deployments: dict[int, dict[str, Any]] = field(default_factory=dict)
+    statuses: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    writers: set[str] = field(default_factory=lambda: {"ada"})
     minimized: set[str] = field(default_factory=set)
     refusals: list[tuple[str, str, Response]] = field(default_factory=list)
     before: Callable[[str, str], Awaitable[None]] | None = None
@@ -56,16 +61,33 @@ class FakeGitHub:
         """As it was when it was new; what it serves stays the same."""
         vars(self).update(vars(FakeGitHub()))
 
-    def add_pull(self, number: int, sha: str, *, head: str = "acme:topic", base: str = "main") -> None:
+    def add_pull(self, number: int, sha: str, *, head: str = "acme:topic", base: str = "main", **more: Any) -> None:
         owner, _, branch = head.partition(":")
         self.pulls[number] = {
             "number": number,
             "state": "open",
+            "draft": False,
             "merged_at": None,
+            "labels": [],
             "head": {"sha": sha, "ref": branch, "repo": {"full_name": f"{owner}/shop"}, "label": head},
-            "base": {"ref": base},
-        }
+            "base": {"ref": base, "repo": {"full_name": self.repository}},
+        } | more
         self.next_id = max(self.next_id, number + 1)
+
+    def label(self, number: int, *names: str) -> None:
+        """The pull request has these labels and no others."""
+        self.pulls[number]["labels"] = [{"id": 1, "name": name, "color": "ededed"} for name in names]
+
+    def active(self) -> dict[str, str]:
+        """The URLs of deployments that are active, by their environments; more than one in any is an error."""
+        newest = {number: self.statuses[number][-1] for number in self.deployments if self.statuses[number]}
+        found = [
+            (self.deployments[number]["environment"], status["environment_url"])
+            for number, status in newest.items()
+            if status["state"] == "success"
+        ]
+        assert len(dict(found)) == len(found), found
+        return dict(found)
 
     def merge(self, number: int, commit: str) -> None:
         self.pulls[number] |= {"state": "closed", "merged_at": "2026-03-01T12:00:00Z", "merge_commit_sha": commit}
@@ -113,6 +135,12 @@ class FakeGitHub:
             ("GET", base + "/pulls", self._list_pulls, ""),
             ("GET", base + "/pulls/{number:int}", self._get_pull, ""),
             ("GET", base + "/commits/{sha}/pulls", self._pulls_of_commit, ""),
+            ("GET", base, self._get_repository, ""),
+            ("GET", base + "/collaborators/{login}/permission", self._permission, ""),
+            ("GET", base + "/deployments", self._list_deployments, "deployments"),
+            ("POST", base + "/deployments", self._create_deployment, "deployments"),
+            ("GET", base + "/deployments/{number:int}/statuses", self._list_statuses, "deployments"),
+            ("POST", base + "/deployments/{number:int}/statuses", self._create_status, "deployments"),
         ]
         return Starlette(
             routes=[Route(path, self._guarded(call, needs), methods=[method]) for method, path, call, needs in table]
@@ -223,11 +251,60 @@ class FakeGitHub:
         self.labels.add(name)
         return JSONResponse({"name": name}, status_code=201)
 
+    async def _get_repository(self, request: Request, token: Token) -> Response:
+        asked = "{owner}/{repo}".format(**request.path_params)
+        return JSONResponse({"full_name": self.repository}) if asked == self.repository else _problem(404, "Not Found")
+
+    async def _permission(self, request: Request, token: Token) -> Response:
+        login = request.path_params["login"]
+        kind = "write" if login in self.writers else "read"
+        return JSONResponse({"permission": kind, "role_name": kind, "user": {"login": login}})
+
+    async def _list_deployments(self, request: Request, token: Token) -> Response:
+        wanted = request.query_params
+        names = [name for name in ("environment", "task", "sha") if name in wanted]
+        entries = [
+            one for one in reversed(self.deployments.values()) if all(one[name] == wanted[name] for name in names)
+        ]
+        return self._page(request, entries)
+
+    async def _create_deployment(self, request: Request, token: Token) -> Response:
+        asked = await request.json()
+        number = self._id()
+        self.deployments[number] = {
+            "id": number,
+            "sha": asked["ref"],
+            "ref": asked["ref"],
+            "task": asked.get("task", "deploy"),
+            "environment": asked.get("environment", "production"),
+            "transient_environment": asked.get("transient_environment", False),
+            "production_environment": asked.get("production_environment", False),
+        }
+        self.statuses[number] = []
+        return JSONResponse(self.deployments[number], status_code=201)
+
+    async def _list_statuses(self, request: Request, token: Token) -> Response:
+        return self._page(request, self.statuses[request.path_params["number"]][::-1])
+
+    async def _create_status(self, request: Request, token: Token) -> Response:
+        asked = await request.json()
+        states = ("error", "failure", "inactive", "in_progress", "queued", "pending", "success")
+        if asked["state"] not in states:
+            return _problem(422, "Validation Failed")
+        status = {"id": self._id(), "state": asked["state"], "environment_url": asked.get("environment_url", "")}
+        self.statuses[request.path_params["number"]].append(status)
+        return JSONResponse(status, status_code=201)
+
     async def _list_pulls(self, request: Request, token: Token) -> Response:
         head = request.query_params.get("head")
         state = request.query_params.get("state", "open")
         return self._page(
-            request, [p for p in self.pulls.values() if p["state"] == state and head in (None, p["head"]["label"])]
+            request,
+            [
+                pull
+                for pull in self.pulls.values()
+                if state in ("all", pull["state"]) and head in (None, pull["head"]["label"])
+            ],
         )
 
     async def _get_pull(self, request: Request, token: Token) -> Response:

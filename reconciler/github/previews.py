@@ -1,0 +1,201 @@
+"""Mode `preview` of the action: which previews an event of GitHub calls for, and what GitHub shows of them.
+
+An event only says which pull request to look at: what becomes of its previews follows from the pull request as it is
+now. So a run that died, came late or came twice does no harm, and the next one finishes what it left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.desired.git_repository import opened
+from reconciler.desired.preview_mark import PullRequest, name_of, why_none
+from reconciler.engine.preview import up
+from reconciler.engine.preview_down import down, sweep
+from reconciler.engine.previews import Previewed, Repository
+from reconciler.errors import UsageError
+from reconciler.github import pulls
+from reconciler.github.api import GitHub, number_of, text_of
+from reconciler.github.context import PULL_EVENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reconciler.clock import Clock
+    from reconciler.engine.apply import FrontEnd
+    from reconciler.engine.load import RunOptions
+    from reconciler.github.context import EventContext
+    from reconciler.views.previews import PreviewState
+
+TASK = "reconcile-preview"
+"""The task of our deployments on GitHub, by which a sweep finds them."""
+
+
+@dataclass(frozen=True)
+class Handled:
+    """What a run did about previews. ``note``: why nothing was done.
+
+    ``ended`` are the names of previews that there are no longer, whatever took them down; None for every one that is
+    not among the states, as after a sweep.
+    """
+
+    done: Previewed
+    pull: int = 0
+    commit: str = ""
+    note: str = ""
+    ended: frozenset[str] | None = frozenset()
+
+
+@dataclass(frozen=True)
+class Handler:
+    """One run of the mode; ``front`` is the engine's front end, ``warn`` prints a warning."""
+
+    github: GitHub
+    context: EventContext
+    options: RunOptions
+    images: Mapping[str, str]
+    front: FrontEnd
+    clock: Clock
+    warn: Callable[[str], None]
+
+    async def handle(self) -> Handled:
+        """Do what the event calls for.
+
+        Raises:
+            GitHubError: GitHub does not say what the pull request is: nothing was changed.
+            ReconcileError: as `engine.preview.up` and `engine.preview_down.down` raise.
+        """
+        if self.context.event not in PULL_EVENTS:
+            return await self._sweep()
+        if not self.context.pulls:
+            raise UsageError("the event names no pull request", hint="run mode preview on pull_request or schedule")
+        pull = await pulls.read(self.github, self.context.repository, self.context.pulls[0])
+        repository = Repository.read(self.context.repository, self.options)
+        names = frozenset(name_of(app, pull.repository, pull.number) for app in repository.apps)
+        why = why_none(pull, repository.settings, await self._approved(pull, repository))
+        if why:
+            done = await down(self.options, pull.repository, pull.number, why, self.front, self.clock)
+            kept = {one.name for one in done.states if one.state != "gone"}
+            return Handled(done, pull.number, pull.commit or self.context.head_sha, why, names - kept)
+        if self.context.head_sha != pull.commit:
+            return Handled(
+                Previewed(()), note=f"#{pull.number} has a newer commit, {pull.commit[:7]}, with its own run"
+            )
+        self._check_checkout(pull)
+        done = await up(self.options, pull, self.images, self.front, self.clock)
+        return Handled(done, pull.number, pull.commit, ended=names - {one.name for one in done.states})
+
+    async def _sweep(self) -> Handled:
+        name = self.context.repository
+
+        async def judge(numbers: Collection[int]) -> Mapping[int, PullRequest]:
+            return await pulls.known(self.github, name, numbers, self.warn)
+
+        done = await sweep(self.options, name, judge, self.front, self.clock)
+        return Handled(done, ended=None)
+
+    async def _approved(self, pull: PullRequest, repository: Repository) -> str:
+        """The commit of a fork's pull request that a person with write access labelled.
+
+        The label event of this run shows it; afterwards the mark of the preview, as no other commit is deployed.
+        """
+        context, label = self.context, repository.settings.fork_label
+        if not (pull.fork and pull.is_open and label in pull.labels):
+            return ""
+        if context.action == "labeled" and context.label == label and context.head_sha == pull.commit:
+            if await pulls.may_write(self.github, context.repository, context.sender):
+                return pull.commit
+            self.warn(f"{context.sender} set the label {label} and has no write access: it allows nothing")
+            return ""
+        async with self.front.connect() as client:
+            found = repository.previews(await client.list_apps(), pull.number)
+        return next((mark.commit for _, mark in found.values() if mark.commit == pull.commit), "")
+
+    def _check_checkout(self, pull: PullRequest) -> None:
+        """Refuse to read specs and configuration of a fork: they could have any variable of this run sent away.
+
+        Raises:
+            UsageError: the fork's commit is checked out, or what is checked out is not known.
+        """
+        if not pull.fork:
+            return
+        from dulwich.objects import Commit
+
+        for repository in opened(self.options.checkout or Path()):
+            with repository:
+                head = repository[repository.head()]
+            if isinstance(head, Commit) and pull.commit.encode() not in (head.id, *head.parents):
+                return
+        hint = "use pull_request_target, and check out the base: actions/checkout without `ref` and `repository`"
+        raise UsageError("a fork's preview is derived from this repository's own specs, not the fork's", hint=hint)
+
+
+# --- GitHub's deployments: one for each commit of a preview, inactive when that is over ---
+
+
+async def show_deployments(github: GitHub, repository: str, handled: Handled, run_url: str) -> None:
+    """Give each preview its deployment and status; end those of other commits and of previews that are gone.
+
+    Raises:
+        GitHubError: GitHub could not be reached, or refused.
+    """
+    over = {one.name for one in handled.done.states if one.state == "gone"} | (handled.ended or set())
+    for one in handled.done.states:
+        if one.state in ("healthy", "failed", "deploying") and handled.ended is not None:
+            await _show(github, repository, one, run_url)
+    if handled.ended is None:
+        live = {one.name for one in handled.done.states if one.state != "gone"}
+        listed = await github.get(f"/repos/{repository}/deployments", task=TASK, per_page="100")
+        over |= {text_of(entry, "environment") for entry in listed if isinstance(listed, list)} - live
+    for name in sorted(over - {""}):
+        await _end(github, repository, await _deployments(github, repository, name))
+
+
+async def _show(github: GitHub, repository: str, one: PreviewState, run_url: str) -> None:
+    """End what other commits have first: whatever fails in between, no environment has two that are active."""
+    path = f"/repos/{repository}/deployments"
+    found = await _deployments(github, repository, one.name)
+    mine = [number for number, commit in found if commit == one.commit]
+    await _end(github, repository, [(number, commit) for number, commit in found if number not in mine[:1]])
+    if not mine:
+        made = await github.post(
+            path,
+            {
+                "ref": one.commit,
+                "task": TASK,
+                "environment": one.name,
+                "description": f"Preview of {one.app} for #{one.pull}",
+                "auto_merge": False,
+                "required_contexts": [],
+                "transient_environment": True,
+                "production_environment": False,
+            },
+        )
+        mine = [number_of(made, "id")]
+    state = {"healthy": "success", "deploying": "in_progress"}.get(one.state, "failure")
+    await _set(github, f"{path}/{mine[0]}/statuses", state, one.url, run_url)
+
+
+async def _deployments(github: GitHub, repository: str, name: str) -> list[tuple[int, str]]:
+    """Id and commit of our deployments of a preview, the newest first."""
+    found = github.pages(f"/repos/{repository}/deployments", environment=name, task=TASK)
+    return [(number_of(entry, "id"), text_of(entry, "sha")) async for entry in found]
+
+
+async def _end(github: GitHub, repository: str, found: Sequence[tuple[int, str]]) -> None:
+    for number, _ in found:
+        await _set(github, f"/repos/{repository}/deployments/{number}/statuses", "inactive", "", "")
+
+
+async def _set(github: GitHub, path: str, state: str, url: str, run_url: str) -> None:
+    """Set a status unless it is the newest already."""
+    listed = await github.get(path, per_page="1")
+    newest = listed[0] if isinstance(listed, list) and listed else {}
+    if text_of(newest, "state") == state and text_of(newest, "environment_url") == url:
+        return
+    body: dict[str, object] = {"state": state, "auto_inactive": False}
+    body |= {"environment_url": url} if url else {}
+    await github.post(path, body | ({"log_url": run_url} if run_url else {}))
