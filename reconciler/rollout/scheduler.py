@@ -63,7 +63,7 @@ async def roll_out(  # noqa: PLR0913  every one of these is a choice of the call
         InvalidInput: apps depend on each other in a circle.
     """
     order = order_of(jobs)
-    run = _Run(client, clock, specs, on_event, concurrency, fail_fast, jobs, order, waves)
+    run = _Run(client, clock, specs, on_event, concurrency, fail_fast, jobs, order, waves, stop)
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(run.app(job), name=job.plan.app) for job in jobs]
@@ -97,6 +97,7 @@ class _Run:
     jobs: Sequence[RolloutJob]
     order: Mapping[str, Sequence[str]]
     waves: Waves
+    stop: asyncio.Event | None
     records: dict[str, RolloutRecord] = field(default_factory=dict)
     done: dict[str, asyncio.Event] = field(init=False)
     wave_of: Mapping[str, int] = field(init=False)
@@ -143,7 +144,13 @@ class _Run:
         return self.client.reserve(job.plan.app, NEEDS) if sends else nullcontext()
 
     async def _unmet(self, job: RolloutJob) -> str:
-        """Wait for the apps that come before this one; why it cannot be rolled out, or empty."""
+        """Wait for the apps that come before this one; why it cannot be rolled out, or empty.
+
+        Raises:
+            CancelledError: the run was stopped before it began; tasks are canceled only once they run.
+        """
+        if self.stop is not None and self.stop.is_set():
+            raise asyncio.CancelledError
         return await self._unmet_dependency(job) or await self._unmet_wave(job)
 
     async def _unmet_wave(self, job: RolloutJob) -> str:

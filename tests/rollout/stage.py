@@ -86,7 +86,9 @@ class Stage:
             async def set_stop() -> None:
                 stop.set()
 
-            if stop_at is not None:
+            if stop_at == 0:
+                stop.set()
+            elif stop_at is not None:
                 others.append(asyncio.create_task(later(stop_at, set_stop)))
             if meanwhile is not None:
                 seconds, act = meanwhile

@@ -327,3 +327,10 @@ def test_apps_that_wait_for_their_turn_are_skipped_by_a_stop(stage: Stage) -> No
     records = stage.roll(*jobs, concurrency=1, stop_at=10.0)
     assert [kind(record) for record in records] == ["interrupted", "skipped"]
     assert names(stage) == ["web"]
+
+
+def test_a_run_that_was_stopped_before_it_begins_sends_nothing(stage: Stage) -> None:
+    jobs = [stage.job(web(name), Action.CREATE) for name in ("web", "worker")]
+    records = stage.roll(*jobs, stop_at=0)
+    assert [kind(record) for record in records] == ["skipped", "skipped"]
+    assert names(stage) == []
