@@ -120,7 +120,7 @@ def before() -> list[Row]:
         Row(name, "it is to be deleted, and as planned", state(Task.DELETE, sight=SEEN), "Write delete"),
         Row(name, "it is gone", state(sight=Precheck(gone=True)), "end: **refused**"),
         Row(name, "it is to be deleted, and gone", state(Task.DELETE, sight=Precheck(gone=True)), "end: **deleted**"),
-        Row(name, "somebody pinned it", state(sight=Precheck(pin=Pin.OTHER)), "end: **blocked**"),
+        Row(name, "another party pinned it", state(sight=Precheck(pin=Pin.OTHER)), "end: **blocked**"),
         Row(name, "it moved since the plan", state(sight=Precheck(moved=True)), "end: **refused**"),
         Row(
             name,
@@ -229,7 +229,7 @@ def lost_rows() -> list[Row]:
         row("nothing of it is there", lost(WriteProbe.NOT_THERE), "LookUp update"),
         row("… still not after four looks", lost(WriteProbe.NOT_THERE, looks=MOST_LOOKS), "Write update"),
         row("… and that was the second time", lost(WriteProbe.NOT_THERE, sends=2, looks=MOST_LOOKS), "end: **failed**"),
-        row("somebody else changed the app", lost(WriteProbe.FOREIGN), "end: **refused**"),
+        row("another party changed the app", lost(WriteProbe.FOREIGN), "end: **refused**"),
         row("the app is gone", lost(WriteProbe.GONE), "end: **refused**"),
         row("looking failed three times", LOST, "end: **failed**", **TRIED),
         Row(
@@ -283,7 +283,7 @@ def following() -> list[Row]:
             hops=5,
         ),
         row("… by something else", over, "end: **superseded**", successor=Successor()),
-        row("… by somebody's rollback", over, "end: **blocked**", successor=Successor(Pin.OTHER)),
+        row("… by another party's rollback", over, "end: **blocked**", successor=Successor(Pin.OTHER)),
     ]
 
 
@@ -324,8 +324,10 @@ def health() -> list[Row]:
             standing=ActiveState.BEFORE,
             standing_looks=MOST_LOOKS,
         ),
-        row("healthy, and somebody else's is taking over", SOAKED, "FindSuccessor", standing=ActiveState.OTHER),
-        row("healthy, and somebody rolled back meanwhile", SOAKED, "end: **blocked**", standing=ActiveState.PINNED),
+        row("healthy, and another party's is taking over", SOAKED, "FindSuccessor", standing=ActiveState.OTHER),
+        row(
+            "healthy, and another party rolled back meanwhile", SOAKED, "end: **blocked**", standing=ActiveState.PINNED
+        ),
         row(
             "healthy, and another spec is stored or serves", SOAKED, "end: **diverged**", standing=ActiveState.DIVERGED
         ),
@@ -412,18 +414,18 @@ def sending_back() -> list[Row]:
             "end: **rollback_failed**",
             pinned=False,
         ),
-        undo("… somebody else pinned the app", lost(WriteProbe.FOREIGN), "end: **blocked**", pinned=False),
+        undo("… another party pinned the app", lost(WriteProbe.FOREIGN), "end: **blocked**", pinned=False),
         undo("… the app is gone", lost(WriteProbe.GONE), "end: **failed**", pinned=False),
         restore("the spec was accepted", WriteStatus(Sent.ACCEPTED, 1, deployment_id="b"), "Adopt restore"),
         restore("the spec's answer was lost", LOST, "LookUp restore"),
         restore("… nothing of it after four looks", lost(WriteProbe.NOT_THERE, looks=4), "RestoreSpec"),
         restore("… for the third time", lost(WriteProbe.NOT_THERE, sends=3, looks=4), "end: **rollback_failed**"),
-        restore("… somebody else changed the app", lost(WriteProbe.FOREIGN), "end: **superseded**"),
+        restore("… another party changed the app", lost(WriteProbe.FOREIGN), "end: **superseded**"),
         restore("… the app is gone", lost(WriteProbe.GONE), "end: **failed**"),
         restore("… as the app is gone", refused(Refusal.GONE), "end: **failed**"),
         restore("the spec was refused", refused(Refusal.CONTENT), "end: **rollback_failed**"),
-        restore("somebody pinned the app right before", refused(Refusal.PINNED), "end: **blocked**"),
-        restore("somebody changed the app right before", refused(Refusal.MOVED), "end: **superseded**"),
+        restore("another party pinned the app right before", refused(Refusal.PINNED), "end: **blocked**"),
+        restore("another party changed the app right before", refused(Refusal.MOVED), "end: **superseded**"),
     ]
 
 
@@ -520,7 +522,7 @@ def back() -> list[Row]:
             state(Task.ROLL_BACK, back=good, commit=sent, **UNPINNED),
             "end: **taken_back**",
         ),
-        row("… pinned to somebody's rollback", good, "end: **blocked**", commit=sent, pin=Pin.OTHER, pinned=False),
+        row("… pinned to another party's rollback", good, "end: **blocked**", commit=sent, pin=Pin.OTHER, pinned=False),
         row("… still pinned", good, "VerifyUnpinned", commit=sent, pin=Pin.OURS, pin_looks=1),
         row("… still after four looks", good, "CommitRollback", commit=sent, pin=Pin.OURS, pin_looks=4),
         row(
@@ -590,7 +592,13 @@ def platform() -> list[Row]:
             Phase.ACTIVE,
             "Adopt rollback",
             pinning,
-            **held | {"options": serves, "pinned": True, "undo": WriteStatus(Sent.ACCEPTED, 1, deployment_id="r")},
+            **held
+            | {
+                "options": serves,
+                "pinned": True,
+                "valid": True,
+                "undo": WriteStatus(Sent.ACCEPTED, 1, deployment_id="r"),
+            },
         ),
         own(
             "… its spec is not the app's, `commit`",
