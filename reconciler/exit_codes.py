@@ -22,7 +22,7 @@ class Exit(IntEnum):
 
 MEANINGS = {
     Exit.OK: "converged, or nothing to do; a plan without `--exit-code`",
-    Exit.ERROR: "an error: API, network, internal",
+    Exit.ERROR: "an error: API, network, internal; or the plan was declined at the prompt",
     Exit.DIFFERENCES: "`--drift`, `--plan --exit-code` or `fmt --check`: differences",
     Exit.INVALID: "specs or config invalid, or none found",
     Exit.ROLLED_BACK: "a deployment failed and was rolled back; the app is healthy on the earlier one",

@@ -36,7 +36,8 @@ COMMANDS = {
         "run:apply",
         """Make App Platform match the specs in Git: create and update, watch, roll back what fails.
 
-        On a terminal it shows the plan and asks first; `--yes` skips the question. Pipelines are never asked.
+        On a terminal it shows the plan and asks first; `--yes` skips the question, declining exits with 1.
+        Pipelines are never asked.
         """,
     ),
     "drift": (

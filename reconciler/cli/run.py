@@ -201,8 +201,8 @@ def _run(specs: Sequence[Path], asked: _Asked) -> int:
     front = CommandLine(console, connection, yes=asked.applying.yes)
     finished = asyncio.run(run(options, front, SystemClock()))
     if finished.declined:
-        console.err("nothing was changed")
-        return Exit.OK
+        console.err("declined: nothing was changed")
+        return Exit.ERROR  # so that `reconcile apply && …` does not go on, as with terraform
     if finished.rollout is not None:
         return show_applied(finished.planned, finished.rollout, console, connection)
     foreseen = shown_plan(finished.planned, console, connection)

@@ -56,10 +56,10 @@ def test_a_plan_by_command_is_saved_and_ends_in_2_if_asked_for(run, checkout):
 @pytest.mark.parametrize("answer", ["n\n", "\n", "", "yesterday\n"])
 def test_an_apply_that_is_declined_changes_nothing(run, capsys, terminal, answer):
     terminal(answer)
-    assert run("apply", "--sandbox") == 0
+    assert run("apply", "--sandbox") == 1, "what follows in a script must not go on"
     said = capsys.readouterr()
     assert "3 apps: 3 to create" in said.out
-    assert said.err.endswith("Apply this plan? [y/N] nothing was changed\n")
+    assert said.err.endswith("Apply this plan? [y/N] declined: nothing was changed\n")
     assert "has no apps" in apps(run, capsys)
 
 
