@@ -261,9 +261,7 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
         _removals(desired, options, now),
     )
     removed = pruning(desired, options)
-    # errors that live may have as well are judged by what live has
-    listed = client.list_apps() if desired.of_specs else client.list_apps(planner.page_by_page(desired.apps))
-    fleet = {app.name: app for app in await listed}
+    fleet = {app.name: app for app in await client.list_apps(planner.page_by_page(desired))}
     await safety.check_account(client, options, desired.config, fleet.values())
     desired = as_live(desired, fleet)
     apps = await planner.plans(desired.apps, fleet, desired.known)

@@ -12,7 +12,7 @@ from reconciler.config import Config, Policy
 from reconciler.desired.load import DesiredApp
 from reconciler.desired.preview_mark import proven
 from reconciler.desired.validate import of_new_app
-from reconciler.engine.load import RunOptions
+from reconciler.engine.load import Desired, RunOptions
 from reconciler.errors import (
     Conflict,
     LiveError,
@@ -104,12 +104,13 @@ class Planner:
     in_sync: dict[str, PlannedApp] = field(default_factory=dict, repr=False)
     """The plans that `page_by_page` made, by name."""
 
-    def page_by_page(self, apps: Sequence[DesiredApp]) -> Callable[[LiveApp], LiveApp]:
+    def page_by_page(self, desired: Desired) -> Callable[[LiveApp], LiveApp]:
         """What is held of an app that is listed: of one in sync, whose plan this makes, its specs as Git has them.
 
-        So a large fleet is compared while it is still being listed, and its specs are in memory once.
+        So a large fleet is compared while it is still being listed, and its specs are in memory once. Where specs have
+        errors that live may have as well, all are held as they are: `as_live` judges by them.
         """
-        wanted = {app.name: app for app in apps}
+        wanted = {app.name: app for app in desired.apps if not desired.of_specs}
 
         def keep(live: LiveApp) -> LiveApp:
             app = wanted.get(live.name)

@@ -59,7 +59,7 @@ def test_an_app_that_changes_while_the_apps_are_listed_again_is_compared_as_it_i
 
     async def action(client: Client) -> tuple[Action, Action]:
         planner = Planner(client, desired.config, applied.clock.now())
-        keep = planner.page_by_page(desired.apps)
+        keep = planner.page_by_page(desired)
         held = keep(before)
         (first,) = await planner.plans(desired.apps, {"web": held}, desired.known)
         (second,) = await planner.plans(desired.apps, {"web": keep(after)}, desired.known)
@@ -74,7 +74,7 @@ def test_an_app_that_is_listed_on_two_pages_is_planned_as_it_was_first(applied: 
 
     async def status(client: Client) -> SyncStatus:
         planner = Planner(client, desired.config, applied.clock.now())
-        keep = planner.page_by_page(desired.apps)
+        keep = planner.page_by_page(desired)
         first, second = keep(live), keep(live)
         assert first is not second
         (found,) = await planner.plans(desired.apps, {"web": first}, desired.known)
@@ -87,5 +87,5 @@ def test_an_app_of_nobody_is_held_as_it_is(applied: World):
     applied.create(web("other"))
     planner, desired = judge(applied)
     other = applied.live("other")
-    assert planner.page_by_page(desired.apps)(other) is other
+    assert planner.page_by_page(desired)(other) is other
     assert planner.in_sync == {}
