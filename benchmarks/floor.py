@@ -20,5 +20,5 @@ async def main(documents: list[object], url: str) -> None:
     assert len(apps) >= len(documents), "the sandbox does not hold the fleet"
 
 
-specs = sorted(Path(sys.argv[1]).glob("*.yaml"))
+specs = sorted(Path(sys.argv[1]).glob("fleet-*.yaml"))
 asyncio.run(main([yaml.load(path.read_bytes(), yaml.CSafeLoader) for path in specs], sys.argv[2]))

@@ -9,8 +9,7 @@ import re
 from datetime import UTC, datetime
 from functools import cached_property
 from math import ceil
-from typing import Annotated, Any, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     BeforeValidator,
@@ -22,6 +21,9 @@ from pydantic import (
 from reconciler.config_fields import CONTROL, LONGEST_PATH, Duration, HeaderName, HeaderValue, Pointer, Section, Timeout
 from reconciler.patterns import compiled
 from reconciler.redaction import TOKEN_VARIABLES
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
 
 
 class Timeouts(Section):
@@ -252,6 +254,8 @@ class Freeze(Section):
         if bool(self.start) != bool(self.end):
             has, lacks = ("start", "end") if self.start else ("end", "start")
             raise ValueError(f"a freeze window with {has} also needs {lacks}; add `{lacks}: 2026-12-24T18:00`")
+        from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
         try:
             zone = ZoneInfo(self.time_zone)
         except (ZoneInfoNotFoundError, ValueError) as error:
@@ -282,6 +286,8 @@ class Freeze(Section):
 
     def begin_and_end(self) -> tuple[datetime, datetime]:
         """The two dates of a dated window."""
+        from zoneinfo import ZoneInfo
+
         zone = ZoneInfo(self.time_zone)
         return self._moment(self.start, zone), self._moment(self.end, zone)
 

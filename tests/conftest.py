@@ -6,7 +6,9 @@ To look for new ones: HYPOTHESIS_PROFILE=search pytest …
 import gc
 import os
 import signal
+import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,9 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 parse_as_in_a_process_of_its_own()
+
+if find_spec("sniffio") is None:  # httpx asks at every request in process: a search of every folder that Python knows
+    sys.modules["sniffio"] = None  # type: ignore[assignment]  # as the import system has it: known to be missing
 
 gc.set_threshold(200_000, 20, 100)  # as the command has it: a suite, too, is a large heap of which little is garbage
 

@@ -143,7 +143,8 @@ def _shape(annotation: Any) -> tuple[Shape, tuple[Any, ...]]:
     origin = get_origin(bare)
     if origin is list:
         identity = next((mark.fields for mark in found if type(mark) is marks.Identity), ())
-        return Listing(_shape(get_args(bare)[0])[0], identity, marks.Ordered() in found), found
+        ordered = any(type(mark) is marks.Ordered for mark in found)
+        return Listing(_shape(get_args(bare)[0])[0], identity, ordered), found
     if origin is Literal:
         choices = get_args(bare)
         return Scalar(_SCALARS[type(choices[0])], choices), found

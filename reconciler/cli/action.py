@@ -18,7 +18,7 @@ from reconciler.config import Config
 from reconciler.engine import environments, safety
 from reconciler.engine.apply import Watch
 from reconciler.engine.apply import run as run_engine
-from reconciler.engine.load import RunOptions, check, config_of
+from reconciler.engine.load import RunOptions, check, config_of, each
 from reconciler.environments import ALL
 from reconciler.errors import InvalidInput, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
@@ -130,14 +130,14 @@ class ActionStep:
         if self.inputs.mode not in (Mode.PLAN, Mode.VALIDATE) or self.inputs.plan_file:
             hint = "run a job for each environment, as docs/workflows/apply.yml does"
             raise UsageError("environment: all is for the modes plan and validate, without plan-file", hint=hint)
-        each = environments.each(options)
+        everywhere = each(options)
         if self.inputs.mode is Mode.VALIDATE:
-            checked = [check(one, offline=True) for one in each]
+            checked = [check(one, offline=True) for one in everywhere]
             for desired in checked:
                 self.loaded(desired)
             found = tuple(dict.fromkeys(finding for desired in checked for finding in desired.findings))
             return _checked(self.redact.within(found), checked=sum(len(desired.apps) for desired in checked))
-        plans = [await self._in(one) for one in each]
+        plans = [await self._in(one) for one in everywhere]
         reports, found = [one.report for one in plans], view.findings(plans)
         codes = [safety.of_plan(report, differences_matter=False) for report in reports]
         return Result(
@@ -273,6 +273,8 @@ def action_options(inputs: Inputs, context: EventContext, environ: Mapping[str, 
         config=Path(inputs.config) if inputs.config else None,
         environ=own | {"DIGITALOCEAN_TOKEN": inputs.token, "GITHUB_TOKEN": inputs.github_token},
         apps=frozenset(inputs.apps),
+        exclude=frozenset(inputs.exclude),
+        changed_since=inputs.only_changed,
         shard=inputs.shard,
         checkout=Path(environ.get("GITHUB_WORKSPACE") or "."),
         own_specs=tuple(map(Path, inputs.own_specs)) if context.is_fork else (),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.engine.environments import each
-from reconciler.engine.load import check
+from reconciler.engine.load import check, each
 from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, has_errors, ranked
 

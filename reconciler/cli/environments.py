@@ -13,7 +13,7 @@ from reconciler.clock import SystemClock
 from reconciler.config_file import ConfigFile, read_config
 from reconciler.engine import environments, safety
 from reconciler.engine.apply import run
-from reconciler.engine.load import RunOptions
+from reconciler.engine.load import RunOptions, each
 from reconciler.environments import ALL, environment_of
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
@@ -84,7 +84,7 @@ def plan_all(
         raise UsageError("--env all only plans and compares", hint="apply one after the other, such as --env staging")
     plans: list[EnvironmentPlan] = []
     codes: list[Exit] = []
-    for one in environments.each(options):
+    for one in each(options):
         here = connection_of(connection, one)
         planned = asyncio.run(run(one, front(console, here), SystemClock())).planned
         report = console.redact.within(shown(planned, console, here))

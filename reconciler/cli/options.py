@@ -143,6 +143,11 @@ class EnvironmentConnection(Connection):
     flags: tuple[str, ...] = ()
 
 
+Color = Annotated[
+    Literal["auto", "always", "never"], Parameter(group=OUTPUT, help="auto: on a terminal, unless NO_COLOR is set")
+]
+
+
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Output:
@@ -153,9 +158,17 @@ class Output:
         Parameter(group=OUTPUT, help="github: text plus workflow annotations; sarif: only findings"),
     ] = "text"
     verbose: Annotated[bool, Parameter(name=("--verbose", "-v"), group=OUTPUT, help="show every app and value")] = False
-    color: Annotated[
-        Literal["auto", "always", "never"], Parameter(group=OUTPUT, help="auto: on a terminal, unless NO_COLOR is set")
-    ] = "auto"
+    color: Color = "auto"
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class PageOutput(Output):
+    """The same for a command whose result is no document."""
+
+    format: Annotated[
+        Literal["text", "markdown", "github"], Parameter(group=OUTPUT, help="github: text plus workflow annotations")
+    ] = "text"
 
 
 # --- From flags to `RunOptions` ---

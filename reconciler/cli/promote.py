@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from reconciler.cli.console import Console, plain, show
-from reconciler.cli.options import Connection, Output, SpecFlags, connect, run_options
+from reconciler.cli.options import Connection, PageOutput, SpecFlags, connect, run_options
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
@@ -30,7 +30,7 @@ def promote(
     config: Annotated[Path | None, Parameter(help="reconcile.yaml")] = None,
     var: Annotated[tuple[str, ...], Parameter(help="NAME=VALUE of a declared variable")] = (),
     connection: Connection = Connection(),
-    output: Output = Output(),
+    output: PageOutput = PageOutput(),
 ) -> int:
     """Write the tags, digests and commits that run healthy in one environment into Git's files for another.
 
@@ -38,8 +38,6 @@ def promote(
     change, and only if nothing else does in any environment. Then the plan of the other environment is shown. Nothing
     is committed, pushed or applied.
     """
-    if output.format in ("json", "sarif"):
-        raise UsageError(f"--format {output.format} is not available for promote", hint="use text or markdown")
     import asyncio
 
     from reconciler.cli.environments import connection_of

@@ -31,8 +31,8 @@ def render(
     The output is stable, so that it can be reviewed and compared. With `--write` it goes to files, which `--check`
     holds against what would be rendered now.
     """
-    from reconciler.engine.environments import each
     from reconciler.engine.load import check as checked
+    from reconciler.engine.load import each
 
     if (write or check) and (apps or source.app):
         raise UsageError("--write and --check concern every app", hint="leave the names of apps out")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from reconciler.cli.console import Console
-from reconciler.cli.options import API_URL, POSITIVE, Connection, EnvironmentName, Output, Suggestions, connect
+from reconciler.cli.options import API_URL, OUTPUT, POSITIVE, Color, Connection, EnvironmentName, Suggestions, connect
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
@@ -30,6 +31,15 @@ HEALTH_OF = 100
 """The largest fleet whose health is read app by app: the API allows 250 requests a minute."""
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class StateOutput:
+    """How the state is shown."""
+
+    format: Annotated[Literal["text", "json"], Parameter(group=OUTPUT, help="json: for programs")] = "text"
+    color: Color = "auto"
+
+
 def status(
     *apps: Annotated[str, Parameter(help="names of apps [default: all]")],
     deployments: Annotated[int, Parameter(validator=POSITIVE, help="number of deployments to show for each")] = 5,
@@ -40,14 +50,12 @@ def status(
     ] = None,
     env: EnvironmentName = "",
     connection: Connection = Connection(),
-    output: Output = Output(),
+    output: StateOutput = StateOutput(),
 ) -> int:
     """Show the state of apps: their health, what is active and pinned, their last deployments, who made them and why.
 
     A line for each app if they are more than three.
     """
-    if output.format in ("markdown", "sarif"):
-        raise UsageError(f"--format {output.format} is not available for status", hint="use text or json")
     if watch and not (output.format == "text" and sys.stdout.isatty()):
         raise UsageError("--watch draws on a terminal", hint="without a terminal, run reconcile status when needed")
     import asyncio
@@ -55,7 +63,7 @@ def status(
     from reconciler.cli.environments import in_environment
 
     connection, file, named = in_environment(env, config, connection)
-    screen = _Screen(Console.of(output, vital=True), file.config, connection, deployments)
+    screen = _Screen(Console(output.format, color=output.color, vital=True), file.config, connection, deployments)
     return asyncio.run(_status(screen, tuple(map(named, apps)), interval if watch else 0))
 
 

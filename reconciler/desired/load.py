@@ -55,6 +55,11 @@ class DesiredApp:
         """Pointer and value of plain fields that look like a credential, and what it looks like."""
         return tuple(credentials(self.spec))
 
+    @cached_property
+    def plaintexts(self) -> Mapping[str, str]:
+        """The plaintext credentials of the spec by their pointers."""
+        return dict(plaintext_secrets(self.spec))
+
     @property
     def file(self) -> str:
         """The spec's file, as named on the command line or found below a folder."""
@@ -276,25 +281,28 @@ def _apps_of(
     name = base = spec.get("name")
     if environment is not None and isinstance(name, str):
         spec["name"] = name = environment.renamed(name)
-    values, hidden = _secrets(spec, done.used, variables)
-    return [
-        DesiredApp(
-            name=name if isinstance(name, str) else "",
-            spec=spec,
-            document=document,
-            wrapper=wrapper,
-            substituted=frozenset(done.used),
-            secrets=values,
-            hidden=hidden,
-            base=base if isinstance(base, str) else "",
-            parts=parts,
-            variables=done.used if environment is not None else {},
-        )
-    ]
+    plaintexts = dict(plaintext_secrets(spec))
+    values, hidden = _secrets(plaintexts, done.used, variables)
+    app = DesiredApp(
+        name=name if isinstance(name, str) else "",
+        spec=spec,
+        document=document,
+        wrapper=wrapper,
+        substituted=frozenset(done.used),
+        secrets=values,
+        hidden=hidden,
+        base=base if isinstance(base, str) else "",
+        parts=parts,
+        variables=done.used if environment is not None else {},
+    )
+    vars(app)["plaintexts"] = plaintexts  # searching takes as long as checking the spec against the models
+    return [app]
 
 
 def _without_secrets(found: Sequence[Finding], spec: Mapping[str, Any], written: Written) -> list[Finding]:
     """The findings without those that a variable has no value in a field that is secret."""
+    if not found:
+        return []
     places = {(document.file, at) for document, at in (written.source(pointer) for pointer, _ in secrets(spec))}
     missing = ("unset-variable", "empty-variable")
     return [one for one in found if one.code not in missing or _place(one) not in places]
@@ -305,18 +313,17 @@ def _place(finding: Finding) -> tuple[str, str] | None:
 
 
 def _secrets(
-    spec: Mapping[str, Any], used: Mapping[str, tuple[str, ...]], variables: Variables
+    plaintexts: Mapping[str, str], used: Mapping[str, tuple[str, ...]], variables: Variables
 ) -> tuple[frozenset[str], frozenset[str]]:
     """The secret values of an app, and the pointers of values that contain one and are compared as they are.
 
     Secret are the run's tokens, plaintext in secret fields, and variables that are declared so or put into one.
     """
-    plaintext = dict(plaintext_secrets(spec))
-    names = variables.secret_names.union(*(used.get(pointer, ()) for pointer in plaintext))
+    names = variables.secret_names.union(*(used.get(pointer, ()) for pointer in plaintexts))
     values = {variables.values.get(name, "") for name in names} | variables.tokens
-    values |= set(plaintext.values())
+    values |= set(plaintexts.values())
     hidden = {pointer for pointer, put in used.items() if names.intersection(put)}
-    hidden |= {pointer for pointer in plaintext if pointer.endswith(f"/{CLONE_URL}")}
+    hidden |= {pointer for pointer in plaintexts if pointer.endswith(f"/{CLONE_URL}")}
     return frozenset(values - {""}), frozenset(hidden)
 
 

@@ -1,4 +1,4 @@
-"""What a run in an environment adds: the options for each of several, and where the values of a plan come from."""
+"""What a run in an environment adds: its token, and where the values of a plan come from."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from reconciler.appspec.shape import SPEC, Listing, Shape
 from reconciler.appspec.walk import within
 from reconciler.desired.reading import DEFAULT
 from reconciler.engine.load import config_of
-from reconciler.environments import ALL, environment_of
-from reconciler.errors import UsageError
+from reconciler.environments import environment_of
 from reconciler.findings import Finding, Severity
 from reconciler.plan.canonical import Path, identity_path, key_of
 from reconciler.plan.diff import related
@@ -23,21 +22,6 @@ if TYPE_CHECKING:
     from reconciler.engine.load import RunOptions
     from reconciler.engine.planner import PlannedApp
     from reconciler.plan.model import Change
-
-
-def each(options: RunOptions) -> list[RunOptions]:
-    """The options for the environment they name, or for each in turn; unchanged if the configuration has none.
-
-    Raises:
-        InvalidInput: the configuration cannot be used.
-        UsageError: every environment is wanted, and there is none.
-    """
-    if options.environment not in ("", ALL):
-        return [options]
-    names = config_of(options).config.environments
-    if not names and options.environment:
-        raise UsageError("--env all: there are no environments", hint="add `environments` to reconcile.yaml")
-    return [replace(options, environment=name) for name in names] or [options]
 
 
 def token_variable(options: RunOptions) -> str:

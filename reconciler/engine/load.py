@@ -17,6 +17,7 @@ from reconciler.config_names import UNKNOWN_APP, check_names, check_probes
 from reconciler.desired.load import escaping_links, find_specs
 from reconciler.desired.load import load as load_specs
 from reconciler.desired.validate import of_new_app, validate, validate_all
+from reconciler.environments import ALL
 from reconciler.errors import InvalidInput, UsageError
 from reconciler.findings import Finding, Severity, has_errors, ranked
 from reconciler.redaction import KEY_VARIABLE
@@ -126,6 +127,21 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
     return Desired(
         apps, config, tuple(ranked(list(findings))), known, keys, refused, loaded.sources, environment, file.folder
     )
+
+
+def each(options: RunOptions) -> list[RunOptions]:
+    """The options for the environment they name, or for each in turn; unchanged if the configuration has none.
+
+    Raises:
+        InvalidInput: the configuration cannot be used.
+        UsageError: every environment is wanted, and there is none.
+    """
+    if options.environment not in ("", ALL):
+        return [options]
+    names = config_of(options).config.environments
+    if not names and options.environment:
+        raise UsageError("--env all: there are no environments", hint="add `environments` to reconcile.yaml")
+    return [replace(options, environment=name) for name in names] or [options]
 
 
 def entered(options: RunOptions) -> tuple[ConfigFile, EnvironmentSources | None]:

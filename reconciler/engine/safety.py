@@ -18,7 +18,6 @@ from reconciler.engine.planner import PlannedApp
 from reconciler.errors import PlanMismatch, ReconcileError, Unauthorized
 from reconciler.exit_codes import MOST_SERIOUS_FIRST, Exit
 from reconciler.findings import has_errors
-from reconciler.plan import saved
 from reconciler.plan.guard import frozen, guarded, held
 from reconciler.plan.model import NO_DRIFT, Action, Plan, SyncStatus
 from reconciler.plan.platform import FAILED_PUSH
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from reconciler.live.client import Client
     from reconciler.live.models import LiveApp
     from reconciler.plan.model import PlanReport
+    from reconciler.plan.saved import SavedPlan
     from reconciler.rollout.model import RolloutReport
 
 
@@ -51,6 +51,8 @@ def refuse(options: RunOptions, config: Config, now: datetime, plans: Sequence[P
         raise PlanMismatch(f"nothing was applied: {reason}", hint=OVERRIDE_FREEZE)
     if options.expect is None:
         return
+    from reconciler.plan import saved
+
     expected = _read(options.expect)
     if plans is not None and (found := saved.mismatches(expected, plans, config)):
         message = f"the saved plan {options.expect} is out of date; nothing was changed"
@@ -129,6 +131,8 @@ def save(file: Path, plans: Iterable[Plan], config: Config) -> None:
     Raises:
         ReconcileError: the file cannot be written.
     """
+    from reconciler.plan import saved
+
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(saved.dump(plans, config), encoding="utf-8")
@@ -137,7 +141,9 @@ def save(file: Path, plans: Iterable[Plan], config: Config) -> None:
         raise ReconcileError(f"cannot save the plan to {file}: {error.strerror}", hint=hint) from None
 
 
-def _read(file: Path) -> saved.SavedPlan:
+def _read(file: Path) -> SavedPlan:
+    from reconciler.plan import saved
+
     try:
         with open_file(file) as stream:
             text = stream.read().decode("utf-8")

@@ -76,6 +76,8 @@ class Inputs:
     plan_file: str = ""
     sarif_file: str = ""
     apps: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    only_changed: str = ""
     shard: tuple[int, int] = (1, 1)
     prune: bool = False
     permissions: Permissions = Permissions()
@@ -120,7 +122,9 @@ def parse(environ: Mapping[str, str]) -> Inputs:
         expect_plan=raw(environ, "expect-plan"),
         plan_file=raw(environ, "plan-file"),
         sarif_file=raw(environ, "sarif-file"),
-        apps=tuple(word for part in _words(environ, "app") for word in part.split(",") if word),
+        apps=_names(environ, "app"),
+        exclude=_names(environ, "exclude"),
+        only_changed=raw(environ, "only-changed"),
         shard=_shard(environ),
         prune=_truth(environ, "prune", otherwise=default.prune),
         permissions=_permissions(environ),
@@ -169,6 +173,11 @@ def _words(environ: Mapping[str, str], name: str) -> list[str]:
         return shlex.split(value)
     except ValueError as error:
         raise _wrong(name, value, "a list of words with balanced quotes") from error
+
+
+def _names(environ: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """Names or patterns of apps, separated by spaces, lines or commas."""
+    return tuple(word for part in _words(environ, name) for word in part.split(",") if word)
 
 
 def _shard(environ: Mapping[str, str]) -> tuple[int, int]:

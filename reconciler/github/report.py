@@ -238,7 +238,8 @@ class ActionRun:
         part, whole = inputs.shard
         shard = f"{part}/{whole}" if whole > 1 else ""
         specs = "\n".join(sorted(inputs.own_specs or inputs.specs))
-        return key_of(inputs.config, inputs.environment, specs, ",".join(sorted(inputs.apps)), shard)
+        apps = ",".join([*sorted(inputs.apps), *sorted(f"!{app}" for app in inputs.exclude)])
+        return key_of(inputs.config, inputs.environment, specs, apps, shard)
 
     def redact(self, text: str) -> str:
         """The text without tokens."""

@@ -215,7 +215,7 @@ class Session:
             problem = _lost(call, failure, self._host)
         else:
             if response.is_success and DECODED in response.extensions:
-                return response.extensions[DECODED]
+                return response.extensions.pop(DECODED)
             problem = self._problem(call, response, body)
         if self._host != httpx.URL(API).netloc.decode():
             problem.hint = answers.elsewhere(problem, self._host)

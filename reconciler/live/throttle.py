@@ -226,7 +226,7 @@ class Throttle(httpx.AsyncBaseTransport):
             return sent_at, httpx.ReadError(str(failure), request=request)
         finally:
             self._lanes.release()
-        _decode(request, response)
+        response = _decoded(request, response)
         if not response.is_server_error:  # a gateway's rate limit is not the token's
             self.limit.learn(Budget.read(response.headers, self._clock.now()), number, self._clock.monotonic())
         return sent_at, response
@@ -320,15 +320,18 @@ def _changes_nothing(request: httpx.Request) -> bool:
     return request.method in ("GET", "HEAD") or bool(request.extensions.get(CHANGES_NOTHING))
 
 
-def _decode(request: httpx.Request, response: httpx.Response) -> None:
-    """Attach a successful response's JSON; an empty body is complete only for a write."""
-    if not response.is_success:
-        return
+def _decoded(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+    """A successful response with its JSON in place of its body; an empty body is complete only for a write.
+
+    httpx's responses hold themselves, so a body of megabytes would be kept until the next search for garbage.
+    """
     body = response.content
-    if not body:
-        if not _changes_nothing(request):
-            response.extensions[DECODED] = None
-        return
-    with contextlib.suppress(ValueError):
-        decoded: Any = from_json(body, allow_inf_nan=False)
-        response.extensions[DECODED] = decoded
+    decoded: Any = None
+    if not response.is_success or (not body and _changes_nothing(request)):
+        return response
+    if body:
+        try:
+            decoded = from_json(body, allow_inf_nan=False)
+        except ValueError:
+            return response
+    return httpx.Response(response.status_code, headers=response.headers, extensions={DECODED: decoded})

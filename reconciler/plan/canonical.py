@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, cast
 
 from reconciler.appspec.kinds import ROUTABLE_KINDS
@@ -198,6 +199,8 @@ def _keyed(listing: Listing, convert: Convert) -> Convert:
 
 def _disambiguated(items: list[tuple[str, Tree]]) -> Tree:
     """Items by key; items with the same key are kept as ``web``, ``web#2`` …, in a fixed order."""
+    if len({key for key, _ in items}) == len(items):
+        return dict(sorted(items, key=itemgetter(0)))
     out: Tree = {}
     for key, item in sorted(items, key=lambda pair: (pair[0], text_of(pair[1]))):
         number, free = 1, key

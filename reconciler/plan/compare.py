@@ -113,9 +113,12 @@ def compare(
     return Comparison(canonical(spec), live, policy, secrets or Secrets())
 
 
+_PLAIN = json.JSONEncoder(sort_keys=True, ensure_ascii=False, default=plain).encode
+
+
 def desired_digest(tree: Tree) -> str:
     """Hex SHA-256 of a canonical tree with every secret hidden: it reveals nothing about them."""
-    return _sha(json.dumps(tree, sort_keys=True, ensure_ascii=False, default=plain))
+    return _sha(_PLAIN(tree))
 
 
 def live_digest(app: LiveApp) -> str:

@@ -13,7 +13,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
-from zoneinfo import ZoneInfo
 
 from reconciler.appspec.kinds import COMPONENT_KINDS, SINGULAR
 from reconciler.config import Freeze, Guards, Policy
@@ -164,6 +163,8 @@ def _end(window: Freeze, moment: datetime) -> datetime | None:
 
 def _cron_end(window: Freeze, now: datetime) -> datetime | None:
     """The last end of the cron windows that are open now: those that began within their duration before now."""
+    from zoneinfo import ZoneInfo
+
     from cronsim import CronSim
 
     local = now.astimezone(ZoneInfo(window.time_zone))

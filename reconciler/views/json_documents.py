@@ -93,8 +93,13 @@ class CostData(_Data):
     estimated: bool
 
 
+def _slashed(path: Sequence[str]) -> str:
+    """A function, as pydantic reads the signature of one ten times as fast as that of a builtin."""
+    return "/".join(path)
+
+
 class _Placed(_Data):
-    path: Annotated[Text, BeforeValidator("/".join)]
+    path: Annotated[Text, BeforeValidator(_slashed)]
     parts: list[Text] = _at("path")
 
 

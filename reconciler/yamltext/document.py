@@ -271,6 +271,9 @@ def pointers(root: Node, wanted: set[int]) -> dict[int, str]:
 MAX_BYTES = 10 * 1024 * 1024
 """Largest file that is read; real specs have a few kilobytes."""
 
+_AT_ONCE = 1 << 16
+"""Bytes that are read first; few files have more."""
+
 _AS_UTF8 = "save the file as UTF-8"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -300,7 +303,9 @@ def read_text(path: Path, file: str) -> str:
     """
     try:
         with open_file(path) as stream:
-            raw = stream.read(MAX_BYTES + 1)
+            raw = stream.read(_AT_ONCE)
+            if len(raw) == _AT_ONCE:
+                raw += stream.read(MAX_BYTES + 1 - _AT_ONCE)  # which sets aside so much memory
     except OSError as error:
         raise _unusable("unreadable-file", f"cannot read the file: {error.strerror}", "", Location(file)) from error
     if len(raw) > MAX_BYTES:

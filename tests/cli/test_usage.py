@@ -46,7 +46,9 @@ def test_what_is_wrong_with_the_specs_is_told_before_names_are(run, edit, capsys
         (["rollback"], "reconcile rollback needs APP"),
         (["rollback"], "see: reconcile rollback --help"),
         (["status", "--deployments", "-3"], 'Invalid value "-3" for --deployments'),
-        (["status", "--format", "sarif", "--sandbox"], "use text or json"),
+        (["status", "--format", "sarif", "--sandbox"], 'Choose from: "text", "json"'),
+        (["promote", "a", "b", "--format", "json"], 'Choose from: "text", "markdown", "github"'),
+        (["status", "--verbose"], "unknown flag --verbose"),
         (["sandbox", "serve", "--port", "99999"], 'Invalid value "99999" for --port'),
         (["import", "--all", "web"], "cannot be combined with app names"),
     ],
@@ -55,6 +57,13 @@ def test_what_is_wrong_with_the_specs_is_told_before_names_are(run, edit, capsys
 def test_a_flag_without_effect_and_a_value_out_of_range_are_refused(run, capsys, arguments, said):
     assert run(*arguments) == 64
     assert said in capsys.readouterr().err
+
+
+def test_help_lists_only_the_formats_that_a_command_prints(run, capsys):
+    run("status", "--help")
+    assert "sarif" not in capsys.readouterr().out
+    run("promote", "--help")
+    assert "sarif" not in capsys.readouterr().out
 
 
 def test_what_the_environment_says_of_the_connection_is_no_contradiction(run, monkeypatch):

@@ -20,6 +20,8 @@ def test_inputs_arrive_in_upper_case_with_their_hyphens() -> None:
         "INPUT_FAIL-ON-DRIFT": "True",
         "INPUT_DRIFT-AFTER": "3",
         "INPUT_APP": "web, api",
+        "INPUT_EXCLUDE": "old 'db-*',x",
+        "INPUT_ONLY-CHANGED": "auto",
         "INPUT_SHARD": "2/5",
         "INPUT_COMMENT": "off",
         "INPUT_ALLOW": "--allow remove=web/api\n--allow=region=web --retry max-changes --rotate web/KEY",
@@ -30,6 +32,7 @@ def test_inputs_arrive_in_upper_case_with_their_hyphens() -> None:
     assert inputs.specs == ("specs", "more specs")
     assert (inputs.token, inputs.github_token) == ("dop_v1_x", "ghs_x")
     assert (inputs.fail_on_drift, inputs.drift_after, inputs.apps, inputs.shard) == (True, 3, ("web", "api"), (2, 5))
+    assert (inputs.exclude, inputs.only_changed) == (("old", "db-*", "x"), "auto")
     assert inputs.comment is Switch.OFF
     allowed = frozenset({"remove=web/api", "region=web", "max-changes"})
     assert inputs.permissions == Permissions(allowed, frozenset({"web/KEY"}), retry=True)

@@ -107,6 +107,8 @@ def test_two_jobs_about_different_specs_have_a_comment_each() -> None:
 
     assert len({key(), key(specs=("a",)), key(specs=("a", "b")), key(specs=("b",))}) == 4
     assert key(specs=("a", "b")) == key(specs=("b", "a"))
+    assert key(exclude=("web",)) not in (key(), key(apps=("web",)))
+    assert key(only_changed="auto") == key(), "the apply on merge looks at all of them"
     assert key(specs=("proposed/a",), own_specs=("a",)) == key(specs=("a",))
 
 

@@ -495,3 +495,18 @@ def test_all_environments_are_only_planned_and_validated(two: Stage, inputs: dic
     step = two.step("workflow_dispatch", environment="all", **inputs)
     assert step.exit_code == 64
     assert "environment: all is for the modes plan and validate" in "\n".join(step.log)
+
+
+def test_a_step_looks_only_at_apps_that_are_not_excluded_and_whose_files_changed(checkout: Stage) -> None:
+    base = checkout.repository.repo.head().decode()
+    checkout.commit(shop=service("shop", "2"), web=service("web", "1"))
+
+    def looked_at(**given: str) -> set[str]:
+        step = checkout.step("workflow_dispatch", mode="plan", **given)
+        assert step.exit_code == 0
+        return set(json.loads(step.outputs["results"]))
+
+    assert looked_at() == {"desk", "shop", "web"}
+    assert looked_at(exclude="web, d*") == {"shop"}
+    assert looked_at(only_changed=base) == {"shop", "web"}
+    assert looked_at(only_changed=base, exclude="web") == {"shop"}

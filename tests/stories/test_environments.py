@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.engine import load as loading
-from reconciler.engine.environments import each
+from reconciler.engine.load import each
 from reconciler.engine.overlay_import import OverlayImporter
 from reconciler.engine.workspace import Workspace
 from reconciler.errors import InvalidInput, UsageError

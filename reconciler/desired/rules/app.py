@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -45,30 +45,22 @@ def has_components(context: RuleContext) -> Iterator[Finding]:
 
 def environment_keys(context: RuleContext) -> Iterator[Finding]:
     """A variable is set at most once in each list."""
-    for owner, pointer in _owners(context):
-        envs = [
-            (key, f"{at}/key") for at, env in records(owner, "envs", pointer) if isinstance(key := env.get("key"), str)
-        ]
+    for listed in _several(context, "envs"):
+        envs = [(key, f"{at}/key") for at, env in listed if isinstance(key := env.get("key"), str)]
         yield from _duplicates(context, envs, "duplicate-env", "variable", "remove one of them")
 
 
 def alerts(context: RuleContext) -> Iterator[Finding]:
     """An alert is unique by rule, operator, value and window."""
-    for owner, pointer in _owners(context):
-        found = [
-            (identity_of(_ALERTS, alert), at) for at, alert in records(owner, "alerts", pointer) if alert.get("rule")
-        ]
+    for listed in _several(context, "alerts"):
+        found = [(identity_of(_ALERTS, alert), at) for at, alert in listed if alert.get("rule")]
         yield from _duplicates(context, found, "duplicate-alert", "alert", "remove one of them")
 
 
 def log_destinations(context: RuleContext) -> Iterator[Finding]:
     """A log destination's name is unique in its component."""
-    for owner, pointer in _owners(context):
-        found = [
-            (name, f"{at}/name")
-            for at, destination in records(owner, "log_destinations", pointer)
-            if isinstance(name := destination.get("name"), str)
-        ]
+    for listed in _several(context, "log_destinations"):
+        found = [(name, f"{at}/name") for at, one in listed if isinstance(name := one.get("name"), str)]
         yield from _duplicates(context, found, "duplicate-log-destination", "log destination", "remove one of them")
 
 
@@ -105,11 +97,13 @@ RULES: tuple[Rule, ...] = (component_names, has_components, environment_keys, al
 _ALERTS = cast("Listing", SPEC.fields["alerts"].shape)
 
 
-def _owners(context: RuleContext) -> Iterator[tuple[Mapping[str, Any], str]]:
-    """Everything that has its own lists: the app and its components."""
-    yield context.spec, ""
+def _several(context: RuleContext, name: str) -> Iterator[Sequence[tuple[str, Mapping[str, Any]]]]:
+    """The lists of that name, of the app and of its components, that have more than one item."""
+    if len(found := records(context.spec, name)) > 1:
+        yield found
     for component in context.components:
-        yield component.data, component.pointer
+        if len(found := records(component.data, name, component.pointer)) > 1:
+            yield found
 
 
 def _duplicates(

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from reconciler.appspec.kinds import DEFAULT_SIZE, DEV_ENGINES, SIZED_KINDS, SIZES, InstanceSize
-from reconciler.appspec.secrets import CLONE_URL, plaintext_secrets
+from reconciler.appspec.secrets import CLONE_URL
 from reconciler.appspec.shape import Scalar
 from reconciler.appspec.walk import shape_at
 from reconciler.desired.rules.context import (
@@ -250,7 +250,7 @@ def _log_target(context: RuleContext, destination: Mapping[str, Any], called: st
 
 def plaintext(context: RuleContext) -> Iterator[Finding]:
     """A plaintext credential in Git is no longer a secret; one in a clone URL is none on App Platform either."""
-    for pointer, _ in plaintext_secrets(context.spec):
+    for pointer in context.app.plaintexts:
         if segments(pointer)[-1] == CLONE_URL:
             hint = "connect the account under github, gitlab or bitbucket, and revoke this credential"
             yield context.warning("clone-url-login", f"{CLONE_URL} contains a credential", hint, pointer)

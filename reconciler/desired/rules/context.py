@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
-from importlib.resources import files
 from typing import Any, NamedTuple
 
 from reconciler.appspec.kinds import COMPONENT_KINDS, SINGULAR
@@ -179,6 +178,8 @@ def wrong_time_zone(text: str) -> Malformed | None:
 @cache
 def zones() -> frozenset[str]:
     """The names of all time zones. They come from the package `tzdata`: a slim machine has no zones of its own."""
+    from importlib.resources import files
+
     return frozenset(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())
 
 
