@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import pytest
 
 from reconciler.rollout.model import OutcomeKind, Task
@@ -10,7 +12,7 @@ from reconciler.rollout.reduce import reduce
 from reconciler.rollout.state import RolloutState, Sent, Waited
 from reconciler.rollout.steps import WRITES, CommitRollback, Finish, Rollback, Write
 from tests.rollout.table import DOCUMENT, document
-from tests.rollout.walk import Walk, goals, small_bounds, walked
+from tests.rollout.walk import Walk, goals, quick_replace, small_bounds, walked
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +25,15 @@ def walk() -> Walk:
 def test_the_walk_reaches_tens_of_thousands_of_states_and_every_kind_of_step(walk: Walk) -> None:
     assert len(walk.steps) > 10_000
     assert len({type(step) for step in walk.steps}) == 18
+
+
+def test_what_is_replaced_quickly_is_what_the_library_replaces(walk: Walk) -> None:
+    for state, _ in walk.nodes[:: len(walk.nodes) // 1000]:
+        for found in fields(RolloutState):
+            change = {found.name: getattr(walk.nodes[-1][0], found.name)}
+            assert quick_replace(state, **change) == replace(state, **change)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'nope'"):
+        quick_replace(walk.nodes[0][0], nope=1)
 
 
 def test_every_path_ends_in_an_outcome_within_a_bounded_number_of_steps(walk: Walk) -> None:

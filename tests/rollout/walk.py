@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from operator import attrgetter
+from typing import Any
 from unittest import mock
 
 from reconciler.live.models import Health, Phase
@@ -327,12 +329,39 @@ def small_bounds(*only: str) -> Iterator[None]:
         yield
 
 
+@cache
+def _replacer(kind: type) -> Callable[..., Any]:
+    """`dataclasses.replace` for one class, written out: it puts each field into its slot.
+
+    Setting the fields of a frozen class by name, once to read and once to make it, takes half the time of the walk.
+    """
+    names = [found.name for found in fields(kind)]
+    assert all(found.init for found in fields(kind))
+    assert not hasattr(kind, "__post_init__")
+    puts = (f"put_{name}(new, whole.{name} if {name} is UNSET else {name})" for name in names)
+    arguments = ", ".join(f"{name}=UNSET" for name in names)
+    source = "\n    ".join([f"def replacer(whole, /, *, {arguments}):", "new = make(kind)", *puts, "return new"])
+    scope: dict[str, Any] = {"UNSET": object(), "make": object.__new__, "kind": kind}
+    scope |= {f"put_{name}": vars(kind)[name].__set__ for name in names}
+    exec(source, scope)  # the names are those of the class
+    return scope["replacer"]
+
+
+def quick_replace(whole: Any, /, **changes: Any) -> Any:
+    """What `dataclasses.replace` returns, of a frozen class with slots, in a quarter of the time."""
+    return _replacer(type(whole))(whole, **changes)
+
+
 def walked(found: list[Goal]) -> Walk:
     walk = Walk()
     gc.disable()  # nothing becomes garbage here; to look for it among a million objects takes as long as the walk
     try:
-        for goal in found:
-            walk.from_goal(goal)
+        with (
+            mock.patch.object(fold, "replace", quick_replace),
+            mock.patch.object(health_module, "replace", quick_replace),
+        ):
+            for goal in found:
+                walk.from_goal(goal)
     finally:
         gc.enable()
     return walk
