@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
+from reconciler.cli.connect import Suggestions, connect
 from reconciler.cli.console import log
-from reconciler.cli.options import API_URL, Connection, Suggestions, connect
+from reconciler.cli.options import API_URL, Connection
 from reconciler.cli.signals import on_signals
 from reconciler.clock import SystemClock
 from reconciler.config import Config

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import httpx
 
-    from reconciler.cli.options import Suggestions
+    from reconciler.cli.connect import Suggestions
     from reconciler.clock import Clock
     from reconciler.engine.load import RunOptions
     from reconciler.github.context import EventContext

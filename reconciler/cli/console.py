@@ -219,9 +219,9 @@ class Console:
         report, planned = self.redact.within(report), self.redact.within(planned)
         match self.format:
             case "json":
-                from reconciler.views import json_documents
+                from reconciler.views import json_rollout
 
-                self.out(json_documents.rollout(report))
+                self.out(json_rollout.rollout(report))
             case "markdown":
                 from reconciler.views import markdown_rollout
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.cli.options import Connection, EnvironmentConnection, Suggestions
+from reconciler.cli.connect import Suggestions
+from reconciler.cli.options import Connection, EnvironmentConnection
 from reconciler.clock import SystemClock
 from reconciler.config_file import ConfigFile, read_config
 from reconciler.engine import environments, safety

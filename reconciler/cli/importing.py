@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from reconciler.cli.connect import connect
 from reconciler.cli.console import Console, plain, redactor, say
-from reconciler.cli.options import Connection, SpecFlags, connect, run_options
+from reconciler.cli.options import Connection, SpecFlags, run_options
 from reconciler.cli.status import chosen_apps
 from reconciler.errors import InvalidInput, UsageError
 from reconciler.exit_codes import Exit

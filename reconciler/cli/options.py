@@ -1,36 +1,23 @@
-"""Flags shared by several commands, and what follows from them: run options, a client, the commands we suggest.
+"""Flags shared by several commands, and the run options that follow from them.
 
 Cyclopts turns the dataclasses into options and help. Annotations here, and in the most frequent commands, are no
 strings: it would compile each of them in every run, a quarter of the time it takes to parse the arguments.
 """
 
 import os
-import re
-import shlex
-import sys
 from collections.abc import Sequence
-from contextlib import asynccontextmanager, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
-from reconciler.clock import SystemClock
-from reconciler.errors import ReconcileError, UsageError
-from reconciler.redaction import TOKEN_VARIABLES
+from reconciler.errors import UsageError
 from reconciler.views.errors import Format
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-
     from reconciler.engine.load import RunOptions
-    from reconciler.findings import Finding
-    from reconciler.live.client import Client
-    from reconciler.plan.model import Plan, PlanReport
-    from reconciler.rollout.model import RolloutRecord, RolloutReport
-    from reconciler.sandbox import Sandbox
 
 
 WHAT_TO_DO = Group("What to do", sort_key=0)
@@ -41,9 +28,6 @@ PERMISSIONS = Group("What is allowed", sort_key=2)
 
 SANDBOX_FILE = Path(".reconcile/sandbox.db")
 """Where `--sandbox` keeps its state, so that a second run sees what the first did."""
-
-PACKAGE = "app-platform-reconciler"
-"""The name of this package on the package index."""
 
 API_URL = "https://api.digitalocean.com"
 
@@ -215,193 +199,3 @@ def _shard(text: str) -> tuple[int, int]:
     if found is None:
         raise UsageError(f"invalid --shard {text!r}", hint="use 1/4 … 4/4, or auto")
     return found
-
-
-# --- From flags to a client of App Platform, or of the sandbox ---
-
-
-SANDBOX_URL = "http://sandbox"
-"""The embedded sandbox's host name in links and live URLs."""
-
-EMBEDDED = "token-of-the-embedded-sandbox"
-"""Any token works; this one does not occur in ordinary text, which would otherwise be redacted."""
-
-PER_MINUTE = 1_000_000
-"""The embedded sandbox has no rate limit by default, so the client's is practically unlimited."""
-
-
-def check_connection(connection: Connection) -> None:
-    """Refuse an address with the sandbox, and the sandbox file without it; the environment may set both.
-
-    Raises:
-        UsageError: there is one.
-    """
-    elsewhere = connection.api_url not in (API_URL, os.environ.get("DIGITALOCEAN_API_URL"))
-    if connection.sandbox and elsewhere:
-        raise UsageError("--sandbox and --api-url cannot be combined", hint="for a served sandbox, use only --api-url")
-    file = str(connection.sandbox_file)
-    if not connection.sandbox and file not in (str(SANDBOX_FILE), os.environ.get("RECONCILE_SANDBOX_FILE")):
-        raise UsageError("--sandbox-file needs --sandbox", hint=f"add --sandbox to use {file}")
-
-
-def token(variable: str = "") -> str:
-    """The API token: that of the ``variable`` and no other, or of the first of the usual variables that has one."""
-    for name in [variable] if variable else TOKEN_VARIABLES[:2]:
-        if value := os.environ.get(name, "").strip():
-            return value
-    hint = "set DIGITALOCEAN_TOKEN, or try the embedded sandbox: reconcile --sandbox"
-    hint = f"set {variable}, which reconcile.yaml names as the environment's token" if variable else hint
-    raise UsageError(f"no API token: {variable or 'DIGITALOCEAN_TOKEN'} is not set", hint=hint)
-
-
-def missing_extra(extra: str, error: ImportError) -> UsageError:
-    """The error that an extra is not installed; the hint fits the tool that installed this: pip, pipx or uv."""
-    checkout = Path(__file__).parents[2]
-    package = f"'{PACKAGE}[{extra}]'"
-    place = Path(sys.prefix).parts
-    if (checkout / "pyproject.toml").is_file():
-        hint = f"in the checkout: pip install '.[{extra}]'"
-    elif "pipx" in place:
-        hint = f"pipx install --force {package}"
-    elif {"uv", "tools"} <= set(place):
-        hint = f"uv tool install --force {package}"
-    else:
-        hint = f"pip install {package}"
-    return UsageError(f"this needs the package {error.name}, of the extra {extra!r}", hint=hint)
-
-
-def open_sandbox(file: Path) -> "Sandbox":
-    """The embedded sandbox with its state in a file.
-
-    Raises:
-        UsageError: its packages are not installed.
-        ReconcileError: the file cannot be used.
-    """
-    import sqlite3
-
-    try:
-        from reconciler.sandbox import Sandbox
-    except ModuleNotFoundError as error:
-        raise missing_extra("sandbox", error) from error
-    try:
-        with _shared(file):
-            return Sandbox(file, now=lambda: SystemClock().now().timestamp(), base_url=SANDBOX_URL)
-    except (OSError, sqlite3.Error) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        hint = "name a writable file: --sandbox-file, --file of reconcile sandbox, or RECONCILE_SANDBOX_FILE"
-        raise ReconcileError(f"the sandbox cannot keep its state in {file}: {why}", hint=hint) from None
-
-
-@contextmanager
-def _shared(file: Path) -> "Iterator[None]":
-    """Make the folder; what root makes belongs to the workspace's owner: an action runs as root, later steps do not."""
-    made = [path for path in (file.parent, file) if not path.exists()]
-    file.parent.mkdir(parents=True, exist_ok=True)
-    yield
-    owner = file.absolute().parents[1].stat()
-    for path in made if os.geteuid() == 0 else ():
-        os.chown(path, owner.st_uid, owner.st_gid)
-
-
-@asynccontextmanager
-async def connect(
-    connection: Connection, on_wait: "Callable[[float, str], None] | None" = None
-) -> "AsyncIterator[Client]":
-    """A client of what the flags name. ``on_wait`` is called before pauses for the rate limit.
-
-    Raises:
-        UsageError: the flags cannot be combined, or there is no token.
-    """
-    from reconciler.live.client import Client
-
-    check_connection(connection)
-    clock = SystemClock()
-    try:
-        if not connection.sandbox:
-            own = connection.token_variable if isinstance(connection, EnvironmentConnection) else ""
-            async with Client(token(own), base_url=connection.api_url, clock=clock, on_wait=on_wait) as client:
-                yield client
-            return
-        import httpx
-
-        with closing(open_sandbox(connection.sandbox_file)) as box:
-            transport = httpx.ASGITransport(box.asgi)
-            async with Client(
-                EMBEDDED, base_url=SANDBOX_URL, transport=transport, clock=clock, per_minute=PER_MINUTE, on_wait=on_wait
-            ) as client:
-                yield client
-    except ReconcileError as error:
-        error.hint = Suggestions.of(connection).sentence(error.hint)
-        raise
-
-
-# --- From flags to the commands we suggest: after a rehearsal, never the real account ---
-
-
-_IN_TEXT = re.compile(r"\breconcile (?:status|rollback) [a-z][a-z0-9-]*[a-z0-9](?: --(?:commit|revert|pin))?")
-"""A command about an app, as quoted in sentences."""
-
-
-@dataclass(frozen=True, slots=True)
-class Suggestions:
-    """Adds the ``flags`` of a connection to suggestions; unchanged if there are none."""
-
-    flags: str = ""
-
-    @classmethod
-    def of(cls, connection: Connection) -> "Suggestions":
-        """The suggestions for a connection."""
-        flags: list[str] = []
-        if isinstance(connection, EnvironmentConnection):
-            flags = list(connection.flags)
-        elif connection.sandbox:
-            flags = ["--sandbox"]
-            if connection.sandbox_file != SANDBOX_FILE:
-                flags += ["--sandbox-file", str(connection.sandbox_file)]
-        elif connection.api_url != API_URL:
-            flags = ["--api-url", connection.api_url]
-        return cls(shlex.join(flags))
-
-    def command(self, text: str) -> str:
-        """A command; a lone flag, such as ``--retry``, is unchanged."""
-        return f"{text} {self.flags}" if self.flags and f"{text} ".startswith("reconcile ") else text
-
-    def sentence(self, text: str) -> str:
-        """A text with commands in it."""
-        return _IN_TEXT.sub(lambda found: self.command(found[0]), text) if self.flags else text
-
-    def plan(self, report: "PlanReport") -> "PlanReport":
-        """A report of plans."""
-        if not self.flags:
-            return report
-        return replace(
-            report, plans=tuple(map(self._plan, report.plans)), findings=tuple(self._findings(report.findings))
-        )
-
-    def rollout(self, report: "RolloutReport") -> "RolloutReport":
-        """A report of rollouts; links to the control panel where the account is the vendor's."""
-        return replace(report, records=tuple(map(self._record if self.flags else _linked, report.records)))
-
-    def _plan(self, plan: "Plan") -> "Plan":
-        return replace(
-            plan,
-            reason=self.sentence(plan.reason),
-            override=self.command(plan.override),
-            findings=tuple(self._findings(plan.findings)),
-        )
-
-    def _record(self, record: "RolloutRecord") -> "RolloutRecord":
-        outcome = record.outcome
-        outcome = replace(
-            outcome, reason=self.sentence(outcome.reason), commands=tuple(map(self.command, outcome.commands))
-        )
-        return replace(record, outcome=outcome, warnings=tuple(map(self.sentence, record.warnings)))
-
-    def _findings(self, found: "Iterable[Finding]") -> "Iterable[Finding]":
-        return (replace(one, message=self.sentence(one.message), hint=self.sentence(one.hint)) for one in found)
-
-
-def _linked(record: "RolloutRecord") -> "RolloutRecord":
-    from reconciler.views.markup import console_url
-
-    return replace(record, console_url=console_url(record.app_id, record.deployment_id))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
+from reconciler.cli.connect import Suggestions
 from reconciler.cli.console import Console, plain
 from reconciler.cli.options import (
     PERMISSIONS,
@@ -18,7 +19,6 @@ from reconciler.cli.options import (
     EnvironmentName,
     Output,
     SpecFlags,
-    Suggestions,
     run_options,
 )
 from reconciler.clock import SystemClock

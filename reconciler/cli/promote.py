@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from reconciler.cli.connect import connect
 from reconciler.cli.console import Console, plain, show
-from reconciler.cli.options import Connection, PageOutput, SpecFlags, connect, run_options
+from reconciler.cli.options import Connection, PageOutput, SpecFlags, run_options
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit

@@ -8,18 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from reconciler.cli.connect import Suggestions, connect
 from reconciler.cli.console import Console, plain
-from reconciler.cli.options import (
-    PERMISSIONS,
-    WHAT,
-    Connection,
-    EnvironmentName,
-    Output,
-    SpecFlags,
-    Suggestions,
-    connect,
-    run_options,
-)
+from reconciler.cli.options import PERMISSIONS, WHAT, Connection, EnvironmentName, Output, SpecFlags, run_options
 from reconciler.cli.status import chosen_apps
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError

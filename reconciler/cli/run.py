@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from reconciler.cli.connect import Suggestions, connect
 from reconciler.cli.console import Console, ProgressPrinter, ask
 from reconciler.cli.options import (
     OUTPUT,
@@ -22,8 +23,6 @@ from reconciler.cli.options import (
     Permissions,
     PlanPermissions,
     SpecFlags,
-    Suggestions,
-    connect,
     run_options,
 )
 from reconciler.cli.signals import on_signals

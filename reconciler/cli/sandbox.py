@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from reconciler.cli import console
-from reconciler.cli.options import PORT, SANDBOX_FILE, missing_extra, open_sandbox
+from reconciler.cli.connect import missing_extra, open_sandbox
+from reconciler.cli.options import PORT, SANDBOX_FILE
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
 

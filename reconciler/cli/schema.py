@@ -35,6 +35,10 @@ def schema(
             from reconciler.views import previews
 
             document = previews.json_schema()
+        case "rollout":
+            from reconciler.views import json_rollout
+
+            document = json_rollout.json_schema()
         case _:
             from reconciler.views import json_documents
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from reconciler.cli.connect import Suggestions, connect
 from reconciler.cli.console import Console
-from reconciler.cli.options import API_URL, OUTPUT, POSITIVE, Color, Connection, EnvironmentName, Suggestions, connect
+from reconciler.cli.options import API_URL, OUTPUT, POSITIVE, Color, Connection, EnvironmentName
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit

@@ -248,18 +248,7 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
     check_allowed(options.allow)
     check_rotations(options.rotate, desired.apps, desired.known)
     began, now = clock.monotonic(), clock.now()
-    planner = Planner(
-        client,
-        desired.config,
-        now,
-        options.rotate,
-        options.retry,
-        fingerprints(desired, options),
-        PipelineCommit.of(options.environ),
-        options.redeploy,
-        options.show_live_values,
-        _removals(desired, options, now),
-    )
+    planner = _planner(desired, options, client, now)
     removed = pruning(desired, options)
     fleet = {app.name: app for app in await client.list_apps(planner.page_by_page(desired))}
     await safety.check_account(client, options, desired.config, fleet.values())
@@ -295,6 +284,21 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
         waves=tuple(desired.config.rollout.sizes(sum(plan.plan.action not in UNTOUCHED for plan in apps))),
     )
     return Planned(apps, report, desired.config, options, everyone)
+
+
+def _planner(desired: Desired, options: RunOptions, client: Client, now: datetime) -> Planner:
+    return Planner(
+        client,
+        desired.config,
+        now,
+        options.rotate,
+        options.retry,
+        fingerprints(desired, options),
+        PipelineCommit.of(options.environ),
+        options.redeploy,
+        options.show_live_values,
+        _removals(desired, options, now),
+    )
 
 
 def _without_removed(findings: Sequence[Finding], removed: Removed | None) -> list[Finding]:

@@ -1,4 +1,6 @@
-"""Plans, rollouts, findings and errors as JSON for programs: versioned documents, and the schemas that describe them.
+"""Plans, findings and errors as JSON for programs: versioned documents, and the schemas that describe them.
+
+`json_rollout` has those of rollouts.
 
 Within a version, keys are only added. Every key is always present; unknown values are null or empty.
 Credentials are ``(secret)`` or, if the changed value is one itself, null.
@@ -27,12 +29,10 @@ from pydantic import (
 from reconciler.errors import InvalidInput, ReconcileError
 from reconciler.findings import Finding, Severity, ranked
 from reconciler.plan.model import Action, Change, ChangeKind, Origin, PlanReport, SyncStatus
-from reconciler.redaction import without_query
-from reconciler.rollout.model import OutcomeKind, RolloutReport
 from reconciler.views.lines import json_text, opaque
 from reconciler.views.summary import known_costs, total_delta
 
-Kind = Literal["plan", "drift", "environments", "rollout", "findings", "error"]
+Kind = Literal["plan", "drift", "environments", "findings", "error"]
 ErrorType = Literal[
     "usage_error", "invalid_input", "plan_mismatch", "interrupted", "internal_error", "live_error", "transport_failed",
     "answer_lost", "api_error", "unauthorized", "not_found", "conflict", "rejected", "rate_limited", "server_failed",
@@ -53,18 +53,20 @@ ActionWord = Annotated[
 ]
 
 
-def _at(*path: str) -> Any:
+def at(*path: str) -> Any:
     """A field that is read from an attribute of another name or of a nested object."""
     return Field(validation_alias=AliasPath(*path))
 
 
-class _Data(BaseModel):
+class Data(BaseModel):
+    """A part of a document; `json_rollout` builds on it, too."""
+
     model_config = ConfigDict(
         from_attributes=True, defer_build=True
     )  # a run prints one kind of document: build only that
 
 
-class LocationData(_Data):
+class LocationData(Data):
     """A place in a file. Lines and columns count from 1; 0 if the place is not known. pointer is RFC 6901."""
 
     file: Text
@@ -73,7 +75,7 @@ class LocationData(_Data):
     pointer: Text
 
 
-class FindingData(_Data):
+class FindingData(Data):
     """A problem or remark about a spec, a configuration or a plan."""
 
     severity: Severity
@@ -84,7 +86,7 @@ class FindingData(_Data):
     related: list[LocationData]
 
 
-class CostData(_Data):
+class CostData(Data):
     """USD per month; null if unknown."""
 
     before: Number | None
@@ -98,12 +100,12 @@ def _slashed(path: Sequence[str]) -> str:
     return "/".join(path)
 
 
-class _Placed(_Data):
+class _Placed(Data):
     path: Annotated[Text, BeforeValidator(_slashed)]
-    parts: list[Text] = _at("path")
+    parts: list[Text] = at("path")
 
 
-class MoveData(_Data):
+class MoveData(Data):
     """An item of a list, by label or number, and where it comes to be: "before [/api]", "after [/]"."""
 
     item: Text
@@ -152,7 +154,7 @@ class OriginData(_Placed):
     user: Text
 
 
-class AttributionData(_Data):
+class AttributionData(Data):
     """Who made an app's differences (git_ahead, live_edit, both, unknown), and who made each."""
 
     kind: Origin
@@ -160,7 +162,7 @@ class AttributionData(_Data):
     changes: list[OriginData]
 
 
-class AppPlanData(_Data):
+class AppPlanData(Data):
     """What would be done to one app, and why. The digests are hex SHA-256 and contain no secret.
 
     follow: a deployment that is followed to its end; resume_rollback: it is a rollback that an earlier run began;
@@ -194,7 +196,7 @@ class AppPlanData(_Data):
     attribution: AttributionData | None
 
 
-class PlanDocument(_Data):
+class PlanDocument(Data):
     """The result of a plan or a drift check. actions counts apps by action."""
 
     version: Literal[1]
@@ -209,82 +211,7 @@ class PlanDocument(_Data):
     seconds: Number
 
 
-class PhaseData(_Data):
-    """A phase of a deployment; seconds since the rollout began."""
-
-    phase: Text
-    began: Number
-    ended: Number
-
-
-class DeploymentData(_Data):
-    """A deployment that belongs to a rollout. role: deploy, followed, rollback, restore, platform, serving."""
-
-    id: Text
-    role: Text
-    phases: list[PhaseData]
-
-
-class DecisionData(_Data):
-    """A step that was taken, and why; at is in seconds since the rollout began."""
-
-    at: Number
-    step: Text
-    what: Text
-    reason: Text
-
-
-class FailureData(_Data):
-    """What failed, with the last lines of its log."""
-
-    component: Text
-    step: Text
-    code: Text
-    message: Text
-    log_lines: list[Text]
-    links: list[Annotated[Text, BeforeValidator(without_query)]]
-
-
-class LogData(_Data):
-    """The last lines of a log of a deployment. kind: BUILD, DEPLOY."""
-
-    deployment_id: Text
-    kind: Text
-    lines: list[Text]
-
-
-class AppRolloutData(_Data):
-    """One app's rollout. commands: what a person can run next. wave: from 1, 0 without waves.
-
-    good: the app matches Git. pinned: this rollout may have left the app pinned to a rollback.
-    deployment_id, phase: of the deployment that the rollout ended on, or that serves an app in sync. console_url: its
-    page in the control panel. logs: of every deployment, if asked for.
-    """
-
-    app: Text
-    app_id: Text
-    action: ActionWord
-    outcome: OutcomeKind = _at("outcome", "kind")
-    good: bool = _at("outcome", "kind", "good")
-    pinned: bool = _at("outcome", "pinned")
-    reason: Text = _at("outcome", "reason")
-    commands: list[Text] = _at("outcome", "commands")
-    failure: FailureData | None
-    deployments: list[DeploymentData]
-    decisions: list[DecisionData]
-    warnings: list[Text]
-    cost: CostData
-    live_url: Text
-    wave: int
-    deployment_id: Text
-    phase: Text
-    console_url: Text
-    logs: list[LogData]
-    requests: int
-    seconds: Number
-
-
-class EnvironmentsDocument(_Data):
+class EnvironmentsDocument(Data):
     """The plans of several environments by name, in the order they were made."""
 
     version: Literal[1]
@@ -292,19 +219,7 @@ class EnvironmentsDocument(_Data):
     environments: dict[Text, PlanDocument]
 
 
-class RolloutDocument(_Data):
-    """The result of a run. outcomes counts apps by outcome; left_running names deployments still running."""
-
-    version: Literal[1]
-    kind: Literal["rollout"]
-    outcomes: dict[OutcomeKind, int]
-    apps: list[AppRolloutData]
-    left_running: list[Text]
-    requests: int
-    seconds: Number
-
-
-class FindingsDocument(_Data):
+class FindingsDocument(Data):
     """Findings by place; counts by severity."""
 
     version: Literal[1]
@@ -313,7 +228,7 @@ class FindingsDocument(_Data):
     findings: list[FindingData]
 
 
-class ErrorData(_Data):
+class ErrorData(Data):
     """What ended the run. exit_code is the process's; findings: the problems of an invalid_input."""
 
     type: ErrorType
@@ -323,7 +238,7 @@ class ErrorData(_Data):
     findings: list[FindingData]
 
 
-class ErrorDocument(_Data):
+class ErrorDocument(Data):
     """An error that ended a run before it had a result."""
 
     version: Literal[1]
@@ -331,11 +246,10 @@ class ErrorDocument(_Data):
     error: ErrorData
 
 
-DOCUMENTS: dict[Kind, type[_Data]] = {
+DOCUMENTS: dict[Kind, type[Data]] = {
     "plan": PlanDocument,
     "drift": PlanDocument,
     "environments": EnvironmentsDocument,
-    "rollout": RolloutDocument,
     "findings": FindingsDocument,
     "error": ErrorDocument,
 }
@@ -358,7 +272,7 @@ def _plan(report: PlanReport, kind: Literal["plan", "drift"]) -> PlanDocument:
     return PlanDocument(
         version=1,
         kind=kind,
-        actions=_counted(Action, [plan.action for plan in report.plans]),
+        actions=counted(Action, [plan.action for plan in report.plans]),
         cost=CostData(before=before, after=after, delta=total_delta(report.plans), estimated=estimated),
         apps=report.plans,
         findings=report.findings,
@@ -369,24 +283,9 @@ def _plan(report: PlanReport, kind: Literal["plan", "drift"]) -> PlanDocument:
     )
 
 
-def rollout(report: RolloutReport) -> str:
-    """The JSON of a `RolloutDocument`."""
-    return json_text(
-        RolloutDocument(
-            version=1,
-            kind="rollout",
-            outcomes=_counted(OutcomeKind, [record.outcome.kind for record in report.records]),
-            apps=report.records,
-            left_running=report.left_running,
-            requests=report.requests,
-            seconds=report.seconds,
-        )
-    )
-
-
 def findings(found: Sequence[Finding]) -> str:
     """The JSON of a `FindingsDocument`."""
-    counts = _counted(Severity, [finding.severity for finding in found])
+    counts = counted(Severity, [finding.severity for finding in found])
     return json_text(FindingsDocument(version=1, kind="findings", counts=counts, findings=ranked(list(found))))
 
 
@@ -399,12 +298,17 @@ def error(ended: ReconcileError, exit_code: int) -> str:
 
 def json_schema(kind: Kind) -> dict[str, Any]:
     """The JSON Schema of a kind of document."""
-    schema = DOCUMENTS[kind].model_json_schema(mode="serialization")
+    return schema_of(kind, DOCUMENTS[kind])
+
+
+def schema_of(kind: str, document: type[Data]) -> dict[str, Any]:
+    """The JSON Schema of a document that is of that kind."""
+    schema = document.model_json_schema(mode="serialization")
     schema["properties"]["kind"] = {"const": kind, "title": "Kind", "type": "string"}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _counted(members: Any, found: Sequence[Any]) -> dict[Any, int]:
+def counted(members: Any, found: Sequence[Any]) -> dict[Any, int]:
     """How often each member of an enum was found, including those that were not."""
     tally = Counter(found)
     return {member: tally[member] for member in members}

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli import options
-from reconciler.cli.options import missing_extra
+from reconciler.cli import connect
+from reconciler.cli.connect import missing_extra
 from reconciler.sandbox import Sandbox
 from tests.cli.conftest import ROOT
 
@@ -26,7 +26,7 @@ CONFIG = "variables: [TOKEN, {name: PASSWORD, secret: true}]\n"
 
 
 def test_a_scope_that_is_missing_is_said_once_with_what_did_not_happen(run, monkeypatch, capsys):
-    monkeypatch.setattr("reconciler.cli.options.EMBEDDED", "token-without-scopes")
+    monkeypatch.setattr("reconciler.cli.connect.EMBEDDED", "token-without-scopes")
     Path(".reconcile").mkdir()
     box = Sandbox(Path(".reconcile/sandbox.db"))
     box.configure(tokens={"token-without-scopes": ("account:read",)})
@@ -102,13 +102,13 @@ def test_a_sandbox_whose_server_is_not_installed_says_how_to_install_it(run, mon
     ],
 )
 def test_the_hint_fits_what_installed_the_command(monkeypatch, tmp_path, prefix, hint):
-    monkeypatch.setattr(options, "__file__", str(tmp_path / "reconciler/cli/options.py"))
+    monkeypatch.setattr(connect, "__file__", str(tmp_path / "reconciler/cli/connect.py"))
     monkeypatch.setattr(sys, "prefix", prefix)
     assert missing_extra("sandbox", ImportError(name="uvicorn")).hint == hint
 
 
 def test_the_package_has_that_name():
-    assert f'\nname = "{options.PACKAGE}"' in (ROOT / "pyproject.toml").read_text()
+    assert f'\nname = "{connect.PACKAGE}"' in (ROOT / "pyproject.toml").read_text()
 
 
 @pytest.mark.parametrize("flags", [[], ["--force"]])

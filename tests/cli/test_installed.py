@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reconciler.cli.options import open_sandbox
+from reconciler.cli.connect import open_sandbox
 from reconciler.errors import ReconcileError
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.options import Connection, Suggestions
+from reconciler.cli.connect import Suggestions
+from reconciler.cli.options import Connection
 
 SANDBOX = Suggestions.of(Connection(sandbox=True))
 

@@ -7,9 +7,8 @@ import pytest
 from checks import pages
 from reconciler.cli import main
 from reconciler.cli.commands import build
-from reconciler.cli.options import TOKEN_VARIABLES
 from reconciler.config import Config
-from reconciler.redaction import KEY_VARIABLE
+from reconciler.redaction import KEY_VARIABLE, TOKEN_VARIABLES
 
 
 @pytest.mark.parametrize(("name", "table"), [("configuration", pages.configuration), ("commands", pages.commands)])

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from reconciler.cli.connect import Suggestions, connect, token
 from reconciler.cli.environments import connection_of
 from reconciler.cli.main import main
-from reconciler.cli.options import Connection, EnvironmentConnection, Suggestions, connect, token
+from reconciler.cli.options import Connection, EnvironmentConnection
 from reconciler.config_file import read_config
 from reconciler.engine.load import RunOptions, check
 from reconciler.errors import InvalidInput, UsageError

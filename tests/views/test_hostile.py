@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 
 from reconciler.plan.model import Action, Change, ChangeKind, Move, Note, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import Event
-from reconciler.views import annotations, json_documents, lines, markdown, markdown_rollout, sarif, text
+from reconciler.views import annotations, json_documents, json_rollout, lines, markdown, markdown_rollout, sarif, text
 from tests.views import samples
 
 _BLOCKS = {"heading_open", "heading_close", "paragraph_open", "paragraph_close", "inline", "fence", "html_block"}
@@ -143,7 +143,7 @@ def test_a_hostile_value_cannot_add_a_line_to_a_plan(before, after):
 @settings(max_examples=80, deadline=None)
 @given(samples.hostile_plans, samples.hostile_rollouts)
 def test_any_report_is_ascii_json_that_parses(plan, rollout):
-    for document in (json_documents.plan(plan), json_documents.rollout(rollout)):
+    for document in (json_documents.plan(plan), json_rollout.rollout(rollout)):
         assert document.isascii()
         assert all(char.isprintable() or char == "\n" for char in document)
         assert "##[" not in document
