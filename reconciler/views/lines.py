@@ -13,15 +13,17 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from reconciler.appspec.secrets import plain
-from reconciler.appspec.walk import field_of, shape_at
+from reconciler.appspec.walk import field_of, shape_at, within
 from reconciler.findings import Finding, Severity, ranked
 from reconciler.redaction import LIVE, MASK
 from reconciler.text import count
 
 if TYPE_CHECKING:
+    from reconciler.appspec.shape import Shape
     from reconciler.plan.model import Change
 
 Tone = Literal["", "strong", "quiet", "good", "bad", "change", "error", "warning", "notice"]
@@ -316,13 +318,23 @@ def _common_prefix(first: str, second: str) -> int:
     return low
 
 
+@lru_cache(maxsize=4096)
+def _along(path: tuple[str, ...]) -> tuple[bool, Shape | None]:
+    """Whether a path leads into a credential, and the shape at its end; a fleet has many paths in common."""
+    secret, shape = False, shape_at(())
+    for part in path:
+        field = field_of(shape, part)
+        secret = secret or bool(field and field.secret)
+        shape = within(shape, part)
+    return secret, shape
+
+
 def opaque(change: Change) -> Change:
     """The change as it may be shown: values that JSON can represent, credentials as ``(secret)``.
 
     A change of a credential itself is sensitive and has no values.
     """
-    fields = [field_of(shape_at(change.path[:depth]), part) for depth, part in enumerate(change.path)]
-    if change.sensitive or any(field and field.secret for field in fields):
+    secret, shape = _along(change.path)
+    if change.sensitive or secret:
         return replace(change, before=None, after=None, sensitive=True, place="", moves=())
-    shape = shape_at(change.path)
     return replace(change, before=plain(change.before, shape), after=plain(change.after, shape))

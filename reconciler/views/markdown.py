@@ -28,6 +28,7 @@ from reconciler.views.markup import (
 )
 from reconciler.views.plan_lines import (
     columns,
+    lines_of,
     note_text,
     notes_to_show,
     origin_lines,
@@ -103,7 +104,9 @@ def plan(
 ) -> str:
     """A plan: a table, then a section per app or group of equal ones, open where it is small or a person is needed."""
     top = (header, _plan_heading(report))
-    bodies = (*(partial(_plan_detailed, report, detail, links) for detail in DEGREES), partial(_plan_listed, report))
+    groups = plan_groups([plan for plan in report.plans if not is_quiet(plan)])
+    detailed = (partial(_plan_detailed, report, groups, detail, links) for detail in DEGREES)
+    bodies = (*detailed, partial(_plan_listed, report))
     return page(top, bodies, footer, links.full, limit)
 
 
@@ -134,8 +137,7 @@ def plan_cost_change(report: PlanReport) -> str:
     return f"{cost} ({signed_money(delta)})" if delta and "→" in cost else cost
 
 
-def _plan_detailed(report: PlanReport, detail: Detail, links: Links) -> Iterator[str]:
-    groups = plan_groups([plan for plan in report.plans if not is_quiet(plan)])
+def _plan_detailed(report: PlanReport, groups: Sequence[Group], detail: Detail, links: Links) -> Iterator[str]:
     yield _plan_table(report, groups, detail)
     few = len(groups) <= _FEW
     yield from (_app(plan, names, detail, links, few=few) for plan, names in groups)
@@ -173,9 +175,9 @@ def brief(plan: Plan, detail: Detail) -> str:
         return html_code(shortened(reason, detail.values))
     if plan.action is not Action.UPDATE:
         return "new app" if plan.action is Action.CREATE else ""
-    parts = [part for part in parts_of(plan.changes) if not part.label.startswith("  ")]
+    parts = [part for part in parts_of(plan.changes[: detail.in_row]) if not part.label.startswith("  ")]
     lines = [html_code(f"{part.label} {part.text(_CELL)}") for part in parts[: detail.in_row]]
-    rest = len(parts) - len(lines)
+    rest = sum(map(lines_of, plan.changes)) - len(lines)
     return "<br>".join([*lines, *([f"and {count(rest, 'more change')}"] if rest else [])])
 
 

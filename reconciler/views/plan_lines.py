@@ -232,6 +232,11 @@ def parts_of(changes: Sequence[Change]) -> list[ChangeLine]:
     return [part for change in changes for part in _parts_of(opaque(change))]
 
 
+def lines_of(change: Change) -> int:
+    """How many lines a change has, without those of the values of a part."""
+    return 1 if change.sensitive else len(change.moves) or 1
+
+
 def _parts_of(change: Change) -> Iterator[ChangeLine]:
     for move in change.moves:
         yield ChangeLine(_label((*change.path, move.item)), replace(change, place=move.place, moves=()))
