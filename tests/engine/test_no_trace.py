@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from reconciler.redaction import Redactor, is_unmistakable
-from reconciler.views import annotations, json_documents, lines, markdown, markdown_rollout, sarif, text
+from reconciler.views import annotations, json_documents, json_rollout, lines, markdown, markdown_rollout, sarif, text
 from tests.engine.test_secrets import FEW, FORMATS, PLACES, Shop, by_variables, shop, spec_with
 from tests.views import samples
 
@@ -127,7 +127,7 @@ def test_c66_what_has_no_secret_is_the_same_to_the_byte_with_redaction_and_witho
     within = Redactor(UNRELATED).within
     for view in (text.plan, markdown.plan, json_documents.plan):
         assert view(within(plan)) == view(plan)
-    for view in (text.rollout, markdown_rollout.rollout, json_documents.rollout):
+    for view in (text.rollout, markdown_rollout.rollout, json_rollout.rollout):
         assert view(within(rollout)) == view(rollout)
     for view in (lines.findings, markdown.findings, json_documents.findings, sarif.sarif, annotations.annotations):
         assert view(within(found)) == view(found)
