@@ -12,6 +12,11 @@ from typing import Any, TypeVar
 import pytest
 
 from reconciler import api
+from reconciler.config import Config
+from reconciler.engine.apply import Finished
+from reconciler.engine.load import check
+from reconciler.engine.planner import Planned
+from reconciler.redaction import MASK
 from reconciler.sandbox import Sandbox, Settings, Speed
 from reconciler.sandbox.server import make_server
 from tests.github.stage import running
@@ -88,6 +93,29 @@ def test_reports_events_and_findings_hide_secrets(world: World):
     told.append(ask(world, lambda client: api.apply(client, world.options(), on_event=told.append, clock=world.clock)))
     told += api.validate(world.options())
     assert SECRET not in repr(told)
+
+
+def test_what_the_platform_quotes_is_hidden_in_reports_and_events(world: World, monkeypatch: pytest.MonkeyPatch):
+    """Plans hide what is secret by its place; what is quoted elsewhere is found by its value."""
+    world.write(secretive())
+    events: list[api.Event] = []
+
+    async def quoting(options: api.Options, front: Any, _clock: api.Clock) -> Finished:
+        front.loaded(check(options))
+        with front.watch(["web"]) as watch:
+            watch.on_event(api.Event(0.0, "web", f"refused: {SECRET}"))
+        record = api.RolloutRecord("web", api.Action.CREATE, api.Outcome(api.OutcomeKind.FAILED, f"quoted: {SECRET}"))
+        report = api.PlanReport((api.Plan("web", api.SyncStatus.ABSENT, api.Action.CREATE, f"quoted: {SECRET}"),))
+        planned = Planned((), report, Config(), options, 0)
+        return Finished(planned, api.RolloutReport((record,)))
+
+    monkeypatch.setattr(api, "run", quoting)
+    report = ask(world, lambda client: api.plan(client, world.options()))
+    assert report.plans[0].reason == f"quoted: {MASK}"
+    done = ask(world, lambda client: api.apply(client, world.options(), on_event=events.append))
+    assert done is not None
+    assert done.records[0].outcome.reason == f"quoted: {MASK}"
+    assert {event.text for event in events} == {f"refused: {MASK}"}
 
 
 def test_specs_that_cannot_be_used_have_their_findings(world: World):

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Protocol
 from reconciler.engine.apply import FrontEnd
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
-from reconciler.github.api import GitHub
 from reconciler.github.previews import Handled, Handler
 from reconciler.github.report import Result
 from reconciler.views import annotations, previews, text
@@ -57,18 +56,11 @@ async def result(step: Step, options: "RunOptions") -> Result:
         return Result(Exit.OK, why, lambda _limit: f"### {why}\n")
     if not step.inputs.github_token:
         raise UsageError("no GitHub token: the input github-token is empty", hint="pass ${{ github.token }}")
-    client = GitHub(
-        step.inputs.github_token,
-        clock=step.clock,
-        api_url=step.context.api_url,
-        graphql_url=step.context.graphql_url,
-        transport=step.transport,
-    )
 
     def warn(message: str) -> None:
         step.out(step.redact(message))
 
-    async with client as github:
+    async with step.context.github(step.inputs.github_token, step.clock, step.transport) as github:
         images = dict(step.inputs.images)
         found = await Handler(github, step.context, options, images, step, step.clock, warn).handle()
     done = replace(found.done, states=step.redact.within(found.done.states))

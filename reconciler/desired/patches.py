@@ -142,14 +142,15 @@ def _place(base: Part, path: str) -> Place:
     Raises:
         Refused: it is not.
     """
-    node, shape = base, SPEC
+    node = base
+    shape: Shape | None = SPEC
     *above, last = segments(path)
     for depth, name in enumerate(above):
         index = _index(node, name, shape)
         if index is None:
             shown = "/" + "/".join(above[: depth + 1])
             raise Refused("overlay-no-match", f"{shown} is not in the base", _near(node, name, shape))
-        node, shape = node.value[index], within(shape, name)  # type: ignore[assignment] # None where no model knows it
+        node, shape = node.value[index], within(shape, name)
     return Place(node, last, shape, within(shape, last), _index(node, last, shape))
 
 

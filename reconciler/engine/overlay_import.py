@@ -184,9 +184,10 @@ def _value_at(spec: Any, path: Path) -> Any:
     pointer = pointer_of(spec, path)
     if identity_path(spec, pointer) != path:
         return None
-    node, shape = spec, SPEC
+    node = spec
+    shape: Shape | None = SPEC
     for part in segments(pointer):
-        shape = within(shape, part)  # type: ignore[assignment] # None where no model knows it
+        shape = within(shape, part)
         node = node[int(part)] if isinstance(node, list) else node[part]
     return tidy(node, shape)
 

@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reconciler.github.api import text_of, within
+from reconciler.github.api import GitHub, text_of, within
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import httpx
+
+    from reconciler.clock import Clock
 
 PULL_EVENTS = frozenset({"pull_request", "pull_request_target"})
 """Events whose payload describes a pull request."""
@@ -63,6 +67,10 @@ class EventContext:
     def for_pull(self) -> bool:
         """Whether the run is about a pull request that is not merged yet."""
         return self.event in PULL_EVENTS or self.event == "workflow_run"
+
+    def github(self, token: str, clock: Clock, transport: httpx.AsyncBaseTransport | None) -> GitHub:
+        """The API that the run belongs to; raises what `GitHub` raises."""
+        return GitHub(token, clock=clock, api_url=self.api_url, graphql_url=self.graphql_url, transport=transport)
 
 
 def read(environ: Mapping[str, str]) -> EventContext:

@@ -27,14 +27,7 @@ async def publish(job: ActionRun, result: Result) -> None:
         job.warn("no GitHub token: not writing a comment or an issue")
         return
     try:
-        client = GitHub(
-            job.inputs.github_token,
-            clock=job.clock,
-            api_url=job.context.api_url,
-            graphql_url=job.context.graphql_url,
-            transport=job.transport,
-        )
-        async with client as github:
+        async with job.context.github(job.inputs.github_token, job.clock, job.transport) as github:
             if result.preview:
                 await _previews(github, job, result, result.preview)
             else:

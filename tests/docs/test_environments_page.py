@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,29 +25,34 @@ def commands(block: str) -> list[tuple[str, str]]:
     return [(line, shown) for line, _, shown in (part.partition("\n") for part in parts)]
 
 
+def steps(page: str, folder: Path) -> Iterator[tuple[str, str]]:
+    """Write the files of a page into a folder as they come, and hand out each command with what it shows."""
+    for match in BLOCK.finditer(page):
+        path, text, block = match.groups()
+        if path:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text)
+        else:
+            yield from commands(block)
+
+
 def test_the_page_from_beginning_to_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     clock = warp(monkeypatch)
     tried = 0
-    for match in BLOCK.finditer(PAGE):
-        path, text, block = match.groups()
-        if path:
-            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / path).write_text(text)
+    for line, shown in steps(PAGE, tmp_path):
+        words, exit_code = shlex.split(line, comments=True), int((re.findall(r"# exit (\d+)", line) or [0])[0])
+        if words[0] == "sed":
+            _edit(tmp_path / words[3], words[2])
             continue
-        for line, shown in commands(block):
-            words, exit_code = shlex.split(line, comments=True), int((re.findall(r"# exit (\d+)", line) or [0])[0])
-            if words[0] == "sed":
-                _edit(tmp_path / words[3], words[2])
-                continue
-            capsys.readouterr()
-            clock.ahead += 600  # long enough for any soak
-            assert main(words[1:]) == exit_code, (line, capsys.readouterr())
-            if shown:
-                assert capsys.readouterr().out == shown, line
-            tried += 1
+        capsys.readouterr()
+        clock.ahead += 600  # long enough for any soak
+        assert main(words[1:]) == exit_code, (line, capsys.readouterr())
+        if shown:
+            assert capsys.readouterr().out == shown, line
+        tried += 1
     assert tried == PAGE.count("\n$ reconcile ")
 
 

@@ -12,7 +12,7 @@ import pytest
 from reconciler.cli.commands import build
 from reconciler.cli.main import main
 from reconciler.config_preview import Preview
-from tests.docs.test_environments_page import BLOCK, commands
+from tests.docs.test_environments_page import steps
 from tests.support.warp import warp
 
 PAGE = (Path(__file__).parents[2] / "docs/previews.md").read_text(encoding="utf-8")
@@ -25,16 +25,10 @@ def test_the_page_from_beginning_to_end(
     monkeypatch.chdir(tmp_path)
     warp(monkeypatch)
     shown: list[str] = []
-    for match in BLOCK.finditer(PAGE):
-        path, text, block = match.groups()
-        if path:
-            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / path).write_text(text)
-            continue
-        for line, _ in commands(block):
-            capsys.readouterr()
-            assert main(shlex.split(line)[1:]) == 0, (line, capsys.readouterr())
-            shown.append(capsys.readouterr().out)
+    for line, _ in steps(PAGE, tmp_path):
+        capsys.readouterr()
+        assert main(shlex.split(line)[1:]) == 0, (line, capsys.readouterr())
+        shown.append(capsys.readouterr().out)
     made, listed, document, planned, gone = shown
     assert f"{NAME}  #12 6dcb09b  healthy" in made
     assert "services/web: branch new-cart" in made

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,18 @@ import httpx
 import pytest
 from markdown_it import MarkdownIt
 
+from reconciler.cli.action import ActionStep
+from reconciler.clock import SystemClock
+from reconciler.config import Config
+from reconciler.engine.load import Desired
 from reconciler.errors import Interrupted, InvalidInput, PlanMismatch, ReconcileError, TransportFailed
 from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, Location, Severity
-from reconciler.github.context import EventContext
+from reconciler.github.context import EventContext, read
 from reconciler.github.inputs import Inputs, Mode
 from reconciler.github.report import NOTHING_KNOWN, Result
 from reconciler.plan.model import Action, Change, ChangeKind, Cost, Plan, PlanReport, SyncStatus
+from reconciler.redaction import MASK, Redactor
 from reconciler.rollout.model import Outcome, OutcomeKind, RolloutRecord, RolloutReport
 from reconciler.views import markdown
 from tests.github.runner import ACTION, Runner
@@ -434,3 +439,21 @@ def test_a_fleet_of_hostile_specs_makes_a_comment_within_the_limit_that_does_not
     assert not any(character in body for character in "\x00\u202e\u202c")
     runner.step(tool, "pull_request", pull_event(), environment="production")
     assert len(fake.comments_by()) == 1
+
+
+# --- secrets, the last safety net -----------------------------------------------------------------------------------
+
+
+def with_secret(*secrets: str) -> Desired:
+    return Desired((), Config(), (), frozenset(), keys=frozenset(secrets))
+
+
+def test_what_was_loaded_is_hidden_from_then_on_and_in_every_environment_after_it() -> None:
+    tokens = Inputs(token="dop_v1_staging", github_token="ghs_of_the_run")
+    first = ActionStep(tokens, read({}), {}, SystemClock(), print, Redactor())
+    first.loaded(with_secret("Tr0ub4dor-and-3"))
+    second = replace(first, inputs=replace(tokens, token="dop_v1_production"))
+    second.loaded(with_secret("correct-horse-battery"))
+    text = "Tr0ub4dor-and-3 correct-horse-battery dop_v1_staging dop_v1_production ghs_of_the_run"
+    assert second.redact(text) == " ".join([MASK] * 5)
+    assert first.redact("Tr0ub4dor-and-3 dop_v1_staging") == f"{MASK} {MASK}"

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from reconciler.findings import Finding, Location, Severity
-from reconciler.plan.model import UNJUDGED, Change, ChangeKind, Note, PlanReport
+from reconciler.plan.model import UNJUDGED, Change, ChangeKind, Move, Note, PlanReport
 from reconciler.rollout.model import Failure, RolloutReport
 from reconciler.views import markdown, markdown_rollout, text
 from reconciler.views.markup import console_url
@@ -40,6 +40,16 @@ def test_header_and_footer_are_kept_at_every_degree():
         assert document.startswith("<!-- marker -->\n\n### 7 apps")
         assert document.endswith("\n\n_footer_")
         assert len(document.encode()) <= limit
+
+
+def test_a_row_counts_every_move_of_a_list_that_it_has_no_room_for():
+    moves = tuple(Move(f"[/{number}]", "before [/]") for number in range(5))
+    order = Change(("ingress", "rules"), ChangeKind.REORDERED, moves=moves)
+    changes = (order, Change(("region",), ChangeKind.CHANGED, "fra", "ams"))
+    document = markdown.plan(PlanReport((replace(samples.WEB, changes=changes),)))
+    row = document.partition("<code>web</code>")[2].partition("</tr>")[0]
+    assert row.count("<code>ingress/rules") == 3
+    assert "and 3 more changes" in row, "two moves and the region"
 
 
 def _many(count):
