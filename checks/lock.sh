@@ -8,7 +8,8 @@ lock() { # FILE ARGS…
   uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
     --no-header pyproject.toml "$@" -o "$out"
 }
-lock requirements.lock --extra sandbox
-lock requirements-dev.lock --extra sandbox --group dev -c requirements.lock
+extras=(--extra metrics --extra notify --extra otel --extra report --extra sandbox)
+lock requirements.lock "${extras[@]}"
+lock requirements-dev.lock "${extras[@]}" --group dev -c requirements.lock
 uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --group build -c requirements-dev.lock -o requirements-build.lock
