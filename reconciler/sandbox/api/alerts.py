@@ -28,8 +28,8 @@ def alerts_of(platform: Platform, app: App) -> list[Tree]:
     out = []
     for component, alert in found:
         alert_id = make_id(b"alert", app.id, component, *(alert.get(name, "") for name in _IDENTITY))
-        own = {"emails": [platform.user["email"]], "slack_webhooks": [], "at": app.created_at, "ends": "ACTIVE"}
-        doc = json.loads(kept[alert_id]) if alert_id in kept else own
+        own: Tree = {"emails": [platform.user["email"]], "slack_webhooks": [], "at": app.created_at, "ends": "ACTIVE"}
+        doc: Tree = json.loads(kept[alert_id]) if alert_id in kept else own
         entry: Tree = {"id": alert_id, "spec": alert, **_progress(platform, doc)}
         if component:
             entry["component_name"] = component
