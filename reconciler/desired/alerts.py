@@ -7,7 +7,7 @@ threshold means every alert of that rule; one with a threshold takes precedence 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast, get_args
 from urllib.parse import urlsplit
@@ -30,7 +30,7 @@ ALERTS = cast("Listing", SPEC.fields["alerts"].shape)
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """A Slack channel and its webhook's URL, which is a credential."""
+    """A Slack channel and its webhook's URL, which is a credential; empty if it has no value, as it may offline."""
 
     channel: str
     url: str = field(repr=False)
@@ -83,9 +83,7 @@ def _declared(
     wanted = {key: one for key, one in file.config.policy(app.name).alerts.items() if one is not None}
     findings |= dict.fromkeys(_unknown(app.name, file, wanted, found))
     for (component, identity), shown in keys_of(found).items():
-        exact, general = _keys(component, identity)
-        key = next((key for key in wanted if _spelled(key) == exact), general if general in wanted else "")
-        if key:
+        if key := key_for(component, identity, wanted):
             at = f"{_place(app.name, file, key)}/slack_webhooks"
             hooks = tuple(_webhooks(wanted[key], at, file, variables, findings))
             yield DesiredAlert(component, identity, shown, tuple(wanted[key].emails), hooks)
@@ -99,6 +97,12 @@ def keys_of(alerts: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
     each = dict.fromkeys(alerts)
     tally = Counter(_keys(*pair)[1] for pair in each)
     return {pair: general if tally[general] == 1 else exact for pair in each for exact, general in [_keys(*pair)]}
+
+
+def key_for(component: str, identity: str, keys: Collection[str]) -> str:
+    """The one of these keys that an alert is written under: with its threshold, or without; empty if there is none."""
+    exact, general = _keys(component, identity)
+    return next((key for key in keys if _spelled(key) == exact), general if general in keys else "")
 
 
 def _keys(component: str, identity: str) -> tuple[str, str]:
@@ -153,17 +157,14 @@ def _webhooks(
         problem = None
         for name in VARIABLE.findall(hook.url):
             problem = problem or _without_value(name, variables)
-        url = VARIABLE.sub(lambda match: variables.values.get(match[1], ""), hook.url)
-        if problem is None and not _is_https(url) and not _unset(hook.url, variables):
+        unset = any(not variables.values.get(name) for name in VARIABLE.findall(hook.url))
+        url = "" if unset else VARIABLE.sub(lambda match: variables.values[match[1]], hook.url)
+        if problem is None and not unset and not _is_https(url):
             hint = "copy the webhook's URL from Slack into the variable; it begins with https://"
             problem = ("invalid-webhook", f"the webhook of {hook.channel} is not an https URL", hint)
         if problem is not None:
             findings[Finding(Severity.ERROR, *problem, where)] = None
         yield Webhook(hook.channel, url)
-
-
-def _unset(text: str, variables: Variables) -> bool:
-    return any(not variables.values.get(name) for name in VARIABLE.findall(text))
 
 
 def _without_value(name: str, variables: Variables) -> tuple[str, str, str] | None:
