@@ -20,10 +20,10 @@ from reconciler.desired.environments import sources_of
 from reconciler.desired.export import rewrite
 from reconciler.desired.load import load, variables_of
 from reconciler.errors import InvalidInput
-from reconciler.findings import Finding, Location, Severity
+from reconciler.findings import Finding, Location, Severity, has_errors
 from reconciler.plan.alerts import as_wanted, is_readable
 from reconciler.plan.canonical import key_of
-from reconciler.yamltext import read_text
+from reconciler.yamltext import parse, read_text
 from reconciler.yamltext.edit import CannotEdit, Edits
 from reconciler.yamltext.nodes import sources
 from reconciler.yamltext.write import Style
@@ -152,10 +152,33 @@ def _edited(path: Path, text: str, place: Sequence[str], value: Any) -> str:
         InvalidInput: the text cannot be edited piece by piece.
     """
     try:
-        return _put(text, place, value)
-    except (CannotEdit, yaml.YAMLError, IndexError):
-        message = f"{path} cannot be edited piece by piece: write {'/'.join(place)} by hand"
-        raise InvalidInput([Finding(Severity.ERROR, "not-importable", message, "", Location(str(path)))]) from None
+        edited = _put(text, place, value)
+        if _data(edited) == _with(_data(text), place, value):
+            return edited
+    except (CannotEdit, yaml.YAMLError):
+        pass
+    message = f"{path} cannot be edited piece by piece: write {'/'.join(place)} by hand"
+    raise InvalidInput([Finding(Severity.ERROR, "not-importable", message, "", Location(str(path)))])
+
+
+def _data(text: str) -> Any:
+    """What a text says.
+
+    Raises:
+        CannotEdit: it is not one valid document, or none.
+    """
+    documents, findings = parse(text, "")
+    if has_errors(findings) or len(documents) > 1:
+        raise CannotEdit
+    return (documents[0].data if documents else None) or {}
+
+
+def _with(data: Any, place: Sequence[str], value: Any) -> Any:
+    """The data with a value at a place, see `_edited`."""
+    if not place:
+        return [*(data or ()), *value] if isinstance(value, list) else value
+    below = data if isinstance(data, dict) else {}
+    return {**below, place[0]: _with(below.get(place[0]), place[1:], value)}
 
 
 def _put(text: str, place: Sequence[str], value: Any) -> str:
