@@ -16,7 +16,7 @@ from reconciler.appspec.kinds import COMPONENT_KINDS, components
 from reconciler.appspec.parts import ALERT_RULES
 from reconciler.appspec.shape import SPEC, Listing, identity_of, written_identity
 from reconciler.config_alerts import VARIABLE, Destinations
-from reconciler.findings import Finding, Severity
+from reconciler.findings import Finding, Location, Severity
 from reconciler.text import did_you_mean, pointer_token
 
 if TYPE_CHECKING:
@@ -139,8 +139,8 @@ def _unknown(
             message = f"{app} has no alert {key}"
             listed = sorted(keys_of(found).values())
             near = did_you_mean(key, [*listed, *(_keys(*pair)[1] for pair in found)])
-            near = near or "add it to `alerts` of the app or the component in its spec"
-            hint = f"{near}; its alerts: {', '.join(listed)}" if listed else near
+            add = "add it to `alerts` of the app or the component in its spec"
+            hint = near or (f"{add}; its alerts: {', '.join(listed)}" if listed else add)
             yield Finding(Severity.ERROR, "unknown-alert", message, hint, file.locate(_place(app, file, key)))
         elif (rule := next(part for part in key.split("/") if part.isupper())) not in get_args(ALERT_RULES):
             message = f"no such alert rule: {rule}"
@@ -153,28 +153,26 @@ def _webhooks(
 ) -> Iterator[Webhook]:
     """The webhooks with their URLs; without a usable one a finding says why, offline only if it can never have one."""
     for number, hook in enumerate(wanted.slack_webhooks):
-        where = file.locate(f"{at}/{number}/url")
-        problem = None
-        for name in VARIABLE.findall(hook.url):
-            problem = problem or _without_value(name, variables)
-        unset = any(not variables.values.get(name) for name in VARIABLE.findall(hook.url))
+        where, names = file.locate(f"{at}/{number}/url"), VARIABLE.findall(hook.url)
+        unset = any(not variables.values.get(name) for name in names)
         url = "" if unset else VARIABLE.sub(lambda match: variables.values[match[1]], hook.url)
-        if problem is None and not unset and not _is_https(url):
+        missing = [found for name in names if (found := _without_value(name, variables, where)) is not None]
+        if not unset and not _is_https(url):
+            message = f"the webhook of {hook.channel} is not an https URL"
             hint = "copy the webhook's URL from Slack into the variable; it begins with https://"
-            problem = ("invalid-webhook", f"the webhook of {hook.channel} is not an https URL", hint)
-        if problem is not None:
-            findings[Finding(Severity.ERROR, *problem, where)] = None
+            missing = [Finding(Severity.ERROR, "invalid-webhook", message, hint, where)]
+        findings |= dict.fromkeys(missing)
         yield Webhook(hook.channel, url)
 
 
-def _without_value(name: str, variables: Variables) -> tuple[str, str, str] | None:
+def _without_value(name: str, variables: Variables, where: Location | None) -> Finding | None:
     if name not in variables.names:
         hint = did_you_mean(name, variables.names, "declare it under `variables`, with `secret: true`")
-        return "undeclared-variable", f"no such variable: {name}", hint
+        return Finding(Severity.ERROR, "undeclared-variable", f"no such variable: {name}", hint, where)
     if variables.values.get(name) or variables.offline:
         return None
     hint = f"set {name} in the environment; pipelines often pass a missing secret as an empty string"
-    return "unset-variable", f"variable {name} is not set", hint
+    return Finding(Severity.ERROR, "unset-variable", f"variable {name} is not set", hint, where)
 
 
 def _is_https(url: str) -> bool:
