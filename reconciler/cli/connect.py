@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.cli.console import observer
 from reconciler.cli.options import API_URL, SANDBOX_FILE, Connection, EnvironmentConnection
 from reconciler.clock import SystemClock
 from reconciler.errors import ReconcileError, UsageError
@@ -126,7 +127,8 @@ async def connect(connection: Connection, on_wait: Callable[[float, str], None] 
         if not connection.sandbox:
             own = connection.token_variable if isinstance(connection, EnvironmentConnection) else ""
             async with Client(token(own), base_url=connection.api_url, clock=clock, on_wait=on_wait) as client:
-                yield client
+                with _counted(client):
+                    yield client
             return
         import httpx
 
@@ -135,10 +137,20 @@ async def connect(connection: Connection, on_wait: Callable[[float, str], None] 
             async with Client(
                 EMBEDDED, base_url=SANDBOX_URL, transport=transport, clock=clock, per_minute=PER_MINUTE, on_wait=on_wait
             ) as client:
-                yield client
+                with _counted(client):
+                    yield client
     except ReconcileError as error:
         error.hint = Suggestions.of(connection).sentence(error.hint)
         raise
+
+
+@contextmanager
+def _counted(client: Client) -> Iterator[None]:
+    """Report the requests of a client once it has sent its last."""
+    try:
+        yield
+    finally:
+        observer().sent(client.requests, client.left)
 
 
 # --- From flags to the commands we suggest: after a rehearsal, never the real account ---

@@ -15,17 +15,19 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self, TextIO, cast
 
 from reconciler import __version__
 from reconciler.errors import ReconcileError
 from reconciler.redaction import Redactor, tokens_of
+from reconciler.telemetry.observer import Observer, traced
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from reconciler.cli.options import Output
+    from reconciler.cli.options import Output, RunOutput
     from reconciler.findings import Finding
     from reconciler.plan.model import PlanReport
     from reconciler.rollout.model import Event, RolloutReport
@@ -37,9 +39,18 @@ _secrets: set[str] = set()
 """Every secret this process has seen. Global, as errors are also printed without a console."""
 
 
+_observers: list[Observer] = [Observer()]
+
+
 def redactor() -> Redactor:
     """Redacts any secret that this process has met, and the tokens it was started with."""
-    return Redactor(_secrets | tokens_of(os.environ))
+    return _redactor(frozenset(_secrets) | tokens_of(os.environ))
+
+
+@lru_cache(maxsize=1)
+def _redactor(secrets: frozenset[str]) -> Redactor:
+    """Kept, as events are redacted one by one, and to prepare one takes long."""
+    return Redactor(secrets)
 
 
 def plain(text: str) -> str:
@@ -52,9 +63,27 @@ def plain(text: str) -> str:
     return "\n".join(no_command(inert(line)) for line in text.split("\n"))
 
 
+def observer() -> Observer:
+    """What hears of this run besides its reader."""
+    return _observers[-1]
+
+
+def observe(observing: Observer) -> None:
+    """Report the run to this observer from now on."""
+    _observers[:] = [observing]
+
+
 def say(text: str) -> None:
-    """Print a line to standard error, or nothing if it is closed."""
-    _written(text, sys.stderr)
+    """Print a line to standard error, or nothing if it is closed; into the log if it is of JSON."""
+    if observer().logs:
+        observer().said(text)
+    else:
+        write_log(text)
+
+
+def write_log(line: str) -> None:
+    """Print a line to standard error as it is."""
+    _written(line, sys.stderr)
 
 
 def log(text: str) -> None:
@@ -157,6 +186,16 @@ class Console:
         """The console that the flags ask for."""
         return cls(output.format, verbose=output.verbose, color=output.color, vital=vital)
 
+    @classmethod
+    def observed(cls, output: RunOutput, command: str, environment: str = "", *, vital: bool = False) -> Self:
+        """The same for a command that machines may hear of."""
+        if output.metrics_file or traced(os.environ):
+            from reconciler.cli.observing import consume, observed
+
+            consume(observed(command), output.metrics_file, os.environ)
+        observer().within(environment)
+        return cls.of(output, vital=vital)
+
     def keep_secret(self, values: Iterable[str]) -> None:
         """Redact these values from now on."""
         _secrets.update(values)
@@ -180,7 +219,9 @@ class Console:
 
     def waiting(self, seconds: float, why: str) -> None:
         """Report a noticeable pause."""
-        self.err(f"waiting {seconds:.0f} s: {why}")
+        observer().waiting(seconds, why)
+        if not observer().logs:
+            self.err(f"waiting {seconds:.0f} s: {why}")
 
     def plan(self, report: PlanReport, *, drift: bool = False, annotated: bool = False) -> None:
         """Print a plan or a drift report; workflow annotations, if the format has them, where no rollout follows."""
@@ -267,7 +308,8 @@ class Console:
     @property
     def live(self) -> bool:
         """Whether progress can be drawn in place: both streams are terminals."""
-        return self.format == "text" and _person(sys.stderr) and os.environ.get("TERM") != "dumb"
+        drawn = self.format == "text" and _person(sys.stderr) and os.environ.get("TERM") != "dumb"
+        return drawn and not observer().logs
 
     @property
     def can_ask(self) -> bool:
@@ -277,13 +319,13 @@ class Console:
 
 
 def ask(question: str) -> bool:
-    """Ask on standard error, and read the answer: yes, or anything else.
+    """Ask on standard error, or on standard output if the other is a log; read the answer: yes, or anything else.
 
     Ctrl-C ends the run immediately: asyncio would only cancel its task, which waits here.
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        print(question, end="", file=sys.stderr, flush=True)
+        print(question, end="", file=sys.stdout if observer().logs else sys.stderr, flush=True)
         return sys.stdin.readline().strip().lower() in ("y", "yes")
     finally:
         signal.signal(signal.SIGINT, before)
@@ -328,9 +370,10 @@ class ProgressPrinter:
 
     def show(self, event: Event) -> None:
         """Print one event."""
+        observer().happened(event)
         if self._progress is not None:
             self._progress(event)
-        elif self._console.format in ("text", "github"):
+        elif not observer().logs and self._console.format in ("text", "github"):
             from reconciler.views.lines import render
             from reconciler.views.progress import LineProgress
 

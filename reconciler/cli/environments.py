@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.connect import Suggestions
+from reconciler.cli.console import observer
 from reconciler.cli.options import Connection, EnvironmentConnection
 from reconciler.clock import SystemClock
 from reconciler.config_file import ConfigFile, read_config
@@ -87,7 +88,9 @@ def plan_all(
     codes: list[Exit] = []
     for one in each(options):
         here = connection_of(connection, one)
+        observer().within(one.environment)
         planned = asyncio.run(run(one, front(console, here), SystemClock())).planned
+        observer().planned(planned.report, drift=options.drift, whole=options.whole)
         report = console.redact.within(shown(planned, console, here))
         plans.append(EnvironmentPlan(one.environment, report, planned.bases))
         codes.append(safety.of_plan(report, differences_matter=differences_matter))
