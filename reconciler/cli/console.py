@@ -22,12 +22,13 @@ from typing import TYPE_CHECKING, ClassVar, Self, TextIO, cast
 from reconciler import __version__
 from reconciler.errors import ReconcileError
 from reconciler.redaction import Redactor, tokens_of
-from reconciler.telemetry.observer import Observer, traced
+from reconciler.telemetry.observer import Observer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from reconciler.cli.options import Output, RunOutput
+    from reconciler.cli.options import Output
+    from reconciler.engine.planner import Planned
     from reconciler.findings import Finding
     from reconciler.plan.model import PlanReport
     from reconciler.rollout.model import Event, RolloutReport
@@ -44,11 +45,11 @@ _observers: list[Observer] = [Observer()]
 
 def redactor() -> Redactor:
     """Redacts any secret that this process has met, and the tokens it was started with."""
-    return _redactor(frozenset(_secrets) | tokens_of(os.environ))
+    return redactor_of(frozenset(_secrets) | tokens_of(os.environ))
 
 
 @lru_cache(maxsize=1)
-def _redactor(secrets: frozenset[str]) -> Redactor:
+def redactor_of(secrets: frozenset[str]) -> Redactor:
     """Kept, as events are redacted one by one, and to prepare one takes long."""
     return Redactor(secrets)
 
@@ -71,6 +72,11 @@ def observer() -> Observer:
 def observe(observing: Observer) -> None:
     """Report the run to this observer from now on."""
     _observers[:] = [observing]
+
+
+def report_plan(planned: Planned) -> None:
+    """Report a plan to the observer."""
+    observer().planned(planned.report, drift=planned.options.drift, whole=planned.options.whole)
 
 
 def say(text: str) -> None:
@@ -185,16 +191,6 @@ class Console:
     def of(cls, output: Output, *, vital: bool = False) -> Self:
         """The console that the flags ask for."""
         return cls(output.format, verbose=output.verbose, color=output.color, vital=vital)
-
-    @classmethod
-    def observed(cls, output: RunOutput, command: str, environment: str = "", *, vital: bool = False) -> Self:
-        """The same for a command that machines may hear of."""
-        if output.metrics_file or traced(os.environ):
-            from reconciler.cli.observing import consume, observed
-
-            consume(observed(command), output.metrics_file, os.environ)
-        observer().within(environment)
-        return cls.of(output, vital=vital)
 
     def keep_secret(self, values: Iterable[str]) -> None:
         """Redact these values from now on."""

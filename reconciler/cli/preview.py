@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 
 from reconciler.cli.connect import Suggestions
 from reconciler.cli.console import Console, observer, plain
+from reconciler.cli.observing import observed_console
 from reconciler.cli.options import (
     PERMISSIONS,
     POSITIVE,
@@ -178,7 +179,7 @@ def _begun(
 
     options = run_options(where.specs, SpecFlags(config=where.config, var=where.var, env=where.env, app=apps))
     options = replace(options, rehearsal=connection.sandbox)
-    console = Console.observed(output, f"preview {command}", where.env, vital=vital)
+    console = observed_console(output, f"preview {command}", where.env, vital=vital)
     return console, options, CommandLine(console, connection_of(connection, options), yes=yes), where.repository
 
 

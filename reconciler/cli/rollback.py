@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from reconciler.cli.connect import Suggestions, connect
 from reconciler.cli.console import Console, observer, plain
+from reconciler.cli.observing import observed_console
 from reconciler.cli.options import PERMISSIONS, WHAT, Connection, EnvironmentName, RunOutput, SpecFlags, run_options
 from reconciler.cli.status import chosen_apps
 from reconciler.clock import SystemClock
@@ -58,7 +59,7 @@ def rollback(
     from reconciler.cli.environments import in_environment
 
     connection, file, named = in_environment(env, config, connection)
-    app, settings, console = named(app), file.config, Console.observed(output, "rollback", env)
+    app, settings, console = named(app), file.config, observed_console(output, "rollback", env)
     if commit:
         return asyncio.run(_commit(app, settings, connection, console, force=force))
     return asyncio.run(_rollback(app, (to, pin, revert), settings, connection, console))
@@ -102,7 +103,7 @@ def redeploy(
     from reconciler.cli.run import CommandLine, show_applied
     from reconciler.engine.apply import run
 
-    console = Console.observed(output, "redeploy", env)
+    console = observed_console(output, "redeploy", env)
     if env:
         from reconciler.cli.environments import connection_of
 

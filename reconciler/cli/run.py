@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from reconciler.cli.connect import Suggestions, connect
-from reconciler.cli.console import Console, ProgressPrinter, ask, observer
+from reconciler.cli.console import Console, ProgressPrinter, ask, observer, report_plan
+from reconciler.cli.observing import observed_console
 from reconciler.cli.options import (
     OUTPUT,
     POSITIVE,
@@ -188,7 +189,7 @@ def _run(specs: Sequence[Path], asked: _Asked) -> int:
     from reconciler.engine import safety
     from reconciler.engine.apply import run
 
-    console = Console.observed(asked.output, asked.mode, options.environment, vital=not options.apply)
+    console = observed_console(asked.output, asked.mode, options.environment, vital=not options.apply)
     connection = asked.connection
     differences_matter = options.drift or asked.exit_code
     if options.environment:
@@ -223,11 +224,6 @@ def show_applied(planned: "Planned", rollout: "RolloutReport", console: Console,
     observer().rolled_out(rollout)
     console.rollout(rollout, foreseen)
     return safety.of_apply(rollout, planned)
-
-
-def report_plan(planned: "Planned") -> None:
-    """Report a plan to the observer; whatever its log may show, it has no values."""
-    observer().planned(planned.report, drift=planned.options.drift, whole=planned.options.whole)
 
 
 def shown_plan(planned: "Planned", console: Console, connection: Connection) -> "PlanReport":

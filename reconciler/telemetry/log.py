@@ -11,6 +11,7 @@ from reconciler.errors import InvalidInput
 from reconciler.findings import ranked
 from reconciler.plan.model import SyncStatus
 from reconciler.telemetry import events
+from reconciler.text import count
 from reconciler.views.json_documents import ErrorData
 from reconciler.views.progress import SILENCE
 
@@ -34,14 +35,15 @@ class EventLog:
 
     def planned(self, report: PlanReport, *, drift: bool) -> None:
         """A plan, each app that is not in sync, and every finding."""
-        self._publish(events.PlanMade, kind="drift" if drift else "plan", **events.plan_counts(report))
+        text = f"compared {count(len(report.plans), 'app')} with Git"
+        self._publish(events.PlanMade, message=text, kind="drift" if drift else "plan", **events.plan_counts(report))
         for finding in report.findings:
             self._found(finding)
         for plan in report.plans:
             if plan.status is not SyncStatus.IN_SYNC:
                 given = {"status": plan.status, "action": plan.action, "app_id": plan.app_id, "cost": plan.cost}
-                count = len(plan.changes)
-                self._publish(events.AppPlanned, app=plan.app, message=plan.reason, changes=count, **given)
+                about = {"app": plan.app, "message": plan.reason, "changes": len(plan.changes)}
+                self._publish(events.AppPlanned, **about, **given)
             for finding in plan.findings:
                 self._found(finding, plan.app)
 
