@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import pairwise
 
 from reconciler.exit_codes import Exit
 from reconciler.rollout.model import OutcomeKind, RolloutRecord
@@ -123,9 +122,12 @@ def _phases(record: RolloutRecord, began: datetime) -> Iterator[Span]:
 
 
 def _decisions(record: RolloutRecord, began: datetime) -> Iterator[Span]:
-    """What the policy decided, each until the next; the last is the end itself."""
-    for one, following in pairwise(record.decisions):
+    """What the policy decided, each until the next; to finish is no span, as it is the end itself."""
+    until = [*(one.at for one in record.decisions[1:]), record.seconds]
+    for one, end in zip(record.decisions, until, strict=False):  # without decisions there is one end too many
+        if one.step == "Finish":
+            continue
         given = {"reconcile.what": one.what, "reconcile.reason": one.reason}
         attributes = {name: value for name, value in given.items() if value}
-        until = began + timedelta(seconds=following.at)
-        yield Span(f"decision {one.step}", began + timedelta(seconds=one.at), until, attributes)
+        times = began + timedelta(seconds=one.at), began + timedelta(seconds=end)
+        yield Span(f"decision {one.step}", *times, attributes)
