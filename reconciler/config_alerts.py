@@ -80,7 +80,7 @@ class Destinations(Section):
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if not self.model_fields_set:
-            raise ValueError("names neither emails nor slack_webhooks; to notify nobody, write `emails: []`")
+            raise ValueError("names neither emails nor slack_webhooks; for no destination at all, write `emails: []`")
         return self
 
 

@@ -1,4 +1,4 @@
-"""Who Git wants to be notified of the alerts of an app: the policy's `alerts`, held against the app's spec.
+"""Who is to be notified of the alerts of an app, according to Git: the policy's `alerts`, held against the app's spec.
 
 An alert is known by its component and by rule, operator, value and window (C28). A key of the policy without a
 threshold means every alert of that rule; one with a threshold takes precedence for its own.
@@ -131,7 +131,7 @@ def _place(app: str, file: ConfigFile, key: str) -> str:
 def _unknown(
     app: str, file: ConfigFile, wanted: Mapping[str, Destinations], found: Sequence[tuple[str, str]]
 ) -> Iterator[Finding]:
-    """Keys that fit no alert of the spec: nobody would ever be notified."""
+    """Find keys that fit no alert of the spec: they would never have an effect."""
     known = {key for pair in found for key in _keys(*pair)}
     own = file.config.apps.get(app, {}).get("alerts") or {}
     for key in (key for key in wanted if _spelled(key) not in known):
