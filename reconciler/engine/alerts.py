@@ -117,7 +117,7 @@ class _Run:
         if not done:
             return replace(record, requests=requests)
         text = f"alert destinations set: {', '.join(done)}"
-        self._emit(record.app, text, OutcomeKind.APPLIED)
+        self._emit(record.app, text, None if rolled_out else OutcomeKind.APPLIED)  # of a rollout it was said
         outcome = replace(record.outcome, kind=OutcomeKind.APPLIED, reason=record.outcome.reason or text)
         return replace(record, outcome=outcome, alerts=done, requests=requests)
 
@@ -133,7 +133,7 @@ class _Run:
         requests = self.client.metered(record.app).requests
         return replace(record, outcome=Outcome(kind, reason, _AGAIN), requests=requests)
 
-    def _emit(self, app: str, text: str, kind: OutcomeKind) -> None:
+    def _emit(self, app: str, text: str, kind: OutcomeKind | None) -> None:
         self.on_event(Event(round(self.clock.monotonic() - self.began, 3), app, text, outcome=kind))
 
     async def _set(self, app_id: str, plan: AlertPlan, *, rolled_out: bool) -> tuple[str, ...]:
