@@ -200,8 +200,6 @@ def _put(text: str, place: Sequence[str], value: Any) -> str:
         if depth == len(place) - 1 or not entry.value.entries:
             edits.replace_value(node, entry, _nested(place[depth + 1 :], value))
             return edits.applied()
-        if entry.value.kind != "mapping":
-            raise CannotEdit
         node = entry.value
     raise CannotEdit
 

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from reconciler.desired.alerts import DesiredAlert, Webhook
 from reconciler.live.models import Alert
 from reconciler.plan.alerts import AlertPlan, as_wanted, body_of, changes, find, is_as_new, same, with_alerts
-from reconciler.plan.model import Action, Change, ChangeKind, Plan, SyncStatus
+from reconciler.plan.model import Action, Change, ChangeKind, Plan, PlanReport, SyncStatus
+from reconciler.plan.warnings import hide_live_values
+from reconciler.redaction import LIVE
 
 FAILED = "DEPLOYMENT_FAILED/UNSPECIFIED_OPERATOR/0/UNSPECIFIED_WINDOW"
 IN_SYNC = Plan("web", SyncStatus.IN_SYNC, Action.NONE, desired_digest="d1")
@@ -152,3 +154,18 @@ def test_the_reason_of_an_alert_is_that_of_its_step() -> None:
     assert alert({"code": "NoAccess"}).trouble == "NoAccess"
     assert (alert(None).trouble, live().trouble) == ("", "")
     assert URLS[0] not in repr(live(hooks=[("#ops", URLS[0])]))
+
+
+def test_in_a_public_plan_addresses_of_live_are_hidden_and_where_all_is_its_channels_too() -> None:
+    git = wanted("a@b.co", hooks=[("#ops", URLS[0])])
+    own = live("c@d.co", hooks=[("#ops", URLS[1]), ("#noise", URLS[0])], phase="ERROR")
+    report = PlanReport((with_alerts(IN_SYNC, AlertPlan((git,), (own,))),))
+
+    def shown(*, all_values: bool) -> list[tuple[str, Any, Any]]:
+        (plan,) = hide_live_values(report, all_values=all_values).plans
+        return [(one.path[-1], one.before, one.after) for one in plan.alerts]
+
+    emails = [("emails", LIVE, None), ("emails", None, "a@b.co")]
+    rest = [("#ops", None, None), ("phase", "ERROR", "ACTIVE")]
+    assert shown(all_values=False) == [*emails, ("#noise", None, None), *rest]
+    assert shown(all_values=True) == [*emails, (LIVE, None, None), *rest]
