@@ -1,7 +1,7 @@
 """What a run has to say, and what of it was said before. Pure.
 
-There is no state file. What was said is read from where it is seen: the drift issue (`github.issue`), the deployments on
-GitHub (`github.deployments`), and else the platform's own history; see docs/decisions/020.
+There is no state file. What was said is read from where it is seen: the drift issue (`github.issue`), the deployments
+on GitHub (`github.rollouts`), and else the platform's own history; see docs/decisions/020.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ _PHRASES: dict[Topic, tuple[str, str, Severity]] = {
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What is new about an app. ``topics``: what it counts as, the most serious first; a channel gets it as one of them.
+    """What is new about an app. ``topics``: what it counts as, the most serious first; a channel gets one of them.
 
     ``word`` is its state, ``next`` a command for a person, ``url`` a page about it. ``found``: this run changed nothing
     and only found the app so, as an earlier one may have.

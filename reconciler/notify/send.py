@@ -182,7 +182,7 @@ async def _in_thread(work: Callable[[], T]) -> T:
     """What ``work`` returns, from a thread of its own, which the end of the process does not wait for if it hangs.
 
     Raises:
-        _NotSentError: it took too long, or failed; of an unknown error only the type is said, as its text may be a secret.
+        _NotSentError: it took too long, or failed; of an unknown error only the type is said: its text may be a secret.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
