@@ -64,9 +64,11 @@ class Channel(Section):
     events: list[Topic] = Field(
         default=["person_needed", "rolled_back", "stalled", "drift_begins", "drift_ends"],
         min_length=1,
-        description="what it is told about",
+        description="what its messages are about",
     )
-    apps: list[str] = Field(default=["*"], min_length=1, description="apps it is told about: names or patterns")
+    apps: list[str] = Field(
+        default=["*"], min_length=1, description="apps that its messages are about: names or patterns"
+    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

@@ -42,11 +42,14 @@ if TYPE_CHECKING:
     import httpx
 
     from reconciler.clock import Clock
+    from reconciler.engine.apply import Finished
     from reconciler.engine.load import Desired
     from reconciler.engine.planner import Planned
     from reconciler.github.context import EventContext
+    from reconciler.github.rollouts import RolloutDeployments
     from reconciler.live.client import Client
-    from reconciler.plan.model import PlanReport
+    from reconciler.notify.bulletin import Bulletin
+    from reconciler.plan.model import Plan, PlanReport
     from reconciler.rollout.model import Event, RolloutReport
 
 _LOG_WIDTH = 140
@@ -93,6 +96,8 @@ class ActionStep:
     """Replaces the network to GitHub in tests."""
     source: str = "the input token"
     """Where the token of App Platform comes from."""
+    deployments: RolloutDeployments | None = None
+    """The deployments on GitHub, once there is a plan to apply."""
     secrets: set[str] = field(default_factory=set)
     """Every secret that was loaded so far, those of other environments included."""
 
@@ -121,10 +126,26 @@ class ActionStep:
             return _checked(self.redact.within(desired.findings), checked=len(desired.apps))
         if self.inputs.mode is Mode.PREVIEW:
             return await self._preview(options)
-        finished = await run_engine(options, self, self.clock)
+        try:
+            finished = await run_engine(options, self, self.clock)
+        except ReconcileError:
+            if self.deployments:
+                await self.deployments.finish(None, {})
+            raise
         if finished.rollout is None:
-            return self._previewed(finished.planned.report, finished.planned.config)
-        return self._applied(finished.planned, finished.rollout)
+            result = self._previewed(finished.planned.report, finished.planned.config)
+        else:
+            result = self._applied(finished.planned, finished.rollout)
+        return replace(result, bulletin=self._bulletin(finished))
+
+    def _bulletin(self, finished: Finished) -> Bulletin | None:
+        """What messages may be about; nothing of a pull request, whose files could name any address."""
+        if not finished.planned.config.notify or self.context.for_pull or self.context.is_fork:
+            return None
+        from reconciler.notify import bulletin
+
+        suggested = finished.rollout and self.suggest.rollout(finished.rollout)
+        return bulletin.of(replace(finished, rollout=suggested), self.redact, self.clock.now(), self.context.run_url)
 
     async def _everywhere(self, options: RunOptions) -> Result:
         """The plan of every environment, each with its own token, as one result; or all of them checked offline.
@@ -203,6 +224,7 @@ class ActionStep:
             text=text.rollout(report, width=_LOG_WIDTH),
             markdown=lambda limit: markdown_rollout.rollout(report, foreseen, limit=limit, links=self._links(limit)),
             rollout=report,
+            deployments=self.deployments,
             logs=commands.log_groups(report),
             findings=found,
             annotations=_annotations(sarif.of_rollout(report, foreseen)),
@@ -248,9 +270,27 @@ class ActionStep:
         return Client(self.inputs.token, base_url=self._connection.api_url, clock=self.clock, on_wait=waiting)
 
     def planned(self, planned: Planned) -> None:
-        """Log the plan."""
+        """Log the plan, which is about to be applied."""
         for line in _plan_text(self.published(planned.report)).split("\n"):
             self.out(self.redact(line))
+        if self._shows_deployments:
+            self.deployments = self._deployments([app.plan for app in planned.apps])
+
+    @property
+    def _shows_deployments(self) -> bool:
+        """Whether GitHub is to show what happens: never a rehearsal, which would look like the real one."""
+        inputs, context = self.inputs, self.context
+        wanted = inputs.deployments and inputs.mode is Mode.APPLY and not inputs.sandbox
+        return wanted and bool(inputs.github_token and context.repository and context.head_sha)
+
+    def _deployments(self, plans: Sequence[Plan]) -> RolloutDeployments:
+        from reconciler.github.rollouts import Place, RolloutDeployments
+
+        context = self.context
+        place = Place(context.repository, context.head_sha, self.inputs.environment, context.run_url)
+        return RolloutDeployments(
+            lambda: context.github(self.inputs.github_token, self.clock, self.transport), place, plans
+        )
 
     def agrees(self, planned: Planned) -> bool:
         """Agree: a pipeline has nobody to ask."""
@@ -262,9 +302,13 @@ class ActionStep:
         progress = LineProgress(apps)
 
         def log_event(event: Event) -> None:
+            if self.deployments:
+                self.deployments.saw(event)
             if found := progress.lines(event):
                 self.out(self.redact(lines.render(found)))
 
+        if self.deployments:
+            self.deployments.begin()
         stop = asyncio.Event()
         with on_signals(stop.set):
             yield Watch(log_event, stop)

@@ -36,7 +36,7 @@ def published(finished: Finished, console: Console) -> tuple[str, ...]:
     import asyncio
 
     from reconciler.notify import bulletin
-    from reconciler.notify.bulletin import Memory
+    from reconciler.notify.memory import Memory
     from reconciler.notify.send import Sender
 
     clock = SystemClock()

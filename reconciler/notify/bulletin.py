@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.config_notify import Channel
 from reconciler.notify import messages
+from reconciler.notify.memory import Memory
 from reconciler.notify.messages import News, Occasion
 from reconciler.plan.platform import own_rollbacks
 
@@ -22,19 +23,6 @@ if TYPE_CHECKING:
     from reconciler.engine.apply import Finished
     from reconciler.live.models import Deployment
     from reconciler.redaction import Redactor
-
-
-@dataclass(frozen=True, slots=True)
-class Memory:
-    """What was said before, as far as something remembers; None where nothing does.
-
-    ``found``: the apps that this run only found stalled, pinned or degraded, and that an earlier message was about.
-    ``begun``: the apps whose drift is new. ``ended``: those whose drift was said, and is gone.
-    """
-
-    found: frozenset[str] | None = None
-    begun: frozenset[str] | None = None
-    ended: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import httpx
 
     from reconciler.clock import Clock
-    from reconciler.notify.bulletin import Bulletin, Memory
+    from reconciler.notify.bulletin import Bulletin
+    from reconciler.notify.memory import Memory
     from reconciler.notify.messages import Message, Occasion
 
 T = TypeVar("T")
