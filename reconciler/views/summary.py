@@ -287,6 +287,11 @@ def worst_last(records: Iterable[RolloutRecord]) -> list[RolloutRecord]:
     return sorted(records, key=lambda record: _SERIOUSNESS[record.outcome.kind])
 
 
+def worst_first(records: Iterable[RolloutRecord]) -> list[RolloutRecord]:
+    """The records, the most serious first: a page is read from the top."""
+    return sorted(records, key=lambda record: -_SERIOUSNESS[record.outcome.kind])
+
+
 def took_text(record: RolloutRecord) -> str:
     """How long a rollout took; empty if none was tried, however long the app had to wait."""
     tried = record.outcome.kind is not OutcomeKind.SKIPPED
