@@ -94,7 +94,7 @@ class Sender:
         name = f"{name} ({', '.join(channel.variables)})" if channel.variables else name
         unset = [variable for variable in channel.variables if not self.environ.get(variable, "").strip()]
         if unset:
-            return Sent(name, f"the variable {' and '.join(unset)} is not set")
+            return Sent(name, f"not set: {', '.join(unset)}")
         kind = self._webhook if channel.webhook else self._apprise
         try:
             await self._repeated(await kind(channel, message))
