@@ -16,8 +16,8 @@ from reconciler.findings import Finding, Severity, ranked
 from reconciler.github.api import number_of
 from reconciler.github.inputs import Mode
 from reconciler.github.outputs import fitted
-from reconciler.github.ownership import weight
 from reconciler.views.lines import inert, shortened
+from reconciler.views.markup import size
 from reconciler.views.summary import plan_counts
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ async def check(github: GitHub, job: ActionRun, result: Result) -> None:
     """
     path = f"/repos/{job.context.repository}/check-runs"
     pages = [*_pages(placed(result.findings))] or [[]]
-    output = {"title": title(result), "summary": fitted(job.report(result), _SUMMARY, weight) or "See the run."}
+    output = {"title": title(result), "summary": fitted(job.report(result), _SUMMARY, size) or "See the run."}
     name = f"reconcile {job.inputs.mode}{f': {job.inputs.environment}' if job.inputs.environment else ''}"
     made = await github.post(
         path,
