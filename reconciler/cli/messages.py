@@ -37,12 +37,13 @@ def published(finished: Finished, console: Console) -> tuple[str, ...]:
 
     from reconciler.notify import bulletin
     from reconciler.notify.memory import Memory
-    from reconciler.notify.send import Sender
 
     clock = SystemClock()
     made = bulletin.of(finished, console.redact, clock.now())
     if made is None:
         return ()
+    from reconciler.notify.send import Sender
+
     try:
         sent = asyncio.run(Sender(made.environ, clock).publish(made, Memory()))
         warnings = tuple(one.warning for one in sent if one.problem)
