@@ -118,6 +118,11 @@ class Session:
         """The number of requests sent to the API, retries included; logs and probes do not count."""
         return self._throttle.requests
 
+    @property
+    def left(self) -> int:
+        """How many requests the token's hour still allows."""
+        return self._throttle.limit.left(self._clock.monotonic())
+
     @contextlib.contextmanager
     def meter(self, key: str) -> Iterator[None]:
         """Count the requests sent inside, and by tasks started inside, under a key."""
