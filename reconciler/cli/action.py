@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from reconciler.github.rollouts import RolloutDeployments
     from reconciler.live.client import Client
     from reconciler.notify.bulletin import Bulletin
-    from reconciler.plan.model import Plan, PlanReport
+    from reconciler.plan.model import PlanReport
     from reconciler.rollout.model import Event, RolloutReport
 
 _LOG_WIDTH = 140
@@ -287,24 +287,11 @@ class ActionStep:
         report_plan(planned)
         for line in _plan_text(self.published(planned.report)).split("\n"):
             self.out(self.redact(line))
-        if self._shows_deployments:
-            self.deployments = self._deployments([app.plan for app in planned.apps])
+        if self.inputs.deployments and self.inputs.mode is Mode.APPLY:
+            from reconciler.github.rollouts import of_run
 
-    @property
-    def _shows_deployments(self) -> bool:
-        """Whether GitHub is to show what happens: never a rehearsal, which would look like the real one."""
-        inputs, context = self.inputs, self.context
-        wanted = inputs.deployments and inputs.mode is Mode.APPLY and not inputs.sandbox
-        return wanted and bool(inputs.github_token and context.repository and context.head_sha)
-
-    def _deployments(self, plans: Sequence[Plan]) -> RolloutDeployments:
-        from reconciler.github.rollouts import Place, RolloutDeployments
-
-        context = self.context
-        place = Place(context.repository, context.head_sha, self.inputs.environment, context.run_url)
-        return RolloutDeployments(
-            lambda: context.github(self.inputs.github_token, self.clock, self.transport), place, plans
-        )
+            plans = [app.plan for app in planned.apps]
+            self.deployments = of_run(self.inputs, self.context, plans, self.clock, self.transport)
 
     def agrees(self, planned: Planned) -> bool:
         """Agree: a pipeline has nobody to ask."""

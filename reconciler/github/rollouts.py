@@ -22,6 +22,11 @@ from reconciler.views.lines import shortened
 from reconciler.views.summary import OUTCOMES
 
 if TYPE_CHECKING:
+    import httpx
+
+    from reconciler.clock import Clock
+    from reconciler.github.context import EventContext
+    from reconciler.github.inputs import Inputs
     from reconciler.plan.model import Plan
     from reconciler.rollout.model import Event, RolloutRecord, RolloutReport
 
@@ -177,6 +182,20 @@ class RolloutDeployments:
             self._said.add(record.app)
         else:
             await found.show(await found.begin(subject), _status(record, since))
+
+
+def of_run(
+    inputs: Inputs,
+    context: EventContext,
+    plans: Sequence[Plan],
+    clock: Clock,
+    transport: httpx.AsyncBaseTransport | None,
+) -> RolloutDeployments | None:
+    """The deployments of a run; None of a rehearsal, which would look like the real one, and without a token."""
+    if inputs.sandbox or not (inputs.github_token and context.repository and context.head_sha):
+        return None
+    place = Place(context.repository, context.head_sha, inputs.environment, context.run_url)
+    return RolloutDeployments(lambda: context.github(inputs.github_token, clock, transport), place, plans)
 
 
 def _status(record: RolloutRecord, deployment: str) -> Status:
