@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from reconciler.cli.connect import Suggestions, connect
-from reconciler.cli.console import Console, observer, plain
+from reconciler.cli.console import Console, plain
 from reconciler.cli.observing import observed_console
 from reconciler.cli.options import PERMISSIONS, WHAT, Connection, EnvironmentName, RunOutput, SpecFlags, run_options
 from reconciler.cli.status import chosen_apps
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
+from reconciler.telemetry.observer import observer
 
 if TYPE_CHECKING:
     from reconciler.config import Config, Policy
