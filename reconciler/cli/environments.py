@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.connect import Suggestions
-from reconciler.cli.console import observer, report_plan
 from reconciler.cli.messages import published
+from reconciler.cli.observing import report_plan
 from reconciler.cli.options import Connection, EnvironmentConnection
 from reconciler.clock import SystemClock
 from reconciler.config_file import ConfigFile, read_config
@@ -21,6 +21,7 @@ from reconciler.engine.load import RunOptions, each
 from reconciler.environments import ALL, environment_of
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
+from reconciler.telemetry.observer import observer
 from reconciler.text import did_you_mean
 from reconciler.views.environments import EnvironmentPlan
 

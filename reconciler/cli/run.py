@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from reconciler.cli.connect import Suggestions, connect
-from reconciler.cli.console import Console, ProgressPrinter, ask, observer, report_plan
-from reconciler.cli.observing import observed_console
+from reconciler.cli.console import Console, ProgressPrinter, ask
+from reconciler.cli.observing import observed_console, report_plan
 from reconciler.cli.options import (
     OUTPUT,
     POSITIVE,
@@ -30,6 +30,7 @@ from reconciler.cli.signals import on_signals
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
+from reconciler.telemetry.observer import observer
 
 if TYPE_CHECKING:
     from reconciler.engine.apply import Finished, Watch
