@@ -57,7 +57,7 @@ def token(variable: str = "") -> str:
     for name in [variable] if variable else TOKEN_VARIABLES[:2]:
         if value := os.environ.get(name, "").strip():
             return value
-    hint = "set DIGITALOCEAN_TOKEN, or try the embedded sandbox: reconcile --sandbox"
+    hint = "set DIGITALOCEAN_TOKEN to an API token, or add --sandbox to try it on the embedded sandbox"
     hint = f"set {variable}, which reconcile.yaml names as the environment's token" if variable else hint
     raise UsageError(f"no API token: {variable or 'DIGITALOCEAN_TOKEN'} is not set", hint=hint)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.appspec.secrets import CLONE_URL, credentials, plaintext_secrets, secrets
 from reconciler.config import Config
-from reconciler.config_file import CONFIG_NAMES
+from reconciler.config_file import CONFIG_NAMES, SUFFIXES, path_hint
 from reconciler.desired.reading import DEFAULT, OTHER, WRAPPER, Variables, parse_specs, substitute, unrelated
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity
@@ -20,9 +20,6 @@ from reconciler.yamltext import Document, Written, is_wrapped, read_text
 
 if TYPE_CHECKING:
     from reconciler.desired.environments import EnvironmentSources, ReadText
-
-SUFFIXES = (".yaml", ".yml", ".json")
-"""The suffixes of spec files."""
 
 
 @dataclass(frozen=True)
@@ -185,8 +182,10 @@ def find_specs(paths: Sequence[Path | str], findings: list[Finding], *, leave_ou
             below = iter([path])
         else:
             message = f"no such file or folder: {path}"
-            hint = _FIRST_SPEC if path == Path("specs") else "check the path"
-            if Path(_DO).is_dir():
+            hint = path_hint(path)
+            if path == Path("specs"):
+                hint = _FIRST_SPEC
+            if Path(_DO).is_dir() and not hint.startswith("did you mean"):
                 hint = f"there is {_DO}: name it, as in `reconcile validate {_DO}`"
             findings.append(Finding(Severity.ERROR, "no-such-path", message, hint, Location(str(path))))
             continue
@@ -199,7 +198,9 @@ def find_specs(paths: Sequence[Path | str], findings: list[Finding], *, leave_ou
     return list(found.values())
 
 
-_FIRST_SPEC = "write a spec there, have one written by `reconcile import APP`, or name the folder that has them"
+_FIRST_SPEC = (
+    "write a spec there, import your live apps with `reconcile import --all`, or name the folder that has specs"
+)
 """What to do without the folder that is read by default."""
 
 _DO = ".do"

@@ -109,13 +109,15 @@ class OutcomeKind(StrEnum):
 class Outcome:
     """How a rollout ended, why, and what a person can run next.
 
-    ``pinned``: this rollout leaves the app pinned to a rollback of its own, or cannot rule that out.
+    ``pinned``: this rollout leaves the app pinned to a rollback of its own, or cannot rule that out. ``requested``: a
+    person asked for exactly this.
     """
 
     kind: OutcomeKind
     reason: str = ""
     commands: tuple[str, ...] = ()
     pinned: bool = False
+    requested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,7 @@ class Event:
     """Something that just happened, for live progress. ``at`` in seconds since the run began.
 
     ``done`` and ``total`` count the steps of the deployment under way; 0 when there is none. What is ``passing`` is for
-    progress that is drawn in place, and no line of a log.
+    progress that is drawn in place, and no line of a log. ``requested``: as of an `Outcome`.
     """
 
     at: float
@@ -210,6 +212,7 @@ class Event:
     total: int = 0
     outcome: OutcomeKind | None = None
     passing: bool = False
+    requested: bool = False
 
 
 @dataclass(frozen=True, slots=True)

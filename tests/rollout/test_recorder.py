@@ -71,7 +71,7 @@ CASES: dict[str, tuple[RolloutState, Step, str]] = {
     "an unhealthy one": (
         state(leg=leg(Phase.ACTIVE, evidence=BAD)), CollectFailure("d"), "api is unhealthy, for 20 s"),
     "a failure": (state(leg=leg(Phase.ERROR), fault="api failed"), FindCandidates(), "api failed"),
-    "a person's wish": (state(Task.ROLL_BACK), FindCandidates(), "a rollback was asked for"),
+    "a person's wish": (state(Task.ROLL_BACK), FindCandidates(), "a rollback was requested"),
     "a wait for the platform": (
         state(leg=leg(Phase.ERROR), fault="api failed", options=TWO), FindCandidates(5.0),
         "the platform may roll back by itself; waiting for it"),
@@ -87,7 +87,7 @@ CASES: dict[str, tuple[RolloutState, Step, str]] = {
         state(options=TWO, rejected=("region_conflict",)), ValidateRollback("b"),
         "the one before cannot be rolled back to: region_conflict"),
     "the one asked for": (
-        RolloutState(goal(Task.ROLL_BACK, follow_id="a"), options=TWO), ValidateRollback("a"), "it was asked for"),
+        RolloutState(goal(Task.ROLL_BACK, follow_id="a"), options=TWO), ValidateRollback("a"), "it was requested"),
     "a rollback": (
         state(options=TWO, valid=True), Rollback("a"), "the platform says that the app can be rolled back to it"),
     "a rollback again": (
