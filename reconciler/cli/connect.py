@@ -75,7 +75,7 @@ def missing_extra(extra: str, error: ImportError) -> UsageError:
         hint = f"uv tool install --force {package}"
     else:
         hint = f"pip install {package}"
-    return UsageError(f"this needs the package {error.name}, of the extra {extra!r}", hint=hint)
+    return UsageError(f"this needs the package {error.name}, from the extra {extra!r}", hint=hint)
 
 
 def open_sandbox(file: Path) -> Sandbox:

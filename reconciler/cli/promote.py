@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 def promote(
-    source: Annotated[str, Parameter(help="the environment in which it runs healthy")],
-    target: Annotated[str, Parameter(help="the environment that is to have it")],
+    source: Annotated[str, Parameter(help="environment to promote from")],
+    target: Annotated[str, Parameter(help="environment to promote to")],
     *apps: Annotated[str, Parameter(help="apps, by their names in the base [default: all]")],
     specs: Annotated[tuple[Path, ...], Parameter(help="files and folders of app specs [default: specs/]")] = (),
-    check: Annotated[bool, Parameter(help="write nothing: exit 2 if there is something to promote")] = False,
+    check: Annotated[bool, Parameter(help="write nothing; exit 2 if there is something to promote")] = False,
     config: Annotated[Path | None, Parameter(help="reconcile.yaml")] = None,
     var: Annotated[tuple[str, ...], Parameter(help="NAME=VALUE of a declared variable")] = (),
     connection: Connection = Connection(),

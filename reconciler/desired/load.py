@@ -118,7 +118,7 @@ def load(
     if environment is not None and not named:  # files that are named may be some of the apps
         findings += environment.unused({app.base for app in apps})
     if skipped:
-        findings.append(_skipped("unrelated-files", "not app specs", skipped, "keep specs in a folder of their own"))
+        findings.append(_skipped("unrelated-files", "not app specs", skipped, "keep specs in their own folder"))
     if not apps and not any(finding.is_error for finding in findings):
         findings.append(_none_found(paths))
     return Loaded(tuple(apps), tuple(findings), values.sources)
@@ -227,7 +227,9 @@ def _below(folder: Path, others: Collection[str], findings: list[Finding], hidde
             app = next((name for name in shown if Path(name).stem == "app"), "")
             for template in [name for name in shown if Path(name).stem == "deploy.template"]:
                 message = f"a template of {app}, which is read instead" if app else "a template, read as an app's spec"
-                hint = "to check it, name it on the command line" if app else "name other files if it is no app"
+                hint = (
+                    "to check it, name it on the command line" if app else "if it is not an app, name the files to read"
+                )
                 findings.append(Finding(Severity.NOTICE, "template", message, hint, Location(f"{root}/{template}")))
                 if app:
                     shown.remove(template)
@@ -245,7 +247,7 @@ def _hides_yaml(root: Path, name: str) -> bool:
 def _skipped(code: str, why: str, names: Sequence[str], hint: str) -> Finding:
     """The one line about what was passed over."""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    message = f"skipped as {why}: {', '.join(names[:5])}{more}"
+    message = f"skipped ({why}): {', '.join(names[:5])}{more}"
     return Finding(Severity.NOTICE, code, message, hint)
 
 

@@ -270,7 +270,7 @@ def _stuck(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan | Non
         return None
     reason = (
         f"the last {times} updates all led to the same spec, which is not Git's: App Platform stores or "
-        f"deploys another spec than the one sent. At most {faults.attempts} such updates are made within "
+        f"deploys a different spec from the one sent. At most {faults.attempts} such updates are made within "
         f"{faults.within / 3600:g} h"
     )
     return replace(plan, status=SyncStatus.STALLED, action=Action.REFUSE, reason=reason, override="--retry")

@@ -162,7 +162,7 @@ class Recorder:
 # --- What a step does and why the policy asks for it, in words. Pure text over the policy's own state ---
 
 
-_NOTHING_OF_IT = "there is no trace of the one before"
+_NOTHING_OF_IT = "there is no trace of the previous attempt"
 
 
 def describe(step: Step) -> str:  # noqa: C901, PLR0912  one line for each of the steps there are
@@ -287,7 +287,7 @@ def _why_prepare(state: RolloutState, step: CollectFailure | FindCandidates | Va
         case FindCandidates():
             return state.fault or "a rollback was requested"
         case ValidateRollback() if state.rejected:
-            return f"the one before cannot be rolled back to: {state.rejected[-1]}"
+            return f"the previous candidate cannot be rolled back to: {state.rejected[-1]}"
         case ValidateRollback() if state.goal.task is Task.ROLL_BACK and state.goal.follow_id:
             return "it was requested"
         case ValidateRollback():

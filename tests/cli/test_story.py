@@ -387,7 +387,7 @@ def test_status_is_drawn_again_on_a_terminal_until_ctrl_c_which_ends_with_130(ap
 
 def test_status_is_watched_on_a_terminal_alone(applied, run, capsys):
     assert run("status", "--sandbox", "--watch") == 64
-    assert "--watch draws on a terminal" in capsys.readouterr().err
+    assert "--watch needs a terminal" in capsys.readouterr().err
 
 
 def requests_of(fleet: int, *, watched: bool) -> list[str]:
