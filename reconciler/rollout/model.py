@@ -196,12 +196,16 @@ class RolloutRecord:
     logs: tuple[DeploymentLog, ...] = ()
 
 
+EventKind = Literal["decision", "phase", "progress", "warning", "outcome"]
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that just happened, for live progress. ``at`` in seconds since the run began.
 
     ``done`` and ``total`` count the steps of the deployment under way; 0 when there is none. What is ``passing`` is for
-    progress that is drawn in place, and no line of a log. ``requested``: as of an `Outcome`.
+    progress that is drawn in place, and no line of a log. ``kind``: a decision of the policy or of the scheduler, a new
+    phase of a deployment, progress within it, a warning, or the outcome. ``requested``: as of an `Outcome`.
     """
 
     at: float
@@ -212,6 +216,7 @@ class Event:
     total: int = 0
     outcome: OutcomeKind | None = None
     passing: bool = False
+    kind: EventKind = "decision"
     requested: bool = False
 
 
