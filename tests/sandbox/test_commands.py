@@ -224,7 +224,7 @@ def test_tls_without_its_package_is_refused_with_what_to_install(shell: Shell, m
     code, said = shell.run("serve", "--tls")
     assert code == 64
     assert said == (
-        "reconcile: this needs the package cryptography, of the extra 'sandbox,tls'\n"
+        "reconcile: this needs the package cryptography, from the extra 'sandbox,tls'\n"
         "  in the checkout: pip install '.[sandbox,tls]'\n"
     )
 
