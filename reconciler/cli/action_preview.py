@@ -3,12 +3,12 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
-from reconciler.cli.console import observer
 from reconciler.engine.apply import FrontEnd
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
 from reconciler.github.previews import Handled, Handler
 from reconciler.github.report import Result
+from reconciler.telemetry.observer import observer
 from reconciler.views import annotations, previews, text
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.cli.console import observer
 from reconciler.cli.options import API_URL, SANDBOX_FILE, Connection, EnvironmentConnection
 from reconciler.clock import SystemClock
 from reconciler.errors import ReconcileError, UsageError
 from reconciler.redaction import TOKEN_VARIABLES
+from reconciler.telemetry.observer import observer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator

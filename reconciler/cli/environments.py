@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.connect import Suggestions
-from reconciler.cli.console import observer, report_plan
+from reconciler.cli.messages import published
+from reconciler.cli.observing import report_plan
 from reconciler.cli.options import Connection, EnvironmentConnection
 from reconciler.clock import SystemClock
 from reconciler.config_file import ConfigFile, read_config
@@ -19,6 +21,7 @@ from reconciler.engine.load import RunOptions, each
 from reconciler.environments import ALL, environment_of, no_environment
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
+from reconciler.telemetry.observer import observer
 from reconciler.views.environments import EnvironmentPlan
 
 __all__ = ["ALL", "connection_of", "in_environment", "plan_all"]
@@ -88,9 +91,10 @@ def plan_all(
     for one in each(options):
         here = connection_of(connection, one)
         observer().within(one.environment)
-        planned = asyncio.run(run(one, front(console, here), SystemClock())).planned
+        finished = asyncio.run(run(one, front(console, here), SystemClock()))
+        planned, report = finished.planned, console.redact.within(shown(finished.planned, console, here))
         report_plan(planned)
-        report = console.redact.within(shown(planned, console, here))
+        report = replace(report, warnings=published(finished, console))
         plans.append(EnvironmentPlan(one.environment, report, planned.bases))
         codes.append(safety.of_plan(report, differences_matter=differences_matter))
     _show(plans, console, drift=options.drift)

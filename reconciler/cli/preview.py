@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from reconciler.cli.connect import Suggestions
-from reconciler.cli.console import Console, observer, plain
+from reconciler.cli.console import Console, plain
 from reconciler.cli.observing import observed_console
 from reconciler.cli.options import (
     PERMISSIONS,
@@ -25,6 +25,7 @@ from reconciler.cli.options import (
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
+from reconciler.telemetry.observer import observer
 
 if TYPE_CHECKING:
     from reconciler.cli.run import CommandLine

@@ -103,12 +103,14 @@ def _plan(options: "RunOptions", connection: Connection, console: Console) -> in
     import asyncio
 
     from reconciler.cli.environments import connection_of
+    from reconciler.cli.observing import report_plan
     from reconciler.cli.run import CommandLine, shown_plan
     from reconciler.engine import safety
     from reconciler.engine.apply import run
 
     here = connection_of(connection, options)
     planned = asyncio.run(run(options, CommandLine(console, here), SystemClock())).planned
+    report_plan(planned)
     report = shown_plan(planned, console, here)
     show("")
     console.plan(report)

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from reconciler.cli.connect import Suggestions, connect
-from reconciler.cli.console import Console, observer, plain
+from reconciler.cli.console import Console, plain
 from reconciler.cli.observing import observed_console
 from reconciler.cli.options import PERMISSIONS, WHAT, Connection, EnvironmentName, RunOutput, SpecFlags, run_options
 from reconciler.cli.status import chosen_apps
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
+from reconciler.telemetry.observer import observer
 
 if TYPE_CHECKING:
     from reconciler.config import Config, Policy
@@ -110,8 +111,7 @@ def redeploy(
 
         connection = connection_of(connection, options)
     finished = asyncio.run(run(options, CommandLine(console, connection), SystemClock()))
-    assert finished.rollout is not None
-    return show_applied(finished.planned, finished.rollout, console, connection)
+    return show_applied(finished, console, connection)
 
 
 async def _commit(name: str, config: Config, connection: Connection, console: Console, *, force: bool) -> int:
@@ -138,11 +138,12 @@ async def _commit(name: str, config: Config, connection: Connection, console: Co
             job = replace(wanted, resume_rollback=True, follow=pinned.id, carried=pinned.spec)
             with CommandLine(console, connection).watch([name]) as watched:
                 report = _as_requested(await roll_back(job, client, SystemClock(), _requested(watched)))
+    report = _reported(report, connection)
     outcome = report.records[0].outcome
     if outcome.kind is OutcomeKind.TAKEN_BACK and console.format == "text":
         console.out(plain(f"{name}: {outcome.reason}"))
     else:
-        _show(report, connection, console)
+        console.rollout(report, None)
     return safety.of_rollout(report)
 
 
@@ -172,10 +173,11 @@ def _requested(watched: Watch) -> Watch:
     return replace(watched, on_event=shown)
 
 
-def _show(report: RolloutReport, connection: Connection, console: Console) -> None:
+def _reported(report: RolloutReport, connection: Connection) -> RolloutReport:
+    """The report as it may be shown, once the observer has it."""
     report = Suggestions.of(connection).rollout(report)
     observer().rolled_out(report)
-    console.rollout(report, None)
+    return report
 
 
 def _committed(app: LiveApp, *, gone: bool) -> RolloutReport:
@@ -214,7 +216,7 @@ async def _rollback(
         with CommandLine(console, connection).watch([name]) as watched:
             report = await roll_back(job, client, SystemClock(), _requested(watched) if pin else watched)
     report = _as_requested(report) if pin else report
-    _show(report, connection, console)
+    console.rollout(_reported(report, connection), None)
     code = safety.of_rollout(report)
     return Exit.OK if pin and code is Exit.ROLLED_BACK else code  # rolling back is what was requested
 
