@@ -129,9 +129,3 @@ def _bar(phase: str, began: float, ended: float) -> Bar:
 def timeline(lanes: Sequence[Lane], seconds: float = 0.0) -> Timeline:
     """The lanes on one scale, which ends with the last bar or after ``seconds``."""
     return Timeline(tuple(lanes), max([seconds, *(bar.ended for one in lanes for bar in one.bars)]))
-
-
-def spans(moments: Sequence[tuple[str, float]], end: float) -> list[tuple[str, float, float]]:
-    """Phases with when each began, as phases that end where the next one begins, the last one at ``end``."""
-    following = [*(at for _, at in moments[1:]), end]
-    return [(phase, at, max(at, until)) for (phase, at), until in zip(moments, following, strict=True)]
