@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from reconciler.cli.options import Output
+    from reconciler.cli.pages import Setting
     from reconciler.findings import Finding
     from reconciler.plan.model import PlanReport
     from reconciler.rollout.model import Event, RolloutReport
@@ -135,6 +136,7 @@ def _silence(stream: TextIO) -> None:
 class Console:
     """Standard output for results, standard error for everything else.
 
+    ``setting``: what a page says of the run besides its result.
     ``vital``: the output is the purpose of the run, so the run fails if it cannot be written. Without it, no
     failure of the streams stops the run.
     """
@@ -145,7 +147,12 @@ class Console:
     def __init__(
         self, form: Format = "text", *, verbose: bool = False, color: str = "auto", vital: bool = False
     ) -> None:
+        if form == "html":
+            from reconciler.cli.connect import check_extra
+
+            check_extra("report", "jinja2")
         self.format = form
+        self.setting: Setting | None = None
         self.verbose = verbose
         self.color = _color(color, os.environ, sys.stdout)
         self.width = max(60, min(160, shutil.get_terminal_size((100, 24)).columns))
@@ -194,6 +201,10 @@ class Console:
                 from reconciler.views import markdown
 
                 self.out(markdown.plan(report))
+            case "html":
+                from reconciler.cli import pages
+
+                self.out(pages.plan(report, self.setting or pages.Setting(), self.redact, drift=drift))
             case "sarif":
                 from reconciler.views import sarif
 
@@ -226,6 +237,10 @@ class Console:
                 from reconciler.views import markdown_rollout
 
                 self.out(markdown_rollout.rollout(report, planned))
+            case "html":
+                from reconciler.cli import pages
+
+                self.out(pages.rollout(report, planned, self.setting or pages.Setting(), self.redact))
             case "sarif":
                 from reconciler.views import sarif
 

@@ -205,6 +205,7 @@ def _run(specs: Sequence[Path], asked: _Asked) -> int:
     if finished.rollout is not None:
         return show_applied(finished.planned, finished.rollout, console, connection)
     foreseen = shown_plan(finished.planned, console, connection)
+    _set(console, finished.planned, connection)
     console.plan(foreseen, drift=options.drift, annotated=True)
     if asked.save:
         safety.save(asked.save, finished.planned.report.plans, finished.planned.config)
@@ -217,14 +218,23 @@ def show_applied(planned: "Planned", rollout: "RolloutReport", console: Console,
     from reconciler.engine import safety
 
     foreseen = shown_plan(planned, console, connection)
+    _set(console, planned, connection)
     console.rollout(Suggestions.of(connection).rollout(rollout), foreseen)
     return safety.of_apply(rollout, planned)
+
+
+def _set(console: Console, planned: "Planned", connection: Connection) -> None:
+    """Give a page what it says of the run besides the result."""
+    if console.format == "html":
+        from reconciler.cli.pages import Setting
+
+        console.setting = Setting.of(planned, connection)
 
 
 def shown_plan(planned: "Planned", console: Console, connection: Connection) -> "PlanReport":
     """The plan to show: in what is made for logs and pages of a pipeline without what only live has."""
     report = Suggestions.of(connection).plan(planned.report)
-    if console.format not in ("markdown", "github") or planned.options.show_live_values:
+    if console.format not in ("markdown", "github", "html") or planned.options.show_live_values:
         return report
     from reconciler.plan.warnings import hide_live_values
 

@@ -38,13 +38,13 @@ _TEMPLATES = Path(__file__).with_name("templates")
 def fleet(fleets: Sequence[Fleet], about: About) -> str:
     """The apps of one environment or of several: what would be, or was, done, and what is known of their past."""
     several = len(fleets) > 1
-    apps = [view for place, one in enumerate(fleets, 1) for view in _apps(one, about, place)]
+    apps = [view for place, one in enumerate(fleets, 1) for view in _apps(one, about, place, several=several)]
     ordered = sorted(apps, key=lambda app: (seriousness(app.states), app.name, app.environment))
     page = Page(
         inert(about.title),
         "; ".join(f"{inert(one.environment)}: {_summary(one)}" if several else _summary(one) for one in fleets),
         tuple(_facts(fleets, about)),
-        tuple(note for one in fleets for note in _notes(one, about)),
+        (*_run_notes(about), *(note for one in fleets for note in _notes(one, several=several))),
         tallies(ordered) if ordered else (),
         tuple(ordered),
         parts.figures(figures) if len(fleets) == 1 and (figures := fleets[0].figures) else (),
@@ -97,7 +97,7 @@ def _inert(value: Any) -> Any:
 # --- Apps ---
 
 
-def _apps(one: Fleet, about: About, place: int) -> Iterator[AppView]:
+def _apps(one: Fleet, about: About, place: int, *, several: bool) -> Iterator[AppView]:
     """The apps of a fleet; changes that several have alike are shown with the first of them."""
     plans = {plan.app: plan for plan in one.planned.plans}
     records = {record.app: record for record in one.rollout.records} if one.rollout else {}
@@ -107,7 +107,7 @@ def _apps(one: Fleet, about: About, place: int) -> Iterator[AppView]:
     for app in names:
         known = Known(
             anchors[app],
-            one.environment,
+            one.environment if several else "",
             plans.get(app),
             records.get(app),
             one.histories.get(app),
@@ -148,17 +148,19 @@ def _facts(fleets: Sequence[Fleet], about: About) -> Iterator[Fact]:
     yield Fact("made", f"{about.made:%Y-%m-%d %H:%M} UTC")
 
 
-def _notes(one: Fleet, about: About) -> Iterator[Badge]:
-    """What is worth knowing before anything else: what still runs, what was refused and why, freezes, waves."""
-    where = f"{inert(one.environment)}: " if one.environment else ""
-    for running in one.rollout.left_running if one.rollout else ():
-        yield Badge("▸", f"{where}still running on App Platform: {shortened(running, 300)}", "warning")
+def _run_notes(about: About) -> Iterator[Badge]:
     if about.freeze:
         yield Badge("!", f"{shortened(about.freeze, 500)}: nothing is applied", "warning")
+    yield from (Badge("·", shortened(text, 500), "quiet") for text in about.notes)
+
+
+def _notes(one: Fleet, *, several: bool) -> Iterator[Badge]:
+    """What is worth knowing before anything else: what still runs, what was refused and why, waves."""
+    where = f"{inert(one.environment)}: " if several else ""
+    for running in one.rollout.left_running if one.rollout else ():
+        yield Badge("▸", f"{where}still running on App Platform: {shortened(running, 300)}", "warning")
     if one.rollout is None:
         yield from _plan_notes(one.planned, where)
-    for text in about.notes:
-        yield Badge("·", shortened(text, 500), "quiet")
 
 
 def _plan_notes(planned: PlanReport, where: str) -> Iterator[Badge]:

@@ -44,9 +44,9 @@ def address(text: str) -> str:
 
 
 def linked(label: str, text: str) -> Iterator[Fact]:
-    """An address as a fact, or as plain text if it is no address that a link may have; nothing if there is none."""
+    """An address as a fact: a link unless it has a query, which may be a credential, or is of another kind."""
     if text:
-        yield Fact(label, shortened(without_query(text), 300), address(text))
+        yield Fact(label, shortened(without_query(text), 300), "" if "?" in text else address(text))
 
 
 def diff(plan: Plan, shared: str = "", link: Fact | None = None) -> DiffView | None:
@@ -118,7 +118,7 @@ def rollout_timeline(record: RolloutRecord) -> Timeline | None:
     lanes = [
         lane(
             shortened(made.role, 20),
-            shortened(made.id, 80),
+            shortened(made.id, 80).partition("-")[0],
             [(shortened(span.phase, 40), span.began, span.ended) for span in made.phases],
         )
         for made in record.deployments
@@ -149,7 +149,10 @@ def decisions(found: Sequence[Decision]) -> tuple[tuple[str, str, str], ...]:
 def past_timeline(past: AppHistory) -> Timeline | None:
     """The last deployments as lanes, each from its creation on; None if no step of any is known."""
     known = [one for one in past.deployments if one.phases]
-    lanes = [lane(shortened(one.cause, 40) or "deployment", shortened(one.id, 8), one.phases) for one in known]
+    lanes = [
+        lane(shortened(one.cause, 40) or "deployment", shortened(one.id, 80).partition("-")[0], one.phases)
+        for one in known
+    ]
     return timeline(lanes) if lanes else None
 
 
