@@ -153,6 +153,10 @@ class Session:
         """Requests a minute that the rate limit allows for the next minutes."""
         return self._throttle.limit.pace(self._clock.monotonic())
 
+    def left(self) -> int:
+        """Requests that the rate limit still allows within the hour."""
+        return self._throttle.limit.left(self._clock.monotonic())
+
     async def _refresh(self) -> None:
         """Send a request for the sake of its headers; what it answers does not matter."""
         with contextlib.suppress(LiveError):

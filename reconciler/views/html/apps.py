@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconciler.plan.model import Action, Plan
+from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.rollout.model import RolloutRecord
 from reconciler.text import ago, count
 from reconciler.views.html import parts
@@ -75,7 +75,7 @@ def app_view(known: Known, now: datetime) -> AppView:
         parts.diff(plan, known.shared, known.link) if plan else None,
         tuple(shortened(line, _SENTENCE) for line in origin_lines(plan)) if plan else (),
         parts.findings(plan.findings) if plan else (),
-        parts.deployments(past, now) if past else (),
+        parts.deployments(past, now, console=known.console) if past else (),
         parts.figures(past.figures) if past and past.figures else (),
         parts.logs(record.logs) if record else (),
     )
@@ -113,7 +113,8 @@ def _sentences(known: Known) -> list[str]:
         found.append(f"Renamed from {plan.moved_from}." if plan.moved_from else "")
         latest = "Every source is updated to its newest commit or image."
         found.append(latest if plan.writes and plan.update_all_source_versions else "")
-    return [*found, past.stalled if past and record is None else ""]
+    said = record is not None or (plan is not None and plan.status is SyncStatus.STALLED)
+    return [*found, past.stalled if past and not said else ""]
 
 
 def _commands(known: Known) -> list[str]:

@@ -161,7 +161,7 @@ class Tally(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of a fleet."""
+    """A page of a fleet. ``when``: the title of the last column."""
 
     title: str
     summary: str
@@ -173,3 +173,4 @@ class Page:
     findings: tuple[FindingView, ...] = ()
     unmanaged: tuple[str, ...] = ()
     version: str = ""
+    when: str = ""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.findings import Finding
 from reconciler.html.document import document, environment
 from reconciler.plan.model import Plan, PlanReport
+from reconciler.rollout.model import OutcomeKind
 from reconciler.text import count
 from reconciler.views.html import parts
 from reconciler.views.html.apps import Known, app_view
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
     from reconciler.errors import ReconcileError
 
+_STAYED = (OutcomeKind.UNCHANGED, OutcomeKind.PAUSED)
+"""Outcomes after which what was known of an app's past still holds."""
+
 _TEMPLATES = Path(__file__).with_name("templates")
 
 
@@ -51,6 +55,7 @@ def fleet(fleets: Sequence[Fleet], about: About) -> str:
         parts.findings(found for one in fleets for found in one.planned.findings),
         tuple(name(app) for one in fleets for app in one.planned.unmanaged),
         about.version,
+        "took" if any(one.rollout for one in fleets) else "deployed",
     )
     return document(_environment(), "fleet.html", page)
 
@@ -105,12 +110,13 @@ def _apps(one: Fleet, about: About, place: int, *, several: bool) -> Iterator[Ap
     anchors = {app: f"app-{place}-{number}" for number, app in enumerate(names, 1)}
     shared, links = _shared(one.planned.plans, anchors)
     for app in names:
+        past = one.histories.get(app) if app not in records or records[app].outcome.kind in _STAYED else None
         known = Known(
             anchors[app],
             one.environment if several else "",
             plans.get(app),
             records.get(app),
-            one.histories.get(app),
+            past,
             frozen=bool(about.freeze),
             console=not about.address,
             shared=shared.get(app, ""),

@@ -19,6 +19,7 @@ from reconciler.views.html.states import SYMBOLS
 from reconciler.views.lines import MESSAGE_WIDTH, log_line, no_command, paragraph, shortened
 from reconciler.views.markup import console_url
 from reconciler.views.plan_lines import note_text, notes_to_show, parts_of
+from reconciler.views.summary import is_quiet
 
 _VALUE = 400
 _MOST_ROWS = 200
@@ -51,7 +52,7 @@ def linked(label: str, text: str) -> Iterator[Fact]:
 
 def diff(plan: Plan, shared: str = "", link: Fact | None = None) -> DiffView | None:
     """The changes and notes of a plan; None if there are none."""
-    notes = tuple(_note_rows(notes_to_show(plan)))
+    notes = () if is_quiet(plan) else tuple(_note_rows(notes_to_show(plan)))
     if link is not None:
         return DiffView(link=link)
     rows = tuple(_rows(plan))
@@ -159,9 +160,9 @@ def past_timeline(past: AppHistory) -> Timeline | None:
 # --- The past ---
 
 
-def deployments(past: AppHistory, now: datetime) -> tuple[DeploymentView, ...]:
-    """The last deployments, newest first."""
-    return tuple(_deployment(one, past.app_id, now) for one in past.deployments)
+def deployments(past: AppHistory, now: datetime, *, console: bool) -> tuple[DeploymentView, ...]:
+    """The last deployments, newest first; ``console``: the account is the vendor's, so that they have pages there."""
+    return tuple(_deployment(one, past.app_id if console else "", now) for one in past.deployments)
 
 
 def _deployment(one: PastDeployment, app_id: str, now: datetime) -> DeploymentView:
