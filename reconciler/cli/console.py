@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self, TextIO, cast
 
 from reconciler import __version__
+from reconciler.clock import SystemClock
 from reconciler.errors import ReconcileError
 from reconciler.redaction import Redactor, tokens_of
 
@@ -136,9 +137,8 @@ def _silence(stream: TextIO) -> None:
 class Console:
     """Standard output for results, standard error for everything else.
 
-    ``setting``: what a page says of the run besides its result.
     ``vital``: the output is the purpose of the run, so the run fails if it cannot be written. Without it, no
-    failure of the streams stops the run.
+    failure of the streams stops the run. ``setting``: see `page`.
     """
 
     shown: ClassVar[bool] = False
@@ -185,6 +185,12 @@ class Console:
         """Print something about the run: an error, a hint, progress."""
         say(self.redact(text))
 
+    def page(self) -> Setting:
+        """What a page says of the run besides its result."""
+        from reconciler.cli.pages import Setting
+
+        return self.setting or Setting(SystemClock().now())
+
     def waiting(self, seconds: float, why: str) -> None:
         """Report a noticeable pause."""
         self.err(f"waiting {seconds:.0f} s: {why}")
@@ -202,9 +208,7 @@ class Console:
 
                 self.out(markdown.plan(report))
             case "html":
-                from reconciler.cli import pages
-
-                self.out(pages.plan(report, self.setting or pages.Setting(), self.redact, drift=drift))
+                self.out(self.page().plan(report, self.redact, drift=drift))
             case "sarif":
                 from reconciler.views import sarif
 
@@ -238,9 +242,7 @@ class Console:
 
                 self.out(markdown_rollout.rollout(report, planned))
             case "html":
-                from reconciler.cli import pages
-
-                self.out(pages.rollout(report, planned, self.setting or pages.Setting(), self.redact))
+                self.out(self.page().rollout(report, planned, self.redact))
             case "sarif":
                 from reconciler.views import sarif
 

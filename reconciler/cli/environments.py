@@ -106,9 +106,7 @@ def _show(plans: Sequence[EnvironmentPlan], console: Console, *, drift: bool) ->
         case "markdown":
             console.out(view.markdown(plans))
         case "html":
-            from reconciler.cli import pages
-
-            console.out(pages.environments([(one.name, one.report) for one in plans], drift=drift))
+            console.out(console.page().environments([(one.name, one.report) for one in plans], drift=drift))
         case "sarif":
             from reconciler import __version__
             from reconciler.views import sarif

@@ -228,7 +228,7 @@ def _set(console: Console, planned: "Planned", connection: Connection) -> None:
     if console.format == "html":
         from reconciler.cli.pages import Setting
 
-        console.setting = Setting.of(planned, connection)
+        console.setting = Setting.of(planned, connection, SystemClock().now())
 
 
 def shown_plan(planned: "Planned", console: Console, connection: Connection) -> "PlanReport":
