@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
-from reconciler.cli.connect import Suggestions, check_extra, connect
-from reconciler.cli.console import log
+from reconciler.cli.connect import Suggestions, check_extra, connect, counted
+from reconciler.cli.console import log, observe, observer, report_plan
 from reconciler.cli.options import API_URL, Connection
 from reconciler.cli.signals import on_signals
 from reconciler.clock import SystemClock
@@ -28,6 +28,7 @@ from reconciler.github.inputs import Inputs, Mode
 from reconciler.github.report import Result
 from reconciler.plan.warnings import hide_live_values
 from reconciler.redaction import Redactor
+from reconciler.telemetry.observer import Observer, traced
 from reconciler.views import annotations as commands
 from reconciler.views import environments as view
 from reconciler.views import lines, markdown, markdown_rollout, sarif, text
@@ -74,7 +75,13 @@ async def run(
 
     async def execute(inputs: Inputs, context: EventContext) -> Result:
         redact = Redactor((inputs.token, inputs.github_token))
-        return await ActionStep(inputs, context, environ, clock, out, redact, transport).result()
+        step = ActionStep(inputs, context, environ, clock, out, redact, transport)
+        if not (inputs.metrics_file or traced(environ)):
+            observe(Observer())
+            return await step.result()
+        from reconciler.cli.action_observing import observed_result
+
+        return await observed_result(step.result, inputs, environ, clock, out, step.secrets)
 
     return await github_action.run(environ, execute=execute, clock=clock, out=out, transport=transport)
 
@@ -125,6 +132,7 @@ class ActionStep:
             return await self._preview(options)
         finished = await run_engine(options, self, self.clock)
         if finished.rollout is None:
+            report_plan(finished.planned)
             return self._previewed(finished.planned)
         return self._applied(finished.planned, finished.rollout)
 
@@ -178,10 +186,12 @@ class ActionStep:
     async def _in(self, options: RunOptions) -> EnvironmentPlan:
         """The plan of one environment, as it may be shown."""
         here = self._with_token(options)
+        observer().within(options.environment)
         try:
             planned = (await run_engine(options, here, self.clock)).planned
         finally:
             self.redact = here.redact
+        report_plan(planned)
         return EnvironmentPlan(options.environment, here.published(planned.report), planned.bases)
 
     def _previewed(self, planned: Planned) -> Result:
@@ -204,6 +214,7 @@ class ActionStep:
 
     def _applied(self, planned: Planned, rollout: RolloutReport) -> Result:
         foreseen, report = self.published(planned.report), self.suggest.rollout(self.redact.within(rollout))
+        observer().rolled_out(report)
         found = sarif.of_plan(foreseen)
         return Result(
             exit_code=safety.of_apply(rollout, planned),
@@ -257,6 +268,7 @@ class ActionStep:
         """
 
         def waiting(seconds: float, why: str) -> None:
+            observer().waiting(seconds, why)
             self.out(f"waiting {seconds:.0f} s: {why}")
 
         if self.inputs.sandbox:
@@ -267,10 +279,12 @@ class ActionStep:
             raise UsageError(
                 f"no API token: {self.source} is empty", hint="check that the secret is set for this environment"
             )
-        return Client(self.inputs.token, base_url=self._connection.api_url, clock=self.clock, on_wait=waiting)
+        client = Client(self.inputs.token, base_url=self._connection.api_url, clock=self.clock, on_wait=waiting)
+        return counted(client)
 
     def planned(self, planned: Planned) -> None:
         """Log the plan."""
+        report_plan(planned)
         for line in _plan_text(self.published(planned.report)).split("\n"):
             self.out(self.redact(line))
 
@@ -284,6 +298,7 @@ class ActionStep:
         progress = LineProgress(apps)
 
         def log_event(event: Event) -> None:
+            observer().happened(event)
             if found := progress.lines(event):
                 self.out(self.redact(lines.render(found)))
 

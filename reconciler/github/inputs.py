@@ -77,6 +77,7 @@ class Inputs:
     plan_file: str = ""
     sarif_file: str = ""
     report_file: str = ""
+    metrics_file: str = ""
     apps: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     only_changed: str = ""
@@ -126,6 +127,7 @@ def parse(environ: Mapping[str, str]) -> Inputs:
         plan_file=raw(environ, "plan-file"),
         sarif_file=raw(environ, "sarif-file"),
         report_file=raw(environ, "report-file"),
+        metrics_file=raw(environ, "metrics-file"),
         apps=_names(environ, "app"),
         exclude=_names(environ, "exclude"),
         only_changed=raw(environ, "only-changed"),
