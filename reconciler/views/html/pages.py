@@ -94,10 +94,8 @@ def _environment() -> Environment:
 
 
 def _inert(value: Any) -> Any:
-    """What templates print, inert even where a part forgot it; our own markup as it is. Line breaks of logs stay."""
-    if type(value) is not str:
-        return value
-    return "\n".join(map(inert, value.split("\n"))) if "\n" in value else inert(value)
+    """What templates print, inert even where a part forgot it; our own markup, which is no plain text, as it is."""
+    return inert(value) if type(value) is str else value
 
 
 # --- Apps ---
