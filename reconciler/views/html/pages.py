@@ -162,6 +162,8 @@ def _run_notes(about: About) -> Iterator[Badge]:
 def _notes(one: Fleet, *, several: bool) -> Iterator[Badge]:
     """What is worth knowing before anything else: what still runs, what was refused and why, waves."""
     where = f"{inert(one.environment)}: " if several else ""
+    for text in (one.rollout or one.planned).warnings:
+        yield Badge("!", f"{where}{shortened(text, 500)}", "warning")
     for running in one.rollout.left_running if one.rollout else ():
         yield Badge("▸", f"{where}still running on App Platform: {shortened(running, 300)}", "warning")
     if one.rollout is None:
