@@ -168,7 +168,7 @@ def test_without_the_extra_it_says_which_before_anything_is_done(arguments, run,
     monkeypatch.setattr(sys.modules["reconciler.cli.main"], "find_spec", lambda _name: None)
     assert run(*arguments) == 64
     shown = capsys.readouterr()
-    assert "this needs the package jinja2, of the extra 'report'" in shown.err
+    assert "this needs the package jinja2, from the extra 'report'" in shown.err
     assert "pip install '.[report]'" in shown.err
     assert shown.out == ""
 
