@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from reconciler import __version__
 from reconciler.cli.connect import Suggestions, connect, counted
-from reconciler.cli.console import log, observe, observer, report_plan
+from reconciler.cli.console import log
+from reconciler.cli.observing import report_plan
 from reconciler.cli.options import API_URL, Connection
 from reconciler.cli.signals import on_signals
 from reconciler.clock import SystemClock
@@ -29,7 +30,7 @@ from reconciler.github.inputs import Inputs, Mode
 from reconciler.github.report import Result
 from reconciler.plan.warnings import hide_live_values
 from reconciler.redaction import Redactor
-from reconciler.telemetry.observer import Observer, traced
+from reconciler.telemetry.observer import Observer, observe, observer, traced
 from reconciler.views import annotations as commands
 from reconciler.views import environments as view
 from reconciler.views import lines, markdown, markdown_rollout, sarif, text
@@ -163,7 +164,7 @@ class ActionStep:
         """
         if self.inputs.mode not in (Mode.PLAN, Mode.VALIDATE) or self.inputs.plan_file:
             hint = "run a job for each environment, as docs/workflows/apply.yml does"
-            raise UsageError("environment: all is for the modes plan and validate, without plan-file", hint=hint)
+            raise UsageError("environment: all works only in the modes plan and validate, without plan-file", hint=hint)
         everywhere = each(options)
         if self.inputs.mode is Mode.VALIDATE:
             checked = [check(one, offline=True) for one in everywhere]

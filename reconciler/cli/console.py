@@ -22,13 +22,12 @@ from typing import TYPE_CHECKING, ClassVar, Self, TextIO, cast
 from reconciler import __version__
 from reconciler.errors import ReconcileError
 from reconciler.redaction import Redactor, tokens_of
-from reconciler.telemetry.observer import Observer
+from reconciler.telemetry.observer import observer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from reconciler.cli.options import Output
-    from reconciler.engine.planner import Planned
     from reconciler.findings import Finding
     from reconciler.plan.model import PlanReport
     from reconciler.rollout.model import Event, RolloutReport
@@ -38,9 +37,6 @@ if TYPE_CHECKING:
 
 _secrets: set[str] = set()
 """Every secret this process has seen. Global, as errors are also printed without a console."""
-
-
-_observers: list[Observer] = [Observer()]
 
 
 def redactor() -> Redactor:
@@ -62,21 +58,6 @@ def plain(text: str) -> str:
     )
 
     return "\n".join(no_command(inert(line)) for line in text.split("\n"))
-
-
-def observer() -> Observer:
-    """What hears of this run besides its reader."""
-    return _observers[-1]
-
-
-def observe(observing: Observer) -> None:
-    """Report the run to this observer from now on."""
-    _observers[:] = [observing]
-
-
-def report_plan(planned: Planned) -> None:
-    """Report a plan to the observer."""
-    observer().planned(planned.report, drift=planned.options.drift, whole=planned.options.whole)
 
 
 def say(text: str) -> None:

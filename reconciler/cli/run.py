@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from reconciler.cli.connect import Suggestions, connect
-from reconciler.cli.console import Console, ProgressPrinter, ask, observer, report_plan
-from reconciler.cli.observing import observed_console
+from reconciler.cli.console import Console, ProgressPrinter, ask
+from reconciler.cli.observing import observed_console, report_plan
 from reconciler.cli.options import (
     OUTPUT,
     POSITIVE,
@@ -30,6 +30,7 @@ from reconciler.cli.signals import on_signals
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
+from reconciler.telemetry.observer import observer
 
 if TYPE_CHECKING:
     from reconciler.engine.apply import Finished, Watch
@@ -55,7 +56,7 @@ class Extent:
         Parameter(group=WHAT_TO_DO, help="also delete apps whose spec was removed from Git; needs the full history"),
     ] = False
     show_live_values: Annotated[
-        bool, Parameter(group=OUTPUT, help="do not hide what looks like a credential, or what only live has")
+        bool, Parameter(group=OUTPUT, help="show values that look like credentials, or that only live has")
     ] = False
 
 
@@ -64,9 +65,9 @@ class Extent:
 class Applying:
     """How a plan is applied."""
 
-    yes: Annotated[
-        bool, Parameter(group=WHAT_TO_DO, help="do not ask before anything is changed; only a terminal is asked")
-    ] = False
+    yes: Annotated[bool, Parameter(group=WHAT_TO_DO, help="do not ask for confirmation; only terminals are asked")] = (
+        False
+    )
     expect: Annotated[Path | None, Parameter(group=WHAT_TO_DO, help="apply only if this saved plan still matches")] = (
         None
     )
@@ -74,7 +75,7 @@ class Applying:
         int | None,
         Parameter(group=WHAT_TO_DO, validator=POSITIVE, help="number of apps at once [default: by the rate limit]"),
     ] = None
-    fail_fast: Annotated[bool, Parameter(group=WHAT_TO_DO, help="start no further app after one failed")] = False
+    fail_fast: Annotated[bool, Parameter(group=WHAT_TO_DO, help="start no more apps after one fails")] = False
     logs: Annotated[
         Literal["failed", "all", "none"] | None,
         Parameter(
