@@ -136,6 +136,7 @@ class RolloutDeployments:
     def _pending(self, app: str) -> Job:
         async def job(found: Deployments) -> None:
             self._numbers[app] = await found.begin(self.place.of(app))
+            await found.show(self._numbers[app], Status("pending"))
 
         return job
 
