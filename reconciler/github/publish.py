@@ -163,6 +163,7 @@ async def _track(github: GitHub, job: ActionRun, result: Result) -> Memory:
             run_url=job.context.run_url,
             after=job.inputs.drift_after,
             apps=frozenset(one.app for one in result.bulletin.news) if result.bulletin else frozenset(),
+            in_sync=frozenset(plan.app for plan in plans if plan.status is SyncStatus.IN_SYNC),
             still=frozenset(plan.app for plan in plans if plan.status is not SyncStatus.IN_SYNC),
         ),
     )
