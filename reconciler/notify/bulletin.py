@@ -49,7 +49,7 @@ class Bulletin:
 
 
 def of(finished: Finished, redact: Redactor, at: datetime, run_url: str = "") -> Bulletin | None:
-    """What a run has to say; None where there is nobody to say it to.
+    """What a run has to say; None without a channel, or if nothing may be said.
 
     A plan says nothing, and neither does a rehearsal in the embedded sandbox.
     """
