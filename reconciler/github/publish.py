@@ -71,7 +71,8 @@ async def _rollouts(job: ActionRun, result: Result) -> frozenset[str] | None:
     said = await result.deployments.finish(result.rollout, found)
     if result.deployments.problem:
         job.warn(result.deployments.problem)
-    return said
+    known = result.bulletin.settled & result.deployments.left_out if result.bulletin else frozenset()
+    return None if said is None else said | known
 
 
 def _comments(job: ActionRun) -> bool:

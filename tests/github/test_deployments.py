@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from reconciler.github.api import GitHub, GitHubError
 from reconciler.github.deployments import Deployments, Status, Subject
-from reconciler.github.rollouts import TASK, Place, RolloutDeployments
+from reconciler.github.rollouts import MOST, TASK, Place, RolloutDeployments
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.rollout.model import DeploymentRecord, Event, Outcome, OutcomeKind, RolloutRecord, RolloutReport
 from tests.github.world import NEW, OLD, REPO, asked, github
@@ -169,6 +170,19 @@ def test_a_failure_that_a_run_showed_is_known_to_the_next_one(fake: FakeGitHub):
     run(fake, RolloutReport((record(OutcomeKind.ROLLED_BACK, reason="503"),)))
     stalled = RolloutReport((record(OutcomeKind.STALLED, tried=False),))
     assert run(fake, stalled, [plan(Action.REFUSE)], {"shop": "8b2e1c3d-9f"}, [])[0] == {"shop"}
+
+
+def test_of_a_fleet_in_trouble_only_so_many_are_looked_at_and_the_rest_is_named(fake: FakeGitHub):
+    clock = VirtualClock()
+    names = [f"app-{number}" for number in range(MOST + 5)]
+    records = tuple(replace(record(OutcomeKind.STALLED, tried=False), app=name) for name in names)
+    made = RolloutDeployments(lambda: github(fake, clock), PLACE, ())
+    try:
+        clock.run(made.finish(RolloutReport(records), dict.fromkeys(names, "d1")))
+    finally:
+        clock.close()
+    assert len(fake.deployments) == MOST
+    assert made.left_out == set(names[MOST:])
 
 
 def test_a_description_fits_and_still_names_the_deployment(fake: FakeGitHub):

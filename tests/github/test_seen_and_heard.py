@@ -231,6 +231,20 @@ def test_a_run_that_is_refused_shows_no_deployment(stage: Stage):
     assert len(shown(stage.served.fake)["production/shop"]) == 1
 
 
+def test_a_pin_is_said_once_where_deployments_remember_it(stage: Stage, receiver: Receiver):
+    config = Path("reconcile.yaml").read_text().replace("defaults:", "defaults:\n  on_failure: pin")
+    Path("reconcile.yaml").write_text(config)
+    stage.commit(shop=service("shop", "2"))
+    stage.served.box.fail("shop", "health")
+    step(stage, "push", mode="apply", sha=NEW, **ON)
+    for _ in range(2):
+        assert step(stage, "schedule", mode="apply", sha=NEW, **ON).exit_code == 5
+    assert receiver.titles() == ["reconcile production: shop needs a person"]
+    for _ in range(2):
+        step(stage, "schedule", mode="apply", sha=NEW, environment="production")
+    assert receiver.titles()[1:] == ["reconcile production: shop needs a person"] * 2, "nothing remembers it there"
+
+
 def test_everything_off_sends_no_request_and_no_message(stage: Stage, receiver: Receiver):
     stage.served.fake.log.clear()
     stage.repository.write("reconcile.yaml", "defaults: {health: {soak: 2s, tolerance: 4s}}\n")
