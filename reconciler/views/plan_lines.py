@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reconciler.plan.model import WRITTEN, Action, Change, ChangeKind, Note, Plan, PlanReport
+from reconciler.plan.model import UNJUDGED, WRITTEN, Action, Change, ChangeKind, Note, Plan, PlanReport
 from reconciler.redaction import MASK
 from reconciler.text import count
 from reconciler.views.lines import (
@@ -312,7 +312,8 @@ def columns(path: str, column: int, text: str) -> str:
 def notes_to_show(plan: Plan, *, verbose: bool = False) -> list[Note]:
     """The notes, without those of a rotated secret that is already among the changes, and of places unless verbose."""
     changed = {change.path for change in plan.changes}
-    notes = [note for note in plan.notes if verbose or note.kind != WRITTEN]
+    elsewhere = (WRITTEN, UNJUDGED) if plan.action is Action.ALERTS else (WRITTEN,)  # one line names all of these apps
+    notes = [note for note in plan.notes if verbose or note.kind not in elsewhere]
     return [note for note in notes if not (note.kind == "rotated" and note.path in changed)]
 
 

@@ -172,6 +172,14 @@ def test_views_show_the_changes_of_destinations_and_never_a_url(applied: World, 
     assert json.loads(shown[6])["apps"][0]["alerts"] == ["DEPLOYMENT_FAILED"]
 
 
+def test_an_app_that_is_young_besides_is_named_where_all_of_these_are(declared: World) -> None:
+    declared.apply()
+    in_panel(declared, "api/CPU_UTILIZATION", ["x@example.com"])
+    shown = text.plan(declared.plan())
+    assert "unjudged" not in shown
+    assert "1 app became active recently and may not have been health-checked yet; apply will check it: web" in shown
+
+
 def test_in_what_is_public_live_addresses_are_hidden_and_all_of_live_on_request(applied: World) -> None:
     in_panel(applied, "DEPLOYMENT_FAILED", ["x@example.com"], [("#noise", OTHER_HOOK)])
     shown = hide_live_values(applied.plan())
