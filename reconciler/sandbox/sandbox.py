@@ -22,8 +22,8 @@ from reconciler.sandbox.simulation.render import BY_PLATFORM
 from reconciler.sandbox.simulation.running import count_of
 from reconciler.sandbox.simulation.simulation import Cause, Simulation
 from reconciler.sandbox.simulation.store import TABLES, App, Store, Tree, Tx, dumps
-from reconciler.sandbox.web.page import AppSummary, summaries
 from reconciler.sandbox.web.routes import Web
+from reconciler.sandbox.web.summary import AppSummary, summaries
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -105,6 +105,7 @@ class Sandbox:
             "POST health": from_body(self.set_health),
             "POST jobs": from_body(self.run_job),
             "POST advance": advance,
+            "POST settle": from_body(self.settle),
             "POST reset": from_body(self.reset),
         }
 
@@ -258,6 +259,22 @@ class Sandbox:
             tx.set_meta("offset", repr(float(tx.meta("offset") or "0") + seconds))
         with self._simulation.changing():
             pass
+
+    def settle(self) -> Tree:
+        """Move the clock forward until no deployment has anything ahead, except those that hang.
+
+        Returns:
+            ``{"seconds": …}``: how far the clock was moved.
+        """
+        moved = 0.0
+        while True:
+            with self._simulation.changing() as platform:
+                due, now = platform.tx.sql("SELECT max(due_at) FROM apps")[0][0], platform.now
+            if due is None:
+                return {"seconds": round(moved, 1)}
+            ahead = due - now + 0.001  # so that rounding never stops just before it
+            moved += ahead
+            self.advance(ahead)
 
     def finish(self, app: str) -> None:
         """Complete an app's deployments at once, those that hang included.
