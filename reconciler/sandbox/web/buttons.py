@@ -60,15 +60,19 @@ def sentence(fault: Tree) -> str:
 
 
 def breaks(app: str) -> tuple[Button, ...]:
-    """The buttons that break the next deployment of an app, and its next rollback."""
-    next_one = f"The next deployment of {app} will"
-    found = [_break(app, kind, f"{next_one} {will}.") for kind, will in _WILL.items()]
-    return (*found, _break(app, "deploy", f"The next rollback of {app} will fail in its deploy.", only="rollback"))
+    """The buttons that break the next deployment of an app."""
+    said = f"The next deployment of {app} will"
+    return tuple(_break(kind, f"{said} {will}.", {"kind": kind, "app": app}) for kind, will in _WILL.items())
 
 
-def _break(app: str, kind: str, said: str, **more: str) -> Button:
-    body = dumps({"kind": kind, "app": app, **more})
-    return Button(more.get("only", kind), said.removesuffix("."), "POST faults", body, said)
+def break_rollback(app: str) -> Button:
+    """The button that breaks the next rollback of an app."""
+    said = f"The next rollback of {app} will fail in its deploy."
+    return _break("deploy", said, {"kind": "deploy", "app": app, "only": "rollback"})
+
+
+def _break(label: str, said: str, body: Tree) -> Button:
+    return Button(label, said.removesuffix("."), "POST faults", dumps(body), said)
 
 
 def push(app: str) -> Button:

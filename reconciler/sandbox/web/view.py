@@ -11,7 +11,7 @@ from reconciler.html.timeline import Bar, Lane, Timeline, lane
 from reconciler.sandbox.simulation import faults
 from reconciler.sandbox.simulation.lifecycle import TERMINAL, leaves, progress
 from reconciler.sandbox.simulation.running import log_text, logs_available, state_of, unhealthy
-from reconciler.sandbox.web.buttons import Button, breaks, push, sentence
+from reconciler.sandbox.web.buttons import Button, break_rollback, breaks, push, sentence
 from reconciler.sandbox.web.summary import LAST, reason_of, status_of
 from reconciler.text import ago, count, duration
 
@@ -24,6 +24,8 @@ _OPEN = 6
 """Up to this many apps are shown with their deployments at once."""
 
 _LOG_LINES = 40
+_BEYOND = 1.4
+"""How much longer a scale is than what took time on it, which leaves room for the stretch that is active."""
 
 
 class Badge(NamedTuple):
@@ -60,6 +62,7 @@ class AppBody:
 
     waiting: tuple[str, ...]
     breaks: tuple[Button, ...]
+    rollback: Button
     push: Button
     timeline: Timeline
     deployments: dict[str, DeploymentView]
@@ -160,6 +163,7 @@ def _body(platform: Platform, app: App, waiting: tuple[str, ...], ill: tuple[str
     return AppBody(
         waiting,
         breaks(app.name),
+        break_rollback(app.name),
         push(app.name),
         _timeline(made, ill, platform.now),
         {item.id: _deployment(app, item, ill, platform.now) for item in made},
@@ -205,7 +209,7 @@ def _timeline(made: list[Deployment], ill: tuple[str, ...], now: float) -> Timel
     """The lanes of an app, newest first. The scale is of what took time; an active stretch may go on beyond its end."""
     lanes = [_lane(item, ill, now) for item in made]
     busy = [bar.began if bar.word == "active" else bar.ended for one in lanes for bar in one.bars]
-    return Timeline(tuple(lanes), max(busy, default=0.0) * 1.3)
+    return Timeline(tuple(lanes), max(busy, default=0.0) * _BEYOND)
 
 
 def _lane(item: Deployment, ill: tuple[str, ...], now: float) -> Lane:
@@ -235,9 +239,9 @@ def _deployment(app: App, item: Deployment, ill: tuple[str, ...], now: float) ->
     if item.id == app.active and ill:
         reason = f"unhealthy: {', '.join(ill)}"
     elif item.phase != "ACTIVE" and _was_unhealthy(item):
-        reason = f"was unhealthy: {unhealthy(item, item.phase_at)}"
+        reason = f"became unhealthy: {unhealthy(item, item.phase_at)}"
+    unwell = [Badge("✗", "unhealthy", "bad")] if item.id == app.active and ill else []
     pinned = [Badge("!", "pinned", "warning")] if item.id == app.pinned else []
-    serving = [Badge("✓", "serving", "good") if not ill else Badge("✗", "serving, unhealthy", "bad")]
     facts = (
         ("deployment", item.id),
         ("type", item.kind),
@@ -246,7 +250,7 @@ def _deployment(app: App, item: Deployment, ill: tuple[str, ...], now: float) ->
         ("restores", item.cloned_from),
     )
     return DeploymentView(
-        (*(serving if item.id == app.active else []), *pinned),
+        (*unwell, *pinned),
         reason,
         tuple((label, text) for label, text in facts if text),
         tuple(_steps(item, now)),

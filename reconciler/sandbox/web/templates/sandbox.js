@@ -22,6 +22,14 @@
     }
     morphChildren(from, to);
   };
+  // The child that becomes `next`: the one of the same id, or else the nearest of the same kind.
+  const partner = (next, at, known) => {
+    if (next.id) return known.get(next.id);
+    if (next.nodeType !== Node.ELEMENT_NODE) return at && at.nodeType === next.nodeType ? at : null;
+    const alike = (one) => one.nodeName === next.nodeName && one.getAttribute("class") === next.getAttribute("class");
+    for (let one = at; one && !one.id; one = one.nextSibling) if (alike(one)) return one;
+    return null;
+  };
   const morphChildren = (from, to) => {
     const wanted = new Set([...to.children].map((one) => one.id));
     for (const one of [...from.children]) if (one.id && !wanted.has(one.id)) one.remove();
@@ -33,13 +41,12 @@
       gone.remove();
     };
     for (const next of [...to.childNodes]) {
-      let same = next.id && known.get(next.id);
-      if (same) while (at && at !== same && !at.id) drop();
-      if (!next.id && at && !at.id && at.nodeName === next.nodeName) same = at;
+      const same = partner(next, at, known);
       if (!same) {
         from.insertBefore(document.importNode(next, true), at);
         continue;
       }
+      while (at && at !== same && !at.id) drop();
       if (same === at) at = at.nextSibling;
       else from.insertBefore(same, at);
       morph(same, next);
