@@ -7,7 +7,19 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[1] / "docs" / "schemas"
-KINDS = ("spec", "overlay", "config", "plan", "drift", "environments", "rollout", "previews", "findings", "error")
+KINDS = (
+    "spec",
+    "overlay",
+    "config",
+    "plan",
+    "drift",
+    "environments",
+    "rollout",
+    "previews",
+    "findings",
+    "error",
+    "event",
+)
 
 
 def text_of(kind: str) -> str:

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
-from reconciler.cli.connect import Suggestions, connect
-from reconciler.cli.console import log
+from reconciler.cli.connect import Suggestions, check_extra, connect, counted
+from reconciler.cli.console import log, observe, observer, report_plan
 from reconciler.cli.options import API_URL, Connection
 from reconciler.cli.signals import on_signals
 from reconciler.clock import SystemClock
-from reconciler.config import Config
 from reconciler.engine import environments, safety
 from reconciler.engine.apply import Watch
 from reconciler.engine.apply import run as run_engine
@@ -29,6 +28,7 @@ from reconciler.github.inputs import Inputs, Mode
 from reconciler.github.report import Result
 from reconciler.plan.warnings import hide_live_values
 from reconciler.redaction import Redactor
+from reconciler.telemetry.observer import Observer, traced
 from reconciler.views import annotations as commands
 from reconciler.views import environments as view
 from reconciler.views import lines, markdown, markdown_rollout, sarif, text
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from reconciler.cli.pages import Setting
     from reconciler.clock import Clock
     from reconciler.engine.load import Desired
     from reconciler.engine.planner import Planned
@@ -74,7 +75,13 @@ async def run(
 
     async def execute(inputs: Inputs, context: EventContext) -> Result:
         redact = Redactor((inputs.token, inputs.github_token))
-        return await ActionStep(inputs, context, environ, clock, out, redact, transport).result()
+        step = ActionStep(inputs, context, environ, clock, out, redact, transport)
+        if not (inputs.metrics_file or traced(environ)):
+            observe(Observer())
+            return await step.result()
+        from reconciler.cli.action_observing import observed_result
+
+        return await observed_result(step.result, inputs, environ, clock, out, step.secrets)
 
     return await github_action.run(environ, execute=execute, clock=clock, out=out, transport=transport)
 
@@ -102,10 +109,12 @@ class ActionStep:
         Raises:
             ReconcileError: the run failed.
         """
+        if self.inputs.report_file:
+            check_extra("report", "jinja2")  # now, as it is needed at the end
         try:
             return await self._result(action_options(self.inputs, self.context, self.environ))
         except InvalidInput as error:
-            return replace(_checked(self.redact.within(error.findings)), exit_code=Exit.INVALID)
+            return replace(self._checked(self.redact.within(error.findings)), exit_code=Exit.INVALID)
         except ReconcileError as error:
             if error.hint == safety.OVERRIDE_FREEZE:
                 error.hint = "add --override-freeze to the input `allow` to apply anyway"
@@ -118,12 +127,13 @@ class ActionStep:
         if self.inputs.mode is Mode.VALIDATE:
             desired = check(options, offline=True)
             self.loaded(desired)
-            return _checked(self.redact.within(desired.findings), checked=len(desired.apps))
+            return self._checked(self.redact.within(desired.findings), checked=len(desired.apps))
         if self.inputs.mode is Mode.PREVIEW:
             return await self._preview(options)
         finished = await run_engine(options, self, self.clock)
         if finished.rollout is None:
-            return self._previewed(finished.planned.report, finished.planned.config)
+            report_plan(finished.planned)
+            return self._previewed(finished.planned)
         return self._applied(finished.planned, finished.rollout)
 
     async def _everywhere(self, options: RunOptions) -> Result:
@@ -141,7 +151,7 @@ class ActionStep:
             for desired in checked:
                 self.loaded(desired)
             found = tuple(dict.fromkeys(finding for desired in checked for finding in desired.findings))
-            return _checked(self.redact.within(found), checked=sum(len(desired.apps) for desired in checked))
+            return self._checked(self.redact.within(found), checked=sum(len(desired.apps) for desired in checked))
         plans = [await self._in(one) for one in everywhere]
         reports, found = [one.report for one in plans], view.findings(plans)
         codes = [safety.of_plan(report, differences_matter=False) for report in reports]
@@ -153,6 +163,9 @@ class ActionStep:
             findings=found,
             annotations=_annotations(found),
             sarif=sarif.sarif(found, tool_version=__version__),
+            page=self._page().environments([(one.name, one.report) for one in plans], drift=False)
+            if self.inputs.report_file
+            else "",
         )
 
     async def _preview(self, options: RunOptions) -> Result:
@@ -173,19 +186,22 @@ class ActionStep:
     async def _in(self, options: RunOptions) -> EnvironmentPlan:
         """The plan of one environment, as it may be shown."""
         here = self._with_token(options)
+        observer().within(options.environment)
         try:
             planned = (await run_engine(options, here, self.clock)).planned
         finally:
             self.redact = here.redact
+        report_plan(planned)
         return EnvironmentPlan(options.environment, here.published(planned.report), planned.bases)
 
-    def _previewed(self, report: PlanReport, config: Config) -> Result:
+    def _previewed(self, planned: Planned) -> Result:
         if self.inputs.plan_file:
-            safety.save(Path(self.inputs.plan_file), report.plans, config)
-        report = self.published(report)
+            safety.save(Path(self.inputs.plan_file), planned.report.plans, planned.config)
+        report = self.published(planned.report)
+        drift = self.inputs.mode is Mode.DRIFT
         found = sarif.of_plan(report)
         return Result(
-            exit_code=safety.of_plan(report, differences_matter=self.inputs.mode is Mode.DRIFT),
+            exit_code=safety.of_plan(report, differences_matter=drift),
             text=_plan_text(report),
             markdown=lambda limit: markdown.plan(report, limit=limit, links=self._links(limit)),
             plan=report,
@@ -193,10 +209,12 @@ class ActionStep:
             annotations=_annotations(found),
             sarif=sarif.sarif(found, tool_version=__version__),
             plan_file=self.inputs.plan_file,
+            page=self._page(planned).plan(report, self.redact, drift=drift) if self.inputs.report_file else "",
         )
 
     def _applied(self, planned: Planned, rollout: RolloutReport) -> Result:
         foreseen, report = self.published(planned.report), self.suggest.rollout(self.redact.within(rollout))
+        observer().rolled_out(report)
         found = sarif.of_plan(foreseen)
         return Result(
             exit_code=safety.of_apply(rollout, planned),
@@ -207,7 +225,22 @@ class ActionStep:
             findings=found,
             annotations=_annotations(sarif.of_rollout(report, foreseen)),
             sarif=sarif.sarif(sarif.of_rollout(report, foreseen), tool_version=__version__),
+            page=self._page(planned).rollout(report, foreseen, self.redact) if self.inputs.report_file else "",
         )
+
+    def _page(self, planned: Planned | None = None) -> Setting:
+        """What a page says besides its result; a fork's nothing of an app's past, as of its live values."""
+        from reconciler.cli.pages import Setting
+
+        now = self.clock.now()
+        if planned is None:
+            return Setting(now)
+        setting = Setting.of(planned, self._connection, now)
+        return replace(setting, histories={}) if self.context.is_fork else setting
+
+    def _checked(self, found: tuple[Finding, ...], *, checked: int = 0) -> Result:
+        page = self._page().findings(found) if self.inputs.report_file else ""
+        return replace(_checked(found, checked=checked), page=page)
 
     def published(self, report: PlanReport) -> PlanReport:
         """The plan as the log and GitHub may show it: without secrets, and without live values unless asked for."""
@@ -235,6 +268,7 @@ class ActionStep:
         """
 
         def waiting(seconds: float, why: str) -> None:
+            observer().waiting(seconds, why)
             self.out(f"waiting {seconds:.0f} s: {why}")
 
         if self.inputs.sandbox:
@@ -245,10 +279,12 @@ class ActionStep:
             raise UsageError(
                 f"no API token: {self.source} is empty", hint="check that the secret is set for this environment"
             )
-        return Client(self.inputs.token, base_url=self._connection.api_url, clock=self.clock, on_wait=waiting)
+        client = Client(self.inputs.token, base_url=self._connection.api_url, clock=self.clock, on_wait=waiting)
+        return counted(client)
 
     def planned(self, planned: Planned) -> None:
         """Log the plan."""
+        report_plan(planned)
         for line in _plan_text(self.published(planned.report)).split("\n"):
             self.out(self.redact(line))
 
@@ -262,6 +298,7 @@ class ActionStep:
         progress = LineProgress(apps)
 
         def log_event(event: Event) -> None:
+            observer().happened(event)
             if found := progress.lines(event):
                 self.out(self.redact(lines.render(found)))
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from reconciler.cli.console import observer
 from reconciler.engine.apply import FrontEnd
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
@@ -65,6 +66,8 @@ async def result(step: Step, options: "RunOptions") -> Result:
         found = await Handler(github, step.context, options, images, step, step.clock, warn).handle()
     done = replace(found.done, states=step.redact.within(found.done.states))
     rollout = step.suggest.rollout(step.redact.within(done.rollout)) if done.rollout else None
+    if rollout:
+        observer().rolled_out(rollout)
     return _shown(replace(found, done=done), rollout, up=step.context.for_pull and not found.note)
 
 

@@ -35,9 +35,7 @@ def show_findings(console: Console, findings: tuple[Finding, ...], *, checked: i
 
         console.out(sarif.sarif(findings))
     elif console.format == "html":
-        from reconciler.cli import pages
-
-        console.out(pages.findings(findings))
+        console.out(console.page().findings(findings))
     elif console.format == "markdown":
         from reconciler.views import markdown
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.cli.console import observer
 from reconciler.cli.options import API_URL, SANDBOX_FILE, Connection, EnvironmentConnection
 from reconciler.clock import SystemClock
 from reconciler.errors import ReconcileError, UsageError
@@ -139,20 +140,32 @@ async def connect(connection: Connection, on_wait: Callable[[float, str], None] 
     try:
         if not connection.sandbox:
             own = connection.token_variable if isinstance(connection, EnvironmentConnection) else ""
-            async with Client(token(own), base_url=connection.api_url, clock=clock, on_wait=on_wait) as client:
+            client = Client(token(own), base_url=connection.api_url, clock=clock, on_wait=on_wait)
+            async with counted(client):
                 yield client
             return
         import httpx
 
         with closing(open_sandbox(connection.sandbox_file)) as box:
             transport = httpx.ASGITransport(box.asgi)
-            async with Client(
+            client = Client(
                 EMBEDDED, base_url=SANDBOX_URL, transport=transport, clock=clock, per_minute=PER_MINUTE, on_wait=on_wait
-            ) as client:
+            )
+            async with counted(client):
                 yield client
     except ReconcileError as error:
         error.hint = Suggestions.of(connection).sentence(error.hint)
         raise
+
+
+@asynccontextmanager
+async def counted(client: Client) -> AsyncIterator[Client]:
+    """Enter a client, and report its requests once it has sent the last."""
+    async with client:
+        try:
+            yield client
+        finally:
+            observer().sent(client.requests, client.left)
 
 
 # --- From flags to the commands we suggest: after a rehearsal, never the real account ---

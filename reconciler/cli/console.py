@@ -5,28 +5,29 @@ If the reader of a stream has gone, the stream is silenced and nothing else chan
 
 from __future__ import annotations
 
-import codecs
 import errno
-import io
-import json
 import os
 import shutil
 import signal
 import sys
 import time
 from contextlib import suppress
+from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self, TextIO, cast
 
 from reconciler import __version__
+from reconciler.clock import SystemClock
 from reconciler.errors import ReconcileError
 from reconciler.redaction import Redactor, tokens_of
+from reconciler.telemetry.observer import Observer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from reconciler.cli.options import Output
     from reconciler.cli.pages import Setting
+    from reconciler.engine.planner import Planned
     from reconciler.findings import Finding
     from reconciler.plan.model import PlanReport
     from reconciler.rollout.model import Event, RolloutReport
@@ -38,9 +39,18 @@ _secrets: set[str] = set()
 """Every secret this process has seen. Global, as errors are also printed without a console."""
 
 
+_observers: list[Observer] = [Observer()]
+
+
 def redactor() -> Redactor:
     """Redacts any secret that this process has met, and the tokens it was started with."""
-    return Redactor(_secrets | tokens_of(os.environ))
+    return redactor_of(frozenset(_secrets) | tokens_of(os.environ))
+
+
+@lru_cache(maxsize=1)
+def redactor_of(secrets: frozenset[str]) -> Redactor:
+    """Kept, as events are redacted one by one, and to prepare one takes long."""
+    return Redactor(secrets)
 
 
 def plain(text: str) -> str:
@@ -53,9 +63,32 @@ def plain(text: str) -> str:
     return "\n".join(no_command(inert(line)) for line in text.split("\n"))
 
 
+def observer() -> Observer:
+    """What hears of this run besides its reader."""
+    return _observers[-1]
+
+
+def observe(observing: Observer) -> None:
+    """Report the run to this observer from now on."""
+    _observers[:] = [observing]
+
+
+def report_plan(planned: Planned) -> None:
+    """Report a plan to the observer."""
+    observer().planned(planned.report, drift=planned.options.drift, whole=planned.options.whole)
+
+
 def say(text: str) -> None:
-    """Print a line to standard error, or nothing if it is closed."""
-    _written(text, sys.stderr)
+    """Print a line to standard error, or nothing if it is closed; into the log if it is of JSON."""
+    if observer().logs:
+        observer().said(text)
+    else:
+        write_log(text)
+
+
+def write_log(line: str) -> None:
+    """Print a line to standard error as it is."""
+    _written(line, sys.stderr)
 
 
 def log(text: str) -> None:
@@ -136,9 +169,8 @@ def _silence(stream: TextIO) -> None:
 class Console:
     """Standard output for results, standard error for everything else.
 
-    ``setting``: what a page says of the run besides its result.
     ``vital``: the output is the purpose of the run, so the run fails if it cannot be written. Without it, no
-    failure of the streams stops the run.
+    failure of the streams stops the run. ``setting``: see `page`.
     """
 
     shown: ClassVar[bool] = False
@@ -185,9 +217,17 @@ class Console:
         """Print something about the run: an error, a hint, progress."""
         say(self.redact(text))
 
+    def page(self) -> Setting:
+        """What a page says of the run besides its result."""
+        from reconciler.cli.pages import Setting
+
+        return self.setting or Setting(SystemClock().now())
+
     def waiting(self, seconds: float, why: str) -> None:
         """Report a noticeable pause."""
-        self.err(f"waiting {seconds:.0f} s: {why}")
+        observer().waiting(seconds, why)
+        if not observer().logs:
+            self.err(f"waiting {seconds:.0f} s: {why}")
 
     def plan(self, report: PlanReport, *, drift: bool = False, annotated: bool = False) -> None:
         """Print a plan or a drift report; workflow annotations, if the format has them, where no rollout follows."""
@@ -202,9 +242,7 @@ class Console:
 
                 self.out(markdown.plan(report))
             case "html":
-                from reconciler.cli import pages
-
-                self.out(pages.plan(report, self.setting or pages.Setting(), self.redact, drift=drift))
+                self.out(self.page().plan(report, self.redact, drift=drift))
             case "sarif":
                 from reconciler.views import sarif
 
@@ -238,9 +276,7 @@ class Console:
 
                 self.out(markdown_rollout.rollout(report, planned))
             case "html":
-                from reconciler.cli import pages
-
-                self.out(pages.rollout(report, planned, self.setting or pages.Setting(), self.redact))
+                self.out(self.page().rollout(report, planned, self.redact))
             case "sarif":
                 from reconciler.views import sarif
 
@@ -282,7 +318,8 @@ class Console:
     @property
     def live(self) -> bool:
         """Whether progress can be drawn in place: both streams are terminals."""
-        return self.format == "text" and _person(sys.stderr) and os.environ.get("TERM") != "dumb"
+        drawn = self.format == "text" and _person(sys.stderr) and os.environ.get("TERM") != "dumb"
+        return drawn and not observer().logs
 
     @property
     def can_ask(self) -> bool:
@@ -292,13 +329,13 @@ class Console:
 
 
 def ask(question: str) -> bool:
-    """Ask on standard error, and read the answer: yes, or anything else.
+    """Ask on standard error, or on standard output if the other is a log; read the answer: yes, or anything else.
 
     Ctrl-C ends the run immediately: asyncio would only cancel its task, which waits here.
     """
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        print(question, end="", file=sys.stderr, flush=True)
+        print(question, end="", file=sys.stdout if observer().logs else sys.stderr, flush=True)
         return sys.stdin.readline().strip().lower() in ("y", "yes")
     finally:
         signal.signal(signal.SIGINT, before)
@@ -343,39 +380,13 @@ class ProgressPrinter:
 
     def show(self, event: Event) -> None:
         """Print one event."""
+        observer().happened(event)
         if self._progress is not None:
             self._progress(event)
-        elif self._console.format in ("text", "github"):
+        elif not observer().logs and self._console.format in ("text", "github"):
             from reconciler.views.lines import render
             from reconciler.views.progress import LineProgress
 
             self._lines = self._lines or LineProgress(self._apps)
             if lines := self._lines.lines(event):
                 self._console.err(render(lines, color=self._console.color))
-
-
-# --- Output for streams that cannot show every character, such as one of ASCII ---
-
-
-_ALIKE = {
-    "→": "->", "↻": "@", "…": "...", "·": "-", "≈": "~", "─": "-", "━": "=", "│": "|", "▸": ">", "✓": "v", "✗": "x",
-}  # fmt: skip
-"""Replacements for our own symbols."""
-
-_NAME = "reconcile-readable"
-
-
-def readable() -> None:
-    """Escape what the encodings of standard output and error cannot represent, instead of failing."""
-    codecs.register_error(_NAME, _spelled)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=_NAME)
-
-
-def _spelled(error: UnicodeError) -> tuple[str, int]:
-    """Our own symbols as similar ASCII, every other character as a JSON escape."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    spelled = [_ALIKE.get(sign) or json.dumps(sign)[1:-1] for sign in error.object[error.start : error.end]]
-    return "".join(spelled), error.end

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.connect import Suggestions
+from reconciler.cli.console import observer, report_plan
 from reconciler.cli.options import Connection, EnvironmentConnection
 from reconciler.clock import SystemClock
 from reconciler.config_file import ConfigFile, read_config
@@ -58,6 +59,7 @@ def in_environment(name: str, config: Path | None, connection: Connection) -> tu
         UsageError: there is no such environment.
     """
     file = read_config(config)
+    observer().within(name)
     if not name:
         return connection, file, lambda app: app
     if name not in file.config.environments:
@@ -87,7 +89,9 @@ def plan_all(
     codes: list[Exit] = []
     for one in each(options):
         here = connection_of(connection, one)
+        observer().within(one.environment)
         planned = asyncio.run(run(one, front(console, here), SystemClock())).planned
+        report_plan(planned)
         report = console.redact.within(shown(planned, console, here))
         plans.append(EnvironmentPlan(one.environment, report, planned.bases))
         codes.append(safety.of_plan(report, differences_matter=differences_matter))
@@ -106,9 +110,7 @@ def _show(plans: Sequence[EnvironmentPlan], console: Console, *, drift: bool) ->
         case "markdown":
             console.out(view.markdown(plans))
         case "html":
-            from reconciler.cli import pages
-
-            console.out(pages.environments([(one.name, one.report) for one in plans], drift=drift))
+            console.out(console.page().environments([(one.name, one.report) for one in plans], drift=drift))
         case "sarif":
             from reconciler import __version__
             from reconciler.views import sarif

@@ -9,18 +9,31 @@ import signal
 import sys
 import threading
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from reconciler import __version__
-from reconciler.cli.console import Console, log, plain, readable, redactor, say, settle, show
+from reconciler.cli.console import (
+    Console,
+    log,
+    observe,
+    observer,
+    plain,
+    redactor,
+    say,
+    settle,
+    show,
+    write_log,
+)
+from reconciler.cli.encoding import readable
 from reconciler.cli.signals import early, heard_signals
 from reconciler.clock import SystemClock
 from reconciler.errors import InternalError, Interrupted, InvalidInput, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
+from reconciler.telemetry.observer import Observer
 from reconciler.views.errors import Format, document
 
 if TYPE_CHECKING:
@@ -34,18 +47,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code, see `exit_codes.MEANINGS`."""
     readable()
     Console.shown = False
+    observe(Observer())
     arguments = sys.argv[1:] if arguments is None else arguments
     form = _format(arguments)
+    if _logs_json(arguments):
+        from reconciler.cli.observing import command_of, observed
+
+        observed(command_of(arguments)).log_to(write_log)
     try:
         with ending_alike():
             result = _run(arguments)
+        code = result if isinstance(result, int) else Exit.OK
     except KeyboardInterrupt:
-        return _say(Interrupted("interrupted; nothing was being changed"), form)
+        code = _say(Interrupted("interrupted; nothing was being changed"), form)
     except Exception as error:  # noqa: BLE001  a bug is reported like any error: a traceback would show values
-        return _say(_ended(error), form)
-    finally:
-        settle()
-    return result if isinstance(result, int) else Exit.OK
+        code = _say(_ended(error), form)
+    with suppress(KeyboardInterrupt):  # pressed by who does not want to wait for the receiver of a trace
+        observer().finished(code)
+    settle()
+    return code
 
 
 def _run(arguments: Sequence[str]) -> object:
@@ -87,12 +107,26 @@ def _help() -> str:
 def _format(arguments: Sequence[str]) -> Format:
     """The requested format, known even if the rest of the command line is invalid."""
     form: Format = "text"
-    for flag, following in pairwise([*takewhile(lambda argument: argument != "--", arguments), ""]):
-        name, equals, value = flag.partition("=")
-        if name == "--format":
-            wanted = value if equals else following
-            form = next((known for known in get_args(Format) if known == wanted), form)
+    for wanted in _values(arguments, "--format"):
+        form = next((known for known in get_args(Format) if known == wanted), form)
     return form
+
+
+def _logs_json(arguments: Sequence[str]) -> bool:
+    """Whether events are logged as JSON: as the flag says, else the variable, for commands that have the flag."""
+    wanted = _values(arguments, "--log-format")
+    if not wanted and (wanted := [os.environ.get("RECONCILE_LOG_FORMAT", "")]) == ["json"]:
+        from reconciler.cli.words import UNLOGGED
+
+        return not UNLOGGED & {*arguments[:1]}
+    return wanted[-1] == "json"
+
+
+def _values(arguments: Sequence[str], name: str) -> list[str]:
+    """The values of a flag, as far as they can be known before the command line is parsed."""
+    pairs = pairwise([*takewhile(lambda argument: argument != "--", arguments), ""])
+    given = [(*flag.partition("="), following) for flag, following in pairs]
+    return [value if equals else following for found, equals, value, following in given if found == name]
 
 
 def _ended(error: Exception) -> ReconcileError:
@@ -121,17 +155,24 @@ def _say(error: ReconcileError, form: Format) -> Exit:
     """
     code = error.exit_code
     error.redact(redactor().within)
+    observer().failed(error)
+    if not observer().logs:
+        _print(error)
+    if form == "github" or (form != "text" and not Console.shown and _available(form)):
+        log(document(error, code, form, tool_version=__version__, made=SystemClock().now()))
+    return code
+
+
+def _print(error: ReconcileError) -> None:
+    """Print an error for people: its findings, if the input is invalid."""
     if isinstance(error, InvalidInput) and error.findings:
         from reconciler.views import lines
 
         say(lines.findings(error.findings))
-    else:
-        say(plain(f"reconcile: {error.message}"))
-        if error.hint:
-            say(plain(f"  {error.hint}"))
-    if form == "github" or (form != "text" and not Console.shown and _available(form)):
-        log(document(error, code, form, tool_version=__version__, made=SystemClock().now()))
-    return code
+        return
+    say(plain(f"reconcile: {error.message}"))
+    if error.hint:
+        say(plain(f"  {error.hint}"))
 
 
 def _available(form: Format) -> bool:

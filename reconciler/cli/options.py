@@ -145,10 +145,30 @@ class Output:
     color: Color = "auto"
 
 
+LogFormat = Annotated[
+    Literal["text", "json"],
+    Parameter(group=OUTPUT, env_var="RECONCILE_LOG_FORMAT", help="json: every event as a line of JSON on stderr"),
+]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class RunOutput(Output):
+    """The same for a command that plans or rolls out, and how machines hear of it."""
+
+    log_format: LogFormat = "text"
+    metrics_file: Annotated[
+        Path | None,
+        Parameter(group=OUTPUT, env_var="RECONCILE_METRICS_FILE", help="write Prometheus metrics to it at the end"),
+    ] = None
+
+
 @Parameter(name="*")
 @dataclass(frozen=True)
 class PageOutput(Output):
     """The same for a command whose result is no document."""
+
+    log_format: LogFormat = "text"
 
     format: Annotated[
         Literal["text", "markdown", "github"], Parameter(group=OUTPUT, help="github: text plus workflow annotations")

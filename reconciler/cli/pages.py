@@ -1,15 +1,15 @@
-"""Pages of the command line: where a report comes from, and the views that make it; imported for HTML alone."""
+"""Pages of the command line and the action: what a run knows besides its reports; imported for HTML alone."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
 from reconciler.cli.options import API_URL
-from reconciler.clock import SystemClock
 from reconciler.plan.guard import frozen
 from reconciler.plan.model import PlanReport
 from reconciler.views.app_status import AppStatus
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 class Setting:
     """What a page says of a run besides its reports: see `views.html.model.About` and `Fleet`."""
 
+    now: datetime
     environment: str = ""
     account: str = ""
     address: str = ""
@@ -38,23 +39,45 @@ class Setting:
     histories: Mapping[str, AppHistory] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, planned: Planned, connection: Connection) -> Setting:
+    def of(cls, planned: Planned, connection: Connection, now: datetime) -> Setting:
         """The setting of a run, without any request: the past of apps as far as planning had to read it."""
-        now, config = SystemClock().now(), planned.config
-        account = config.account
+        account = planned.config.account
         return cls(
-            planned.options.environment,
+            now,
+            planned.options.environment or planned.options.label,
             (account.team or account.uuid) if account else "",
             address_of(connection),
-            frozen(config.freeze, now),
-            histories(planned),
+            frozen(planned.config.freeze, now),
+            histories(planned, now),
         )
 
-    def about(self, title: str, notes: Sequence[str] = ()) -> About:
-        """The head of a page that is made now."""
-        title = f"{title} · {self.environment}" if self.environment else title
-        made = SystemClock().now()
-        return About(title, made, __version__, self.account, self.address, self.freeze, tuple(notes))
+    def about(self, title: str) -> About:
+        """The head of a page."""
+        return About(title, self.now, __version__, self.account, self.address, self.freeze)
+
+    def plan(self, report: PlanReport, redact: Redactor, *, drift: bool) -> str:
+        """A page of a plan or a drift report, which is redacted already."""
+        one = Fleet(report, environment=self.environment, histories=redact.within(dict(self.histories)))
+        return pages.fleet([one], self.about(_title(drift=drift)))
+
+    def rollout(self, report: RolloutReport, planned: PlanReport | None, redact: Redactor) -> str:
+        """A page of what a run did; both reports are redacted already."""
+        past = redact.within(dict(self.histories))
+        one = Fleet(planned or PlanReport(()), report, self.environment, past)
+        return pages.fleet([one], self.about("reconcile apply"))
+
+    def environments(self, plans: Sequence[tuple[str, PlanReport]], *, drift: bool) -> str:
+        """The plans of several environments as one page."""
+        fleets = [Fleet(report, environment=name) for name, report in plans]
+        return pages.fleet(fleets, self.about(_title(drift=drift)))
+
+    def findings(self, found: Sequence[Finding]) -> str:
+        """A page of findings of specs."""
+        return pages.findings(found, self.about("reconcile validate"))
+
+
+def _title(*, drift: bool) -> str:
+    return "reconcile drift" if drift else "reconcile plan"
 
 
 def address_of(connection: Connection) -> str:
@@ -64,11 +87,11 @@ def address_of(connection: Connection) -> str:
 
 def histories(
     planned: Planned,
+    now: datetime,
     deployments: Mapping[str, Sequence[Deployment]] = MappingProxyType({}),
     figures: Mapping[str, Figures] = MappingProxyType({}),
 ) -> dict[str, AppHistory]:
     """The past of each live app: its ``deployments``, else those that planning had to read."""
-    now = SystemClock().now()
     return {
         name: history(
             AppStatus(app.live, deployments.get(name, app.deployments), policy=app.policy), now, figures.get(name)
@@ -76,28 +99,3 @@ def histories(
         for app in planned.apps
         if app.live is not None and (name := app.plan.app)
     }
-
-
-def plan(report: PlanReport, setting: Setting, redact: Redactor, *, drift: bool) -> str:
-    """A plan or a drift report, which is redacted already."""
-    title = "reconcile drift" if drift else "reconcile plan"
-    one = Fleet(report, environment=setting.environment, histories=redact.within(dict(setting.histories)))
-    return pages.fleet([one], setting.about(title))
-
-
-def rollout(report: RolloutReport, planned: PlanReport | None, setting: Setting, redact: Redactor) -> str:
-    """What a run did; both reports are redacted already."""
-    past = redact.within(dict(setting.histories))
-    one = Fleet(planned or PlanReport(()), report, setting.environment, past)
-    return pages.fleet([one], setting.about("reconcile apply"))
-
-
-def environments(plans: Sequence[tuple[str, PlanReport]], *, drift: bool) -> str:
-    """The plans of several environments as one page."""
-    about = Setting().about("reconcile drift" if drift else "reconcile plan")
-    return pages.fleet([Fleet(report, environment=name) for name, report in plans], about)
-
-
-def findings(found: Sequence[Finding]) -> str:
-    """Findings of specs."""
-    return pages.findings(found, Setting().about("reconcile validate"))

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from reconciler.cli.connect import Suggestions
-from reconciler.cli.console import Console, plain
+from reconciler.cli.console import Console, observer, plain
+from reconciler.cli.observing import observed_console
 from reconciler.cli.options import (
     PERMISSIONS,
     POSITIVE,
     WHAT,
     Connection,
     EnvironmentName,
-    Output,
+    RunOutput,
     SpecFlags,
     run_options,
 )
@@ -79,7 +80,7 @@ def up(
     retry: Annotated[bool, Parameter(group=PERMISSIONS, help="also retry a commit that failed before")] = False,
     where: Where = Where(),
     connection: Connection = Connection(),
-    output: Output = Output(),
+    output: RunOutput = RunOutput(),
 ) -> int:
     """Make or update the previews of a pull request, and judge them like any app.
 
@@ -90,7 +91,7 @@ def up(
 
     from reconciler.engine.preview import up as made
 
-    console, options, front, name = _begun(where, apps, connection, output, yes=yes)
+    console, options, front, name = _begun("up", where, apps, connection, output, yes=yes)
     images = dict(_image(text) for text in image)
 
     async def main() -> Previewed:
@@ -106,25 +107,25 @@ def down(
     yes: Annotated[bool, Parameter(group=PERMISSIONS, help="do not ask; only a terminal is asked")] = False,
     where: Where = Where(),
     connection: Connection = Connection(),
-    output: Output = Output(),
+    output: RunOutput = RunOutput(),
 ) -> int:
     """Take down the previews of a pull request; exit 0 also if there are none."""
     import asyncio
 
     from reconciler.engine.preview_down import down as taken_down
 
-    console, options, front, name = _begun(where, apps, connection, output, yes=yes)
+    console, options, front, name = _begun("down", where, apps, connection, output, yes=yes)
     why = "taken down by hand"
     return _shown(asyncio.run(taken_down(options, name, pull, why, front, SystemClock())), console, front)
 
 
-def list_(*, where: Where = Where(), connection: Connection = Connection(), output: Output = Output()) -> int:
+def list_(*, where: Where = Where(), connection: Connection = Connection(), output: RunOutput = RunOutput()) -> int:
     """List the previews of a repository: pull request, state, URL, cost, and when each ends by its age."""
     import asyncio
 
     from reconciler.engine.preview_down import listed
 
-    console, options, front, name = _begun(where, (), connection, output, vital=True)
+    console, options, front, name = _begun("list", where, (), connection, output, vital=True)
     _print(asyncio.run(listed(options, name, front)), console)
     return Exit.OK
 
@@ -134,7 +135,7 @@ def sweep(
     yes: Annotated[bool, Parameter(group=PERMISSIONS, help="do not ask; only a terminal is asked")] = False,
     where: Where = Where(),
     connection: Connection = Connection(),
-    output: Output = Output(),
+    output: RunOutput = RunOutput(),
 ) -> int:
     """Take down the previews that are over: closed, gone, not allowed any more, or expired.
 
@@ -145,7 +146,7 @@ def sweep(
     from reconciler.engine.preview_down import sweep as swept
     from reconciler.github import pulls
 
-    console, options, front, name = _begun(where, (), connection, output, yes=yes)
+    console, options, front, name = _begun("sweep", where, (), connection, output, yes=yes)
 
     async def judge(numbers: Collection[int]) -> Mapping[int, PullRequest]:
         async with _github(options) as github:
@@ -155,10 +156,11 @@ def sweep(
 
 
 def _begun(
+    command: str,
     where: Where,
     apps: tuple[str, ...],
     connection: Connection,
-    output: Output,
+    output: RunOutput,
     *,
     yes: bool = True,
     vital: bool = False,
@@ -177,7 +179,7 @@ def _begun(
 
     options = run_options(where.specs, SpecFlags(config=where.config, var=where.var, env=where.env, app=apps))
     options = replace(options, rehearsal=connection.sandbox)
-    console = Console.of(output, vital=vital)
+    console = observed_console(output, f"preview {command}", where.env, vital=vital)
     return console, options, CommandLine(console, connection_of(connection, options), yes=yes), where.repository
 
 
@@ -232,8 +234,11 @@ def _shown(done: Previewed, console: Console, front: CommandLine, *, up: bool = 
     if done.declined:
         console.err("nothing was changed")
         return Exit.OK
-    if console.format in ("text", "github") and done.planned is not None and done.rollout is not None:
-        console.rollout(Suggestions.of(front.connection).rollout(done.rollout), done.planned.report)
+    if done.planned is not None and done.rollout is not None:
+        rollout = Suggestions.of(front.connection).rollout(done.rollout)
+        observer().rolled_out(rollout)
+        if console.format in ("text", "github"):
+            console.rollout(rollout, done.planned.report)
     _print(done.states, console)
     return done.exit_code(up=up)
 

@@ -16,6 +16,8 @@ from reconciler.clock import SystemClock
 from reconciler.errors import InvalidInput, ReconcileError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from reconciler.engine.load import RunOptions
     from reconciler.engine.report import Observed
     from reconciler.views.html.model import Fleet
@@ -55,9 +57,7 @@ def report(
     try:
         observed = [_observed(one, connection, console, days or 0) for one in _each(options)]
     except InvalidInput as error:
-        from reconciler.cli import pages
-
-        _write(output, pages.findings(console.redact.within(error.findings)), console)
+        _write(output, console.page().findings(console.redact.within(error.findings)), console)
         raise
     _write(output, _page(observed, connection, console), console)
     if open and output != _STANDARD_OUTPUT:
@@ -89,13 +89,14 @@ def _page(observed: list[tuple[Observed, Connection]], connection: Connection, c
     from reconciler.cli import pages
     from reconciler.views.html import pages as view
 
-    settings = [pages.Setting.of(one.planned, here) for one, here in observed]
-    setting = settings[0] if len(settings) == 1 else pages.Setting(address=pages.address_of(connection))
-    fleets = [_fleet(one, here, console) for one, here in observed]
+    now = SystemClock().now()
+    settings = [pages.Setting.of(one.planned, here, now) for one, here in observed]
+    setting = settings[0] if len(settings) == 1 else pages.Setting(now, address=pages.address_of(connection))
+    fleets = [_fleet(one, here, console, now) for one, here in observed]
     return view.fleet(fleets, setting.about("reconcile report"))
 
 
-def _fleet(one: Observed, connection: Connection, console: Console) -> Fleet:
+def _fleet(one: Observed, connection: Connection, console: Console, now: datetime) -> Fleet:
     from reconciler.cli import pages
     from reconciler.cli.connect import Suggestions
     from reconciler.plan.warnings import hide_live_values
@@ -103,7 +104,7 @@ def _fleet(one: Observed, connection: Connection, console: Console) -> Fleet:
 
     planned = one.planned.report if one.planned.options.show_live_values else hide_live_values(one.planned.report)
     shown = console.redact.within(Suggestions.of(connection).plan(planned))
-    past = console.redact.within(pages.histories(one.planned, one.deployments, one.figures))
+    past = console.redact.within(pages.histories(one.planned, now, one.deployments, one.figures))
     return Fleet(shown, environment=one.planned.options.environment, histories=past, figures=one.fleet)
 
 

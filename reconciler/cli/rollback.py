@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from reconciler.cli.connect import Suggestions, connect
-from reconciler.cli.console import Console, plain
-from reconciler.cli.options import PERMISSIONS, WHAT, Connection, EnvironmentName, Output, SpecFlags, run_options
+from reconciler.cli.console import Console, observer, plain
+from reconciler.cli.observing import observed_console
+from reconciler.cli.options import PERMISSIONS, WHAT, Connection, EnvironmentName, RunOutput, SpecFlags, run_options
 from reconciler.cli.status import chosen_apps
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
@@ -46,7 +47,7 @@ def rollback(
     ] = None,
     env: EnvironmentName = "",
     connection: Connection = Connection(),
-    output: Output = Output(),
+    output: RunOutput = RunOutput(),
 ) -> int:
     """Roll an app back to an earlier deployment, check its health and commit; or commit or revert a pinned rollback."""
     if sum((bool(to) or pin, commit, revert)) > 1:
@@ -58,7 +59,7 @@ def rollback(
     from reconciler.cli.environments import in_environment
 
     connection, file, named = in_environment(env, config, connection)
-    app, settings, console = named(app), file.config, Console.of(output)
+    app, settings, console = named(app), file.config, observed_console(output, "rollback", env)
     if commit:
         return asyncio.run(_commit(app, settings, connection, console, force=force))
     return asyncio.run(_rollback(app, (to, pin, revert), settings, connection, console))
@@ -78,7 +79,7 @@ def redeploy(
     config: Annotated[Path | None, Parameter(group=WHAT, help="reconcile.yaml [default: the nearest]")] = None,
     env: EnvironmentName = "",
     connection: Connection = Connection(),
-    output: Output = Output(),
+    output: RunOutput = RunOutput(),
 ) -> int:
     """Deploy apps again with the newest commit or image of every source; their specs stay as they are.
 
@@ -102,7 +103,7 @@ def redeploy(
     from reconciler.cli.run import CommandLine, show_applied
     from reconciler.engine.apply import run
 
-    console = Console.of(output)
+    console = observed_console(output, "redeploy", env)
     if env:
         from reconciler.cli.environments import connection_of
 
@@ -140,7 +141,7 @@ async def _commit(name: str, config: Config, connection: Connection, console: Co
     if outcome.kind is OutcomeKind.TAKEN_BACK and console.format == "text":
         console.out(plain(f"{name}: {outcome.reason}"))
     else:
-        console.rollout(Suggestions.of(connection).rollout(report), None)
+        _show(report, connection, console)
     return safety.of_rollout(report)
 
 
@@ -153,6 +154,12 @@ def _as_asked(report: RolloutReport) -> RolloutReport:
         return report
     outcome = Outcome(OutcomeKind.TAKEN_BACK, "the rollback is healthy and committed")
     return replace(report, records=(replace(record, outcome=outcome),))
+
+
+def _show(report: RolloutReport, connection: Connection, console: Console) -> None:
+    report = Suggestions.of(connection).rollout(report)
+    observer().rolled_out(report)
+    console.rollout(report, None)
 
 
 def _committed(app: LiveApp, *, gone: bool) -> RolloutReport:
@@ -190,7 +197,7 @@ async def _rollback(
             job = replace(job, roll_back=True, roll_back_to=to)
         with CommandLine(console, connection).watch([name]) as watched:
             report = await roll_back(job, client, SystemClock(), watched)
-    console.rollout(Suggestions.of(connection).rollout(report), None)
+    _show(report, connection, console)
     code = safety.of_rollout(report)
     return Exit.OK if pin and code is Exit.ROLLED_BACK else code  # rolling back is what was requested
 

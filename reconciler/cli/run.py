@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from reconciler.cli.connect import Suggestions, connect
-from reconciler.cli.console import Console, ProgressPrinter, ask
+from reconciler.cli.console import Console, ProgressPrinter, ask, observer, report_plan
+from reconciler.cli.observing import observed_console
 from reconciler.cli.options import (
     OUTPUT,
     POSITIVE,
     WHAT_TO_DO,
     Connection,
     DriftPermissions,
-    Output,
     Permissions,
     PlanPermissions,
+    RunOutput,
     SpecFlags,
     run_options,
 )
@@ -93,7 +94,7 @@ class _Asked:
     permissions: DriftPermissions
     source: SpecFlags
     connection: Connection
-    output: Output
+    output: RunOutput
     applying: Applying = field(default_factory=Applying)
     exit_code: bool = False
     save: Path | None = None
@@ -110,7 +111,7 @@ def reconcile(
     permissions: Permissions = Permissions(),
     source: SpecFlags = SpecFlags(),
     connection: Connection = Connection(),
-    output: Output = Output(),
+    output: RunOutput = RunOutput(),
 ) -> int:
     """Make App Platform match the specs in Git; `--plan` only shows what would be done."""
     given: dict[str, object] = {"--save": save, "--exit-code": exit_code, "--retry": permissions.retry}
@@ -130,7 +131,7 @@ def plan(
     permissions: PlanPermissions = PlanPermissions(),
     source: SpecFlags = SpecFlags(),
     connection: Connection = Connection(),
-    output: Output = Output(),
+    output: RunOutput = RunOutput(),
 ) -> int:
     """Show what apply would do; nothing is changed."""
     asked = _Asked("plan", extent, permissions, source, connection, output, exit_code=exit_code, save=save)
@@ -144,7 +145,7 @@ def apply(
     permissions: Permissions = Permissions(),
     source: SpecFlags = SpecFlags(),
     connection: Connection = Connection(),
-    output: Output = Output(),
+    output: RunOutput = RunOutput(),
 ) -> int:
     """Make App Platform match the specs in Git. On a terminal, show the plan and ask first."""
     return _run(specs, _Asked("apply", extent, permissions, source, connection, output, applying))
@@ -156,7 +157,7 @@ def drift(
     permissions: DriftPermissions = DriftPermissions(),
     source: SpecFlags = SpecFlags(),
     connection: Connection = Connection(),
-    output: Output = Output(),
+    output: RunOutput = RunOutput(),
 ) -> int:
     """Compare App Platform with Git, and say who made each difference; exit 2 if there is one."""
     return _run(specs, _Asked("drift", extent, permissions, source, connection, output))
@@ -188,7 +189,8 @@ def _run(specs: Sequence[Path], asked: _Asked) -> int:
     from reconciler.engine import safety
     from reconciler.engine.apply import run
 
-    console, connection = Console.of(asked.output, vital=not options.apply), asked.connection
+    console = observed_console(asked.output, asked.mode, options.environment, vital=not options.apply)
+    connection = asked.connection
     differences_matter = options.drift or asked.exit_code
     if options.environment:
         from reconciler.cli.environments import ALL, connection_of, plan_all
@@ -204,6 +206,7 @@ def _run(specs: Sequence[Path], asked: _Asked) -> int:
         return Exit.ERROR  # so that `reconcile apply && …` does not go on, as with terraform
     if finished.rollout is not None:
         return show_applied(finished.planned, finished.rollout, console, connection)
+    report_plan(finished.planned)
     foreseen = shown_plan(finished.planned, console, connection)
     _set(console, finished.planned, connection)
     console.plan(foreseen, drift=options.drift, annotated=True)
@@ -219,7 +222,9 @@ def show_applied(planned: "Planned", rollout: "RolloutReport", console: Console,
 
     foreseen = shown_plan(planned, console, connection)
     _set(console, planned, connection)
-    console.rollout(Suggestions.of(connection).rollout(rollout), foreseen)
+    rollout = Suggestions.of(connection).rollout(rollout)
+    observer().rolled_out(rollout)
+    console.rollout(rollout, foreseen)
     return safety.of_apply(rollout, planned)
 
 
@@ -228,7 +233,7 @@ def _set(console: Console, planned: "Planned", connection: Connection) -> None:
     if console.format == "html":
         from reconciler.cli.pages import Setting
 
-        console.setting = Setting.of(planned, connection)
+        console.setting = Setting.of(planned, connection, SystemClock().now())
 
 
 def shown_plan(planned: "Planned", console: Console, connection: Connection) -> "PlanReport":
@@ -260,6 +265,7 @@ class CommandLine:
 
     def planned(self, planned: "Planned") -> None:
         """Show the plan to people; machine-readable output has only what was done."""
+        report_plan(planned)
         if self.console.format in ("text", "github"):
             self.console.plan(shown_plan(planned, self.console, self.connection))
 

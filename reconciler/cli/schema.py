@@ -12,7 +12,17 @@ from reconciler.exit_codes import Exit
 def schema(
     what: Annotated[
         Literal[
-            "spec", "overlay", "config", "plan", "drift", "environments", "rollout", "previews", "findings", "error"
+            "spec",
+            "overlay",
+            "config",
+            "plan",
+            "drift",
+            "environments",
+            "rollout",
+            "previews",
+            "findings",
+            "error",
+            "event",
         ],
         Parameter(help="what to describe"),
     ] = "spec",
@@ -35,6 +45,10 @@ def schema(
             from reconciler.views import previews
 
             document = previews.json_schema()
+        case "event":
+            from reconciler.telemetry import events
+
+            document = events.json_schema()
         case "rollout":
             from reconciler.views import json_rollout
 

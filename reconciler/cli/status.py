@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from reconciler.cli.connect import Suggestions, connect
 from reconciler.cli.console import Console
-from reconciler.cli.options import API_URL, OUTPUT, POSITIVE, Color, Connection, EnvironmentName
+from reconciler.cli.options import API_URL, OUTPUT, POSITIVE, Color, Connection, EnvironmentName, LogFormat
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
@@ -39,6 +39,7 @@ class StateOutput:
 
     format: Annotated[Literal["text", "json"], Parameter(group=OUTPUT, help="json: for programs")] = "text"
     color: Color = "auto"
+    log_format: LogFormat = "text"
 
 
 def status(

@@ -17,6 +17,12 @@ NAMES = (
 )  # fmt: skip
 """The commands that help shows."""
 
+UNLOGGED = frozenset({
+    "validate", "import", "render", "fmt", "report", "schema", "sandbox", "action", "--install-completion",
+    "--version", "--help", "-h",
+})  # fmt: skip
+"""The first words of command lines without `--log-format`."""
+
 _MEANT = {
     **dict.fromkeys(("dry-run", "dryrun", "diff", "preview", "simulate", "what-if", "noop"), "plan"),
     **dict.fromkeys(("deploy", "sync", "up", "update", "create", "push"), "apply"),

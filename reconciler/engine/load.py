@@ -381,6 +381,11 @@ class RunOptions:
         """The environment that is wanted of these: a ``label`` alone names one only if there are any."""
         return self.environment or (self.label if environments else "")
 
+    @property
+    def whole(self) -> bool:
+        """Whether every app of the specs is selected."""
+        return not (self.apps or self.exclude or self.changed_since) and self.shard == (1, 1)
+
     def selects(self, name: str) -> bool:
         """Whether an app is selected: it is in the shard, and named if any are, and not excluded."""
         part, whole = self.shard

@@ -66,7 +66,7 @@ async def _read(planned: Planned, client: Client, since: datetime, announce: Cal
     """The deployments of every live app back to that moment, by the app's name."""
     live = [app for app in planned.apps if app.live is not None]
     wanted = sum(not app.deployments for app in live)
-    left = client.left()
+    left = client.left
     if wanted > left - OVERHEAD:
         hint = "report on fewer apps at a time (--app, --shard), without --days, or wait for the hour to pass"
         raise UsageError(

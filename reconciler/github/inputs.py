@@ -76,6 +76,8 @@ class Inputs:
     expect_plan: str = ""
     plan_file: str = ""
     sarif_file: str = ""
+    report_file: str = ""
+    metrics_file: str = ""
     apps: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     only_changed: str = ""
@@ -124,6 +126,8 @@ def parse(environ: Mapping[str, str]) -> Inputs:
         expect_plan=raw(environ, "expect-plan"),
         plan_file=raw(environ, "plan-file"),
         sarif_file=raw(environ, "sarif-file"),
+        report_file=raw(environ, "report-file"),
+        metrics_file=raw(environ, "metrics-file"),
         apps=_names(environ, "app"),
         exclude=_names(environ, "exclude"),
         only_changed=raw(environ, "only-changed"),

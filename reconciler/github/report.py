@@ -57,8 +57,8 @@ class Result:
 
     ``exit_code`` is the command line's. ``text`` is for the log, ``markdown`` for GitHub: it takes a limit in
     characters. ``annotations`` are finished ``::error …`` lines, ``sarif`` a finished document. ``plan`` of a plan or
-    a drift detection, ``rollout`` of an apply. ``plan_file`` is where the plan was saved; ``logs`` are folded, with
-    their titles. ``preview`` is what became of previews.
+    a drift detection, ``rollout`` of an apply. ``plan_file`` is where the plan was saved, ``report_file`` where the
+    ``page`` was written; ``logs`` are folded, with their titles. ``preview`` is what became of previews.
     """
 
     exit_code: Exit
@@ -70,6 +70,8 @@ class Result:
     annotations: tuple[str, ...] = ()
     sarif: str = ""
     plan_file: str = ""
+    page: str = ""
+    report_file: str = ""
     logs: tuple[tuple[str, str], ...] = ()
     preview: Handled | None = None
 
@@ -103,6 +105,7 @@ NOTHING_KNOWN = {
     "exit-code": "",
     "apps": "[]",
     "plan-file": "",
+    "report-file": "",
     "rolled-back": "",
     "cost-delta": "",
     "results": "{}",
@@ -127,6 +130,7 @@ def output_values(result: Result) -> dict[str, str]:
         "exit-code": str(result.exit_code),
         "apps": json.dumps(_apps(result), ensure_ascii=True, separators=(",", ":")),
         "plan-file": result.plan_file,
+        "report-file": result.report_file,
         "rolled-back": " ".join(_rolled_back(result)),
         "cost-delta": _cost_delta(result),
         **_results(result),
@@ -283,6 +287,7 @@ class ActionRun:
         parts = [f"commit {context.head_sha}"] if context.head_sha else []
         if context.run_url:
             parts.append(f"[run and summary]({context.run_url})")
+            parts += [f"[report, once it is uploaded]({context.run_url}#artifacts)"] if result.report_file else []
         name = digest(result)
         if name:
             parts.append(f"digest `{name}`")

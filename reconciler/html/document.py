@@ -74,7 +74,7 @@ def environment(
     return made
 
 
-def document(templates: Environment, name: str, data: Any) -> str:
+def render_page(templates: Environment, name: str, data: Any) -> str:
     """The page of a template, in ASCII; it sees the data as ``page``."""
     return ascii_page(templates.get_template(name).render(page=data))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine, Mapping
+from functools import lru_cache
 from random import random as system_random
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.request import getproxies, proxy_bypass
@@ -117,6 +118,11 @@ class Session:
         """The number of requests sent to the API, retries included; logs and probes do not count."""
         return self._throttle.requests
 
+    @property
+    def left(self) -> int:
+        """How many requests the token's hour still allows."""
+        return self._throttle.limit.left(self._clock.monotonic())
+
     @contextlib.contextmanager
     def meter(self, key: str) -> Iterator[None]:
         """Count the requests sent inside, and by tasks started inside, under a key."""
@@ -152,10 +158,6 @@ class Session:
     def pace(self) -> float:
         """Requests a minute that the rate limit allows for the next minutes."""
         return self._throttle.limit.pace(self._clock.monotonic())
-
-    def left(self) -> int:
-        """Requests that the rate limit still allows within the hour."""
-        return self._throttle.limit.left(self._clock.monotonic())
 
     async def _refresh(self) -> None:
         """Send a request for the sake of its headers; what it answers does not matter."""
@@ -212,7 +214,8 @@ class Session:
     ) -> Any:
         """The decoded response of a call; None if it is empty. Errors are raised without httpx's own."""
         extensions = {CHANGES_NOTHING: call.changes_nothing, SINGLE_TRY: single_try}
-        request = self._http.build_request(call.method, call.path, json=body, params=query, extensions=extensions)
+        url = _url(self._http.base_url, call.path, tuple((query or {}).items()))
+        request = self._http.build_request(call.method, url, json=body, extensions=extensions)
         try:
             response = await self._http.send(request)
         except httpx.RequestError as failure:
@@ -237,6 +240,12 @@ class Session:
             request_id=response.headers.get("x-request-id", ""),
             redact=lambda text: redact(without_quoted(self._redact(text), secrets)),
         )
+
+
+@lru_cache(maxsize=1024)
+def _url(base: httpx.URL, path: str, query: tuple[tuple[str, str], ...]) -> httpx.URL:
+    """Where a request goes. The same few are asked again and again, and httpx parses slowly."""
+    return httpx.URL(f"{base}".rstrip("/") + path, params=query or None)
 
 
 async def read_pages(page: Callable[[int], Coroutine[Any, Any, Page]], key: str, size: int, most: int) -> list[Page]:

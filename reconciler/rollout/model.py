@@ -194,12 +194,16 @@ class RolloutRecord:
     logs: tuple[DeploymentLog, ...] = ()
 
 
+EventKind = Literal["decision", "phase", "progress", "warning", "outcome"]
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that just happened, for live progress. ``at`` in seconds since the run began.
 
     ``done`` and ``total`` count the steps of the deployment under way; 0 when there is none. What is ``passing`` is for
-    progress that is drawn in place, and no line of a log.
+    progress that is drawn in place, and no line of a log. ``kind``: a decision of the policy or of the scheduler, a new
+    phase of a deployment, progress within it, a warning, or the outcome.
     """
 
     at: float
@@ -210,6 +214,7 @@ class Event:
     total: int = 0
     outcome: OutcomeKind | None = None
     passing: bool = False
+    kind: EventKind = "decision"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from reconciler.rollout.model import (
     Decision,
     DeploymentRecord,
     Event,
+    EventKind,
     Failure,
     Outcome,
     PhaseSpan,
@@ -76,7 +77,7 @@ class Recorder:
     def decided(self, step: Step, state: RolloutState) -> None:
         """The policy chose a step."""
         if isinstance(step, Wait):
-            self._report(self._redact(step.why), passing=True)
+            self._report(self._redact(step.why), "progress", passing=True)
         what, reason = self._redact(describe(step)), self._redact(why(state, step))
         if not what or isinstance(step, Finish):
             return
@@ -108,16 +109,17 @@ class Recorder:
         progress = deployment.progress
         done, total = (progress.success_steps or 0, progress.total_steps or 0) if progress else (0, 0)
         if (phase, done, total) != self._shown:
+            kind: EventKind = "progress" if phase == self._shown[0] else "phase"
             self._shown = (phase, done, total)
             words = phase.lower().replace("_", " ")
-            self._report(f"{words}, {done} of {total} steps" if total else words)
+            self._report(f"{words}, {done} of {total} steps" if total else words, kind)
 
     def warn(self, text: str) -> None:
         """Something worth knowing that stops nothing."""
         text = self._redact(text)
         if text not in self._warnings:
             self._warnings[text] = None
-            self._report(f"warning: {text}")
+            self._report(f"warning: {text}", "warning")
 
     def failed(self, failure: Failure) -> Failure:
         """What failed; only the first failure is reported."""
@@ -132,7 +134,8 @@ class Recorder:
         outcome = replace(outcome, reason=self._redact(outcome.reason))
         self._decisions.append(Decision(self.at, "Finish", outcome.kind.value.replace("_", " "), outcome.reason))
         text = outcome.reason or outcome.kind.value
-        self._on_event(Event(self._since_run(), self.plan.app, text, self._shown[0], outcome=outcome.kind))
+        at, phase = self._since_run(), self._shown[0]
+        self._on_event(Event(at, self.plan.app, text, phase, outcome=outcome.kind, kind="outcome"))
         return RolloutRecord(
             app=self.plan.app,
             action=self.plan.action,
@@ -151,9 +154,9 @@ class Recorder:
             phase=self._shown[0],
         )
 
-    def _report(self, text: str, *, passing: bool = False) -> None:
+    def _report(self, text: str, kind: EventKind = "decision", *, passing: bool = False) -> None:
         phase, done, total = self._shown
-        self._on_event(Event(self._since_run(), self.plan.app, text, phase, done, total, passing=passing))
+        self._on_event(Event(self._since_run(), self.plan.app, text, phase, done, total, passing=passing, kind=kind))
 
     def _since_run(self) -> float:
         return round(self._now() - self._run_began, 3)

@@ -204,17 +204,18 @@ def _cut(text: str, width: int) -> str:
     return re.sub(r"\\(?:x[0-9a-f]?|u[0-9a-f]{0,3}|U[0-9a-f]{0,7})?\Z", "", inert(text[:width])[:width])
 
 
-def json_text(document: Any) -> str:
+def json_text(document: Any, *, indent: int | None = 2) -> str:
     """A document as JSON in ASCII, inert to terminals and runners: DEL and ``##[`` are escaped as well.
 
-    pydantic writes it in a fraction of the time that `json` takes, but refuses the name of a file that is not UTF-8.
+    Without an ``indent`` it is one line. pydantic writes it in a fraction of the time that `json` takes, but
+    refuses the name of a file that is not UTF-8.
     """
     from pydantic_core import PydanticSerializationError, to_json
 
     try:
-        text = to_json(document, indent=2, ensure_ascii=True, inf_nan_mode="null", fallback=dict).decode()
+        text = to_json(document, indent=indent, ensure_ascii=True, inf_nan_mode="null", fallback=dict).decode()
     except PydanticSerializationError:
-        text = json.dumps(document, indent=2, allow_nan=False, default=dict)
+        text = json.dumps(document, indent=indent, allow_nan=False, default=dict)
     return text.replace("\x7f", "\\u007f").replace("##[", "#\\u0023[")
 
 
@@ -311,7 +312,7 @@ def _common_prefix(first: str, second: str) -> int:
     low, high = 0, min(len(first), len(second))
     while low < high:
         middle = (low + high + 1) // 2
-        if first[:middle] == second[:middle]:
+        if first[low:middle] == second[low:middle]:
             low = middle
         else:
             high = middle - 1

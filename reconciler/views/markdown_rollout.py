@@ -25,7 +25,7 @@ from reconciler.views.markdown import (
 from reconciler.views.markup import code, console_url, details, fence, html_code, html_link, is_console, link, table
 from reconciler.views.outcome_lines import alike, cause_of, commands_of, said_by_one
 from reconciler.views.plan_lines import INDENT, Layout
-from reconciler.views.summary import OUTCOMES, cost_text, joined, outcome_counts, took_text, worst_last
+from reconciler.views.summary import OUTCOMES, cost_text, joined, outcome_counts, took_text, worst_first
 from reconciler.views.text import course, verdict
 
 _WIDTH = 100
@@ -63,10 +63,10 @@ def _rollout_heading(report: RolloutReport) -> str:
 
 
 def _noteworthy(report: RolloutReport) -> list[RolloutRecord]:
-    """Records worth showing, the most serious first: a page is read from the top."""
+    """Records worth showing, the most serious first."""
     return [
         record
-        for record in reversed(worst_last(report.records))
+        for record in worst_first(report.records)
         if record.outcome.kind is not OutcomeKind.UNCHANGED or record.warnings
     ]
 

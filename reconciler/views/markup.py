@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Sequence
+from itertools import compress
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
@@ -55,12 +56,17 @@ def details(summary: str, body: Iterable[str], *, opened: bool = False) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in HTML, where nothing in a cell can end it; cells are trusted HTML."""
-    lines = [_row("th", head), *(_row("td", row) for row in rows)]
+    """A table in HTML, where nothing in a cell can end it; cells are trusted HTML.
+
+    A column without a name and without content is left out.
+    """
+    rows = list(rows)
+    filled = [any(column) for column in zip(head, *rows, strict=True)]
+    lines = [_row("th", compress(head, filled)), *(_row("td", compress(row, filled)) for row in rows)]
     return "\n".join(["<table>", *lines, "</table>"])
 
 
-def _row(tag: str, cells: Sequence[str]) -> str:
+def _row(tag: str, cells: Iterable[str]) -> str:
     return "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.plan.deployment_history import RECHECKS
-from reconciler.plan.model import UNJUDGED, Action, Cost, Plan, PlanReport, SyncStatus
+from reconciler.plan.model import UNJUDGED, Action, Change, Cost, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import OutcomeKind, RolloutRecord, RolloutReport
 from reconciler.text import count, duration
 from reconciler.views.lines import cells
@@ -171,21 +171,32 @@ Group = tuple[Plan, Sequence[str]]
 
 def plan_groups(plans: Iterable[Plan]) -> list[Group]:
     """The plans in order; those that say the same of several apps are one."""
-    groups: dict[str, tuple[Plan, list[str]]] = {}
+    groups: dict[Hashable, tuple[Plan, list[str]]] = {}
     for plan in plans:
         groups.setdefault(_sameness(plan), (plan, []))[1].append(plan.app)
     return list(groups.values())
 
 
-def _sameness(plan: Plan) -> str:
+def _sameness(plan: Plan) -> Hashable:
     """What two plans have in common that say the same; the app's name for one that is about nothing else."""
     if plan.findings or not plan.changes or plan.action in (Action.CREATE, Action.DELETE):
         return plan.app
     origin = plan.attribution and replace(plan.attribution, app="")
     alike = replace(
-        plan, app="", app_id="", file="", desired_digest="", live_digest="", cost=Cost(), attribution=origin
+        plan, app="", app_id="", file="", desired_digest="", live_digest="", cost=Cost(), attribution=origin, changes=()
     )
-    return f"{plan_cost(plan)} {alike!r}"
+    return plan_cost(plan), repr(alike), tuple(_meaning(change) for change in plan.changes)
+
+
+def _meaning(change: Change) -> Hashable:
+    """What two changes have in common that say the same. A text, which may be long, is compared as it is."""
+    before, after = change.before, change.after
+    no_texts = replace(
+        change,
+        before=None if isinstance(before, str) else before,
+        after=None if isinstance(after, str) else after,
+    )
+    return repr(no_texts), *(value if isinstance(value, str) else None for value in (before, after))
 
 
 def plan_cost(plan: Plan) -> str:
@@ -274,6 +285,11 @@ def outcome_counts(records: Iterable[RolloutRecord]) -> str:
 def worst_last(records: Iterable[RolloutRecord]) -> list[RolloutRecord]:
     """The records, the most serious last: on a terminal the end is read first."""
     return sorted(records, key=lambda record: _SERIOUSNESS[record.outcome.kind])
+
+
+def worst_first(records: Iterable[RolloutRecord]) -> list[RolloutRecord]:
+    """The records, the most serious first: a page is read from the top."""
+    return sorted(records, key=lambda record: -_SERIOUSNESS[record.outcome.kind])
 
 
 def took_text(record: RolloutRecord) -> str:

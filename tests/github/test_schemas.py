@@ -14,7 +14,10 @@ from reconciler.cli import main
 from tests.github.runner import ROOT
 
 FOLDER = ROOT / "docs/schemas"
-KINDS = ("spec", "overlay", "config", "plan", "drift", "environments", "rollout", "previews", "findings", "error")
+KINDS = (
+    "spec", "overlay", "config", "plan", "drift", "environments", "rollout", "previews", "findings", "error",
+    "event",
+)  # fmt: skip
 
 
 def schema(kind: str) -> Any:

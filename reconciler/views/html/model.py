@@ -88,7 +88,7 @@ class FailureView:
     """What failed: in a line, the platform's message, the last lines of the log, where more can be read."""
 
     head: str
-    message: str
+    message: tuple[str, ...]
     log: tuple[str, ...]
     links: tuple[Fact, ...]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.findings import Finding
-from reconciler.html.document import document, environment
+from reconciler.html.document import environment, render_page
 from reconciler.plan.model import Plan, PlanReport
 from reconciler.rollout.model import OutcomeKind
 from reconciler.text import count
@@ -57,7 +57,7 @@ def fleet(fleets: Sequence[Fleet], about: About) -> str:
         about.version,
         "took" if any(one.rollout for one in fleets) else "deployed",
     )
-    return document(_environment(), "fleet.html", page)
+    return render_page(_environment(), "fleet.html", page)
 
 
 def findings(found: Sequence[Finding], about: About) -> str:
@@ -70,7 +70,7 @@ def findings(found: Sequence[Finding], about: About) -> str:
         findings=parts.findings(found),
         version=about.version,
     )
-    return document(_environment(), "fleet.html", page)
+    return render_page(_environment(), "fleet.html", page)
 
 
 def error(ended: ReconcileError, exit_code: int, about: About) -> str:
@@ -84,7 +84,7 @@ def error(ended: ReconcileError, exit_code: int, about: About) -> str:
         notes,
         version=about.version,
     )
-    return document(_environment(), "fleet.html", page)
+    return render_page(_environment(), "fleet.html", page)
 
 
 @lru_cache(maxsize=1)

@@ -95,7 +95,7 @@ def failure(found: Failure) -> FailureView:
     where = ", ".join(filter(None, (shortened(found.component, 80), step)))
     head = ": ".join(filter(None, (where, shortened(found.code, 120))))
     links = tuple(fact for text in found.links[:5] for fact in linked("more", text))
-    return FailureView(head or "failed", "\n".join(paragraph(found.message)), log_lines(found.log_lines), links)
+    return FailureView(head or "failed", tuple(paragraph(found.message)), log_lines(found.log_lines), links)
 
 
 def log_lines(lines: Sequence[str]) -> tuple[str, ...]:
