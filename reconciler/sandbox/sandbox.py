@@ -261,20 +261,21 @@ class Sandbox:
             pass
 
     def settle(self) -> Tree:
-        """Move the clock forward until no deployment has anything ahead, except those that hang.
+        """Move the clock forward until no deployment is under way, but those that hang, and health is known.
 
         Returns:
             ``{"seconds": …}``: how far the clock was moved.
         """
-        moved = 0.0
-        while True:
+        moved, due = 0.0, 0.0
+        while due is not None:
             with self._simulation.changing() as platform:
-                due, now = platform.tx.sql("SELECT max(due_at) FROM apps")[0][0], platform.now
-            if due is None:
-                return {"seconds": round(moved, 1)}
-            ahead = due - now + 0.001  # so that rounding never stops just before it
-            moved += ahead
+                due = platform.tx.sql("SELECT max(due_at) FROM apps")[0][0]
+                settle = platform.settings.speed.settle if moved else 0.0
+                # a little more, so that rounding never stops just before it
+                ahead = settle if due is None else due - platform.now + 0.001
             self.advance(ahead)
+            moved += ahead
+        return {"seconds": round(moved, 1)}
 
     def finish(self, app: str) -> None:
         """Complete an app's deployments at once, those that hang included.
@@ -292,7 +293,7 @@ class Sandbox:
             platform.advance()
 
     def summary(self, limit: int = 1000) -> list[AppSummary]:
-        """Summaries of at most ``limit`` apps, each with its latest deployments."""
+        """Summaries of at most ``limit`` apps."""
         with self._simulation.reading() as platform:
             return summaries(platform, limit)
 

@@ -76,6 +76,7 @@ def _break(label: str, said: str, body: Tree) -> Button:
 
 
 def push(app: str) -> Button:
+    """The button that pushes a commit to the sources of an app."""
     return Button(
         "push a commit",
         f"Push a commit to the sources of {app}",
@@ -88,7 +89,9 @@ def push(app: str) -> Button:
 
 CONTROLS = (
     Button("+1 min", "Advance the clock by 1 minute", "POST advance", '{"seconds":60}', "The clock is 1 min ahead."),
-    Button("+10 min", "Advance the clock by 10 minutes", "POST advance", '{"seconds":600}', "The clock is 10 min ahead."),
+    Button(
+        "+10 min", "Advance the clock by 10 minutes", "POST advance", '{"seconds":600}', "The clock is 10 min ahead."
+    ),
     Button(
         "until quiet",
         "Advance the clock until quiet: no deployment is under way",

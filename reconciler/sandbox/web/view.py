@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from reconciler.appspec.kinds import RUNNING_KINDS, components
 from reconciler.html.timeline import Bar, Lane, Timeline, lane
 from reconciler.sandbox.simulation import faults
 from reconciler.sandbox.simulation.lifecycle import TERMINAL, leaves, progress
-from reconciler.sandbox.simulation.running import log_text, logs_available, state_of, unhealthy
+from reconciler.sandbox.simulation.running import log_text, logs_available, unhealthy
 from reconciler.sandbox.web.buttons import Button, break_rollback, breaks, push, sentence
-from reconciler.sandbox.web.summary import LAST, reason_of, status_of
+from reconciler.sandbox.web.summary import latest_of, reason_of, status_of, unhealthy_components, why
 from reconciler.text import ago, count, duration
 
 if TYPE_CHECKING:
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
 PER_PAGE = 100
 _OPEN = 6
 """Up to this many apps are shown with their deployments at once."""
+
+_LAST = 5
+"""The number of deployments shown of an app."""
 
 _LOG_LINES = 40
 _BEYOND = 1.4
@@ -83,7 +85,10 @@ class AppView:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of the apps, the ``number``-th of ``last``. ``waiting``: what faults will do that are of none of them."""
+    """One page of the apps, the ``number``-th of ``last``.
+
+    ``waiting``: what the pending faults will do that are of none of these apps.
+    """
 
     apps: tuple[AppView, ...]
     title: str
@@ -142,24 +147,25 @@ _STATES = {
 
 
 def _app(platform: Platform, app: App, pending: list[Tree], *, opened: bool) -> AppView:
-    latest = next(iter(platform.tx.deployments(app.id, limit=1)), None)
+    latest = latest_of(platform, app)
     active = platform.tx.deployment(app.active)
-    status = status_of(platform, app, active, latest)
+    ill = unhealthy_components(platform, app, active)
+    status = status_of(app, active, ill, latest)
     symbol, tone = _STATES[status]
     waiting = tuple(sentence(fault) for fault in pending if fault["app"] in (app.id, app.name))
     return AppView(
         app.id,
         app.name,
         (Badge(symbol, status, tone), *([Badge("!", "fault waiting", "warning")] if waiting else [])),
-        (reason_of(latest) or latest.cause) if latest else "",
+        why(latest) if latest else "",
         ago(_moment(latest.created_at), _moment(platform.now)) if latest else "",
         active is not None,
-        _body(platform, app, waiting, _unhealthy(platform, app, active)) if opened else None,
+        _body(platform, app, waiting, ill) if opened else None,
     )
 
 
 def _body(platform: Platform, app: App, waiting: tuple[str, ...], ill: tuple[str, ...]) -> AppBody:
-    made = platform.tx.deployments(app.id, limit=LAST)
+    made = platform.tx.deployments(app.id, limit=_LAST)
     return AppBody(
         waiting,
         breaks(app.name),
@@ -168,13 +174,6 @@ def _body(platform: Platform, app: App, waiting: tuple[str, ...], ill: tuple[str
         _timeline(made, ill, platform.now),
         {item.id: _deployment(app, item, ill, platform.now) for item in made},
     )
-
-
-def _unhealthy(platform: Platform, app: App, active: Deployment | None) -> tuple[str, ...]:
-    """The components of the active deployment that are unhealthy now."""
-    names = [item["name"] for _, item in components(active.spec, RUNNING_KINDS)] if active else []
-    settle = platform.settings.speed.settle
-    return tuple(name for name in names if active and state_of(app, active, name, platform.now, settle) == "UNHEALTHY")
 
 
 # --- Deployments ---
@@ -222,7 +221,7 @@ def _lane(item: Deployment, ill: tuple[str, ...], now: float) -> Lane:
 
 
 def _active(bar: Bar, *, failed: bool) -> Bar:
-    """The stretch in which a deployment is active, in whole minutes or hours once it is long, so that it rarely changes."""
+    """The stretch in which a deployment is active; a long one in whole minutes or hours, as a change is sent."""
     seconds = bar.ended - bar.began
     unit = 3600 if seconds >= 3600 else 60 if seconds >= 60 else 1
     whole = seconds // unit * unit
