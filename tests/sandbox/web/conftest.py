@@ -14,7 +14,9 @@ CHROMIUM = Path("/usr/bin/chromium")
 def chromium() -> Iterator[Any]:
     if not CHROMIUM.exists() or not find_spec("playwright"):
         pytest.skip("no browser is installed")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=15_000)
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
