@@ -206,14 +206,13 @@ class Account:
         (found,) = [app for app in self.apps() if app.name == name]
         return found
 
-    def deployments(self, name: str = "web") -> list[Deployment]:
-        """All of an app's deployments, newest first."""
-        app = self.app(name)
-        return self.ask(lambda client: client.list_deployments(app.id, limit=200))
+    def deployments(self, app: LiveApp | None = None) -> list[Deployment]:
+        """All of an app's deployments, newest first; of ``web`` if not of another."""
+        known = app or self.app()
+        return self.ask(lambda client: client.list_deployments(known.id, limit=200))
 
-    def healthy(self, name: str = "web") -> bool:
+    def healthy(self, app: LiveApp) -> bool:
         """Whether what is active is healthy, as the platform sees it."""
-        app = self.app(name)
         if app.active_deployment is None:
             return False
         health = self.ask(lambda client: client.health(app.id))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from tests.survival.environment import Environment, Run, pushed, tag_of
 from tests.survival.matrix import clean_runs, plain, quiet_after, writes
 from tests.survival.people import DEEDS, THEIRS
-from tests.survival.scenarios import NEW, OLD, Scenario, by_name, secrets, violations
+from tests.survival.scenarios import NEW, OLD, Scenario, by_name, ciphertext, secrets, violations
 
 
 @dataclass(frozen=True)
@@ -95,23 +95,24 @@ def _afterwards(scenario: Scenario, environment: Environment, deed: str, known: 
     runs = clean_runs(environment)
     found = quiet_after(runs)
     environment.wait(120)
-    if any(app.pinned_deployment for app in environment.apps()):
+    apps = environment.apps()
+    if any(app.pinned_deployment for app in apps):
         if runs[-1].code != 5:
             found.append(f"pinned, and exit {runs[-1].code}")
         return found
-    names = sorted(app.name for app in environment.apps())
-    if names != ["web"]:
-        found.append(f"apps {names}")
-    serves = environment.app().active_deployment
+    if [app.name for app in apps] != ["web"]:
+        return [*found, f"apps {sorted(app.name for app in apps)}"]
+    [web] = apps
+    serves = web.active_deployment
     # who makes the app anew leaves nothing to go back to; who cancels what takes it back is told, and wants it so
     excused = runs[-1].code == 5 or (deed == "cancels" and runs[-1].code == 6)
-    if serves is not None and not environment.healthy() and not excused:
+    if serves is not None and not environment.healthy(web) and not excused:
         found.append("unhealthy")
     if runs[-1].code == 0 and (serves is None or tag_of(serves.spec) != tag_of(scenario.wanted[0])):
         found.append("exit 0 without Git's version")
     if runs[-1].code not in (0, 4, 5, 6):
         found.append(f"exit {runs[-1].code}")
-    secret = secrets(environment)["web"]
+    secret = ciphertext(web.spec)
     if not secret.startswith("EV[") or (deed != "deletes" and secret != known.get("web", secret)):
         found.append("the secret is another")
     return found

@@ -151,7 +151,7 @@ def secrets(environment: Account) -> dict[str, str]:
 
 
 def counts(environment: Account) -> dict[str, int]:
-    return {app.name: len(environment.deployments(app.name)) for app in environment.apps()}
+    return {app.name: len(environment.deployments(app)) for app in environment.apps()}
 
 
 def violations(
@@ -172,13 +172,13 @@ def violations(
         serves = tag_of(active.spec) if active else ""
         if serves != want:
             found.append(f"{name} serves {serves or 'nothing'}, not {want or 'nothing'}")
-        if active and not environment.healthy(name):
+        if active and not environment.healthy(app):
             found.append(f"{name} is unhealthy")
         if app.running_deployment is not None:
             found.append(f"{name} is still being deployed")
         if app.pinned_deployment is not None and not scenario.pinned:
             found.append(f"{name} is left pinned")
-        made = len(environment.deployments(name))
+        made = len(environment.deployments(app))
         if made > most.get(name, 0) + 1:
             found.append(f"{name} has {made} deployments, not {most.get(name, 0)} and one at most")
         kept = ciphertext(app.spec)

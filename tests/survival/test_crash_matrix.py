@@ -41,10 +41,10 @@ def test_c48_an_unhealthy_app_that_nobody_judged_is_taken_back_by_the_next_run()
     with by_name("health fails").begin() as environment:
         environment.ask(lambda client: _update_past_the_reconciler(environment, client))
         environment.wait(60)
-        assert not environment.healthy()
+        assert not environment.healthy(environment.app())
         run = environment.run()
         assert run.kind("web") == "rolled_back"
-        assert environment.healthy()
+        assert environment.healthy(environment.app())
 
 
 def test_an_app_in_sync_whose_deployment_is_young_is_looked_at_once_and_an_older_one_never() -> None:
