@@ -266,16 +266,19 @@ class Sandbox:
         Returns:
             ``{"seconds": …}``: how far the clock was moved.
         """
-        moved, due = 0.0, 0.0
-        while due is not None:
+
+        def ahead() -> float | None:
             with self._simulation.changing() as platform:
                 due = platform.tx.sql("SELECT max(due_at) FROM apps")[0][0]
-                settle = platform.settings.speed.settle if moved else 0.0
-                # a little more, so that rounding never stops just before it
-                ahead = settle if due is None else due - platform.now + 0.001
-            self.advance(ahead)
-            moved += ahead
-        return {"seconds": round(moved, 1)}
+                return None if due is None else due - platform.now + 0.001  # or rounding might stop just before it
+
+        moved = 0.0
+        while (seconds := ahead()) is not None:
+            self.advance(seconds)
+            moved += seconds
+        settle = self.settings.speed.settle if moved else 0.0
+        self.advance(settle)
+        return {"seconds": round(moved + settle, 1)}
 
     def finish(self, app: str) -> None:
         """Complete an app's deployments at once, those that hang included.
