@@ -157,11 +157,17 @@ def _app(platform: Platform, app: App, pending: list[Tree], *, opened: bool) -> 
         app.id,
         app.name,
         (Badge(symbol, status, tone), *([Badge("!", "fault waiting", "warning")] if waiting else [])),
-        why(latest) if latest else "",
+        _what(latest) if latest else "",
         ago(_moment(latest.created_at), _moment(platform.now)) if latest else "",
         active is not None,
         _body(platform, app, waiting, ill) if opened else None,
     )
+
+
+def _what(latest: Deployment) -> str:
+    """The latest deployment on one line: ``building: initial deployment``, or why it failed."""
+    phase = "" if latest.phase in TERMINAL else f"{latest.phase.lower().replace('_', ' ')}: "
+    return phase + why(latest)
 
 
 def _body(platform: Platform, app: App, waiting: tuple[str, ...], ill: tuple[str, ...]) -> AppBody:

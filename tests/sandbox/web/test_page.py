@@ -105,7 +105,7 @@ def test_the_page_shows_each_app_with_its_state_and_why(lab: Lab) -> None:
         ["!", "pinned", "held", "manual rollback", "33 min ago", "next deployment:"],
         ["✗", "unhealthy", "ill", "initial deployment", "33 min ago", "next deployment:"],
         ["✗", "not running", "never", DEPLOY_FAILED, "16 min ago", "next deployment:"],
-        ["▸", "deploying", "fresh", "initial deployment", "just now", "next deployment:"],
+        ["▸", "deploying", "fresh", "pending build: initial deployment", "just now", "next deployment:"],
     ]
     links = [attrs["href"] for attrs in found.named("a") if "_live" in str(attrs["href"])]
     assert links == [f"http://sandbox/_live/{app['id']}" for app in lab.get("/v2/apps")["apps"] if "live_url" in app]
