@@ -137,12 +137,13 @@ def page_view(platform: Platform, choice: Choice) -> Page:
 
 
 _STATES = {
-    "running": ("✓", "good"),
-    "deploying": ("▸", "change"),
-    "pinned": ("!", "warning"),
-    "unhealthy": ("✗", "bad"),
-    "last deployment failed": ("✗", "bad"),
-    "not running": ("✗", "bad"),
+    "running": Badge("✓", "running", "good"),
+    "deploying": Badge("▸", "deploying", "change"),
+    "pinned": Badge("!", "pinned", "warning"),
+    "fault waiting": Badge("!", "fault waiting", "warning"),
+    "unhealthy": Badge("✗", "unhealthy", "bad"),
+    "last deployment failed": Badge("✗", "last deployment failed", "bad"),
+    "not running": Badge("✗", "not running", "bad"),
 }
 
 
@@ -151,12 +152,12 @@ def _app(platform: Platform, app: App, pending: list[Tree], *, opened: bool) -> 
     active = platform.tx.deployment(app.active)
     ill = unhealthy_components(platform, app, active)
     status = status_of(app, active, ill, latest)
-    symbol, tone = _STATES[status]
+    words = [status, "deploying"] if status == "pinned" and (app.pending or app.in_progress) else [status]
     waiting = tuple(sentence(fault) for fault in pending if fault["app"] in (app.id, app.name))
     return AppView(
         app.id,
         app.name,
-        (Badge(symbol, status, tone), *([Badge("!", "fault waiting", "warning")] if waiting else [])),
+        tuple(_STATES[word] for word in [*words, *(["fault waiting"] if waiting else [])]),
         _what(latest) if latest else "",
         ago(_moment(latest.created_at), _moment(platform.now)) if latest else "",
         active is not None,

@@ -126,6 +126,7 @@ def test_a_timeline_shows_what_each_deployment_went_through_and_how_it_ended(lab
     lab.post(f"/v2/apps/{shop['id']}/rollback", {"deployment_id": first["id"]})
     lab.wait(20)
     back, *_ = lab.get(f"/v2/apps/{shop['id']}/deployments")["deployments"]
+    assert read(lab).apps[shop["id"]][:5] == ["!", "pinned", "▸", "deploying", "shop"]
     brief = "pending 5.0s, build 2.0s, pending 5.0s"
     going, broken, former = read(lab).lanes(shop)
     assert going == (
