@@ -23,14 +23,11 @@ if TYPE_CHECKING:
     from reconciler.views.html.model import Fleet
 
 FILE = Path("report.html")
-_STANDARD_OUTPUT = Path("-")
 
 
 def report(
     *specs: Annotated[Path, Parameter(help="files and folders of app specs [default: specs/]")],
-    output: Annotated[
-        Path, Parameter(name=("--output", "-o"), group=OUTPUT, help="the file to write; - for standard output")
-    ] = FILE,
+    output: Annotated[Path, Parameter(name=("--output", "-o"), group=OUTPUT, help="the file to write")] = FILE,
     open: Annotated[bool, Parameter(group=OUTPUT, help="open it in a browser")] = False,  # noqa: A002  the flag's own name
     days: Annotated[
         int | None,
@@ -60,7 +57,7 @@ def report(
         _write(output, console.page().findings(console.redact.within(error.findings)), console)
         raise
     _write(output, _page(observed, connection, console), console)
-    if open and output != _STANDARD_OUTPUT:
+    if open:
         _open(output, console)
     return safety.most_serious(safety.of_plan(one.planned.report, differences_matter=False) for one, _ in observed)
 
@@ -114,9 +111,6 @@ def _write(file: Path, text: str, console: Console) -> None:
     Raises:
         ReconcileError: it cannot be written.
     """
-    if file == _STANDARD_OUTPUT:
-        console.out(text)
-        return
     from reconciler.desired.export import rewrite
 
     try:

@@ -66,11 +66,10 @@ class Lane:
 class DrawnBar:
     """A bar on the scale, in percent of it; ``label`` is empty where there is no room for it."""
 
-    bar: Bar
+    look: str
     x: str
     width: str
     label: str
-    title: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,8 @@ class Timeline:
         width = max(min((bar.ended - bar.began) / whole * 100, 100 - began), _LEAST)
         title = f"{bar.word} {duration(bar.ended - bar.began)}"
         label = title if width >= 2 * _LABELLED else bar.word if width >= _LABELLED else ""
-        return DrawnBar(bar, f"{min(began, 100 - width):.2f}%", f"{width:.2f}%", label, title)
+        look = f"bar {bar.look}{' failed' if bar.failed else ''}"
+        return DrawnBar(look, f"{min(began, 100 - width):.2f}%", f"{width:.2f}%", label)
 
     @property
     def marks(self) -> list[tuple[str, str]]:

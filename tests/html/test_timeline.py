@@ -47,7 +47,7 @@ def test_bars_are_placed_in_percent_of_the_whole_and_labelled_where_there_is_roo
         ("2.00%", "40.00%", "build 40s"),
         ("42.00%", "58.00%", "deploy 58s"),
     ]
-    assert [one.title for one in drawn] == ["pending 2.0s", "build 40s", "deploy 58s"]
+    assert [one.look for one in drawn] == ["bar pending", "bar build", "bar deploy failed"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ Plain data, made from the platform's answers before anything is shown, so that i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from reconciler.plan.figures import Figures
 
 SHOWN = 8
-"""How many deployments of an app are shown."""
+"""How many deployments of an app are shown at most."""
+
+_MANY, _SHOWN_OF_MANY = 200, 2
+"""On a page with more apps than this so many are shown, so that it stays quick to open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,11 @@ def history(one: AppStatus, now: datetime, figures: Figures | None = None) -> Ap
         complete=bool(one.deployments),
         figures=figures,
     )
+
+
+def trimmed(past: AppHistory, apps: int) -> AppHistory:
+    """The past as far as a page of so many apps shows it."""
+    return past if apps <= _MANY else replace(past, deployments=past.deployments[:_SHOWN_OF_MANY])
 
 
 _TONES: dict[Phase, Tone] = {Phase.ACTIVE: "good", Phase.ERROR: "bad", Phase.CANCELED: "warning"}

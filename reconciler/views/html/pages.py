@@ -15,6 +15,7 @@ from reconciler.rollout.model import OutcomeKind
 from reconciler.text import count
 from reconciler.views.html import parts
 from reconciler.views.html.apps import Known, app_view
+from reconciler.views.html.history import trimmed
 from reconciler.views.html.model import About, AppView, Badge, Fact, Fleet, Page
 from reconciler.views.html.states import seriousness, tallies
 from reconciler.views.lines import finding_counts, inert, name, paragraph, shortened
@@ -116,7 +117,7 @@ def _apps(one: Fleet, about: About, place: int, *, several: bool) -> Iterator[Ap
             one.environment if several else "",
             plans.get(app),
             records.get(app),
-            past,
+            past and trimmed(past, len(names)),
             frozen=bool(about.freeze),
             console=not about.address,
             shared=shared.get(app, ""),

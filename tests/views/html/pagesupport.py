@@ -16,7 +16,7 @@ OURS = {
     "html", "head", "meta", "title", "style", "body", "script", "a", "header", "main", "footer", "section", "div", "p",
     "h1", "h2", "h3", "h4", "dl", "dt", "dd", "ul", "ol", "li", "span", "b", "code", "pre", "details", "summary",
     "table", "caption", "thead", "tbody", "tr", "th", "td", "time", "form", "label", "input", "button", "svg", "rect",
-    "line", "text",
+    "text",
 }  # fmt: skip
 """Every element that a page has."""
 
@@ -81,6 +81,10 @@ class Reader(HTMLParser):
         self.tags.append((tag, found))
         if tag not in VOID:
             self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        self.handle_endtag(tag)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
