@@ -6,11 +6,12 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.cli.console import observe, redactor_of
+from reconciler.cli.console import redactor_of
 from reconciler.cli.observing import consume
 from reconciler.errors import ReconcileError
 from reconciler.exit_codes import Exit
 from reconciler.github.report import escape_data, inert_lines
+from reconciler.telemetry.observer import observe
 from reconciler.telemetry.run import RunObserver
 
 if TYPE_CHECKING:

@@ -20,14 +20,13 @@ from reconciler import __version__
 from reconciler.clock import SystemClock
 from reconciler.errors import ReconcileError
 from reconciler.redaction import Redactor, tokens_of
-from reconciler.telemetry.observer import Observer
+from reconciler.telemetry.observer import observer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from reconciler.cli.options import Output
     from reconciler.cli.pages import Setting
-    from reconciler.engine.planner import Planned
     from reconciler.findings import Finding
     from reconciler.plan.model import PlanReport
     from reconciler.rollout.model import Event, RolloutReport
@@ -37,9 +36,6 @@ if TYPE_CHECKING:
 
 _secrets: set[str] = set()
 """Every secret this process has seen. Global, as errors are also printed without a console."""
-
-
-_observers: list[Observer] = [Observer()]
 
 
 def redactor() -> Redactor:
@@ -61,21 +57,6 @@ def plain(text: str) -> str:
     )
 
     return "\n".join(no_command(inert(line)) for line in text.split("\n"))
-
-
-def observer() -> Observer:
-    """What hears of this run besides its reader."""
-    return _observers[-1]
-
-
-def observe(observing: Observer) -> None:
-    """Report the run to this observer from now on."""
-    _observers[:] = [observing]
-
-
-def report_plan(planned: Planned) -> None:
-    """Report a plan to the observer."""
-    observer().planned(planned.report, drift=planned.options.drift, whole=planned.options.whole)
 
 
 def say(text: str) -> None:

@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.connect import Suggestions
-from reconciler.cli.console import observer, report_plan
+from reconciler.cli.messages import published
+from reconciler.cli.observing import report_plan
 from reconciler.cli.options import Connection, EnvironmentConnection
 from reconciler.clock import SystemClock
 from reconciler.config_file import ConfigFile, read_config
 from reconciler.engine import environments, safety
 from reconciler.engine.apply import run
 from reconciler.engine.load import RunOptions, each
-from reconciler.environments import ALL, environment_of
+from reconciler.environments import ALL, environment_of, no_environment
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
-from reconciler.text import did_you_mean
+from reconciler.telemetry.observer import observer
 from reconciler.views.environments import EnvironmentPlan
 
 __all__ = ["ALL", "connection_of", "in_environment", "plan_all"]
@@ -63,8 +65,7 @@ def in_environment(name: str, config: Path | None, connection: Connection) -> tu
     if not name:
         return connection, file, lambda app: app
     if name not in file.config.environments:
-        hint = did_you_mean(name, file.config.environments, "they are under `environments` in reconcile.yaml")
-        raise UsageError(f"no such environment: {name}", hint=hint)
+        raise no_environment(name, file.config.environments)
     here = connection_of(connection, RunOptions((), config, environment=name))
     return here, file.within(name), environment_of(file.config, name).live_name
 
@@ -90,9 +91,10 @@ def plan_all(
     for one in each(options):
         here = connection_of(connection, one)
         observer().within(one.environment)
-        planned = asyncio.run(run(one, front(console, here), SystemClock())).planned
+        finished = asyncio.run(run(one, front(console, here), SystemClock()))
+        planned, report = finished.planned, console.redact.within(shown(finished.planned, console, here))
         report_plan(planned)
-        report = console.redact.within(shown(planned, console, here))
+        report = replace(report, warnings=published(finished, console))
         plans.append(EnvironmentPlan(one.environment, report, planned.bases))
         codes.append(safety.of_plan(report, differences_matter=differences_matter))
     _show(plans, console, drift=options.drift)

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import traceback
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import pairwise, takewhile
 from pathlib import Path
@@ -19,8 +19,6 @@ from reconciler import __version__
 from reconciler.cli.console import (
     Console,
     log,
-    observe,
-    observer,
     plain,
     redactor,
     say,
@@ -33,7 +31,7 @@ from reconciler.cli.signals import early, heard_signals
 from reconciler.clock import SystemClock
 from reconciler.errors import InternalError, Interrupted, InvalidInput, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
-from reconciler.telemetry.observer import Observer
+from reconciler.telemetry.observer import Observer, observe, observer
 from reconciler.views.errors import Format, document
 
 if TYPE_CHECKING:
@@ -62,8 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _say(Interrupted("interrupted; nothing was being changed"), form)
     except Exception as error:  # noqa: BLE001  a bug is reported like any error: a traceback would show values
         code = _say(_ended(error), form)
-    with suppress(KeyboardInterrupt):  # pressed by who does not want to wait for the receiver of a trace
-        observer().finished(code)
+    observer().finished(code)
     settle()
     return code
 
@@ -191,9 +188,9 @@ def _misread(error: CycloptsError) -> UsageError:
 
         flag = error.token.keyword or error.token.value
         known = [name for argument in error.argument_collection for name in argument.names]
-        return UsageError(f"unknown flag {flag}", hint=flag_hint(flag, known) or f"see: {command} --help")
+        return UsageError(f"unknown flag {flag}", hint=flag_hint(flag, known, command) or f"see: {command} --help")
     if isinstance(error, MissingArgumentError) and error.argument and error.argument.field_info.is_positional:
-        message = f"{command} needs {error.argument.name.lstrip('-').upper()}"
+        message = f"{command.removeprefix('reconcile ')} needs {error.argument.name.lstrip('-').upper()}"
     return UsageError(message, hint=f"see: {command} --help")
 
 

@@ -6,16 +6,17 @@ import os
 from typing import TYPE_CHECKING
 
 from reconciler.cli.connect import missing_extra
-from reconciler.cli.console import Console, observe, observer, redactor, say
+from reconciler.cli.console import Console, redactor, say
 from reconciler.cli.words import NAMES
 from reconciler.clock import SystemClock
-from reconciler.telemetry.observer import traced
+from reconciler.telemetry.observer import observe, observer, traced
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from reconciler.cli.options import RunOutput
+    from reconciler.engine.planner import Planned
     from reconciler.telemetry.facts import RunFacts
     from reconciler.telemetry.run import RunObserver
 
@@ -44,6 +45,11 @@ def observed(command: str) -> RunObserver:
         known = RunObserver(command, SystemClock(), redactor, lambda text: say(f"warning: {text}"))
         observe(known)
     return known
+
+
+def report_plan(planned: Planned) -> None:
+    """Report a plan to the observer."""
+    observer().planned(planned.report, drift=planned.options.drift, whole=planned.options.whole)
 
 
 def command_of(arguments: Sequence[str]) -> str:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from reconciler.cli.connect import Suggestions, connect
-from reconciler.cli.console import Console, ProgressPrinter, ask, observer, report_plan
-from reconciler.cli.observing import observed_console
+from reconciler.cli.console import Console, ProgressPrinter, ask
+from reconciler.cli.observing import observed_console, report_plan
 from reconciler.cli.options import (
     OUTPUT,
     POSITIVE,
@@ -30,14 +30,14 @@ from reconciler.cli.signals import on_signals
 from reconciler.clock import SystemClock
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
+from reconciler.telemetry.observer import observer
 
 if TYPE_CHECKING:
-    from reconciler.engine.apply import Watch
+    from reconciler.engine.apply import Finished, Watch
     from reconciler.engine.load import Desired
     from reconciler.engine.planner import Planned
     from reconciler.live.client import Client
     from reconciler.plan.model import PlanReport
-    from reconciler.rollout.model import RolloutReport
 
 
 SpecFiles = Annotated[Path, Parameter(help="files and folders of app specs [default: specs/]")]
@@ -56,7 +56,7 @@ class Extent:
         Parameter(group=WHAT_TO_DO, help="also delete apps whose spec was removed from Git; needs the full history"),
     ] = False
     show_live_values: Annotated[
-        bool, Parameter(group=OUTPUT, help="do not hide what looks like a credential, or what only live has")
+        bool, Parameter(group=OUTPUT, help="show values that look like credentials, or that only live has")
     ] = False
 
 
@@ -65,9 +65,9 @@ class Extent:
 class Applying:
     """How a plan is applied."""
 
-    yes: Annotated[
-        bool, Parameter(group=WHAT_TO_DO, help="do not ask before anything is changed; only a terminal is asked")
-    ] = False
+    yes: Annotated[bool, Parameter(group=WHAT_TO_DO, help="do not ask for confirmation; only terminals are asked")] = (
+        False
+    )
     expect: Annotated[Path | None, Parameter(group=WHAT_TO_DO, help="apply only if this saved plan still matches")] = (
         None
     )
@@ -75,7 +75,7 @@ class Applying:
         int | None,
         Parameter(group=WHAT_TO_DO, validator=POSITIVE, help="number of apps at once [default: by the rate limit]"),
     ] = None
-    fail_fast: Annotated[bool, Parameter(group=WHAT_TO_DO, help="start no further app after one failed")] = False
+    fail_fast: Annotated[bool, Parameter(group=WHAT_TO_DO, help="start no more apps after one fails")] = False
     logs: Annotated[
         Literal["failed", "all", "none"] | None,
         Parameter(
@@ -186,6 +186,7 @@ def _run(specs: Sequence[Path], asked: _Asked) -> int:
         check_specs(options.specs)
     import asyncio
 
+    from reconciler.cli.messages import notifying
     from reconciler.engine import safety
     from reconciler.engine.apply import run
 
@@ -205,27 +206,30 @@ def _run(specs: Sequence[Path], asked: _Asked) -> int:
         console.err("declined: nothing was changed")
         return Exit.ERROR  # so that `reconcile apply && …` does not go on, as with terraform
     if finished.rollout is not None:
-        return show_applied(finished.planned, finished.rollout, console, connection)
+        return show_applied(finished, console, connection)
     report_plan(finished.planned)
     foreseen = shown_plan(finished.planned, console, connection)
     _set(console, finished.planned, connection)
-    console.plan(foreseen, drift=options.drift, annotated=True)
+    with notifying(finished, console) as warnings:
+        console.plan(replace(foreseen, warnings=warnings), drift=options.drift, annotated=True)
     if asked.save:
         safety.save(asked.save, finished.planned.report.plans, finished.planned.config)
     pushes_matter = asked.permissions.fail_on_failed_push
     return safety.of_plan(foreseen, differences_matter=differences_matter, pushes_matter=pushes_matter)
 
 
-def show_applied(planned: "Planned", rollout: "RolloutReport", console: Console, connection: Connection) -> int:
-    """Show what was done; returns the exit code."""
+def show_applied(finished: "Finished", console: Console, connection: Connection) -> int:
+    """Show what was done, and send messages about it; returns the exit code."""
+    from reconciler.cli.messages import notifying
     from reconciler.engine import safety
 
-    foreseen = shown_plan(planned, console, connection)
-    _set(console, planned, connection)
-    rollout = Suggestions.of(connection).rollout(rollout)
+    assert finished.rollout is not None
+    _set(console, finished.planned, connection)
+    rollout = Suggestions.of(connection).rollout(finished.rollout)
     observer().rolled_out(rollout)
-    console.rollout(rollout, foreseen)
-    return safety.of_apply(rollout, planned)
+    with notifying(replace(finished, rollout=rollout), console) as warnings:
+        console.rollout(replace(rollout, warnings=warnings), shown_plan(finished.planned, console, connection))
+    return safety.of_apply(rollout, finished.planned)
 
 
 def _set(console: Console, planned: "Planned", connection: Connection) -> None:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Literal
 from reconciler.config import Config
 from reconciler.config_file import ConfigFile, find_config, read_config
 from reconciler.config_names import UNKNOWN_APP, check_names, check_probes
+from reconciler.config_notify import secrets_of
 from reconciler.desired.load import escaping_links, find_specs
 from reconciler.desired.load import load as load_specs
 from reconciler.desired.validate import of_new_app, validate, validate_all
-from reconciler.environments import ALL
+from reconciler.environments import ALL, no_environment
 from reconciler.errors import InvalidInput, UsageError
 from reconciler.findings import Finding, Severity, has_errors, ranked
 from reconciler.redaction import KEY_VARIABLE
@@ -123,6 +124,7 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
         )
     keys = frozenset(filter(None, [options.environ.get(KEY_VARIABLE)]))
     keys = keys.union(environment.tokens if environment else (), *(config.policy(name).secret_values for name in known))
+    keys |= secrets_of(config.notify, options.environ)
     refused = frozenset(one for one in of_apps if one.is_error and not one.code.startswith(_OUR_OWN))
     return Desired(
         apps, config, tuple(ranked(list(findings))), known, keys, refused, loaded.sources, environment, file.folder
@@ -157,9 +159,7 @@ def entered(options: RunOptions) -> tuple[ConfigFile, EnvironmentSources | None]
     if not known and not name:
         return file, None
     if name not in known:
-        message = f"no such environment: {name}" if name else "reconcile.yaml has environments, and none was chosen"
-        listed = f"use --env with one of: {', '.join(known)}" if known else "add `environments` to reconcile.yaml"
-        raise UsageError(message, hint=did_you_mean(name, known, listed))
+        raise no_environment(name, known)
     from reconciler.desired.environments import sources_of
 
     return file.within(name), sources_of(file, name, options.environ)

@@ -109,13 +109,15 @@ class OutcomeKind(StrEnum):
 class Outcome:
     """How a rollout ended, why, and what a person can run next.
 
-    ``pinned``: this rollout leaves the app pinned to a rollback of its own, or cannot rule that out.
+    ``pinned``: this rollout leaves the app pinned to a rollback of its own, or cannot rule that out. ``requested``: a
+    person asked for exactly this.
     """
 
     kind: OutcomeKind
     reason: str = ""
     commands: tuple[str, ...] = ()
     pinned: bool = False
+    requested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,7 @@ class Event:
 
     ``done`` and ``total`` count the steps of the deployment under way; 0 when there is none. What is ``passing`` is for
     progress that is drawn in place, and no line of a log. ``kind``: a decision of the policy or of the scheduler, a new
-    phase of a deployment, progress within it, a warning, or the outcome.
+    phase of a deployment, progress within it, a warning, or the outcome. ``requested``: as of an `Outcome`.
     """
 
     at: float
@@ -215,16 +217,21 @@ class Event:
     outcome: OutcomeKind | None = None
     passing: bool = False
     kind: EventKind = "decision"
+    requested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RolloutReport:
-    """What a run of `reconcile` did. ``left_running`` names deployments that continue on App Platform."""
+    """What a run of `reconcile` did. ``left_running`` names deployments that continue on App Platform.
+
+    ``warnings``: what was to be done with the report and failed, such as a message; no outcome depends on it.
+    """
 
     records: tuple[RolloutRecord, ...]
     requests: int = 0
     seconds: float = 0.0
     left_running: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 # --- The numbers of the policy: what the user may choose, and what bounds every loop ---

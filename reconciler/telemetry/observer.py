@@ -51,6 +51,19 @@ class Observer:
         """The run ended: write what is written at its end. What cannot be written is a warning."""
 
 
+_observers = [Observer()]
+
+
+def observer() -> Observer:
+    """What hears of the run of this process."""
+    return _observers[-1]
+
+
+def observe(observing: Observer) -> None:
+    """Report the run to this observer from now on."""
+    _observers[:] = [observing]
+
+
 def traced(environ: Mapping[str, str]) -> bool:
     """Whether a trace is asked for, by OpenTelemetry's own variables: an endpoint is set and nothing turns it off."""
     ends = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")

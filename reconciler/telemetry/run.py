@@ -122,6 +122,8 @@ class RunObserver(Observer):
                 self._warning(f"no {what}: {error.strerror or error}")
             except ReconcileError as error:
                 self._warning(f"no {what}: {'; '.join(filter(None, (error.message, error.hint)))}")
+            except KeyboardInterrupt:  # pressed by who does not want to wait for it
+                self._warning(f"no {what}: interrupted")
             except Exception as error:  # noqa: BLE001  whatever it is, the run ended as it did
                 self._warning(f"no {what}: internal error: {type(error).__name__}")
         if self.log:

@@ -156,14 +156,18 @@ def test_the_message_of_a_consumer_that_fails_is_a_warning_and_the_others_still_
     def broken(_run: object) -> None:
         raise ZeroDivisionError(SECRET)
 
+    def awaited(_run: object) -> None:
+        raise KeyboardInterrupt
+
     done: list[object] = []
-    log.run.consumers = {"metrics": full, "traces": unusable, "others": broken, "last": done.append}
+    log.run.consumers = {"metrics": full, "traces": unusable, "others": broken, "more": awaited, "last": done.append}
     log.run.finished(0)
     warnings = [(line["level"], line["message"]) for line in log.lines if line["event"] == "message"]
     assert warnings == [
         ("warning", "no metrics: No space left on device"),
         ("warning", "no traces: this needs a package; pip install it"),
         ("warning", "no others: internal error: ZeroDivisionError"),
+        ("warning", "no more: interrupted"),
     ]
     assert len(done) == 1
     assert log.last["event"] == "run.finished"

@@ -6,10 +6,13 @@
   const open = (element) => {
     for (let at = element; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
   };
+  let showAll = () => {};
   const follow = () => {
-    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const id = location.hash.slice(1);
+    if (!id) return;
+    if (!document.getElementById(id)) showAll();
+    const target = document.getElementById(id);
     if (!target) return;
-    target.hidden = false;
     open(target.querySelector("details") || target);
     target.scrollIntoView({ block: "start" });
   };
@@ -34,25 +37,28 @@
   const search = find("#search");
   const count = find("#count");
   const none = find("#none");
+  const list = find(".fleet");
   const apply = () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const wanted = buttons.filter((one) => one.getAttribute("aria-pressed") === "true").map((one) => one.dataset.state);
-    let shown = 0;
-    for (const app of apps) {
-      const fits = words.every((word) => app.name.includes(word)) &&
-        (!wanted.length || wanted.some((state) => app.states.includes(state)));
-      if (app.element.hidden === fits) app.element.hidden = !fits;
-      shown += fits;
+    const shown = apps.filter((app) => words.every((word) => app.name.includes(word)) &&
+      (!wanted.length || wanted.some((state) => app.states.includes(state))));
+    // Taken out rather than hidden: to hide a thousand folded parts takes a browser seconds.
+    if (shown.length < apps.length || list.children.length < apps.length) {
+      list.replaceChildren(...shown.map((app) => app.element));
     }
+    const noun = apps.length === 1 ? "app" : "apps";
     const total = apps.length.toLocaleString("en");
-    count.textContent = shown === apps.length ? `${total} apps` : `${shown.toLocaleString("en")} of ${total} apps`;
-    none.hidden = shown > 0;
+    const number = shown.length.toLocaleString("en");
+    count.textContent = shown.length === apps.length ? `${total} ${noun}` : `${number} of ${total} ${noun}`;
+    none.hidden = shown.length > 0;
   };
   const clear = () => {
     search.value = "";
     for (const one of buttons) one.setAttribute("aria-pressed", "false");
     apply();
   };
+  showAll = clear;
   form.hidden = false;
   form.addEventListener("submit", (event) => event.preventDefault());
   search.addEventListener("input", apply);

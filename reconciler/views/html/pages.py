@@ -94,10 +94,8 @@ def _environment() -> Environment:
 
 
 def _inert(value: Any) -> Any:
-    """What templates print, inert even where a part forgot it; our own markup as it is. Line breaks of logs stay."""
-    if type(value) is not str:
-        return value
-    return "\n".join(map(inert, value.split("\n"))) if "\n" in value else inert(value)
+    """What templates print, inert even where a part forgot it; our own markup, which is no plain text, as it is."""
+    return inert(value) if type(value) is str else value
 
 
 # --- Apps ---
@@ -164,6 +162,8 @@ def _run_notes(about: About) -> Iterator[Badge]:
 def _notes(one: Fleet, *, several: bool) -> Iterator[Badge]:
     """What is worth knowing before anything else: what still runs, what was refused and why, waves."""
     where = f"{inert(one.environment)}: " if several else ""
+    for text in (one.rollout or one.planned).warnings:
+        yield Badge("!", f"{where}{shortened(text, 500)}", "warning")
     for running in one.rollout.left_running if one.rollout else ():
         yield Badge("▸", f"{where}still running on App Platform: {shortened(running, 300)}", "warning")
     if one.rollout is None:
