@@ -88,9 +88,9 @@ def push(app: str) -> Button:
 
 
 CONTROLS = (
-    Button("+1 min", "Advance the clock by 1 minute", "POST advance", '{"seconds":60}', "The clock is 1 min ahead."),
+    Button("+1 min", "Advance the clock by 1 minute", "POST advance", '{"seconds":60}', "The clock moved by 1 min."),
     Button(
-        "+10 min", "Advance the clock by 10 minutes", "POST advance", '{"seconds":600}', "The clock is 10 min ahead."
+        "+10 min", "Advance the clock by 10 minutes", "POST advance", '{"seconds":600}', "The clock moved by 10 min."
     ),
     Button(
         "until quiet",
@@ -98,6 +98,7 @@ CONTROLS = (
         "POST settle",
         "{}",
         "Nothing is under way any more; the clock moved by {seconds} s.",
+        "Nothing is under way.",
     ),
     Button("clear faults", "Clear faults that wait", "DELETE faults", "{}", "No fault is waiting any more."),
 )

@@ -240,13 +240,19 @@ def _was_unhealthy(item: Deployment) -> bool:
     return item.was_active and unhealthy(item, item.phase_at) is not None
 
 
+def _reason(item: Deployment, ill: tuple[str, ...]) -> str:
+    """What went wrong with a deployment, and with which component; ``ill``: those that are unhealthy now."""
+    if ill:
+        return f"unhealthy: {', '.join(ill)}"
+    if item.phase != "ACTIVE" and _was_unhealthy(item):
+        return f"became unhealthy: {unhealthy(item, item.phase_at)}"
+    reason, component = reason_of(item), (item.fate or {}).get("component", "")
+    return f"{component}: {reason}" if reason and component else reason
+
+
 def _deployment(app: App, item: Deployment, ill: tuple[str, ...], now: float) -> DeploymentView:
-    reason = reason_of(item)
-    if item.id == app.active and ill:
-        reason = f"unhealthy: {', '.join(ill)}"
-    elif item.phase != "ACTIVE" and _was_unhealthy(item):
-        reason = f"became unhealthy: {unhealthy(item, item.phase_at)}"
-    unwell = [Badge("✗", "unhealthy", "bad")] if item.id == app.active and ill else []
+    ill = ill if item.id == app.active else ()
+    unwell = [Badge("✗", "unhealthy", "bad")] if ill else []
     pinned = [Badge("!", "pinned", "warning")] if item.id == app.pinned else []
     facts = (
         ("deployment", item.id),
@@ -257,7 +263,7 @@ def _deployment(app: App, item: Deployment, ill: tuple[str, ...], now: float) ->
     )
     return DeploymentView(
         (*unwell, *pinned),
-        reason,
+        _reason(item, ill),
         tuple((label, text) for label, text in facts if text),
         tuple(_steps(item, now)),
         _log(app, item, now),

@@ -181,7 +181,7 @@ def test_the_platforms_own_rollback_restores_what_was_active(lab: Lab) -> None:
     own, failed, _ = read(lab).lanes(shop)
     assert own.startswith("platform | ")
     assert "automated rollback after failed deployment of" in own
-    assert failed.endswith(f"✗ | error | app spec updated, 16 min ago | {DEPLOY_FAILED}")
+    assert failed.endswith(f"✗ | error | app spec updated, 16 min ago | api: {DEPLOY_FAILED}")
     assert f"restores | {shop['active_deployment']['id']}" in words(lab, shop)
 
 
@@ -225,7 +225,7 @@ def test_nothing_that_others_wrote_becomes_markup(lab: Lab) -> None:
     found = read(lab)
     assert len(found.named("script")) == 1
     said = found.apps[shop["id"]]
-    assert SHOWN in said
+    assert f"api: {SHOWN}" in said
     assert any(f"pushed to github.com/{SHOWN}/tree/main" in word for word in said)
     assert f"each of the next 2 deployments fails in its deploy ({SHOWN})" in said
     assert f"{SHOWN}: the next deployment fails in its deploy" in found.words
