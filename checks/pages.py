@@ -26,6 +26,7 @@ from reconciler.config import (
     Variable,
     Waves,
 )
+from reconciler.config_alerts import Destinations, SlackWebhook
 from reconciler.config_notify import Channel
 from reconciler.config_preview import Most, Preview
 from reconciler.environments import Environment
@@ -39,6 +40,8 @@ PLACES = {
     HealthPolicy: "`health` of a policy",
     Probe: "`health.probe` of a policy",
     PlatformFaults: "`platform_faults` of a policy",
+    Destinations: "`alerts.<alert>` of a policy",
+    SlackWebhook: "An entry of `slack_webhooks`",
     Variable: "An entry of `variables`",
     Waves: "`rollout`",
     Account: "`account`",

@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from reconciler.config_alerts import Alerts
 from reconciler.config_fields import CONTROL, LONGEST_PATH, Duration, HeaderName, HeaderValue, Pointer, Section, Timeout
 from reconciler.config_notify import Channel
 from reconciler.config_preview import NO_PREVIEW, Preview
@@ -132,6 +133,9 @@ class Policy(Section):
     )
     paused: bool = Field(default=False, description="leave the app alone; plans show it, and how it differs, as paused")
     depends_on: list[str] = Field(default=[], description="apps that must be healthy before this one is rolled out")
+    alerts: Alerts = Field(
+        default={}, description="who is notified of each alert, such as DEPLOYMENT_FAILED or api/CPU_UTILIZATION"
+    )
 
     @property
     def secret_values(self) -> frozenset[str]:

@@ -272,7 +272,7 @@ def _mappings(data: Any, field: str) -> list[tuple[str, dict[str, Any]]]:
 
 def _existing(data: Any, loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
     """The place without what pydantic adds, such as the branch of a union; a missing field keeps its place."""
-    node = data
+    node, loc = data, tuple(part for part in loc if part != "[key]")
     for index, token in enumerate(loc):
         if isinstance(node, dict) and isinstance(token, str):
             if token not in node:

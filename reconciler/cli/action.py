@@ -185,9 +185,7 @@ class ActionStep:
             findings=found,
             annotations=_annotations(found),
             sarif=sarif.sarif(found, tool_version=__version__),
-            page=self._page().environments([(one.name, one.report) for one in plans], drift=False)
-            if self.inputs.report_file
-            else "",
+            page=self._page(lambda page: page.environments([(one.name, one.report) for one in plans], drift=False)),
         )
 
     async def _preview(self, options: RunOptions) -> Result:
@@ -231,7 +229,7 @@ class ActionStep:
             annotations=_annotations(found),
             sarif=sarif.sarif(found, tool_version=__version__),
             plan_file=self.inputs.plan_file,
-            page=self._page(planned).plan(report, self.redact, drift=drift) if self.inputs.report_file else "",
+            page=self._page(lambda page: page.plan(report, self.redact, drift=drift), planned),
         )
 
     def _applied(self, planned: Planned, rollout: RolloutReport) -> Result:
@@ -248,22 +246,21 @@ class ActionStep:
             findings=found,
             annotations=_annotations(sarif.of_rollout(report, foreseen)),
             sarif=sarif.sarif(sarif.of_rollout(report, foreseen), tool_version=__version__),
-            page=self._page(planned).rollout(report, foreseen, self.redact) if self.inputs.report_file else "",
+            page=self._page(lambda page: page.rollout(report, foreseen, self.redact), planned),
         )
 
-    def _page(self, planned: Planned | None = None) -> Setting:
-        """What a page says besides its result; a fork's nothing of an app's past, as of its live values."""
+    def _page(self, make: Callable[[Setting], str], planned: Planned | None = None) -> str:
+        """The page that is asked for, if any; a fork's says nothing of an app's past, as of its live values."""
+        if not self.inputs.report_file:
+            return ""
         from reconciler.cli.pages import Setting
 
         now = self.clock.now()
-        if planned is None:
-            return Setting(now)
-        setting = Setting.of(planned, self._connection, now)
-        return replace(setting, histories={}) if self.context.is_fork else setting
+        setting = Setting.of(planned, self._connection, now) if planned else Setting(now)
+        return make(replace(setting, histories={}) if self.context.is_fork else setting)
 
     def _checked(self, found: tuple[Finding, ...], *, checked: int = 0) -> Result:
-        page = self._page().findings(found) if self.inputs.report_file else ""
-        return replace(_checked(found, checked=checked), page=page)
+        return replace(_checked(found, checked=checked), page=self._page(lambda page: page.findings(found)))
 
     def published(self, report: PlanReport) -> PlanReport:
         """The plan as the log and GitHub may show it: without secrets, and without live values unless asked for."""

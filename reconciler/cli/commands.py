@@ -115,7 +115,7 @@ COMMANDS = {
     ),
     "notify": (
         "notify:app",
-        """Send a test message to every channel of `notify` in reconcile.yaml: `reconcile notify test`.
+        """Send a test message to every channel in reconcile.yaml: `reconcile notify test`.
 
         Real messages follow `apply` and `drift` by themselves.
         """,

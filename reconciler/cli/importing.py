@@ -15,12 +15,13 @@ from reconciler.errors import InvalidInput, UsageError
 from reconciler.exit_codes import Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from reconciler.engine.load import RunOptions
     from reconciler.engine.overlay_import import OverlayImporter
     from reconciler.engine.workspace import Workspace
     from reconciler.findings import Finding
-    from reconciler.live.models import LiveApp
+    from reconciler.live.models import Alert, LiveApp
 
 DEFAULT_FOLDER = Path("specs")
 
@@ -31,6 +32,9 @@ def import_(
     all: Annotated[bool, Parameter(help="every live app")] = False,  # noqa: A002  the flag's own name
     config: Annotated[Path | None, Parameter(help="reconcile.yaml, for variables and ignored paths")] = None,
     env: Annotated[str, Parameter(help="environment of reconcile.yaml: into its overlays, or the base")] = "",
+    alerts: Annotated[
+        bool, Parameter(help="also write who is notified of alerts into reconcile.yaml: a request more for each app")
+    ] = False,
     connection: Connection = Connection(),
 ) -> int:
     """Write specs from live apps. Afterwards `reconcile --plan` shows them in sync.
@@ -44,16 +48,17 @@ def import_(
         raise UsageError("name the apps to import, or use --all", hint="for example: reconcile import web api")
     import asyncio
 
+    source = SpecFlags(config=config, env=env)
     if env:
-        return _into_environment(apps, env, SpecFlags(config=config, env=env), into, connection)
+        return _into_environment(apps, source, into, connection, alerts=alerts)
     console = Console()
-    chosen = asyncio.run(_chosen(apps, connection, console))
+    chosen, recipients = asyncio.run(_chosen(apps, connection, console, alerts=alerts))
     if not chosen:
         console.out("no apps")
         return Exit.OK
     from reconciler.engine.importing import Importer
 
-    importer = Importer.read(into, run_options((into,), SpecFlags(config=config)))
+    importer = Importer.read(into, run_options((into,), source))
     console.keep_secret(importer.secrets)
     written = 0
     wrong: list[InvalidInput] = []
@@ -69,12 +74,43 @@ def import_(
             from reconciler.views import lines
 
             say(redactor()(lines.findings(done.odd)))
-    if wrong:
-        raise InvalidInput([finding for error in wrong for finding in error.findings])
+    found = {importer.name_in_git(app.name): recipients[app.id] for app in chosen if alerts}
+    problems = [finding for error in wrong for finding in error.findings]
+    problems += _import_alerts(found, importer.options, into, console)
+    if problems:
+        raise InvalidInput(problems)
     return Exit.OK
 
 
-def _into_environment(apps: tuple[str, ...], env: str, source: SpecFlags, specs: Path, connection: Connection) -> int:
+def _import_alerts(
+    recipients: Mapping[str, Sequence[Alert]], options: RunOptions, specs: Path, console: Console, env: str = ""
+) -> list[Finding]:
+    """Import who is notified of the alerts of apps, by their names in Git; returns why some were not imported."""
+    if not recipients:
+        return []
+    from reconciler.engine.alert_import import AlertImporter
+    from reconciler.views import lines
+
+    hooks = (hook for found in recipients.values() for alert in found for hook in alert.slack_webhooks)
+    console.keep_secret(frozenset(hook.url for hook in hooks))
+    importer = AlertImporter(specs, options, env)
+    wrong: list[Finding] = []
+    for name, alerts in recipients.items():
+        try:
+            file, changed, notes = importer.write(name, alerts)
+        except InvalidInput as error:
+            wrong += error.findings
+            continue
+        done = f"written to {file}" if changed else f"unchanged in {file}"
+        console.out(plain(f"{name}: alert destinations {done}"))
+        if notes:
+            say(redactor()(lines.findings(notes)))
+    return wrong
+
+
+def _into_environment(
+    apps: tuple[str, ...], source: SpecFlags, specs: Path, connection: Connection, *, alerts: bool
+) -> int:
     """Import live apps of an environment, by their names there or in the base."""
     import asyncio
 
@@ -82,15 +118,17 @@ def _into_environment(apps: tuple[str, ...], env: str, source: SpecFlags, specs:
     from reconciler.engine.load import entered
     from reconciler.engine.workspace import Workspace
 
-    console, options = Console(), run_options((specs,), source)
+    console, options, env = Console(), run_options((specs,), source), source.env
     entered(options)  # refuses an unknown environment
     workspace = Workspace(options)
     loaded, sources = workspace.environment(env)
     console.keep_secret(sources.tokens.union(*(app.secrets for app in loaded.apps)))
     names = {app.base: app.name for app in loaded.apps}
     chosen = tuple(names.get(name, name) for name in apps)
-    live = asyncio.run(_chosen(chosen, connection_of(connection, options), console))
-    wrong = _import_all(workspace, env, [app for app in live if apps or app.name in names.values()], console)
+    live, recipients = asyncio.run(_chosen(chosen, connection_of(connection, options), console, alerts=alerts))
+    here = [app for app in live if apps or app.name in names.values()]
+    wrong = _import_all(workspace, env, here, console)
+    wrong += _import_alerts({app.name: recipients[app.id] for app in here if alerts}, options, specs, console, env)
     if wrong:
         raise InvalidInput(wrong)
     return Exit.OK
@@ -119,6 +157,10 @@ def _imported(importer: OverlayImporter, app: LiveApp) -> tuple[str, Sequence[Fi
     return f"written to {', '.join(changed)}" if changed else "unchanged", ()
 
 
-async def _chosen(names: tuple[str, ...], connection: Connection, console: Console) -> list[LiveApp]:
+async def _chosen(
+    names: tuple[str, ...], connection: Connection, console: Console, *, alerts: bool
+) -> tuple[list[LiveApp], dict[str, list[Alert]]]:
+    """The apps, and if they are asked for their alerts by the apps' ids."""
     async with connect(connection, console.waiting) as client:
-        return await chosen_apps(client, names)
+        apps = await chosen_apps(client, names)
+        return apps, {app.id: await client.list_alerts(app.id) for app in apps if alerts}

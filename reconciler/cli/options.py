@@ -211,7 +211,7 @@ def _assignment(text: str) -> tuple[str, str]:
 
 
 def _shard(text: str) -> tuple[int, int]:
-    from reconciler.engine.load import shard_of, shard_of_job
+    from reconciler.engine.shards import shard_of, shard_of_job
 
     if text == "auto":
         return shard_of_job(os.environ)

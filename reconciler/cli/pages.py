@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.cli.options import Connection
     from reconciler.engine.planner import Planned
     from reconciler.findings import Finding
-    from reconciler.live.models import Deployment
+    from reconciler.live.models import Deployment, Health
     from reconciler.plan.figures import Figures
     from reconciler.redaction import Redactor
     from reconciler.rollout.model import RolloutReport
@@ -89,12 +89,15 @@ def histories(
     planned: Planned,
     now: datetime,
     deployments: Mapping[str, Sequence[Deployment]] = MappingProxyType({}),
+    health: Mapping[str, Health | None] = MappingProxyType({}),
     figures: Mapping[str, Figures] = MappingProxyType({}),
 ) -> dict[str, AppHistory]:
-    """The past of each live app: its ``deployments``, else those that planning had to read."""
+    """The past of each live app: its ``deployments``, else those that planning had to read; its ``health``, if read."""
     return {
         name: history(
-            AppStatus(app.live, deployments.get(name, app.deployments), policy=app.policy), now, figures.get(name)
+            AppStatus(app.live, deployments.get(name, app.deployments), health.get(name), app.policy),
+            now,
+            figures.get(name),
         )
         for app in planned.apps
         if app.live is not None and (name := app.plan.app)

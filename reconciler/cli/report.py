@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from reconciler.engine.load import RunOptions
-    from reconciler.engine.report import Observed
+    from reconciler.engine.report import Depth, Observed
     from reconciler.views.html.model import Fleet
 
 FILE = Path("report.html")
@@ -33,6 +33,9 @@ def report(
         int | None,
         Parameter(group=OUTPUT, validator=POSITIVE, help="add figures of so many days; costs requests for each app"),
     ] = None,
+    health: Annotated[
+        bool, Parameter(group=OUTPUT, help="also read the health of each app; costs a request for each")
+    ] = False,
     show_live_values: Annotated[
         bool, Parameter(group=OUTPUT, help="do not hide what looks like a credential, or what only live has")
     ] = False,
@@ -45,6 +48,7 @@ def report(
     """
     check_extra("report", "jinja2")
     from reconciler.engine import safety
+    from reconciler.engine.report import Depth
 
     console = Console(vital=True)
     options = run_options(specs, source)
@@ -52,7 +56,7 @@ def report(
         options, drift=True, unmanaged=True, show_live_values=show_live_values, rehearsal=connection.sandbox
     )
     try:
-        observed = [_observed(one, connection, console, days or 0) for one in _each(options)]
+        observed = [_observed(one, connection, console, Depth(days or 0, health)) for one in _each(options)]
     except InvalidInput as error:
         _write(output, console.page().findings(console.redact.within(error.findings)), console)
         raise
@@ -70,7 +74,9 @@ def _each(options: RunOptions) -> list[RunOptions]:
     return list(each(options)) if options.environment == ALL else [options]
 
 
-def _observed(options: RunOptions, connection: Connection, console: Console, days: int) -> tuple[Observed, Connection]:
+def _observed(
+    options: RunOptions, connection: Connection, console: Console, depth: Depth
+) -> tuple[Observed, Connection]:
     from reconciler.cli.run import CommandLine
     from reconciler.engine.report import observe
 
@@ -79,7 +85,7 @@ def _observed(options: RunOptions, connection: Connection, console: Console, day
 
         connection = connection_of(connection, options)
     front = CommandLine(console, connection)
-    return asyncio.run(observe(options, front, SystemClock(), days, console.err)), connection
+    return asyncio.run(observe(options, front, SystemClock(), depth, console.err)), connection
 
 
 def _page(observed: list[tuple[Observed, Connection]], connection: Connection, console: Console) -> str:
@@ -101,7 +107,7 @@ def _fleet(one: Observed, connection: Connection, console: Console, now: datetim
 
     planned = one.planned.report if one.planned.options.show_live_values else hide_live_values(one.planned.report)
     shown = console.redact.within(Suggestions.of(connection).plan(planned))
-    past = console.redact.within(pages.histories(one.planned, now, one.deployments, one.figures))
+    past = console.redact.within(pages.histories(one.planned, now, one.deployments, one.health, one.figures))
     return Fleet(shown, environment=one.planned.options.environment, histories=past, figures=one.fleet)
 
 

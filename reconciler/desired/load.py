@@ -103,7 +103,7 @@ def load(
     ``strict`` makes unknown fields errors. ``offline``: secrets may be without a value. Specs are rendered as
     ``environment`` has them.
     """
-    values = _variables(config, environ, variables or {}, environment, offline=offline)
+    values = variables_of(config, environ, variables or {}, environment, offline=offline)
     findings: list[Finding] = list(values.findings)
     if environment is not None:
         findings += [*environment.findings, *environment.missing(values.sources, values.values, DEFAULT)]
@@ -124,7 +124,7 @@ def load(
     return Loaded(tuple(apps), tuple(findings), values.sources)
 
 
-def _variables(
+def variables_of(
     config: Config,
     environ: Mapping[str, str],
     given: Mapping[str, str],
@@ -132,6 +132,7 @@ def _variables(
     *,
     offline: bool,
 ) -> Variables:
+    """The declared variables with their values, see `load`."""
     if environment is None:
         return Variables(config.variables, environ, given, offline=offline)
     return Variables(config.variables, environ, given, environment.values, environment.tokens, offline=offline)

@@ -18,7 +18,7 @@ from reconciler.errors import InvalidInput, LiveError, Unauthorized, UsageError
 from reconciler.findings import Finding
 from reconciler.plan import warnings
 from reconciler.plan.guard import check_allowed, frozen
-from reconciler.plan.model import Action, Plan, PlanReport, SyncStatus
+from reconciler.plan.model import Action, Plan, PlanReport
 from reconciler.plan.platform import PipelineCommit
 from reconciler.plan.secret_fingerprints import Fingerprints
 from reconciler.rollout.model import Event, Outcome, OutcomeKind, RolloutRecord, RolloutReport
@@ -41,8 +41,8 @@ GOES_ON = (OutcomeKind.TIMED_OUT, OutcomeKind.INTERRUPTED)
 """Outcomes after which a deployment is still running."""
 
 
-UNTOUCHED = (Action.NONE, Action.REFUSE)
-"""Actions of which nothing comes in an apply."""
+UNTOUCHED = (Action.NONE, Action.REFUSE, Action.ALERTS)
+"""Actions of which no rollout comes in an apply."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,12 @@ async def apply(
     unchanged = [_unchanged(app) for app in apps if _rests(app.plan)]
     records = {record.app: record for record in (*unchanged, *report.records)}
     in_order = tuple(records[app.plan.app] for app in apps)
-    return replace(report, records=in_order, seconds=clock.monotonic() - began)
+    report = replace(report, records=in_order, seconds=clock.monotonic() - began)
+    if any(app.alerts for app in apps):
+        from reconciler.engine.alerts import applied
+
+        report = await applied(report, apps, client, clock, watched.on_event, watched.stop)
+    return replace(report, seconds=clock.monotonic() - began)
 
 
 def _job(app: PlannedApp, planned: Planned) -> RolloutJob:
@@ -220,8 +225,8 @@ async def _roll_out(
 
 
 def _rests(plan: Plan) -> bool:
-    """Whether nothing is to be done to an app, not even to follow a deployment: it is in sync, or paused."""
-    return plan.action is Action.NONE and (plan.paused or plan.status is SyncStatus.IN_SYNC)
+    """Whether nothing is to be rolled out, nor a deployment to be followed: its spec is in sync, or it is paused."""
+    return not plan.follow and plan.action in (Action.NONE, Action.ALERTS) and (plan.paused or plan.spec_in_sync)
 
 
 def _unchanged(app: PlannedApp) -> RolloutRecord:
@@ -267,6 +272,10 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
         deletions, notes = removed.judge([fleet[name] for name in unmanaged_apps if options.selects(name)], planner)
         apps += deletions
         unmanaged_apps = tuple(sorted({*unmanaged_apps} - {app.plan.app for app in deletions}))
+    if desired.alerts and not options.redeploy:
+        from reconciler.engine import alerts
+
+        apps = await alerts.planned(apps, desired.alerts, client)
     if options.drift:
         from reconciler.engine.drift import attributed
 

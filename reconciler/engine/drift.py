@@ -39,14 +39,31 @@ def attributed(
 
     def with_origin(app: PlannedApp, desired: DesiredApp | None) -> PlannedApp:
         if desired is None:
-            return app
+            return _of_alerts(app)
         history = found[desired.file]
         if files := overlays.get(desired.base):
             history = _together(history, {file: found[file] for file in files})
         attribution = _attribution(app, desired, history, read, now)
-        return replace(app, plan=replace(app.plan, attribution=attribution))
+        return _of_alerts(replace(app, plan=replace(app.plan, attribution=attribution)))
 
     return tuple(map(with_origin, apps, asked))
+
+
+_ALERTS = (
+    "unknown: who is notified of alerts was changed in reconcile.yaml or in the control panel, "
+    "and App Platform keeps no history of it"
+)
+
+
+def _of_alerts(app: PlannedApp) -> PlannedApp:
+    """The app; its plan says of destinations that differ that nothing shows who changed them."""
+    plan, before = app.plan, app.plan.attribution
+    if not plan.alerts or app.live is None:
+        return app
+    found = tuple(Attribution(change.path, "unknown", _ALERTS) for change in plan.alerts)
+    text = f"{before.text}; {_ALERTS}" if before else _ALERTS
+    attribution = AppAttribution(plan.app, "unknown", text, (*(before.changes if before else ()), *found))
+    return replace(app, plan=replace(plan, attribution=attribution))
 
 
 def _histories(files: set[str]) -> dict[str, FileHistory]:

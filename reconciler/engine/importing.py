@@ -78,13 +78,13 @@ class Importer:
         """
         done = self._written(live)
         loaded = load((done.file,), config=self.config, environ=self.options.environ).apps
-        wrong = (found for app in loaded if app.name == self._name_in_git(live.name) for found in validate(app))
+        wrong = (found for app in loaded if app.name == self.name_in_git(live.name) for found in validate(app))
         odd = [replace(found, severity=Severity.WARNING) for found in wrong if found.is_error]
-        here = next((app for app in loaded if app.name == self._name_in_git(live.name)), None)
+        here = next((app for app in loaded if app.name == self.name_in_git(live.name)), None)
         return replace(done, odd=(*odd, *(_left_out(live.spec, here) if here else ())))
 
     def _written(self, live: LiveApp) -> Imported:
-        name = self._name_in_git(live.name)
+        name = self.name_in_git(live.name)
         spec = without_mark(without_variable({**live.spec, "name": name}))
         if name in self.files:
             self._refuse_link(self.files[name])
@@ -113,7 +113,7 @@ class Importer:
         if any(part.is_symlink() for part in below[: below.index(self.folder)]):
             raise _refusal("unsafe-path", f"{file} is a link", "replace it with a file, or remove it", file)
 
-    def _name_in_git(self, live: str) -> str:
+    def name_in_git(self, live: str) -> str:
         """The app's name in Git: the new name if the configuration renames it."""
         if live in self.files:
             return live

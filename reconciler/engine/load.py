@@ -15,7 +15,7 @@ from reconciler.config import Config
 from reconciler.config_file import ConfigFile, find_config, read_config
 from reconciler.config_names import UNKNOWN_APP, check_names, check_probes
 from reconciler.config_notify import secrets_of
-from reconciler.desired.load import escaping_links, find_specs
+from reconciler.desired.load import escaping_links, find_specs, variables_of
 from reconciler.desired.load import load as load_specs
 from reconciler.desired.validate import of_new_app, validate, validate_all
 from reconciler.environments import ALL, no_environment
@@ -28,6 +28,7 @@ from reconciler.yamltext import Document
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from reconciler.desired.alerts import DesiredAlert
     from reconciler.desired.environments import EnvironmentSources
     from reconciler.desired.load import DesiredApp
     from reconciler.desired.policies import Policy
@@ -66,6 +67,8 @@ class Desired:
     environment: EnvironmentSources | None = None
     folder: Path = Path()
     """That of the configuration."""
+    alerts: Mapping[str, tuple[DesiredAlert, ...]] = field(default_factory=dict)
+    """Who is to be notified of alerts, by app; only apps for which the configuration says so."""
 
     @property
     def secrets(self) -> frozenset[str]:
@@ -125,10 +128,28 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
     keys = frozenset(filter(None, [options.environ.get(KEY_VARIABLE)]))
     keys = keys.union(environment.tokens if environment else (), *(config.policy(name).secret_values for name in known))
     keys |= secrets_of(config.notify, options.environ)
+    alerts, wrong, urls = _alerts(apps, file, environment, options, offline=offline)
+    findings, keys = (*findings, *wrong), keys | urls
     refused = frozenset(one for one in of_apps if one.is_error and not one.code.startswith(_OUR_OWN))
-    return Desired(
-        apps, config, tuple(ranked(list(findings))), known, keys, refused, loaded.sources, environment, file.folder
-    )
+    ordered, sources = tuple(ranked(list(findings))), loaded.sources
+    return Desired(apps, config, ordered, known, keys, refused, sources, environment, file.folder, alerts)
+
+
+def _alerts(
+    apps: Sequence[DesiredApp],
+    file: ConfigFile,
+    environment: EnvironmentSources | None,
+    options: RunOptions,
+    *,
+    offline: bool,
+) -> tuple[Mapping[str, tuple[DesiredAlert, ...]], tuple[Finding, ...], frozenset[str]]:
+    """See `declared_by`; few projects say who is notified of alerts."""
+    if not any(file.config.policy(app.name).alerts for app in apps):
+        return {}, (), frozenset()
+    from reconciler.desired.alerts import declared_by
+
+    variables = variables_of(file.config, options.environ, options.variables, environment, offline=offline)
+    return declared_by(apps, file, variables)
 
 
 def each(options: RunOptions) -> list[RunOptions]:
@@ -281,41 +302,6 @@ def _meaning(finding: Finding) -> tuple[str, str, str]:
 
 
 # --- The options of a run ---
-
-
-_SHARD = re.compile(r"([1-9]\d{0,4})/([1-9]\d{0,4})")
-
-
-def shard_of(text: str) -> tuple[int, int] | None:
-    """``2/5`` as (2, 5); None if it is not a part of a whole."""
-    match = _SHARD.fullmatch(text)
-    return (int(match[1]), int(match[2])) if match and int(match[1]) <= int(match[2]) else None
-
-
-_PARALLEL_JOBS = (("JOB_COMPLETION_INDEX", "JOB_COMPLETIONS", 0), ("CI_NODE_INDEX", "CI_NODE_TOTAL", 1))
-"""Variables with the index of a parallel job, the number of jobs, and the first index.
-
-A Kubernetes Indexed Job sets only the index (kubernetes.io, Indexed Job); GitLab sets both for `parallel`
-(docs.gitlab.com, predefined variables).
-"""
-
-
-def shard_of_job(environ: Mapping[str, str]) -> tuple[int, int]:
-    """The part of the apps that this one of several parallel jobs has.
-
-    Raises:
-        UsageError: the environment has no index, or it and the number of jobs do not fit.
-    """
-    for index, total, first in _PARALLEL_JOBS:
-        if environ.get(index):
-            part, whole = environ[index], environ.get(total, "")
-            number = str(int(part) + 1 - first) if part.isdecimal() and part.isascii() else part
-            if found := shard_of(f"{number}/{whole}"):
-                return found
-            shown = f"{index}={part}, {total}={whole or '(not set)'}"
-            raise UsageError(f"--shard auto: invalid part: {shown}", hint=f"set {total} to the number of jobs")
-    names = ", ".join(index for index, _, _ in _PARALLEL_JOBS)
-    raise UsageError(f"--shard auto needs one of these variables: {names}", hint="outside parallel jobs, use 1/4 … 4/4")
 
 
 Logs = Literal["failed", "all", "none"]

@@ -39,6 +39,7 @@ from reconciler.text import ago, did_you_mean
 
 if TYPE_CHECKING:
     from reconciler.live.client import Client
+    from reconciler.plan.alerts import AlertPlan
 
 
 HISTORY = 200
@@ -60,6 +61,7 @@ class PlannedApp:
     rendered: Mapping[str, Any] | None = field(default=None, repr=False)
     secrets: Secrets = field(default_factory=Secrets, repr=False)
     deployments: tuple[Deployment, ...] = field(default=(), repr=False)
+    alerts: AlertPlan | None = field(default=None, repr=False)
 
     def planned(self, plan: Plan) -> PlannedApp:
         """The app with this plan: itself, as nearly always, if it has it already."""
@@ -340,10 +342,10 @@ def in_doubt(apps: Sequence[PlannedApp], now: datetime) -> tuple[set[str], set[s
     ages = {
         app.plan.app: age
         for app in apps
-        if app.live is not None and app.plan.status is SyncStatus.IN_SYNC and not app.plan.paused
+        if app.live is not None and app.plan.spec_in_sync and not app.plan.paused
         if (age := unjudged(app.live, app.policy, now)) is not None
     }
-    changed = (app for app in apps if app.plan.status is not SyncStatus.IN_SYNC)
+    changed = (app for app in apps if not app.plan.spec_in_sync)
     needed = {name for app in changed for name in app.policy.depends_on}
     chosen = sorted(ages, key=lambda name: (name not in needed, ages[name]))[:RECHECKS]
     return needed.intersection(chosen), set(chosen) - needed

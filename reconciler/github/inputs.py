@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
-from reconciler.engine.load import shard_of
+from reconciler.engine.shards import shard_of
 from reconciler.errors import UsageError
 
 if TYPE_CHECKING:

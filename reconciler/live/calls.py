@@ -288,8 +288,12 @@ def without_past_progress(app: dict[str, Any]) -> dict[str, Any]:
     return app
 
 
-def secrets_in(spec: Mapping[str, Any]) -> frozenset[str]:
-    """The plaintext of every secret in an app spec, so that an error that quotes the request does not show it."""
+def secrets_in(body: Mapping[str, Any] | None) -> frozenset[str]:
+    """The plaintext of every secret in a request's body, so that an error that quotes it does not show it."""
+    body = body or {}
+    hooks = frozenset(str(hook.get("url") or "") for hook in body.get("slack_webhooks") or ()) - {""}
+    if "spec" not in body:
+        return hooks
     from reconciler.appspec.secrets import secrets  # only errors need it
 
-    return frozenset(str(value) for _, value in secrets(spec))
+    return frozenset(str(value) for _, value in secrets(body["spec"]))

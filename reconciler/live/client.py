@@ -34,6 +34,7 @@ from reconciler.live.calls import (
 )
 from reconciler.live.fetch import ProbeAnswer
 from reconciler.live.models import (
+    Alert,
     Deployment,
     Health,
     LiveApp,
@@ -199,6 +200,19 @@ class Client(Session):
     async def revert_rollback(self, app_id: str) -> Deployment:
         """Go back to the spec before the rollback, and unpin the app."""
         return await self._get(Deployment, "deployment", write("POST", f"{app_path(app_id)}/rollback/revert"), {})
+
+    # Alerts
+
+    async def list_alerts(self, app_id: str) -> list[Alert]:
+        """The alerts of an app and of its components, with who is notified."""
+        call = read(f"{app_path(app_id)}/alerts")
+        page = answers.mapping(await self._ask(call), call)
+        return [self._model(Alert, item, call) for item in answers.items_of(page, "alerts")]
+
+    async def assign_alert_destinations(self, app_id: str, alert_id: str, destinations: Mapping[str, Any]) -> None:
+        """Replace who is notified of an alert: ``emails``, and ``slack_webhooks`` of ``url`` and ``channel``."""
+        call = write("POST", f"{app_path(app_id)}/alerts/{quoted(alert_id)}/destinations")
+        await self._ask(call, destinations)
 
     # Health and logs
 

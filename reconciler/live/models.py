@@ -280,6 +280,35 @@ class Health(_Answer):
     functions_components: Annotated[tuple[Tree, ...], BeforeValidator(_list)] = ()
 
 
+class SlackWebhook(_Answer):
+    """A Slack channel and the URL to post to, which is a credential: the repr does not show it."""
+
+    url: Annotated[Text, Field(repr=False)] = ""
+    channel: Text = ""
+
+
+class Alert(_Answer):
+    """An alert of an app, or of a component of it, and who is notified. ``spec`` has the rule and its threshold.
+
+    ``phase``: UNKNOWN PENDING CONFIGURING ACTIVE ERROR.
+    """
+
+    id: Text = ""
+    component_name: Text = ""
+    spec: Tree = {}
+    emails: Annotated[tuple[str, ...], WrapValidator(lambda value, handler: _or_none(value, handler) or ())] = ()
+    slack_webhooks: Annotated[tuple[SlackWebhook, ...], BeforeValidator(_list)] = ()
+    phase: Text = ""
+    progress: Annotated[Progress | None, Object] = None
+
+    @property
+    def trouble(self) -> str:
+        """The platform's reason for the phase ERROR, as far as a step has one."""
+        steps = self.progress.steps if self.progress else ()
+        reasons = (step.reason for step in steps if step.reason)
+        return next((reason.message or reason.code for reason in reasons), "")
+
+
 class Condition(_Answer):
     """An error or a warning from validating a rollback."""
 

@@ -231,7 +231,7 @@ class Session:
     def _problem(self, call: Call, response: httpx.Response, body: Mapping[str, Any] | None) -> LiveError:
         if response.is_success:
             return answers.unusable(call, "the response is not JSON, or is incomplete")
-        secrets = answers.secrets_in(body["spec"]) if body and "spec" in body else frozenset()
+        secrets = answers.secrets_in(body)
         redact = Redactor(secrets)
         return answers.error_for(
             call,

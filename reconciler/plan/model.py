@@ -24,6 +24,8 @@ class Action(StrEnum):
     DELETE = "-"
     NONE = "="
     REFUSE = "!"
+    ALERTS = "@"
+    """Who is notified of alerts is set, and nothing is deployed."""
 
     @property
     def word(self) -> str:
@@ -216,10 +218,26 @@ class Plan:
     attribution: AppAttribution | None = None
     """Who made the differences; None if not requested."""
 
+    alerts: tuple[Change, ...] = ()
+    """What differs in who is notified of alerts, which is set once the rest is applied."""
+
+    alerts_digest: str = ""
+    """Hex SHA-256 of who is notified, in Git and on App Platform, without URLs; empty if Git does not say."""
+
     @property
     def writes(self) -> bool:
         """Whether applying the plan would change anything."""
         return self.action.writes
+
+    @property
+    def differences(self) -> tuple[Change, ...]:
+        """What differs in the spec, and in who is notified of alerts."""
+        return self.changes + self.alerts if self.alerts else self.changes
+
+    @property
+    def spec_in_sync(self) -> bool:
+        """Whether the app is in sync but for who is notified of alerts."""
+        return self.status is SyncStatus.IN_SYNC or self.action is Action.ALERTS
 
 
 @dataclass(frozen=True, slots=True)

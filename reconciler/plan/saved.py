@@ -18,6 +18,7 @@ class SavedApp(BaseModel):
 
     ``doing`` lists what the plan would do, without values. ``settings`` is the policy that it would be rolled out
     under, by dotted path, without the values of headers, which may be credentials; of a new app also its ``project``.
+    ``alerts`` is the digest of who is notified of alerts.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -29,6 +30,7 @@ class SavedApp(BaseModel):
     live_digest: str
     doing: tuple[str, ...] = ()
     settings: dict[str, str] = {}
+    alerts: str = ""
 
 
 class SavedPlan(BaseModel):
@@ -89,6 +91,7 @@ def _saved(plan: Plan, config: Config) -> SavedApp:
         live_digest=plan.live_digest,
         doing=tuple(_doing(plan)),
         settings=settings,
+        alerts=plan.alerts_digest,
     )
 
 
@@ -96,6 +99,8 @@ def _without_header_values(policy: Policy) -> dict[str, Any]:
     settings = policy.model_dump(mode="json")
     if probe := settings["health"]["probe"]:
         probe["headers"] = sorted(probe["headers"])
+    if not settings["alerts"]:
+        del settings["alerts"]
     return settings
 
 
@@ -113,7 +118,7 @@ def _doing(plan: Plan) -> Iterator[str]:
         yield f"moves {plan.moved_from}"
     if plan.update_all_source_versions:
         yield "updates all source versions"
-    for change in plan.changes:
+    for change in plan.differences:
         yield f"{change.kind.value} {change.human_path}"
     for note in (note for note in plan.notes if note.kind != UNJUDGED):  # it expires by itself
         yield f"{note.kind} {'/'.join(note.path)}"
@@ -126,6 +131,8 @@ def _difference(before: SavedApp, now: SavedApp) -> str:
     if now.status == SyncStatus.IN_SYNC:  # nothing to do: there never was, or the saved plan was already applied
         reached = before.status == SyncStatus.IN_SYNC or before.desired_digest == now.desired_digest
         return "" if reached else "the spec in Git changed"
+    if before.alerts != now.alerts:
+        return "who is notified of alerts changed, in Git or on App Platform"
     if before.status == SyncStatus.IN_SYNC and before.desired_digest == now.desired_digest:
         return "the app was changed on App Platform"
     if before.desired_digest != now.desired_digest:

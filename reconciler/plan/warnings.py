@@ -113,7 +113,16 @@ def _without_live_values(plan: Plan, *, all_values: bool) -> Plan:
         else change
         for change in plan.changes
     )
-    return replace(plan, reason=reason, changes=hidden)
+    alerts = tuple(_without_recipients(change, all_values=all_values) for change in plan.alerts)
+    return replace(plan, reason=reason, changes=hidden, alerts=alerts)
+
+
+def _without_recipients(change: Change, *, all_values: bool) -> Change:
+    """A change of who is notified without the addresses that only live has, nor, if all is hidden, its channels."""
+    if all_values and change.sensitive and change.kind is ChangeKind.REMOVED:
+        return replace(change, path=(*change.path[:-1], LIVE))
+    emails = change.path[-1] == "emails" and change.before is not None
+    return replace(change, before=LIVE) if emails else change
 
 
 def _without_texts(value: Any, path: Path) -> Any:

@@ -54,7 +54,7 @@ class OutcomeKind(StrEnum):
 
     unchanged        there was nothing to do
     paused           its policy says that nothing is to be done
-    applied          the new spec is active and healthy
+    applied          the new spec is active and healthy, or only who is notified of alerts had to be set, and is
     deleted          the app was deleted, as planned
     rolled_back      it failed; an earlier deployment is active, healthy and committed
     taken_back       a person asked for it; an earlier deployment is active, healthy and committed
@@ -175,6 +175,7 @@ class RolloutRecord:
 
     ``deployment_id`` and ``phase`` are of the deployment that the rollout ended on, or that serves an app in sync.
     ``console_url`` is its page in the vendor's control panel, ``logs`` what was asked for beyond the failure's.
+    ``alerts`` names those for which this run set who is notified.
     """
 
     app: str
@@ -194,6 +195,7 @@ class RolloutRecord:
     phase: str = ""
     console_url: str = ""
     logs: tuple[DeploymentLog, ...] = ()
+    alerts: tuple[str, ...] = ()
 
 
 EventKind = Literal["decision", "phase", "progress", "warning", "outcome"]

@@ -276,7 +276,7 @@ def _task(job: RolloutJob) -> Task:
             return Task.REDEPLOY
         case Action.DELETE:
             return Task.DELETE
-        case Action.NONE | Action.REFUSE:
+        case Action.NONE | Action.REFUSE | Action.ALERTS:
             return Task.NONE
         case _:
             assert_never(job.plan.action)

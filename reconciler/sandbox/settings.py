@@ -40,16 +40,17 @@ class Speed:
     job: float = _field(0.2, "a job invocation")
     autoscale: float = _field(0.2, "an autoscaling event")
     auto_rollback: float = _field(0.1, "from a failed deployment to the platform's own rollback; minutes at most")
+    alert: float = _field(0.1, "an alert, from new destinations to ACTIVE")
 
     @classmethod
     def realistic(cls) -> Speed:
         """The times of the real platform for a small app; for tests on a virtual clock."""
-        return cls(5.0, 120.0, 2.0, 5.0, 60.0, 10.0, 30.0, 30.0, 45.0)
+        return cls(5.0, 120.0, 2.0, 5.0, 60.0, 10.0, 30.0, 30.0, 45.0, 10.0)
 
     @classmethod
     def instant(cls) -> Speed:
         """No time at all: a deployment has ended by the request after the one that created it."""
-        return cls(*[0.0] * 9)
+        return cls(*[0.0] * 10)
 
 
 SPEEDS = MappingProxyType({"demo": Speed(), "realistic": Speed.realistic(), "instant": Speed.instant()})
@@ -175,6 +176,19 @@ class Settings:
     )
     autoscaling_writes_count: bool = _switch(
         False, "an autoscaling event writes instance_count into app.spec", "unknown"
+    )
+    alert_ends: Literal["ACTIVE", "CONFIGURING", "ERROR"] = _switch(
+        "ACTIVE", "phase in which an alert stays once it was given destinations", "documentation"
+    )
+    webhook_urls: Literal["returned", "masked", "left_out"] = _switch(
+        "returned",
+        "URLs of Slack webhooks in answers about alerts: as they were sent, masked, or none",
+        "documentation",
+    )
+    updates_keep_destinations: bool = _switch(
+        True,
+        "an update that keeps an alert keeps its destinations; else it mails the owner again, as a new alert does",
+        "unknown",
     )
     html_gateway_errors: bool = _switch(True, "gateway errors (502, 504, 524) are HTML, not JSON", "record")
 

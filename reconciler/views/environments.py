@@ -142,7 +142,7 @@ def _changes(here: Mapping[str, Plan], width: int, *, verbose: bool) -> Iterator
     changing = {
         place: one for place, one in here.items() if verbose or one.action not in (Action.CREATE, Action.DELETE)
     }
-    changing = {place: one for place, one in changing.items() if one.changes}
+    changing = {place: one for place, one in changing.items() if one.differences}
     parts = [(place, label, part) for place, one in changing.items() for label, part in _labelled(one)]
     column = max((cells(label) for _, label, _ in parts), default=0) + 3
     groups: dict[str, dict[str, list[str]]] = {}
@@ -158,7 +158,7 @@ def _changes(here: Mapping[str, Plan], width: int, *, verbose: bool) -> Iterator
 def _labelled(plan: Plan) -> Iterator[tuple[str, ChangeLine]]:
     """The lines of a plan's changes, each with its whole path."""
     above = ""
-    for part in parts_of(plan.changes):
+    for part in parts_of(plan.differences):
         if part.label.startswith("  "):
             yield f"{above}/{part.label.strip()}", part
         else:

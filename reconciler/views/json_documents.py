@@ -49,7 +49,8 @@ Number = Annotated[int | Annotated[float, Field(allow_inf_nan=False)], WithJsonS
 """An integer stays one; what is no number at all has no JSON."""
 
 ActionWord = Annotated[
-    Literal["create", "update", "redeploy", "delete", "none", "refuse"], BeforeValidator(lambda action: action.word)
+    Literal["create", "update", "redeploy", "delete", "none", "refuse", "alerts"],
+    BeforeValidator(lambda action: action.word),
 ]
 
 
@@ -169,6 +170,8 @@ class AppPlanData(Data):
     adopt_rollback: it is one that the platform made by itself. retry_at: when a spec that failed because of App
     Platform is tried again; until then nothing is done.
     paused: its policy says that nothing is to be done; status and changes say how it differs all the same.
+    alerts: what differs in who is notified of alerts, set once the rest is applied; as the only thing to do it is the
+    action alerts. alerts_digest: of both sides, without URLs; empty if Git does not say.
     attribution: null unless drift was checked and the app differs.
     """
 
@@ -194,6 +197,8 @@ class AppPlanData(Data):
     notes: list[NoteData]
     findings: list[FindingData]
     attribution: AttributionData | None
+    alerts: list[ChangeData]
+    alerts_digest: Text
 
 
 class PlanDocument(Data):

@@ -61,7 +61,8 @@ class AppRolloutData(Data):
 
     good: the app matches Git. pinned: this rollout may have left the app pinned to a rollback.
     deployment_id, phase: of the deployment that the rollout ended on, or that serves an app in sync. console_url: its
-    page in the control panel. logs: of every deployment, if asked for.
+    page in the control panel. logs: of every deployment, if asked for. alerts: those for which this run set who is
+    notified.
     """
 
     app: Text
@@ -83,6 +84,7 @@ class AppRolloutData(Data):
     phase: Text
     console_url: Text
     logs: list[LogData]
+    alerts: list[Text]
     requests: int
     seconds: Number
 

@@ -173,11 +173,11 @@ def brief(plan: Plan, detail: Detail) -> str:
     reason = extra_reason(plan)
     if reason and not (plan.changes and plan.action is Action.UPDATE):
         return html_code(shortened(reason, detail.values))
-    if plan.action is not Action.UPDATE:
+    if plan.action not in (Action.UPDATE, Action.ALERTS):
         return "new app" if plan.action is Action.CREATE else ""
-    parts = [part for part in parts_of(plan.changes[: detail.in_row]) if not part.label.startswith("  ")]
+    parts = [part for part in parts_of(plan.differences[: detail.in_row]) if not part.label.startswith("  ")]
     lines = [html_code(f"{part.label} {part.text(_CELL)}") for part in parts[: detail.in_row]]
-    rest = sum(map(lines_of, plan.changes)) - len(lines)
+    rest = sum(map(lines_of, plan.differences)) - len(lines)
     return "<br>".join([*lines, *([f"and {count(rest, 'more change')}"] if rest else [])])
 
 
@@ -188,13 +188,14 @@ def _plan_listed(report: PlanReport) -> Iterator[str]:
 
 
 def _plan_line(plan: Plan) -> str:
-    changes = count(len(plan.changes), "change") if plan.changes else ""
+    changes = count(len(plan.differences), "change") if plan.differences else ""
     facts = joined(plan_word(plan), changes, plan_cost(plan))
     return f"{plan.action.value} {padded(name(plan.app), 24)}  {facts}"
 
 
 def _app(plan: Plan, names: Sequence[str], detail: Detail, links: Links, *, few: bool) -> str:
-    changes = count(len(plan.changes), "change") if plan.changes and plan.action is Action.UPDATE else ""
+    counted = plan.differences if plan.action in (Action.UPDATE, Action.ALERTS) else ()
+    changes = count(len(counted), "change") if counted else ""
     counts = finding_counts(plan.findings) if plan.findings else ""
     facts = joined(plan_word(plan), changes, counts)
     reason = extra_reason(plan)
@@ -229,12 +230,12 @@ def _override(plan: Plan, links: Links) -> str:
 
 def change_block(plan: Plan, detail: Detail) -> str:
     """Changes and notes as a diff: GitHub colours a line by its first character."""
-    parts = parts_of(plan.changes)
+    parts = parts_of(plan.differences)
     column = path_column(parts, plan.notes)
     lines: list[str] = []
     for part in parts:
         if len(lines) == detail.changes:
-            lines.append(f"… {count(len(plan.changes), 'change')} in total")
+            lines.append(f"… {count(len(plan.differences), 'change')} in total")
             break
         sign, text = _CHANGE_SIGNS[part.kind], part.text(detail.values)
         if part.kind in (ChangeKind.ADDED, ChangeKind.REMOVED):

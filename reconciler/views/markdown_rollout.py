@@ -121,7 +121,7 @@ def _record(record: RolloutRecord, plan: Plan | None, detail: Detail) -> str:
     """One app: if it went well what changed, collapsed; else why not, its log, what to do, and how it went."""
     shown, good = ended(record), record.outcome.kind.good
     trimmed = _trimmed(record, detail)
-    diff = change_block(plan, detail) if plan and plan.action is Action.UPDATE else ""
+    diff = change_block(plan, detail) if plan and plan.action in (Action.UPDATE, Action.ALERTS) else ""
     if good and not (trimmed.warnings or diff):
         return ""  # the table says it all
     account = render(verdict(replace(trimmed, requests=0), Layout(_WIDTH))).split("\n")

@@ -45,6 +45,7 @@ ACTION_TONES: dict[Action, Tone] = {
     Action.CREATE: "good",
     Action.UPDATE: "change",
     Action.REDEPLOY: "change",
+    Action.ALERTS: "change",
     Action.DELETE: "bad",
     Action.NONE: "quiet",
     Action.REFUSE: "error",
@@ -145,12 +146,13 @@ def app_lines(plan: Plan, layout: Layout, *, each: bool = False) -> Iterator[Lin
 
 
 def _beneath(plan: Plan, layout: Layout) -> Iterator[Line]:
-    parts = parts_of(plan.changes)
-    column = path_column(parts, plan.notes)
+    parts, alerts = parts_of(plan.changes), parts_of(plan.alerts)
+    column = path_column([*parts, *alerts], plan.notes)
     if plan.moved_from:
         yield ((f"{INDENT}renamed from {name(plan.moved_from)}", ""),)
     if plan.action not in (Action.CREATE, Action.DELETE) or layout.verbose:
         yield from _change_lines(parts, layout.width, column)
+    yield from _change_lines(alerts, layout.width, column)
     for sentence in origin_lines(plan):
         yield from wrapped(sentence, INDENT, layout.width, "notice")
     if plan.writes and plan.update_all_source_versions:

@@ -27,6 +27,7 @@ _TALLY_ORDER = (
     "to create",
     "to update",
     "to redeploy",
+    "to set alerts",
     "to delete",
     "in sync",
     "paused",
@@ -136,12 +137,16 @@ def ended(record: RolloutRecord) -> OutcomeText:
 _SERIOUSNESS = {kind: rank for rank, kind in enumerate(OUTCOMES)}
 
 
+def _verb(action: Action) -> str:
+    return "set alerts" if action is Action.ALERTS else action.word
+
+
 def plan_word(plan: Plan) -> str:
     """The app's state in a word or two: ``update``, ``in sync``, ``blocked``, ``refused``."""
     if plan.paused and plan.action is Action.NONE:
         return "paused"
     if plan.writes:
-        return plan.action.word
+        return _verb(plan.action)
     if plan.resume_rollback or (plan.adopt_rollback and plan.status is SyncStatus.BLOCKED):
         return "rollback to finish"
     if plan.action is Action.REFUSE and plan.status not in _TELLING:
@@ -174,7 +179,7 @@ def unjudged(plans: Iterable[Plan]) -> tuple[list[str], str]:
 
 def plan_counts(plans: Iterable[Plan]) -> str:
     """``1 to create, 1 to update, 1 in sync, 1 blocked``."""
-    tally = Counter(f"to {plan.action.word}" if plan.writes else plan_word(plan) for plan in plans)
+    tally = Counter(f"to {_verb(plan.action)}" if plan.writes else plan_word(plan) for plan in plans)
     return ", ".join(f"{tally[word]:,} {word}" for word in _TALLY_ORDER if tally[word])
 
 
@@ -192,7 +197,7 @@ def plan_groups(plans: Iterable[Plan]) -> list[Group]:
 
 def _sameness(plan: Plan) -> Hashable:
     """What two plans have in common that say the same; the app's name for one that is about nothing else."""
-    if plan.findings or not plan.changes or plan.action in (Action.CREATE, Action.DELETE):
+    if plan.findings or not plan.differences or plan.action in (Action.CREATE, Action.DELETE):
         return plan.app
     origin = plan.attribution and replace(plan.attribution, app="")
     alike = replace(

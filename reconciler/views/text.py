@@ -153,6 +153,8 @@ def _good(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
         yield from wrapped(meaning, INDENT, layout.width)
     if record.live_url and not layout.brief and record.outcome.kind in (OutcomeKind.APPLIED, OutcomeKind.TAKEN_BACK):
         yield ((f"{INDENT}{shortened(record.live_url, 300)}", "quiet"),)
+    if record.alerts and not layout.brief:
+        yield from wrapped(f"alert destinations set: {', '.join(record.alerts)}", INDENT, layout.width, "quiet")
     yield from _labelled("warning", _paragraphs(record.warnings, layout), "warning")
     if layout.verbose:
         yield from _labelled("why", paragraph(record.outcome.reason), "")

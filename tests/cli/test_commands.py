@@ -118,6 +118,24 @@ def test_several_apps_of_one_file_are_imported_into_it(applied):
     assert Path("specs/web.yaml").read_text() == WEB + "---\n" + other
 
 
+def test_who_is_notified_of_alerts_is_imported_if_it_is_asked_for(run, capsys):
+    Path("specs/web.yaml").write_text(WEB + "alerts: [{rule: DEPLOYMENT_FAILED}]\n")
+    assert run("--sandbox") == 0
+    assert run("import", "web", "--sandbox") == 0
+    assert "alerts" not in Path("reconcile.yaml").read_text()
+    capsys.readouterr()
+    assert run("import", "web", "--alerts", "--sandbox") == 0
+    assert capsys.readouterr().out == (
+        "web: specs/web.yaml unchanged\nweb: alert destinations written to reconcile.yaml\n"
+    )
+    text = Path("reconcile.yaml").read_text()
+    assert text.startswith(CONFIG)
+    assert "      DEPLOYMENT_FAILED:\n        emails:\n" in text
+    assert run("import", "web", "--alerts", "--sandbox") == 0
+    assert capsys.readouterr().out.endswith("web: alert destinations unchanged in reconcile.yaml\n")
+    assert run("plan", "--exit-code", "--sandbox") == 0
+
+
 def test_ignored_paths_are_not_imported(applied):
     Path("reconcile.yaml").write_text(CONFIG + "apps: {web: {ignore: [/services/api/instance_count]}}\n")
     text = WEB.replace("instance_count: 1", "instance_count: 3")

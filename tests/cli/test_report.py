@@ -19,6 +19,13 @@ def page(file: Path) -> Reader:
     return Reader(file.read_text(encoding="ascii"))
 
 
+def states(folder: Path) -> set[str]:
+    """The states of all apps of the report in a folder."""
+    return {
+        word for one in page(folder / "report.html").named("li") for word in (one.get("data-states") or "").split("|")
+    }
+
+
 @pytest.fixture
 def applied(run, capsys):
     """The example specs, live in the sandbox."""
@@ -46,11 +53,23 @@ def test_a_fleet_in_sync_costs_the_listing_alone_and_figures_a_request_for_each_
     assert capsys.readouterr().err == ""
     assert applied("report", "--sandbox", "--days", "90", "-o", "out/figures.html") == 0
     shown = capsys.readouterr()
-    assert shown.err == "reading the deployments of 3 apps: 3 requests, more for busy apps\n"
+    assert shown.err == "reading 3 apps: 3 requests, more for busy apps\n"
     text = page(checkout / "out/figures.html").text
     assert "deployments a week" in text
     assert "(3 in 90 days)" in text
     assert "0% (0 of 3)" in text
+
+
+def test_the_health_of_apps_is_read_only_if_asked_for(applied, checkout, capsys):
+    assert applied("sandbox", "fault", "health", "--app", "shop", "--times", "0") == 0
+    assert applied("redeploy", "shop", "--sandbox") != 0
+    capsys.readouterr()
+    assert applied("report", "--sandbox") == 0
+    assert capsys.readouterr().err == ""
+    assert "unhealthy" not in states(checkout)
+    assert applied("report", "--sandbox", "--health") == 0
+    assert capsys.readouterr().err == "reading 3 apps: 3 requests\n"
+    assert "unhealthy" in states(checkout)
 
 
 def test_deployments_are_read_back_to_the_day_however_many_there_are(applied, checkout, monkeypatch):
@@ -168,7 +187,7 @@ def test_without_the_extra_it_says_which_before_anything_is_done(arguments, run,
     monkeypatch.setattr(sys.modules["reconciler.cli.main"], "find_spec", lambda _name: None)
     assert run(*arguments) == 64
     shown = capsys.readouterr()
-    assert "this needs the package jinja2, of the extra 'report'" in shown.err
+    assert "this needs the package jinja2, from the extra 'report'" in shown.err
     assert "pip install '.[report]'" in shown.err
     assert shown.out == ""
 

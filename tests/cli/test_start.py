@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -29,11 +30,12 @@ HEAVY = {
 WORK = {"reconciler.engine.planner", "reconciler.engine.apply", "reconciler.live.client", "reconciler.rollout.executor"}
 
 
-def imported(*arguments: str) -> set[str]:
+def imported(*arguments: str, cwd: Path = ROOT) -> set[str]:
     """The modules that a run of the command imported."""
     code = "import sys; from reconciler.__main__ import main; code = main(); print('\\n', *sys.modules); sys.exit(code)"
     command = [sys.executable, "-c", code, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=False)
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return set(done.stdout.splitlines()[-1].split())
 
@@ -54,6 +56,18 @@ def test_a_command_imports_only_what_it_needs(arguments: list[str], needed: set[
     found = imported(*arguments)
     assert found & HEAVY == needed
     assert not found & WORK
+
+
+def test_a_plan_loads_nothing_about_alert_destinations_unless_they_are_declared(tmp_path: Path) -> None:
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs/web.yaml").write_text(
+        "name: web\nalerts: [{rule: DEPLOYMENT_FAILED}]\nservices: [{name: api, image: {registry_type: DOCKER_HUB, "
+        "registry: acme, repository: api, tag: '1'}}]\n"
+    )
+    modules = {"reconciler.desired.alerts", "reconciler.plan.alerts", "reconciler.engine.alerts"}
+    assert not imported("plan", "--sandbox", cwd=tmp_path) & modules
+    (tmp_path / "reconcile.yaml").write_text("defaults: {alerts: {DEPLOYMENT_FAILED: {emails: [ops@example.com]}}}\n")
+    assert modules <= imported("plan", "--sandbox", cwd=tmp_path)
 
 
 @pytest.mark.parametrize("words", [["specs"], [], ["specs/shop.yaml", "specs/nowhere.yaml"], ["spec"]])

@@ -8,7 +8,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from reconciler.engine.load import shard_of_job
+from reconciler.engine.shards import shard_of_job
 
 DOCS = Path(__file__).parents[2] / "docs"
 

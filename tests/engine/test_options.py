@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.engine.load import shard_of, shard_of_job
+from reconciler.engine.shards import shard_of, shard_of_job
 from reconciler.errors import UsageError
 
 

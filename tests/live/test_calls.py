@@ -188,7 +188,9 @@ UNKNOWN = {
 
 
 def test_the_secrets_of_a_spec_are_found() -> None:
-    assert secrets_in(SPEC) == {"h2Nt3r-top", SECRET, "user:h2Nt3r-registry", "h2Nt3r-logtail", "x"}
+    assert secrets_in({"slack_webhooks": [{"url": SECRET}, {"channel": "#ops"}]}) == {SECRET}
+    assert secrets_in(None) == frozenset()
+    assert secrets_in({"spec": SPEC}) == {"h2Nt3r-top", SECRET, "user:h2Nt3r-registry", "h2Nt3r-logtail", "x"}
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,14 @@ OPERATIONS: list[tuple[str, Callable[[Client], Awaitable[Any]], Any, Any, type]]
     ),
     ("POST /v2/apps/a1/rollback/commit", lambda c: c.commit_rollback("a1"), {}, {}, type(None)),
     ("POST /v2/apps/a1/rollback/revert", lambda c: c.revert_rollback("a1"), {}, DEPLOYED, Deployment),
+    ("GET /v2/apps/a1/alerts", lambda c: c.list_alerts("a1"), None, {"alerts": [{"id": "r1"}]}, list),
+    (
+        "POST /v2/apps/a1/alerts/r1/destinations",
+        lambda c: c.assign_alert_destinations("a1", "r1", {"emails": ["a@b.co"], "slack_webhooks": []}),
+        {"emails": ["a@b.co"], "slack_webhooks": []},
+        {"alert": {"id": "r1"}},
+        type(None),
+    ),
     ("GET /v2/apps/a1/health", lambda c: c.health("a1"), None, {"app_health": {}}, Health),
 ]
 

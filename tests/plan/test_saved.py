@@ -149,3 +149,21 @@ def test_the_value_of_a_probes_header_is_not_in_the_file():
     probe = {"path": "/ready", "headers": {"X-Key": "hunter2"}}
     config = Config.model_validate({"defaults": {"health": {"probe": probe}}})
     assert "hunter2" not in dump([WEB], config)
+
+
+def test_who_is_notified_of_alerts_is_part_of_what_was_reviewed():
+    alerts = replace(
+        WEB, action=Action.ALERTS, alerts=(Change(("alert_destinations", "X", "emails"), ChangeKind.ADDED),)
+    )
+    before = replace(alerts, alerts_digest="a1")
+    assert "added alert_destinations/X/emails" in dump([before], CONFIG)
+    assert differences(saved(before), [before]) == []
+    assert differences(saved(before), [replace(DONE, alerts_digest="a2")]) == []
+    changed = ["web: who is notified of alerts changed, in Git or on App Platform"]
+    assert differences(saved(before), [replace(before, alerts_digest="a2")]) == changed
+
+
+def test_an_app_without_destinations_has_no_setting_about_them():
+    assert '"alerts"' not in dump([WEB], CONFIG).replace('"alerts": ""', "")
+    named = Config.model_validate({"apps": {"web": {"alerts": {"DEPLOYMENT_FAILED": {"emails": ["ops@example.com"]}}}}})
+    assert "alerts.DEPLOYMENT_FAILED.emails" in dump([WEB], named)

@@ -59,7 +59,8 @@ def test_drift_is_a_plan_by_another_name():
 
 def test_every_action_and_outcome_is_counted_even_if_none_has_it():
     plan = json.loads(json_documents.plan(samples.PLAN))
-    assert plan["actions"] == {"create": 1, "update": 1, "redeploy": 0, "delete": 1, "none": 1, "refuse": 3}
+    counted = {"create": 1, "update": 1, "redeploy": 0, "delete": 1, "none": 1, "refuse": 3, "alerts": 0}
+    assert plan["actions"] == counted
     assert set(plan["actions"]) == {action.word for action in Action}
     rollout = json.loads(json_rollout.rollout(samples.ROLLOUT))
     assert {kind for kind, number in rollout["outcomes"].items() if number} == {

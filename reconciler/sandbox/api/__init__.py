@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from reconciler.sandbox.api import apps, components, deployments, monitoring
+from reconciler.sandbox.api import alerts, apps, components, deployments, monitoring
 from reconciler.sandbox.http.request import Call, Operation
 
 if TYPE_CHECKING:
@@ -64,12 +64,12 @@ OPERATIONS = (
     _operation("apps_get_logs", f"GET {_DEPLOYMENT}{_COMPONENT}/logs", _READ, components.deployment_logs),
     _operation("apps_get_exec_active_deployment", f"GET {_APP}{_COMPONENT}/exec", _CONSOLE, components.app_exec),
     _operation("apps_get_exec", f"GET {_DEPLOYMENT}{_COMPONENT}/exec", _CONSOLE, components.deployment_exec),
-    _operation("apps_list_alerts", f"GET {_APP}/alerts", _READ, monitoring.list_alerts),
+    _operation("apps_list_alerts", f"GET {_APP}/alerts", _READ, alerts.list_alerts),
     _operation(
         "apps_assign_alertDestinations",
         f"POST {_APP}/alerts/{{alert_id}}/destinations",
         _UPDATE,
-        monitoring.assign_destinations,
+        alerts.assign_destinations,
     ),
     _operation("apps_list_events", f"GET {_APP}/events", _READ, monitoring.list_events),
     _operation("apps_get_event", f"GET {_APP}/events/{{event_id}}", _READ, monitoring.get_event),

@@ -16,6 +16,7 @@ from reconciler.appspec.kinds import (
     component_price,
     components,
 )
+from reconciler.sandbox.api.alerts import forget_destinations
 from reconciler.sandbox.http.request import (
     Call,
     bad_request,
@@ -187,6 +188,7 @@ def update_app(call: Call) -> str:
     if other and other.id != app.id:
         raise conflict(f"an app named {spec['name']} already exists")
     app.name, app.spec, app.updated_at = spec["name"], _stored(call, spec, app.id), platform.now
+    forget_destinations(platform, app)
     if app.pinned:
         platform.save(app)
     else:

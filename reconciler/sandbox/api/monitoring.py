@@ -1,4 +1,4 @@
-"""The operations to watch an app: health, instances, alerts, events, job invocations, bandwidth."""
+"""The operations to watch an app: health, instances, events, job invocations, bandwidth."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from reconciler.sandbox.simulation.running import LOG_TYPES, health_of, instance
 from reconciler.sandbox.simulation.store import dumps, make_id
 
 if TYPE_CHECKING:
-    from reconciler.sandbox.simulation.simulation import Platform
     from reconciler.sandbox.simulation.store import App, Tree
 
 _ENDED = ("SUCCEEDED", "FAILED", "CANCELED", "SKIPPED")
@@ -32,54 +31,6 @@ def get_health(call: Call) -> str:
     app = call.app()
     active = call.platform.tx.deployment(app.active)
     return dumps({"app_health": health_of(app, active, call.platform.now, call.settings.speed.settle)})
-
-
-def alerts_of(platform: Platform, app: App) -> list[Tree]:
-    """The alerts of an app and of its components, with their destinations."""
-    found = [("", alert) for alert in app.spec.get("alerts") or []]
-    for kind in ("services", "workers", "jobs", "functions"):
-        for item in app.spec.get(kind) or []:
-            found += [(item["name"], alert) for alert in item.get("alerts") or []]
-    kept = dict(platform.tx.sql("SELECT alert_id, doc FROM destinations WHERE app_id = ?", app.id))
-    at = moment(app.created_at)
-    out = []
-    for component, alert in found:
-        names = ("rule", "operator", "value", "window")
-        alert_id = make_id(b"alert", app.id, component, *(alert.get(name, "") for name in names))
-        step = {"name": "alert-configure-insight-alert", "status": "SUCCESS", "started_at": at, "ended_at": at}
-        entry: Tree = {"id": alert_id, "spec": alert, "phase": "ACTIVE", "progress": {"steps": [step]}}
-        if component:
-            entry["component_name"] = component
-        destinations = {"emails": [platform.user["email"]], "slack_webhooks": []}
-        out.append(entry | (json.loads(kept[alert_id]) if alert_id in kept else destinations))
-    return out
-
-
-def list_alerts(call: Call) -> str:
-    """GET /v2/apps/{app_id}/alerts."""
-    return dumps({"alerts": alerts_of(call.platform, call.app())})
-
-
-def assign_destinations(call: Call) -> str:
-    """POST …/alerts/{alert_id}/destinations {emails, slack_webhooks}: replaces them."""
-    app, platform = call.app(), call.platform
-    alert_id = call.params["alert_id"]
-    if all(alert["id"] != alert_id for alert in alerts_of(platform, app)):
-        raise not_found()
-    emails = call.strings("emails")
-    hooks: list[Any] = call.field("slack_webhooks", list, [])
-    for hook in hooks:
-        if not isinstance(hook, dict) or not all(isinstance(hook.get(name, ""), str) for name in ("url", "channel")):
-            raise bad_request("slack_webhooks must be a list of {url, channel}")
-    hooks = [{name: hook[name] for name in ("url", "channel") if name in hook} for hook in hooks]
-    platform.tx.sql(
-        "INSERT INTO destinations VALUES (?, ?, ?) ON CONFLICT (alert_id) DO UPDATE SET doc = excluded.doc",
-        alert_id,
-        app.id,
-        dumps({"emails": emails, "slack_webhooks": hooks}),
-    )
-    (alert,) = (alert for alert in alerts_of(platform, app) if alert["id"] == alert_id)
-    return dumps({"alert": alert})
 
 
 def event_phase(doc: Tree, now: float) -> str:

@@ -58,10 +58,62 @@ def test_c28_alerts_of_the_app_and_its_components_have_destinations(lab: Lab) ->
     wanted = {"emails": ["a@example.com"], "slack_webhooks": [{"url": "https://hooks.example.com", "channel": "ops"}]}
     changed = lab.post(f"{path}/{found[1]['id']}/destinations", wanted)["alert"]
     assert {name: changed[name] for name in wanted} == wanted
+    assert (changed["phase"], changed["progress"]["steps"][0]["status"]) == ("PENDING", "PENDING")
     after = lab.get(path)["alerts"]
     assert (after[1], after[0], after[2]) == (changed, found[0], found[2])
+    phases = {"CONFIGURING": "RUNNING", "ACTIVE": "SUCCESS"}
+    for phase, status in phases.items():
+        lab.wait(5)
+        alert = lab.get(path)["alerts"][1]
+        assert (alert["phase"], alert["progress"]["steps"][0]["status"]) == (phase, status)
     lab.refused("POST", f"{path}/00000000-0000-4000-8000-000000000000/destinations", 404, wanted)
     lab.refused("POST", f"{path}/{found[1]['id']}/destinations", 400, {"emails": "a"})
+
+
+OPS = {"emails": ["ops@example.com"], "slack_webhooks": [{"url": "https://hooks.example.com", "channel": "ops"}]}
+
+
+def test_destinations_survive_an_update_that_keeps_the_rule_and_go_with_it(lab: Lab) -> None:
+    spec = web(alerts=[{"rule": "DEPLOYMENT_FAILED"}, {"rule": "DOMAIN_FAILED"}])
+    app = lab.create(spec)
+    path = f"/v2/apps/{app['id']}/alerts"
+    before = lab.get(path)["alerts"]
+    for alert in before:
+        lab.post(f"{path}/{alert['id']}/destinations", OPS)
+    lab.update(app, web(alerts=[{"rule": "DEPLOYMENT_FAILED"}]))
+    (kept,) = lab.get(path)["alerts"]
+    assert (kept["id"], kept["emails"]) == (before[0]["id"], OPS["emails"])
+    lab.update(app, spec)
+    assert [alert["emails"] == OPS["emails"] for alert in lab.get(path)["alerts"]] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("settings", "shown"),
+    [
+        ({"webhook_urls": "masked"}, {"channel": "ops", "url": "https://hooks.slack.com/services/***"}),
+        ({"webhook_urls": "left_out"}, {"channel": "ops"}),
+    ],
+)
+def test_a_sandbox_may_hide_the_urls_of_webhooks(settings: Tree, shown: Tree) -> None:
+    lab = Lab(Settings(speed=Speed.instant(), seed=1, **settings))
+    path = f"/v2/apps/{lab.create(web(alerts=[{'rule': 'DEPLOYMENT_FAILED'}]))['id']}/alerts"
+    (alert,) = lab.get(path)["alerts"]
+    assert lab.post(f"{path}/{alert['id']}/destinations", OPS)["alert"]["slack_webhooks"] == [shown]
+    lab.close()
+
+
+def test_a_sandbox_may_fail_to_configure_an_alert_and_forget_its_destinations() -> None:
+    lab = Lab(Settings(speed=Speed.instant(), seed=1, alert_ends="ERROR", updates_keep_destinations=False))
+    spec = web(alerts=[{"rule": "DEPLOYMENT_FAILED"}])
+    app = lab.create(spec)
+    path = f"/v2/apps/{app['id']}/alerts"
+    (before,) = lab.get(path)["alerts"]
+    failed = lab.post(f"{path}/{before['id']}/destinations", OPS)["alert"]
+    assert (failed["phase"], failed["progress"]["steps"][0]["status"]) == ("ERROR", "ERROR")
+    lab.update(app, spec)
+    (after,) = lab.get(path)["alerts"]
+    assert (after["phase"], after["emails"]) == ("ACTIVE", before["emails"])
+    lab.close()
 
 
 SCALING = {"min_instance_count": 1, "max_instance_count": 4, "metrics": {"cpu": {"percent": 70}}}

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from azure.core.credentials import AccessToken
 from azure.core.exceptions import HttpResponseError, ServiceRequestError
 from azure.core.pipeline.policies import BearerTokenCredentialPolicy
 from pydo import Client
 from pydo.operations import AppsOperations
 
+from reconciler import api
+from reconciler.sandbox import Settings, Speed
 from reconciler.sandbox.server import make_certificate
 from tests.sandbox.lab import Tree
 from tests.sandbox.serving import Served, serving
@@ -167,6 +171,42 @@ def fails_and_goes_back(apps: Recorded, served: Served, app: Tree) -> None:
         served.sleep(LONG)
         assert "pinned_deployment" not in apps.get(app["id"])["app"]
     assert apps.get(app["id"])["app"]["spec"]["services"][0]["image"]["tag"] == "1"
+
+
+HOOK = "https://hooks.slack.com/services/T00000000/B00000000/h2Nt3rXq9vLkWz81"
+
+
+def test_c28_destinations_go_round_between_the_client_and_the_reconciler(tmp_path: Path) -> None:
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs/shop.yaml").write_text(yaml.safe_dump(SPEC))
+    own = {"DEPLOYMENT_FAILED": {"emails": ["ops@example.com"], "slack_webhooks": [{"channel": "#ops", "url": "${S}"}]}}
+    policy = {"defaults": {"health": {"soak": "0s"}, "alerts": own}, "variables": [{"name": "S", "secret": True}]}
+    (tmp_path / "reconcile.yaml").write_text(yaml.safe_dump(policy))
+    options = api.Options(specs=(tmp_path / "specs",), config=tmp_path / "reconcile.yaml", environ={"S": HOOK})
+
+    async def with_reconciler(use: Callable[[api.Client, api.Options], Awaitable[Any]]) -> Any:
+        async with api.Client("token", base_url=served.url) as client:
+            return await use(client, options)
+
+    instant = Settings(speed=Speed.instant(), seed=1)
+    with (
+        serving(instant) as served,
+        Client("t", endpoint=served.url, authentication_policy=Plain(Credential())) as other,
+    ):
+        app_id = other.apps.create({"spec": SPEC})["app"]["id"]
+        (plan,) = asyncio.run(with_reconciler(api.plan)).plans
+        assert (plan.action, len(plan.alerts)) == (api.Action.ALERTS, 3)
+        (record,) = asyncio.run(with_reconciler(api.apply)).records
+        assert (record.outcome.kind, record.alerts) == (api.OutcomeKind.APPLIED, ("DEPLOYMENT_FAILED",))
+        (alert,) = other.apps.list_alerts(app_id)["alerts"]
+        assert (alert["emails"], alert["phase"]) == (["ops@example.com"], "ACTIVE")
+        assert alert["slack_webhooks"] == [{"channel": "#ops", "url": HOOK}]
+        other.apps.assign_alert_destinations(app_id, alert["id"], {"emails": ["ops@example.com"], "slack_webhooks": []})
+        (plan,) = asyncio.run(with_reconciler(api.drift)).plans
+        assert [(one.kind.value, one.path[-1]) for one in plan.alerts] == [("added", "#ops")]
+        assert plan.attribution is not None
+        assert plan.attribution.kind == "unknown"
+        assert other.apps.list_deployments(app_id)["meta"]["total"] == 1
 
 
 def test_the_client_tries_again_after_a_server_error(apps: Recorded, served: Served) -> None:
