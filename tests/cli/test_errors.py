@@ -108,7 +108,7 @@ def test_a_sandbox_whose_server_is_not_installed_says_how_to_install_it(run, mon
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert run("sandbox", "serve", "--port", "0") == 64
     said = capsys.readouterr().err
-    assert "this needs the package uvicorn, of the extra 'sandbox'" in said
+    assert "this needs the package uvicorn, from the extra 'sandbox'" in said
     assert "internal error" not in said
 
 

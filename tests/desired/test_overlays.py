@@ -161,7 +161,7 @@ WRONG = [
         "use the same name in both",
         3,
     ),
-    ("patch:\n- {op: add, path: /ingress/rules/7, value: {}}", "overlay-no-match", "use a number", 3),
+    ("patch:\n- {op: add, path: /ingress/rules/7, value: {}}", "overlay-no-match", "use an index", 3),
     ("patch:\n- {op: move, from: /services/x, path: /services/y}", "overlay-no-match", "there are: api, admin", 3),
 ]
 

@@ -147,7 +147,7 @@ def test_a_variable_of_the_environment_changes_where_it_is_written(tmp_path: Pat
     [
         ('tag: "${TAG}"', "variable TAG has no value in a file of this environment"),
         ('tag: "v${TAG}"', "variable TAG is only a part of the value at"),
-        (f"digest: '{DIGEST.format(1)}'", "the source environment has its tag alone, this one its digest"),
+        (f"digest: '{DIGEST.format(1)}'", "the source environment has only its tag, this one only its digest"),
     ],
 )
 def test_what_cannot_be_written_is_left_with_the_reason(tmp_path: Path, base: str, why: str):

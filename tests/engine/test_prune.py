@@ -279,8 +279,8 @@ def test_c81_what_another_app_still_depends_on_is_not_deleted(chained: World):
     report = chained.apply(prune=True, allow=ALL_THREE - {"delete=web"})
     outcomes = {record.app: (record.outcome.kind.value, record.outcome.reason) for record in report.records}
     assert outcomes["web"][0] == "refused"
-    assert outcomes["api"] == ("skipped", "web depends on it, and ended otherwise: refused")
-    assert outcomes["db"] == ("skipped", "api depends on it, and ended otherwise: skipped")
+    assert outcomes["api"] == ("skipped", "web depends on it, and ended as refused")
+    assert outcomes["db"] == ("skipped", "api depends on it, and ended as skipped")
     assert chained.names() == ["api", "db", "stays", "web"]
 
 

@@ -86,7 +86,7 @@ def test_drift_opens_one_issue_keeps_it_up_to_date_closes_it_and_opens_it_again(
     assert "seen 2 times in a row" in only(fake)["body"]
     assert see(fake, NONE).move is Move.CLOSE
     assert (only(fake)["state"], only(fake)["state_reason"]) == ("closed", "completed")
-    assert "No drift any more" in only(fake)["body"]
+    assert "No more drift" in only(fake)["body"]
     assert see(fake, NONE).move is Move.NOTHING
     assert see(fake, replace(DRIFT, fingerprint="f2")).move is Move.OPEN
     assert (only(fake)["state"], counted(only(fake))) == ("open", "1")

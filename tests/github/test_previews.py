@@ -248,7 +248,7 @@ def test_a_pull_request_is_read_whole_or_not_at_all(stage: Stage) -> None:
     whole = stage.fake.pulls[12]
     assert pull_of(whole, REPO, 12) == PullRequest(REPO, 12, "topic", COMMIT)
     for name in ("number", "state", "draft", "labels", "head", "base"):
-        with pytest.raises(GitHubError, match="not a whole pull request"):
+        with pytest.raises(GitHubError, match="is incomplete"):
             pull_of({key: one for key, one in whole.items() if key != name}, REPO, 12)
     assert not pull_of({**whole, "head": {**whole["head"], "repo": None}}, REPO, 12).is_open  # a fork that is gone
 

@@ -495,7 +495,7 @@ def test_a_fork_has_every_environment_validated(two: Stage) -> None:
 def test_all_environments_are_only_planned_and_validated(two: Stage, inputs: dict[str, str]) -> None:
     step = two.step("workflow_dispatch", environment="all", **inputs)
     assert step.exit_code == 64
-    assert "environment: all is for the modes plan and validate" in "\n".join(step.log)
+    assert "environment: all works only in the modes plan and validate" in "\n".join(step.log)
 
 
 def test_a_step_looks_only_at_apps_that_are_not_excluded_and_whose_files_changed(checkout: Stage) -> None:

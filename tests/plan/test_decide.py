@@ -443,7 +443,7 @@ def test_c82_the_secret_of_a_renamed_component_is_not_lost_silently():
         "the secret services/backend/envs/B has no value in Git or on App Platform; services/api has one, and an "
         "update removes it with the component"
     )
-    assert finding.hint.startswith("if services/api was renamed, give the value: App Platform moves no secret")
+    assert finding.hint.startswith("if services/api was renamed, give the value: App Platform does not move secrets")
 
 
 def test_c82_a_secret_of_a_component_that_stays_is_no_sign_of_a_rename():

@@ -214,7 +214,7 @@ def test_c51_a_spec_that_is_not_to_blame_is_tried_again(code: str) -> None:
     for live in (live_app(OLD, active=SERVES), live_app(WANTED, active=SERVES)):
         found = plan(live, [*faulty(60, 120, code=code), SERVES])
         assert found.action is (Action.UPDATE if live.spec == OLD else Action.REDEPLOY)
-        assert "failed by a fault of the platform" in found.reason
+        assert "failed because of the platform" in found.reason
         assert (code or "no reason is given") in found.reason
         assert found.retry_at is None
 
@@ -224,7 +224,7 @@ def test_c51_beyond_the_bound_the_plan_names_the_next_try() -> None:
     assert (found.status, found.action, found.override) == (SyncStatus.OUT_OF_SYNC, Action.REFUSE, "--retry")
     assert found.retry_at == NOW + timedelta(hours=6) - timedelta(minutes=180)
     assert found.reason == (
-        "this spec failed by a fault of the platform (InternalError) (deployment d4): 3 attempts within 6 h; "
+        "this spec failed because of the platform (InternalError) (deployment d4): 3 attempts within 6 h; "
         "the next try is after 2026-03-01 15:00 UTC"
     )
 
@@ -276,8 +276,8 @@ def test_c53_updates_that_all_lead_to_another_spec_are_bounded() -> None:
     found = plan(live_app(OTHER, active=THREE[0]), [*THREE, BEFORE])
     assert (found.status, found.action, found.override) == (SyncStatus.STALLED, Action.REFUSE, "--retry")
     assert found.reason == (
-        "the last 3 updates all led to the same spec, which is not Git's: App Platform stores or deploys another "
-        "spec than the one sent. At most 3 such updates are made within 6 h"
+        "the last 3 updates all led to the same spec, which is not Git's: App Platform stores or deploys a different "
+        "spec from the one sent. At most 3 such updates are made within 6 h"
     )
     assert plan(live_app(OTHER, active=THREE[0]), [*THREE, BEFORE], retry=True).action is Action.UPDATE
 

@@ -55,7 +55,7 @@ def test_c81_an_app_is_not_deleted_while_one_that_depends_on_it_stays(stage: Sta
     stays = stage.job(web("web"), Action.REFUSE, policy=after("api"))
     records = stage.roll(stage.job(web("api"), Action.DELETE), stays)
     assert [kind(record) for record in records] == ["skipped", "refused"]
-    assert records[0].outcome.reason == "web depends on it, and ended otherwise: refused"
+    assert records[0].outcome.reason == "web depends on it, and ended as refused"
 
 
 def test_a_run_that_fails_fast_starts_nothing_after_the_first_failure(stage: Stage) -> None:

@@ -17,7 +17,7 @@ def job(app: str, *depends_on: str, action: Action = Action.UPDATE) -> RolloutJo
 
 
 def test_a_circle_is_refused_and_shown() -> None:
-    with pytest.raises(InvalidInput, match="in a circle: a → b → a") as refused:
+    with pytest.raises(InvalidInput, match="in a cycle: a → b → a") as refused:
         order_of([job("a", "b"), job("b", "a")])
     (finding,) = refused.value.findings
     assert (finding.severity, finding.code) == (Severity.ERROR, "depends-on-circle")

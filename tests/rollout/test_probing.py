@@ -128,7 +128,7 @@ def test_c57_a_probe_that_failed_before_accuses_itself(
     record = roll(stage, policy=policy(**components))
     assert kind(record) == "timed_out"
     assert "; the probe failed on the previous version as well" in record.outcome.reason
-    assert any("the probe fails on the version before, so it is no reason" in told for told in record.warnings)
+    assert any("the probe fails on the previous version, so it is no reason" in told for told in record.warnings)
     assert stage.deployments()[0] == ("ACTIVE", "1.28")
 
 
@@ -139,7 +139,7 @@ def test_c57_a_probe_that_failed_once_before_is_asked_again_and_accuses_nothing(
     record = roll(stage, policy=policy())
     assert kind(record) == "rollback_failed", record.outcome
     assert "GET / answered 404, not 200" in record.outcome.reason
-    assert not any("version before" in told for told in record.warnings)
+    assert not any("previous version" in told for told in record.warnings)
 
 
 def test_c57_a_fix_of_what_the_probe_found_is_applied(stage: Tampered) -> None:
@@ -148,7 +148,7 @@ def test_c57_a_fix_of_what_the_probe_found_is_applied(stage: Tampered) -> None:
     stage.tamper = live(lambda: next(before, None))
     record = roll(stage, policy=policy())
     assert kind(record) == "applied"
-    assert any("the probe fails on the version before" in told for told in record.warnings)
+    assert any("the probe fails on the previous version" in told for told in record.warnings)
 
 
 def test_c57_what_goes_back_is_judged_without_a_probe_that_fails_on_it_anyway(stage: Tampered) -> None:
@@ -189,7 +189,7 @@ def test_c57_a_deployment_that_serves_already_is_no_version_before(stage: Tamper
     assert app.active_deployment is not None
     stage.tamper = live(lambda: httpx.Response(404, text="no"))
     record = roll(stage, action=Action.NONE, policy=policy(), follow=app.active_deployment.id)
-    assert "version before" not in record.outcome.reason
+    assert "previous version" not in record.outcome.reason
     assert kind(record) in ("rolled_back", "rollback_failed")
 
 

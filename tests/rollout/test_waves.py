@@ -73,7 +73,7 @@ def test_a_failure_stops_the_waves_after_it(stage: Stage) -> None:
     stage.box.fail("app-1", "deploy")
     records = stage.roll(*wanted, waves=CAREFUL)
     assert [record.outcome.kind.value for record in records] == ["applied", "degraded", "skipped", "skipped"]
-    assert records[3].outcome.reason == "wave 2 did not end well: app-1 ended otherwise: degraded"
+    assert records[3].outcome.reason == "wave 2 did not succeed: app-1 ended as degraded"
     assert records[3].wave == 3
 
 
