@@ -51,7 +51,7 @@ def inlined() -> Inlined:
 
 @lru_cache
 def headers() -> dict[str, str]:
-    """The headers of the page. No other page may frame it, so that nobody's click lands on its buttons unseen."""
+    """The headers of the page. No page may frame it: a click meant for another would press its buttons."""
     return {
         "content-security-policy": f"{inlined().policy}; frame-ancestors 'none'",
         "x-content-type-options": "nosniff",
