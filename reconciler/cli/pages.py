@@ -61,10 +61,10 @@ class Setting:
         return pages.fleet([one], self.about(_title(drift=drift)))
 
     def rollout(self, report: RolloutReport, planned: PlanReport | None, redact: Redactor) -> str:
-        """A page of what a run did; both reports are redacted already."""
+        """A page of what a run did, a rollback by hand if nothing was planned; both reports are redacted already."""
         past = redact.within(dict(self.histories))
         one = Fleet(planned or PlanReport(()), report, self.environment, past)
-        return pages.fleet([one], self.about("reconcile apply"))
+        return pages.fleet([one], self.about("reconcile apply" if planned else "reconcile rollback"))
 
     def environments(self, plans: Sequence[tuple[str, PlanReport]], *, drift: bool) -> str:
         """The plans of several environments as one page."""

@@ -17,8 +17,8 @@ from reconciler.views.markup import console_url
 from reconciler.views.outcome_lines import cause_of, in_brief
 from reconciler.views.plan_lines import origin_lines, override_label
 from reconciler.views.summary import (
-    OUTCOMES,
     cost_text,
+    ended,
     explained,
     extra_reason,
     joined,
@@ -88,7 +88,7 @@ def _what(known: Known) -> str:
         return cause_of(record) or in_brief(record.outcome.reason, record.app)
     if plan is None:
         return ""
-    changes = count(len(plan.changes), "change") if plan.changes and plan.action is not Action.CREATE else ""
+    changes = count(len(plan.differences), "change") if plan.differences and plan.action is not Action.CREATE else ""
     word = plan_word(plan) if plan.writes else ""
     return joined(word, changes, extra_reason(plan)) or (known.past.stalled if known.past else "")
 
@@ -106,7 +106,7 @@ def _cost(known: Known) -> str:
 def _sentences(known: Known) -> list[str]:
     """The state in sentences: what it means, why, what else is known."""
     plan, record, past = known.plan, known.record, known.past
-    found = [OUTCOMES[record.outcome.kind].meaning, record.outcome.reason] if record else []
+    found = [ended(record).meaning, record.outcome.reason] if record else []
     if plan is not None and record is None:
         found.append(plan.reason)
     if plan is not None:
@@ -114,6 +114,8 @@ def _sentences(known: Known) -> list[str]:
         latest = "Every source is updated to its newest commit or image."
         found.append(latest if plan.writes and plan.update_all_source_versions else "")
     said = record is not None or (plan is not None and plan.status is SyncStatus.STALLED)
+    if record is not None and record.alerts:
+        found.append(f"alert destinations set: {', '.join(record.alerts)}")
     return [*found, past.stalled if past and not said else ""]
 
 

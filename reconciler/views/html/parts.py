@@ -56,12 +56,12 @@ def diff(plan: Plan, shared: str = "", link: Fact | None = None) -> DiffView | N
     if link is not None:
         return DiffView(link=link)
     rows = tuple(_rows(plan))
-    more = f"… {count(len(plan.changes), 'change')} in total" if len(rows) > _MOST_ROWS else ""
+    more = f"… {count(len(plan.differences), 'change')} in total" if len(rows) > _MOST_ROWS else ""
     return DiffView(rows[:_MOST_ROWS], notes[:_MOST_ROWS], more, shared) if rows or notes else None
 
 
 def _rows(plan: Plan) -> Iterator[DiffRow]:
-    for part in parts_of(plan.changes[: _MOST_ROWS + 1]):
+    for part in parts_of(plan.differences[: _MOST_ROWS + 1]):
         sign, tone = _SIGNS[part.kind]
         within = part.label.startswith("  ")
         yield DiffRow(sign, tone, part.label.strip(), part.text(_VALUE).removeprefix(f"{sign} "), within)

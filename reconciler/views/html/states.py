@@ -16,7 +16,7 @@ from reconciler.views.html.model import AppView, Badge, Tally
 from reconciler.views.lines import inert
 from reconciler.views.outcome_lines import outcome_tone
 from reconciler.views.plan_lines import ACTION_TONES
-from reconciler.views.summary import OUTCOMES, is_quiet, plan_word
+from reconciler.views.summary import ended, is_quiet, plan_word
 
 SYMBOLS = {"good": "✓", "change": "▸", "notice": "▸", "warning": "!", "error": "✗", "bad": "✗", "quiet": "·", "": "·"}
 """The symbol of each tone, for words that have none of their own."""
@@ -44,8 +44,10 @@ def states(
 
 def _of_record(record: RolloutRecord) -> Iterable[Badge]:
     kind = record.outcome.kind
-    word = OUTCOMES[kind].word
-    yield Badge(OUTCOMES[kind].symbol, _WORDS.get(word, word), "good" if kind.good else outcome_tone(kind))
+    symbol, word = ended(record).symbol, ended(record).word
+    yield Badge(
+        symbol, _WORDS.get(word, word), "good" if kind.good else outcome_tone(kind, requested=record.outcome.requested)
+    )
     if record.outcome.pinned and "pinned" not in word:
         yield Badge("!", "pinned", "bad")
 
@@ -69,7 +71,11 @@ def _of_plan(plan: Plan, *, frozen: bool) -> Iterable[Badge]:
 
 def _differs(plan: Plan) -> bool:
     """Whether Git and App Platform are known to differ."""
-    return plan.writes or plan.status is SyncStatus.OUT_OF_SYNC or (plan.action is Action.REFUSE and bool(plan.changes))
+    return (
+        plan.writes
+        or plan.status is SyncStatus.OUT_OF_SYNC
+        or (plan.action is Action.REFUSE and bool(plan.differences))
+    )
 
 
 def seriousness(states: Sequence[Badge]) -> int:

@@ -13,7 +13,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from reconciler.errors import PlanMismatch, ReconcileError
 from reconciler.plan.figures import Figures
-from reconciler.plan.model import AppAttribution, PlanReport
+from reconciler.plan.model import Action, AppAttribution, Change, ChangeKind, PlanReport, SyncStatus
 from reconciler.redaction import Redactor
 from reconciler.rollout.model import DeploymentLog, RolloutReport
 from reconciler.views.html import pages
@@ -170,3 +170,19 @@ def test_an_error_of_any_kind_has_a_page() -> None:
     page = Reader(pages.error(ReconcileError("it broke\nbadly"), 1, ABOUT))
     assert "reconcile failed with exit code 1" in page.text
     assert "badly" in page.text
+
+
+def test_who_is_notified_of_alerts_is_among_the_changes_and_in_the_account() -> None:
+    change = Change(("alerts", "DEPLOYMENT_FAILED", "emails"), ChangeKind.CHANGED, ["a@example.com"], ["b@example.com"])
+    plan = replace(samples.SITE, action=Action.ALERTS, status=SyncStatus.OUT_OF_SYNC, alerts=(change,))
+    page = Reader(pages.fleet([Fleet(PlanReport((plan,)))], ABOUT))
+    assert "set alerts \u00b7 1 change" in page.text
+    assert "alerts/DEPLOYMENT_FAILED/emails" in page.text
+    record = replace(samples.APPLIED, alerts=("DEPLOYMENT_FAILED",))
+    page = Reader(pages.fleet([Fleet(PlanReport(()), RolloutReport((record,)))], ABOUT))
+    assert "alert destinations set: DEPLOYMENT_FAILED" in page.text
+
+
+def test_what_was_to_be_done_with_a_report_and_failed_is_said_first() -> None:
+    report = replace(samples.IN_SYNC, warnings=("the message to <ops> was not sent",))
+    assert "the message to <ops> was not sent" in Reader(pages.fleet([Fleet(report)], ABOUT)).text

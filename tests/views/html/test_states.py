@@ -35,6 +35,7 @@ PLANS = {
     "paused": (replace(samples.SITE, paused=True, status=SyncStatus.OUT_OF_SYNC), ["differs", "paused"]),
     "unknown": (Plan("a", SyncStatus.UNKNOWN, Action.REFUSE), ["unknown"]),
     "degraded": (Plan("a", SyncStatus.DEGRADED, Action.REFUSE), ["degraded"]),
+    "alerts alone": (Plan("a", SyncStatus.OUT_OF_SYNC, Action.ALERTS), ["differs"]),
     "progressing": (Plan("a", SyncStatus.PROGRESSING, Action.NONE), ["progressing"]),
 }  # fmt: skip
 
