@@ -1,13 +1,13 @@
 """Deployments on GitHub, one for each environment and commit: pending, in progress, then how it ended.
 
-Facts from GitHub's REST documentation ("Deployments", "Deployment statuses"): a deployment without a status is pending;
-a list has the newest first; a description has at most 140 characters; `auto_inactive` spares production environments,
-so what a deployment replaces is ended here. GitHub allows 500 requests an hour that create something.
+Facts from GitHub's REST documentation ("Deployments", "Deployment statuses"): a list has the newest first; a
+description has at most 140 characters; `auto_inactive` spares production environments, so what a deployment replaces is
+ended here. GitHub allows 500 requests an hour that create something.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reconciler.github.api import number_of, text_of
@@ -35,7 +35,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A status; ``state``: in_progress, success, failure, error (nothing was deployed) or inactive; empty: pending."""
+    """A status; ``state``: pending, in_progress, success, failure, error (nothing was deployed) or inactive."""
 
     state: str
     url: str = ""
@@ -62,9 +62,11 @@ class Deployments:
     repository: str
     task: str
     run_url: str = ""
+    _known: dict[int, Status] = field(default_factory=dict)
+    """The statuses that we set ourselves."""
 
     async def begin(self, subject: Subject) -> int:
-        """The environment's newest deployment if it is of this commit, else a new one, which is pending."""
+        """The environment's newest deployment if it is of this commit, else a new one, without a status."""
         newest = (await self._listed(subject.environment, 1))[:1]
         if newest and newest[0][1] == subject.commit:
             return newest[0][0]
@@ -78,7 +80,9 @@ class Deployments:
             "transient_environment": subject.transient,
             "production_environment": subject.production,
         }
-        return number_of(await self.github.post(self._path, body), "id")
+        number = number_of(await self.github.post(self._path, body), "id")
+        self._known[number] = Status("")
+        return number
 
     async def show(self, number: int, status: Status) -> None:
         """Set a status unless it is the newest already."""
@@ -86,7 +90,9 @@ class Deployments:
             await self._set(number, status)
 
     async def status(self, number: int) -> Status:
-        """The newest status of a deployment."""
+        """The newest status of a deployment; its state is empty if there is none."""
+        if number in self._known:
+            return self._known[number]
         listed = await self.github.get(f"{self._path}/{number}/statuses", per_page="1")
         newest = listed[0] if isinstance(listed, list) and listed else {}
         return Status(text_of(newest, "state"), text_of(newest, "environment_url"), text_of(newest, "description"))
@@ -132,3 +138,4 @@ class Deployments:
         body |= {"description": status.description} if status.description else {}
         body |= {"log_url": self.run_url} if self.run_url and status != INACTIVE else {}
         await self.github.post(f"{self._path}/{number}/statuses", body)
+        self._known[number] = status

@@ -58,7 +58,7 @@ class Detection:
 
     ``name`` is that of the environment, ``render`` returns the report for a limit in characters,
     ``after`` is the number of consecutive detections that open an issue. ``apps`` are those whose drift messages are
-    about, ``still`` those of which it is not known that they are in sync.
+    about, ``in_sync`` those that do not differ, ``still`` all others of this run.
     """
 
     repository: str
@@ -70,6 +70,7 @@ class Detection:
     run_url: str = ""
     after: int = 1
     apps: frozenset[str] = frozenset()
+    in_sync: frozenset[str] = frozenset()
     still: frozenset[str] = frozenset()
 
 
@@ -118,9 +119,10 @@ def decide(known: Known | None, fingerprint: str, after: int) -> Move:
 
 
 def news(move: Move, said: frozenset[str], detection: Detection) -> tuple[frozenset[str], frozenset[str]]:
-    """The apps whose drift begins and ends with this detection, given those that messages were sent ``said`` about.
+    """The apps whose drift begins and is over with this detection; messages were sent about those that were ``said``.
 
     Drift begins where it shows in the issue: not before it lasted as long as asked, nor while a person keeps it closed.
+    That of an app which Git no longer names is over, too, and there is nothing to say about it.
     """
     if move is Move.NOTHING:
         return frozenset(), frozenset()
@@ -147,7 +149,7 @@ async def _keep(github: GitHub, detection: Detection) -> Kept:
     if known is not None:
         await github.patch(f"/repos/{detection.repository}/issues/{known.number}", _change(move, known, detection))
         begun, ended = news(move, known.said, detection)
-        return Kept(move, known.number, known.url, begun=begun, ended=tuple(sorted(ended)))
+        return Kept(move, known.number, known.url, begun=begun, ended=tuple(sorted(ended & detection.in_sync)))
     return await _create(github, detection, move, login)
 
 

@@ -71,7 +71,8 @@ async def _rollouts(job: ActionRun, result: Result) -> frozenset[str] | None:
     said = await result.deployments.finish(result.rollout, found)
     if result.deployments.problem:
         job.warn(result.deployments.problem)
-    return said
+    known = result.bulletin.settled & result.deployments.left_out if result.bulletin else frozenset()
+    return None if said is None else said | known
 
 
 def _comments(job: ActionRun) -> bool:
@@ -163,6 +164,7 @@ async def _track(github: GitHub, job: ActionRun, result: Result) -> Memory:
             run_url=job.context.run_url,
             after=job.inputs.drift_after,
             apps=frozenset(one.app for one in result.bulletin.news) if result.bulletin else frozenset(),
+            in_sync=frozenset(plan.app for plan in plans if plan.status is SyncStatus.IN_SYNC),
             still=frozenset(plan.app for plan in plans if plan.status is not SyncStatus.IN_SYNC),
         ),
     )

@@ -183,7 +183,11 @@ def fingerprint(plans: tuple[Plan, ...]) -> str:
     """A digest of these plans that changes with an app, Git or App Platform. Empty for no plans."""
     if not plans:
         return ""
-    parts = sorted([plan.app, plan.status, plan.action, plan.desired_digest, plan.live_digest] for plan in plans)
+    parts = sorted(
+        [plan.app, plan.status, plan.action, plan.desired_digest, plan.live_digest]
+        + ([plan.alerts_digest] if plan.alerts_digest else [])
+        for plan in plans
+    )
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
 
 

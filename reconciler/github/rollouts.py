@@ -73,12 +73,16 @@ class Place:
 
 @dataclass
 class RolloutDeployments:
-    """The deployments of one run. ``problem``: why some are missing; empty if none is."""
+    """The deployments of one run. ``problem``: why some are missing; empty if none is.
+
+    ``left_out``: apps that were found in trouble, and not looked at, as there are too many.
+    """
 
     connect: Callable[[], AbstractAsyncContextManager[GitHub]]
     place: Place
     plans: Sequence[Plan]
     problem: str = ""
+    left_out: set[str] = field(default_factory=set)
     _numbers: dict[str, int] = field(default_factory=dict)
     _started: set[str] = field(default_factory=set)
     _said: set[str] = field(default_factory=set)
@@ -89,7 +93,8 @@ class RolloutDeployments:
 
     def begin(self) -> None:
         """Show that rollouts are pending. Called on the event loop, before the first of them."""
-        apps = [plan.app for plan in self.plans if plan.follow or (plan.writes and plan.action is not Action.DELETE)]
+        others = (Action.DELETE, Action.ALERTS)
+        apps = [plan.app for plan in self.plans if plan.follow or (plan.writes and plan.action not in others)]
         if len(apps) > MOST:
             self.problem = f"only {MOST} of {count(len(apps), 'app')} have deployments on GitHub"
         for app in apps[:MOST]:
@@ -136,6 +141,7 @@ class RolloutDeployments:
     def _pending(self, app: str) -> Job:
         async def job(found: Deployments) -> None:
             self._numbers[app] = await found.begin(self.place.of(app))
+            await found.show(self._numbers[app], Status("pending"))
 
         return job
 
@@ -158,7 +164,7 @@ class RolloutDeployments:
             elif record.app in self._numbers or (record.deployments and self._may_look()):
                 number = self._numbers.get(record.app) or await found.begin(subject)
                 await self._settle(found, record, number)
-            elif record.app in since and self._may_look():
+            elif record.app in since:
                 await self._found(found, record, since[record.app])
 
         return job
@@ -176,6 +182,9 @@ class RolloutDeployments:
 
     async def _found(self, found: Deployments, record: RolloutRecord, since: str) -> None:
         """Show an app as this run found it, unless that is shown since the same deployment."""
+        if not self._may_look():
+            self.left_out.add(record.app)
+            return
         subject = self.place.of(record.app)
         shown = await found.newest(subject.environment)
         if shown and shown.failed and _mark(since) in shown.description:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from reconciler.config_notify import Channel
+from reconciler.live.models import Phase
 from reconciler.notify import messages
 from reconciler.notify.memory import Memory
 from reconciler.notify.messages import News, Occasion
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 class Bulletin:
     """What a run may say, and to whom. ``since``: the newest deployment of App Platform of each app that it only found.
 
-    ``settled``: those of them whose history shows that a run or a person rolled them back, which is known since then.
+    ``settled``: those of them that are stalled since a run or a person rolled them back, which is known since then.
     """
 
     channels: tuple[Channel, ...]
@@ -49,7 +50,7 @@ class Bulletin:
 
 
 def of(finished: Finished, redact: Redactor, at: datetime, run_url: str = "") -> Bulletin | None:
-    """What a run has to say; None where there is nobody to say it to.
+    """What a run has to say; None without a channel, or if nothing may be said.
 
     A plan says nothing, and neither does a rehearsal in the embedded sandbox.
     """
@@ -66,11 +67,12 @@ def of(finished: Finished, redact: Redactor, at: datetime, run_url: str = "") ->
     found = {one.app for one in news if one.found}
     history = {app.plan.app: app.deployments for app in planned.apps if app.plan.app in found and app.deployments}
     since = {app: deployments[0].id for app, deployments in history.items()}
-    settled = frozenset(app for app, deployments in history.items() if _was_rolled_back(deployments))
+    stalled = {one.app for one in news if one.found and one.topics == ("stalled",)}  # a pin is said, whoever made it
+    settled = frozenset(app for app in stalled & history.keys() if _was_rolled_back(history[app]))
     return replace(bulletin, news=news, since=since, settled=settled)
 
 
 def _was_rolled_back(deployments: Sequence[Deployment]) -> bool:
-    """Whether a run or a person rolled back last: the platform's own rollback may have gone unseen."""
+    """Whether a run or a person rolled back last, and that serves: the platform's own rollback may be news."""
     newest = deployments[0]
-    return newest.is_rollback and newest.id not in own_rollbacks(deployments)
+    return newest.is_rollback and newest.phase is Phase.ACTIVE and newest.id not in own_rollbacks(deployments)

@@ -1,7 +1,7 @@
 """What is new about each app, and the one message that says it to a channel. Pure.
 
 A message has names, outcomes and reasons of reports whose secrets are hidden already, and no lines of logs. What people
-write into names and reasons mentions nobody and links nowhere.
+write into names and reasons mentions no one and links nowhere.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Message:
 
 
 def of_rollout(report: RolloutReport) -> tuple[News, ...]:
-    """What an apply did or found that somebody may want to hear."""
+    """What an apply did or found that a person may want to hear of."""
     return tuple(_outcome(record) for record in report.records if _topics(record))
 
 

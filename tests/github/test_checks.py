@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,12 @@ def result(*found: Finding, code: Exit = Exit.OK) -> Result:
 
 
 @pytest.fixture
-def runner(tmp_path: Path) -> Runner:
+def runner(tmp_path: Path) -> Iterator[Runner]:
     fake = FakeGitHub()
     fake.add_pull(7, OLD)
-    return Runner(tmp_path, fake)
+    made = Runner(tmp_path, fake)
+    yield made
+    made.clock.close()
 
 
 def checked(runner: Runner, given: Result, event: str = "pull_request", **inputs: str) -> Any:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
 from reconciler.github.api import GitHub, GitHubError
 from reconciler.github.deployments import Deployments, Status, Subject
-from reconciler.github.rollouts import TASK, Place, RolloutDeployments
+from reconciler.github.rollouts import MOST, TASK, Place, RolloutDeployments
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.rollout.model import DeploymentRecord, Event, Outcome, OutcomeKind, RolloutRecord, RolloutReport
 from tests.github.world import NEW, OLD, REPO, asked, github
@@ -108,7 +109,7 @@ def test_an_outcome_is_shown_as_what_it_is_and_what_serves_no_longer_ends(fake: 
 
 def test_a_rollout_is_pending_until_its_deployment_has_a_phase(fake: FakeGitHub):
     run(fake, RolloutReport((record(OutcomeKind.APPLIED),)), events=[Event(0.0, "shop", "waiting for desk")])
-    assert states(fake) == [["success"]], "without any status GitHub shows it as pending"
+    assert states(fake) == [["pending", "success"]]
 
 
 def test_an_app_that_is_deleted_leaves_no_deployment_active(fake: FakeGitHub):
@@ -119,7 +120,7 @@ def test_an_app_that_is_deleted_leaves_no_deployment_active(fake: FakeGitHub):
 
 def test_an_app_that_is_only_followed_has_a_deployment_and_one_in_sync_has_none(fake: FakeGitHub):
     run(fake, RolloutReport((record(OutcomeKind.APPLIED),)), [plan(Action.NONE, follow="d1")])
-    assert states(fake) == [["in_progress", "success"]]
+    assert states(fake) == [["pending", "in_progress", "success"]]
     fake.log.clear()
     run(fake, RolloutReport((record(OutcomeKind.UNCHANGED, tried=False),)), [plan(Action.NONE)], events=[])
     assert fake.log == []
@@ -132,7 +133,7 @@ def test_an_app_whose_health_had_to_be_followed_is_shown_although_nothing_was_pl
 
 def test_a_run_that_breaks_off_ends_what_it_began(fake: FakeGitHub):
     run(fake, None)
-    assert states(fake) == [["in_progress", "error"]]
+    assert states(fake) == [["pending", "in_progress", "error"]]
     fake.log.clear()
     assert run(fake, None, [plan(Action.NONE)], events=[]) == (frozenset(), "")
     assert fake.log == []
@@ -141,7 +142,7 @@ def test_a_run_that_breaks_off_ends_what_it_began(fake: FakeGitHub):
 def test_the_same_commit_again_is_the_same_deployment(fake: FakeGitHub):
     run(fake, RolloutReport((record(OutcomeKind.ROLLED_BACK),)))
     run(fake, RolloutReport((record(OutcomeKind.APPLIED),)))
-    assert states(fake) == [["in_progress", "failure", "in_progress", "success"]]
+    assert states(fake) == [["pending", "in_progress", "failure", "pending", "in_progress", "success"]]
 
 
 def test_an_earlier_commit_again_is_a_new_deployment(fake: FakeGitHub):
@@ -169,6 +170,19 @@ def test_a_failure_that_a_run_showed_is_known_to_the_next_one(fake: FakeGitHub):
     run(fake, RolloutReport((record(OutcomeKind.ROLLED_BACK, reason="503"),)))
     stalled = RolloutReport((record(OutcomeKind.STALLED, tried=False),))
     assert run(fake, stalled, [plan(Action.REFUSE)], {"shop": "8b2e1c3d-9f"}, [])[0] == {"shop"}
+
+
+def test_of_a_fleet_in_trouble_only_so_many_are_looked_at_and_the_rest_is_named(fake: FakeGitHub):
+    clock = VirtualClock()
+    names = [f"app-{number}" for number in range(MOST + 5)]
+    records = tuple(replace(record(OutcomeKind.STALLED, tried=False), app=name) for name in names)
+    made = RolloutDeployments(lambda: github(fake, clock), PLACE, ())
+    try:
+        clock.run(made.finish(RolloutReport(records), dict.fromkeys(names, "d1")))
+    finally:
+        clock.close()
+    assert len(fake.deployments) == MOST
+    assert made.left_out == set(names[MOST:])
 
 
 def test_a_description_fits_and_still_names_the_deployment(fake: FakeGitHub):

@@ -206,14 +206,16 @@ def test_a_name_of_many_lines_makes_a_title_of_one(fake: FakeGitHub) -> None:
 # --- what messages were sent about ---
 
 
+ALL = frozenset({"shop", "desk", "blog"})
+
+
 def noticed(fake: FakeGitHub, apps: frozenset[str], **more: Any) -> Kept:
     fingerprint = ",".join(sorted(apps))
-    return see(fake, replace(DRIFT, fingerprint=fingerprint, apps=apps, still=apps, **more))
+    in_sync = ALL - apps
+    return see(fake, replace(DRIFT, fingerprint=fingerprint, apps=apps, still=apps, in_sync=in_sync, **more))
 
 
-DAYS = st.lists(
-    st.tuples(st.frozensets(st.sampled_from(["shop", "desk", "blog"])), st.booleans()), min_size=1, max_size=8
-)
+DAYS = st.lists(st.tuples(st.frozensets(st.sampled_from(sorted(ALL))), st.booleans()), min_size=1, max_size=8)
 
 
 @hypothesis.given(DAYS, st.integers(1, 2))
@@ -241,8 +243,14 @@ def test_drift_of_an_app_that_is_deploying_is_not_over_yet(fake: FakeGitHub) -> 
     assert noticed(fake, shop | desk).begun == shop | desk
     kept = see(fake, replace(DRIFT, fingerprint="f2", apps=desk, still=shop | desk))
     assert (kept.begun, kept.ended) == (frozenset(), ())
-    kept = see(fake, replace(NONE, still=shop))
+    kept = see(fake, replace(NONE, still=shop, in_sync=desk))
     assert kept.ended == ("desk",)
+
+
+def test_of_an_app_that_git_no_longer_names_nothing_is_said(fake: FakeGitHub) -> None:
+    noticed(fake, frozenset({"shop"}))
+    assert see(fake, replace(NONE, in_sync=frozenset({"desk"}))).ended == ()
+    assert noticed(fake, frozenset({"shop"})).begun == {"shop"}, "when it is back, its drift is news"
 
 
 def test_what_was_said_survives_a_detection_that_messages_are_not_about(fake: FakeGitHub) -> None:

@@ -79,7 +79,7 @@ def shown(fake: FakeGitHub) -> dict[str, list[tuple[str, list[str]]]]:
 
 def test_an_apply_shows_each_app_it_touches_as_a_deployment_with_its_address(stage: Stage, receiver: Receiver):
     fake = stage.served.fake
-    done = [(OLD, ["in_progress", "success"])]
+    done = [(OLD, ["pending", "in_progress", "success"])]
     assert shown(fake) == {"production/shop": done, "production/desk": done}
     assert set(fake.active()) == {"production/shop", "production/desk"}
     assert all(url.startswith("http") for url in fake.active().values())
@@ -91,9 +91,13 @@ def test_an_apply_shows_each_app_it_touches_as_a_deployment_with_its_address(sta
     assert step(stage, "push", mode="apply", sha=NEW, **ON).exit_code == 0
     assert shown(fake) == {
         "production/desk": done,
-        "production/shop": [(OLD, ["in_progress", "success", "inactive"]), (NEW, ["in_progress", "success"])],
+        "production/shop": [
+            (OLD, ["pending", "in_progress", "success", "inactive"]),
+            (NEW, ["pending", "in_progress", "success"]),
+        ],
     }
-    assert len(fake.log) <= 12, "an app that is not touched costs no request"
+    asked = [(method, path) for method, path in fake.log if "deployments" in path]
+    assert len(asked) == 8, "and an app that is not touched costs no request"
     assert receiver.events == [], "an apply that went well is said only where it is asked for"
 
 
@@ -106,8 +110,8 @@ def test_a_night_with_a_failure_is_one_message_and_one_deployment_that_failed(st
     assert (app["app"], app["event"], app["state"]) == ("shop", "rolled_back", "rolled back")
     assert "unhealthy" in app["reason"]
     old, failed = shown(stage.served.fake)["production/shop"]
-    assert old == (OLD, ["in_progress", "success"]), "what was rolled back to still serves"
-    assert failed == (MERGED, ["in_progress", "failure"])
+    assert old == (OLD, ["pending", "in_progress", "success"]), "what was rolled back to still serves"
+    assert failed == (MERGED, ["pending", "in_progress", "failure"])
 
     # The rest of the night: every run finds it stalled, and every detection finds that it differs.
     for _ in range(2):
@@ -225,6 +229,20 @@ def test_a_run_that_is_refused_shows_no_deployment(stage: Stage):
     stage.commit(shop=service("shop", "2"))
     assert step(stage, "push", mode="apply", sha=NEW, **ON).exit_code == 7
     assert len(shown(stage.served.fake)["production/shop"]) == 1
+
+
+def test_a_pin_is_said_once_where_deployments_remember_it(stage: Stage, receiver: Receiver):
+    config = Path("reconcile.yaml").read_text().replace("defaults:", "defaults:\n  on_failure: pin")
+    Path("reconcile.yaml").write_text(config)
+    stage.commit(shop=service("shop", "2"))
+    stage.served.box.fail("shop", "health")
+    step(stage, "push", mode="apply", sha=NEW, **ON)
+    for _ in range(2):
+        assert step(stage, "schedule", mode="apply", sha=NEW, **ON).exit_code == 5
+    assert receiver.titles() == ["reconcile production: shop needs a person"]
+    for _ in range(2):
+        step(stage, "schedule", mode="apply", sha=NEW, environment="production")
+    assert receiver.titles()[1:] == ["reconcile production: shop needs a person"] * 2, "nothing remembers it there"
 
 
 def test_everything_off_sends_no_request_and_no_message(stage: Stage, receiver: Receiver):

@@ -69,6 +69,18 @@ def test_a_stalled_app_that_was_rolled_back_is_known_to_whoever_rolled_it_back()
     assert [one.word for one in made.due(Memory(found=frozenset()))] == ["stalled"], "GitHub knows better"
 
 
+@pytest.mark.parametrize("phase", ["ERROR", "CANCELED", "DEPLOYING"])
+def test_a_rollback_that_does_not_serve_settles_nothing(phase: str):
+    rolling = rollback("d3").model_copy(update={"phase": phase})
+    assert applied(OutcomeKind.STALLED, rolling, deployment("d2", phase="SUPERSEDED")).settled == frozenset()
+
+
+@pytest.mark.parametrize("kind", [OutcomeKind.BLOCKED, OutcomeKind.DEGRADED])
+def test_an_app_that_needs_a_person_is_said_whoever_rolled_it_back(kind: OutcomeKind):
+    made = applied(kind, rollback("d3"), deployment("d2", phase="SUPERSEDED"), deployment("d1"))
+    assert len(made.due(Memory())) == 1
+
+
 def test_an_app_without_any_history_is_said():
     assert [one.word for one in applied(OutcomeKind.BLOCKED).due(Memory())] == ["blocked"]
 

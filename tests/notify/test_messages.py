@@ -154,7 +154,7 @@ def test_a_test_says_nothing_but_that_it_is_one():
 HOSTILE = "<!channel> @everyone [click](https://evil.example) `x` *bold* \x1b[31m\nsecond line"
 
 
-def test_what_people_write_mentions_nobody_and_links_nowhere():
+def test_what_people_write_mentions_no_one_and_links_nowhere():
     found = said(record("shop", OutcomeKind.ROLLED_BACK, HOSTILE))
     assert found is not None
     text = found.title + found.body.removesuffix(AT.run_url)
