@@ -13,7 +13,8 @@ from reconciler.html.timeline import lane, timeline
 PAGE = """\
 {% extends "page.html" %}{% from "parts.html" import badge, link, log, timeline %}
 {% block title %}{{ page.title }}{% endblock %}
-{% block body %}{{ timeline(page.line, page.title) }}{{ log("Its log", page.lines) }}{{ link("x", page.address) }}{% endblock %}
+{% block body %}{{ timeline(page.line, page.title) }}
+{{ log("Its log", page.lines) }}{{ link("x", page.address) }}{% endblock %}
 """
 
 
