@@ -110,11 +110,8 @@ def show(*, file: File = SANDBOX_FILE) -> int:
     """Show the apps of the sandbox and their latest deployments."""
     with _sandbox(file) as box:
         apps = box.summary()
-    rows = [("APP", "STATUS", "DEPLOYMENT", "PHASE", "CAUSE")]
-    for app in apps:
-        latest = app.deployments[0] if app.deployments else None
-        shown = (latest.id, latest.phase, latest.reason or latest.cause) if latest else ("", "", "")
-        rows.append((app.name, app.status, *shown))
+    header = ("APP", "STATUS", "DEPLOYMENT", "PHASE", "CAUSE")
+    rows = [header, *((app.name, app.status, app.deployment, app.phase, app.why) for app in apps)]
     if not apps:
         console.show(f"the sandbox in {file} has no apps")
         return Exit.OK

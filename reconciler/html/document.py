@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -21,15 +22,43 @@ PARTS = Path(__file__).with_name("templates")
 """The folder of the shared parts: `parts.html` (macros), `page.html` (the frame), `style.css`, `script.js`."""
 
 
-def environment(folders: Sequence[Path] = (), finalize: Callable[[Any], Any] = lambda value: value) -> Environment:
+@dataclass(frozen=True, slots=True)
+class Inlined:
+    """What a page inlines; ``directives`` are added to its policy, such as ``connect-src 'self'``."""
+
+    style: str
+    script: str
+    directives: str = ""
+
+    @property
+    def policy(self) -> str:
+        """The content security policy: this style and this script, and nothing else but the directives."""
+        allowed = f"style-src {_hash(self.style)}; script-src {_hash(self.script)}"
+        more = f"; {self.directives}" if self.directives else ""
+        return f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'{more}"
+
+
+@lru_cache
+def part(name: str) -> str:
+    """The text of a shared part: the style or the script."""
+    return (PARTS / name).read_text(encoding="ascii")
+
+
+def environment(
+    folders: Sequence[Path] = (),
+    finalize: Callable[[Any], Any] = lambda value: value,
+    inlined: Inlined | None = None,
+) -> Environment:
     """The template environment: templates of these folders, then the shared parts; everything is escaped.
 
-    ``finalize`` is applied to every value that a template prints, before it is escaped.
+    ``finalize`` is applied to every value that a template prints, before it is escaped; ``inlined`` is the page's style
+    and script, by default the shared ones.
 
     Raises:
         ModuleNotFoundError: jinja2 is not installed.
     """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
 
     made = Environment(
         loader=FileSystemLoader([*folders, PARTS]),
@@ -39,7 +68,9 @@ def environment(folders: Sequence[Path] = (), finalize: Callable[[Any], Any] = l
         undefined=StrictUndefined,
         finalize=finalize,
     )
-    made.globals |= {"style": _inlined("style.css"), "script": _inlined("script.js"), "policy": policy()}
+    own = inlined or Inlined(part("style.css"), part("script.js"))
+    style, script = Markup(own.style), Markup(own.script)  # noqa: S704  our own files, as they are hashed
+    made.globals |= {"style": style, "script": script, "policy": own.policy}
     return made
 
 
@@ -53,22 +84,5 @@ def ascii_page(text: str) -> str:
     return text.encode("ascii", "xmlcharrefreplace").decode()
 
 
-def policy(extra: str = "") -> str:
-    """The content security policy of a page; ``extra`` adds directives, such as ``connect-src 'self'``."""
-    allowed = f"style-src {_hash('style.css')}; script-src {_hash('script.js')}"
-    return f"default-src 'none'; {allowed}; base-uri 'none'; form-action 'none'{extra and f'; {extra}'}"
-
-
-def _inlined(name: str) -> Any:
-    from markupsafe import Markup
-
-    return Markup(_text(name))  # noqa: S704  our own file, as it was hashed
-
-
-def _hash(name: str) -> str:
-    return f"'sha256-{b64encode(sha256(_text(name).encode()).digest()).decode()}'"
-
-
-@lru_cache
-def _text(name: str) -> str:
-    return (PARTS / name).read_text(encoding="ascii")
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"

@@ -46,7 +46,7 @@ class Bar:
 class Lane:
     """One deployment: what it is to the reader, its id, its bars, and how it ended as symbol, word and tone.
 
-    ``about`` says who made it and why, where that is known.
+    ``about`` says who made it and why, where that is known; ``anchor`` is the id of its element, if it needs one.
     """
 
     name: str
@@ -54,6 +54,7 @@ class Lane:
     bars: tuple[Bar, ...] = ()
     ending: tuple[str, str, str] = ("", "", "")
     about: str = ""
+    anchor: str = ""
 
     @property
     def text(self) -> str:

@@ -22,8 +22,8 @@ from reconciler.sandbox.simulation.render import BY_PLATFORM
 from reconciler.sandbox.simulation.running import count_of
 from reconciler.sandbox.simulation.simulation import Cause, Simulation
 from reconciler.sandbox.simulation.store import TABLES, App, Store, Tree, Tx, dumps
-from reconciler.sandbox.web.page import AppSummary, summaries
 from reconciler.sandbox.web.routes import Web
+from reconciler.sandbox.web.summary import AppSummary, summaries
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -105,6 +105,7 @@ class Sandbox:
             "POST health": from_body(self.set_health),
             "POST jobs": from_body(self.run_job),
             "POST advance": advance,
+            "POST settle": from_body(self.settle),
             "POST reset": from_body(self.reset),
         }
 
@@ -259,6 +260,26 @@ class Sandbox:
         with self._simulation.changing():
             pass
 
+    def settle(self) -> Tree:
+        """Move the clock forward until no deployment is under way, but those that hang, and health is known.
+
+        Returns:
+            ``{"seconds": …}``: how far the clock was moved.
+        """
+
+        def ahead() -> float | None:
+            with self._simulation.changing() as platform:
+                due = platform.tx.sql("SELECT max(due_at) FROM apps")[0][0]
+                return None if due is None else due - platform.now + 0.001  # or rounding might stop just before it
+
+        moved = 0.0
+        while (seconds := ahead()) is not None:
+            self.advance(seconds)
+            moved += seconds
+        settle = self.settings.speed.settle if moved else 0.0
+        self.advance(settle)
+        return {"seconds": round(moved + settle, 1)}
+
     def finish(self, app: str) -> None:
         """Complete an app's deployments at once, those that hang included.
 
@@ -275,7 +296,7 @@ class Sandbox:
             platform.advance()
 
     def summary(self, limit: int = 1000) -> list[AppSummary]:
-        """Summaries of at most ``limit`` apps, each with its latest deployments."""
+        """Summaries of at most ``limit`` apps."""
         with self._simulation.reading() as platform:
             return summaries(platform, limit)
 

@@ -54,4 +54,4 @@ COMMANDS = [line.partition("#")[0].strip() for line in DOCUMENT.splitlines() if 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_shown_is_one(command: str) -> None:
     build().parse_args(shlex.split(command)[1:], exit_on_error=False, print_error=False)
-    assert len(COMMANDS) == 8
+    assert len(COMMANDS) == 10

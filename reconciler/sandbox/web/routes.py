@@ -8,15 +8,16 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
-from typing import TYPE_CHECKING
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
 
-from starlette.responses import HTMLResponse, PlainTextResponse
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from reconciler.appspec.kinds import components
+from reconciler.sandbox.http.control import is_local_name
 from reconciler.sandbox.http.request import ticket
 from reconciler.sandbox.simulation.running import log_complete, log_text, visit
-from reconciler.sandbox.web.page import HEADERS, PER_PAGE, page, summaries
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from starlette.websockets import WebSocket
 
     from reconciler.sandbox.http.gateway import Gateway
+    from reconciler.sandbox.web.view import Page
 
 _POLL = 0.2
 """Seconds between two looks at a log that is followed."""
@@ -44,6 +46,7 @@ class Web:
         """The routes, for the sandbox's router."""
         return [
             Route("/", self.page, methods=["GET"]),
+            Route("/_page", self.changes, methods=["GET"]),
             Route("/_live/{app_id}", self.live, methods=_METHODS),
             Route("/_live/{app_id}/{path:path}", self.live, methods=_METHODS),
             Route("/_logs/{place:path}", self.log),
@@ -51,22 +54,41 @@ class Web:
             WebSocketRoute("/_exec/{place:path}", self.console),
         ]
 
-    async def page(self, request: Request) -> HTMLResponse:
-        """The status page; ``?page=`` for further apps."""
-        asked = request.query_params.get("page", "1")
+    async def page(self, request: Request) -> Response:
+        """The page of the apps; ``?page=`` for further ones, ``open=`` for the deployments of some, by id."""
+        from reconciler.sandbox.web import page
+
+        shown, known = self._view(request)
+        try:
+            text = page.page(shown, **known)
+        except ModuleNotFoundError as error:
+            return PlainTextResponse(f"The page needs {error.name}: pip install '.[sandbox]'\n", 501)
+        return HTMLResponse(text, headers=page.headers())
+
+    async def changes(self, request: Request) -> Response:
+        """The part of the page that changes; 304 if it is what the request's ``if-none-match`` names."""
+        from reconciler.sandbox.web import page
+
+        shown, known = self._view(request)
+        headers = page.headers() | {"x-sandbox-now": known.pop("now")}
+        text = page.fragment(shown, **known)
+        headers["etag"] = f'"{sha256(text.encode()).hexdigest()[:32]}"'
+        if request.headers.get("if-none-match") == headers["etag"]:
+            return Response(status_code=304, headers=headers)
+        return HTMLResponse(text, headers=headers)
+
+    def _view(self, request: Request) -> tuple[Page, dict[str, Any]]:
+        """What the page shows, and what the request says about it."""
+        from reconciler.sandbox.web.view import Choice, page_view, said
+
+        query = request.query_params
+        asked = query.get("page", "1")
         number = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 9 else 1
+        opened, closed = (frozenset(query.get(name, "").split(",")) for name in ("open", "closed"))
         with self._simulation.reading() as platform:
-            total = platform.tx.sql("SELECT count(*) FROM apps")[0][0]
-            number = max(1, min(number, -(-total // PER_PAGE)))
-            text = page(
-                summaries(platform, PER_PAGE, (number - 1) * PER_PAGE),
-                total=total,
-                number=number,
-                waiting=platform.tx.sql("SELECT count(*) FROM faults")[0][0],
-                now=platform.now,
-                base_url=self._gateway.base_url(request),
-            )
-        return HTMLResponse(text.encode(errors="replace"), headers=HEADERS)
+            shown, now = page_view(platform, Choice(number, opened, closed)), said(platform.now)
+        controls = is_local_name(request.headers.get("host", ""))
+        return shown, {"now": now, "base_url": self._gateway.base_url(request), "controls": controls}
 
     async def live(self, request: Request) -> PlainTextResponse:
         """The app itself: 200 while it is healthy, 503 while it is not, 404 while nothing is active."""
