@@ -26,6 +26,7 @@ from reconciler.config import (
     Variable,
     Waves,
 )
+from reconciler.config_notify import Channel
 from reconciler.config_preview import Most, Preview
 from reconciler.environments import Environment
 
@@ -46,6 +47,7 @@ PLACES = {
     Environment: "`environments.<name>`",
     Preview: "`preview`",
     Most: "`max` of `preview`",
+    Channel: "An entry of `notify`",
 }
 """The models of `reconcile.yaml` in the order of the page, and where each stands in the file."""
 

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from reconciler.config_fields import CONTROL, LONGEST_PATH, Duration, HeaderName, HeaderValue, Pointer, Section, Timeout
+from reconciler.config_notify import Channel
 from reconciler.config_preview import NO_PREVIEW, Preview
 from reconciler.patterns import compiled
 from reconciler.redaction import TOKEN_VARIABLES
@@ -318,6 +319,7 @@ class Config(Section):
     )
     environments: dict[str, dict[str, Any]] = Field(default={}, description="environments by name; pick one with --env")
     preview: Preview = Field(default=NO_PREVIEW, description="previews of pull requests, see `reconcile preview`")
+    notify: list[Channel] = Field(default=[], description="where messages about rollouts and drift are sent")
 
     @field_validator("project")
     @classmethod

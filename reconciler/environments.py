@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from reconciler.config import IS_NO_VARIABLE, Account, Config, Freeze, Policy, merged
+from reconciler.config_notify import Channel
 from reconciler.text import did_you_mean, pointer_token, segments
 
 ALL = "all"
@@ -40,6 +41,7 @@ class Environment(BaseModel):
     apps: dict[str, dict[str, Any]] = Field(default={}, description="policy per app, by its name in the base")
     freeze: list[Freeze] = Field(default=[], description="further windows in which nothing is applied")
     policies: str = Field(default="", description="folder of JSON Schemas instead of the file's")
+    notify: list[Channel] | None = Field(default=None, description="where its messages are sent, instead of the file's")
 
     @field_validator("rename")
     @classmethod
@@ -102,6 +104,7 @@ def resolved(config: Config, name: str, folder: Path) -> Config:
         "apps": {own.renamed(app): own.policy(over) for app, over in apps.items()},
         "moved": {own.renamed(old): own.renamed(new) for old, new in config.moved.items()},
         "freeze": [*config.freeze, *own.freeze],
+        "notify": config.notify if own.notify is None else own.notify,
         "environments": {},
     }
     return Config.model_construct(config.model_fields_set, **fields)

@@ -44,10 +44,13 @@ if TYPE_CHECKING:
     import httpx
 
     from reconciler.clock import Clock
+    from reconciler.engine.apply import Finished
     from reconciler.engine.load import Desired
     from reconciler.engine.planner import Planned
     from reconciler.github.context import EventContext
+    from reconciler.github.rollouts import RolloutDeployments
     from reconciler.live.client import Client
+    from reconciler.notify.bulletin import Bulletin
     from reconciler.plan.model import PlanReport
     from reconciler.rollout.model import Event, RolloutReport
 
@@ -101,6 +104,8 @@ class ActionStep:
     """Replaces the network to GitHub in tests."""
     source: str = "the input token"
     """Where the token of App Platform comes from."""
+    deployments: RolloutDeployments | None = None
+    """The deployments on GitHub, once there is a plan to apply."""
     secrets: set[str] = field(default_factory=set)
     """Every secret that was loaded so far, those of other environments included."""
 
@@ -129,11 +134,27 @@ class ActionStep:
             return _checked(self.redact.within(desired.findings), checked=len(desired.apps))
         if self.inputs.mode is Mode.PREVIEW:
             return await self._preview(options)
-        finished = await run_engine(options, self, self.clock)
+        try:
+            finished = await run_engine(options, self, self.clock)
+        except ReconcileError:
+            if self.deployments:
+                await self.deployments.finish(None, {})
+            raise
         if finished.rollout is None:
             report_plan(finished.planned)
-            return self._previewed(finished.planned.report, finished.planned.config)
-        return self._applied(finished.planned, finished.rollout)
+            result = self._previewed(finished.planned.report, finished.planned.config)
+        else:
+            result = self._applied(finished.planned, finished.rollout)
+        return replace(result, bulletin=self._bulletin(finished))
+
+    def _bulletin(self, finished: Finished) -> Bulletin | None:
+        """What messages may be about; nothing of a pull request, whose files could name any address."""
+        if not finished.planned.config.notify or self.context.for_pull or self.context.is_fork:
+            return None
+        from reconciler.notify import bulletin
+
+        suggested = finished.rollout and self.suggest.rollout(finished.rollout)
+        return bulletin.of(replace(finished, rollout=suggested), self.redact, self.clock.now(), self.context.run_url)
 
     async def _everywhere(self, options: RunOptions) -> Result:
         """The plan of every environment, each with its own token, as one result; or all of them checked offline.
@@ -215,6 +236,7 @@ class ActionStep:
             text=text.rollout(report, width=_LOG_WIDTH),
             markdown=lambda limit: markdown_rollout.rollout(report, foreseen, limit=limit, links=self._links(limit)),
             rollout=report,
+            deployments=self.deployments,
             logs=commands.log_groups(report),
             findings=found,
             annotations=_annotations(sarif.of_rollout(report, foreseen)),
@@ -262,10 +284,15 @@ class ActionStep:
         return counted(client)
 
     def planned(self, planned: Planned) -> None:
-        """Log the plan."""
+        """Log the plan, which is about to be applied."""
         report_plan(planned)
         for line in _plan_text(self.published(planned.report)).split("\n"):
             self.out(self.redact(line))
+        if self.inputs.deployments and self.inputs.mode is Mode.APPLY:
+            from reconciler.github.rollouts import of_run
+
+            plans = [app.plan for app in planned.apps]
+            self.deployments = of_run(self.inputs, self.context, plans, self.clock, self.transport)
 
     def agrees(self, planned: Planned) -> bool:
         """Agree: a pipeline has nobody to ask."""
@@ -278,9 +305,13 @@ class ActionStep:
 
         def log_event(event: Event) -> None:
             observer().happened(event)
+            if self.deployments:
+                self.deployments.saw(event)
             if found := progress.lines(event):
                 self.out(self.redact(lines.render(found)))
 
+        if self.deployments:
+            self.deployments.begin()
         stop = asyncio.Event()
         with on_signals(stop.set):
             yield Watch(log_event, stop)

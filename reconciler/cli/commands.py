@@ -106,6 +106,13 @@ COMMANDS = {
         Watched, judged and rolled back like any rollout. An app that differs from Git is refused: apply it instead.
         """,
     ),
+    "notify": (
+        "notify:app",
+        """Send a test message to every channel of `notify` in reconcile.yaml: `reconcile notify test`.
+
+        Real messages follow `apply` and `drift` by themselves.
+        """,
+    ),
     "schema": ("schema:schema", "Print a JSON Schema, for editors and for programs that read the JSON output."),
     "sandbox": ("sandbox:app", "An embedded App Platform: rehearse rollouts, failures included."),
 }

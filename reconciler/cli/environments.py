@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.cli.connect import Suggestions
+from reconciler.cli.messages import published
 from reconciler.cli.observing import report_plan
 from reconciler.cli.options import Connection, EnvironmentConnection
 from reconciler.clock import SystemClock
@@ -91,9 +93,10 @@ def plan_all(
     for one in each(options):
         here = connection_of(connection, one)
         observer().within(one.environment)
-        planned = asyncio.run(run(one, front(console, here), SystemClock())).planned
+        finished = asyncio.run(run(one, front(console, here), SystemClock()))
+        planned, report = finished.planned, console.redact.within(shown(finished.planned, console, here))
         report_plan(planned)
-        report = console.redact.within(shown(planned, console, here))
+        report = replace(report, warnings=published(finished, console))
         plans.append(EnvironmentPlan(one.environment, report, planned.bases))
         codes.append(safety.of_plan(report, differences_matter=differences_matter))
     _show(plans, console, drift=options.drift)

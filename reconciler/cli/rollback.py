@@ -110,8 +110,7 @@ def redeploy(
 
         connection = connection_of(connection, options)
     finished = asyncio.run(run(options, CommandLine(console, connection), SystemClock()))
-    assert finished.rollout is not None
-    return show_applied(finished.planned, finished.rollout, console, connection)
+    return show_applied(finished, console, connection)
 
 
 async def _commit(name: str, config: Config, connection: Connection, console: Console, *, force: bool) -> int:

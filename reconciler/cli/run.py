@@ -33,12 +33,11 @@ from reconciler.exit_codes import Exit
 from reconciler.telemetry.observer import observer
 
 if TYPE_CHECKING:
-    from reconciler.engine.apply import Watch
+    from reconciler.engine.apply import Finished, Watch
     from reconciler.engine.load import Desired
     from reconciler.engine.planner import Planned
     from reconciler.live.client import Client
     from reconciler.plan.model import PlanReport
-    from reconciler.rollout.model import RolloutReport
 
 
 SpecFiles = Annotated[Path, Parameter(help="files and folders of app specs [default: specs/]")]
@@ -187,6 +186,7 @@ def _run(specs: Sequence[Path], asked: _Asked) -> int:
         check_specs(options.specs)
     import asyncio
 
+    from reconciler.cli.messages import notifying
     from reconciler.engine import safety
     from reconciler.engine.apply import run
 
@@ -206,25 +206,28 @@ def _run(specs: Sequence[Path], asked: _Asked) -> int:
         console.err("declined: nothing was changed")
         return Exit.ERROR  # so that `reconcile apply && …` does not go on, as with terraform
     if finished.rollout is not None:
-        return show_applied(finished.planned, finished.rollout, console, connection)
+        return show_applied(finished, console, connection)
     report_plan(finished.planned)
     foreseen = shown_plan(finished.planned, console, connection)
-    console.plan(foreseen, drift=options.drift, annotated=True)
+    with notifying(finished, console) as warnings:
+        console.plan(replace(foreseen, warnings=warnings), drift=options.drift, annotated=True)
     if asked.save:
         safety.save(asked.save, finished.planned.report.plans, finished.planned.config)
     pushes_matter = asked.permissions.fail_on_failed_push
     return safety.of_plan(foreseen, differences_matter=differences_matter, pushes_matter=pushes_matter)
 
 
-def show_applied(planned: "Planned", rollout: "RolloutReport", console: Console, connection: Connection) -> int:
-    """Show what was done; returns the exit code."""
+def show_applied(finished: "Finished", console: Console, connection: Connection) -> int:
+    """Show what was done, and send messages about it; returns the exit code."""
+    from reconciler.cli.messages import notifying
     from reconciler.engine import safety
 
-    foreseen = shown_plan(planned, console, connection)
-    rollout = Suggestions.of(connection).rollout(rollout)
+    assert finished.rollout is not None
+    rollout = Suggestions.of(connection).rollout(finished.rollout)
     observer().rolled_out(rollout)
-    console.rollout(rollout, foreseen)
-    return safety.of_apply(rollout, planned)
+    with notifying(replace(finished, rollout=rollout), console) as warnings:
+        console.rollout(replace(rollout, warnings=warnings), shown_plan(finished.planned, console, connection))
+    return safety.of_apply(rollout, finished.planned)
 
 
 def shown_plan(planned: "Planned", console: Console, connection: Connection) -> "PlanReport":

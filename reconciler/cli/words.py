@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 NAMES = (
     "plan", "apply", "drift", "validate", "import", "render", "promote", "preview", "fmt", "status",
-    "rollback", "redeploy", "schema", "sandbox",
+    "rollback", "redeploy", "notify", "schema", "sandbox",
 )  # fmt: skip
 """The commands that help shows."""
 

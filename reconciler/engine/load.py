@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from reconciler.config import Config
 from reconciler.config_file import ConfigFile, find_config, read_config
 from reconciler.config_names import UNKNOWN_APP, check_names, check_probes
+from reconciler.config_notify import secrets_of
 from reconciler.desired.load import escaping_links, find_specs
 from reconciler.desired.load import load as load_specs
 from reconciler.desired.validate import of_new_app, validate, validate_all
@@ -123,6 +124,7 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
         )
     keys = frozenset(filter(None, [options.environ.get(KEY_VARIABLE)]))
     keys = keys.union(environment.tokens if environment else (), *(config.policy(name).secret_values for name in known))
+    keys |= secrets_of(config.notify, options.environ)
     refused = frozenset(one for one in of_apps if one.is_error and not one.code.startswith(_OUR_OWN))
     return Desired(
         apps, config, tuple(ranked(list(findings))), known, keys, refused, loaded.sources, environment, file.folder

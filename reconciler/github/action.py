@@ -74,7 +74,13 @@ async def run(
         _report(job, _failure(Exit.ERROR, f"internal error: {type(error).__name__}; the log has the details"))
         raise
     _report(job, result)
-    await publish(job, result)
+    memory = await publish(job, result)
+    if result.bulletin:
+        from reconciler.notify.send import Sender
+
+        for sent in await Sender(result.bulletin.environ, clock).publish(result.bulletin, memory):
+            if sent.problem:
+                job.warn(sent.warning)
     if job.inputs.mode is Mode.DRIFT and result.exit_code is Exit.DIFFERENCES and not job.inputs.fail_on_drift:
         return Exit.OK
     return result.exit_code

@@ -38,6 +38,11 @@ class GitHubError(ReconcileError):
         self.status = status
 
     @property
+    def sentence(self) -> str:
+        """The message, with the permission that is missing."""
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+    @property
     def forbidden(self) -> bool:
         """Whether the token lacks the permission, or cannot even see the object."""
         return self.status in (401, 403, 404)
@@ -218,7 +223,8 @@ class GitHub:
         hint = ""
         if status == 403 and not limited:
             hint = (
-                "grant it in the job's `permissions`: `pull-requests: write` for comments, `issues: write` for issues"
+                "grant it in the job's `permissions`: `pull-requests: write` for comments, `issues: write` for issues, "
+                "`deployments: write` for deployments, `checks: write` for checks"
             )
         message = f"GitHub answered {status} to {method} {path}: {said or 'no reason given'}"
         error = GitHubError(message, status=status, hint=hint)

@@ -88,6 +88,8 @@ class Inputs:
     show_live_values: bool = False
     logs: Logs = Logs.FAILED
     images: tuple[tuple[str, str], ...] = ()
+    deployments: bool = False
+    check_run: bool = False
 
 
 def tokens(environ: Mapping[str, str]) -> tuple[str, str]:
@@ -137,6 +139,8 @@ def parse(environ: Mapping[str, str]) -> Inputs:
         show_live_values=_truth(environ, "show-live-values", otherwise=default.show_live_values),
         logs=_choice(environ, "logs", default.logs),
         images=tuple(map(_image, _words(environ, "image"))),
+        deployments=_truth(environ, "deployments", otherwise=default.deployments),
+        check_run=_truth(environ, "check-run", otherwise=default.check_run),
     )
 
 

@@ -29,6 +29,8 @@ LABEL = "reconcile-drift"
 
 _FAMILY = "drift"
 _TITLE = 200
+_REMEMBERED = 1000
+"""Apps that the issue remembers messages about: their names are half of what its body may have."""
 
 
 class Move(StrEnum):
@@ -55,7 +57,8 @@ class Detection:
     """The result of one run. ``fingerprint`` identifies the drift; empty if there is none.
 
     ``name`` is that of the environment, ``render`` returns the report for a limit in characters,
-    ``after`` is the number of consecutive detections that open an issue.
+    ``after`` is the number of consecutive detections that open an issue. ``apps`` are those whose drift messages are
+    about, ``still`` those of which it is not known that they are in sync.
     """
 
     repository: str
@@ -66,6 +69,8 @@ class Detection:
     at: datetime
     run_url: str = ""
     after: int = 1
+    apps: frozenset[str] = frozenset()
+    still: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +84,23 @@ class Known:
     seen: int = 0
     since: str = ""
     url: str = ""
+    said: frozenset[str] = frozenset()
+    """The apps whose drift messages were sent about."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What was done; ``warning`` if GitHub refused."""
+    """What was done; ``warning`` if GitHub refused.
+
+    ``begun`` and ``ended``: apps whose drift is news, and those whose drift was said and is over.
+    """
 
     move: Move
     number: int = 0
     url: str = ""
     warning: str = ""
+    begun: frozenset[str] = frozenset()
+    ended: tuple[str, ...] = ()
 
 
 def decide(known: Known | None, fingerprint: str, after: int) -> Move:
@@ -105,13 +117,24 @@ def decide(known: Known | None, fingerprint: str, after: int) -> Move:
     return Move.OPEN if seen >= after else Move.COUNT
 
 
+def news(move: Move, said: frozenset[str], detection: Detection) -> tuple[frozenset[str], frozenset[str]]:
+    """The apps whose drift begins and ends with this detection, given those that messages were sent ``said`` about.
+
+    Drift begins where it shows in the issue: not before it lasted as long as asked, nor while a person keeps it closed.
+    """
+    if move is Move.NOTHING:
+        return frozenset(), frozenset()
+    listed = frozenset(sorted(detection.apps)[:_REMEMBERED])
+    begun = listed - said if move in (Move.OPEN, Move.UPDATE) else frozenset()
+    return begun, said - detection.still - detection.apps
+
+
 async def keep(github: GitHub, detection: Detection) -> Kept:
     """Update the issue; an error of GitHub is returned, never raised."""
     try:
         return await _keep(github, detection)
     except GitHubError as error:
-        hint = f" ({error.hint})" if error.hint else ""
-        return Kept(Move.NOTHING, warning=f"the drift issue failed: {error.message}{hint}")
+        return Kept(Move.NOTHING, warning=f"the drift issue failed: {error.sentence}")
 
 
 async def _keep(github: GitHub, detection: Detection) -> Kept:
@@ -123,7 +146,8 @@ async def _keep(github: GitHub, detection: Detection) -> Kept:
         return Kept(move, known.number if known else 0, known.url if known else "")
     if known is not None:
         await github.patch(f"/repos/{detection.repository}/issues/{known.number}", _change(move, known, detection))
-        return Kept(move, known.number, known.url)
+        begun, ended = news(move, known.said, detection)
+        return Kept(move, known.number, known.url, begun=begun, ended=tuple(sorted(ended)))
     return await _create(github, detection, move, login)
 
 
@@ -144,7 +168,7 @@ async def _create(github: GitHub, detection: Detection, move: Move, login: str) 
         return Kept(Move.NOTHING, elder.number, elder.url)
     if move is Move.COUNT:
         await github.patch(f"{path}/{number}", {"state": "closed", "state_reason": "not_planned"})
-    return Kept(move, number, url)
+    return Kept(move, number, url, begun=news(move, frozenset(), detection)[0])
 
 
 async def _ensure_label(github: GitHub, repository: str) -> None:
@@ -188,6 +212,7 @@ def _known(entry: Any, key: str, login: str) -> Known | None:
         seen=int(seen) if seen.isdigit() else 0,
         since=fields.get("since", ""),
         url=text_of(entry, "html_url"),
+        said=frozenset(fields.get("apps", "").split(",")) - {""},
     )
 
 
@@ -198,12 +223,14 @@ def _change(move: Move, known: Known, detection: Detection) -> dict[str, str]:
     now = detection.at.strftime("%Y-%m-%d %H:%M UTC")
     since = known.since if drifts and known.seen and known.since else now
     state = _STATES[move]
+    begun, ended = news(move, known.said, detection)
     fields = {
         "key": detection.key,
         "told": state.get("state", "closed"),
         "drift": detection.fingerprint,
         "seen": str(seen),
         "since": since if drifts else "",
+        "apps": ",".join(sorted((known.said | begun) - ended)),
     }
     return {"body": _body(fields, detection, seen, since, now), **state}
 

@@ -6,7 +6,7 @@ now. So a run that died, came late or came twice does no harm, and the next one 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,10 +16,11 @@ from reconciler.desired.preview_mark import PullRequest, name_of, why_none
 from reconciler.engine.preview import up
 from reconciler.engine.preview_down import down, sweep
 from reconciler.engine.previews import Previewed, Repository
-from reconciler.errors import UsageError
+from reconciler.errors import ReconcileError, UsageError
 from reconciler.github import pulls
-from reconciler.github.api import GitHub, number_of, text_of
+from reconciler.github.api import GitHub, GitHubError
 from reconciler.github.context import PULL_EVENTS
+from reconciler.github.deployments import Deployments, Status, Subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from reconciler.engine.apply import FrontEnd
     from reconciler.engine.load import RunOptions
     from reconciler.github.context import EventContext
-    from reconciler.views.previews import PreviewState
 
 TASK = "reconcile-preview"
 """The task of our deployments on GitHub, by which a sweep finds them."""
@@ -85,8 +85,36 @@ class Handler:
                 Previewed(()), note=f"#{pull.number} has a newer commit, {pull.commit[:7]}, with its own run"
             )
         self._check_checkout(pull)
-        done = await up(self.options, pull, self.images, self.front, self.clock)
+        begun = await self._begin(pull, repository)
+        try:
+            done = await up(self.options, pull, self.images, self.front, self.clock)
+        except ReconcileError:
+            await self._fail(begun)
+            raise
         return Handled(done, pull.number, pull.commit, ended=names - {one.name for one in done.states})
+
+    async def _begin(self, pull: PullRequest, repository: Repository) -> list[int]:
+        """Show that the previews are being deployed; GitHub's trouble is a warning, and no reason to deploy nothing."""
+        begun: list[int] = []
+        try:
+            for app in filter(self.options.selects, repository.apps):
+                name = name_of(app, pull.repository, pull.number)
+                begun.append(await self._deployments.begin(_subject(app, name, pull.number, pull.commit)))
+                await self._deployments.show(begun[-1], Status("in_progress"))
+        except GitHubError as error:
+            self.warn(f"the deployments on GitHub: {error.message}")
+        return begun
+
+    async def _fail(self, begun: Collection[int]) -> None:
+        try:
+            for number in begun:
+                await self._deployments.show(number, Status("failure"))
+        except GitHubError as error:
+            self.warn(f"the deployments on GitHub: {error.message}")
+
+    @property
+    def _deployments(self) -> Deployments:
+        return Deployments(self.github, self.context.repository, TASK, self.context.run_url)
 
     async def _sweep(self) -> Handled:
         name = self.context.repository
@@ -142,60 +170,20 @@ async def show_deployments(github: GitHub, repository: str, handled: Handled, ru
     Raises:
         GitHubError: GitHub could not be reached, or refused.
     """
-    over = {one.name for one in handled.done.states if one.state == "gone"} | (handled.ended or set())
+    found = Deployments(github, repository, TASK, run_url)
+    shown = ("healthy", "failed", "deploying", *(() if handled.note else ("kept",)))
+    over = {one.name for one in handled.done.states if one.state in ("gone", "none")} | (handled.ended or set())
     for one in handled.done.states:
-        if one.state in ("healthy", "failed", "deploying") and handled.ended is not None:
-            await _show(github, repository, one, run_url)
+        if one.state in shown and handled.ended is not None:
+            number = await found.begin(_subject(one.app, one.name, one.pull, one.commit))
+            await found.end(one.name, but=number, failures=True)
+            state = {"healthy": "success", "deploying": "in_progress"}.get(one.state, "failure")
+            await found.show(number, Status(state, one.url))
     if handled.ended is None:
-        live = {one.name for one in handled.done.states if one.state != "gone"}
-        listed = await github.get(f"/repos/{repository}/deployments", task=TASK, per_page="100")
-        over |= {text_of(entry, "environment") for entry in listed if isinstance(listed, list)} - live
+        over |= await found.environments() - {one.name for one in handled.done.states if one.state != "gone"}
     for name in sorted(over - {""}):
-        await _end(github, repository, await _deployments(github, repository, name))
+        await found.end(name, failures=True)
 
 
-async def _show(github: GitHub, repository: str, one: PreviewState, run_url: str) -> None:
-    """End what other commits have first: whatever fails in between, no environment has two that are active."""
-    path = f"/repos/{repository}/deployments"
-    found = await _deployments(github, repository, one.name)
-    mine = [number for number, commit in found if commit == one.commit]
-    await _end(github, repository, [(number, commit) for number, commit in found if number not in mine[:1]])
-    if not mine:
-        made = await github.post(
-            path,
-            {
-                "ref": one.commit,
-                "task": TASK,
-                "environment": one.name,
-                "description": f"Preview of {one.app} for #{one.pull}",
-                "auto_merge": False,
-                "required_contexts": [],
-                "transient_environment": True,
-                "production_environment": False,
-            },
-        )
-        mine = [number_of(made, "id")]
-    state = {"healthy": "success", "deploying": "in_progress"}.get(one.state, "failure")
-    await _set(github, f"{path}/{mine[0]}/statuses", state, one.url, run_url)
-
-
-async def _deployments(github: GitHub, repository: str, name: str) -> list[tuple[int, str]]:
-    """Id and commit of our deployments of a preview, the newest first."""
-    found = github.pages(f"/repos/{repository}/deployments", environment=name, task=TASK)
-    return [(number_of(entry, "id"), text_of(entry, "sha")) async for entry in found]
-
-
-async def _end(github: GitHub, repository: str, found: Sequence[tuple[int, str]]) -> None:
-    for number, _ in found:
-        await _set(github, f"/repos/{repository}/deployments/{number}/statuses", "inactive", "", "")
-
-
-async def _set(github: GitHub, path: str, state: str, url: str, run_url: str) -> None:
-    """Set a status unless it is the newest already."""
-    listed = await github.get(path, per_page="1")
-    newest = listed[0] if isinstance(listed, list) and listed else {}
-    if text_of(newest, "state") == state and text_of(newest, "environment_url") == url:
-        return
-    body: dict[str, object] = {"state": state, "auto_inactive": False}
-    body |= {"environment_url": url} if url else {}
-    await github.post(path, body | ({"log_url": run_url} if run_url else {}))
+def _subject(app: str, name: str, pull: int, commit: str) -> Subject:
+    return Subject(name, commit, f"Preview of {app} for #{pull}", transient=True)

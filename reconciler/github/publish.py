@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from reconciler.github.api import GitHub, GitHubError, number_of, text_of
@@ -11,29 +12,66 @@ from reconciler.github.issue import Detection, Move, keep
 from reconciler.github.ownership import key_of
 from reconciler.github.previews import show_deployments
 from reconciler.github.report import drifting, fingerprint, inert_lines
+from reconciler.notify.memory import Memory
+from reconciler.plan.model import SyncStatus
 
 if TYPE_CHECKING:
     from reconciler.github.context import EventContext
-    from reconciler.github.previews import Handled
     from reconciler.github.report import ActionRun, Result
 
 
-async def publish(job: ActionRun, result: Result) -> None:
-    """Write the comment or the issue, depending on mode and event; if GitHub refuses, warn."""
-    comments, tracks = _comments(job), _tracks(job)
-    if not job.context.repository or not (comments or tracks or result.preview):
-        return
+Part = Callable[[GitHub, "ActionRun", "Result"], Awaitable["Memory | None"]]
+
+
+async def publish(job: ActionRun, result: Result) -> Memory:
+    """Write the comment or the issue, the deployments and the check, depending on mode and event.
+
+    Returns what of this run's news was said before. What GitHub refuses is a warning, and stops no other part.
+    """
+    memory = Memory(await _rollouts(job, result))
+    parts = _parts(job, result)
+    if not job.context.repository or not parts:
+        return memory
     if not job.inputs.github_token:
         job.warn("no GitHub token: not writing a comment or an issue")
-        return
+        return memory
     try:
         async with job.context.github(job.inputs.github_token, job.clock, job.transport) as github:
-            if result.preview:
-                await _previews(github, job, result, result.preview)
-            else:
-                await (_comment(github, job, result) if comments else _track(github, job, result))
+            for part in parts:
+                try:
+                    memory = await part(github, job, result) or memory
+                except GitHubError as error:
+                    job.warn(error.sentence)
     except GitHubError as error:
         job.warn(error.message)
+    return memory
+
+
+def _parts(job: ActionRun, result: Result) -> list[Part]:
+    """What is to be written. A fork's own run has a token that only reads."""
+    parts: list[Part] = [_check] if job.inputs.check_run and _checks(job) else []
+    if result.preview:
+        return [*parts, _previews]
+    return [*parts, *([_comment] if _comments(job) else [_track] if _tracks(job) else [])]
+
+
+def _checks(job: ActionRun) -> bool:
+    return job.inputs.mode in (Mode.PLAN, Mode.DRIFT) and bool(job.context.head_sha) and not _only_reads(job)
+
+
+def _only_reads(job: ActionRun) -> bool:
+    return job.context.is_fork and job.context.event == "pull_request" and not job.inputs.token
+
+
+async def _rollouts(job: ActionRun, result: Result) -> frozenset[str] | None:
+    """The deployments of an apply, see `RolloutDeployments.finish`; None without any."""
+    if result.deployments is None:
+        return None
+    found = result.bulletin.since if result.bulletin else {}
+    said = await result.deployments.finish(result.rollout, found)
+    if result.deployments.problem:
+        job.warn(result.deployments.problem)
+    return said
 
 
 def _comments(job: ActionRun) -> bool:
@@ -41,7 +79,7 @@ def _comments(job: ActionRun) -> bool:
     context, inputs = job.context, job.inputs
     if inputs.comment is Switch.OFF or inputs.mode in (Mode.DRIFT, Mode.PREVIEW):
         return False
-    if context.is_fork and context.event == "pull_request" and not inputs.token:
+    if _only_reads(job):
         return False
     if inputs.mode is Mode.APPLY:
         return bool(context.pulls or context.commits)
@@ -73,8 +111,16 @@ async def _comment(github: GitHub, job: ActionRun, result: Result) -> None:
             job.out(inert_lines(f"comment on #{pull}: {posted.fate} {posted.reason or posted.url}".rstrip()))
 
 
-async def _previews(github: GitHub, job: ActionRun, result: Result, handled: Handled) -> None:
+async def _check(github: GitHub, job: ActionRun, result: Result) -> None:
+    from reconciler.github.checks import check
+
+    await check(github, job, result)
+
+
+async def _previews(github: GitHub, job: ActionRun, result: Result) -> None:
     """One comment on each pull request that the run was about, and the deployments of its previews."""
+    handled = result.preview
+    assert handled is not None
     await show_deployments(github, job.context.repository, handled, job.context.run_url)
     if job.inputs.comment is Switch.OFF:
         return
@@ -98,11 +144,13 @@ async def _previews(github: GitHub, job: ActionRun, result: Result, handled: Han
             job.out(inert_lines(f"comment on #{pull}: {posted.fate} {posted.reason or posted.url}".rstrip()))
 
 
-async def _track(github: GitHub, job: ActionRun, result: Result) -> None:
+async def _track(github: GitHub, job: ActionRun, result: Result) -> Memory:
+    """Keep the drift issue; what it says is what messages were sent about."""
     drifted = drifting(result)
     if drifted is None:
         job.out("drift issue: not updated, because drift detection did not finish")
-        return
+        return Memory(begun=frozenset())
+    plans = result.plan.plans if result.plan else ()
     kept = await keep(
         github,
         Detection(
@@ -114,12 +162,16 @@ async def _track(github: GitHub, job: ActionRun, result: Result) -> None:
             at=job.clock.now(),
             run_url=job.context.run_url,
             after=job.inputs.drift_after,
+            apps=frozenset(one.app for one in result.bulletin.news) if result.bulletin else frozenset(),
+            still=frozenset(plan.app for plan in plans if plan.status is not SyncStatus.IN_SYNC),
         ),
     )
     if kept.warning:
         job.warn(kept.warning)
-    elif kept.move is not Move.NOTHING:
+        return Memory()  # better twice than never
+    if kept.move is not Move.NOTHING:
         job.out(inert_lines(f"drift issue #{kept.number}: {kept.move} {kept.url}".rstrip()))
+    return Memory(begun=kept.begun, ended=kept.ended)
 
 
 # --- The pull requests that a run comments on ---

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from reconciler.github.context import EventContext
     from reconciler.github.inputs import Inputs
     from reconciler.github.previews import Handled
+    from reconciler.github.rollouts import RolloutDeployments
+    from reconciler.notify.bulletin import Bulletin
     from reconciler.plan.model import Plan, PlanReport
     from reconciler.rollout.model import RolloutReport
 
@@ -58,7 +60,8 @@ class Result:
     ``exit_code`` is the command line's. ``text`` is for the log, ``markdown`` for GitHub: it takes a limit in
     characters. ``annotations`` are finished ``::error …`` lines, ``sarif`` a finished document. ``plan`` of a plan or
     a drift detection, ``rollout`` of an apply. ``plan_file`` is where the plan was saved; ``logs`` are folded, with
-    their titles. ``preview`` is what became of previews.
+    their titles. ``preview`` is what became of previews, ``deployments`` shows rollouts on GitHub, and ``bulletin`` is
+    what messages may be about.
     """
 
     exit_code: Exit
@@ -72,6 +75,8 @@ class Result:
     plan_file: str = ""
     logs: tuple[tuple[str, str], ...] = ()
     preview: Handled | None = None
+    deployments: RolloutDeployments | None = None
+    bulletin: Bulletin | None = None
 
     @property
     def broken_off(self) -> bool:

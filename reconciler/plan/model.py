@@ -226,7 +226,8 @@ class Plan:
 class PlanReport:
     """The result of `reconcile --plan`: plans, ``requests`` sent, ``seconds`` taken, ``unmanaged`` apps.
 
-    ``waves``: how many apps each wave of an apply would change; empty without waves.
+    ``waves``: how many apps each wave of an apply would change; empty without waves. ``warnings``: what was to be done
+    with the report and failed, such as a message.
     """
 
     plans: tuple[Plan, ...]
@@ -235,6 +236,7 @@ class PlanReport:
     seconds: float = 0.0
     unmanaged: tuple[str, ...] = ()
     waves: tuple[int, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 # --- Monthly cost: the platform's price, else an estimate by the list prices of `appspec.kinds` ---

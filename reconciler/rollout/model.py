@@ -219,12 +219,16 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class RolloutReport:
-    """What a run of `reconcile` did. ``left_running`` names deployments that continue on App Platform."""
+    """What a run of `reconcile` did. ``left_running`` names deployments that continue on App Platform.
+
+    ``warnings``: what was to be done with the report and failed, such as a message; no outcome depends on it.
+    """
 
     records: tuple[RolloutRecord, ...]
     requests: int = 0
     seconds: float = 0.0
     left_running: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 # --- The numbers of the policy: what the user may choose, and what bounds every loop ---

@@ -197,7 +197,7 @@ class AppPlanData(Data):
 
 
 class PlanDocument(Data):
-    """The result of a plan or a drift check. actions counts apps by action."""
+    """The result of a plan or a drift check. actions counts apps by action. warnings: messages that were not sent."""
 
     version: Literal[1]
     kind: Literal["plan", "drift"]
@@ -207,6 +207,7 @@ class PlanDocument(Data):
     findings: list[FindingData]
     unmanaged: list[Text]
     waves: list[int]
+    warnings: list[Text]
     requests: int
     seconds: Number
 
@@ -278,6 +279,7 @@ def _plan(report: PlanReport, kind: Literal["plan", "drift"]) -> PlanDocument:
         findings=report.findings,
         unmanaged=report.unmanaged,
         waves=list(report.waves),
+        warnings=report.warnings,
         requests=report.requests,
         seconds=report.seconds,
     )

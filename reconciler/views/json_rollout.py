@@ -88,13 +88,17 @@ class AppRolloutData(Data):
 
 
 class RolloutDocument(Data):
-    """The result of a run. outcomes counts apps by outcome; left_running names deployments still running."""
+    """The result of a run. outcomes counts apps by outcome; left_running names deployments still running.
+
+    warnings: messages that were not sent.
+    """
 
     version: Literal[1]
     kind: Literal["rollout"]
     outcomes: dict[OutcomeKind, int]
     apps: list[AppRolloutData]
     left_running: list[Text]
+    warnings: list[Text]
     requests: int
     seconds: Number
 
@@ -108,6 +112,7 @@ def rollout(report: RolloutReport) -> str:
             outcomes=counted(OutcomeKind, [record.outcome.kind for record in report.records]),
             apps=report.records,
             left_running=report.left_running,
+            warnings=report.warnings,
             requests=report.requests,
             seconds=report.seconds,
         )

@@ -201,3 +201,62 @@ def test_a_name_of_many_lines_makes_a_title_of_one(fake: FakeGitHub) -> None:
     see(fake, replace(DRIFT, name="pro\nduction " * 100))
     assert "\n" not in only(fake)["title"]
     assert len(only(fake)["title"]) <= 256
+
+
+# --- what messages were sent about ---
+
+
+def noticed(fake: FakeGitHub, apps: frozenset[str], **more: Any) -> Kept:
+    fingerprint = ",".join(sorted(apps))
+    return see(fake, replace(DRIFT, fingerprint=fingerprint, apps=apps, still=apps, **more))
+
+
+DAYS = st.lists(
+    st.tuples(st.frozensets(st.sampled_from(["shop", "desk", "blog"])), st.booleans()), min_size=1, max_size=8
+)
+
+
+@hypothesis.given(DAYS, st.integers(1, 2))
+@hypothesis.settings(max_examples=40)
+def test_of_each_app_it_is_said_by_turns_that_drift_begins_and_that_it_ends(
+    days: list[tuple[frozenset[str], bool]], after: int
+) -> None:
+    fake, said = FakeGitHub(), frozenset[str]()
+    for apps, a_person_closes_it in days:
+        kept = noticed(fake, apps, after=after)
+        assert not kept.begun & said, "it was said before"
+        assert set(kept.ended) <= said, "it was never said"
+        assert kept.begun <= apps
+        assert not set(kept.ended) & apps
+        said = (said | kept.begun) - set(kept.ended)
+        assert not said - apps, "what is over was said to be"
+        if any(issue["state"] == "open" for issue in fake.issues.values()):
+            assert said == apps
+        if a_person_closes_it and fake.issues:
+            only(fake)["state"] = "closed"
+
+
+def test_drift_of_an_app_that_is_deploying_is_not_over_yet(fake: FakeGitHub) -> None:
+    shop, desk = frozenset({"shop"}), frozenset({"desk"})
+    assert noticed(fake, shop | desk).begun == shop | desk
+    kept = see(fake, replace(DRIFT, fingerprint="f2", apps=desk, still=shop | desk))
+    assert (kept.begun, kept.ended) == (frozenset(), ())
+    kept = see(fake, replace(NONE, still=shop))
+    assert kept.ended == ("desk",)
+
+
+def test_what_was_said_survives_a_detection_that_messages_are_not_about(fake: FakeGitHub) -> None:
+    """One app stalls: its drift is what a rollout said, and stays what it was."""
+    shop = frozenset({"shop"})
+    noticed(fake, shop)
+    kept = see(fake, replace(DRIFT, fingerprint="f2", apps=frozenset(), still=shop))
+    assert (kept.begun, kept.ended) == (frozenset(), ())
+    assert noticed(fake, shop).begun == frozenset()
+
+
+def test_a_fleet_that_drifts_fits_into_the_issue(fake: FakeGitHub) -> None:
+    apps = frozenset(f"a-name-of-the-longest-kind-{number:05}" for number in range(1500))
+    long = replace(DRIFT, apps=apps, still=apps, render=lambda limit: "x" * limit)
+    assert len(see(fake, long).begun) == 1000
+    assert 60_000 < len(only(fake)["body"]) <= BODY_LIMIT
+    assert see(fake, long).begun == frozenset()

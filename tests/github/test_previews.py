@@ -16,7 +16,7 @@ from reconciler.sandbox.simulation.simulation import Platform
 from tests.github.test_outputs import read_outputs
 from tests.support.fake_github import server_error
 from tests.support.previews import COMMIT, NEWER, REPO
-from tests.survival.previews import Pull, Ran, Stage, event_of
+from tests.survival.previews import Fate, Pull, Ran, Stage, event_of
 
 NAME = name_of("shop", REPO, 12)
 
@@ -66,6 +66,45 @@ def test_an_opened_pull_request_gets_a_preview_a_comment_a_deployment_and_a_url(
     assert (made["sha"], made["transient_environment"], made["production_environment"]) == (COMMIT, True, False)
     for text in (NAME, found["url"], "$5.00 a month", "differences from"):
         assert text in comment(stage)
+
+
+def states(stage: Stage) -> list[list[str]]:
+    """The states of each deployment on GitHub."""
+    return [[status["state"] for status in stage.fake.statuses[number]] for number in stage.fake.deployments]
+
+
+def test_a_preview_is_in_progress_on_github_before_anything_is_deployed(stage: Stage) -> None:
+    at = 0
+    stage.fake.add_pull(12, COMMIT, head="acme:topic")
+    while not stage.apps():  # the run dies at each of its requests in turn, until it has made the app
+        stage.step("pull_request", event_of(own(), "opened"), Fate(at=at, point="after"))
+        at += 1
+    assert states(stage) == [["in_progress"]]
+
+
+def test_a_preview_that_fails_is_a_failure_on_github_and_the_next_commit_its_own_deployment(stage: Stage) -> None:
+    stage.box.fail(NAME, "deploy")
+    happens(stage, "opened", own())
+    assert states(stage) == [["in_progress", "failure"]]
+    happens(stage, "synchronize", Pull(12, NEWER, fork=False))
+    assert states(stage) == [["in_progress", "failure", "inactive"], ["in_progress", "success"]]
+
+
+def test_a_preview_that_is_refused_ends_as_a_failure_on_github() -> None:
+    stage = Stage({"max": {"dollars": 1}})
+    try:
+        assert happens(stage, "opened", own()).code == 7
+        assert states(stage) == [["in_progress", "failure"]]
+        assert list(stage.live()) == []
+    finally:
+        stage.close()
+
+
+def test_github_that_refuses_deployments_stops_no_preview(stage: Stage) -> None:
+    stage.fake.tokens["gh-token"].deployments = False
+    ran = happens(stage, "opened", own())
+    assert (ran.code, list(stage.live()), stage.fake.deployments) == (0, [NAME], {})
+    assert any("`deployments: write`" in line for line in ran.log)
 
 
 def test_a_push_moves_the_deployment_and_the_one_comment_to_the_new_commit(stage: Stage) -> None:

@@ -20,6 +20,8 @@ from starlette.routing import Route
 
 BODY_LIMIT = 65_536
 MOST_A_PAGE = 100
+MOST_ANNOTATIONS = 50
+DESCRIPTION_LIMIT = 140
 
 
 @dataclass
@@ -33,6 +35,7 @@ class Token:
     graphql: bool = True
     deployments: bool = True
     pulls: bool = True
+    checks: bool = True
 
 
 @dataclass
@@ -48,6 +51,7 @@ class FakeGitHub:
     commits: dict[str, list[int]] = field(default_factory=dict)
     deployments: dict[int, dict[str, Any]] = field(default_factory=dict)
     statuses: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+    checks: dict[int, dict[str, Any]] = field(default_factory=dict)
     writers: set[str] = field(default_factory=lambda: {"ada"})
     minimized: set[str] = field(default_factory=set)
     refusals: list[tuple[str, str, Response]] = field(default_factory=list)
@@ -139,6 +143,8 @@ class FakeGitHub:
             ("GET", base + "/collaborators/{login}/permission", self._permission, ""),
             ("GET", base + "/deployments", self._list_deployments, "deployments"),
             ("POST", base + "/deployments", self._create_deployment, "deployments"),
+            ("POST", base + "/check-runs", self._create_check, "checks"),
+            ("PATCH", base + "/check-runs/{number:int}", self._patch_check, "checks"),
             ("GET", base + "/deployments/{number:int}/statuses", self._list_statuses, "deployments"),
             ("POST", base + "/deployments/{number:int}/statuses", self._create_status, "deployments"),
         ]
@@ -277,6 +283,7 @@ class FakeGitHub:
             "ref": asked["ref"],
             "task": asked.get("task", "deploy"),
             "environment": asked.get("environment", "production"),
+            "description": asked.get("description", ""),
             "transient_environment": asked.get("transient_environment", False),
             "production_environment": asked.get("production_environment", False),
         }
@@ -291,9 +298,36 @@ class FakeGitHub:
         states = ("error", "failure", "inactive", "in_progress", "queued", "pending", "success")
         if asked["state"] not in states:
             return _problem(422, "Validation Failed")
-        status = {"id": self._id(), "state": asked["state"], "environment_url": asked.get("environment_url", "")}
+        if len(asked.get("description", "")) > DESCRIPTION_LIMIT:
+            return _problem(422, "Validation Failed")
+        texts = {name: asked.get(name, "") for name in ("environment_url", "log_url", "description")}
+        status = {"id": self._id(), "state": asked["state"], **texts}
         self.statuses[request.path_params["number"]].append(status)
         return JSONResponse(status, status_code=201)
+
+    async def _create_check(self, request: Request, token: Token) -> Response:
+        asked = await request.json()
+        conclusions = ("success", "failure", "neutral", "cancelled", "skipped", "timed_out", "action_required")
+        if asked["conclusion"] not in conclusions or not token.is_app:
+            return _problem(422, "Validation Failed")
+        number = self._id()
+        self.checks[number] = {"id": number, "annotations": [], **asked}
+        return self._annotated(number, asked, 201)
+
+    async def _patch_check(self, request: Request, token: Token) -> Response:
+        return self._annotated(request.path_params["number"], await request.json(), 200)
+
+    def _annotated(self, number: int, asked: dict[str, Any], status: int) -> Response:
+        output = asked["output"]
+        needed = {"path", "start_line", "end_line", "annotation_level", "message"}
+        wrong = [one for one in output["annotations"] if not needed <= one.keys() or one["path"].startswith("/")]
+        levels = {one["annotation_level"] for one in output["annotations"]} - {"notice", "warning", "failure"}
+        if len(output["annotations"]) > MOST_ANNOTATIONS or wrong or levels or not output["title"]:
+            return _problem(422, "Validation Failed")
+        if len(output["summary"]) > BODY_LIMIT - 1:
+            return _too_long()
+        self.checks[number]["annotations"] += output["annotations"]
+        return JSONResponse({"id": number}, status_code=status)
 
     async def _list_pulls(self, request: Request, token: Token) -> Response:
         head = request.query_params.get("head")
