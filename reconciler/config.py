@@ -94,10 +94,10 @@ class HealthPolicy(Section):
 
 
 class PlatformFaults(Section):
-    """How often a spec is deployed whose deployments fail through a fault of the platform, all runs together."""
+    """How often all runs together deploy a spec whose deployments fail because of the platform."""
 
-    attempts: int = Field(default=3, ge=1, description="attempts within the time below, the first one included")
-    within: Timeout = Field(default=21600.0, description="the time in which the attempts are counted")
+    attempts: int = Field(default=3, ge=1, description="attempts within the period below, including the first")
+    within: Timeout = Field(default=21600.0, description="period in which attempts are counted")
 
 
 class Policy(Section):
@@ -124,13 +124,13 @@ class Policy(Section):
     )
     platform_faults: PlatformFaults = Field(
         default=PlatformFaults.model_construct(),
-        description="how often to retry a deployment that failed by the platform's fault",
+        description="how often to retry a deployment that failed because of the platform",
     )
     ignore: list[Pointer] = Field(default=[], description="JSON pointers by name, such as /services/web/instance_count")
     secrets: Literal["keep", "fingerprint"] = Field(
         default="keep", description="fingerprint: detect a changed secret by a keyed fingerprint"
     )
-    paused: bool = Field(default=False, description="do nothing; plans show the app, and how it differs, as paused")
+    paused: bool = Field(default=False, description="leave the app alone; plans show it, and how it differs, as paused")
     depends_on: list[str] = Field(default=[], description="apps that must be healthy before this one is rolled out")
 
     @property
@@ -182,7 +182,7 @@ VariableEntry = Annotated[
 
 
 class Account(Section):
-    """The account that the apps belong to; a run with the token of another one is refused. Takes one of these."""
+    """The account that the apps belong to; a run with any other account's token is refused. Takes one of these."""
 
     team: str = Field(default="", description="name of the team, which needs the token scope account:read")
     uuid: str = Field(default="", description="id of the team, or the `owner_uuid` of its apps")
@@ -213,12 +213,12 @@ Wave = Annotated[int | str, BeforeValidator(_wave)]
 
 
 class Waves(Section):
-    """How a run that changes several apps begins with a few of them."""
+    """How a run that changes several apps starts with a few of them."""
 
     waves: list[Wave] = Field(
         default=[],
-        description="how many apps are changed up to the end of each wave, such as [1, 10%, 100%]; "
-        "the next begins once all of them are healthy",
+        description="how many apps have changed by the end of each wave, such as [1, 10%, 100%]; "
+        "the next wave begins once all of them are healthy",
     )
     pause: Duration = Field(default=0.0, description="pause between two waves")
 
@@ -302,7 +302,9 @@ class Config(Section):
     """The whole file; every field is optional."""
 
     project: str = Field(default="", description="id of the project to create new apps in")
-    account: Account | None = Field(default=None, description="whose apps these are; another one's token is refused")
+    account: Account | None = Field(
+        default=None, description="account that the apps belong to; any other account's token is refused"
+    )
     variables: list[VariableEntry] = Field(
         default=[], description="variables to substitute in specs: names, or entries as below"
     )
@@ -310,7 +312,7 @@ class Config(Section):
     apps: dict[str, dict[str, Any]] = Field(default={}, description="policy per app; overrides the defaults")
     moved: dict[str, str] = Field(default={}, description="renamed apps, as `old name: new name`")
     rollout: Waves = Field(
-        default=NO_WAVES, description="how a run that changes several apps begins with a few of them"
+        default=NO_WAVES, description="how a run that changes several apps starts with a few of them"
     )
     guards: Guards = Field(default=Guards.model_construct(), description="what a run may not do unless allowed")
     freeze: list[Freeze] = Field(default=[], description="windows in which nothing is applied")

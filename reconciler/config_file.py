@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,11 +17,17 @@ from reconciler.config import Config, Policy
 from reconciler.environments import Environment, resolved, written_at, wrong_environments
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity, has_errors
-from reconciler.text import did_you_mean, pointer_token
+from reconciler.text import did_you_mean, nearest, pointer_token
 from reconciler.yamltext import Document, parse, read_text
 
 CONFIG_NAMES = ("reconcile.yaml", "reconcile.yml")
 """The file's name."""
+
+SUFFIXES = (".yaml", ".yml", ".json")
+"""The suffixes of spec files."""
+
+_LOOKED_AT = 1000
+"""How many entries of a folder are compared with a path that does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,35 @@ class ConfigFile:
         return Path(self.document.file).parent if self.document else Path()
 
 
+def near_path(path: Path) -> str:
+    """The spec or folder that a path which does not exist probably means; empty if none is likely.
+
+    ``specs/shop.yml`` means ``specs/shop.yaml``, and so do ``shop`` and ``spec/shop.yaml``.
+    """
+    for file in (Path("specs", f"{path}{suffix}") for suffix in SUFFIXES):
+        if file.is_file():
+            return str(file)
+    folder = path.parent
+    if not folder.is_dir():
+        folder = Path(near_path(folder))
+        if folder == Path():
+            return ""
+        if (folder / path.name).exists():
+            return str(folder / path.name)
+    if not os.access(folder, os.R_OK):
+        return ""
+    known = [one.name for one in islice(folder.iterdir(), _LOOKED_AT) if one.suffix in SUFFIXES or one.is_dir()]
+    same = (name for name in known if Path(name).stem == path.stem)
+    near = next(same, "") or nearest(path.name, known)
+    return str(folder / near) if near else ""
+
+
+def path_hint(path: Path) -> str:
+    """What to do about a path that does not exist."""
+    near = near_path(path)
+    return f"did you mean {near}?" if near else "check the path"
+
+
 def load_config(path: Path | None, specs: Sequence[Path | str] = ()) -> Config:
     """The configuration alone, see `read_config`."""
     return read_config(path, specs).config
@@ -86,7 +122,7 @@ def read_config(
     file = str(found)
     if not found.exists():
         message = f"no such configuration file: {file}"
-        finding = Finding(Severity.ERROR, "no-such-path", message, "check the path", Location(file))
+        finding = Finding(Severity.ERROR, "no-such-path", message, path_hint(found), Location(file))
         raise InvalidInput([finding], message)
     documents, findings = parse(read(found, file), file)
     document = documents[0] if documents else None

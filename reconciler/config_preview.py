@@ -26,10 +26,10 @@ Tag = Annotated[str, AfterValidator(_tag)]
 
 
 class Most(Section):
-    """How many previews there may be, and what they may cost, all of the repository's together."""
+    """How many previews a repository may have at a time, and what they may cost together."""
 
     count: int = Field(default=10, ge=1, description="previews at the same time")
-    dollars: float = Field(default=100.0, ge=0, description="USD a month that they may cost together")
+    dollars: float = Field(default=100.0, ge=0, description="USD a month for all previews together")
 
 
 class Preview(Section):
@@ -52,18 +52,18 @@ class Preview(Section):
     size: SizeSlug = Field(default="apps-s-1vcpu-0.5gb", description="size of every instance")
     sizes: dict[str, SizeSlug] = Field(default={}, description="sizes of single components, by name")
     instances: dict[str, Annotated[int, Field(ge=1)]] = Field(
-        default={}, description="numbers of instances of single components, by name; the others have one"
+        default={}, description="instance counts of single components, by name; the others get one"
     )
-    scheduled_jobs: bool = Field(default=False, description="whether jobs run on their schedule in previews, too")
+    scheduled_jobs: bool = Field(default=False, description="whether scheduled jobs run in previews")
     sleep: Duration = Field(
-        default=0.0, description="put services to sleep after so long without requests, 10m to 24h; 0s: never"
+        default=0.0, description="put services to sleep after this long without requests, 10m to 24h; 0s: never"
     )
     label: str = Field(
         default="", description="only pull requests with this label; those from forks always need it, or else `preview`"
     )
     drafts: bool = Field(default=True, description="whether drafts have previews")
     ttl: Timeout = Field(default=7 * 86400.0, description="how long a preview lives after its last deployment")
-    max: Most = Field(default=Most.model_construct(), description="what all previews together may be")
+    max: Most = Field(default=Most.model_construct(), description="limits for all previews together")
 
     @field_validator("sleep")
     @classmethod

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from reconciler.config import IS_NO_VARIABLE, Account, Config, Freeze, Policy, merged
 from reconciler.config_notify import Channel
+from reconciler.errors import UsageError
 from reconciler.text import did_you_mean, pointer_token, segments
 
 ALL = "all"
@@ -22,6 +23,17 @@ APP = "{app}"
 _PATTERN = re.compile(r"[a-z0-9-]*\{app\}[a-z0-9-]*")
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def no_environment(name: str, known: Collection[str]) -> UsageError:
+    """The error that none of the ``known`` environments has this name, or that none was named."""
+    if not known:
+        return UsageError(f"no such environment: {name}", hint="add `environments` to reconcile.yaml")
+    listed = ", ".join(known)
+    if not name:
+        message = "reconcile.yaml has environments, and none was chosen"
+        return UsageError(message, hint=f"use --env with one of: {listed}")
+    return UsageError(f"no such environment: {name}", hint=did_you_mean(name, known, f"known environments: {listed}"))
 
 
 class Environment(BaseModel):

@@ -29,7 +29,7 @@ MEANINGS = {
     Exit.PERSON_NEEDED: "a deployment failed and could not be rolled back, or an app is blocked: a person is needed",
     Exit.STALLED: "stalled: this spec failed before and is not being retried",
     Exit.REFUSED: "refused by a guard, or the saved plan no longer matches",
-    Exit.USAGE: "usage",
+    Exit.USAGE: "a usage error",
     Exit.INTERRUPTED: "interrupted; the output names what is still running",
 }
 
@@ -44,4 +44,4 @@ MOST_SERIOUS_FIRST = (
     Exit.DIFFERENCES,
     Exit.OK,
 )
-"""Of several apps the most serious code wins."""
+"""With several apps, the most serious code wins."""

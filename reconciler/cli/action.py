@@ -164,7 +164,7 @@ class ActionStep:
         """
         if self.inputs.mode not in (Mode.PLAN, Mode.VALIDATE) or self.inputs.plan_file:
             hint = "run a job for each environment, as docs/workflows/apply.yml does"
-            raise UsageError("environment: all is for the modes plan and validate, without plan-file", hint=hint)
+            raise UsageError("environment: all works only in the modes plan and validate, without plan-file", hint=hint)
         everywhere = each(options)
         if self.inputs.mode is Mode.VALIDATE:
             checked = [check(one, offline=True) for one in everywhere]

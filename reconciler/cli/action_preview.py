@@ -53,7 +53,7 @@ async def result(step: Step, options: "RunOptions") -> Result:
         ReconcileError: the run failed.
     """
     if not step.inputs.token and not step.inputs.sandbox and step.context.is_fork:
-        why = "No preview: GitHub gives runs of a fork's pull request no secrets."
+        why = "No preview: GitHub gives no secrets to runs of a fork's pull request."
         return Result(Exit.OK, why, lambda _limit: f"### {why}\n")
     if not step.inputs.github_token:
         raise UsageError("no GitHub token: the input github-token is empty", hint="pass ${{ github.token }}")

@@ -16,7 +16,7 @@ HELP = """Declarative GitOps for DigitalOcean App Platform.
 
 `reconcile` makes App Platform match the specs in Git: it validates them, compares them with what is live, applies
 what differs, watches the deployments, and rolls back automatically when one fails. `reconcile plan` only shows what
-it would do. Without a command it is `reconcile apply`; `--plan` and `--drift` are the commands of that name.
+it would do. Without a command, it runs `reconcile apply`; `--plan` and `--drift` do what those commands do.
 """
 
 EPILOGUE = """Exit codes: 0 converged · 1 error · 2 differences (drift, plan --exit-code, fmt --check) ·
@@ -36,7 +36,7 @@ COMMANDS = {
         "run:apply",
         """Make App Platform match the specs in Git: create and update, watch, roll back what fails.
 
-        On a terminal it shows the plan and asks first; `--yes` skips the question, declining exits with 1.
+        On a terminal, it shows the plan and asks first; `--yes` skips the question, and declining exits with 1.
         Pipelines are never asked.
         """,
     ),
@@ -63,9 +63,9 @@ COMMANDS = {
     ),
     "render": (
         "render:render",
-        """Print specs exactly as they would be sent, secrets hidden: base, overlays and variables put together.
+        """Print specs exactly as they would be sent, secrets hidden: base, overlays and variables combined.
 
-        `--write` puts them into files, and `--check` holds committed ones against what would be rendered now.
+        `--write` writes them to files, and `--check` compares committed ones with what would be rendered now.
         """,
     ),
     "promote": (
@@ -77,7 +77,7 @@ COMMANDS = {
     ),
     "preview": (
         "preview:app",
-        """An app for every pull request: derived from its spec, small, marked as its own, and ended with it.
+        """Preview apps for pull requests: derived from an app's spec, small, marked, and deleted with the pull request.
 
         `up`, `down`, `list` and `sweep`; only apps whose mark proves them to be previews are ever touched.
         """,

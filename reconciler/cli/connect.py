@@ -58,7 +58,7 @@ def token(variable: str = "") -> str:
     for name in [variable] if variable else TOKEN_VARIABLES[:2]:
         if value := os.environ.get(name, "").strip():
             return value
-    hint = "set DIGITALOCEAN_TOKEN, or try the embedded sandbox: reconcile --sandbox"
+    hint = "set DIGITALOCEAN_TOKEN to an API token, or add --sandbox to try it on the embedded sandbox"
     hint = f"set {variable}, which reconcile.yaml names as the environment's token" if variable else hint
     raise UsageError(f"no API token: {variable or 'DIGITALOCEAN_TOKEN'} is not set", hint=hint)
 
@@ -76,7 +76,7 @@ def missing_extra(extra: str, error: ImportError) -> UsageError:
         hint = f"uv tool install --force {package}"
     else:
         hint = f"pip install {package}"
-    return UsageError(f"this needs the package {error.name}, of the extra {extra!r}", hint=hint)
+    return UsageError(f"this needs the package {error.name}, from the extra {extra!r}", hint=hint)
 
 
 def open_sandbox(file: Path) -> Sandbox:

@@ -18,11 +18,10 @@ from reconciler.config_file import ConfigFile, read_config
 from reconciler.engine import environments, safety
 from reconciler.engine.apply import run
 from reconciler.engine.load import RunOptions, each
-from reconciler.environments import ALL, environment_of
+from reconciler.environments import ALL, environment_of, no_environment
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
 from reconciler.telemetry.observer import observer
-from reconciler.text import did_you_mean
 from reconciler.views.environments import EnvironmentPlan
 
 __all__ = ["ALL", "connection_of", "in_environment", "plan_all"]
@@ -66,8 +65,7 @@ def in_environment(name: str, config: Path | None, connection: Connection) -> tu
     if not name:
         return connection, file, lambda app: app
     if name not in file.config.environments:
-        hint = did_you_mean(name, file.config.environments, "they are under `environments` in reconcile.yaml")
-        raise UsageError(f"no such environment: {name}", hint=hint)
+        raise no_environment(name, file.config.environments)
     here = connection_of(connection, RunOptions((), config, environment=name))
     return here, file.within(name), environment_of(file.config, name).live_name
 

@@ -14,7 +14,7 @@ from reconciler.findings import Finding, ranked
 
 def fmt(
     *paths: Annotated[Path, Parameter(help="files and folders of specs [default: specs/ and overlays]")],
-    check: Annotated[bool, Parameter(help="write nothing: exit 2 if a file would change")] = False,
+    check: Annotated[bool, Parameter(help="write nothing; exit 2 if a file would change")] = False,
 ) -> int:
     """Format spec files and overlays: order of fields, indentation, quotes. Comments stay, and so does the meaning.
 

@@ -181,9 +181,9 @@ def _misread(error: CycloptsError) -> UsageError:
 
         flag = error.token.keyword or error.token.value
         known = [name for argument in error.argument_collection for name in argument.names]
-        return UsageError(f"unknown flag {flag}", hint=flag_hint(flag, known) or f"see: {command} --help")
+        return UsageError(f"unknown flag {flag}", hint=flag_hint(flag, known, command) or f"see: {command} --help")
     if isinstance(error, MissingArgumentError) and error.argument and error.argument.field_info.is_positional:
-        message = f"{command} needs {error.argument.name.lstrip('-').upper()}"
+        message = f"{command.removeprefix('reconcile ')} needs {error.argument.name.lstrip('-').upper()}"
     return UsageError(message, hint=f"see: {command} --help")
 
 

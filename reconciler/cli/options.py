@@ -44,7 +44,7 @@ class SpecFlags:
         Path | None,
         Parameter(
             group=WHAT,
-            help="reconcile.yaml [default: the nearest in or above the folder of the specs, else in this one]",
+            help="reconcile.yaml [default: the nearest, in or above the folder of the specs, else in the current one]",
         ),
     ] = None
     var: Annotated[
@@ -63,7 +63,7 @@ class SpecFlags:
         str,
         Parameter(
             group=WHAT,
-            help="only apps whose files changed in Git since this commit, branch or tag; auto: as the pipeline says",
+            help="only apps whose files changed in Git since this commit, branch or tag; auto: from the pipeline",
         ),
     ] = ""
     shard: Annotated[str, Parameter(group=WHAT, help="only a part of the apps, for parallel jobs: 1/4, or auto")] = ""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from reconciler.engine.previews import Previewed
     from reconciler.views.previews import PreviewState
 
-ABOUT = """An app for every pull request: derived from its spec, small, marked as its own, and ended with it.
+ABOUT = """Preview apps for pull requests: derived from an app's spec, small, marked, and deleted with the pull request.
 
 An app is a preview only if its mark proves it; no other is ever changed or deleted. Settings are under `preview` in
 reconcile.yaml.
@@ -71,22 +71,24 @@ def build() -> App:
 def up(
     *apps: Apps,
     pull: Number,
-    branch: Annotated[str, Parameter(group=WHAT, help="its branch [default: as GitHub has it]")] = "",
-    commit: Annotated[str, Parameter(group=WHAT, help="the head of its branch [default: as GitHub has it]")] = "",
-    fork: Annotated[str, Parameter(group=WHAT, help="repository of the branch, if that is another one")] = "",
+    branch: Annotated[str, Parameter(group=WHAT, help="its branch [default: from GitHub]")] = "",
+    commit: Annotated[str, Parameter(group=WHAT, help="the head of its branch [default: from GitHub]")] = "",
+    fork: Annotated[str, Parameter(group=WHAT, help="the branch's repository, if it is a different one")] = "",
     image: Annotated[
         tuple[str, ...], Parameter(group=WHAT, help="COMPONENT=TAG or COMPONENT=sha256:…; can be repeated")
     ] = (),
-    yes: Annotated[bool, Parameter(group=PERMISSIONS, help="do not ask; only a terminal is asked")] = False,
+    yes: Annotated[
+        bool, Parameter(group=PERMISSIONS, help="do not ask for confirmation; only terminals are asked")
+    ] = False,
     retry: Annotated[bool, Parameter(group=PERMISSIONS, help="also retry a commit that failed before")] = False,
     where: Where = Where(),
     connection: Connection = Connection(),
     output: RunOutput = RunOutput(),
 ) -> int:
-    """Make or update the previews of a pull request, and judge them like any app.
+    """Create or update the previews of a pull request, and judge them like any app.
 
-    Without `--branch` and `--commit` GitHub is asked, with the token in GITHUB_TOKEN; then the pull request must be
-    open and be allowed previews. Of a fork's, `--commit` says which commit is allowed.
+    Without `--branch` and `--commit`, asks GitHub, with the token in GITHUB_TOKEN; the pull request must then be
+    open and allowed to have previews. For a fork, `--commit` names the allowed commit.
     """
     import asyncio
 
@@ -105,7 +107,9 @@ def up(
 def down(
     *apps: Apps,
     pull: Number,
-    yes: Annotated[bool, Parameter(group=PERMISSIONS, help="do not ask; only a terminal is asked")] = False,
+    yes: Annotated[
+        bool, Parameter(group=PERMISSIONS, help="do not ask for confirmation; only terminals are asked")
+    ] = False,
     where: Where = Where(),
     connection: Connection = Connection(),
     output: RunOutput = RunOutput(),
@@ -121,7 +125,7 @@ def down(
 
 
 def list_(*, where: Where = Where(), connection: Connection = Connection(), output: RunOutput = RunOutput()) -> int:
-    """List the previews of a repository: pull request, state, URL, cost, and when each ends by its age."""
+    """List the previews of a repository: pull request, state, URL, cost, and when each expires."""
     import asyncio
 
     from reconciler.engine.preview_down import listed
@@ -133,14 +137,16 @@ def list_(*, where: Where = Where(), connection: Connection = Connection(), outp
 
 def sweep(
     *,
-    yes: Annotated[bool, Parameter(group=PERMISSIONS, help="do not ask; only a terminal is asked")] = False,
+    yes: Annotated[
+        bool, Parameter(group=PERMISSIONS, help="do not ask for confirmation; only terminals are asked")
+    ] = False,
     where: Where = Where(),
     connection: Connection = Connection(),
     output: RunOutput = RunOutput(),
 ) -> int:
-    """Take down the previews that are over: closed, gone, not allowed any more, or expired.
+    """Take down previews that have ended: closed, gone, no longer allowed, or expired.
 
-    GitHub is asked about each pull request, with the token in GITHUB_TOKEN. What it does not answer ends nothing.
+    Asks GitHub about each pull request, with the token in GITHUB_TOKEN; a missing answer ends no preview.
     """
     import asyncio
 
@@ -174,7 +180,7 @@ def _begun(
     if output.format == "sarif":
         raise UsageError("--format sarif is not available for preview", hint="use text, markdown or json")
     if not where.repository:
-        raise UsageError("which repository is not known", hint="add --repository, such as --repository acme/shop")
+        raise UsageError("the repository is not known", hint="add --repository, such as --repository acme/shop")
     from reconciler.cli.environments import connection_of
     from reconciler.cli.run import CommandLine
 
@@ -224,9 +230,7 @@ def _github(options: RunOptions) -> Any:
 
     token = options.environ.get("GITHUB_TOKEN", "").strip()
     if not token:
-        raise UsageError(
-            "GitHub cannot be asked: GITHUB_TOKEN is not set", hint="set it, or give --branch and --commit"
-        )
+        raise UsageError("cannot ask GitHub: GITHUB_TOKEN is not set", hint="set it, or give --branch and --commit")
     return GitHub(token, clock=SystemClock(), api_url=options.environ.get("GITHUB_API_URL") or "https://api.github.com")
 
 

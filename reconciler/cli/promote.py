@@ -10,9 +10,9 @@ from reconciler.cli.connect import connect
 from reconciler.cli.console import Console, plain, show
 from reconciler.cli.options import Connection, PageOutput, SpecFlags, run_options
 from reconciler.clock import SystemClock
+from reconciler.environments import no_environment
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
-from reconciler.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 def promote(
-    source: Annotated[str, Parameter(help="the environment in which it runs healthy")],
-    target: Annotated[str, Parameter(help="the environment that is to have it")],
+    source: Annotated[str, Parameter(help="environment to promote from")],
+    target: Annotated[str, Parameter(help="environment to promote to")],
     *apps: Annotated[str, Parameter(help="apps, by their names in the base [default: all]")],
     specs: Annotated[tuple[Path, ...], Parameter(help="files and folders of app specs [default: specs/]")] = (),
-    check: Annotated[bool, Parameter(help="write nothing: exit 2 if there is something to promote")] = False,
+    check: Annotated[bool, Parameter(help="write nothing; exit 2 if there is something to promote")] = False,
     config: Annotated[Path | None, Parameter(help="reconcile.yaml")] = None,
     var: Annotated[tuple[str, ...], Parameter(help="NAME=VALUE of a declared variable")] = (),
     connection: Connection = Connection(),
@@ -69,8 +69,7 @@ def _check_names(workspace: "Workspace", source: str, target: str) -> None:
     known = workspace.config().config.environments
     for name in (source, target):
         if name not in known:
-            hint = did_you_mean(name, known, f"known: {', '.join(known)}")
-            raise UsageError(f"no such environment: {name}", hint=hint)
+            raise no_environment(name, known)
     if source == target:
         raise UsageError("both environments are the same")
 

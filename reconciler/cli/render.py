@@ -19,14 +19,14 @@ def render(
     *apps: Annotated[str, Parameter(help="apps, by their names in the base or in the environment [default: all]")],
     specs: Annotated[tuple[Path, ...], Parameter(help="files and folders of app specs [default: specs/]")] = (),
     write: Annotated[bool, Parameter(help="write the renderings to files, and remove those of other apps")] = False,
-    check: Annotated[bool, Parameter(help="write nothing: exit 2 if a file is not as rendered")] = False,
+    check: Annotated[bool, Parameter(help="write nothing; exit 2 if a file is out of date")] = False,
     into: Annotated[
         Path | None, Parameter(help="folder of the renderings [default: rendered/ENVIRONMENT beside reconcile.yaml]")
     ] = None,
-    verbose: Annotated[bool, Parameter(name=("--verbose", "-v"), help="say where each value is written")] = False,
+    verbose: Annotated[bool, Parameter(name=("--verbose", "-v"), help="print where each value is written")] = False,
     source: SpecFlags = SpecFlags(),
 ) -> int:
-    """Print specs exactly as they would be sent, secrets hidden: base, overlays and variables put together.
+    """Print specs exactly as they would be sent, secrets hidden: base, overlays and variables combined.
 
     The output is stable, so that it can be reviewed and compared. With `--write` it goes to files, which `--check`
     holds against what would be rendered now.
@@ -35,7 +35,7 @@ def render(
     from reconciler.engine.load import each
 
     if (write or check) and (apps or source.app):
-        raise UsageError("--write and --check concern every app", hint="leave the names of apps out")
+        raise UsageError("--write and --check concern every app", hint="omit the app names")
     if write and check:
         raise UsageError("--write and --check cannot be combined")
     console, wrong, rendering = Console(vital=True), [], []

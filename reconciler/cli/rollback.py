@@ -20,6 +20,7 @@ from reconciler.telemetry.observer import observer
 
 if TYPE_CHECKING:
     from reconciler.config import Config, Policy
+    from reconciler.engine.apply import Watch
     from reconciler.live.client import Client
     from reconciler.live.models import LiveApp
     from reconciler.rollout.model import RolloutReport
@@ -87,7 +88,7 @@ def redeploy(
     Watched, judged and rolled back like any rollout. An app that differs from Git is refused: apply it instead.
     """
     if not apps:
-        raise UsageError("reconcile redeploy needs an app", hint="for example: reconcile redeploy shop")
+        raise UsageError("redeploy needs APPS", hint="such as: reconcile redeploy shop")
     source = SpecFlags(config=config, app=apps, env=env)
     options = replace(
         run_options(specs, source),
@@ -136,7 +137,7 @@ async def _commit(name: str, config: Config, connection: Connection, console: Co
             wanted = _job(app, config.policy(name), "rollback")
             job = replace(wanted, resume_rollback=True, follow=pinned.id, carried=pinned.spec)
             with CommandLine(console, connection).watch([name]) as watched:
-                report = _as_asked(await roll_back(job, client, SystemClock(), watched))
+                report = _as_requested(await roll_back(job, client, SystemClock(), _requested(watched)))
     report = _reported(report, connection)
     outcome = report.records[0].outcome
     if outcome.kind is OutcomeKind.TAKEN_BACK and console.format == "text":
@@ -146,15 +147,30 @@ async def _commit(name: str, config: Config, connection: Connection, console: Co
     return safety.of_rollout(report)
 
 
-def _as_asked(report: RolloutReport) -> RolloutReport:
-    """The report of a rollback that a person asked to commit: that it is committed is what was asked for."""
+_HEALTHY = "the rollback is healthy and committed"
+
+
+def _as_requested(report: RolloutReport) -> RolloutReport:
+    """The report of what a person asked for, a rollback that is committed or pinned: that is done, not failed."""
     from reconciler.rollout.model import Outcome, OutcomeKind
 
     (record,) = report.records
-    if record.outcome.kind is not OutcomeKind.ROLLED_BACK:
-        return report
-    outcome = Outcome(OutcomeKind.TAKEN_BACK, "the rollback is healthy and committed")
+    outcome = replace(record.outcome, requested=record.outcome.kind is OutcomeKind.PINNED)
+    if outcome.kind is OutcomeKind.ROLLED_BACK:
+        outcome = Outcome(OutcomeKind.TAKEN_BACK, _HEALTHY)
     return replace(report, records=(replace(record, outcome=outcome),))
+
+
+def _requested(watched: Watch) -> Watch:
+    """The watch that shows such an end as done, too."""
+    from reconciler.rollout.model import Event, OutcomeKind
+
+    def shown(event: Event) -> None:
+        if event.outcome is OutcomeKind.ROLLED_BACK:
+            event = replace(event, outcome=OutcomeKind.TAKEN_BACK, text=_HEALTHY)
+        watched.on_event(replace(event, requested=event.outcome is OutcomeKind.PINNED))
+
+    return replace(watched, on_event=shown)
 
 
 def _reported(report: RolloutReport, connection: Connection) -> RolloutReport:
@@ -198,7 +214,8 @@ async def _rollback(
             await _check_target(client, app, to)
             job = replace(job, roll_back=True, roll_back_to=to)
         with CommandLine(console, connection).watch([name]) as watched:
-            report = await roll_back(job, client, SystemClock(), watched)
+            report = await roll_back(job, client, SystemClock(), _requested(watched) if pin else watched)
+    report = _as_requested(report) if pin else report
     console.rollout(_reported(report, connection), None)
     code = safety.of_rollout(report)
     return Exit.OK if pin and code is Exit.ROLLED_BACK else code  # rolling back is what was requested

@@ -56,7 +56,7 @@ class Extent:
         Parameter(group=WHAT_TO_DO, help="also delete apps whose spec was removed from Git; needs the full history"),
     ] = False
     show_live_values: Annotated[
-        bool, Parameter(group=OUTPUT, help="do not hide what looks like a credential, or what only live has")
+        bool, Parameter(group=OUTPUT, help="show values that look like credentials, or that only live has")
     ] = False
 
 
@@ -65,9 +65,9 @@ class Extent:
 class Applying:
     """How a plan is applied."""
 
-    yes: Annotated[
-        bool, Parameter(group=WHAT_TO_DO, help="do not ask before anything is changed; only a terminal is asked")
-    ] = False
+    yes: Annotated[bool, Parameter(group=WHAT_TO_DO, help="do not ask for confirmation; only terminals are asked")] = (
+        False
+    )
     expect: Annotated[Path | None, Parameter(group=WHAT_TO_DO, help="apply only if this saved plan still matches")] = (
         None
     )
@@ -75,7 +75,7 @@ class Applying:
         int | None,
         Parameter(group=WHAT_TO_DO, validator=POSITIVE, help="number of apps at once [default: by the rate limit]"),
     ] = None
-    fail_fast: Annotated[bool, Parameter(group=WHAT_TO_DO, help="start no further app after one failed")] = False
+    fail_fast: Annotated[bool, Parameter(group=WHAT_TO_DO, help="start no more apps after one fails")] = False
     logs: Annotated[
         Literal["failed", "all", "none"] | None,
         Parameter(

@@ -140,8 +140,10 @@ def fail(
         )
     with _sandbox(file) as box:
         box.fail(app, where, times, component)
+        known = any(one.name == app for one in box.summary())
     deployments = "deployment" if times == 1 else f"{times} deployments"
-    console.show(f"the next {deployments} of {app} will fail: {where}{f' of {component}' if component else ''}")
+    new = "" if known else f"; there is no app {app} in {file} yet"
+    console.show(f"the next {deployments} of {app} will fail: {where}{f' of {component}' if component else ''}{new}")
     return Exit.OK
 
 

@@ -44,9 +44,9 @@ class StateOutput:
 
 def status(
     *apps: Annotated[str, Parameter(help="names of apps [default: all]")],
-    deployments: Annotated[int, Parameter(validator=POSITIVE, help="number of deployments to show for each")] = 5,
-    watch: Annotated[bool, Parameter(help="show it again and again, until Ctrl-C")] = False,
-    interval: Annotated[int, Parameter(validator=POSITIVE, help="with --watch: seconds between two looks")] = 10,
+    deployments: Annotated[int, Parameter(validator=POSITIVE, help="number of deployments to show per app")] = 5,
+    watch: Annotated[bool, Parameter(help="refresh until Ctrl-C")] = False,
+    interval: Annotated[int, Parameter(validator=POSITIVE, help="with --watch: seconds between refreshes")] = 10,
     config: Annotated[
         Path | None, Parameter(help="reconcile.yaml, for freeze windows and timeouts [default: the nearest]")
     ] = None,
@@ -59,7 +59,7 @@ def status(
     A line for each app if they are more than three.
     """
     if watch and not (output.format == "text" and sys.stdout.isatty()):
-        raise UsageError("--watch draws on a terminal", hint="without a terminal, run reconcile status when needed")
+        raise UsageError("--watch needs a terminal", hint="without a terminal, run reconcile status when needed")
     import asyncio
 
     from reconciler.cli.environments import in_environment

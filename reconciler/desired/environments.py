@@ -82,8 +82,8 @@ class EnvironmentSources:
             Finding(
                 Severity.ERROR,
                 "overlay-no-match",
-                f"no spec of an app {name!r}, which this overlay is for",
-                did_you_mean(name, apps, "an overlay has the name that its app has in the base"),
+                f"no spec for app {name!r}, which this overlay changes",
+                did_you_mean(name, apps, "use the name that the app has in the base"),
                 overlay.document.locate("/name"),
             )
             for name, overlays in self.overlays.items()
@@ -220,7 +220,7 @@ def _values(
     out: dict[str, tuple[str, Document, str]] = {}
     for document in _documents(path, dict.fromkeys(declared, Text), findings, read):
         if not isinstance(document.data, dict):
-            message, hint = "a file of variables is a mapping of names to values", "write one `NAME: value` a line"
+            message, hint = "a variable file must be a mapping of names to values", "write one `NAME: value` per line"
             findings.append(Finding(Severity.ERROR, "overlay-invalid", message, hint, document.locate("")))
             continue
         for name, value in document.data.items():

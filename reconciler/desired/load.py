@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.appspec.secrets import CLONE_URL, credentials, plaintext_secrets, secrets
 from reconciler.config import Config
-from reconciler.config_file import CONFIG_NAMES
+from reconciler.config_file import CONFIG_NAMES, SUFFIXES, path_hint
 from reconciler.desired.reading import DEFAULT, OTHER, WRAPPER, Variables, parse_specs, substitute, unrelated
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity
@@ -20,9 +20,6 @@ from reconciler.yamltext import Document, Written, is_wrapped, read_text
 
 if TYPE_CHECKING:
     from reconciler.desired.environments import EnvironmentSources, ReadText
-
-SUFFIXES = (".yaml", ".yml", ".json")
-"""The suffixes of spec files."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +118,7 @@ def load(
     if environment is not None and not named:  # files that are named may be some of the apps
         findings += environment.unused({app.base for app in apps})
     if skipped:
-        findings.append(_skipped("unrelated-files", "not app specs", skipped, "keep specs in a folder of their own"))
+        findings.append(_skipped("unrelated-files", "not app specs", skipped, "keep specs in their own folder"))
     if not apps and not any(finding.is_error for finding in findings):
         findings.append(_none_found(paths))
     return Loaded(tuple(apps), tuple(findings), values.sources)
@@ -185,8 +182,10 @@ def find_specs(paths: Sequence[Path | str], findings: list[Finding], *, leave_ou
             below = iter([path])
         else:
             message = f"no such file or folder: {path}"
-            hint = _FIRST_SPEC if path == Path("specs") else "check the path"
-            if Path(_DO).is_dir():
+            hint = path_hint(path)
+            if path == Path("specs"):
+                hint = _FIRST_SPEC
+            if Path(_DO).is_dir() and not hint.startswith("did you mean"):
                 hint = f"there is {_DO}: name it, as in `reconcile validate {_DO}`"
             findings.append(Finding(Severity.ERROR, "no-such-path", message, hint, Location(str(path))))
             continue
@@ -199,7 +198,9 @@ def find_specs(paths: Sequence[Path | str], findings: list[Finding], *, leave_ou
     return list(found.values())
 
 
-_FIRST_SPEC = "write a spec there, have one written by `reconcile import APP`, or name the folder that has them"
+_FIRST_SPEC = (
+    "write a spec there, import your live apps with `reconcile import --all`, or name the folder that has specs"
+)
 """What to do without the folder that is read by default."""
 
 _DO = ".do"
@@ -226,7 +227,9 @@ def _below(folder: Path, others: Collection[str], findings: list[Finding], hidde
             app = next((name for name in shown if Path(name).stem == "app"), "")
             for template in [name for name in shown if Path(name).stem == "deploy.template"]:
                 message = f"a template of {app}, which is read instead" if app else "a template, read as an app's spec"
-                hint = "to check it, name it on the command line" if app else "name other files if it is no app"
+                hint = (
+                    "to check it, name it on the command line" if app else "if it is not an app, name the files to read"
+                )
                 findings.append(Finding(Severity.NOTICE, "template", message, hint, Location(f"{root}/{template}")))
                 if app:
                     shown.remove(template)
@@ -244,7 +247,7 @@ def _hides_yaml(root: Path, name: str) -> bool:
 def _skipped(code: str, why: str, names: Sequence[str], hint: str) -> Finding:
     """The one line about what was passed over."""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    message = f"skipped as {why}: {', '.join(names[:5])}{more}"
+    message = f"skipped ({why}): {', '.join(names[:5])}{more}"
     return Finding(Severity.NOTICE, code, message, hint)
 
 

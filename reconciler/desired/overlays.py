@@ -86,7 +86,7 @@ class Merge:
             return
         if not present:
             if record is not None and name not in record.fields:
-                message = f"{_shown(here)}: there is no such field, neither in the base nor in App Platform's specs"
+                message = f"{_shown(here)}: no such field in the base or in App Platform's specs"
                 self._no_match(message, name, record.fields, theirs, adds=True)
                 return
             mine = _empty(theirs, within(record, name))
@@ -104,14 +104,14 @@ class Merge:
                 yield identity, item
             else:
                 hint = f"name it by its {' and '.join(listing.identity)}"
-                self._wrong("overlay-invalid", "this item of a list does not say which one it is", hint, item)
+                self._wrong("overlay-invalid", "this list item has no identity", hint, item)
 
     def _keyed(
         self, ours: Part, theirs: tuple[Part, list[tuple[str, Part]]], listing: Listing, path: tuple[str, ...]
     ) -> Part:
         whole, items = theirs
         if not whole.value:
-            hint = "null removes the whole list, and `name: null` in a mapping one of its items"
+            hint = "null removes the whole list; `name: null` in a mapping removes one item"
             self._wrong("overlay-ambiguous", f"{_shown(path)} is empty, which changes nothing", hint, whole)
         given: dict[str, Part] = {}
         for identity, item in items:
@@ -156,7 +156,7 @@ class Merge:
         kind = path[0] if len(path) == 1 and path[0] in COMPONENT_KINDS else ""
         sourceless = kind in BUILT_KINDS and isinstance(item.value, dict) and not item.value.keys() & {*SOURCE_FIELDS}
         if sourceless:
-            message = f"the base has no {SINGULAR[kind]} {identity!r}, and without a source none can be added"
+            message = f"the base has no {SINGULAR[kind]} {identity!r}, and adding one needs a source"
         elif listing.identity in (("name",), ("key",)) and _misspelt(identity, siblings):
             message = f"{_shown((*path, identity))} is not in the base"
         else:
@@ -176,7 +176,7 @@ class Merge:
     def _no_match(self, message: str, name: str, known: Collection[str], part: Part, *, adds: bool = False) -> None:
         hint = did_you_mean(name, known)
         if adds:
-            hint = "; ".join(filter(None, [hint, "to add it all the same, write an operation: `op: add`"]))
+            hint = "; ".join(filter(None, [hint, "to add it anyway, write an operation: `op: add`"]))
         self._wrong("overlay-no-match", message, hint, part)
 
     def _wrong(self, code: str, message: str, hint: str, part: Part, other: Part | None = None) -> None:

@@ -103,7 +103,7 @@ class Patching:
                 place.holder.value[place.index] = value
             case _:
                 if taken_apart(_present(place).holder.value[place.index])[0] != taken_apart(value)[0]:
-                    raise Refused("overlay-invalid", f"test: {operation['path']} has another value")
+                    raise Refused("overlay-invalid", f"test: {operation['path']} has a different value")
 
     def _value(self, place: Place, operation: dict[str, Any], at: str) -> Part:
         """The value of an operation, read as what its place holds: text stays text."""
@@ -207,7 +207,7 @@ def _add(place: Place, value: Part) -> None:
     elif isinstance(holder, list) and (name == "-" or (name.isdecimal() and int(name) <= len(holder))):
         holder.insert(len(holder) if name == "-" else int(name), value)
     else:
-        raise Refused("overlay-no-match", f"{name} is no place in a list", "use a number, or - for its end")
+        raise Refused("overlay-no-match", f"{name} is not a position in a list", "use an index, or - for the end")
 
 
 def _check_identity(place: Place, value: Part) -> None:
@@ -219,4 +219,6 @@ def _check_identity(place: Place, value: Part) -> None:
         value.value.setdefault(listing.identity[0], Part(place.name, value.document, value.pointer))
     if (found := identity_in(value, listing)) != place.name:
         shown = f"{found!r}" if found else "an item without a name"
-        raise Refused("overlay-invalid", f"the path names {place.name!r}, the value is {shown}", "give both one name")
+        raise Refused(
+            "overlay-invalid", f"the path names {place.name!r}, the value is {shown}", "use the same name in both"
+        )

@@ -115,7 +115,7 @@ def _read(path: Path) -> tuple[Document | None, list[Finding]]:
         problem = Finding(
             Severity.ERROR,
             f"policy:{path.stem}",
-            "not a JSON Schema: the file must hold one mapping",
+            "not a JSON Schema: the file must contain one mapping",
             "see json-schema.org; `required` and `properties` cover most rules",
             Location(file, 1, 1),
         )

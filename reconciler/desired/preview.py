@@ -154,12 +154,12 @@ class _Derivation:
     def _why_not(self, component: str, label: str, value: str) -> str:
         """Why a preview does not get a secret; empty if it does. A reference to another component is no secret."""
         if CIPHERTEXT_PATTERN.match(value):
-            return "left out: its value is encrypted for the app and of no use to another"
+            return "left out: its value is encrypted for the app, and no other app can use it"
         is_open = any(one in value for one in self.open)
         if not (is_plaintext(value) or is_open):
             return "" if value.strip() else "left out: Git has no value for this secret"
         if self.pull.fork:
-            return "left out: previews of forks get no secret"
+            return "left out: previews of forks get no secrets"
         named = label in self.settings.secrets or f"{component}/{label}" in self.settings.secrets
         if named and is_open:
             self.unset.append(f"{component}/{label}".removeprefix("/"))
@@ -279,7 +279,7 @@ class _Derivation:
         given = self.images.get(name) or filled[:_LONGEST_TAG]
         if not given:
             given = image.get("digest") or image.get("tag") or "latest"
-            self._note(path, f"image {given}, as in the app: no other is given")
+            self._note(path, f"image {given}, as in the app: no other was given")
             return
         for field_name in ("tag", "digest"):
             image.pop(field_name, None)

@@ -154,7 +154,7 @@ def why_none(pull: PullRequest, settings: Preview, approved: str) -> str:
         if approved != pull.commit:
             return (
                 f"the pull request is from a fork: {pull.commit[:7]} needs the label {settings.fork_label} from "
-                "a person with write access; take it off and put it on again"
+                "a person with write access; remove the label and add it again"
             )
     elif settings.label and settings.label not in pull.labels:
         return f"the pull request has no label {settings.label}"

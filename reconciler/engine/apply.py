@@ -128,7 +128,7 @@ async def apply(
     Raises:
         PlanMismatch: the whole run is refused, see `safety`; nothing was changed.
         LiveError: the account of the token could not be read.
-        InvalidInput: apps depend on each other in a circle; nothing was changed.
+        InvalidInput: apps depend on each other in a cycle; nothing was changed.
     """
     began, options = clock.monotonic(), planned.options
     safety.refuse(options, planned.config, clock.now(), [app.plan for app in planned.apps])

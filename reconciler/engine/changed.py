@@ -53,7 +53,7 @@ def changed_only(
     try:
         history = History.open(apps[0].file if apps else ".")
         if history is None:
-            raise UsageError("--only-changed needs a Git repository", hint="leave it out, and every app is looked at")
+            raise UsageError("--only-changed needs a Git repository", hint="omit it to look at every app")
         with history:
             (base,) = explained(iter([merge_base(history.repo, since)]))
             every = any(_differs(history, base, path) for path in _shared(file, environment))

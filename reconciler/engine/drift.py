@@ -128,7 +128,7 @@ def _absent(desired: DesiredApp, history: SpecHistory, now: datetime) -> AppAttr
     known = [version for version in history.versions if version.spec is not None]
     if not known:
         reason = history.gap or "the spec is not committed yet"
-        text = f"no such live app, and Git does not show since when it should exist: {reason}"
+        text = f"no such live app, and Git does not show when its spec was added: {reason}"
         return AppAttribution(desired.name, "unknown", text)
     first = known[-1]
     text = (

@@ -18,7 +18,7 @@ from reconciler.config_notify import secrets_of
 from reconciler.desired.load import escaping_links, find_specs
 from reconciler.desired.load import load as load_specs
 from reconciler.desired.validate import of_new_app, validate, validate_all
-from reconciler.environments import ALL
+from reconciler.environments import ALL, no_environment
 from reconciler.errors import InvalidInput, UsageError
 from reconciler.findings import Finding, Severity, has_errors, ranked
 from reconciler.redaction import KEY_VARIABLE
@@ -159,9 +159,7 @@ def entered(options: RunOptions) -> tuple[ConfigFile, EnvironmentSources | None]
     if not known and not name:
         return file, None
     if name not in known:
-        message = f"no such environment: {name}" if name else "reconcile.yaml has environments, and none was chosen"
-        listed = f"use --env with one of: {', '.join(known)}" if known else "add `environments` to reconcile.yaml"
-        raise UsageError(message, hint=did_you_mean(name, known, listed))
+        raise no_environment(name, known)
     from reconciler.desired.environments import sources_of
 
     return file.within(name), sources_of(file, name, options.environ)

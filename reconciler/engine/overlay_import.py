@@ -63,9 +63,9 @@ class OverlayImporter:
                 found for path in self._differing(app, spec) if (found := self._put(path, app.base, spec, before))
             ]
             rest = [] if problems else self._differing(self._app(app.name), spec)
-            problems += [_problem(app, path, "written down, it would still differ") for path in rest]
+            problems += [_problem(app, path, "once written, it would still differ") for path in rest]
         except CannotEdit:
-            problems = [_problem(app, (), "its files cannot be edited piece by piece")]
+            problems = [_problem(app, (), "its files cannot be edited in place")]
         if problems:
             self.workspace.texts = texts
             raise InvalidInput(problems)
@@ -107,7 +107,7 @@ class OverlayImporter:
         try:
             return self._into_overlay(path, app, spec)
         except (CannotEdit, yaml.YAMLError):
-            return _problem(app, path, "its overlay cannot be edited piece by piece: change it by hand")
+            return _problem(app, path, "its overlay cannot be edited in place: change it by hand")
 
     # --- the base ----------------------------------------------------------------------------------------------------
 

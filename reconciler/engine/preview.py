@@ -43,7 +43,7 @@ SPARE = 1500
 async def up(
     options: RunOptions, pull: PullRequest, images: Mapping[str, str], front: FrontEnd, clock: Clock
 ) -> Previewed:
-    """Make or update the previews of a pull request, and judge them like any app.
+    """Create or update the previews of a pull request, and judge them like any app.
 
     ``images`` are tags or digests by component. The caller knows that the pull request may have previews.
 
@@ -65,9 +65,7 @@ async def up(
         raise InvalidInput(desired.findings)
     found = list(_derived(desired, pull, repository, images))
     useful = [one for one in found if any(components(one.app.spec, COMPONENT_KINDS[:-1]))]
-    nothing = tuple(
-        _state(one, "none", "nothing is left of the app for a preview") for one in found if one not in useful
-    )
+    nothing = tuple(_state(one, "none", "no component is left for a preview") for one in found if one not in useful)
     if not useful:
         return Previewed(nothing)
     async with front.connect() as client:
@@ -140,8 +138,8 @@ def _derived(
         wrong = [one for one in validate(found.app) if one.is_error and (one.code, one.message) not in before]
         wrong = [one for one in wrong if one.code != "no-components"]
         if wrong or found.unset:
-            hint = "set it for this run, or take it off `preview.secrets`"
-            message = "{} is to have a secret that has no value here: {}"
+            hint = "set it for this run, or remove it from `preview.secrets`"
+            message = "{} needs a secret that has no value here: {}"
             unset = [
                 Finding(
                     Severity.ERROR, "unset-variable", message.format(found.mark.name, one), hint, app.locate("/name")
@@ -162,7 +160,7 @@ def _check_names(useful: Sequence[Derived], fleet: Collection[LiveApp], reposito
     for one in useful:
         name = one.mark.name
         if name in repository.named:
-            hint = "rename that app: this name is the preview's"
+            hint = "rename that app: the preview needs this name"
             raise PlanMismatch(f"nothing was changed: Git has an app named {name}, which is never a preview", hint=hint)
         if name in live and proven(live[name].spec, repository.named) is None:
             message = f"nothing was changed: the app {name} carries no mark that proves it to be this preview"
@@ -224,7 +222,7 @@ async def _judged(
         case OutcomeKind.TIMED_OUT | OutcomeKind.INTERRUPTED:
             return replace(state, state="deploying")
         case _:
-            first = "; there is nothing to go back to: the next push tries again" if not record.phase else ""
+            first = "; there is nothing to roll back to: the next push tries again" if not record.phase else ""
             return replace(state, reason=f"{outcome.kind.value.replace('_', ' ')}: {outcome.reason}{first}")
 
 

@@ -64,7 +64,7 @@ class Repository:
         wrong = [one for one in loaded.findings if one.is_error and one.code not in _NO_VALUES]
         nameless = [app for app in loaded.apps if not app.name or "${" in app.name]
         if wrong or nameless:
-            hint = "fix it: without the names of all apps nothing is known to be a preview"
+            hint = "fix it: without the names of all apps, no app is known to be a preview"
             unnamed = [
                 Finding(Severity.ERROR, "missing-field", "the app's name is not known", hint, app.locate("/name"))
                 for app in nameless

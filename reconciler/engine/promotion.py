@@ -180,7 +180,7 @@ def _of_image(
     if not wanted or not ours.get(field):
         if wanted or ours.get(field):
             have = "digest" if theirs.get("digest") else "tag"
-            yield f"/image/{field}", _No(f"the source environment has its {have} alone, this one its {field}")
+            yield f"/image/{field}", _No(f"the source environment has only its {have}, this one only its {field}")
         return
     if any(one.get(field) == wanted for one in failed):
         yield f"/image/{field}", _No(f"a newer deployment with this {field} failed or was rolled back")

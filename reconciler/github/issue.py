@@ -248,7 +248,7 @@ def _body(fields: dict[str, str], detection: Detection, seen: int, since: str, n
         lead = f"App Platform differs from Git: {times} by {run}."
         end = "This issue is updated by every run, and closed automatically when the drift is gone."
     else:
-        lead = f"No drift any more: {now}, {run}."
+        lead = f"No more drift: {now}, {run}."
         end = "This issue is reopened automatically if drift comes back."
     frame = f"{head}\n{lead}\n\n%s\n\n{end}\n"
     # The frame counts the two characters of its placeholder, too: the limit holds either way.

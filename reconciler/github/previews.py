@@ -136,7 +136,7 @@ class Handler:
         if context.action == "labeled" and context.label == label and context.head_sha == pull.commit:
             if await pulls.may_write(self.github, context.repository, context.sender):
                 return pull.commit
-            self.warn(f"{context.sender} set the label {label} and has no write access: it allows nothing")
+            self.warn(f"{context.sender} set the label {label} without write access, so it has no effect")
             return ""
         async with self.front.connect() as client:
             found = repository.previews(await client.list_apps(), pull.number)

@@ -23,7 +23,7 @@ async def read(github: GitHub, repository: str, number: int) -> PullRequest:
     """A pull request as it is now. One that is gone counts as closed.
 
     Raises:
-        GitHubError: GitHub could not be reached, or its answer is not a whole pull request.
+        GitHubError: GitHub could not be reached, or its answer is incomplete.
     """
     try:
         return pull_of(await github.get(f"/repos/{repository}/pulls/{number}"), repository, number)
@@ -74,7 +74,7 @@ def pull_of(entry: Any, repository: str, number: int) -> PullRequest:
         and branch
     )
     if not whole:
-        raise GitHubError(f"GitHub's answer about #{number} of {repository} is not a whole pull request")
+        raise GitHubError(f"GitHub's answer about #{number} of {repository} is incomplete")
     lost = not head and state == "open"  # a fork that was deleted: nothing can be built from it
     return PullRequest(
         repository,

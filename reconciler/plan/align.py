@@ -24,8 +24,8 @@ from reconciler.text import segments
 KEPT = "ciphertext cannot be compared"
 ROTATED = "the new value will be sent"
 IGNORED = "differs from Git, ignored as configured"
-UNCHANGED = "its fingerprint matches the value sent last"
-CHANGED = "its fingerprint differs from that of the value sent last"
+UNCHANGED = "its fingerprint matches the last value sent"
+CHANGED = "its fingerprint differs from that of the last value sent"
 UNMARKED = "no fingerprint stored yet; future changes will be detected"
 
 _SCALING = ("autoscaling", "instance_count")

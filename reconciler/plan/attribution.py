@@ -241,7 +241,7 @@ class _Case:
     def _deployed(self, number: int | None) -> str:
         """``by deployment 3f9c…, 2 d ago, by ada@example.com``."""
         if number is None:
-            return "by a deployment older than those that were read"
+            return "by a deployment older than those read"
         deployment = self._deployments[number]
         _, user = self._deployment(number)
         how = "rollback deployment" if deployment.is_rollback else "deployment"

@@ -150,8 +150,11 @@ def _again(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan:
 
 def _redeployed(plan: Plan) -> Plan:
     """The plan, refused if it would do anything but deploy what is live: that is not what was asked for."""
-    if plan.action in (Action.CREATE, Action.UPDATE):
-        reason = "it differs from Git, and a redeploy changes no spec: apply it instead"
+    if plan.status is SyncStatus.ABSENT:
+        reason = "the app does not exist yet: apply creates it"
+        plan = replace(plan, changes=(), cost=Cost())
+    elif plan.action in (Action.CREATE, Action.UPDATE):
+        reason = "its spec differs from Git: apply it instead, as a redeploy changes no spec"
     elif plan.action is Action.NONE:
         reason = f"{plan.reason}: redeploy when that has finished"
     else:
@@ -267,7 +270,7 @@ def _stuck(plan: Plan, comparison: Comparison, evidence: Evidence) -> Plan | Non
         return None
     reason = (
         f"the last {times} updates all led to the same spec, which is not Git's: App Platform stores or "
-        f"deploys another spec than the one sent. At most {faults.attempts} such updates are made within "
+        f"deploys a different spec from the one sent. At most {faults.attempts} such updates are made within "
         f"{faults.within / 3600:g} h"
     )
     return replace(plan, status=SyncStatus.STALLED, action=Action.REFUSE, reason=reason, override="--retry")

@@ -123,7 +123,7 @@ def _failed(
         return PriorFailure(deployment, "failed", but)
     failed = [one.created_at for one in deployments if one.phase is Phase.ERROR and carries(one.spec)]
     code = ", ".join(sorted(failure_codes(deployment))) or "no reason is given"
-    what = f"failed by a fault of the platform ({code})"
+    what = f"failed because of the platform ({code})"
     return PriorFailure(deployment, what, but, tuple(one for one in failed if one is not None))
 
 

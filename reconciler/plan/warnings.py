@@ -218,7 +218,7 @@ def secrets_without_value(app: DesiredApp, tree: Tree, live: Tree) -> Iterator[F
             hint = "set it in the control panel, or use a declared variable: value: ${NAME}"
             if former := _removed_with(path[2:], tree, live):
                 message = f"{message}; {former} has one, and an update removes it with the component"
-                hint = f"if {former} was renamed, give the value: App Platform moves no secret. {hint}"
+                hint = f"if {former} was renamed, give the value: App Platform does not move secrets. {hint}"
             yield Finding(Severity.WARNING, "secret-without-value", message, hint, app.locate(pointer))
 
 
@@ -244,7 +244,7 @@ _FLEET = 3
 def of_freeze(reason: str) -> tuple[Finding, ...]:
     """The warning that the plan cannot be applied now; ``reason``: see `guard.frozen`, empty outside all windows."""
     hint = "--override-freeze applies it anyway"
-    return (Finding(Severity.WARNING, "freeze", f"not to be applied now: {reason}", hint),) if reason else ()
+    return (Finding(Severity.WARNING, "freeze", f"cannot be applied now: {reason}", hint),) if reason else ()
 
 
 def of_run(plans: Sequence[Plan], live: int, *, named: bool) -> tuple[Finding, ...]:
@@ -253,7 +253,7 @@ def of_run(plans: Sequence[Plan], live: int, *, named: bool) -> tuple[Finding, .
         return ()
     others = f"; it has {live} other{'' if live == 1 else 's'}" if live else ""
     message = f"this account has none of these {len(plans)} apps{others}"
-    hint = "if they exist, the token is of another account; `account` in reconcile.yaml makes sure of it"
+    hint = "if they exist, the token belongs to another account; set `account` in reconcile.yaml to have that checked"
     return (Finding(Severity.WARNING, "none-live", message, hint),)
 
 
@@ -314,6 +314,6 @@ def _warning(app: DesiredApp, name: str, shown: str) -> Finding:
         Severity.WARNING,
         _CODE,
         f"{app.name} is new, and {name} has the same components; {shown}: was it renamed?",
-        f"if so, `moved: {{{name}: {app.name}}}` in reconcile.yaml keeps the app; if not, nothing is to be done",
+        f"if so, `moved: {{{name}: {app.name}}}` in reconcile.yaml keeps the app; if not, no action is needed",
         app.locate("/name"),
     )

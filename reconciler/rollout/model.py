@@ -109,13 +109,15 @@ class OutcomeKind(StrEnum):
 class Outcome:
     """How a rollout ended, why, and what a person can run next.
 
-    ``pinned``: this rollout leaves the app pinned to a rollback of its own, or cannot rule that out.
+    ``pinned``: this rollout leaves the app pinned to a rollback of its own, or cannot rule that out. ``requested``: a
+    person asked for exactly this.
     """
 
     kind: OutcomeKind
     reason: str = ""
     commands: tuple[str, ...] = ()
     pinned: bool = False
+    requested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +205,7 @@ class Event:
 
     ``done`` and ``total`` count the steps of the deployment under way; 0 when there is none. What is ``passing`` is for
     progress that is drawn in place, and no line of a log. ``kind``: a decision of the policy or of the scheduler, a new
-    phase of a deployment, progress within it, a warning, or the outcome.
+    phase of a deployment, progress within it, a warning, or the outcome. ``requested``: as of an `Outcome`.
     """
 
     at: float
@@ -215,6 +217,7 @@ class Event:
     outcome: OutcomeKind | None = None
     passing: bool = False
     kind: EventKind = "decision"
+    requested: bool = False
 
 
 @dataclass(frozen=True, slots=True)

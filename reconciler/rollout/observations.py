@@ -197,7 +197,7 @@ async def ask(context: RolloutContext) -> ProbeSeen:
             return ProbeSeen(f"the app's address could not be read: {problem.message}", counts=False)
     found = await send(context.client, probe, seen.live_url)
     if found.problem and found.counts and seen.probe_before:
-        return ProbeSeen(f"{found.problem}; the probe failed on the version before as well", counts=False)
+        return ProbeSeen(f"{found.problem}; the probe failed on the previous version as well", counts=False)
     return found
 
 
@@ -221,7 +221,7 @@ async def ask_before(context: RolloutContext, clock: Clock, *, unless: str = "")
         seen.probe_before = (await send(context.client, probe, app.live_url)).problem
         if not seen.probe_before:
             return
-    why = f"the probe fails on the version before, so it is no reason to roll back: {seen.probe_before}"
+    why = f"the probe fails on the previous version, so it is no reason to roll back: {seen.probe_before}"
     context.recorder.warn(why)
 
 

@@ -30,7 +30,7 @@ def status_command(state: RolloutState) -> str:
 
 def fault_of(state: RolloutState) -> str:
     """What failed, in a clause, and that the platform rolled back by itself; or that a person asked for a rollback."""
-    fault = state.fault or state.goal.reason or "a rollback was asked for"
+    fault = state.fault or state.goal.reason or "a rollback was requested"
     return f"{fault}; {by_platform(state)}" if state.own else fault
 
 

@@ -173,7 +173,7 @@ def _healthy(state: RolloutState, back: TrackedDeployment) -> Step:
         no_rollback = f", as no rollback is possible ({codes(state)})" if state.rejected else ""
         return Finish(rolled_back(state, f"the last good spec was sent again{no_rollback}"))
     if state.goal.rules.on_failure == "pin":
-        whose = "was asked for" if state.goal.task is Task.ROLL_BACK else "the policy asks"
+        whose = "requested" if state.goal.task is Task.ROLL_BACK else "the policy asks"
         why = f"{fault_of(state)}; rolled back by deployment {back.id}, left pinned as {whose}"
         return Finish(ended(state, OutcomeKind.PINNED, why, *pin_commands(state)))
     return _unpin(state, back) or _committed(state, back)

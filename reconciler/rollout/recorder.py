@@ -165,7 +165,7 @@ class Recorder:
 # --- What a step does and why the policy asks for it, in words. Pure text over the policy's own state ---
 
 
-_NOTHING_OF_IT = "there is no trace of the one before"
+_NOTHING_OF_IT = "there is no trace of the previous attempt"
 
 
 def describe(step: Step) -> str:  # noqa: C901, PLR0912  one line for each of the steps there are
@@ -288,11 +288,11 @@ def _why_prepare(state: RolloutState, step: CollectFailure | FindCandidates | Va
         case FindCandidates() if state.undo.sends:
             return "the app was changed right before the rollback"
         case FindCandidates():
-            return state.fault or "a rollback was asked for"
+            return state.fault or "a rollback was requested"
         case ValidateRollback() if state.rejected:
-            return f"the one before cannot be rolled back to: {state.rejected[-1]}"
+            return f"the previous candidate cannot be rolled back to: {state.rejected[-1]}"
         case ValidateRollback() if state.goal.task is Task.ROLL_BACK and state.goal.follow_id:
-            return "it was asked for"
+            return "it was requested"
         case ValidateRollback():
             serving = state.options is not None and state.options.serving
             return "it still serves" if serving else "it was the last good one"

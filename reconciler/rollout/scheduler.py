@@ -60,7 +60,7 @@ async def roll_out(  # noqa: PLR0913  every one of these is a choice of the call
     and CancelledError is raised.
 
     Raises:
-        InvalidInput: apps depend on each other in a circle.
+        InvalidInput: apps depend on each other in a cycle.
     """
     order = order_of(jobs)
     run = _Run(client, clock, specs, on_event, concurrency, fail_fast, jobs, order, waves, stop)
@@ -161,7 +161,7 @@ class _Run:
             await self.done[name].wait()
             if not (kind := self.records[name].outcome.kind).good:
                 ended = kind.value.replace("_", " ")
-                return f"wave {self.wave_of[name]} did not end well: {name} ended otherwise: {ended}"
+                return f"wave {self.wave_of[name]} did not succeed: {name} ended as {ended}"
         if before:
             await self.clock.sleep(self.waves.pause)
         if wave > len(self.announced):
@@ -179,7 +179,7 @@ class _Run:
             kind = self.records[name].outcome.kind
             ended = kind.value.replace("_", " ")
             if not kind.good and job.plan.action is Action.DELETE:
-                return f"{name} depends on it, and ended otherwise: {ended}"
+                return f"{name} depends on it, and ended as {ended}"
             if not kind.good:
                 return f"it depends on {name}, which is not healthy: {ended}"
         return ""
@@ -306,7 +306,7 @@ def order_of(jobs: Sequence[RolloutJob]) -> dict[str, list[str]]:
     """The apps of this run that each one waits for: those it depends on; for a deletion, those that depend on it (C81).
 
     Raises:
-        InvalidInput: apps depend on each other in a circle, which is shown.
+        InvalidInput: apps depend on each other in a cycle, which is shown.
     """
     goes = {job.plan.app: job.plan.action is Action.DELETE for job in jobs}
     order: dict[str, list[str]] = {app: [] for app in goes}
@@ -315,7 +315,7 @@ def order_of(jobs: Sequence[RolloutJob]) -> dict[str, list[str]]:
             before, after = (job.plan.app, name) if goes[name] else (name, job.plan.app)
             order[after].append(before)
     if circle := " → ".join(find_circle(order)):
-        message, hint = f"apps depend on each other in a circle: {circle}", "break it in depends_on"
+        message, hint = f"apps depend on each other in a cycle: {circle}", "break it in depends_on"
         raise InvalidInput([Finding(Severity.ERROR, "depends-on-circle", message, hint)], message, hint=hint)
     return order
 

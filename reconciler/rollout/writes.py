@@ -62,7 +62,7 @@ async def _plan_write(task: Task, context: RolloutContext) -> Answer:
             await client.take_turn()
             if seen.listed_at is not None and context.now() - seen.listed_at > FRESH:
                 seen.by_id = True
-                return Refused("the look at the app is too old to write by", Refusal.STALE)
+                return Refused("the app was read too long ago for a write", Refusal.STALE)
             latest = job.plan.update_all_source_versions
             payload = context.specs.payload(live.spec)
             return _updated(await client.update_app(seen.app_id, payload, update_all_source_versions=latest), context)

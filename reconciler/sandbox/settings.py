@@ -79,9 +79,9 @@ class Settings:
             "evidence": "documentation",
         },
     )
-    team: str = _field("My Team", "name of the team that owns the apps, as `GET /v2/account` answers it")
+    team: str = _field("My Team", "name of the team that owns the apps, as `GET /v2/account` returns it")
     free_static_apps: int = _switch(3, "number of static apps that are free", "documentation")
-    invalid_spec_status: Literal[400, 422] = _switch(400, "status of the answer to an invalid spec", "record")
+    invalid_spec_status: Literal[400, 422] = _switch(400, "status of the response to an invalid spec", "record")
     invalid_spec_form: Literal["newer", "older"] = _switch(
         "newer",
         'its message: `errors validating app spec; first error in field "…": …` or `error validating app spec field …`',
@@ -140,12 +140,12 @@ class Settings:
     )
     auto_rollback_deployment: bool = _switch(
         True,
-        "a deployment that failed in its deploy phase is followed by one that the platform makes by itself, of the "
-        "one that was active; a failed build or rollback is not",
+        "after a deployment that failed in its deploy phase, the platform deploys the one that was active again, by "
+        "itself; not after a failed build or rollback",
         "record",
     )
     auto_rollback_type: Literal["present", "absent", "unknown"] = _switch(
-        "present", "its `cause_details.type`: AUTO_ROLLBACK, none, or one that no document has", "unknown"
+        "present", "its `cause_details.type`: AUTO_ROLLBACK, none, or an undocumented one", "unknown"
     )
     auto_rollback_cause: bool = _switch(True, "its `cause` names the failed deployment; else it is empty", "record")
     auto_rollback_lineage: bool = _switch(
@@ -160,7 +160,7 @@ class Settings:
     )
     replaced_phase: Literal["SUPERSEDED", "CANCELED", "drawn"] = _switch(
         "SUPERSEDED",
-        "phase in which a deployment ends that a newer one replaces before it is active; drawn: either, by the seed",
+        "final phase of a deployment that a newer one replaces before it is active; drawn: either, by the seed",
         "record",
     )
     rollback_changes_spec: bool = _switch(

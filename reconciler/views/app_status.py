@@ -135,7 +135,7 @@ def stalled(one: AppStatus, now: datetime) -> str:
     failed = last_failure(one)
     if failed is None:
         return ""
-    again = "a later run tries it again" if failed.attempts else "not retried until its spec changes, or with --retry"
+    again = "a later run will retry it" if failed.attempts else "not retried until its spec changes, or with --retry"
     what = " ".join(filter(None, ("the last deployment", failed.what, ago(failed.deployment.created_at, now))))
     why, but = _failed_step(failed), f"; {failed.but}" if failed.but else ""
     return f"{what}{f': {why}' if why else ''}{but}; {again} (deployment {failed.deployment.id})"

@@ -25,7 +25,7 @@ from reconciler.views.markdown import (
 from reconciler.views.markup import code, console_url, details, fence, html_code, html_link, is_console, link, table
 from reconciler.views.outcome_lines import alike, cause_of, commands_of, said_by_one
 from reconciler.views.plan_lines import INDENT, Layout
-from reconciler.views.summary import OUTCOMES, cost_text, joined, outcome_counts, took_text, worst_first
+from reconciler.views.summary import OUTCOMES, cost_text, ended, joined, outcome_counts, took_text, worst_first
 from reconciler.views.text import course, verdict
 
 _WIDTH = 100
@@ -58,7 +58,7 @@ def _rollout_heading(report: RolloutReport) -> str:
     counts = outcome_counts(report.records)
     if len(bad) != 1:
         return f"### {count(len(report.records), 'app')}: {counts}"
-    word, cause = OUTCOMES[bad[0].outcome.kind].word, cause_of(bad[0])
+    word, cause = ended(bad[0]).word, cause_of(bad[0])
     return f"### {code(name(bad[0].app))} {word}{f': {code(cause, 120)}' if cause else ''}"
 
 
@@ -89,7 +89,7 @@ def _rollout_table(shown: Sequence[RolloutRecord], plans: Mapping[str, Plan], de
     rows = [
         (
             html_code(name(record.app)),
-            f"{OUTCOMES[record.outcome.kind].symbol} {joined(OUTCOMES[record.outcome.kind].word, took_text(record))}",
+            f"{ended(record).symbol} {joined(ended(record).word, took_text(record))}",
             brief(foreseen, detail) if (foreseen := plans.get(record.app)) and foreseen.writes else "",
             cost_text(record.action, record.cost) if record.outcome.kind.good else "",
             html_link("deployment", record.console_url),
@@ -101,8 +101,7 @@ def _rollout_table(shown: Sequence[RolloutRecord], plans: Mapping[str, Plan], de
 
 def _rollout_listed(report: RolloutReport) -> Iterator[str]:
     lines = [
-        f"{OUTCOMES[record.outcome.kind].symbol} {padded(name(record.app), 24)}  {OUTCOMES[record.outcome.kind].word}"
-        for record in _noteworthy(report)
+        f"{ended(record).symbol} {padded(name(record.app), 24)}  {ended(record).word}" for record in _noteworthy(report)
     ]
     yield fence(lines) if lines else ""
 
@@ -120,7 +119,7 @@ def _group(records: Sequence[RolloutRecord], detail: Detail) -> str:
 
 def _record(record: RolloutRecord, plan: Plan | None, detail: Detail) -> str:
     """One app: if it went well what changed, collapsed; else why not, its log, what to do, and how it went."""
-    kind, good = record.outcome.kind, record.outcome.kind.good
+    shown, good = ended(record), record.outcome.kind.good
     trimmed = _trimmed(record, detail)
     diff = change_block(plan, detail) if plan and plan.action is Action.UPDATE else ""
     if good and not (trimmed.warnings or diff):
@@ -134,7 +133,7 @@ def _record(record: RolloutRecord, plan: Plan | None, detail: Detail) -> str:
         "" if good else _pages(record),
         "" if good else _course(trimmed),
     ]
-    summary = f"{OUTCOMES[kind].symbol} {html_code(name(record.app))} {joined(OUTCOMES[kind].word, took_text(record))}"
+    summary = f"{shown.symbol} {html_code(name(record.app))} {joined(shown.word, took_text(record))}"
     return details(summary, [part for part in body if part and part != fence(())], opened=not good)
 
 

@@ -10,7 +10,7 @@ from reconciler.rollout.model import OutcomeKind, RolloutRecord
 from reconciler.text import count
 from reconciler.views.lines import Line, Tone, cells, inert, log_line, name, padded, width_of
 from reconciler.views.plan_lines import INDENT, MANY_QUIET, Layout, wrapped
-from reconciler.views.summary import OUTCOMES, explained
+from reconciler.views.summary import OUTCOMES, explained, outcome_text
 
 DETAILED = 3
 """Up to so many apps that did not go well are shown in detail; more are a fleet."""
@@ -99,9 +99,9 @@ def in_brief(reason: str, app: str) -> str:
     return re.sub(rf"\b{re.escape(app)}\b", "APP", _REQUEST.sub("", _ID.sub("…", reason)))
 
 
-def outcome_tone(kind: OutcomeKind) -> Tone:
+def outcome_tone(kind: OutcomeKind, *, requested: bool = False) -> Tone:
     """Quiet for nothing done, good for done, warning for stopped short, bad for failed."""
-    match OUTCOMES[kind].symbol:
+    match outcome_text(kind, requested=requested).symbol:
         case "=" | "·":
             return "quiet"
         case "✓":

@@ -15,7 +15,7 @@ from reconciler.rollout.model import Event, OutcomeKind
 from reconciler.text import count, duration
 from reconciler.views.lines import LOOKS, Line, Tone, cells, cropped, name, padded, shortened, width_of
 from reconciler.views.outcome_lines import in_brief, outcome_tone
-from reconciler.views.summary import OUTCOMES
+from reconciler.views.summary import outcome_text
 from reconciler.views.text import event_line
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Track:
     total: int = 0
     text: str = ""
     outcome: OutcomeKind | None = None
+    requested: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,7 @@ def followed(track: Track | None, event: Event) -> Track:
         total=event.total or track.total,
         text=event.text or track.text,
         outcome=event.outcome or track.outcome,
+        requested=event.requested or track.requested,
         ended=event.at if event.outcome else track.ended,
     )
 
@@ -93,15 +95,16 @@ def rows(found: Iterable[Track], now: float) -> list[Row]:
 def _row(track: Track, now: float) -> Row:
     outcome = track.outcome
     until = now if track.ended is None else track.ended
-    phase = OUTCOMES[outcome].word if outcome else shortened(track.phase, 24).lower().replace("_", " ")
+    ended = outcome_text(outcome, requested=track.requested) if outcome else None
+    phase = ended.word if ended else shortened(track.phase, 24).lower().replace("_", " ")
     return Row(
-        symbol=OUTCOMES[outcome].symbol if outcome else _RUNNING,
+        symbol=ended.symbol if ended else _RUNNING,
         app=name(track.app),
         phase=phase,
         bar="" if outcome else bar(track.done, track.total),
         elapsed="" if outcome is OutcomeKind.SKIPPED else duration(until - track.began),
         text="" if track.text == phase else track.text.removeprefix(f"{phase}, "),
-        tone=outcome_tone(outcome) if outcome else "change",
+        tone=outcome_tone(outcome, requested=track.requested) if outcome else "change",
         running=outcome is None,
     )
 

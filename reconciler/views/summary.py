@@ -120,6 +120,19 @@ OUTCOMES = {
 }
 """From the least to the most serious outcome."""
 
+_PINNED_AS_REQUESTED = OutcomeText("✓", "rolled back and pinned as requested", OUTCOMES[OutcomeKind.PINNED].meaning)
+
+
+def outcome_text(kind: OutcomeKind, *, requested: bool = False) -> OutcomeText:
+    """How an outcome is shown: what a person asked for is done, not failed."""
+    return _PINNED_AS_REQUESTED if requested and kind is OutcomeKind.PINNED else OUTCOMES[kind]
+
+
+def ended(record: RolloutRecord) -> OutcomeText:
+    """How the outcome of one app is shown."""
+    return outcome_text(record.outcome.kind, requested=record.outcome.requested)
+
+
 _SERIOUSNESS = {kind: rank for rank, kind in enumerate(OUTCOMES)}
 
 

@@ -40,8 +40,10 @@ from reconciler.views.plan_lines import INDENT, Layout, plan_lines, wrapped
 from reconciler.views.summary import (
     OUTCOMES,
     cost_text,
+    ended,
     explained,
     joined,
+    outcome_text,
     plan_summary,
     rollout_summary,
     took_text,
@@ -80,8 +82,9 @@ def event_line(happened: Event, names: int = 0) -> Line:
     phase = happened.phase + (f" {happened.done}/{happened.total}" if happened.total else "")
     tone: Tone = ""
     if happened.outcome is not None:
-        phase = f"{OUTCOMES[happened.outcome].symbol} {OUTCOMES[happened.outcome].word}"
-        tone = "good" if happened.outcome.good else "bad"
+        shown = outcome_text(happened.outcome, requested=happened.requested)
+        phase = f"{shown.symbol} {shown.word}"
+        tone = outcome_tone(happened.outcome, requested=happened.requested)
     line: Line = ((f"{happened.at:7.1f}s  ", "quiet"), (padded(name(happened.app), names), "strong"))
     if phase:
         line = (*line, (f"  {shortened(phase, 80)}", tone))
@@ -127,12 +130,12 @@ def rollout_lines(report: RolloutReport, *, width: int, verbose: bool) -> Iterat
 
 def record_lines(record: RolloutRecord, layout: Layout) -> Iterator[Line]:
     """One app: a line if it ended well, else all details."""
-    kind = record.outcome.kind
-    tone = outcome_tone(kind)
+    kind, shown = record.outcome.kind, ended(record)
+    tone = outcome_tone(kind, requested=record.outcome.requested)
     head: Line = (
-        (f"  {OUTCOMES[kind].symbol} ", tone),
+        (f"  {shown.symbol} ", tone),
         (padded(name(record.app), layout.names), "strong" if tone != "quiet" else ""),
-        (f"  {OUTCOMES[kind].word}", tone),
+        (f"  {shown.word}", tone),
     )
     took = took_text(record)
     bill = cost_text(record.action, record.cost) if kind in (OutcomeKind.APPLIED, OutcomeKind.DELETED) else ""

@@ -62,9 +62,28 @@ def test_without_the_folder_of_specs_it_is_said_how_to_get_one(run, checkout, ca
     (checkout / "specs").rename(checkout / "elsewhere")
     assert run("plan", "--sandbox") == 3
     assert "no such file or folder: specs" in (said := capsys.readouterr().err)
-    assert "have one written by `reconcile import APP`, or name the folder that has them" in said
+    assert "import your live apps with `reconcile import --all`, or name the folder that has specs" in said
     assert run("plan", "--sandbox", "missing") == 3
     assert "check the path" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["specs/shop.yml", "specs/shp.yaml", "spec/shop.yaml", "shop", "specs/shop"])
+def test_a_misspelt_path_leads_to_the_file_that_exists(run, capsys, word):
+    for command in ("plan", "validate"):
+        assert run(command, word, *(["--sandbox"] if command == "plan" else [])) == 3
+        said = capsys.readouterr()
+        assert f"no such file or folder: {word}" in said.out + said.err
+        assert "did you mean specs/shop.yaml?" in said.out + said.err
+
+
+def test_a_misspelt_folder_or_configuration_leads_to_the_one_that_exists(run, checkout, capsys):
+    (checkout / "reconcile.yaml").write_text("{}")
+    for arguments, hint in ((["spec"], "specs"), (["--config", "reconcil.yml"], "reconcile.yaml")):
+        assert run("validate", *arguments) == 3
+        said = capsys.readouterr()
+        assert f"did you mean {hint}?" in said.out + said.err
+    assert run("validate", "nowhere/at/all.yaml") == 3
+    assert "check the path" in capsys.readouterr().out
 
 
 def test_one_file_has_no_warnings_about_the_apps_of_the_others(run, checkout, capsys):

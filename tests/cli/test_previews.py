@@ -69,7 +69,7 @@ def test_a_sweep_ends_what_is_closed_and_says_why(fake: FakeGitHub, capsys: pyte
         (("up", "--pull", "12", "--commit", NEWER), "is not the head of #12"),
         (("up", "--pull", "12", "--image", "web"), "--image takes COMPONENT=TAG"),
         (("list", "--format", "sarif"), "--format sarif is not available for preview"),
-        (("list", "--repository", ""), "which repository is not known"),
+        (("list", "--repository", ""), "the repository is not known"),
     ],
 )
 def test_what_makes_no_sense_is_refused(

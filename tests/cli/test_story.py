@@ -71,7 +71,11 @@ def test_a_rollback_that_is_left_pinned_blocks_until_it_is_settled(applied, run,
     assert run("status", "shop", "--sandbox") == 5
     assert "reconcile rollback shop --commit" in capsys.readouterr().out
     assert run("--sandbox") == 5
+    capsys.readouterr()
     assert run("rollback", "shop", "--commit", "--sandbox") == 0
+    said = capsys.readouterr()
+    assert "✓ rolled back as requested  the rollback is healthy and committed" in said.err
+    assert "✗" not in said.out + said.err
     assert run("rollback", "shop", "--commit", "--sandbox") == 64
     assert run("--sandbox") == 6
 
@@ -198,10 +202,32 @@ def test_a_rollback_that_is_taken_back_is_judged_by_its_health(applied, run, edi
     edit("mailer", "2.4.1", "2.5.0")
     assert run("--sandbox") == 0
     assert run("rollback", "mailer", "--pin", "--sandbox") == 0
-    assert "left pinned as was asked for" in " ".join(capsys.readouterr().out.split())
+    said = capsys.readouterr()
+    assert "left pinned as requested" in " ".join(said.out.split())
+    for shown in (said.out, said.err):
+        assert "✓ rolled back and pinned as requested" in shown.replace("mailer", "").replace("  ", " ").replace(
+            "  ", " "
+        )
+        assert "✗" not in shown
     run("sandbox", "fail", "mailer", "health")
     assert run("rollback", "mailer", "--revert", "--sandbox") == 5
     assert "is unhealthy" in capsys.readouterr().out
+
+
+def test_a_redeploy_of_an_app_that_is_not_there_yet_says_so(run, capsys):
+    assert run("redeploy", "shop", "--sandbox") == 7
+    said = capsys.readouterr()
+    assert "! shop  refused: the app does not exist yet: apply creates it\n" in said.out + said.err
+    assert "services/web" not in said.out
+
+
+def test_a_failure_to_come_of_an_app_that_is_not_there_yet_says_so(run, capsys):
+    assert run("sandbox", "fail", "shop", "build") == 0
+    assert "; there is no app shop in .reconcile/sandbox.db yet\n" in capsys.readouterr().out
+    assert run("--sandbox", "--app", "shop") == 5
+    capsys.readouterr()
+    assert run("sandbox", "fail", "shop", "build") == 0
+    assert capsys.readouterr().out.endswith("the next deployment of shop will fail: build\n")
 
 
 def test_a_failure_is_left_alone_where_the_policy_says_so(applied, run, edit, checkout):
@@ -361,7 +387,7 @@ def test_status_is_drawn_again_on_a_terminal_until_ctrl_c_which_ends_with_130(ap
 
 def test_status_is_watched_on_a_terminal_alone(applied, run, capsys):
     assert run("status", "--sandbox", "--watch") == 64
-    assert "--watch draws on a terminal" in capsys.readouterr().err
+    assert "--watch needs a terminal" in capsys.readouterr().err
 
 
 def requests_of(fleet: int, *, watched: bool) -> list[str]:

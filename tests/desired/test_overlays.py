@@ -154,8 +154,13 @@ WRONG = [
     ("patch:\n- {op: replace, path: /services/apo/name, value: x}", "overlay-no-match", "did you mean api?", 3),
     ("patch:\n- {op: replace, path: /region, value: fra}", "overlay-no-match", "", 3),
     ("patch:\n- {op: test, path: /services/api/instance_count, value: 2}", "overlay-invalid", "", 3),
-    ("patch:\n- {op: add, path: /services/x, value: {name: y}}", "overlay-invalid", "give both one name", 3),
-    ("patch:\n- {op: replace, path: /services/api, value: {name: y}}", "overlay-invalid", "give both one name", 3),
+    ("patch:\n- {op: add, path: /services/x, value: {name: y}}", "overlay-invalid", "use the same name in both", 3),
+    (
+        "patch:\n- {op: replace, path: /services/api, value: {name: y}}",
+        "overlay-invalid",
+        "use the same name in both",
+        3,
+    ),
     ("patch:\n- {op: add, path: /ingress/rules/7, value: {}}", "overlay-no-match", "use a number", 3),
     ("patch:\n- {op: move, from: /services/x, path: /services/y}", "overlay-no-match", "there are: api, admin", 3),
 ]

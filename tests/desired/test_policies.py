@@ -170,7 +170,7 @@ def test_a_reference_to_itself_is_a_finding(tmp_path: Path) -> None:
         ("title: x\nx-severity: fatal\n", "x-severity must be one of error, warning, notice", 2),
         ("title: x\n$schema: [1]\n", "$schema must be text", 2),
         ("title: 3\n", "title must be text", 1),
-        ("- 1\n", "not a JSON Schema: the file must hold one mapping", 1),
+        ("- 1\n", "not a JSON Schema: the file must contain one mapping", 1),
         ("title: [\n", "not valid YAML", 2),
     ],
 )

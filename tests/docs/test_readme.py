@@ -40,7 +40,7 @@ def test_the_table_of_exit_codes_is_the_programs():
 
 
 def test_the_order_of_exit_codes_is_the_programs():
-    (order,) = re.findall(r"the most serious wins: ([\d >]+)\.", README)
+    (order,) = re.findall(r"the most serious code wins: ([\d >]+)\.", README)
     assert [int(code) for code in order.split(" > ")] == [int(code) for code in MOST_SERIOUS_FIRST]
 
 

@@ -135,7 +135,7 @@ def test_c80_a_redeploy_changes_no_spec(deployed):
     deployed.write({**built(), "region": "fra"})
     plan = deployed.one(redeploy=True)
     assert plan.action is Action.REFUSE
-    assert plan.reason == "it differs from Git, and a redeploy changes no spec: apply it instead"
+    assert plan.reason == "its spec differs from Git: apply it instead, as a redeploy changes no spec"
     deployed.write(built(), web("new"))
     assert deployed.one("new", redeploy=True).action is Action.REFUSE
 

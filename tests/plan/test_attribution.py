@@ -277,7 +277,7 @@ def test_without_the_deployment_that_brought_it_a_live_edit_is_still_one(story: 
     del story.deployments[1:]
     (change,) = story.told().changes
     assert (change.kind, change.deployment_id, change.user) == ("live_edit", "", "")
-    assert "by a deployment older than those that were read" in change.text
+    assert "by a deployment older than those read" in change.text
 
 
 def test_a_deployment_that_says_neither_when_nor_who_is_told_by_its_id_alone(story: Story) -> None:

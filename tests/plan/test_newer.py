@@ -207,8 +207,8 @@ def test_c80_a_redeploy_finishes_no_rollback(rollback, reason):
 
 def test_c80_a_redeploy_of_an_app_that_does_not_exist_is_refused():
     found = plan(None, [], redeploy=True)
-    assert (found.status, found.action) == (SyncStatus.ABSENT, Action.REFUSE)
-    assert found.reason == "it differs from Git, and a redeploy changes no spec: apply it instead"
+    assert (found.status, found.action, found.changes) == (SyncStatus.ABSENT, Action.REFUSE, ())
+    assert found.reason == "the app does not exist yet: apply creates it"
 
 
 def test_c80_a_redeploy_by_hand_does_nothing_but_deploy_what_is_live():

@@ -286,7 +286,7 @@ def told(facts: dict[str, Any], task: Task = Task.UPDATE, rules: Rules = RULES) 
 
 def test_a_rollback_that_was_asked_for_is_told_as_one_where_somebody_deployed_since() -> None:
     reason = told({"options": RollbackOptions(newer=True)}, Task.ROLL_BACK)
-    assert reason == "a rollback was asked for; another deployment started since; not rolling back"
+    assert reason == "a rollback was requested; another deployment started since; not rolling back"
 
 
 def test_a_rollback_that_stays_refused_ends_as_failed() -> None:
@@ -312,4 +312,4 @@ def test_who_wanted_a_pin_is_told() -> None:
     healthy: dict[str, Any] = {"back": leg(Phase.ACTIVE, Role.ROLLBACK, evidence=SOAKED), "pinned": True}
     healthy |= {"standing": ActiveState.OURS}
     assert told({**healthy, "fault": "api failed"}, rules=pin).endswith("left pinned as the policy asks")
-    assert told(healthy, Task.ROLL_BACK, pin).endswith("left pinned as was asked for")
+    assert told(healthy, Task.ROLL_BACK, pin).endswith("left pinned as requested")

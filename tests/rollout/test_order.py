@@ -21,7 +21,7 @@ def test_a_circle_is_refused_and_shown() -> None:
         order_of([job("a", "b"), job("b", "a")])
     (finding,) = refused.value.findings
     assert (finding.severity, finding.code) == (Severity.ERROR, "depends-on-circle")
-    assert finding.message == "apps depend on each other in a circle: a → b → a"
+    assert finding.message == "apps depend on each other in a cycle: a → b → a"
     assert refused.value.hint == "break it in depends_on"
 
 

@@ -154,7 +154,7 @@ OTHER_SPEC = "deployment d is active, but the stored or the active spec is not t
             (endings.rollback_failed, state(**OWN), "502"),
             Outcome(
                 OutcomeKind.ROLLBACK_FAILED,
-                f"a rollback was asked for; {BY_ITSELF}; the rollback failed, too: 502",
+                f"a rollback was requested; {BY_ITSELF}; the rollback failed, too: 502",
                 (ROLLBACK, STATUS),
             ),
         ),

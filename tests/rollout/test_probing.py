@@ -127,7 +127,7 @@ def test_c57_a_probe_that_failed_before_accuses_itself(
     stage.tamper = live(answer)
     record = roll(stage, policy=policy(**components))
     assert kind(record) == "timed_out"
-    assert "; the probe failed on the version before as well" in record.outcome.reason
+    assert "; the probe failed on the previous version as well" in record.outcome.reason
     assert any("the probe fails on the version before, so it is no reason" in told for told in record.warnings)
     assert stage.deployments()[0] == ("ACTIVE", "1.28")
 
@@ -178,7 +178,7 @@ def test_c57_a_run_that_goes_on_with_a_deployment_asks_the_version_that_still_se
     follow = {"follow": app.running_deployment.id}
     record = roll(stage, action=Action.NONE, policy=policy(), **follow)
     assert kind(record) == "timed_out"
-    assert "the probe failed on the version before as well" in record.outcome.reason
+    assert "the probe failed on the previous version as well" in record.outcome.reason
 
 
 def test_c57_a_deployment_that_serves_already_is_no_version_before(stage: Tampered) -> None:

@@ -42,7 +42,7 @@ TWO = RollbackOptions(candidates=("a", "b"))
 CASES: dict[str, tuple[RolloutState, Step, str]] = {
     "a new app": (state(Task.CREATE), Write(Task.CREATE), "there is no such app yet"),
     "an update": (state(), Write(Task.UPDATE), "the app is as it was planned"),
-    "an update again": (state(write=LOST), Write(Task.UPDATE), "there is no trace of the one before"),
+    "an update again": (state(write=LOST), Write(Task.UPDATE), "there is no trace of the previous attempt"),
     "a look": (state(), Look(), "a change since the plan is not overwritten"),
     "a look again": (state(tries=1, why="GET /v2/apps/1: 502"), Look(), "the last attempt failed: GET /v2/apps/1: 502"),
     "a lost write": (state(write=LOST), LookUp("update"), "the answer was lost: reset"),
@@ -71,7 +71,7 @@ CASES: dict[str, tuple[RolloutState, Step, str]] = {
     "an unhealthy one": (
         state(leg=leg(Phase.ACTIVE, evidence=BAD)), CollectFailure("d"), "api is unhealthy, for 20 s"),
     "a failure": (state(leg=leg(Phase.ERROR), fault="api failed"), FindCandidates(), "api failed"),
-    "a person's wish": (state(Task.ROLL_BACK), FindCandidates(), "a rollback was asked for"),
+    "a person's wish": (state(Task.ROLL_BACK), FindCandidates(), "a rollback was requested"),
     "a wait for the platform": (
         state(leg=leg(Phase.ERROR), fault="api failed", options=TWO), FindCandidates(5.0),
         "the platform may roll back by itself; waiting for it"),
@@ -85,18 +85,18 @@ CASES: dict[str, tuple[RolloutState, Step, str]] = {
         state(options=RollbackOptions(candidates=("a",), serving=True)), ValidateRollback("a"), "it still serves"),
     "the next candidate": (
         state(options=TWO, rejected=("region_conflict",)), ValidateRollback("b"),
-        "the one before cannot be rolled back to: region_conflict"),
+        "the previous candidate cannot be rolled back to: region_conflict"),
     "the one asked for": (
-        RolloutState(goal(Task.ROLL_BACK, follow_id="a"), options=TWO), ValidateRollback("a"), "it was asked for"),
+        RolloutState(goal(Task.ROLL_BACK, follow_id="a"), options=TWO), ValidateRollback("a"), "it was requested"),
     "a rollback": (
         state(options=TWO, valid=True), Rollback("a"), "the platform says that the app can be rolled back to it"),
     "a rollback again": (
-        state(options=TWO, valid=True, undo=LOST), Rollback("a"), "there is no trace of the one before"),
+        state(options=TWO, valid=True, undo=LOST), Rollback("a"), "there is no trace of the previous attempt"),
     "a spec sent back": (
         state(options=TWO, rejected=("region_conflict", "region_conflict")), RestoreSpec("a"),
         "no rollback is possible: region_conflict"),
     "a spec sent back again": (
-        state(options=TWO, restore=LOST), RestoreSpec("a"), "there is no trace of the one before"),
+        state(options=TWO, restore=LOST), RestoreSpec("a"), "there is no trace of the previous attempt"),
     "a healthy rollback": (state(back=BACK), CommitRollback(), "healthy for 15 s"),
     "a commit again": (
         state(back=BACK, commit=WriteStatus(Sent.ACCEPTED, 1)), CommitRollback(), "the app is still pinned"),

@@ -205,7 +205,7 @@ def _from_root(context: RuleContext, parent: Mapping[str, Any], name: str, at: s
 
 
 def unreachable(context: RuleContext) -> Iterator[Finding]:
-    """No rule is behind one that takes all its requests. A match with fields that no model knows may be narrower."""
+    """No rule is behind one that matches all its requests. A match with fields that no model knows may be narrower."""
     earlier: dict[_Match, str] = {}
     for at, rule in records(mapping(context.spec, "ingress"), "rules", "/ingress"):
         match = mapping(rule, "match")
@@ -219,7 +219,7 @@ def unreachable(context: RuleContext) -> Iterator[Finding]:
             message = f"this rule is never reached: the rule on line {context.at(same).line} has the same match"
             yield context.error("duplicate-rule", message, "remove it, or change its match", at, same)
         elif wider:
-            message = f"this rule is never reached: the rule on line {context.at(wider).line} takes all its requests"
+            message = f"this rule is never reached: the rule on line {context.at(wider).line} matches all its requests"
             yield context.warning("unreachable-rule", message, "put it before that rule", at, wider)
 
 

@@ -145,7 +145,7 @@ def health_ports(context: RuleContext) -> Iterator[Finding]:
         for name in ("health_check", "liveness_health_check"):
             port = mapping(component.data, name).get("port")
             if component.kind == "services" and isinstance(port, int) and port not in ports:
-                message = f"the {name} of {component.called} asks port {port}, which is not one of its ports"
+                message = f"the {name} of {component.called} checks port {port}, which is not one of its ports"
                 hint = f"add `internal_ports: [{port}]`, or check http_port ({ports[0]})"
                 yield context.warning("health-check-port", message, hint, f"{component.pointer}/{name}/port")
 
@@ -227,7 +227,7 @@ def _log_target(context: RuleContext, destination: Mapping[str, Any], called: st
     if len(targets) > 1:
         message = f"{called} has {len(targets)} targets: {', '.join(targets)}"
         yield context.error(
-            "log-target", message, "make each a destination of its own", *(f"{at}/{one}" for one in targets[1:])
+            "log-target", message, "make each a separate destination", *(f"{at}/{one}" for one in targets[1:])
         )
     if not targets and not destination.keys() - {"name", *_OF_ENDPOINT}:
         hint = f"add one of {', '.join(_TARGETS[:-1])}, or the `endpoint` of another HTTP service"
