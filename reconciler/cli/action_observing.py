@@ -11,7 +11,7 @@ from reconciler.cli.observing import consume
 from reconciler.errors import ReconcileError
 from reconciler.exit_codes import Exit
 from reconciler.github.report import escape_data, inert_lines
-from reconciler.telemetry.observer import observe
+from reconciler.telemetry.observer import Observer, observe
 from reconciler.telemetry.run import RunObserver
 
 if TYPE_CHECKING:
@@ -59,4 +59,5 @@ async def observed_result(
         raise
     finally:
         run.finished(code)
+        observe(Observer())  # whoever called this finishes no run a second time
     return result

@@ -113,9 +113,9 @@ def _logs_json(arguments: Sequence[str]) -> bool:
     """Whether events are logged as JSON: as the flag says, else the variable, for commands that have the flag."""
     wanted = _values(arguments, "--log-format")
     if not wanted and (wanted := [os.environ.get("RECONCILE_LOG_FORMAT", "")]) == ["json"]:
-        from reconciler.cli.words import UNLOGGED
+        from reconciler.cli.words import has_log
 
-        return not UNLOGGED & {*arguments[:1]}
+        return has_log(next(iter(arguments), ""))
     return wanted[-1] == "json"
 
 

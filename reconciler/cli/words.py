@@ -17,11 +17,8 @@ NAMES = (
 )  # fmt: skip
 """The commands that help shows."""
 
-UNLOGGED = frozenset({
-    "validate", "import", "render", "fmt", "report", "schema", "sandbox", "action", "--install-completion",
-    "--version", "--help", "-h",
-})  # fmt: skip
-"""The first words of command lines without `--log-format`."""
+LOGGED = frozenset({"plan", "apply", "drift", "promote", "preview", "status", "rollback", "redeploy"})
+"""The commands with `--log-format`; without a command there is the flag, too."""
 
 _MEANT = {
     **dict.fromkeys(("dry-run", "dryrun", "diff", "preview", "simulate", "what-if", "noop"), "plan"),
@@ -107,3 +104,9 @@ def check_specs(specs: Sequence[Path]) -> None:
 
 def _bare(word: str) -> str:
     return word.strip("-").partition("=")[0].lower().replace("_", "-")
+
+
+def has_log(first: str) -> bool:
+    """Whether a command line that begins with this word is of a command with `--log-format`."""
+    other = ("action", "--install-completion", "--version", "--help", "-h")
+    return first in LOGGED or (first not in NAMES and first not in other)

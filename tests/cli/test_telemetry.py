@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cyclopts import App
 from jsonschema import Draft202012Validator
 
 from reconciler.cli import words
@@ -162,15 +163,18 @@ def test_the_variable_asks_for_a_log_where_there_is_the_flag(run, capsys, monkey
     assert capsys.readouterr().err == ""
 
 
-def test_the_commands_without_the_flag_are_those_that_are_named():
+def test_the_commands_with_the_flag_are_those_that_are_named():
     app = build()
-    commands = {name: app[name] for name in words.NAMES}
-    commands |= {"preview": app["preview"]["up"], "sandbox": app["sandbox"]["show"]}
-    flags = {
-        name: {flag for argument in command.assemble_argument_collection() for flag in argument.names}
-        for name, command in commands.items()
-    }
-    assert {name for name in flags if "--log-format" not in flags[name]} == words.UNLOGGED & flags.keys()
+    with_flag = {name for name in words.NAMES if "--log-format" in flags(app[name])}
+    assert with_flag == words.LOGGED
+    assert "--log-format" in flags(app)
+
+
+def flags(app: App) -> set[str]:
+    """The flags of a command, or those of all that are under it."""
+    if app.default_command is None:
+        return set().union(*(flags(app[name]) for name in app if not name.startswith("-")))
+    return {flag for argument in app.assemble_argument_collection() for flag in argument.names}
 
 
 @pytest.mark.parametrize(
@@ -268,7 +272,7 @@ def test_metrics_without_their_package_are_refused_before_anything_is_done(run, 
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     monkeypatch.delitem(sys.modules, "reconciler.telemetry.metrics_file", raising=False)
     assert run("apply", "--sandbox", "--metrics-file", "x.prom") == 64
-    assert "this needs the package prometheus_client, of the extra 'metrics'" in capsys.readouterr().err
+    assert "this needs the package prometheus_client, from the extra 'metrics'" in capsys.readouterr().err
     assert run("sandbox", "show") == 0
     assert "shop" not in capsys.readouterr().out
 
@@ -310,7 +314,7 @@ def test_traces_without_their_package_are_one_warning(run, monkeypatch, capsys):
     monkeypatch.delitem(sys.modules, "reconciler.telemetry.otlp", raising=False)
     assert run("plan", "--sandbox") == 0
     assert capsys.readouterr().err.startswith(
-        "warning: no traces: this needs the package opentelemetry, of the extra 'otel'; "
+        "warning: no traces: this needs the package opentelemetry, from the extra 'otel'; "
     )
 
 

@@ -134,7 +134,7 @@ def test_c86_a_freeze_is_in_the_plan_and_not_only_refused_at_the_apply(world: Wo
     world.configure({**CONFIG, "freeze": [{"start": "2000-01-01", "end": "2100-01-01", "reason": "holidays"}]})
     (warning,) = world.plan().findings
     assert warning.code == "freeze"
-    assert warning.message == "not to be applied now: a freeze window is open until 2100-01-01 00:00 UTC (holidays)"
+    assert warning.message == "cannot be applied now: a freeze window is open until 2100-01-01 00:00 UTC (holidays)"
     assert warning.hint == "--override-freeze applies it anyway"
     assert codes(world, override_freeze=True) == {}
     assert codes(world, drift=True) == {}

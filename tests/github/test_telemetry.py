@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.cli import main
 from reconciler.telemetry.metrics_file import samples_of
 from tests.github.stage import Served, Stage, serving
 from tests.github.test_story import service
@@ -78,3 +79,18 @@ def test_what_cannot_be_written_is_a_warning_and_the_step_ends_as_it_did(stage: 
         "no metrics: reconcile.yaml has content that reconcile did not write; name another file, or remove it",
         "no traces: the protocol grpc is not spoken; set OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/protobuf",
     ]
+
+
+def test_the_command_publishes_a_run_once(stage: Stage, monkeypatch: pytest.MonkeyPatch):
+    with receiving(Receiver()) as receiver:
+        receiver.held.set()
+        environ = stage.environ(
+            "schedule", None, sha="e" * 40, mode="drift", issue="off", metrics_file="reconcile.prom"
+        )
+        for name, value in {**environ, "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url}.items():
+            monkeypatch.setenv(name, value)
+        assert main(["action"]) == 0
+        assert len(receiver.requests) == 1
+    samples = samples_of(Path("reconcile.prom").read_text())
+    assert samples is not None
+    assert samples["reconcile_runs_total"] == {("drift", "", "2"): 1}

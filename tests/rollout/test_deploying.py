@@ -55,6 +55,12 @@ def test_events_tell_phases_steps_and_the_outcome(stage: Stage) -> None:
     assert [event.outcome for event in stage.events if event.outcome] == [OutcomeKind.APPLIED]
     assert [event.at for event in stage.events] == sorted(event.at for event in stage.events)
     assert all(event.text for event in stage.events)
+    steady = [event for event in stage.events if not event.passing]
+    assert {event.kind for event in steady} == {"decision", "phase", "progress", "outcome"}
+    assert [event.kind for event in stage.events if event.outcome] == ["outcome"]
+    phases = [event.phase for event in stage.events if event.kind == "phase"]
+    assert len(phases) == len(set(phases)) > 2, "each phase begins once"
+    assert {event.kind for event in stage.events if event.passing} <= {"progress"}
 
 
 def test_an_update_carries_the_new_spec(stage: Stage) -> None:

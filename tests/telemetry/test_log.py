@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -228,3 +230,9 @@ def test_every_event_has_the_same_head_and_the_schema_knows_each():
     assert {f"rollout.{kind}" for kind in get_args(EventKind)} <= named
     head = list(events.EventData.model_fields)
     assert all(list(event.model_fields)[: len(head)] == head for event in get_args(events.AnyEvent))
+
+
+def test_the_documentation_names_each_event():
+    text = (Path(__file__).parents[2] / "docs/telemetry.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"(?m)^\| `([a-z.]+)` \| ", text.partition("## Metrics")[0]))
+    assert named == set(events.json_schema()["discriminator"]["mapping"])
