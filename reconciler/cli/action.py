@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler import __version__
-from reconciler.cli.connect import Suggestions, connect, counted
+from reconciler.cli.connect import Suggestions, check_extra, connect, counted
 from reconciler.cli.console import log
 from reconciler.cli.observing import report_plan
 from reconciler.cli.options import API_URL, Connection
 from reconciler.cli.signals import on_signals
 from reconciler.clock import SystemClock
-from reconciler.config import Config
 from reconciler.engine import environments, safety
 from reconciler.engine.apply import Watch
 from reconciler.engine.apply import run as run_engine
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from reconciler.cli.pages import Setting
     from reconciler.clock import Clock
     from reconciler.engine.apply import Finished
     from reconciler.engine.load import Desired
@@ -115,10 +115,12 @@ class ActionStep:
         Raises:
             ReconcileError: the run failed.
         """
+        if self.inputs.report_file:
+            check_extra("report", "jinja2")  # now, as it is needed at the end
         try:
             return await self._result(action_options(self.inputs, self.context, self.environ))
         except InvalidInput as error:
-            return replace(_checked(self.redact.within(error.findings)), exit_code=Exit.INVALID)
+            return replace(self._checked(self.redact.within(error.findings)), exit_code=Exit.INVALID)
         except ReconcileError as error:
             if error.hint == safety.OVERRIDE_FREEZE:
                 error.hint = "add --override-freeze to the input `allow` to apply anyway"
@@ -131,7 +133,7 @@ class ActionStep:
         if self.inputs.mode is Mode.VALIDATE:
             desired = check(options, offline=True)
             self.loaded(desired)
-            return _checked(self.redact.within(desired.findings), checked=len(desired.apps))
+            return self._checked(self.redact.within(desired.findings), checked=len(desired.apps))
         if self.inputs.mode is Mode.PREVIEW:
             return await self._preview(options)
         try:
@@ -142,7 +144,7 @@ class ActionStep:
             raise
         if finished.rollout is None:
             report_plan(finished.planned)
-            result = self._previewed(finished.planned.report, finished.planned.config)
+            result = self._previewed(finished.planned)
         else:
             result = self._applied(finished.planned, finished.rollout)
         return replace(result, bulletin=self._bulletin(finished))
@@ -171,7 +173,7 @@ class ActionStep:
             for desired in checked:
                 self.loaded(desired)
             found = tuple(dict.fromkeys(finding for desired in checked for finding in desired.findings))
-            return _checked(self.redact.within(found), checked=sum(len(desired.apps) for desired in checked))
+            return self._checked(self.redact.within(found), checked=sum(len(desired.apps) for desired in checked))
         plans = [await self._in(one) for one in everywhere]
         reports, found = [one.report for one in plans], view.findings(plans)
         codes = [safety.of_plan(report, differences_matter=False) for report in reports]
@@ -183,6 +185,7 @@ class ActionStep:
             findings=found,
             annotations=_annotations(found),
             sarif=sarif.sarif(found, tool_version=__version__),
+            page=self._page(lambda page: page.environments([(one.name, one.report) for one in plans], drift=False)),
         )
 
     async def _preview(self, options: RunOptions) -> Result:
@@ -211,13 +214,14 @@ class ActionStep:
         report_plan(planned)
         return EnvironmentPlan(options.environment, here.published(planned.report), planned.bases)
 
-    def _previewed(self, report: PlanReport, config: Config) -> Result:
+    def _previewed(self, planned: Planned) -> Result:
         if self.inputs.plan_file:
-            safety.save(Path(self.inputs.plan_file), report.plans, config)
-        report = self.published(report)
+            safety.save(Path(self.inputs.plan_file), planned.report.plans, planned.config)
+        report = self.published(planned.report)
+        drift = self.inputs.mode is Mode.DRIFT
         found = sarif.of_plan(report)
         return Result(
-            exit_code=safety.of_plan(report, differences_matter=self.inputs.mode is Mode.DRIFT),
+            exit_code=safety.of_plan(report, differences_matter=drift),
             text=_plan_text(report),
             markdown=lambda limit: markdown.plan(report, limit=limit, links=self._links(limit)),
             plan=report,
@@ -225,6 +229,7 @@ class ActionStep:
             annotations=_annotations(found),
             sarif=sarif.sarif(found, tool_version=__version__),
             plan_file=self.inputs.plan_file,
+            page=self._page(lambda page: page.plan(report, self.redact, drift=drift), planned),
         )
 
     def _applied(self, planned: Planned, rollout: RolloutReport) -> Result:
@@ -241,7 +246,21 @@ class ActionStep:
             findings=found,
             annotations=_annotations(sarif.of_rollout(report, foreseen)),
             sarif=sarif.sarif(sarif.of_rollout(report, foreseen), tool_version=__version__),
+            page=self._page(lambda page: page.rollout(report, foreseen, self.redact), planned),
         )
+
+    def _page(self, make: Callable[[Setting], str], planned: Planned | None = None) -> str:
+        """The page that is asked for, if any; a fork's says nothing of an app's past, as of its live values."""
+        if not self.inputs.report_file:
+            return ""
+        from reconciler.cli.pages import Setting
+
+        now = self.clock.now()
+        setting = Setting.of(planned, self._connection, now) if planned else Setting(now)
+        return make(replace(setting, histories={}) if self.context.is_fork else setting)
+
+    def _checked(self, found: tuple[Finding, ...], *, checked: int = 0) -> Result:
+        return replace(_checked(found, checked=checked), page=self._page(lambda page: page.findings(found)))
 
     def published(self, report: PlanReport) -> PlanReport:
         """The plan as the log and GitHub may show it: without secrets, and without live values unless asked for."""

@@ -34,6 +34,8 @@ def show_findings(console: Console, findings: tuple[Finding, ...], *, checked: i
         from reconciler.views import sarif
 
         console.out(sarif.sarif(findings))
+    elif console.format == "html":
+        console.out(console.page().findings(findings))
     elif console.format == "markdown":
         from reconciler.views import markdown
 

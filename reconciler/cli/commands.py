@@ -90,6 +90,13 @@ COMMANDS = {
         Exit 5 if one of them is pinned: a person is needed.
         """,
     ),
+    "report": (
+        "report:report",
+        """Write a page of the fleet: its state, changes and who made them, timelines, cost, deployments.
+
+        One self-contained file; nothing is changed. `--days 90` adds figures from the platform's own deployments.
+        """,
+    ),
     "rollback": (
         "rollback:rollback",
         """

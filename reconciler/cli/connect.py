@@ -79,6 +79,20 @@ def missing_extra(extra: str, error: ImportError) -> UsageError:
     return UsageError(f"this needs the package {error.name}, from the extra {extra!r}", hint=hint)
 
 
+def check_extra(extra: str, package: str) -> None:
+    """Refuse to begin what would need a package at its end.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    from importlib import import_module
+
+    try:
+        import_module(package)
+    except ModuleNotFoundError as error:
+        raise missing_extra(extra, error) from error
+
+
 def open_sandbox(file: Path) -> Sandbox:
     """The embedded sandbox with its state in a file.
 

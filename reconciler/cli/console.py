@@ -5,10 +5,7 @@ If the reader of a stream has gone, the stream is silenced and nothing else chan
 
 from __future__ import annotations
 
-import codecs
 import errno
-import io
-import json
 import os
 import shutil
 import signal
@@ -20,6 +17,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self, TextIO, cast
 
 from reconciler import __version__
+from reconciler.clock import SystemClock
 from reconciler.errors import ReconcileError
 from reconciler.redaction import Redactor, tokens_of
 from reconciler.telemetry.observer import observer
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from reconciler.cli.options import Output
+    from reconciler.cli.pages import Setting
     from reconciler.findings import Finding
     from reconciler.plan.model import PlanReport
     from reconciler.rollout.model import Event, RolloutReport
@@ -152,7 +151,7 @@ class Console:
     """Standard output for results, standard error for everything else.
 
     ``vital``: the output is the purpose of the run, so the run fails if it cannot be written. Without it, no
-    failure of the streams stops the run.
+    failure of the streams stops the run. ``setting``: see `page`.
     """
 
     shown: ClassVar[bool] = False
@@ -161,7 +160,12 @@ class Console:
     def __init__(
         self, form: Format = "text", *, verbose: bool = False, color: str = "auto", vital: bool = False
     ) -> None:
+        if form == "html":
+            from reconciler.cli.connect import check_extra
+
+            check_extra("report", "jinja2")
         self.format = form
+        self.setting: Setting | None = None
         self.verbose = verbose
         self.color = _color(color, os.environ, sys.stdout)
         self.width = max(60, min(160, shutil.get_terminal_size((100, 24)).columns))
@@ -194,6 +198,12 @@ class Console:
         """Print something about the run: an error, a hint, progress."""
         say(self.redact(text))
 
+    def page(self) -> Setting:
+        """What a page says of the run besides its result."""
+        from reconciler.cli.pages import Setting
+
+        return self.setting or Setting(SystemClock().now())
+
     def waiting(self, seconds: float, why: str) -> None:
         """Report a noticeable pause."""
         observer().waiting(seconds, why)
@@ -212,6 +222,8 @@ class Console:
                 from reconciler.views import markdown
 
                 self.out(markdown.plan(report))
+            case "html":
+                self.out(self.page().plan(report, self.redact, drift=drift))
             case "sarif":
                 from reconciler.views import sarif
 
@@ -244,6 +256,8 @@ class Console:
                 from reconciler.views import markdown_rollout
 
                 self.out(markdown_rollout.rollout(report, planned))
+            case "html":
+                self.out(self.page().rollout(report, planned, self.redact))
             case "sarif":
                 from reconciler.views import sarif
 
@@ -357,30 +371,3 @@ class ProgressPrinter:
             self._lines = self._lines or LineProgress(self._apps)
             if lines := self._lines.lines(event):
                 self._console.err(render(lines, color=self._console.color))
-
-
-# --- Output for streams that cannot show every character, such as one of ASCII ---
-
-
-_ALIKE = {
-    "→": "->", "↻": "@", "…": "...", "·": "-", "≈": "~", "─": "-", "━": "=", "│": "|", "▸": ">", "✓": "v", "✗": "x",
-}  # fmt: skip
-"""Replacements for our own symbols."""
-
-_NAME = "reconcile-readable"
-
-
-def readable() -> None:
-    """Escape what the encodings of standard output and error cannot represent, instead of failing."""
-    codecs.register_error(_NAME, _spelled)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors=_NAME)
-
-
-def _spelled(error: UnicodeError) -> tuple[str, int]:
-    """Our own symbols as similar ASCII, every other character as a JSON escape."""
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    spelled = [_ALIKE.get(sign) or json.dumps(sign)[1:-1] for sign in error.object[error.start : error.end]]
-    return "".join(spelled), error.end

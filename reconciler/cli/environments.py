@@ -111,6 +111,8 @@ def _show(plans: Sequence[EnvironmentPlan], console: Console, *, drift: bool) ->
             console.out(json_documents.environments([(one.name, one.report) for one in plans], drift=drift))
         case "markdown":
             console.out(view.markdown(plans))
+        case "html":
+            console.out(console.page().environments([(one.name, one.report) for one in plans], drift=drift))
         case "sarif":
             from reconciler import __version__
             from reconciler.views import sarif

@@ -10,6 +10,7 @@ import sys
 import threading
 import traceback
 from contextlib import contextmanager
+from importlib.util import find_spec
 from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -19,14 +20,15 @@ from reconciler.cli.console import (
     Console,
     log,
     plain,
-    readable,
     redactor,
     say,
     settle,
     show,
     write_log,
 )
+from reconciler.cli.encoding import readable
 from reconciler.cli.signals import early, heard_signals
+from reconciler.clock import SystemClock
 from reconciler.errors import InternalError, Interrupted, InvalidInput, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
 from reconciler.telemetry.observer import Observer, observe, observer
@@ -153,8 +155,8 @@ def _say(error: ReconcileError, form: Format) -> Exit:
     observer().failed(error)
     if not observer().logs:
         _print(error)
-    if form == "github" or (form != "text" and not Console.shown):
-        log(document(error, code, form, tool_version=__version__))
+    if form == "github" or (form != "text" and not Console.shown and _available(form)):
+        log(document(error, code, form, tool_version=__version__, made=SystemClock().now()))
     return code
 
 
@@ -168,6 +170,11 @@ def _print(error: ReconcileError) -> None:
     say(plain(f"reconcile: {error.message}"))
     if error.hint:
         say(plain(f"  {error.hint}"))
+
+
+def _available(form: Format) -> bool:
+    """Whether the packages of a format are installed: that they are not may be the error."""
+    return form != "html" or find_spec("jinja2") is not None
 
 
 def _misread(error: CycloptsError) -> UsageError:

@@ -139,7 +139,7 @@ class Output:
 
     format: Annotated[
         Format,
-        Parameter(group=OUTPUT, help="github: text plus workflow annotations; sarif: only findings"),
+        Parameter(group=OUTPUT, help="github: text plus workflow annotations; sarif: only findings; html: a page"),
     ] = "text"
     verbose: Annotated[bool, Parameter(name=("--verbose", "-v"), group=OUTPUT, help="show every app and value")] = False
     color: Color = "auto"

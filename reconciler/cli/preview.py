@@ -177,8 +177,8 @@ def _begun(
     Raises:
         UsageError: the repository is not known, or the format is not available.
     """
-    if output.format == "sarif":
-        raise UsageError("--format sarif is not available for preview", hint="use text, markdown or json")
+    if output.format in ("sarif", "html"):
+        raise UsageError(f"--format {output.format} is not available for preview", hint="use text, markdown or json")
     if not where.repository:
         raise UsageError("the repository is not known", hint="add --repository, such as --repository acme/shop")
     from reconciler.cli.environments import connection_of

@@ -209,6 +209,7 @@ def _run(specs: Sequence[Path], asked: _Asked) -> int:
         return show_applied(finished, console, connection)
     report_plan(finished.planned)
     foreseen = shown_plan(finished.planned, console, connection)
+    _set(console, finished.planned, connection)
     with notifying(finished, console) as warnings:
         console.plan(replace(foreseen, warnings=warnings), drift=options.drift, annotated=True)
     if asked.save:
@@ -223,6 +224,7 @@ def show_applied(finished: "Finished", console: Console, connection: Connection)
     from reconciler.engine import safety
 
     assert finished.rollout is not None
+    _set(console, finished.planned, connection)
     rollout = Suggestions.of(connection).rollout(finished.rollout)
     observer().rolled_out(rollout)
     with notifying(replace(finished, rollout=rollout), console) as warnings:
@@ -230,10 +232,18 @@ def show_applied(finished: "Finished", console: Console, connection: Connection)
     return safety.of_apply(rollout, finished.planned)
 
 
+def _set(console: Console, planned: "Planned", connection: Connection) -> None:
+    """Give a page what it says of the run besides the result."""
+    if console.format == "html":
+        from reconciler.cli.pages import Setting
+
+        console.setting = Setting.of(planned, connection, SystemClock().now())
+
+
 def shown_plan(planned: "Planned", console: Console, connection: Connection) -> "PlanReport":
     """The plan to show: in what is made for logs and pages of a pipeline without what only live has."""
     report = Suggestions.of(connection).plan(planned.report)
-    if console.format not in ("markdown", "github") or planned.options.show_live_values:
+    if console.format not in ("markdown", "github", "html") or planned.options.show_live_values:
         return report
     from reconciler.plan.warnings import hide_live_values
 

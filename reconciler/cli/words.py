@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 NAMES = (
     "plan", "apply", "drift", "validate", "import", "render", "promote", "preview", "fmt", "status",
-    "rollback", "redeploy", "notify", "schema", "sandbox",
+    "report", "rollback", "redeploy", "notify", "schema", "sandbox",
 )  # fmt: skip
 """The commands that help shows."""
 
 UNLOGGED = frozenset({
-    "validate", "import", "render", "fmt", "schema", "sandbox", "action", "--install-completion", "--version",
-    "--help", "-h",
+    "validate", "import", "render", "fmt", "report", "schema", "sandbox", "action", "--install-completion",
+    "--version", "--help", "-h",
 })  # fmt: skip
 """The first words of command lines without `--log-format`."""
 

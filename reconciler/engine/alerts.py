@@ -87,7 +87,7 @@ async def applied(
 
 
 class _Unset(Exception):
-    """Why destinations are not as Git wants them. ``kind``: how that ends an app of which nothing else was changed."""
+    """Why destinations are not, or not certainly, as Git wants them. ``kind``: how that ends the app."""
 
     def __init__(self, why: str, kind: OutcomeKind = OutcomeKind.FAILED) -> None:
         super().__init__(why)
@@ -123,7 +123,8 @@ class _Run:
 
     def _failed(self, app: PlannedApp, record: RolloutRecord, problem: LiveError | _Unset) -> RolloutRecord:
         done = record.outcome.kind is OutcomeKind.APPLIED
-        kind = problem.kind if isinstance(problem, _Unset) and not done else OutcomeKind.FAILED
+        kind = problem.kind if isinstance(problem, _Unset) else OutcomeKind.FAILED
+        kind = OutcomeKind.FAILED if done and kind is OutcomeKind.REFUSED else kind  # then something was changed
         secrets = app.desired.secrets if app.desired else frozenset()
         secrets |= secrets_of(app.alerts.wanted if app.alerts else ())
         why = Redactor(secrets)(problem.message if isinstance(problem, LiveError) else str(problem))
@@ -134,7 +135,8 @@ class _Run:
         return replace(record, outcome=Outcome(kind, reason, _AGAIN), requests=requests)
 
     def _emit(self, app: str, text: str, kind: OutcomeKind | None) -> None:
-        self.on_event(Event(round(self.clock.monotonic() - self.began, 3), app, text, outcome=kind))
+        at = round(self.clock.monotonic() - self.began, 3)
+        self.on_event(Event(at, app, text, outcome=kind, kind="outcome" if kind else "decision"))
 
     async def _set(self, app_id: str, plan: AlertPlan, *, rolled_out: bool) -> tuple[str, ...]:
         """Set what differs, and read it back; returns the alerts that were set.
@@ -143,8 +145,6 @@ class _Run:
             LiveError: App Platform could not be asked, or refused the destinations.
             _Unset: they changed since the plan, or are not as sent within `SETTLES` seconds.
         """
-        if self.stop is not None and self.stop.is_set():
-            raise _Unset("the run was stopped before", OutcomeKind.INTERRUPTED)
         alerts = await self._read(app_id, plan.wanted, _missing)
         found = {wanted: alert for wanted in plan.wanted if (alert := find(alerts, wanted)) is not None}
         due = {one: alert for one, alert in found.items() if alert.phase == FAILED or not as_wanted(one, alert)}
@@ -171,10 +171,12 @@ class _Run:
 
         Raises:
             LiveError: App Platform could not be asked.
-            _Unset: something is, after `SETTLES` seconds.
+            _Unset: something is, after `SETTLES` seconds, or the run was stopped.
         """
         until, tries = self.clock.monotonic() + SETTLES, 0
         while True:
+            if self.stop is not None and self.stop.is_set():
+                raise _Unset("the run was stopped before that was certain", OutcomeKind.INTERRUPTED)
             alerts = await self.client.list_alerts(app_id)
             problems = [text for one in wanted if (text := problem(alerts, one))]
             if not problems:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -84,8 +84,13 @@ class Finished:
     declined: bool = False
 
 
-async def run(options: RunOptions, front: FrontEnd, clock: Clock) -> Finished:
-    """Plan, and apply if requested.
+async def run(
+    options: RunOptions,
+    front: FrontEnd,
+    clock: Clock,
+    look: Callable[[Planned, Client], Awaitable[None]] | None = None,
+) -> Finished:
+    """Plan, and apply if requested; ``look`` reads what else a plan is wanted for, with the same client.
 
     Raises:
         InvalidInput: specs or the configuration cannot be used; also if App Platform, which may have them so already,
@@ -101,6 +106,8 @@ async def run(options: RunOptions, front: FrontEnd, clock: Clock) -> Finished:
         async with front.connect() as client:
             planned = await plan(desired, options, client, clock)
             if not options.apply:
+                if look is not None:
+                    await look(planned, client)
                 return Finished(planned)
             front.planned(planned)
             safety.refuse(options, desired.config, clock.now(), [app.plan for app in planned.apps])

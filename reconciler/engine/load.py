@@ -127,9 +127,8 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
         )
     keys = frozenset(filter(None, [options.environ.get(KEY_VARIABLE)]))
     keys = keys.union(environment.tokens if environment else (), *(config.policy(name).secret_values for name in known))
-    keys |= secrets_of(config.notify, options.environ)
     alerts, wrong, urls = _alerts(apps, file, environment, options, offline=offline)
-    findings, keys = (*findings, *wrong), keys | urls
+    findings, keys = (*findings, *wrong), keys | urls | secrets_of(config.notify, options.environ)
     refused = frozenset(one for one in of_apps if one.is_error and not one.code.startswith(_OUR_OWN))
     ordered, sources = tuple(ranked(list(findings))), loaded.sources
     return Desired(apps, config, ordered, known, keys, refused, sources, environment, file.folder, alerts)

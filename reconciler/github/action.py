@@ -73,7 +73,7 @@ async def run(
     except Exception as error:
         _report(job, _failure(Exit.ERROR, f"internal error: {type(error).__name__}; the log has the details"))
         raise
-    _report(job, result)
+    result = _report(job, result)
     memory = await publish(job, result)
     if result.bulletin:
         from reconciler.notify.send import Sender
@@ -125,9 +125,11 @@ def _failure(exit_code: Exit, text: str) -> Result:
     )
 
 
-def _report(job: ActionRun, result: Result) -> None:
-    """Write log, outputs, summary and SARIF: each is tried even if others fail."""
+def _report(job: ActionRun, result: Result) -> Result:
+    """Write page, log, outputs, summary and SARIF: each is tried even if others fail. Returns what is known then."""
     context, inputs = job.context, job.inputs
+    if inputs.report_file and result.page and _tried(job, lambda: _write(inputs.report_file, job.redact(result.page))):
+        result = replace(result, report_file=inputs.report_file)
     groups = [line for title, text in result.logs for line in outputs.group(job.redact(title), job.redact(text))]
     for line in (*outputs.inert_log(job.redact(result.text)), *groups, *map(job.redact, result.annotations)):
         job.out(line)
@@ -139,10 +141,18 @@ def _report(job: ActionRun, result: Result) -> None:
     if inputs.sarif_file and result.sarif:
         attempts.append(lambda: _write(inputs.sarif_file, job.redact(result.sarif)))
     for attempt in attempts:
-        try:
-            attempt()
-        except ReconcileError as error:
-            job.warn(error.message)
+        _tried(job, attempt)
+    return result
+
+
+def _tried(job: ActionRun, attempt: Callable[[], None]) -> bool:
+    """Whether it succeeded; a failure is a warning."""
+    try:
+        attempt()
+    except ReconcileError as error:
+        job.warn(error.message)
+        return False
+    return True
 
 
 def _write(path: str, text: str) -> None:

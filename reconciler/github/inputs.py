@@ -76,6 +76,7 @@ class Inputs:
     expect_plan: str = ""
     plan_file: str = ""
     sarif_file: str = ""
+    report_file: str = ""
     metrics_file: str = ""
     apps: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
@@ -127,6 +128,7 @@ def parse(environ: Mapping[str, str]) -> Inputs:
         expect_plan=raw(environ, "expect-plan"),
         plan_file=raw(environ, "plan-file"),
         sarif_file=raw(environ, "sarif-file"),
+        report_file=raw(environ, "report-file"),
         metrics_file=raw(environ, "metrics-file"),
         apps=_names(environ, "app"),
         exclude=_names(environ, "exclude"),

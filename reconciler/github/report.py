@@ -59,9 +59,9 @@ class Result:
 
     ``exit_code`` is the command line's. ``text`` is for the log, ``markdown`` for GitHub: it takes a limit in
     characters. ``annotations`` are finished ``::error …`` lines, ``sarif`` a finished document. ``plan`` of a plan or
-    a drift detection, ``rollout`` of an apply. ``plan_file`` is where the plan was saved; ``logs`` are folded, with
-    their titles. ``preview`` is what became of previews, ``deployments`` shows rollouts on GitHub, and ``bulletin`` is
-    what messages may be about.
+    a drift detection, ``rollout`` of an apply. ``plan_file`` is where the plan was saved, ``report_file`` where the
+    ``page`` was written; ``logs`` are folded, with their titles. ``preview`` is what became of previews,
+    ``deployments`` shows rollouts on GitHub, and ``bulletin`` is what messages may be about.
     """
 
     exit_code: Exit
@@ -73,6 +73,8 @@ class Result:
     annotations: tuple[str, ...] = ()
     sarif: str = ""
     plan_file: str = ""
+    page: str = ""
+    report_file: str = ""
     logs: tuple[tuple[str, str], ...] = ()
     preview: Handled | None = None
     deployments: RolloutDeployments | None = None
@@ -108,6 +110,7 @@ NOTHING_KNOWN = {
     "exit-code": "",
     "apps": "[]",
     "plan-file": "",
+    "report-file": "",
     "rolled-back": "",
     "cost-delta": "",
     "results": "{}",
@@ -132,6 +135,7 @@ def output_values(result: Result) -> dict[str, str]:
         "exit-code": str(result.exit_code),
         "apps": json.dumps(_apps(result), ensure_ascii=True, separators=(",", ":")),
         "plan-file": result.plan_file,
+        "report-file": result.report_file,
         "rolled-back": " ".join(_rolled_back(result)),
         "cost-delta": _cost_delta(result),
         **_results(result),
@@ -179,7 +183,11 @@ def fingerprint(plans: tuple[Plan, ...]) -> str:
     """A digest of these plans that changes with an app, Git or App Platform. Empty for no plans."""
     if not plans:
         return ""
-    parts = sorted([plan.app, plan.status, plan.action, plan.desired_digest, plan.live_digest] for plan in plans)
+    parts = sorted(
+        [plan.app, plan.status, plan.action, plan.desired_digest, plan.live_digest]
+        + ([plan.alerts_digest] if plan.alerts_digest else [])
+        for plan in plans
+    )
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
 
 
@@ -288,6 +296,7 @@ class ActionRun:
         parts = [f"commit {context.head_sha}"] if context.head_sha else []
         if context.run_url:
             parts.append(f"[run and summary]({context.run_url})")
+            parts += [f"[report, once it is uploaded]({context.run_url}#artifacts)"] if result.report_file else []
         name = digest(result)
         if name:
             parts.append(f"digest `{name}`")

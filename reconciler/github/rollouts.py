@@ -93,7 +93,8 @@ class RolloutDeployments:
 
     def begin(self) -> None:
         """Show that rollouts are pending. Called on the event loop, before the first of them."""
-        apps = [plan.app for plan in self.plans if plan.follow or (plan.writes and plan.action is not Action.DELETE)]
+        others = (Action.DELETE, Action.ALERTS)
+        apps = [plan.app for plan in self.plans if plan.follow or (plan.writes and plan.action not in others)]
         if len(apps) > MOST:
             self.problem = f"only {MOST} of {count(len(apps), 'app')} have deployments on GitHub"
         for app in apps[:MOST]:

@@ -42,7 +42,7 @@ class EventLog:
         for plan in report.plans:
             if plan.status is not SyncStatus.IN_SYNC:
                 given = {"status": plan.status, "action": plan.action, "app_id": plan.app_id, "cost": plan.cost}
-                about = {"app": plan.app, "message": plan.reason, "changes": len(plan.changes)}
+                about = {"app": plan.app, "message": plan.reason, "changes": len(plan.differences)}
                 self._publish(events.AppPlanned, **about, **given)
             for finding in plan.findings:
                 self._found(finding, plan.app)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Literal
 
 from reconciler.errors import InvalidInput, ReconcileError
 from reconciler.findings import Finding, Severity
 
-Format = Literal["text", "json", "markdown", "sarif", "github"]
+Format = Literal["text", "json", "markdown", "sarif", "github", "html"]
 
 
-def document(ended: ReconcileError, exit_code: int, form: Format, *, tool_version: str) -> str:
+def document(ended: ReconcileError, exit_code: int, form: Format, *, tool_version: str, made: datetime) -> str:
     """What a run prints in place of a result: the findings if the input is invalid, else the error. Empty for text.
+
+    ``made``: when, for a page.
 
     Errors and findings are also printed on standard error; ``github`` adds annotations to that.
     """
@@ -32,6 +35,12 @@ def document(ended: ReconcileError, exit_code: int, form: Format, *, tool_versio
             from reconciler.views import markdown
 
             return markdown.findings(found) if found else _markdown(ended, exit_code)
+        case "html":
+            from reconciler.views.html import pages
+            from reconciler.views.html.model import About
+
+            about = About("reconcile", made, tool_version)
+            return pages.findings(found, about) if found else pages.error(ended, exit_code, about)
         case "github":
             from reconciler.views import annotations
 

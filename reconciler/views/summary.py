@@ -200,9 +200,8 @@ def _sameness(plan: Plan) -> Hashable:
     if plan.findings or not plan.differences or plan.action in (Action.CREATE, Action.DELETE):
         return plan.app
     origin = plan.attribution and replace(plan.attribution, app="")
-    alike = replace(
-        plan, app="", app_id="", file="", desired_digest="", live_digest="", cost=Cost(), attribution=origin, changes=()
-    )
+    alike = replace(plan, app="", app_id="", file="", cost=Cost(), attribution=origin, changes=())
+    alike = replace(alike, desired_digest="", live_digest="", alerts_digest="")
     return plan_cost(plan), repr(alike), tuple(_meaning(change) for change in plan.changes)
 
 

@@ -14,6 +14,7 @@ from jsonschema import Draft4Validator, Draft202012Validator
 
 from reconciler.errors import Rejected
 from tests.cli.test_streams import Broken
+from tests.views.html.pagesupport import Reader
 from tests.views.test_hostile import assert_inert_markdown
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +23,7 @@ SCHEMAS = {
     kind: Draft202012Validator(json.loads((ROOT / f"docs/schemas/{kind}.json").read_text("utf-8")))
     for kind in ("plan", "findings", "error")
 }
-STRUCTURED = ("json", "sarif", "markdown", "github")
+STRUCTURED = ("json", "sarif", "markdown", "github", "html")
 MODES = {"plan": ["--plan"], "drift": ["--drift"], "apply": [], "validate": ["validate"]}
 TOKEN = "dop_v1_4a5f-of-nobody"
 PASSWORD = "hunter2-Tr0ub4dor"
@@ -132,6 +133,9 @@ def parsed(form, text):
         case "markdown":
             assert_inert_markdown(text.removesuffix("\n"))
             assert text.startswith("### ")
+        case "html":
+            Reader(text)
+            assert text.startswith("<!doctype html>")
         case "github":
             assert all(line.startswith(("::error ", "::warning ", "::notice ")) for line in text.splitlines())
     return text
@@ -166,7 +170,7 @@ def test_an_error_has_a_document_in_every_format(run, checkout, monkeypatch, cap
 
 
 def test_a_result_is_not_followed_by_a_second_document(run, capsys):
-    for form in ("json", "sarif", "markdown"):
+    for form in ("json", "sarif", "markdown", "html"):
         assert run("--plan", "--sandbox", "--save", "/dev/null/p.json", "--format", form) == 1
         shown = capsys.readouterr()
         assert "cannot save the plan" in shown.err

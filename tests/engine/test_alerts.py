@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from reconciler.engine import apply as applying
+from reconciler.engine import load as loading
 from reconciler.engine import safety
 from reconciler.errors import PlanMismatch, Unauthorized
 from reconciler.exit_codes import Exit
@@ -253,6 +254,29 @@ def test_a_run_that_was_stopped_says_that_destinations_were_not_set(applied: Wor
     )
     assert report.records[0].outcome.kind is OutcomeKind.INTERRUPTED
     assert applied.tap.writes == []
+
+
+def test_a_run_that_is_stopped_while_an_alert_is_configured_ends_soon_and_as_interrupted(applied: World) -> None:
+    applied.box.configure(alert_ends="CONFIGURING")
+    applied.write(app(instance_count=2))
+    declare(applied, {"DEPLOYMENT_FAILED": {"emails": ["cto@example.com"]}})
+    stop, said = asyncio.Event(), list[str]()
+
+    async def use(client: Any) -> Any:
+        desired = loading.load(applied.options())
+        planned = await applying.plan(desired, applied.options(), client, applied.clock)
+        loop = asyncio.get_running_loop()
+        watch = applying.Watch(lambda event: said.append(event.text), stop)
+        loop.call_later(30, stop.set)
+        return await applying.apply(planned, client, applied.clock, lambda _apps: nullcontext(watch))
+
+    (record,) = applied.ask(use).records
+    assert record.outcome.kind is OutcomeKind.INTERRUPTED
+    assert record.outcome.reason.startswith(
+        "the spec was applied, but its alert destinations are not as in Git: the run"
+    )
+    assert said[-1] == record.outcome.reason
+    assert len(posts(applied)) == 1
 
 
 def test_an_unjudged_deployment_is_followed_though_destinations_differ(declared: World) -> None:

@@ -457,3 +457,24 @@ def test_what_was_loaded_is_hidden_from_then_on_and_in_every_environment_after_i
     text = "Tr0ub4dor-and-3 correct-horse-battery dop_v1_staging dop_v1_production ghs_of_the_run"
     assert second.redact(text) == " ".join([MASK] * 5)
     assert first.redact("Tr0ub4dor-and-3 dop_v1_staging") == f"{MASK} {MASK}"
+
+
+def test_the_page_is_written_where_it_is_asked_for_and_named_in_the_outputs_and_the_summary(
+    runner: Runner, tmp_path: Path
+) -> None:
+    file = tmp_path / "new" / "report.html"
+    tool = Tool(Result(exit_code=Exit.OK, page="<!doctype html>"))
+    step = runner.step(tool, "workflow_dispatch", report_file=str(file))
+    assert file.read_text() == "<!doctype html>"
+    assert step.outputs["report-file"] == str(file)
+    assert "#artifacts)" in step.summary
+
+
+def test_a_page_that_cannot_be_written_or_was_not_made_is_not_named(runner: Runner) -> None:
+    tool = Tool(Result(exit_code=Exit.OK, page="<!doctype html>"))
+    step = runner.step(tool, "workflow_dispatch", report_file="/dev/null/report.html")
+    assert (step.exit_code, step.outputs["report-file"]) == (0, "")
+    assert "cannot write" in step.warnings[0]
+    assert "#artifacts" not in step.summary
+    step = runner.step(Tool(ReconcileError("no answer")), "workflow_dispatch", report_file="report.html")
+    assert step.outputs["report-file"] == ""

@@ -19,6 +19,7 @@ from tests.github.runner import ACTION
 from tests.github.stage import TOKEN, Served, Stage, serving
 from tests.github.world import NEW, OLD, REPO, pull_event
 from tests.support.repository import Repository
+from tests.views.html.pagesupport import Reader
 
 MERGED, FIXED = "c" * 40, "d" * 40
 
@@ -510,3 +511,40 @@ def test_a_step_looks_only_at_apps_that_are_not_excluded_and_whose_files_changed
     assert looked_at(exclude="web, d*") == {"shop"}
     assert looked_at(only_changed=base) == {"shop", "web"}
     assert looked_at(only_changed=base, exclude="web") == {"shop"}
+
+
+# --- the report -----------------------------------------------------------------------------------------------------
+
+
+def test_a_night_with_a_failure_is_one_report_that_says_what_failed_and_what_serves(stage: Stage) -> None:
+    stage.commit(shop=service("shop", "2"))
+    stage.served.box.fail("shop", "deploy")
+    step = stage.step("workflow_dispatch", mode="apply", environment="production", report_file="out/report.html")
+    assert (step.exit_code, step.outputs["report-file"]) == (4, "out/report.html")
+    page = Reader(Path("out/report.html").read_text(encoding="ascii"))
+    assert "rolled back" in {one.get("data-states") for one in page.named("li")}
+    assert "DeployContainerHealthChecksFailed" in page.text
+    assert "Last 4 lines of its log" in page.text
+    assert "Timeline" in page.text
+    assert "environmentproduction" in page.text
+    assert "s3cr3t-of-the-shop" not in Path("out/report.html").read_text(encoding="ascii")
+
+
+def test_the_report_of_a_fork_says_nothing_that_only_app_platform_has(stage: Stage) -> None:
+    stage.commit(shop=service("shop", "2"))
+    step = stage.step("pull_request", pull_event(head="stranger/shop"), own_specs="specs", report_file="out.html")
+    page = Reader(Path("out.html").read_text(encoding="ascii"))
+    assert step.outputs["report-file"] == "out.html"
+    assert "(live)" in page.text
+    assert "Last deployments" not in page.text
+
+
+def test_every_mode_has_a_page(checkout: Stage) -> None:
+    for mode in ("validate", "plan", "drift"):
+        step = checkout.step("workflow_dispatch", mode=mode, report_file=f"{mode}.html")
+        assert step.outputs["report-file"] == f"{mode}.html"
+        assert f"reconcile {mode}" in Reader(Path(f"{mode}.html").read_text(encoding="ascii")).text
+    checkout.commit(shop={"name": "SHOP"})
+    step = checkout.step("workflow_dispatch", mode="plan", report_file="invalid.html")
+    assert (step.exit_code, step.outputs["report-file"]) == (3, "invalid.html")
+    assert "specs/shop.yaml" in Reader(Path("invalid.html").read_text(encoding="ascii")).text

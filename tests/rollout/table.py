@@ -107,21 +107,21 @@ def before() -> list[Row]:
     name = "Before anything is written"
     refused = {each: WriteStatus(Sent.REFUSED, 1, refusal=each, why="no") for each in Refusal}
     return [
-        Row(name, "nothing is to be done", state(Task.NONE), "end: **unchanged**"),
+        Row(name, "there is nothing to do", state(Task.NONE), "end: **unchanged**"),
         Row(
             name, "the plan is blocked", RolloutState(goal(Task.NONE, settled=OutcomeKind.BLOCKED)), "end: **blocked**"
         ),
         Row(name, "a new app", state(Task.CREATE), "Write create"),
-        Row(name, "an app is to be updated and was not looked at", state(), "Look"),
+        Row(name, "an app to update, not read yet", state(), "Look"),
         Row(name, "looking failed three times", state(**TRIED), "end: **failed**"),
-        Row(name, "the token may not look (401, 403)", state(**DENIED), "end: **failed**"),
+        Row(name, "the token may not read it (401, 403)", state(**DENIED), "end: **failed**"),
         Row(name, "it is as planned", state(sight=SEEN), "Write update"),
-        Row(name, "it is to be redeployed, and as planned", state(Task.REDEPLOY, sight=SEEN), "Write redeploy"),
-        Row(name, "it is to be deleted, and as planned", state(Task.DELETE, sight=SEEN), "Write delete"),
+        Row(name, "an app to redeploy, as planned", state(Task.REDEPLOY, sight=SEEN), "Write redeploy"),
+        Row(name, "an app to delete, as planned", state(Task.DELETE, sight=SEEN), "Write delete"),
         Row(name, "it is gone", state(sight=Precheck(gone=True)), "end: **refused**"),
-        Row(name, "it is to be deleted, and gone", state(Task.DELETE, sight=Precheck(gone=True)), "end: **deleted**"),
-        Row(name, "somebody pinned it", state(sight=Precheck(pin=Pin.OTHER)), "end: **blocked**"),
-        Row(name, "it moved since the plan", state(sight=Precheck(moved=True)), "end: **refused**"),
+        Row(name, "an app to delete is gone", state(Task.DELETE, sight=Precheck(gone=True)), "end: **deleted**"),
+        Row(name, "another party pinned it", state(sight=Precheck(pin=Pin.OTHER)), "end: **blocked**"),
+        Row(name, "it changed since the plan", state(sight=Precheck(moved=True)), "end: **refused**"),
         Row(
             name,
             "it moved, and our spec is being deployed",
@@ -141,7 +141,7 @@ def before() -> list[Row]:
             "end: **refused**",
         ),
         Row(name, "a deployment of our spec is under way", state(Task.FOLLOW), "Adopt followed"),
-        Row(name, "a rollback of ours is to be finished, not looked at", state(Task.RESUME), "Look"),
+        Row(name, "a rollback of ours to finish, not read yet", state(Task.RESUME), "Look"),
         Row(
             name,
             "a rollback of ours is to be finished, and pins the app",
@@ -229,7 +229,7 @@ def lost_rows() -> list[Row]:
         row("nothing of it is there", lost(WriteProbe.NOT_THERE), "LookUp update"),
         row("… still not after four looks", lost(WriteProbe.NOT_THERE, looks=MOST_LOOKS), "Write update"),
         row("… and that was the second time", lost(WriteProbe.NOT_THERE, sends=2, looks=MOST_LOOKS), "end: **failed**"),
-        row("somebody else changed the app", lost(WriteProbe.FOREIGN), "end: **refused**"),
+        row("another party changed the app", lost(WriteProbe.FOREIGN), "end: **refused**"),
         row("the app is gone", lost(WriteProbe.GONE), "end: **refused**"),
         row("looking failed three times", LOST, "end: **failed**", **TRIED),
         Row(
@@ -283,7 +283,7 @@ def following() -> list[Row]:
             hops=5,
         ),
         row("… by something else", over, "end: **superseded**", successor=Successor()),
-        row("… by somebody's rollback", over, "end: **blocked**", successor=Successor(Pin.OTHER)),
+        row("… by another party's rollback", over, "end: **blocked**", successor=Successor(Pin.OTHER)),
     ]
 
 
@@ -324,8 +324,10 @@ def health() -> list[Row]:
             standing=ActiveState.BEFORE,
             standing_looks=MOST_LOOKS,
         ),
-        row("healthy, and somebody else's is taking over", SOAKED, "FindSuccessor", standing=ActiveState.OTHER),
-        row("healthy, and somebody rolled back meanwhile", SOAKED, "end: **blocked**", standing=ActiveState.PINNED),
+        row("healthy, and another party's is taking over", SOAKED, "FindSuccessor", standing=ActiveState.OTHER),
+        row(
+            "healthy, and another party rolled back meanwhile", SOAKED, "end: **blocked**", standing=ActiveState.PINNED
+        ),
         row(
             "healthy, and another spec is stored or serves", SOAKED, "end: **diverged**", standing=ActiveState.DIVERGED
         ),
@@ -412,18 +414,18 @@ def sending_back() -> list[Row]:
             "end: **rollback_failed**",
             pinned=False,
         ),
-        undo("… somebody else pinned the app", lost(WriteProbe.FOREIGN), "end: **blocked**", pinned=False),
+        undo("… another party pinned the app", lost(WriteProbe.FOREIGN), "end: **blocked**", pinned=False),
         undo("… the app is gone", lost(WriteProbe.GONE), "end: **failed**", pinned=False),
         restore("the spec was accepted", WriteStatus(Sent.ACCEPTED, 1, deployment_id="b"), "Adopt restore"),
         restore("the spec's answer was lost", LOST, "LookUp restore"),
         restore("… nothing of it after four looks", lost(WriteProbe.NOT_THERE, looks=4), "RestoreSpec"),
         restore("… for the third time", lost(WriteProbe.NOT_THERE, sends=3, looks=4), "end: **rollback_failed**"),
-        restore("… somebody else changed the app", lost(WriteProbe.FOREIGN), "end: **superseded**"),
+        restore("… another party changed the app", lost(WriteProbe.FOREIGN), "end: **superseded**"),
         restore("… the app is gone", lost(WriteProbe.GONE), "end: **failed**"),
         restore("… as the app is gone", refused(Refusal.GONE), "end: **failed**"),
         restore("the spec was refused", refused(Refusal.CONTENT), "end: **rollback_failed**"),
-        restore("somebody pinned the app right before", refused(Refusal.PINNED), "end: **blocked**"),
-        restore("somebody changed the app right before", refused(Refusal.MOVED), "end: **superseded**"),
+        restore("another party pinned the app right before", refused(Refusal.PINNED), "end: **blocked**"),
+        restore("another party changed the app right before", refused(Refusal.MOVED), "end: **superseded**"),
     ]
 
 
@@ -499,7 +501,7 @@ def back() -> list[Row]:
             "end: **rollback_failed**, pinned",
         ),
         row("healthy", good, "ReadBack"),
-        row("… another spec serves than was to be gone back to", good, "end: **diverged**, pinned", standing=DIVERGED),
+        row("… a different spec serves from the chosen one", good, "end: **diverged**, pinned", standing=DIVERGED),
         row("… the app does not show it after four looks", good, "end: **unconfirmed**, pinned", standing_looks=4),
         row("… another deployment takes over", good, "FindSuccessor", standing=ActiveState.OTHER),
         row("… it serves, a restored spec", replace(good, role=Role.RESTORE), "end: **rolled_back**", **SERVES),
@@ -520,7 +522,7 @@ def back() -> list[Row]:
             state(Task.ROLL_BACK, back=good, commit=sent, **UNPINNED),
             "end: **taken_back**",
         ),
-        row("… pinned to somebody's rollback", good, "end: **blocked**", commit=sent, pin=Pin.OTHER, pinned=False),
+        row("… pinned to another party's rollback", good, "end: **blocked**", commit=sent, pin=Pin.OTHER, pinned=False),
         row("… still pinned", good, "VerifyUnpinned", commit=sent, pin=Pin.OURS, pin_looks=1),
         row("… still after four looks", good, "CommitRollback", commit=sent, pin=Pin.OURS, pin_looks=4),
         row(
@@ -566,8 +568,8 @@ def platform() -> list[Row]:
         failed("it is unhealthy", "ValidateRollback", FailedIn.HEALTH),
         failed("the platform rolls back by itself", "Adopt platform", FailedIn.DEPLOY, options=OWN["options"]),
         failed("… under `on_failure: leave`", "Adopt platform", FailedIn.DEPLOY, leaving, options=OWN["options"]),
-        Row(name, "a run that was cut short left it to be judged", state(Task.ADOPT), "Adopt platform"),
-        Row(name, "ours is to be sent, and it is under way", state(sight=Precheck(awaited=True)), "Look"),
+        Row(name, "an interrupted run left it unjudged", state(Task.ADOPT), "Adopt platform"),
+        Row(name, "ours is due, and the platform's is under way", state(sight=Precheck(awaited=True)), "Look"),
         Row(
             name,
             "… beyond both budgets",
@@ -674,15 +676,15 @@ def faults() -> list[Row]:
     stored = replace(again, ours_stored=True)
     return [
         row("less than a minute ago", "FindCandidates", age=59.0),
-        row("it may be tried again, and our spec is the app's", "Write redeploy", options=stored),
+        row("another attempt is allowed, and our spec is the app's", "Write redeploy", options=stored),
         row("… and is not the app's", "Write update"),
         row("… and that was accepted", "Adopt deploy", write=WriteStatus(Sent.ACCEPTED, 1, deployment_id="e")),
         row("… and the answer was lost", "LookUp update", write=LOST),
         row("… and was refused", "end: **platform_fault**", write=WriteStatus(Sent.REFUSED, 1, why="no")),
         row("… and the app is gone", "end: **failed**", write=lost(WriteProbe.GONE)),
         row("for the second time: a pause of two minutes", "FindCandidates", retries=1, age=119.0),
-        row("as often as it may, in all runs", "end: **platform_fault**", options=replace(again, attempts=3)),
-        row("as often as it may, in this run", "end: **platform_fault**", retries=2),
+        row("no attempts left, over all runs", "end: **platform_fault**", options=replace(again, attempts=3)),
+        row("no attempts left, in this run", "end: **platform_fault**", retries=2),
         row("… and nothing serves", "ValidateRollback", options=RollbackOptions(candidates=("o",), attempts=3)),
         row("… and nothing was ever active", "end: **platform_fault**", options=RollbackOptions(attempts=3)),
         row("`on_failure: leave`", "end: **platform_fault**", replace(RULES, on_failure="leave")),

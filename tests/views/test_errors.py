@@ -1,6 +1,7 @@
 """An error that ends a run, in every format: never nothing, always parseable, inert, and as its schema says."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
@@ -42,7 +43,7 @@ STRUCTURED = [form for form in get_args(Format) if form != "text"]
 
 
 def shown(ended, form, code=1):
-    return document(ended, code, form, tool_version="1.2.3")
+    return document(ended, code, form, tool_version="1.2.3", made=datetime(2026, 11, 28, 9, 0, tzinfo=UTC))
 
 
 def test_an_error_as_json(expected_json):
