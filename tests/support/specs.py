@@ -60,7 +60,8 @@ _RECORDS = {record.title: record for record, _, _ in fields_below(SPEC)}
 _LIKELY = ("rules", "match", "path", "allow_origins")
 """Fields that hold what matters most, and would be rare otherwise, as they lie deep."""
 
-_SECRETS = ["hunter2-very-secret", "s3cr3t value, kept", "EV[1:bm9uY2U=:Y2lwaGVy]"]
+SECRETS = ["hunter2-very-secret", "s3cr3t value, kept", "EV[1:bm9uY2U=:Y2lwaGVy]"]
+"""Values of secrets."""
 
 
 def specs(*, secrets: bool = True) -> st.SearchStrategy[Spec]:
@@ -113,7 +114,7 @@ def _items(shape: Shape) -> st.SearchStrategy[Any]:
 def _scalar(field: Field) -> st.SearchStrategy[Any]:
     assert isinstance(field.shape, Scalar)
     if field.secret:
-        return st.sampled_from(_SECRETS)
+        return st.sampled_from(SECRETS)
     if field.shape.choices:
         return st.sampled_from(field.shape.choices)
     limits = field.shape.limits
