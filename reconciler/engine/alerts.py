@@ -74,14 +74,18 @@ async def applied(
     clock: Clock,
     on_event: Callable[[Event], None],
     stop: asyncio.Event | None = None,
+    *,
+    fail_fast: bool = False,
 ) -> RolloutReport:
     """The report, with the destinations set of every app whose rollout ended well.
 
-    ``report.seconds`` are those since the run began. Nothing is begun once ``stop`` is set. An app whose destinations
-    could not be set, or not be seen to be, has failed, whatever its rollout came to.
+    ``report.seconds`` are those since the run began. Nothing is begun once ``stop`` is set, nor with ``fail_fast`` of
+    an app without a rollout if another app failed. An app whose destinations could not be set, or not be seen to be,
+    has failed, whatever its rollout came to.
     """
     by_name = {app.plan.app: app for app in apps}
-    run = _Run(client, clock, on_event, stop, clock.monotonic() - report.seconds)
+    failed = next((one.app for one in report.records if not one.outcome.kind.good), "") if fail_fast else ""
+    run = _Run(client, clock, on_event, stop, clock.monotonic() - report.seconds, failed)
     records = [run.record(by_name[record.app], record) for record in report.records]
     return replace(report, records=tuple(await asyncio.gather(*records)), requests=client.requests)
 
@@ -101,6 +105,8 @@ class _Run:
     on_event: Callable[[Event], None]
     stop: asyncio.Event | None
     began: float
+    failed_first: str
+    """The app after whose failure no other is begun; empty if there is none."""
 
     async def record(self, app: PlannedApp, record: RolloutRecord) -> RolloutRecord:
         """The record of an app, once its destinations are set; as it is where there is nothing to set."""
@@ -108,6 +114,10 @@ class _Run:
         due = app.alerts is not None and not app.plan.paused and (app.plan.alerts or rolled_out)
         if app.alerts is None or not due or not record.outcome.kind.good:
             return record
+        if self.failed_first and not rolled_out:
+            why = f"{self.failed_first} failed, and this run stops at the first failure"
+            self._emit(record.app, why, OutcomeKind.SKIPPED)
+            return replace(record, outcome=Outcome(OutcomeKind.SKIPPED, why, _AGAIN))
         try:
             with self.client.meter(record.app):
                 done = await self._set(app.plan.app_id or record.app_id, app.alerts, rolled_out=rolled_out)
@@ -173,7 +183,7 @@ class _Run:
             LiveError: App Platform could not be asked.
             _Unset: something is, after `SETTLES` seconds, or the run was stopped.
         """
-        until, tries = self.clock.monotonic() + SETTLES, 0
+        until, tries = 0.0, 0
         while True:
             if self.stop is not None and self.stop.is_set():
                 raise _Unset("the run was stopped before that was certain", OutcomeKind.INTERRUPTED)
@@ -181,6 +191,8 @@ class _Run:
             problems = [text for one in wanted if (text := problem(alerts, one))]
             if not problems:
                 return alerts
+            # Since the first answer: before it, in a large fleet, the request waited for the rate limit.
+            until = until or self.clock.monotonic() + SETTLES
             if self.clock.monotonic() >= until:
                 raise _Unset("; ".join(problems))
             await self.clock.sleep(pause(tries := tries + 1))

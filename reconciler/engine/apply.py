@@ -158,14 +158,16 @@ async def apply(
             from reconciler.engine.logs import secrets_of, with_logs
 
             report = await with_logs(report, client, wanted, secrets_of(apps))
-    unchanged = [_unchanged(app) for app in apps if _rests(app.plan)]
-    records = {record.app: record for record in (*unchanged, *report.records)}
-    in_order = tuple(records[app.plan.app] for app in apps)
-    report = replace(report, records=in_order, seconds=clock.monotonic() - began)
-    if any(app.alerts for app in apps):
-        from reconciler.engine.alerts import applied
+        unchanged = [_unchanged(app) for app in apps if _rests(app.plan)]
+        records = {record.app: record for record in (*unchanged, *report.records)}
+        in_order = tuple(records[app.plan.app] for app in apps)
+        report = replace(report, records=in_order, seconds=clock.monotonic() - began)
+        if any(app.alerts for app in apps):
+            from reconciler.engine.alerts import applied
 
-        report = await applied(report, apps, client, clock, watched.on_event, watched.stop)
+            report = await applied(
+                report, apps, client, clock, watched.on_event, watched.stop, fail_fast=options.fail_fast
+            )
     return replace(report, seconds=clock.monotonic() - began)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from reconciler.engine import load as loading
 from reconciler.engine import safety
 from reconciler.errors import PlanMismatch, Unauthorized
 from reconciler.exit_codes import Exit
+from reconciler.live.client import Client
+from reconciler.live.models import Alert
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.plan.warnings import hide_live_values
 from reconciler.rollout.model import OutcomeKind
@@ -285,6 +287,55 @@ def test_a_run_that_is_stopped_while_an_alert_is_configured_ends_soon_and_as_int
     )
     assert said[-1] == record.outcome.reason
     assert len(posts(applied)) == 1
+
+
+def test_destinations_are_set_while_a_signal_still_stops_the_run(applied: World) -> None:
+    in_panel(applied, "api/CPU_UTILIZATION", ["x@example.com"])
+    planned = applied.planned()
+    watched, seen = [False], list[bool]()
+
+    @contextmanager
+    def watch(_apps: Sequence[str]) -> Iterator[applying.Watch]:
+        watched[0] = True
+        yield applying.Watch(lambda _event: seen.append(watched[0]))
+        watched[0] = False
+
+    report = applied.ask(lambda client: applying.apply(planned, client, applied.clock, watch))
+    assert report.records[0].outcome.kind is OutcomeKind.APPLIED
+    assert seen == [True]
+
+
+def test_with_fail_fast_no_destinations_are_set_after_a_failure(applied: World) -> None:
+    in_panel(applied, "api/CPU_UTILIZATION", ["x@example.com"])
+    applied.write(app("ill"))
+    applied.box.fail("ill", "health")
+    applied.tap.sent.clear()
+    report = applied.apply(fail_fast=True)
+    kinds = {record.app: record.outcome.kind for record in report.records}
+    assert kinds == {"ill": OutcomeKind.DEGRADED, "web": OutcomeKind.SKIPPED}
+    reason = next(record.outcome.reason for record in report.records if record.app == "web")
+    assert reason == "ill failed, and this run stops at the first failure"
+    assert posts(applied) == []
+    applied.box.clear_faults()
+    assert applied.outcome() == "applied", "without the flag, an app that failed keeps no other from its destinations"
+
+
+def test_an_alert_has_its_time_to_settle_however_long_requests_wait(
+    applied: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_panel(applied, "api/CPU_UTILIZATION", ["x@example.com"])
+    read, answers = Client.list_alerts, list[str]()
+
+    async def slowly(client: Client, app_id: str) -> list[Alert]:
+        """As in a large fleet. The first answer after the destinations were sent is that they are being configured."""
+        await applied.clock.sleep(100)
+        found = await read(client, app_id)
+        answers.append("CONFIGURING" if len(answers) == 2 else "ACTIVE")
+        return [one.model_copy(update={"phase": answers[-1]}) for one in found]
+
+    monkeypatch.setattr(Client, "list_alerts", slowly)
+    assert applied.outcome() == "applied"
+    assert answers == ["ACTIVE", "ACTIVE", "CONFIGURING", "ACTIVE"]
 
 
 def test_an_unjudged_deployment_is_followed_though_destinations_differ(declared: World) -> None:
