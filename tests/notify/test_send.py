@@ -135,6 +135,21 @@ def test_a_variable_with_something_else_is_said(receiver: Receiver, environ: dic
     assert receiver.tries == []
 
 
+def test_whatever_else_goes_wrong_is_said_by_its_type_and_stops_no_other_channel(receiver: Receiver):
+    class Broken(httpx.AsyncBaseTransport):
+        """Fails for one host as no library should: a certificate that cannot be read, a name that is none."""
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.host == "broken.example":
+                raise UnicodeError(f"label too long in {request.url}")
+            return await receiver.transport().handle_async_request(request)
+
+    broken = Channel(webhook="https://broken.example/T0K3N-aB9x", secret="${KEY}")
+    found, _ = sent(bulletin(broken, HOOK), Broken())
+    assert [one.problem for one in found] == ["internal error: UnicodeError", ""]
+    assert len(receiver.events) == 1
+
+
 def test_nothing_to_say_sends_nothing(receiver: Receiver):
     assert sent(bulletin(HOOK, news=()), receiver.transport()) == ((), 0.0)
     assert receiver.tries == []
