@@ -55,12 +55,16 @@ def send(run: RunFacts, environ: Mapping[str, str], patience: float = PATIENCE) 
         logging.getLogger(name).addHandler(said)
         logging.getLogger(name).propagate = False
     spans = recorded(run_span(run, pipeline_attributes(environ)), environ)
-    taken: list[SpanExportResult] = []
+    taken: list[SpanExportResult | str] = []
 
     def export() -> None:
-        exporter = OTLPSpanExporter(timeout=patience)
-        results = (exporter.export(spans[at : at + BATCH]) for at in range(0, len(spans), BATCH))
-        taken.append(next((one for one in results if one is not SpanExportResult.SUCCESS), SpanExportResult.SUCCESS))
+        try:
+            exporter = OTLPSpanExporter(timeout=patience)
+            results = (exporter.export(spans[at : at + BATCH]) for at in range(0, len(spans), BATCH))
+            failed = next((one for one in results if one is not SpanExportResult.SUCCESS), SpanExportResult.SUCCESS)
+            taken.append(failed)
+        except Exception as error:  # noqa: BLE001  as for a compression that there is not: a thread would print it
+            taken.append(type(error).__name__)
 
     # In a thread, as neither a name that does not resolve nor a proxy that hangs heeds the exporter's own timeout.
     thread = threading.Thread(target=export, daemon=True)
@@ -68,6 +72,8 @@ def send(run: RunFacts, environ: Mapping[str, str], patience: float = PATIENCE) 
     thread.join(patience)
     if not taken:
         raise ReconcileError(f"the receiver did not answer within {patience:g} s")
+    if isinstance(taken[0], str):
+        raise ReconcileError(f"they could not be sent: {taken[0]}")
     if taken[0] is not SpanExportResult.SUCCESS:
         raise ReconcileError(f"the receiver did not take them: {said.last or 'no reason is known'}")
 
@@ -100,10 +106,15 @@ def _nanoseconds(when: datetime) -> int:
 
 
 class _Said(logging.Handler):
-    """Keeps the last thing that the libraries said, as the exporter returns no reason."""
+    """Keeps the last thing that the libraries said, as the exporter returns no reason.
+
+    Of an exception only the type: its text quotes the path of the endpoint, or a header, which may be credentials.
+    """
 
     last = ""
 
     def emit(self, record: logging.LogRecord) -> None:
         """See `logging.Handler`."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(type(one).__name__ if isinstance(one, Exception) else one for one in record.args)
         self.last = record.getMessage()

@@ -111,6 +111,28 @@ def test_nothing_that_listens_is_an_error_that_says_so_and_nothing_is_printed(re
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20s3cr3t-Zk29%0Ax"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9/s3cr3t-Zk29"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "nothing://s3cr3t-Zk29"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/s3cr3t-Zk29"),
+        ("OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER", "s3cr3t-Zk29"),
+    ],
+)
+def test_what_cannot_be_sent_is_an_error_without_a_credential_and_nothing_is_printed(
+    receiver, monkeypatch, capfd, name, value
+):
+    if name == "OTEL_EXPORTER_OTLP_CERTIFICATE":
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "https://127.0.0.1:9")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ReconcileError, match="did not take them|could not be sent") as raised:
+        send(NIGHT, os.environ, patience=0.5)
+    assert "s3cr3t" not in str(raised.value)
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("name", ["OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"])
 def test_a_protocol_that_is_not_spoken_is_not_tried(receiver, monkeypatch, name):
     monkeypatch.setenv(name, "grpc")
