@@ -45,7 +45,7 @@ class MetricsFile:
             ReconcileError: something else is in it.
         """
         try:
-            text = self.path.read_text(encoding="utf-8")
+            text = self.path.read_bytes().decode()  # as text, a carriage return in a name would end the line
         except FileNotFoundError:
             return {}
         except UnicodeDecodeError:

@@ -102,9 +102,10 @@ class RunObserver(Observer):
             self.log.waiting(seconds, self._redactor()(why))
 
     def said(self, text: str) -> None:
-        """See `Observer`."""
+        """See `Observer`; how a line for people begins is its level in the log."""
         if self.log:
-            self.log.said(text)
+            said = text.removeprefix("warning: ")
+            self.log.said(said, "info" if said == text else "warning")
 
     def failed(self, error: ReconcileError) -> None:
         """See `Observer`."""

@@ -136,6 +136,8 @@ def test_waits_and_what_is_said_are_lines(log: Log):
     )
     log.run.said("declined: nothing was changed")
     assert (log.last["event"], log.last["level"]) == ("message", "info")
+    log.run.said("warning: no message to notify[1]")
+    assert (log.last["level"], log.last["message"]) == ("warning", "no message to notify[1]")
 
 
 def test_an_error_has_its_findings_and_the_run_ends_with_its_code(log: Log):

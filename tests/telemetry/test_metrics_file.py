@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -85,16 +85,22 @@ def test_a_second_run_goes_on_from_the_first(file: MetricsFile):
     assert samples_of(file.path.read_text()) == updated(updated({}, FULL), FULL)
 
 
-names = st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=8)
+names = st.text(st.characters(codec="utf-8"), max_size=8)
 
 
 @given(environment=names, app=names, outcome=st.sampled_from(sorted(OutcomeKind)), requests=st.integers(0, 10**6))
+@example(environment="a\rb", app="web", outcome="applied", requests=1)
 def test_what_is_written_is_read_back(tmp_path_factory, environment, app, outcome, requests):
     one = replace(run(rolled_out(ended(app, outcome), environment=environment)), requests=requests)
     path = tmp_path_factory.mktemp("any") / "reconcile.prom"
-    MetricsFile(path).write(one)
+    file = MetricsFile(path)
+    file.write(one)
     expected = {name: values for name, values in updated({}, one).items() if values}
     assert samples_of(path.read_bytes().decode()) == expected
+    file.write(one)
+    assert samples_of(path.read_bytes().decode()) == {
+        name: values for name, values in updated(updated({}, one), one).items() if values
+    }
 
 
 @pytest.mark.parametrize(
