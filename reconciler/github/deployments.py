@@ -121,7 +121,7 @@ class Deployments:
     async def environments(self) -> set[str]:
         """The environments of the newest hundred deployments."""
         listed = await self.github.get(self._path, task=self.task, per_page="100")
-        return {text_of(entry, "environment") for entry in listed if isinstance(listed, list)} - {""}
+        return {text_of(entry, "environment") for entry in (listed if isinstance(listed, list) else ())} - {""}
 
     @property
     def _path(self) -> str:
@@ -130,7 +130,7 @@ class Deployments:
     async def _listed(self, environment: str, most: int) -> list[tuple[int, str]]:
         """Id and commit of an environment's deployments, the newest first."""
         found = await self.github.get(self._path, environment=environment, task=self.task, per_page=str(most))
-        return [(number_of(one, "id"), text_of(one, "sha")) for one in found if isinstance(found, list)]
+        return [(number_of(one, "id"), text_of(one, "sha")) for one in (found if isinstance(found, list) else ())]
 
     async def _set(self, number: int, status: Status) -> None:
         body: dict[str, object] = {"state": status.state, "auto_inactive": False}

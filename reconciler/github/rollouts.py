@@ -36,6 +36,9 @@ TASK = "reconcile"
 MOST = 50
 """Apps of a run that have deployments: an hour of GitHub has requests for about twice as many."""
 
+PATIENCE = 300.0
+"""Seconds after the rollouts that GitHub may take at most, however slowly it answers."""
+
 _GOES_ON = frozenset({OutcomeKind.TIMED_OUT, OutcomeKind.INTERRUPTED})
 _UNTOUCHED = frozenset({OutcomeKind.SKIPPED, OutcomeKind.REFUSED})
 _REPLACES = frozenset(
@@ -121,7 +124,12 @@ class RolloutDeployments:
         if self._task is None:
             return frozenset()
         self._jobs.put_nowait(None)
-        await self._task
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._task
+        except TimeoutError:
+            self._task_failed = True
+            self.problem = f"deployments on GitHub: they were not all written within {PATIENCE:.0f} s"
         return None if self._task_failed else frozenset(self._said)
 
     def _put(self, job: Job) -> None:

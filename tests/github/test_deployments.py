@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+import httpx
 import pytest
 
 from reconciler.github.api import GitHub, GitHubError
@@ -198,6 +199,49 @@ def test_github_that_is_down_is_one_problem_and_remembers_nothing(fake: FakeGitH
     said, problem = run(fake, RolloutReport((record(OutcomeKind.APPLIED),)))
     assert (said, states(fake)) == (None, [])
     assert problem.startswith("deployments on GitHub: GitHub answered 500")
+
+
+def test_github_that_answers_slowly_holds_no_run_up_for_hours(fake: FakeGitHub):
+    clock = VirtualClock()
+
+    class Slow(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            await clock.sleep(29)
+            return await fake.transport().handle_async_request(request)
+
+    apps = [f"app-{number}" for number in range(MOST)]
+    plans = [replace(plan(), app=app) for app in apps]
+
+    async def main() -> tuple[frozenset[str] | None, str]:
+        client = GitHub("gh-token", clock=clock, api_url="https://api.github.example", transport=Slow())
+        made = RolloutDeployments(lambda: client, PLACE, plans)
+        made.begin()
+        records = tuple(replace(record(OutcomeKind.APPLIED), app=app) for app in apps)
+        return await made.finish(RolloutReport(records), {}), made.problem
+
+    try:
+        said, problem = clock.run(main())
+        assert said is None
+        assert problem == "deployments on GitHub: they were not all written within 300 s"
+        assert clock.monotonic() < 310
+    finally:
+        clock.close()
+
+
+@pytest.mark.parametrize("odd", ["null", "3", "{}"])
+def test_an_answer_that_is_no_list_has_no_deployments(odd: str):
+    transport = httpx.MockTransport(lambda _request: httpx.Response(200, text=odd))
+    clock = VirtualClock()
+
+    async def main() -> tuple[object, object]:
+        async with GitHub("t", clock=clock, transport=transport) as client:
+            found = Deployments(client, REPO, TASK)
+            return await found.newest(ENVIRONMENT), await found.environments()
+
+    try:
+        assert clock.run(main()) == (None, set())
+    finally:
+        clock.close()
 
 
 def test_a_name_of_an_environment_has_no_markup():
