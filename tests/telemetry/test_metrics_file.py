@@ -89,7 +89,7 @@ names = st.text(st.characters(codec="utf-8"), max_size=8)
 
 
 @given(environment=names, app=names, outcome=st.sampled_from(sorted(OutcomeKind)), requests=st.integers(0, 10**6))
-@example(environment="a\rb", app="web", outcome="applied", requests=1)
+@example(environment="a\rb", app="web", outcome=OutcomeKind.APPLIED, requests=1)
 def test_what_is_written_is_read_back(tmp_path_factory, environment, app, outcome, requests):
     one = replace(run(rolled_out(ended(app, outcome), environment=environment)), requests=requests)
     path = tmp_path_factory.mktemp("any") / "reconcile.prom"
