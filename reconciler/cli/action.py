@@ -138,7 +138,7 @@ class ActionStep:
             return await self._preview(options)
         try:
             finished = await run_engine(options, self, self.clock)
-        except ReconcileError:
+        except Exception:
             if self.deployments:
                 await self.deployments.finish(None, {})
             raise

@@ -10,6 +10,7 @@ import pytest
 import uvicorn
 import yaml
 
+from reconciler.engine import apply as applying
 from tests.github.runner import Step
 from tests.github.stage import TOKEN, Served, Stage, running, serving
 from tests.github.test_story import FIXED, MERGED, service
@@ -229,6 +230,18 @@ def test_a_run_that_is_refused_shows_no_deployment(stage: Stage):
     stage.commit(shop=service("shop", "2"))
     assert step(stage, "push", mode="apply", sha=NEW, **ON).exit_code == 7
     assert len(shown(stage.served.fake)["production/shop"]) == 1
+
+
+def test_a_run_that_ends_with_a_bug_leaves_no_deployment_pending(stage: Stage, monkeypatch: pytest.MonkeyPatch):
+    async def broken(_planned: Any, _client: Any, _clock: Any, watch: Any) -> None:
+        with watch(["shop"]):
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(applying, "apply", broken)
+    stage.commit(shop=service("shop", "2"))
+    with pytest.raises(ZeroDivisionError):
+        step(stage, "push", mode="apply", sha=NEW, **ON)
+    assert shown(stage.served.fake)["production/shop"][-1] == (NEW, ["pending", "error"])
 
 
 def test_a_pin_is_said_once_where_deployments_remember_it(stage: Stage, receiver: Receiver):
