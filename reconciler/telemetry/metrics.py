@@ -144,11 +144,11 @@ def _of_plans(sheet: _Sheet, made: PlanFacts) -> None:
 
 
 def _of_rollouts(sheet: _Sheet, done: RolloutFacts, run: RunFacts) -> None:
-    for record in done.report.records:
+    gone = {record.app for record in done.report.records if record.outcome.kind is OutcomeKind.DELETED}
+    if gone:
+        sheet.drop(sheet.known(done.environment) - gone, done.environment)
+    for record in (one for one in done.report.records if one.app not in gone):
         labels, kind = (done.environment, record.app), record.outcome.kind
-        if kind is OutcomeKind.DELETED:
-            sheet.drop(sheet.known(done.environment) - {record.app}, done.environment)
-            continue
         if kind not in NO_ROLLOUT:
             sheet.add("rollouts_total", 1, *labels, kind.value)
             sheet.set("app_last_rollout_duration_seconds", record.seconds, *labels)
