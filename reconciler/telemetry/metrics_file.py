@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from reconciler.errors import ReconcileError
 from reconciler.telemetry.facts import RunFacts
 from reconciler.telemetry.metrics import DEFINITIONS, Samples, updated
+from reconciler.yamltext import open_file
 
 MARK = "reconcile_build_info"
 """The metric that shows whose file it is."""
@@ -45,7 +46,8 @@ class MetricsFile:
             ReconcileError: something else is in it.
         """
         try:
-            text = self.path.read_bytes().decode()  # as text, a carriage return in a name would end the line
+            with open_file(self.path) as stream:
+                text = stream.read().decode()  # in text mode, a carriage return in a name would end the line
         except FileNotFoundError:
             return {}
         except UnicodeDecodeError:

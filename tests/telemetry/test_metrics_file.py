@@ -155,6 +155,14 @@ def test_a_reader_never_sees_half_a_file(file: MetricsFile, monkeypatch: pytest.
     assert file.path.read_text() == before
 
 
+def test_what_could_be_read_without_end_is_an_error_and_is_not_replaced(tmp_path: Path):
+    pipe = tmp_path / "reconcile.prom"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="not a regular file"):
+        MetricsFile(pipe).write(FULL)
+    assert pipe.is_fifo()
+
+
 def test_a_folder_that_is_missing_is_an_error_of_the_file(tmp_path: Path):
     with pytest.raises(OSError, match="No such file"):
         MetricsFile(tmp_path / "missing" / "x.prom").write(FULL)

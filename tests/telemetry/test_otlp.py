@@ -127,7 +127,7 @@ def test_what_cannot_be_sent_is_an_error_without_a_credential_and_nothing_is_pri
     if name == "OTEL_EXPORTER_OTLP_CERTIFICATE":
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "https://127.0.0.1:9")
     monkeypatch.setenv(name, value)
-    with pytest.raises(ReconcileError, match="did not take them|could not be sent") as raised:
+    with pytest.raises(ReconcileError, match=r"did not take them|could not be sent") as raised:
         send(NIGHT, os.environ, patience=0.5)
     assert "s3cr3t" not in str(raised.value)
     assert capfd.readouterr() == ("", "")
