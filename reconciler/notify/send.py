@@ -101,7 +101,7 @@ class Sender:
         except _NotSentError as error:
             return Sent(name, Redactor(map(self._value, (channel.url, channel.webhook, channel.secret)))(str(error)))
         except Exception as error:  # noqa: BLE001  whatever it is, the run ended as it did; its text may be a secret
-            return Sent(name, f"internal error: {type(error).__name__}")
+            return Sent(name, f"it could not be sent ({type(error).__name__})")
         return Sent(name)
 
     def _value(self, written: str) -> str:

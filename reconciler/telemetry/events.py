@@ -101,7 +101,10 @@ class RolloutEvent(EventData):
 
 
 class RolloutOutcome(EventData):
-    """The rollout of an app ended. good: the app matches Git."""
+    """The rollout of an app ended. good: the app matches Git.
+
+    A second one follows if its alert destinations could not be set afterwards; the last one counts.
+    """
 
     event: Literal["rollout.outcome"] = "rollout.outcome"
     at: Number

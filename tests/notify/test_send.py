@@ -146,7 +146,7 @@ def test_whatever_else_goes_wrong_is_said_by_its_type_and_stops_no_other_channel
 
     broken = Channel(webhook="https://broken.example/T0K3N-aB9x", secret="${KEY}")
     found, _ = sent(bulletin(broken, HOOK), Broken())
-    assert [one.problem for one in found] == ["internal error: UnicodeError", ""]
+    assert [one.problem for one in found] == ["it could not be sent (UnicodeError)", ""]
     assert len(receiver.events) == 1
 
 
