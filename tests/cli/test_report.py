@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.cli.main import main
-from tests.cli.test_start import imported
 from tests.views.html.pagesupport import Reader
 
 PASSWORD = "hunter2-Tr0ub4dor"
@@ -190,11 +188,3 @@ def test_without_the_extra_it_says_which_before_anything_is_done(arguments, run,
     assert "this needs the package jinja2, from the extra 'report'" in shown.err
     assert "pip install '.[report]'" in shown.err
     assert shown.out == ""
-
-
-def test_whoever_asks_for_no_page_imports_nothing_of_it(tmp_path, monkeypatch):
-    file = tmp_path / "sandbox.db"
-    assert main(["apply", "--sandbox", "--sandbox-file", str(file), "--yes", "--allow", "max-changes"]) == 0
-    found = imported("drift", "--sandbox", "--sandbox-file", str(file))
-    assert not {"jinja2", "markupsafe"} & found
-    assert not {name for name in found if name.startswith(("reconciler.html", "reconciler.views.html"))}

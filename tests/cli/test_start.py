@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.cli import main
+from tests.cli.shell import web_in
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {
@@ -68,6 +69,21 @@ def test_a_plan_loads_nothing_about_alert_destinations_unless_they_are_declared(
     assert not imported("plan", "--sandbox", cwd=tmp_path) & modules
     (tmp_path / "reconcile.yaml").write_text("defaults: {alerts: {DEPLOYMENT_FAILED: {emails: [ops@example.com]}}}\n")
     assert modules <= imported("plan", "--sandbox", cwd=tmp_path)
+
+
+UNASKED = {"apprise", "google", "jinja2", "markupsafe", "opentelemetry", "prometheus_client", "requests", "urllib3"}
+"""Packages of reports, messages, metrics and traces."""
+
+
+def test_reports_messages_metrics_and_traces_load_nothing_where_nobody_asks_for_them(tmp_path: Path) -> None:
+    web_in(tmp_path)
+    for command in ("apply", "drift", "status"):
+        found = imported(command, "--sandbox", cwd=tmp_path)
+        assert not {name.partition(".")[0] for name in found} & UNASKED
+        assert not {name for name in found if name.startswith(("reconciler.html", "reconciler.views.html"))}
+        assert not {name for name in found if name.startswith("reconciler.notify")}
+        telemetry = {name for name in found if name.startswith("reconciler.telemetry.")}
+        assert telemetry == {"reconciler.telemetry.observer"}
 
 
 @pytest.mark.parametrize("words", [["specs"], [], ["specs/shop.yaml", "specs/nowhere.yaml"], ["spec"]])

@@ -320,25 +320,6 @@ def test_traces_without_their_package_are_one_warning(run, monkeypatch, capsys):
 
 # --- nothing asked for ---
 
-LIBRARIES = {"prometheus_client", "opentelemetry", "google", "requests", "urllib3"}
-
-
-def test_with_nothing_asked_for_nothing_is_imported(tmp_path):
-    web_in(tmp_path)
-    code = "import sys; from reconciler.cli import main; code = main(); print('\\n', *sys.modules); sys.exit(code)"
-    for arguments in (["apply", "--sandbox"], ["drift", "--sandbox"], ["status", "--sandbox"]):
-        done = subprocess.run(
-            [sys.executable, "-c", code, *arguments],
-            capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        found = set(done.stdout.splitlines()[-1].split())
-        assert {name for name in found if name.startswith("reconciler.telemetry")} == {
-            "reconciler.telemetry", "reconciler.telemetry.observer",
-        }  # fmt: skip
-        assert not {name.partition(".")[0] for name in found} & LIBRARIES
-
 
 def test_asking_for_everything_costs_no_request(run, checkout, capsys, monkeypatch):
     assert run("--sandbox") == 0

@@ -169,3 +169,17 @@ def test_in_a_public_plan_addresses_of_live_are_hidden_and_where_all_is_its_chan
     rest = [("#ops", None, None), ("phase", "ERROR", "ACTIVE")]
     assert shown(all_values=False) == [*emails, ("#noise", None, None), *rest]
     assert shown(all_values=True) == [*emails, (LIVE, None, None), *rest]
+
+
+def test_the_same_destinations_in_another_order_are_as_wanted_and_as_they_were() -> None:
+    ops, dev = ("#ops", URLS[0]), ("dev", URLS[1])
+    one, other = live("a@b.co", "c@d.co", hooks=[ops, dev]), live("C@d.co", "a@b.co", hooks=[dev, ops])
+    assert same(one, other)
+    assert not same(one, live("a@b.co", "c@d.co", hooks=[ops]))
+    assert as_wanted(wanted("c@d.co", "a@b.co", hooks=[dev, ops]), one)
+    assert not as_wanted(wanted("a@b.co"), one)
+
+
+def test_every_destination_is_sent() -> None:
+    body = body_of(wanted("a@b.co", hooks=[("#ops", URLS[0])]))
+    assert body == {"emails": ["a@b.co"], "slack_webhooks": [{"url": URLS[0], "channel": "#ops"}]}

@@ -95,7 +95,10 @@ def test_a_sandbox_that_is_gone_is_said(context: BrowserContext) -> None:
     expect(page.locator("#said")).to_have_text("The sandbox does not answer.")
 
 
-def test_without_scripts_the_page_shows_the_same_and_no_buttons(chromium: Browser, served: Served) -> None:
+def test_without_scripts_the_page_shows_the_same_and_no_buttons(
+    chromium: Browser, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reconciler.sandbox.web.page.REFRESH", 1)
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     create(served, web("shop"))
