@@ -153,7 +153,7 @@ def _redeployed(plan: Plan) -> Plan:
     if plan.status is SyncStatus.ABSENT:
         reason = "the app does not exist yet: apply creates it"
         plan = replace(plan, changes=(), cost=Cost())
-    elif plan.action in (Action.CREATE, Action.UPDATE):
+    elif plan.action is Action.UPDATE:
         reason = "its spec differs from Git: apply it instead, as a redeploy changes no spec"
     elif plan.action is Action.NONE:
         reason = f"{plan.reason}: redeploy when that has finished"

@@ -11,7 +11,7 @@ from reconciler.config import Policy
 from reconciler.live.models import Deployment, LiveApp, Proposal
 from reconciler.plan.compare import compare, live_digest
 from reconciler.plan.decide import Evidence, make_plan
-from reconciler.plan.model import Action, Plan, SyncStatus
+from reconciler.plan.model import Action, Cost, Plan, SyncStatus
 from reconciler.plan.platform import (
     PipelineCommit,
     failed_attempt,
@@ -207,8 +207,9 @@ def test_c80_a_redeploy_finishes_no_rollback(rollback, reason):
 
 def test_c80_a_redeploy_of_an_app_that_does_not_exist_is_refused():
     found = plan(None, [], redeploy=True)
-    assert (found.status, found.action, found.changes) == (SyncStatus.ABSENT, Action.REFUSE, ())
+    assert (found.status, found.action) == (SyncStatus.ABSENT, Action.REFUSE)
     assert found.reason == "the app does not exist yet: apply creates it"
+    assert (found.changes, found.cost) == ((), Cost())
 
 
 def test_c80_a_redeploy_by_hand_does_nothing_but_deploy_what_is_live():
