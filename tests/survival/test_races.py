@@ -15,11 +15,12 @@ from tests.survival.races import meddled, on_push, raced, two_at_once
 from tests.survival.scenarios import NEW, Scenario, by_name
 
 
-@pytest.mark.parametrize("deed", DEEDS)
+@pytest.mark.parametrize(("number", "deed"), enumerate(DEEDS))
 @pytest.mark.parametrize("name", ["create", "update", "health fails"])
-def test_whatever_somebody_does_at_any_request_is_respected(name: str, deed: str) -> None:
+def test_whatever_somebody_does_at_any_request_is_respected(name: str, number: int, deed: str) -> None:
+    """Right before every second telling request, each by half of the deeds; `make crash-matrix` does them all."""
     scenario = on_push(name)
-    for at in plain(scenario).telling():
+    for at in plain(scenario).telling()[number % 2 :: 2]:
         found = raced(scenario, deed, at)
         assert not found.wrong, found
 
