@@ -15,7 +15,7 @@ from tests.survival.races import meddled, on_push, raced, two_at_once
 from tests.survival.scenarios import NEW, Scenario, by_name
 
 
-@pytest.mark.parametrize(("number", "deed"), enumerate(DEEDS))
+@pytest.mark.parametrize(("number", "deed"), list(enumerate(DEEDS)))
 @pytest.mark.parametrize("name", ["create", "update", "health fails"])
 def test_whatever_somebody_does_at_any_request_is_respected(name: str, number: int, deed: str) -> None:
     """Right before every second telling request, each by half of the deeds; `make crash-matrix` does them all."""
