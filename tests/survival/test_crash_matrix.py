@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import cycle
-
 import pytest
 
 from tests.survival.environment import POINTS, Death, Environment, web
@@ -22,10 +20,11 @@ def test_c48_a_run_that_dies_at_a_write_is_followed_on(scenario: Scenario) -> No
 
 
 @pytest.mark.parametrize("scenario", ["update", "health fails", "health fails, restored", "two apps created in order"])
-def test_a_run_that_dies_anywhere_is_followed_on(scenario: str) -> None:
+@pytest.mark.parametrize("delay", DELAYS)
+def test_a_run_that_dies_anywhere_is_followed_on(scenario: str, delay: float) -> None:
     found = by_name(scenario)
     base = plain(found)
-    for at, delay in zip(base.telling(), cycle(DELAYS), strict=False):
+    for at in base.telling():
         told = cell(found, base, Death(at, "lost"), delay)
         assert not told.wrong, told
 

@@ -58,7 +58,7 @@ OURS = ("https://github.com/octo/infra/blob/abc/", "https://github.com/octo/infr
 LINKS = markdown.Links("", OURS[0].rstrip("/"), OURS[1] + "workflows/apply.yml")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(samples.hostile_plans, st.sampled_from([65_536, 4_000, 1_500]), st.sampled_from([LINKS, markdown.NO_LINKS]))
 def test_any_plan_is_inert_markdown_within_its_limit(report, limit, links):
     document = markdown.plan(report, limit=limit, links=links)
@@ -66,7 +66,7 @@ def test_any_plan_is_inert_markdown_within_its_limit(report, limit, links):
     assert len(document.encode()) <= limit
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(samples.hostile_rollouts, samples.hostile_plans, st.sampled_from([65_536, 4_000, 1_500]))
 def test_any_rollout_is_inert_markdown_within_its_limit(report, planned, limit):
     named = zip(planned.plans, report.records, strict=False)
