@@ -13,22 +13,11 @@ from pydantic import BaseModel
 from rich.console import Console
 
 from reconciler.cli.commands import build
-from reconciler.config import (
-    Account,
-    Config,
-    Freeze,
-    Guards,
-    HealthPolicy,
-    PlatformFaults,
-    Policy,
-    Probe,
-    Timeouts,
-    Variable,
-    Waves,
-)
+from reconciler.config import Config, HealthPolicy, PlatformFaults, Policy, Timeouts, Variable
 from reconciler.config_alerts import Destinations, SlackWebhook
 from reconciler.config_notify import Channel
 from reconciler.config_preview import Most, Preview
+from reconciler.config_sections import Account, Freeze, Guards, Probe, Waves
 from reconciler.environments import Environment
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Annotated
+from functools import cached_property
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic_core import core_schema
 
 from reconciler.text import LONGEST_DURATION, parse_duration
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler, TypeAdapter
+    from pydantic.json_schema import JsonSchemaValue
 
 
 def _in_range(seconds: float) -> float:
@@ -77,3 +84,38 @@ class Section(BaseModel):
     """A section of the file: unknown fields are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+
+class Later:
+    """A type that is imported only for a file that has a value of it."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module = module
+        self._name = name
+
+    @cached_property
+    def type(self) -> Any:
+        """The type itself."""
+        return getattr(import_module(self._module), self._name)
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[Any]:
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(self.type)
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: Any) -> core_schema.CoreSchema:
+        # A ValidationError that is raised within another keeps its places, below that of the field.
+        return core_schema.no_info_plain_validator_function(self._read)
+
+    def _read(self, value: Any) -> Any:
+        return self._adapter.validate_python(value)
+
+    def __get_pydantic_json_schema__(self, _schema: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        # Within another schema, so that a model becomes a definition of its own.
+        return handler(core_schema.definitions_schema(self._adapter.core_schema, []))
+
+
+def later(module: str, name: str) -> Any:
+    """The type as a field's annotation; every start is spared its module and its models."""
+    return Annotated[Any, Later(module, name)]

@@ -13,8 +13,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from reconciler.appspec.shape import SPEC
-from reconciler.config import Config, Policy
-from reconciler.environments import Environment, resolved, written_at, wrong_environments
+from reconciler.config import Config, Policy, policy_of
+from reconciler.config_fields import Later
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity, has_errors
 from reconciler.text import did_you_mean, nearest, pointer_token
@@ -46,8 +46,11 @@ class ConfigFile:
         """The place of a JSON pointer in the file, with apps named as in the configuration."""
         if self.document is None:
             return None
-        written = written_at(self.document.data, self.environment, pointer) if self.environment else pointer
-        return self.document.locate(written)
+        if not self.environment:
+            return self.document.locate(pointer)
+        from reconciler.environments import written_at
+
+        return self.document.locate(written_at(self.document.data, self.environment, pointer))
 
     def within(self, environment: str) -> ConfigFile:
         """The configuration of one of its environments.
@@ -55,6 +58,8 @@ class ConfigFile:
         Raises:
             InvalidInput: a policy of the environment conflicts with one of the file.
         """
+        from reconciler.environments import resolved
+
         try:
             config = resolved(self.config, environment, self.folder)
             for app in config.apps:
@@ -118,7 +123,7 @@ def read_config(
     """
     found = path or find_config(specs)
     if found is None:
-        return ConfigFile(Config())
+        return ConfigFile(Config.model_construct())  # without a validator, which takes longer than the rest
     file = str(found)
     if not found.exists():
         message = f"no such configuration file: {file}"
@@ -188,6 +193,8 @@ def _placed(config: Config, folder: Path) -> Config:
 
 def config_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of `reconcile.yaml`, for editors."""
+    from reconciler.environments import Environment
+
     schema = Config.model_json_schema()
     environment = Environment.model_json_schema()
     schema["$defs"] |= {**environment.pop("$defs"), "Environment": environment}
@@ -238,10 +245,10 @@ def _problems(document: Document) -> Iterator[Finding]:
     reported: set[tuple[str | int, ...]] = set()
     for model, prefix, part in _parts(data):
         try:
-            model.model_validate(part)
+            _ = policy_of(part) if model is Policy else model.model_validate(part)
         except ValidationError as error:
             for problem in error.errors(include_url=False, include_input=False):
-                place = _existing(data, (*prefix, *problem["loc"]))
+                place = _existing(data, (*prefix, *problem["loc"][model is Policy :]))
                 if place not in reported:
                     reported.add(place)
                     yield _finding(document, model, prefix, place, dict(problem))
@@ -252,6 +259,8 @@ def _parts(data: Any) -> Iterator[tuple[type[BaseModel], tuple[str | int, ...], 
     yield Config, (), data
     yield from _policies(data, ())
     for name, own in _mappings(data, "environments"):
+        from reconciler.environments import Environment
+
         place = ("environments", name)
         yield Environment, place, own
         yield from _policies(own, place)
@@ -332,15 +341,18 @@ def _fields(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
     """The known keys at a place."""
     for token in loc:
         if isinstance(token, str) and token in model.model_fields:
-            model = next(_models(model.model_fields[token].annotation), model)
+            field = model.model_fields[token]
+            model = next(_models((field.annotation, *field.metadata)), model)
     return list(model.model_fields)
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models that an annotation mentions."""
+    """The models that an annotation, or one of several, mentions."""
+    if isinstance(annotation, Later):
+        annotation = annotation.type
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
-    for argument in get_args(annotation):
+    for argument in annotation if isinstance(annotation, tuple) else get_args(annotation):
         yield from _models(argument)
 
 
@@ -368,6 +380,8 @@ def _environments(config: Config, document: Document) -> Iterator[Finding]:
     """Environments that contradict the rest of the file, or have paths that lead nowhere."""
     if not config.environments:
         return
+    from reconciler.environments import wrong_environments
+
     for code, place, message, hint in wrong_environments(config, Path(document.file).parent):
         where = document.locate("".join(f"/{pointer_token(part)}" for part in place))
         yield Finding(Severity.ERROR, code, message, hint, where)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -12,26 +12,29 @@ from reconciler.findings import Finding, Severity
 from reconciler.text import did_you_mean, pointer_token
 
 
-def check_names(file: ConfigFile, known: Collection[str]) -> tuple[Finding, ...]:
+def check_names(file: ConfigFile, known: Collection[str], *, whole: bool = True) -> tuple[Finding, ...]:
     """Find references to apps that are not ``known``, contradictory renames and circular dependencies.
 
-    An unknown name is a warning, as a run may cover only some of the apps; a cycle is an error.
+    An unknown name is a warning, as a run may cover only some of the apps; a cycle is an error. Unless the ``whole``
+    of the specs was read, as when single files were, an unknown name is no mistake.
     """
     config = file.config
-    findings = [_unknown_app(file, name, f"/apps/{name}", known) for name in config.apps if name not in known]
-    findings += _moves(file, known)
+
+    def unknown(name: str, at: str) -> list[Finding]:
+        missing = whole and name not in known
+        return [_unknown_app(file, name, at, known)] if missing else []
+
+    findings = [found for name in config.apps for found in unknown(name, f"/apps/{name}")]
+    findings += _moves(file, known, unknown)
     graph: dict[str, list[str]] = {}
     for name in dict.fromkeys([*config.apps, *known]):
         graph[name] = config.policy(name).depends_on
         if "depends_on" in config.apps.get(name, {}):
-            findings += _unknown_apps(file, graph[name], f"/apps/{name}/depends_on", known)
-    findings += _unknown_apps(file, config.defaults.depends_on, "/defaults/depends_on", known)
+            for index, other in enumerate(graph[name]):
+                findings += unknown(other, f"/apps/{name}/depends_on/{index}")
+    for index, other in enumerate(config.defaults.depends_on):
+        findings += unknown(other, f"/defaults/depends_on/{index}")
     return (*findings, *_cycle(file, graph))
-
-
-def _unknown_apps(file: ConfigFile, names: Collection[str], at: str, known: Collection[str]) -> list[Finding]:
-    listed = enumerate(names)
-    return [_unknown_app(file, name, f"{at}/{index}", known) for index, name in listed if name not in known]
 
 
 def check_probes(file: ConfigFile, specs: Mapping[str, Mapping[str, Any]]) -> tuple[Finding, ...]:
@@ -53,7 +56,9 @@ def check_probes(file: ConfigFile, specs: Mapping[str, Mapping[str, Any]]) -> tu
     )
 
 
-def _moves(file: ConfigFile, known: Collection[str]) -> Iterator[Finding]:
+def _moves(
+    file: ConfigFile, known: Collection[str], unknown: Callable[[str, str], Iterable[Finding]]
+) -> Iterator[Finding]:
     """Check former names: an app has at most one, and no app is named by two specs."""
     moved = file.config.moved
     for old, new in moved.items():
@@ -70,8 +75,8 @@ def _moves(file: ConfigFile, known: Collection[str]) -> Iterator[Finding]:
             why = f"moved says {both[0]} became {new}, but both have a spec"
             hint = "remove the entry once the app is renamed, or remove the old spec"
         else:
-            if new not in known and new not in moved:
-                yield _unknown_app(file, new, f"/moved/{old}", known)
+            if new not in moved:
+                yield from unknown(new, f"/moved/{old}")
             continue
         yield Finding(Severity.ERROR, "moved-names", why, hint, file.locate(f"/moved/{old}"))
 
@@ -99,11 +104,7 @@ def find_circle(depends_on: Mapping[str, Iterable[str]]) -> tuple[str, ...]:
 
 
 def _unknown_app(file: ConfigFile, name: str, pointer: str, known: Collection[str]) -> Finding:
-    return Finding(Severity.WARNING, UNKNOWN_APP, no_spec(name), did_you_mean(name, known), file.locate(pointer))
-
-
-UNKNOWN_APP = "unknown-app"
-"""The code of that finding."""
+    return Finding(Severity.WARNING, "unknown-app", no_spec(name), did_you_mean(name, known), file.locate(pointer))
 
 
 def no_spec(name: str) -> str:

@@ -9,13 +9,11 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from reconciler.config import IS_NO_VARIABLE, Account, Config, Freeze, Policy, merged
+from reconciler.config import ALL, IS_NO_VARIABLE, Config, merged, policy_of
 from reconciler.config_notify import Channel
+from reconciler.config_sections import Account, Freeze
 from reconciler.errors import UsageError
 from reconciler.text import did_you_mean, pointer_token, segments
-
-ALL = "all"
-"""The word for every environment in turn, which none may have as its name."""
 
 APP = "{app}"
 """The app's name in a pattern."""
@@ -112,7 +110,7 @@ def resolved(config: Config, name: str, folder: Path) -> Config:
         "account": own.account or config.account,
         "project": own.project or config.project,
         "policies": str(folder / own.policies) if own.policies else config.policies,
-        "defaults": Policy.model_validate(own.policy(defaults)),
+        "defaults": policy_of(own.policy(defaults)),
         "apps": {own.renamed(app): own.policy(over) for app, over in apps.items()},
         "moved": {own.renamed(old): own.renamed(new) for old, new in config.moved.items()},
         "freeze": [*config.freeze, *own.freeze],

@@ -5,8 +5,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from reconciler.config import Config, Probe
+from reconciler.config import Config
 from reconciler.config_names import find_circle
+from reconciler.config_sections import Probe
 from reconciler.text import LONGEST_DURATION, parse_duration
 
 

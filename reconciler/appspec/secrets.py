@@ -163,23 +163,22 @@ _SHAPES = {
 }
 """Shapes of tokens that vendors document; the shortest match has 16 characters."""
 
+# Compiled at first use, which `re` remembers: most specs give no occasion for them, and compiling takes milliseconds.
 _SHORTEST = 6
-_ADDRESS = re.compile(
-    r"://[^\s/:@]*:([^\s@]+)@(?!localhost|127\.|\[::1\])"
-    r"|[?&](?:access_token|auth_?token|token|api_?key|password|secret|sig|x-amz-signature)=([^&#\s]{8,})",
-    re.IGNORECASE,
+_ADDRESS = (
+    r"(?i)://[^\s/:@]*:([^\s@]+)@(?!localhost|127\.|\[::1\])"
+    r"|[?&](?:access_token|auth_?token|token|api_?key|password|secret|sig|x-amz-signature)=([^&#\s]{8,})"
 )
-_NAMED = re.compile(
+_NAMED = (
     r"(?:SECRET|TOKEN|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|API_?KEY|SECRET_KEY_BASE"
     r"|(?:^|_)(?:PASS|PWD|(?:SECRET|ACCESS|PRIVATE|ENCRYPTION|SIGNING|AUTH|MASTER|SERVICE|ADMIN)_?KEY))(?:_BASE64|_B64)?$"
 )
-_PUBLIC = re.compile(r"PUBLIC|PUBLISHABLE|ANON_|^VITE_|^REACT_APP_|^VUE_APP_|^GATSBY_")
-_PLACEHOLDER = re.compile(
-    r"change|replace|your|example|placeholder|dummy|todo|fixme|xxx|\*\*|\.\.\.|…|[<>]|^\[.*\]$|\{\{|^__|insert|enter|goes"
-    r"|^(?:my|some|a|the|set|put|use|test|fake|sample|redacted|secret|password|pass|token|key|none|null|true|false)\b",
-    re.IGNORECASE,
+_PUBLIC = r"PUBLIC|PUBLISHABLE|ANON_|^VITE_|^REACT_APP_|^VUE_APP_|^GATSBY_"
+_PLACEHOLDER = (
+    r"(?i)change|replace|your|example|placeholder|dummy|todo|fixme|xxx|\*\*|\.\.\.|…|[<>]|^\[.*\]$|\{\{|^__|insert|enter|goes"
+    r"|^(?:my|some|a|the|set|put|use|test|fake|sample|redacted|secret|password|pass|token|key|none|null|true|false)\b"
 )
-_NO_CREDENTIAL = re.compile(r"\.{0,2}/.*|[a-z][a-z0-9+.-]*://.*|[A-Z][A-Z0-9_]{0,15}", re.DOTALL)
+_NO_CREDENTIAL = r"(?s)\.{0,2}/.*|[a-z][a-z0-9+.-]*://.*|[A-Z][A-Z0-9_]{0,15}"
 """Values that a name alone does not make a credential: paths, addresses, names of other variables."""
 
 
@@ -197,24 +196,29 @@ def credential(name: str, value: Any) -> str:
 def _look(name: str, value: str) -> str:
     """`credential` of a text; apps have many in common."""
     written = _REFERENCE.sub("", value).strip() if "${" in value else value.strip()
-    if "://" in written and (found := _ADDRESS.search(written)) and _is_real(found[1] or found[2]):
+    if "://" in written and (found := re.search(_ADDRESS, written)) and _is_real(found[1] or found[2]):
         return "an address with a credential"
     if len(written) >= 16 and (shape := _shapes().search(written)) and _is_real(shape[0]) and not _is_public(name):
         return list(_SHAPES)[int(str(shape.lastgroup)[1:])]
-    if _is_named(name) and len(written) >= _SHORTEST and _is_real(written) and not _NO_CREDENTIAL.fullmatch(written):
+    if (
+        _is_named(name)
+        and len(written) >= _SHORTEST
+        and _is_real(written)
+        and not re.fullmatch(_NO_CREDENTIAL, written)
+    ):
         return "a credential by its name"
     return ""
 
 
 def _is_public(name: str) -> bool:
-    return bool(_PUBLIC.search(name.upper()))
+    return bool(re.search(_PUBLIC, name.upper()))
 
 
 @lru_cache(maxsize=4096)
 def _is_named(name: str) -> bool:
     """Whether a name ends as those of credentials do; a framework that publishes it to browsers says so in the name."""
     spelled = re.sub(r"[^A-Z0-9]", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper())
-    return bool(_NAMED.search(spelled)) and not _is_public(spelled)
+    return bool(re.search(_NAMED, spelled)) and not _is_public(spelled)
 
 
 @cache
@@ -223,7 +227,7 @@ def _shapes() -> re.Pattern[str]:
 
 
 def _is_real(value: str) -> bool:
-    return not _PLACEHOLDER.search(value)
+    return not re.search(_PLACEHOLDER, value)
 
 
 def credentials(spec: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

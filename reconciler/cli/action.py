@@ -16,11 +16,11 @@ from reconciler.cli.observing import report_plan
 from reconciler.cli.options import API_URL, Connection
 from reconciler.cli.signals import on_signals
 from reconciler.clock import SystemClock
+from reconciler.config import ALL
 from reconciler.engine import environments, safety
 from reconciler.engine.apply import Watch
 from reconciler.engine.apply import run as run_engine
 from reconciler.engine.load import RunOptions, check, config_of, each
-from reconciler.environments import ALL
 from reconciler.errors import InvalidInput, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, has_errors

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.engine.load import check, each
+from reconciler.engine.load import check, config_of, each
 from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, has_errors, ranked
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 def check_specs(options: RunOptions, console: Console) -> Exit:
     """Print all findings about the specs; with environments those of each in turn, every finding once."""
-    checked = [check(one, offline=True) for one in each(options)]
+    file = config_of(options)
+    checked = [check(one, offline=True, file=file) for one in each(options, file)]
     for desired in checked:
         console.keep_secret(desired.secrets)
     findings = tuple(ranked(list(dict.fromkeys(one for desired in checked for one in desired.findings))))

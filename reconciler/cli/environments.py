@@ -18,13 +18,11 @@ from reconciler.config_file import ConfigFile, read_config
 from reconciler.engine import environments, safety
 from reconciler.engine.apply import run
 from reconciler.engine.load import RunOptions, each
-from reconciler.environments import ALL, environment_of, no_environment
+from reconciler.environments import environment_of, no_environment
 from reconciler.errors import UsageError
 from reconciler.exit_codes import Exit
 from reconciler.telemetry.observer import observer
 from reconciler.views.environments import EnvironmentPlan
-
-__all__ = ["ALL", "connection_of", "in_environment", "plan_all"]
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,6 @@ import shutil
 import signal
 import sys
 import threading
-import traceback
 from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import pairwise, takewhile
@@ -36,6 +35,7 @@ from reconciler.views.errors import Format, document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from traceback import FrameSummary
     from types import FrameType
 
     from cyclopts import CycloptsError
@@ -128,6 +128,8 @@ def _values(arguments: Sequence[str], name: str) -> list[str]:
 
 def _ended(error: Exception) -> ReconcileError:
     """The error that ended the run."""
+    import traceback
+
     frames = traceback.extract_tb(error.__traceback__)
     while isinstance(error, ExceptionGroup):
         error = error.exceptions[0]
@@ -202,7 +204,7 @@ def _refused(error: OSError) -> ReconcileError:
     return ReconcileError(f"{where}{error.strerror}", hint=hint)
 
 
-def _bug(error: Exception, frames: Sequence[traceback.FrameSummary]) -> InternalError:
+def _bug(error: Exception, frames: Sequence[FrameSummary]) -> InternalError:
     """A bug: its type and place, never its message, which may contain a value."""
     root = Path(__file__).parents[1]
     places = [(Path(frame.filename), frame.lineno) for frame in frames]

@@ -204,6 +204,7 @@ async def _pull(repository: str, number: int, given: tuple[str, str, str], optio
         UsageError: it may have no preview.
         GitHubError: GitHub could not be asked.
     """
+    from reconciler.config_preview import NO_PREVIEW
     from reconciler.desired.preview_mark import PullRequest, why_none
     from reconciler.engine.load import entered
     from reconciler.github import pulls
@@ -215,7 +216,7 @@ async def _pull(repository: str, number: int, given: tuple[str, str, str], optio
         found = await pulls.read(github, repository, number)
     if commit and commit != found.commit:
         raise UsageError(f"{commit} is not the head of #{number}, which is {found.commit}")
-    if why := why_none(found, entered(options)[0].config.preview, commit):
+    if why := why_none(found, entered(options)[0].config.preview or NO_PREVIEW, commit):
         raise UsageError(f"no preview of #{number}: {why}")
     return found
 

@@ -68,8 +68,8 @@ def report(
 
 def _each(options: RunOptions) -> list[RunOptions]:
     """The options, or those of each environment."""
+    from reconciler.config import ALL
     from reconciler.engine.load import each
-    from reconciler.environments import ALL
 
     return list(each(options)) if options.environment == ALL else [options]
 

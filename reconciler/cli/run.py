@@ -194,7 +194,8 @@ def _run(specs: Sequence[Path], asked: _Asked) -> int:
     connection = asked.connection
     differences_matter = options.drift or asked.exit_code
     if options.environment:
-        from reconciler.cli.environments import ALL, connection_of, plan_all
+        from reconciler.cli.environments import connection_of, plan_all
+        from reconciler.config import ALL
 
         if options.environment == ALL:
             matters = differences_matter

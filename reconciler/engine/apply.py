@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
-from reconciler.config import NO_WAVES
 from reconciler.config_names import no_spec
+from reconciler.config_sections import NO_WAVES
 from reconciler.desired.preview_mark import proven
 from reconciler.engine import safety
 from reconciler.engine.load import Desired, RunOptions, as_live, load
@@ -219,7 +219,7 @@ async def _roll_out(
         on_event=watched.on_event,
         concurrency=options.concurrency,
         fail_fast=options.fail_fast,
-        waves=planned.config.rollout if planned else NO_WAVES,
+        waves=(planned.config.rollout if planned else None) or NO_WAVES,
         stop=watched.stop,
     )
     left_running = tuple(record.app for record in records if record.outcome.kind in GOES_ON)
@@ -299,7 +299,9 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
         requests=client.requests,
         seconds=clock.monotonic() - began,
         unmanaged=unmanaged_apps if options.unmanaged else (),
-        waves=tuple(desired.config.rollout.sizes(sum(plan.plan.action not in UNTOUCHED for plan in apps))),
+        waves=tuple(
+            (desired.config.rollout or NO_WAVES).sizes(sum(plan.plan.action not in UNTOUCHED for plan in apps))
+        ),
     )
     return Planned(apps, report, desired.config, options, everyone)
 

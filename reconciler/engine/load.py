@@ -11,14 +11,12 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from reconciler.config import Config
+from reconciler.config import ALL, Config
 from reconciler.config_file import ConfigFile, find_config, read_config
-from reconciler.config_names import UNKNOWN_APP, check_names, check_probes
-from reconciler.config_notify import secrets_of
+from reconciler.config_names import check_names, check_probes
 from reconciler.desired.load import escaping_links, find_specs, variables_of
 from reconciler.desired.load import load as load_specs
 from reconciler.desired.validate import of_new_app, validate, validate_all
-from reconciler.environments import ALL, no_environment
 from reconciler.errors import InvalidInput, UsageError
 from reconciler.findings import Finding, Severity, has_errors, ranked
 from reconciler.redaction import KEY_VARIABLE
@@ -76,16 +74,17 @@ class Desired:
         return self.keys.union(*(app.secrets for app in self.apps))
 
 
-def check(options: RunOptions, *, offline: bool = False) -> Desired:
+def check(options: RunOptions, *, offline: bool = False, file: ConfigFile | None = None) -> Desired:
     """Load and validate the specs; their problems are in the findings.
 
-    ``offline``: live will not be asked, so what would be wrong with a new app is said, too.
+    ``offline``: live will not be asked, so what would be wrong with a new app is said, too. ``file`` is the
+    configuration if it has been read.
 
     Raises:
         UsageError: an app selected by name has no spec; with ``prune`` it may be one that Git no longer has.
         InvalidInput: the configuration cannot be used, or a link leads out of the ``checkout``.
     """
-    file, environment = entered(options)
+    file, environment = entered(options, file)
     config = file.config
     loaded = load_specs(
         options.specs,
@@ -113,9 +112,7 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
     if not options.show_live_values:
         apps = tuple(map(_with_credentials, apps))
     of_apps = validate_all(apps, strict=options.strict, policies=policies)
-    names = check_names(file, known)
-    if not any(path.is_dir() for path in options.specs):  # of single files, the other apps are no mistake
-        names = tuple(one for one in names if one.code != UNKNOWN_APP)
+    names = check_names(file, known, whole=any(path.is_dir() for path in options.specs))
     findings = (*file.warnings, *loaded.findings, *findings, *names, *probes, *of_apps)
     if offline:
         new = [of_new_app(app, Severity.WARNING if app.wrapper else Severity.NOTICE) for app in apps]
@@ -128,7 +125,7 @@ def check(options: RunOptions, *, offline: bool = False) -> Desired:
     keys = frozenset(filter(None, [options.environ.get(KEY_VARIABLE)]))
     keys = keys.union(environment.tokens if environment else (), *(config.policy(name).secret_values for name in known))
     alerts, wrong, urls = _alerts(apps, file, environment, options, offline=offline)
-    findings, keys = (*findings, *wrong), keys | urls | secrets_of(config.notify, options.environ)
+    findings, keys = (*findings, *wrong), keys | urls | _of_channels(config, options.environ)
     refused = frozenset(one for one in of_apps if one.is_error and not one.code.startswith(_OUR_OWN))
     ordered, sources = tuple(ranked(list(findings))), loaded.sources
     return Desired(apps, config, ordered, known, keys, refused, sources, environment, file.folder, alerts)
@@ -151,7 +148,16 @@ def _alerts(
     return declared_by(apps, file, variables)
 
 
-def each(options: RunOptions) -> list[RunOptions]:
+def _of_channels(config: Config, environ: Mapping[str, str]) -> frozenset[str]:
+    """The secrets of the channels that messages are sent to; few projects have any."""
+    if not config.notify:
+        return frozenset()
+    from reconciler.config_notify import secrets_of
+
+    return secrets_of(config.notify, environ)
+
+
+def each(options: RunOptions, file: ConfigFile | None = None) -> list[RunOptions]:
     """The options for the environment they name, or for each in turn; unchanged if the configuration has none.
 
     Raises:
@@ -160,25 +166,27 @@ def each(options: RunOptions) -> list[RunOptions]:
     """
     if options.environment not in ("", ALL):
         return [options]
-    names = config_of(options).config.environments
+    names = (file or config_of(options)).config.environments
     if not names and options.environment:
         raise UsageError("--env all: there are no environments", hint="add `environments` to reconcile.yaml")
     return [replace(options, environment=name) for name in names] or [options]
 
 
-def entered(options: RunOptions) -> tuple[ConfigFile, EnvironmentSources | None]:
+def entered(options: RunOptions, file: ConfigFile | None = None) -> tuple[ConfigFile, EnvironmentSources | None]:
     """The configuration and, if it has environments, the sources of the one that the options name.
 
     Raises:
         UsageError: they name none, or there is none of that name.
         InvalidInput: the configuration cannot be used, or a link leads out of the ``checkout``.
     """
-    file = config_of(options)
+    file = file or config_of(options)
     known = file.config.environments
     name = options.named(known)
     if not known and not name:
         return file, None
     if name not in known:
+        from reconciler.environments import no_environment
+
         raise no_environment(name, known)
     from reconciler.desired.environments import sources_of
 

@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from reconciler.appspec.kinds import COMPONENT_KINDS, components
-from reconciler.config import Config, Guards
+from reconciler.config import Config
 from reconciler.config_file import read_config
+from reconciler.config_preview import NO_PREVIEW
+from reconciler.config_sections import Guards
 from reconciler.desired.load import load as load_specs
 from reconciler.desired.preview_mark import Mark, names_in, proven
 from reconciler.engine import safety
@@ -71,7 +73,7 @@ class Repository:
             ]
             raise InvalidInput([*wrong, *unnamed])
         bases = {name for app in loaded.apps for name in (app.name, app.base)}
-        settings = file.config.preview
+        settings = file.config.preview or NO_PREVIEW
         apps = tuple(app.name for app in loaded.apps if matches(app.name, settings.apps))
         return cls(name, settings, file.config, names_in(whole, bases), apps)
 

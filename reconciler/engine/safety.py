@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from reconciler.config import Config
+from reconciler.config_sections import NO_GUARDS
 from reconciler.engine.load import Desired, RunOptions, check
 from reconciler.engine.planner import PlannedApp
 from reconciler.errors import PlanMismatch, ReconcileError, Unauthorized
@@ -107,7 +108,7 @@ def guard(apps: Sequence[PlannedApp], options: RunOptions, config: Config, fleet
     ``fleet`` is the number of apps, live or wanted: at least the number of plans, whatever the caller passes.
     """
     plans = [held(app.plan, config.policy(app.plan.app), asked=options.redeploy) for app in apps]
-    allowed = guarded(plans, config.guards, fleet=max(fleet, len(apps)), allowed=options.allow)
+    allowed = guarded(plans, config.guards or NO_GUARDS, fleet=max(fleet, len(apps)), allowed=options.allow)
     return tuple(app.planned(plan) for app, plan in zip(apps, allowed, strict=True))
 
 

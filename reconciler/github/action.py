@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.environments import ALL
+from reconciler.config import ALL
 from reconciler.errors import InvalidInput, ReconcileError, UsageError
 from reconciler.exit_codes import Exit
 from reconciler.github import context as contexts

@@ -15,7 +15,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
 
 from reconciler.appspec.kinds import COMPONENT_KINDS, SINGULAR
-from reconciler.config import Freeze, Guards, Policy
+from reconciler.config import Policy
+from reconciler.config_sections import Freeze, Guards
 from reconciler.errors import UsageError
 from reconciler.plan.model import Action, Change, ChangeKind, Plan, SyncStatus
 

@@ -21,7 +21,8 @@ from reconciler.rollout.watch import Poller
 
 if TYPE_CHECKING:
     from reconciler.clock import Clock
-    from reconciler.config import Policy, Probe
+    from reconciler.config import Policy
+    from reconciler.config_sections import Probe
 
 
 @dataclass(slots=True)

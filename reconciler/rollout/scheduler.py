@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from reconciler.clock import Clock
-from reconciler.config import NO_WAVES, Waves
 from reconciler.config_names import find_circle
+from reconciler.config_sections import NO_WAVES, Waves
 from reconciler.errors import InvalidInput, ReconcileError
 from reconciler.findings import Finding, Severity
 from reconciler.plan.model import Action, Plan, SyncStatus

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from reconciler.config import Account
+from reconciler.config_sections import Account
 from reconciler.engine import apply as applying
 from reconciler.errors import PlanMismatch, Unauthorized
 from reconciler.sandbox.api.apps import TEAM

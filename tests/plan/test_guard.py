@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 
-from reconciler.config import Freeze, Guards, Policy
+from reconciler.config import Policy
+from reconciler.config_sections import Freeze, Guards
 from reconciler.errors import UsageError
 from reconciler.plan.canonical import canonical
 from reconciler.plan.diff import diff

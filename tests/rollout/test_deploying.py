@@ -6,7 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from reconciler.config import HealthPolicy, Policy, Probe, Timeouts
+from reconciler.config import HealthPolicy, Policy, Timeouts
+from reconciler.config_sections import Probe
 from reconciler.live.client import Client
 from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.rollout.model import OutcomeKind, RolloutRecord

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.config import HealthPolicy, PlatformFaults, Policy, Probe, Timeouts
+from reconciler.config import HealthPolicy, PlatformFaults, Policy, Timeouts
+from reconciler.config_sections import Probe
 from reconciler.live.models import Health
 from reconciler.rollout.health import (
     ROUNDING,

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.config import HealthPolicy, Policy, Probe
+from reconciler.config import HealthPolicy, Policy
+from reconciler.config_sections import Probe
 from reconciler.errors import (
     ApiError,
     Conflict,

@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from reconciler.appspec.kinds import has_address, is_offline
-from reconciler.config import HealthPolicy, Policy, Probe, Timeouts
+from reconciler.config import HealthPolicy, Policy, Timeouts
+from reconciler.config_sections import Probe
 from reconciler.plan.model import Action
 from reconciler.rollout.model import TRIES, RolloutRecord
 from tests.rollout.stage import web

@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from reconciler.config import HealthPolicy, Policy, Probe, Timeouts
+from reconciler.config import HealthPolicy, Policy, Timeouts
+from reconciler.config_sections import Probe
 from reconciler.live.client import Client
 from reconciler.plan.model import Action
 from reconciler.rollout.model import RolloutRecord

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from reconciler.config import Policy, Waves
+from reconciler.config import Policy
+from reconciler.config_sections import Waves
 from reconciler.plan.model import Action
 from reconciler.rollout.ports import RolloutJob
 from reconciler.rollout.scheduler import order_of, waves_of
