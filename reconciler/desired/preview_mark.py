@@ -12,12 +12,13 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler.config_file import ConfigFile
-from reconciler.config_preview import Preview
-from reconciler.environments import environment_of
 from reconciler.text import ago
+
+if TYPE_CHECKING:
+    from reconciler.config_preview import Preview
 
 VARIABLE = "RECONCILE_PREVIEW"
 """The app's variable with its mark. Of scope BUILD_TIME: running instances never see it."""
@@ -125,6 +126,8 @@ def proven(spec: Mapping[str, Any], named: Collection[str]) -> Mark | None:
 
 def names_in(file: ConfigFile, apps: Collection[str]) -> frozenset[str]:
     """Every name that specs, environments or the configuration have for an app. ``apps`` are those of the base."""
+    from reconciler.environments import environment_of
+
     config = file.config
     moved = {*config.moved, *config.moved.values()}
     environments = [environment_of(config, name) for name in config.environments]
