@@ -37,6 +37,11 @@ for _number, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.S
         signal.signal(_number, _handler)
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One worker more than there are cores: tests that wait for a browser or for a process leave a core to others."""
+    return min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 8) + 1
+
+
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     """An account and a repository, both empty."""
