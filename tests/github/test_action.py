@@ -294,6 +294,21 @@ def test_a_part_of_the_report_that_breaks_on_github_s_answer_fails_no_run_and_st
     assert "~ web" in said(fake)
 
 
+def test_a_file_whose_name_is_no_unicode_is_reported_everywhere(
+    runner: Runner, fake: FakeGitHub, tmp_path: Path
+) -> None:
+    found = Finding(Severity.ERROR, "x", "no name", location=Location("specs/w\udcff.yaml", 3, 1))
+    result = Result(Exit.INVALID, findings=(found,), text="x", page="w\udcff", sarif="w\udcff")
+    files = {name: str(tmp_path / name) for name in ("report_file", "sarif_file")}
+    result = replace(result, plan=PlanReport((CHANGED,)), markdown=lambda _limit: "w\udcff")
+    step = runner.step(Tool(result), "pull_request", pull_event(), check_run="true", **files)
+    assert (step.exit_code, step.warnings) == (3, [])
+    [check] = fake.checks.values()
+    assert check["annotations"][0]["path"] == "specs/w?.yaml"
+    assert "w?" in said(fake)
+    assert [Path(file).read_text() for file in files.values()] == ["w?", "w?"]
+
+
 def test_a_token_that_cannot_be_sent_fails_no_run(runner: Runner, fake: FakeGitHub) -> None:
     fake.merge(7, NEW)
     step = runner.step(rolled(OutcomeKind.APPLIED), "push", push(NEW), mode="apply", github_token="gh_sécret")
