@@ -147,9 +147,9 @@ class GitHub:
                 return
             response = await self._send("GET", self._own(following, path))
 
-    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The JSON of a write that must not happen twice: not retried once it may have taken effect."""
-        return self._json(await self._send("POST", path, body=body), "POST", path)
+    async def post(self, path: str, body: Mapping[str, Any], *, again: bool = False) -> Any:
+        """The JSON of a write: not retried once it may have taken effect, unless it may happen ``again``."""
+        return self._json(await self._send("POST", path, body=body, again=again), "POST", path)
 
     async def patch(self, path: str, body: Mapping[str, Any]) -> Any:
         """The JSON of an idempotent change: the body gives the whole state."""

@@ -39,6 +39,9 @@ MOST = 50
 PATIENCE = 300.0
 """Seconds after the rollouts that GitHub may take at most, however slowly it answers."""
 
+_GIVE_UP = 3
+"""Jobs that may fail: then GitHub is taken to be down."""
+
 _GOES_ON = frozenset({OutcomeKind.TIMED_OUT, OutcomeKind.INTERRUPTED})
 _UNTOUCHED = frozenset({OutcomeKind.SKIPPED, OutcomeKind.REFUSED})
 _REPLACES = frozenset(
@@ -137,14 +140,27 @@ class RolloutDeployments:
         self._task = self._task or asyncio.create_task(self._write())
 
     async def _write(self) -> None:
+        """Do the jobs: one that fails is no reason to leave the deployments of other apps as they are."""
+        failed = 0
         try:
             async with self.connect() as github:
                 found = Deployments(github, self.place.repository, TASK, self.place.run_url)
                 while job := await self._jobs.get():
-                    await job(found)
+                    try:
+                        await job(found)
+                    except GitHubError as error:
+                        self._missing(error)
+                        failed += 1
+                        if error.forbidden or failed == _GIVE_UP:
+                            return
         except GitHubError as error:
-            self._task_failed = True
+            self._missing(error)
+
+    def _missing(self, error: GitHubError) -> None:
+        """Remember that something is not shown, and why the first of it is not."""
+        if not self._task_failed:
             self.problem = f"deployments on GitHub: {error.sentence}"
+        self._task_failed = True
 
     def _pending(self, app: str) -> Job:
         async def job(found: Deployments) -> None:

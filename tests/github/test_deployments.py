@@ -201,6 +201,22 @@ def test_github_that_is_down_is_one_problem_and_remembers_nothing(fake: FakeGitH
     assert problem.startswith("deployments on GitHub: GitHub answered 500")
 
 
+@pytest.mark.parametrize("status", [422, 502])
+@pytest.mark.parametrize("path", [".*/deployments", ".*/statuses"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_write_that_github_refuses_or_loses_leaves_no_deployment_pending(
+    fake: FakeGitHub, path: str, status: int, times: int
+):
+    fake.refuse("POST", path, server_error(status), times)
+    apps = ("shop", "desk", "blog")
+    report = RolloutReport(tuple(replace(record(OutcomeKind.APPLIED), app=app) for app in apps))
+    _, problem = run(fake, report, [replace(plan(), app=app) for app in apps])
+    assert [one[-1] for one in states(fake)] == ["success"] * 3
+    lost = status == 502 and path.endswith("statuses")
+    assert problem.startswith("" if lost else f"deployments on GitHub: GitHub answered {status} to POST")
+    assert bool(problem) is not lost
+
+
 def test_github_that_answers_slowly_holds_no_run_up_for_hours(fake: FakeGitHub):
     clock = VirtualClock()
 
