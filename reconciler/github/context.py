@@ -37,12 +37,12 @@ _QUEUE_PULL = re.compile(r"/pr-(\d+)-[0-9a-f]+$")
 class EventContext:
     """One run of a workflow.
 
-    ``head_sha`` is the commit that the run is about: of a pull request its head, not the merge commit that is checked
-    out. ``pulls`` are numbers that the event names; ``head_label`` (``owner:branch``) finds the pull
+    ``head_sha`` is the commit that the run is about: of a pull request its head, not the merge commit that is
+    checked out. ``pulls`` are numbers that the event names; ``head_label`` (``owner:branch``) finds the pull
     request of a ``workflow_run``, whose payload names none when it comes from a fork; ``after_branch``: it follows
-    a run of a branch. ``commits`` are those of a push, oldest first. ``run`` orders runs: (id, attempt). ``blob_url`` is the address of the files at ``head_sha``,
-    ``workflow_url`` the page that runs the workflow by hand. ``action``, ``label`` and ``sender``: what was done to
-    a pull request, with which label, and by whom.
+    a run of a branch. ``commits`` are those of a push, oldest first. ``run`` orders runs: (id, attempt).
+    ``blob_url`` is the address of the files at ``head_sha``, ``workflow_url`` the page that runs the workflow by
+    hand. ``action``, ``label`` and ``sender``: what was done to a pull request, with which label, and by whom.
     """
 
     event: str = ""

@@ -115,9 +115,7 @@ class Endless(httpx.AsyncByteStream):
 
 @pytest.mark.parametrize(("body", "encoding"), [(httpx.ByteStream(b"ok"), "gzip"), (Endless(), "identity")])
 @pytest.mark.parametrize(("status", "problem"), [(200, ""), (403, "it answered 403")])
-def test_a_receiver_s_status_counts_whatever_it_says_beyond_that(
-    body: Any, encoding: str, status: int, problem: str
-):
+def test_a_receiver_s_status_counts_whatever_it_says_beyond_that(body: Any, encoding: str, status: int, problem: str):
     tries: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
