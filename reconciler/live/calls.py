@@ -24,7 +24,6 @@ from reconciler.errors import (
     ServerFailed,
     TransportFailed,
     Unauthorized,
-    UsageError,
 )
 
 if TYPE_CHECKING:
@@ -72,10 +71,19 @@ def question(path: str, scope: str) -> Call:
     return Call("POST", path, scope, changes_nothing=True)
 
 
+_LONGEST_ID = 255
+"""Maximum length of an id in characters; the platform's are UUIDs, and names of components are shorter."""
+
+
 def quoted(part: str) -> str:
-    """Quote one segment of a path; an empty or dotted one would address something else."""
-    if part.strip(".") == "":
-        raise UsageError(f"{part!r} is not an id", hint="use the id of an app or a deployment on App Platform")
+    """Quote one segment of a path, which an earlier answer named.
+
+    Raises:
+        Rejected: it is no id, as the platform says of a malformed one: an empty or dotted one would address something
+            else, and a long one nothing. No request was sent.
+    """
+    if part.strip(".") == "" or len(part) > _LONGEST_ID:
+        raise Rejected(f"{part[:40]!r} is not an id", method="GET", path=APPS, status=HTTPStatus.BAD_REQUEST)
     return quote(part, safe="")
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.errors import AnswerLost, LiveError, TransportFailed, UsageError
+from reconciler.errors import AnswerLost, LiveError, Rejected, TransportFailed, UsageError
 from reconciler.live.client import Client
 from reconciler.live.models import ComponentState, Deployment, Health, LiveApp, Phase, Proposal, RollbackValidation
 from tests.live.fakes import APP, DEPLOYMENT, TOKEN, Platform, ok
@@ -222,10 +222,12 @@ def test_the_address_may_have_a_path(clock: VirtualClock) -> None:
     assert str(platform.requests[0].url) == "http://localhost:8000/box/v2/apps/a1"
 
 
-@pytest.mark.parametrize("app_id", ["", ".", ".."])
-def test_an_id_that_would_ask_for_something_else_is_refused(clock: VirtualClock, app_id: str) -> None:
+@pytest.mark.parametrize("app_id", ["", ".", "..", "x" * 70_000])
+def test_an_id_that_would_ask_for_something_else_is_refused_as_by_the_platform(
+    clock: VirtualClock, app_id: str
+) -> None:
     platform = Platform(clock, ok())
-    with pytest.raises(UsageError):
+    with pytest.raises(Rejected, match="is not an id"):
         platform.run(lambda client: client.delete_app(app_id))
     assert platform.requests == []
 

@@ -254,3 +254,22 @@ def test_c53_theirs_is_held_to_the_version_it_restores(other: bool) -> None:
         record = rolled(stage)
         assert kind(record) == ("diverged" if other else "rolled_back"), record.outcome
         assert updates(stage) == []
+
+
+# --- what explains a failure never prevents the rollback ---
+
+
+@pytest.mark.parametrize("odd", ["..", "x" * 70_000])
+def test_a_failed_deployment_is_rolled_back_though_its_step_names_no_component(stage: Tampered, odd: str) -> None:
+    def renamed(node: Any) -> Any:
+        if isinstance(node, list):
+            return [renamed(one) for one in node]
+        if not isinstance(node, dict):
+            return node
+        return {key: odd if key == "component_name" else renamed(value) for key, value in node.items()}
+
+    stage.fault("deploy", app="web")
+    stage.after = lambda _request, body: renamed(body)
+    record = stage.one(stage.job(web(tag="1.28")))
+    assert kind(record) == "rolled_back", record.outcome
+    assert serving(stage) == "1.27"
