@@ -154,7 +154,7 @@ class Freeze(Section):
 
         try:
             zone = ZoneInfo(self.time_zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder of zones, such as Europe
             raise ValueError(f"unknown time_zone {self.time_zone!r}") from error
         if self.cron:
             self._check_cron()
@@ -178,7 +178,12 @@ class Freeze(Section):
             moment = datetime.fromisoformat(text)
         except ValueError as error:
             raise ValueError(f"{text!r} is not a date; write 2026-12-24 or 2026-12-24T18:00") from error
-        return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
+        try:
+            moment.astimezone(UTC)  # as moments are compared
+        except OverflowError as error:
+            raise ValueError(f"{text!r} is too far away; write a date between the years 2 and 9998") from error
+        return moment
 
     def begin_and_end(self) -> tuple[datetime, datetime]:
         """The two dates of a dated window."""
