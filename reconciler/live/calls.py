@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from pydantic_core import from_json
 
@@ -85,6 +85,11 @@ def quoted(part: str) -> str:
     if part.strip(".") == "" or len(part) > _LONGEST_ID:
         raise Rejected(f"{part[:40]!r} is not an id", method="GET", path=APPS, status=HTTPStatus.BAD_REQUEST)
     return quote(part, safe="")
+
+
+def named(call: Call) -> str:
+    """The id that the path of a call ends with."""
+    return unquote(call.path.rpartition("/")[2])
 
 
 def app_path(app_id: str) -> str:

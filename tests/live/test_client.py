@@ -233,9 +233,25 @@ def test_an_id_that_would_ask_for_something_else_is_refused_as_by_the_platform(
 
 
 def test_an_id_stays_one_segment_of_the_path(clock: VirtualClock) -> None:
-    platform = Platform(clock, ok())
+    platform = Platform(clock, ok({"app": APP | {"id": "a/../b?c=d#e"}}))
     platform.run(lambda client: client.get_app("a/../b?c=d#e"))
     assert platform.seen == ["GET /v2/apps/a%2F..%2Fb%3Fc%3Dd%23e"]
+
+
+@pytest.mark.parametrize(
+    ("use", "kind"),
+    [
+        (lambda client: client.get_app("a2"), TransportFailed),
+        (lambda client: client.update_app("a2", {"name": "web"}), AnswerLost),  # what became of it has to be looked up
+        (lambda client: client.get_deployment("a1", "d2"), TransportFailed),
+    ],
+)
+def test_an_answer_about_another_app_or_deployment_is_none(
+    clock: VirtualClock, use: Callable[[Client], Awaitable[object]], kind: type[LiveError]
+) -> None:
+    platform = Platform(clock, ok({"app": APP, "deployment": DEPLOYMENT}))
+    with pytest.raises(kind, match="the response is about another one"):
+        platform.run(use)
 
 
 def test_redirects_are_not_followed_with_the_token(clock: VirtualClock) -> None:

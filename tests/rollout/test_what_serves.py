@@ -256,6 +256,29 @@ def test_c53_theirs_is_held_to_the_version_it_restores(other: bool) -> None:
         assert updates(stage) == []
 
 
+# --- an answer that is about another app ---
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_an_answer_about_another_app_leads_to_no_write_there_and_hides_no_pin(stage: Tampered, number: int) -> None:
+    """Such as from a cache: its id was taken over, so the rollback or the last good spec went to that app."""
+    seen = iter(range(100))
+
+    def mixed_up(request: httpx.Request, body: Any) -> Any:
+        one = request.method == "GET" and request.url.path.count("/") == 3
+        return {"app": {"id": "another"}} if one and next(seen) == number else body
+
+    stage.fault("health", app="web", only="forward")
+    job = stage.job(web(tag="1.28"))
+    stage.after = mixed_up
+    record = stage.one(job)
+    stage.after = lambda _request, body: body
+    live = stage.app()
+    assert live is not None
+    assert not [line for line in stage.sent if "/another" in line]
+    assert (kind(record), serving(stage), live.pinned_deployment) == ("rolled_back", "1.27", None), record.outcome
+
+
 # --- what explains a failure never prevents the rollback ---
 
 
