@@ -198,7 +198,7 @@ def plan_groups(plans: Iterable[Plan]) -> list[Group]:
 
 def _sameness(plan: Plan) -> Hashable:
     """What two plans have in common that say the same; the app's name for one that is about nothing else."""
-    if plan.findings or not plan.differences or plan.action in (Action.CREATE, Action.DELETE):
+    if plan.findings or not plan.differences or plan.is_new or plan.action is Action.DELETE:
         return plan.app
     origin = plan.attribution and replace(plan.attribution, app="")
     alike = replace(plan, app="", app_id="", file="", cost=Cost(), attribution=origin, changes=())

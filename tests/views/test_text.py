@@ -159,6 +159,27 @@ def test_what_is_refused_for_one_reason_is_said_once():
     ]
 
 
+def test_a_new_app_that_is_refused_has_a_line_as_one_that_is_created():
+    why = "2 of 2 apps would be created, but one run may change at most 30%"
+    region = Change(("region",), ChangeKind.ADDED, None, "fra")
+    plans = [
+        Plan(app, SyncStatus.ABSENT, Action.REFUSE, why, changes=(region,), override="--allow max-changes")
+        for app in ("web", "api")
+    ]
+    assert text.plan(PlanReport(tuple(plans))).splitlines()[:-2] == [
+        "  ! web  refused (new app)",
+        "  ! api  refused (new app)",
+        "",
+        f"  2 apps refused: {why}",
+        "      to allow it: --allow max-changes",
+    ]
+    assert "region" in text.plan(PlanReport(tuple(plans)), verbose=True)
+    paused = replace(plans[0], action=Action.NONE, reason="paused in reconcile.yaml", override="", paused=True)
+    assert text.plan(PlanReport((paused,))).splitlines()[0] == "  = web  paused: absent; paused in reconcile.yaml"
+    gone = replace(plans[0], changes=(), reason="the app was deleted while the plan was being made", override="")
+    assert "new app" not in text.plan(PlanReport((gone,)))
+
+
 def test_a_rotated_secret_is_told_once():
     path = ("services", "api", "envs", "KEY", "value")
     change = Change(path, ChangeKind.CHANGED, None, None, sensitive=True)
