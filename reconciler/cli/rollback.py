@@ -76,7 +76,7 @@ def redeploy(
     retry: Annotated[bool, Parameter(group=PERMISSIONS, help="also redeploy a spec that failed before")] = False,
     override_freeze: Annotated[bool, Parameter(group=PERMISSIONS, help="redeploy inside a freeze window")] = False,
     allow: Annotated[
-        tuple[str, ...], Parameter(group=PERMISSIONS, help="allow what a guard refused, such as max_changes")
+        tuple[str, ...], Parameter(group=PERMISSIONS, help="allow what a guard refused, such as max-changes")
     ] = (),
     config: Annotated[Path | None, Parameter(group=WHAT, help="reconcile.yaml [default: the nearest]")] = None,
     env: EnvironmentName = "",

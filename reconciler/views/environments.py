@@ -139,9 +139,7 @@ def _reasons(here: Mapping[str, Plan]) -> Iterator[Line]:
 
 def _changes(here: Mapping[str, Plan], width: int, *, verbose: bool) -> Iterator[Line]:
     """Each path once; values that are the same in every environment that changes are without their names."""
-    changing = {
-        place: one for place, one in here.items() if verbose or not (one.is_new or one.action is Action.DELETE)
-    }
+    changing = {place: one for place, one in here.items() if verbose or not (one.is_new or one.action is Action.DELETE)}
     changing = {place: one for place, one in changing.items() if one.differences}
     parts = [(place, label, part) for place, one in changing.items() for label, part in _labelled(one)]
     column = max((cells(label) for _, label, _ in parts), default=0) + 3
