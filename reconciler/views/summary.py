@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.plan.deployment_history import RECHECKS
-from reconciler.plan.model import UNJUDGED, Action, Change, Cost, Plan, PlanReport, SyncStatus
+from reconciler.plan.model import UNJUDGED, WRITTEN, Action, Change, Cost, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import OutcomeKind, RolloutRecord, RolloutReport
 from reconciler.text import count, duration
 from reconciler.views.lines import cells
@@ -201,7 +201,10 @@ def _sameness(plan: Plan) -> Hashable:
     if plan.findings or not plan.differences or plan.is_new or plan.action is Action.DELETE:
         return plan.app
     origin = plan.attribution and replace(plan.attribution, app="")
-    alike = replace(plan, app="", app_id="", file="", cost=Cost(), attribution=origin, changes=())
+    notes = tuple(
+        note for note in plan.notes if note.kind != WRITTEN
+    )  # places differ, and only verbose plans show them
+    alike = replace(plan, app="", app_id="", file="", cost=Cost(), attribution=origin, changes=(), notes=notes)
     alike = replace(alike, desired_digest="", live_digest="", alerts_digest="")
     return plan_cost(plan), repr(alike), tuple(_meaning(change) for change in plan.changes)
 
