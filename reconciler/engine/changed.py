@@ -34,7 +34,7 @@ _BASES = (
 )
 """Variables of pipelines with the base of a change, and what precedes it (docs.gitlab.com, docs.github.com)."""
 
-DEEPER = "fetch the history: git fetch --unshallow; actions/checkout with fetch-depth: 0; on GitLab GIT_DEPTH: 0"
+DEEPER = "check the name, or fetch the history: git fetch --unshallow; actions/checkout with fetch-depth: 0; on GitLab GIT_DEPTH: 0"
 
 
 def changed_only(

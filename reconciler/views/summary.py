@@ -173,7 +173,7 @@ def unjudged(plans: Iterable[Plan]) -> tuple[list[str], str]:
     """The apps in sync whose health may not have been checked yet, and a sentence that precedes their names."""
     alike = (plan for plan in plans if is_quiet(plan) or plan.action is Action.ALERTS)
     apps = [plan.app for plan in alike if any(note.kind == UNJUDGED for note in plan.notes)]
-    which = "it" if len(apps) == 1 else "them" if len(apps) <= RECHECKS else f"the {RECHECKS} youngest"
+    which = "it" if len(apps) == 1 else "them" if len(apps) <= RECHECKS else f"the {RECHECKS} youngest of these"
     check = f"apply will check {which}"
     return apps, f"{count(len(apps), 'app')} became active recently and may not have been health-checked yet; {check}"
 

@@ -377,6 +377,13 @@ def test_apps_that_change_alike_are_one_though_their_values_are_written_in_diffe
     assert shown[:3] == ["  ~ 3 apps  update", "      region   1 → 2", "      in app-00, app-01, app-02"]
 
 
+def test_the_apps_listed_are_not_said_to_be_the_youngest():
+    young = Note((), "unjudged", "became active just now")
+    plans = [replace(plan, notes=(young,)) for plan in _fleet(range(0)).plans[:7]]
+    (sentence,) = (line for line in text.plan(PlanReport(tuple(plans))).splitlines() if "health-checked" in line)
+    assert "apply will check the 5 youngest of these: app-00, app-01" in sentence
+
+
 def test_a_fleet_of_several_environments_is_as_short_as_one():
     both = [environments.EnvironmentPlan(place, _fleet(range(3))) for place in ("staging", "prod")]
     assert environments.plan(both).splitlines()[:5] == [
