@@ -338,3 +338,9 @@ def test_the_published_schema_takes_what_the_models_take():
     jsonschema.validate(good, schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"apps": {"web": {"depend_on": []}}}, schema)
+
+
+@pytest.mark.parametrize("section", ["rollout", "guards", "preview", "account"])
+def test_a_section_that_is_left_empty_counts_as_left_out(section: str) -> None:
+    Path("reconcile.yaml").write_text(f"{section}:\n")
+    assert dict(load_config(None)) == dict(Config.model_construct())

@@ -8,9 +8,8 @@ that are no longer offered have their last listed prices, which are unverified, 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 COMPONENT_KINDS = ("services", "static_sites", "jobs", "workers", "functions", "databases")
 """The lists of an app spec that hold components, in the order people write them."""
@@ -78,8 +77,7 @@ STATIC_APP_PRICE = 3.0
 _MOST_INSTANCES = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class InstanceSize:
+class InstanceSize(NamedTuple):
     """A size of instances. ``legacy``: still valid in specs, no longer offered.
 
     A component of a size that is ``single_instance_only`` has one instance; only one that is ``scalable`` may have
@@ -102,8 +100,7 @@ class InstanceSize:
         return "basic" if self.single_instance_only else "professional"
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
+class Region(NamedTuple):
     """A region and the data centers in it."""
 
     slug: str

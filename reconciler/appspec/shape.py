@@ -39,7 +39,7 @@ _SCALARS: dict[type, ScalarType] = {str: "string", int: "integer", float: "numbe
 _UNLIMITED = marks.Field()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Scalar:
     """A single value. ``choices`` are the documented values of an enumeration; limits as in `marks.Field`."""
 
@@ -48,7 +48,7 @@ class Scalar:
     limits: marks.Field = _UNLIMITED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Listing:
     """A list: items identified by the fields in ``identity``, or ``ordered``, or a set of scalars."""
 
@@ -57,7 +57,7 @@ class Listing:
     ordered: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Field:
     """A field of a record, with its marks."""
 
@@ -78,7 +78,7 @@ class Field:
         return self.secret or self.secret_when_typed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Record:
     """Named fields, in the order they are usually written."""
 

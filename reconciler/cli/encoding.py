@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import io
-import json
 import sys
 
 _ALIKE = {
@@ -27,5 +26,7 @@ def _spelled(error: UnicodeError) -> tuple[str, int]:
     """Our own symbols as similar ASCII, every other character as a JSON escape."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
+    import json
+
     spelled = [_ALIKE.get(sign) or json.dumps(sign)[1:-1] for sign in error.object[error.start : error.end]]
     return "".join(spelled), error.end

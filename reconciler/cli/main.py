@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from itertools import pairwise, takewhile
 from pathlib import Path
@@ -60,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _say(Interrupted("interrupted; nothing was being changed"), form)
     except Exception as error:  # noqa: BLE001  a bug is reported like any error: a traceback would show values
         code = _say(_ended(error), form)
-    observer().finished(code)
+    with suppress(KeyboardInterrupt), ending_alike():  # the run has ended: a signal only cuts this short
+        observer().finished(code)
     settle()
     return code
 

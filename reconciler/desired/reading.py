@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.appspec.kinds import COMPONENT_KINDS, components
 from reconciler.appspec.shape import SPEC, Listing, Record, Scalar, Shape
@@ -179,8 +179,7 @@ def _defines(node: Any, name: str) -> bool:
     return own or any(_defines(value, name) for value in node.values())
 
 
-@dataclass(frozen=True, slots=True)
-class _Substituting:
+class _Substituting(NamedTuple):
     written: Written
     variables: Variables
     result: Substitution

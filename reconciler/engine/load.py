@@ -49,7 +49,7 @@ _OUR_OWN = (
 """What the codes of errors begin with that do not say what App Platform refuses, or that its answers cannot have."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Desired:
     """What Git wants: the selected apps, out of the ``known`` ones, and the findings about them."""
 
@@ -315,7 +315,7 @@ Logs = Literal["failed", "all", "none"]
 """Which build and deploy logs a report has: those that explain a failure, those of every deployment, or none."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RunOptions:
     """The options of a run; with only ``specs``, a plan that permits nothing.
 

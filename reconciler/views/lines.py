@@ -7,7 +7,6 @@ begin a line of its own or command the runner.
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 from collections import Counter
@@ -215,6 +214,8 @@ def json_text(document: Any, *, indent: int | None = 2) -> str:
     try:
         text = to_json(document, indent=indent, ensure_ascii=True, inf_nan_mode="null", fallback=dict).decode()
     except PydanticSerializationError:
+        import json
+
         text = json.dumps(document, indent=indent, allow_nan=False, default=dict)
     return text.replace("\x7f", "\\u007f").replace("##[", "#\\u0023[")
 
@@ -227,14 +228,20 @@ def name(text: str) -> str:
 def bare(value: Any) -> str:
     """A value as one text, not yet inert: strings as they are, the rest as JSON."""
     value = plain(value)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else _as_json(value)
+
+
+def _as_json(value: Any) -> str:
+    import json  # few findings quote a value
+
+    return json.dumps(value, ensure_ascii=False)
 
 
 def shown(value: Any, width: int) -> str:
     """A value on one line: strings bare unless that would mislead, the rest as JSON; shortened."""
     text = bare(value)
     if value == text and text not in (LIVE, MASK) and _misleads(text):
-        text = json.dumps(text, ensure_ascii=False)
+        text = _as_json(text)
     return shortened(text, width)
 
 
@@ -276,7 +283,7 @@ def _pair(before: Any, after: Any, width: int) -> tuple[str, str]:
     if first != second:
         return first, second
     # A line break and a backslash before an n look the same escaped; JSON distinguishes them.
-    return _around_difference(json.dumps(old, ensure_ascii=False), json.dumps(new, ensure_ascii=False), width)
+    return _around_difference(_as_json(old), _as_json(new), width)
 
 
 def _around_difference(old: str, new: str, width: int) -> tuple[str, str]:
@@ -304,7 +311,7 @@ def _from(text: str, start: int, until: int, width: int) -> str:
 
 def _typed(value: Any, width: int) -> str:
     """A value whose type matters: ``"80"`` is not ``80``."""
-    return shortened(json.dumps(plain(value), ensure_ascii=False), max(width, 24))
+    return shortened(_as_json(plain(value)), max(width, 24))
 
 
 def _common_prefix(first: str, second: str) -> int:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from yaml._yaml import CParser
 from yaml.constructor import SafeConstructor
@@ -27,8 +26,7 @@ MAX_DEPTH = 64
 """Maximum nesting depth; a full app spec needs about ten levels."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """A problem at a node; ``other`` is a second node involved."""
 
     severity: Severity

@@ -231,14 +231,14 @@ def _child(node: Node, token: str, depth: int = 0) -> tuple[Node | None, Node] |
         return (None, node.value[index]) if index < len(node.value) else None
     if not isinstance(node, MappingNode) or depth > MAX_DEPTH:
         return None
-    merged: list[Node] = []
     for key, value in reversed(node.value):
-        if is_merge(key):
-            merged += [value] if isinstance(value, MappingNode) else value.value
-        elif key.value == token:
+        if key.value == token and not is_merge(key):
             return key, value
-    sources = (source for source in merged if isinstance(source, MappingNode))
-    return next((found for source in sources if (found := _child(source, token, depth + 1))), None)
+    for key, value in reversed(node.value):
+        for source in (value.value if isinstance(value, SequenceNode) else [value]) if is_merge(key) else ():
+            if isinstance(source, MappingNode) and (found := _child(source, token, depth + 1)):
+                return found
+    return None
 
 
 def pointers(root: Node, wanted: set[int]) -> dict[int, str]:

@@ -111,13 +111,18 @@ def test_a_signal_at_the_question_ends_the_run(tmp_path: Path, number: signal.Si
     command = [sys.executable, "-m", "reconciler", "apply", "--sandbox"]
     process = subprocess.Popen(command, cwd=folder, env=environ, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
-    said = b""
+
+    def read_to(wanted: bytes) -> None:  # a terminal gives what is there, which may be a part of a line
+        said = b""
+        while wanted not in said:
+            assert (more := os.read(ours, 4096)), said
+            said += more
+
     try:
-        while b"[y/N]" not in said:
-            said += os.read(ours, 4096)
+        read_to(b"[y/N]")
         process.send_signal(number)
         assert process.wait(30) == 130
-        assert b"nothing was being changed" in os.read(ours, 4096)
+        read_to(b"nothing was being changed")
     finally:
         process.kill()
         os.close(ours)

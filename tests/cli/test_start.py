@@ -82,16 +82,17 @@ def test_a_plan_loads_nothing_about_alert_destinations_unless_they_are_declared(
         ("environments: {staging: {rename: '{app}-staging'}}", "reconciler.environments"),
     ],
 )
-def test_the_models_of_a_section_are_loaded_only_for_a_file_that_has_it(
-    section: str, module: str, tmp_path: Path
-) -> None:
+def test_the_models_of_a_section_are_loaded_for_a_file_that_has_it(section: str, module: str, tmp_path: Path) -> None:
     web_in(tmp_path)
-    file = tmp_path / "reconcile.yaml"
-    file.write_text("defaults: {health: {soak: 5s}}\n")
+    (tmp_path / "reconcile.yaml").write_text(f"{section}\n")
+    assert module in imported("validate", "specs", cwd=tmp_path)
+
+
+def test_the_models_of_sections_are_not_loaded_for_a_file_without_them(tmp_path: Path) -> None:
+    web_in(tmp_path)
+    (tmp_path / "reconcile.yaml").write_text("defaults: {health: {soak: 5s}}\n")
     sections = {f"reconciler.config_{name}" for name in ("alerts", "notify", "preview", "sections")}
     assert not imported("validate", "specs", cwd=tmp_path) & {*sections, "reconciler.environments"}
-    file.write_text(f"{section}\n")
-    assert module in imported("validate", "specs", cwd=tmp_path)
 
 
 UNASKED = {"apprise", "google", "jinja2", "markupsafe", "opentelemetry", "prometheus_client", "requests", "urllib3"}

@@ -218,6 +218,16 @@ def test_a_signal_ends_the_log_as_it_ends_the_run(tmp_path):
     assert (last["exit_code"], last["outcomes"]["interrupted"]) == (130, 1)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_a_run_is_published_cuts_that_short_and_changes_no_exit_code(
+    number, logged, checkout, monkeypatch
+):
+    monkeypatch.setattr("reconciler.telemetry.metrics_file.MetricsFile.write", lambda *_: os.kill(os.getpid(), number))
+    code, lines, _ = logged("plan", "--sandbox", "--exit-code", "--metrics-file", checkout / "reconcile.prom")
+    assert (code, lines[-1]["exit_code"]) == (2, 2)
+    assert of(lines, "message")[-1]["message"] == "no metrics: interrupted"
+
+
 # --- metrics ---
 
 

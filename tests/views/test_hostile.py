@@ -58,22 +58,60 @@ OURS = ("https://github.com/octo/infra/blob/abc/", "https://github.com/octo/infr
 LINKS = markdown.Links("", OURS[0].rstrip("/"), OURS[1] + "workflows/apply.yml")
 
 
+def assert_ascii_json(document):
+    assert document.isascii()
+    assert all(char.isprintable() or char == "\n" for char in document)
+    assert "##[" not in document
+    assert json.loads(document)["version"] == 1
+
+
+def assert_folded_logs(report):
+    shown = annotations.grouped(report).split("\n")
+    logs = [log for record in report.records for log in record.logs]
+    assert [line.startswith("::group::") for line in shown].count(True) == shown.count("::endgroup::") == len(logs)
+    rest = [line for line in shown if not line.startswith("::group::") and line != "::endgroup::"]
+    assert_inert_text("\n".join(rest))
+    assert all(line.isprintable() and "##[" not in line for line in shown)
+
+
+# One drawn report goes through every format: drawing it takes longer than all of them.
+
+
 @settings(max_examples=150, deadline=None)
-@given(samples.hostile_plans, st.sampled_from([65_536, 4_000, 1_500]), st.sampled_from([LINKS, markdown.NO_LINKS]))
-def test_any_plan_is_inert_markdown_within_its_limit(report, limit, links):
+@given(
+    samples.hostile_plans,
+    st.sampled_from([65_536, 4_000, 1_500]),
+    st.sampled_from([LINKS, markdown.NO_LINKS]),
+    st.integers(20, 200),
+    st.booleans(),
+)
+def test_any_plan_is_inert_markdown_within_its_limit_inert_text_and_ascii_json(report, limit, links, width, verbose):
     document = markdown.plan(report, limit=limit, links=links)
     assert_inert_markdown(document)
     assert len(document.encode()) <= limit
+    assert_inert_text(text.plan(report, width=width, verbose=verbose))
+    assert_ascii_json(json_documents.plan(report))
 
 
 @settings(max_examples=150, deadline=None)
-@given(samples.hostile_rollouts, samples.hostile_plans, st.sampled_from([65_536, 4_000, 1_500]))
-def test_any_rollout_is_inert_markdown_within_its_limit(report, planned, limit):
+@given(
+    samples.hostile_rollouts,
+    samples.hostile_plans,
+    st.sampled_from([65_536, 4_000, 1_500]),
+    st.integers(20, 200),
+    st.booleans(),
+)
+def test_any_rollout_is_inert_markdown_within_its_limit_inert_text_folded_logs_and_ascii_json(
+    report, planned, limit, width, verbose
+):
     named = zip(planned.plans, report.records, strict=False)
     planned = replace(planned, plans=tuple(replace(plan, app=record.app) for plan, record in named))
     document = markdown_rollout.rollout(report, planned, limit=limit)
     assert_inert_markdown(document)
     assert len(document.encode()) <= limit
+    assert_inert_text(text.rollout(report, width=width, verbose=verbose))
+    assert_folded_logs(report)
+    assert_ascii_json(json_rollout.rollout(report))
 
 
 @settings(max_examples=80, deadline=None)
@@ -82,29 +120,6 @@ def test_any_findings_are_inert_markdown_within_their_limit(found, limit, links)
     document = markdown.findings(found, limit=limit, links=links)
     assert_inert_markdown(document)
     assert len(document.encode()) <= limit
-
-
-@settings(max_examples=100, deadline=None)
-@given(samples.hostile_plans, st.integers(20, 200), st.booleans())
-def test_any_plan_is_inert_text(report, width, verbose):
-    assert_inert_text(text.plan(report, width=width, verbose=verbose))
-
-
-@settings(max_examples=100, deadline=None)
-@given(samples.hostile_rollouts, st.integers(20, 200), st.booleans())
-def test_any_rollout_is_inert_text(report, width, verbose):
-    assert_inert_text(text.rollout(report, width=width, verbose=verbose))
-
-
-@settings(max_examples=80, deadline=None)
-@given(samples.hostile_rollouts)
-def test_any_log_is_folded_under_one_line_and_holds_no_command(report):
-    shown = annotations.grouped(report).split("\n")
-    logs = [log for record in report.records for log in record.logs]
-    assert [line.startswith("::group::") for line in shown].count(True) == shown.count("::endgroup::") == len(logs)
-    rest = [line for line in shown if not line.startswith("::group::") and line != "::endgroup::"]
-    assert_inert_text("\n".join(rest))
-    assert all(line.isprintable() and "##[" not in line for line in shown)
 
 
 @settings(max_examples=80, deadline=None)
@@ -138,16 +153,6 @@ def test_a_hostile_value_cannot_add_a_line_to_a_plan(before, after):
         return text.plan(PlanReport((plan,))).count("\n"), markdown.plan(PlanReport((plan,))).count("\n")
 
     assert lines(before, after) == lines("a", "b")
-
-
-@settings(max_examples=80, deadline=None)
-@given(samples.hostile_plans, samples.hostile_rollouts)
-def test_any_report_is_ascii_json_that_parses(plan, rollout):
-    for document in (json_documents.plan(plan), json_rollout.rollout(rollout)):
-        assert document.isascii()
-        assert all(char.isprintable() or char == "\n" for char in document)
-        assert "##[" not in document
-        assert json.loads(document)["version"] == 1
 
 
 def _hostile_fleet():

@@ -20,8 +20,7 @@ from reconciler.patterns import syntax_error
 from reconciler.text import did_you_mean
 
 
-@dataclass(frozen=True, slots=True)
-class Component:
+class Component(NamedTuple):
     """One item of a component list. ``pointer`` leads to it, ``name`` is "" if it has none."""
 
     kind: str
@@ -35,7 +34,7 @@ class Component:
         return f"{SINGULAR[self.kind]} {self.name!r}" if self.name else f"a {SINGULAR[self.kind]}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RuleContext:
     """The input of a rule: the spec and its components, with constructors of findings at a place in it.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from reconciler.appspec.kinds import REGIONS, components
@@ -140,7 +139,7 @@ def app_tree(tx: Tx, app: App, now: float) -> Tree:
 
 def region_tree(region: Region) -> Tree:
     """A region as the API returns it."""
-    out: Tree = {**asdict(region), "data_centers": list(region.data_centers)}
+    out: Tree = {**region._asdict(), "data_centers": list(region.data_centers)}
     return out | {"default": True} if region.slug == "nyc" else out
 
 
