@@ -17,7 +17,7 @@ from reconciler.desired.preview_mark import PullRequest, name_of, why_none
 from reconciler.engine.preview import up
 from reconciler.engine.preview_down import down, sweep
 from reconciler.engine.previews import Previewed, Repository
-from reconciler.errors import ReconcileError, UsageError
+from reconciler.errors import UsageError
 from reconciler.github import pulls
 from reconciler.github.api import GitHub, GitHubError
 from reconciler.github.context import PULL_EVENTS
