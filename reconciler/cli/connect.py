@@ -20,6 +20,7 @@ from reconciler.telemetry.observer import observer
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
+    from reconciler.engine.load import RunOptions
     from reconciler.findings import Finding
     from reconciler.live.client import Client
     from reconciler.plan.model import Plan, PlanReport
@@ -171,19 +172,26 @@ async def counted(client: Client) -> AsyncIterator[Client]:
 # --- From flags to the commands we suggest: after a rehearsal, never the real account ---
 
 
-_IN_TEXT = re.compile(r"\breconcile (?:status|rollback) [a-z][a-z0-9-]*[a-z0-9](?: --(?:commit|revert|pin))?")
+_IN_TEXT = re.compile(r"\breconcile (?:status|rollback|redeploy) [a-z][a-z0-9-]*[a-z0-9](?: --(?:commit|revert|pin))?")
 """A command about an app, as quoted in sentences."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suggestions:
-    """Adds the ``flags`` of a connection to suggestions; unchanged if there are none."""
+    """Completes suggestions, so that they work when pasted; unchanged if there is nothing to add.
+
+    ``flags`` of the connection and the configuration go to every command, the ``choice`` of specs and apps to
+    ``reconcile`` alone. Permissions are never repeated: a person gives them anew. Nor are values, which may be secret.
+    """
 
     flags: str = ""
+    choice: str = ""
+    real: bool = False
+    """Whether the account is the vendor's, so that the control panel has its apps."""
 
     @classmethod
-    def of(cls, connection: Connection) -> Suggestions:
-        """The suggestions for a connection."""
+    def of(cls, connection: Connection, options: RunOptions | None = None) -> Suggestions:
+        """The suggestions for a connection and for the options of a run."""
         flags: list[str] = []
         if isinstance(connection, EnvironmentConnection):
             flags = list(connection.flags)
@@ -193,10 +201,14 @@ class Suggestions:
                 flags += ["--sandbox-file", str(connection.sandbox_file)]
         elif connection.api_url != API_URL:
             flags = ["--api-url", connection.api_url]
-        return cls(shlex.join(flags))
+        config, choice = _chosen(options) if options else ([], [])
+        real = not connection.sandbox and connection.api_url == API_URL
+        return cls(shlex.join([*config, *flags]), shlex.join(choice), real)
 
     def command(self, text: str) -> str:
         """A command; a lone flag, such as ``--retry``, is unchanged."""
+        if text == "reconcile" and self.choice:
+            text = f"{text} {self.choice}"
         return f"{text} {self.flags}" if self.flags and f"{text} ".startswith("reconcile ") else text
 
     def sentence(self, text: str) -> str:
@@ -212,8 +224,8 @@ class Suggestions:
         )
 
     def rollout(self, report: RolloutReport) -> RolloutReport:
-        """A report of rollouts; links to the control panel where the account is the vendor's."""
-        return replace(report, records=tuple(map(self._record if self.flags else _linked, report.records)))
+        """A report of rollouts; links to the control panel if it has them."""
+        return replace(report, records=tuple(map(self._record, report.records)))
 
     def _plan(self, plan: Plan) -> Plan:
         return replace(
@@ -225,6 +237,8 @@ class Suggestions:
 
     def _record(self, record: RolloutRecord) -> RolloutRecord:
         outcome = record.outcome
+        if self.real:
+            record = _linked(record)
         outcome = replace(
             outcome, reason=self.sentence(outcome.reason), commands=tuple(map(self.command, outcome.commands))
         )
@@ -232,6 +246,21 @@ class Suggestions:
 
     def _findings(self, found: Iterable[Finding]) -> Iterable[Finding]:
         return (replace(one, message=self.sentence(one.message), hint=self.sentence(one.hint)) for one in found)
+
+
+def _chosen(options: RunOptions) -> tuple[list[str], list[str]]:
+    """The configuration, if it is not found without its name, and the choice of specs and apps, as flags."""
+    from reconciler.config_file import find_config
+
+    usual = type(options).specs
+    config = options.config or find_config(options.specs)
+    named = options.config or config != find_config(usual)
+    choice = [] if options.specs == usual else [str(path) for path in options.specs]
+    choice += [part for app in sorted(options.apps) for part in ("--app", app)]
+    choice += [part for app in sorted(options.exclude) for part in ("--exclude", app)]
+    choice += ["--only-changed", options.changed_since] if options.changed_since else []
+    choice += ["--shard", "/".join(map(str, options.shard))] if options.shard != (1, 1) else []
+    return ["--config", str(config)] if config and named else [], choice
 
 
 def _linked(record: RolloutRecord) -> RolloutRecord:

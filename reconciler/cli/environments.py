@@ -54,17 +54,22 @@ def connection_of(connection: Connection, options: RunOptions) -> Connection:
 def in_environment(name: str, config: Path | None, connection: Connection) -> tuple[Connection, ConfigFile, Named]:
     """The connection and the configuration of an environment, and the live names of its apps; "" is none.
 
+    Without ``config`` it is the one of the default specs, so that a rollback by hand is judged as an apply is.
+
     Raises:
         InvalidInput: the configuration cannot be used.
         UsageError: there is no such environment.
     """
-    file = read_config(config)
+    file = read_config(config, RunOptions.specs)
     observer().within(name)
-    if not name:
-        return connection, file, lambda app: app
-    if name not in file.config.environments:
+    if name and name not in file.config.environments:
         raise no_environment(name, file.config.environments)
-    here = connection_of(connection, RunOptions((), config, environment=name))
+    here = connection_of(connection, RunOptions(config=config, environment=name))
+    if config:
+        flags, variable = Suggestions.of(here, RunOptions(config=config)).flags, getattr(here, "token_variable", "")
+        here = EnvironmentConnection(here.api_url, here.sandbox, here.sandbox_file, variable, (*shlex.split(flags),))
+    if not name:
+        return here, file, lambda app: app
     return here, file.within(name), environment_of(file.config, name).live_name
 
 

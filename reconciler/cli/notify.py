@@ -22,7 +22,7 @@ app = App(name="notify", help="Messages about rollouts and drift, see `notify` i
 @app.command(name="test")
 def try_out(
     *,
-    config: Annotated[Path | None, Parameter(help="configuration [default: reconcile.yaml in this folder]")] = None,
+    config: Annotated[Path | None, Parameter(help="reconcile.yaml [default: the nearest]")] = None,
     env: Annotated[str, Parameter(help="environment of reconcile.yaml whose channels are meant")] = "",
 ) -> int:
     """Send a harmless message to every channel, and say what came of each; exit 1 if one did not take it."""

@@ -212,7 +212,7 @@ async def _pull(repository: str, number: int, given: tuple[str, str, str], optio
     branch, commit, fork = given
     if branch and commit:
         return PullRequest(repository, number, branch, commit, fork=fork)
-    async with _github(options) as github:
+    async with _github(options, ", or give --branch and --commit") as github:
         found = await pulls.read(github, repository, number)
     if commit and commit != found.commit:
         raise UsageError(f"{commit} is not the head of #{number}, which is {found.commit}")
@@ -221,8 +221,8 @@ async def _pull(repository: str, number: int, given: tuple[str, str, str], optio
     return found
 
 
-def _github(options: RunOptions) -> Any:
-    """A client of GitHub with the token of the environment.
+def _github(options: RunOptions, otherwise: str = "") -> Any:
+    """A client of GitHub with the token of the environment; ``otherwise`` is what helps without one.
 
     Raises:
         UsageError: there is no token.
@@ -231,7 +231,7 @@ def _github(options: RunOptions) -> Any:
 
     token = options.environ.get("GITHUB_TOKEN", "").strip()
     if not token:
-        raise UsageError("cannot ask GitHub: GITHUB_TOKEN is not set", hint="set it, or give --branch and --commit")
+        raise UsageError("cannot ask GitHub: GITHUB_TOKEN is not set", hint=f"set it{otherwise}")
     return GitHub(token, clock=SystemClock(), api_url=options.environ.get("GITHUB_API_URL") or "https://api.github.com")
 
 

@@ -106,7 +106,7 @@ def _fleet(one: Observed, connection: Connection, console: Console, now: datetim
     from reconciler.views.html.model import Fleet
 
     planned = one.planned.report if one.planned.options.show_live_values else hide_live_values(one.planned.report)
-    shown = console.redact.within(Suggestions.of(connection).plan(planned))
+    shown = console.redact.within(Suggestions.of(connection, one.planned.options).plan(planned))
     past = console.redact.within(pages.histories(one.planned, now, one.deployments, one.health, one.figures))
     return Fleet(shown, environment=one.planned.options.environment, histories=past, figures=one.fleet)
 

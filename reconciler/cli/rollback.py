@@ -76,7 +76,7 @@ def redeploy(
     retry: Annotated[bool, Parameter(group=PERMISSIONS, help="also redeploy a spec that failed before")] = False,
     override_freeze: Annotated[bool, Parameter(group=PERMISSIONS, help="redeploy inside a freeze window")] = False,
     allow: Annotated[
-        tuple[str, ...], Parameter(group=PERMISSIONS, help="allow what a guard refused, such as max_changes")
+        tuple[str, ...], Parameter(group=PERMISSIONS, help="allow what a guard refused, such as max-changes")
     ] = (),
     config: Annotated[Path | None, Parameter(group=WHAT, help="reconcile.yaml [default: the nearest]")] = None,
     env: EnvironmentName = "",
@@ -161,6 +161,27 @@ def _as_requested(report: RolloutReport) -> RolloutReport:
     return replace(report, records=(replace(record, outcome=outcome),))
 
 
+async def _warned(report: RolloutReport, client: Client, policy: Policy) -> RolloutReport:
+    """The report of a pin that was requested, with a warning if the next run would take it for its own and commit it.
+
+    A pin carries no note of who made it (docs/decisions/008); whether Git still wants the spec is assumed.
+    """
+    from reconciler.plan.deployment_history import unfinished_rollback
+    from reconciler.rollout.model import OutcomeKind
+
+    (record,) = report.records
+    if record.outcome.kind is not OutcomeKind.PINNED:
+        return report
+    app, past = await client.get_app(record.app_id), await client.list_deployments(record.app_id)
+    if unfinished_rollback(app, past, lambda _spec: True, policy) is None:
+        return report
+    warning = (
+        "the next apply may commit this rollback: it looks like one of a run that was interrupted, made so soon after "
+        f"the deployment and by the same user; to keep the pin, set on_failure: pin for {record.app} in reconcile.yaml"
+    )
+    return replace(report, records=(replace(record, warnings=(*record.warnings, warning)),))
+
+
 def _requested(watched: Watch) -> Watch:
     """The watch that shows such an end as done, too."""
     from reconciler.rollout.model import Event, OutcomeKind
@@ -215,7 +236,7 @@ async def _rollback(
             job = replace(job, roll_back=True, roll_back_to=to)
         with CommandLine(console, connection).watch([name]) as watched:
             report = await roll_back(job, client, SystemClock(), _requested(watched) if pin else watched)
-    report = _as_requested(report) if pin else report
+        report = await _warned(_as_requested(report), client, config.policy(name)) if pin else report
     console.rollout(_reported(report, connection), None)
     code = safety.of_rollout(report)
     return Exit.OK if pin and code is Exit.ROLLED_BACK else code  # rolling back is what was requested

@@ -226,7 +226,7 @@ def show_applied(finished: "Finished", console: Console, connection: Connection)
 
     assert finished.rollout is not None
     _set(console, finished.planned, connection)
-    rollout = Suggestions.of(connection).rollout(finished.rollout)
+    rollout = Suggestions.of(connection, finished.planned.options).rollout(finished.rollout)
     observer().rolled_out(rollout)
     with notifying(replace(finished, rollout=rollout), console) as warnings:
         console.rollout(replace(rollout, warnings=warnings), shown_plan(finished.planned, console, connection))
@@ -243,7 +243,7 @@ def _set(console: Console, planned: "Planned", connection: Connection) -> None:
 
 def shown_plan(planned: "Planned", console: Console, connection: Connection) -> "PlanReport":
     """The plan to show: in what is made for logs and pages of a pipeline without what only live has."""
-    report = Suggestions.of(connection).plan(planned.report)
+    report = Suggestions.of(connection, planned.options).plan(planned.report)
     if console.format not in ("markdown", "github", "html") or planned.options.show_live_values:
         return report
     from reconciler.plan.warnings import hide_live_values

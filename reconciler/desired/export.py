@@ -17,6 +17,7 @@ from typing import Any
 from reconciler.appspec.secrets import is_ciphertext, is_marked, is_plaintext
 from reconciler.appspec.shape import MISSING, SPEC, Field, Record, Scalar, Shape, canonical_spelling
 from reconciler.appspec.walk import mapped
+from reconciler.yamltext.document import open_file
 from reconciler.yamltext.write import Noted, Style, mapping_lines
 
 CIPHERTEXT_COMMENT = "secret, encrypted for this app: useless in any other"
@@ -69,13 +70,16 @@ def field_order(record: Record | None) -> tuple[str, ...]:
 def rewrite(path: Path, text: str) -> None:
     """Replace a file's text atomically; a byte order mark, line ends and the mode are kept.
 
-    A link is followed: its target is written.
+    A link is followed: its target is written. A device is never replaced, nor read without end.
 
     Raises:
-        OSError: the file cannot be written.
+        OSError: the file cannot be written, or is something other than a regular file.
     """
     target = Path(os.path.realpath(path))
-    marked = target.exists() and target.read_bytes()[:3] == b"\xef\xbb\xbf"
+    marked = False
+    if target.exists():
+        with open_file(target) as stream:
+            marked = stream.read(3) == b"\xef\xbb\xbf"
     mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else 0o666 & ~_umask()
     number, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:

@@ -140,18 +140,19 @@ class Walk:
 
 
 def merge_base(repo: Repo, name: str) -> Commit:
-    """The newest common ancestor of HEAD and the commit that a name, such as ``origin/main``, leads to.
+    """The newest common ancestor of HEAD and the commit that a name, such as ``origin/main`` or ``HEAD~1``, leads to.
 
     Raises:
         HistoryGap: there is no such commit, or no common ancestor in the repository.
     """
     from dulwich.graph import find_merge_base
     from dulwich.objects import Commit
-    from dulwich.objectspec import parse_commit
+    from dulwich.objectspec import parse_commit, parse_object
 
     shallow = "; the clone is shallow" if repo.get_shallow() else ""
     try:
-        other = parse_commit(repo, name)
+        relative = "~" in name or "^" in name  # which parse_commit does not know
+        other = parse_commit(repo, parse_object(repo, name).id if relative else name)
         common = find_merge_base(repo, [repo.head(), other.id])
     except (KeyError, ValueError) as error:
         raise HistoryGap(f"there is no such commit{shallow}") from error

@@ -34,7 +34,8 @@ _BASES = (
 )
 """Variables of pipelines with the base of a change, and what precedes it (docs.gitlab.com, docs.github.com)."""
 
-DEEPER = "fetch the history: git fetch --unshallow; actions/checkout with fetch-depth: 0; on GitLab GIT_DEPTH: 0"
+_HOW = "git fetch --unshallow; actions/checkout with fetch-depth: 0; on GitLab GIT_DEPTH: 0"
+DEEPER = f"check the name, or fetch the history: {_HOW}"
 
 
 def changed_only(

@@ -230,6 +230,11 @@ class Plan:
         return self.action.writes
 
     @property
+    def is_new(self) -> bool:
+        """Whether App Platform lacks the app: ``changes`` are its whole spec, to create, or refused or paused."""
+        return self.action is Action.CREATE or (self.status is SyncStatus.ABSENT and bool(self.changes))
+
+    @property
     def differences(self) -> tuple[Change, ...]:
         """What differs in the spec, and in who is notified of alerts."""
         return self.changes + self.alerts if self.alerts else self.changes

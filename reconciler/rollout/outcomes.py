@@ -46,7 +46,11 @@ def _after_fault(state: RolloutState, what: str) -> str:
 
 def pin_commands(state: RolloutState) -> tuple[str, ...]:
     """What settles a pinned app: keep the rollback, take it back, look first."""
-    app = state.goal.app
+    return settling(state.goal.app)
+
+
+def settling(app: str) -> tuple[str, ...]:
+    """The same for an app of that name."""
     return (f"reconcile rollback {app} --commit", f"reconcile rollback {app} --revert", f"reconcile status {app}")
 
 

@@ -23,7 +23,7 @@ from reconciler.plan.model import Action, Plan, SyncStatus
 from reconciler.rollout.executor import perform
 from reconciler.rollout.model import NEEDS, Event, Outcome, OutcomeKind, RolloutRecord, Rules, Task
 from reconciler.rollout.observations import Observations, RolloutContext
-from reconciler.rollout.outcomes import interrupted
+from reconciler.rollout.outcomes import interrupted, settling
 from reconciler.rollout.policy import next_step
 from reconciler.rollout.ports import Platform, RolloutJob, SpecKnowledge, Specs
 from reconciler.rollout.recorder import Recorder
@@ -124,14 +124,13 @@ class _Run:
             async with self.places, self._budget(job, begins=not (unmet or self.failed_first)):
                 if unmet or self.failed_first:
                     why = unmet or f"{self.failed_first} failed, and this run stops at the first failure"
-                    self._finish(job, recorder, Outcome(OutcomeKind.SKIPPED, why, (job.again,)))
+                    self._finish(job, recorder, _skipped(job, why))
                     return
                 recorder = Recorder(job.plan, self.clock.monotonic, self.began, self.on_event)
                 rollout = self._rollout(job, recorder)
                 self._finish(job, recorder, await rollout.to_its_end(), rollout.context.seen)
         except asyncio.CancelledError:
-            skipped = Outcome(OutcomeKind.SKIPPED, "the run was stopped before it began", (job.again,))
-            outcome = rollout.interrupted() if rollout else skipped
+            outcome = rollout.interrupted() if rollout else _skipped(job, "the run was stopped before it began")
             self._finish(job, recorder, outcome, rollout.context.seen if rollout else None)
             raise
         finally:
@@ -181,7 +180,7 @@ class _Run:
             if not kind.good and job.plan.action is Action.DELETE:
                 return f"{name} depends on it, and ended as {ended}"
             if not kind.good:
-                return f"it depends on {name}, which is not healthy: {ended}"
+                return f"it depends on {name}, which ended as {ended}"
         return ""
 
     def _rollout(self, job: RolloutJob, recorder: Recorder) -> _Rollout:
@@ -300,6 +299,14 @@ def _settled(plan: Plan) -> tuple[OutcomeKind, str]:
 
 
 # --- The order of apps: which wait for which, and circles among them. Pure ---
+
+
+def _skipped(job: RolloutJob, why: str) -> Outcome:
+    """The outcome of an app whose turn did not come; a pin of ours that was to be settled is never left unsaid."""
+    if not job.resume_rollback:
+        return Outcome(OutcomeKind.SKIPPED, why, (job.again,))
+    why += f"; the app stays pinned to rollback {job.follow}, which an earlier run began"
+    return Outcome(OutcomeKind.SKIPPED, why, (job.again, *settling(job.plan.app)), pinned=True)
 
 
 def order_of(jobs: Sequence[RolloutJob]) -> dict[str, list[str]]:

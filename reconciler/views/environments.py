@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -12,7 +12,7 @@ from reconciler.text import count
 from reconciler.views.lines import Line, cells, finding_lines, inert, name, padded, render, shortened
 from reconciler.views.markdown import COMMENT_LIMIT, NO_LINKS, Links, page, plan_cost_change
 from reconciler.views.markup import details, fence, html_code, table
-from reconciler.views.plan_lines import ACTION_TONES, INDENT, ChangeLine, override_label, parts_of
+from reconciler.views.plan_lines import ACTION_TONES, INDENT, MANY_QUIET, ChangeLine, override_label, parts_of, wrapped
 from reconciler.views.summary import extra_reason, is_quiet, joined, plan_counts, plan_summary, plan_word
 
 
@@ -97,17 +97,31 @@ def _app_lines(plans: Plans, width: int, *, verbose: bool, brief: bool = False) 
         for one in each.report.plans:
             apps.setdefault(each.base(one), {})[each.name] = one
     column = max((cells(name(app)) for app in apps), default=0)
+    many = sum(_rests(here) for here in apps.values()) > MANY_QUIET
+    groups: dict[Hashable, tuple[Sequence[Line], list[str]]] = {}
     for app, here in apps.items():
-        yield _head(app, here, column)
-        yield from _reasons(here)
-        yield from () if brief else _changes(here, width, verbose=verbose)
-        yield from _findings({place: one.findings for place, one in here.items()}, INDENT)
+        changes = () if brief else _changes(here, width, verbose=verbose)
+        findings_here = _findings({place: one.findings for place, one in here.items()}, INDENT)
+        beneath = (*_reasons(here), *changes, *findings_here)
+        alike = not verbose and (beneath or (many and _rests(here)))
+        values = repr([(place, one.differences) for place, one in here.items()])  # lines have them shortened
+        groups.setdefault((_head("", here, 0), beneath, values) if alike else app, (beneath, []))[1].append(app)
+    for body, named in groups.values():
+        yield _head(named[0] if len(named) == 1 else count(len(named), "app"), apps[named[0]], column)
+        yield from body
+        if body and len(named) > 1:
+            yield from wrapped(f"in {', '.join(map(name, named))}", INDENT, width, "quiet")
     shared = {each.name: each.report.findings for each in plans}
     if any(shared.values()):
         yield ()
         yield from _findings(shared, "  ")
     if apps:
         yield ()
+
+
+def _rests(here: Mapping[str, Plan]) -> bool:
+    """Whether an app is in sync in every environment, and there is nothing else to show."""
+    return all(map(is_quiet, here.values()))
 
 
 def _head(app: str, here: Mapping[str, Plan], column: int) -> Line:
@@ -139,9 +153,7 @@ def _reasons(here: Mapping[str, Plan]) -> Iterator[Line]:
 
 def _changes(here: Mapping[str, Plan], width: int, *, verbose: bool) -> Iterator[Line]:
     """Each path once; values that are the same in every environment that changes are without their names."""
-    changing = {
-        place: one for place, one in here.items() if verbose or one.action not in (Action.CREATE, Action.DELETE)
-    }
+    changing = {place: one for place, one in here.items() if verbose or not (one.is_new or one.action is Action.DELETE)}
     changing = {place: one for place, one in changing.items() if one.differences}
     parts = [(place, label, part) for place, one in changing.items() for label, part in _labelled(one)]
     column = max((cells(label) for _, label, _ in parts), default=0) + 3

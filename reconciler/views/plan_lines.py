@@ -131,7 +131,7 @@ def app_lines(plan: Plan, layout: Layout, *, each: bool = False) -> Iterator[Lin
     head: Line = (
         (f"  {plan.action.value} ", tone),
         (padded(name(plan.app), layout.names), "strong" if tone != "quiet" else ""),
-        (f"  {word}", tone),
+        (f"  {word}{' (new app)' if plan.is_new and plan.action is Action.REFUSE else ''}", tone),
     )
     beside = reason if width_of(head) + cells(reason) + 2 <= layout.width else ""
     if beside:
@@ -150,7 +150,7 @@ def _beneath(plan: Plan, layout: Layout) -> Iterator[Line]:
     column = path_column([*parts, *alerts], plan.notes)
     if plan.moved_from:
         yield ((f"{INDENT}renamed from {name(plan.moved_from)}", ""),)
-    if plan.action not in (Action.CREATE, Action.DELETE) or layout.verbose:
+    if not (plan.is_new or plan.action is Action.DELETE) or layout.verbose:
         yield from _change_lines(parts, layout.width, column)
     yield from _change_lines(alerts, layout.width, column)
     for sentence in origin_lines(plan):

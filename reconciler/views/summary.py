@@ -7,7 +7,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.plan.deployment_history import RECHECKS
-from reconciler.plan.model import UNJUDGED, Action, Change, Cost, Plan, PlanReport, SyncStatus
+from reconciler.plan.model import UNJUDGED, WRITTEN, Action, Change, Cost, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import OutcomeKind, RolloutRecord, RolloutReport
 from reconciler.text import count, duration
 from reconciler.views.lines import cells
@@ -173,7 +173,7 @@ def unjudged(plans: Iterable[Plan]) -> tuple[list[str], str]:
     """The apps in sync whose health may not have been checked yet, and a sentence that precedes their names."""
     alike = (plan for plan in plans if is_quiet(plan) or plan.action is Action.ALERTS)
     apps = [plan.app for plan in alike if any(note.kind == UNJUDGED for note in plan.notes)]
-    which = "it" if len(apps) == 1 else "them" if len(apps) <= RECHECKS else f"the {RECHECKS} youngest"
+    which = "it" if len(apps) == 1 else "them" if len(apps) <= RECHECKS else f"the {RECHECKS} youngest of these"
     check = f"apply will check {which}"
     return apps, f"{count(len(apps), 'app')} became active recently and may not have been health-checked yet; {check}"
 
@@ -198,10 +198,13 @@ def plan_groups(plans: Iterable[Plan]) -> list[Group]:
 
 def _sameness(plan: Plan) -> Hashable:
     """What two plans have in common that say the same; the app's name for one that is about nothing else."""
-    if plan.findings or not plan.differences or plan.action in (Action.CREATE, Action.DELETE):
+    if plan.findings or not plan.differences or plan.is_new or plan.action is Action.DELETE:
         return plan.app
     origin = plan.attribution and replace(plan.attribution, app="")
-    alike = replace(plan, app="", app_id="", file="", cost=Cost(), attribution=origin, changes=())
+    notes = tuple(
+        note for note in plan.notes if note.kind != WRITTEN
+    )  # places differ, and only verbose plans show them
+    alike = replace(plan, app="", app_id="", file="", cost=Cost(), attribution=origin, changes=(), notes=notes)
     alike = replace(alike, desired_digest="", live_digest="", alerts_digest="")
     return plan_cost(plan), repr(alike), tuple(_meaning(change) for change in plan.changes)
 

@@ -32,7 +32,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeGitHub:
     fake = FakeGitHub()
     fake.add_pull(12, COMMIT)
 
-    def github(_options: object) -> GitHub:
+    def github(_options: object, _otherwise: str = "") -> GitHub:
         return GitHub("gh-token", clock=SystemClock(), api_url="https://api.github.example", transport=fake.transport())
 
     monkeypatch.setattr(command, "_github", github)
@@ -96,7 +96,11 @@ def test_without_a_token_github_is_not_asked(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GITHUB_TOKEN", raising=False)
     assert run("up", "--pull", "12", "--repository", REPO) == 64
-    assert "GITHUB_TOKEN is not set" in capsys.readouterr().err
+    assert "GITHUB_TOKEN is not set\n  set it, or give --branch and --commit" in capsys.readouterr().err
+    (tmp_path / "specs").mkdir()
+    (tmp_path / "specs/shop.yaml").write_text(SPEC)
+    assert run("sweep", "--repository", REPO) == 64
+    assert "--branch" not in capsys.readouterr().err, "a sweep has no such flag"
 
 
 def test_the_flag_preview_still_leads_to_the_plan(capsys: pytest.CaptureFixture[str]) -> None:

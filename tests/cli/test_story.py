@@ -160,6 +160,24 @@ def test_a_pin_can_be_taken_back_by_hand(applied, run, edit, capsys):
     assert "in sync" in capsys.readouterr().out
 
 
+def test_a_pin_that_the_next_run_would_take_for_its_own_says_so_and_how_to_keep_it(
+    applied, run, edit, checkout, capsys
+):
+    edit("mailer", "2.4.1", "2.5.0")
+    assert run("--sandbox") == 0
+    capsys.readouterr()
+    assert run("rollback", "mailer", "--pin", "--sandbox") == 0
+    warning = " ".join(capsys.readouterr().out.split())
+    assert "the next apply may commit this rollback" in warning
+    assert "set on_failure: pin for mailer in reconcile.yaml" in warning
+    (checkout / "reconcile.yaml").write_text("apps: {mailer: {on_failure: pin}}\n")
+    assert run("--sandbox") == 5, "blocked: a person's pin is never committed"
+    assert run("rollback", "mailer", "--revert", "--sandbox") == 0
+    capsys.readouterr()
+    assert run("rollback", "mailer", "--pin", "--sandbox") == 0
+    assert "may commit" not in capsys.readouterr().out
+
+
 def test_a_rollback_by_hand_goes_to_another_version_and_says_that_it_was_asked_for(applied, run, edit, capsys):
     for old, new in (("info", "debug"), ("debug", "trace")):
         edit("shop", f"value: {old}", f"value: {new}")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.config_file import CONFIG_NAMES
+from reconciler.desired.export import rewrite
 from reconciler.desired.load import load
 from reconciler.engine.importing import Importer
 from reconciler.engine.load import RunOptions
@@ -104,6 +105,14 @@ def test_c84_a_fifo_is_refused_and_not_waited_for(tmp_path: Path) -> None:
             Importer.read(tmp_path, RunOptions((tmp_path,), config=tmp_path / "web.yaml"))
     assert [finding.code for finding in caught.value.findings] == ["file-exists"]
     assert (finding.code, finding.message) == ("unreadable-file", "cannot read the file: it is not a regular file")
+
+
+def test_c84_a_pipe_or_a_device_is_neither_replaced_by_a_file_nor_read_without_end(tmp_path: Path) -> None:
+    os.mkfifo(pipe := tmp_path / "pipe")
+    with within(10), pytest.raises(OSError, match="it is not a regular file"):
+        rewrite(pipe, "name: b\n")
+    assert pipe.is_fifo()
+    assert [*tmp_path.iterdir()] == [pipe]
 
 
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/tty", "/dev/null"])

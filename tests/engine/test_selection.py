@@ -168,6 +168,17 @@ def test_a_commit_that_there_is_not_is_no_reason_to_look_at_nothing(branched: Wo
         check(branched, changed_since="nowhere")
 
 
+@pytest.mark.parametrize("since", ["HEAD~1", "HEAD^", "HEAD~", "HEAD^1", "origin/main~0"])
+def test_a_commit_may_be_named_by_what_it_precedes(branched: World, since: str):
+    assert names(branched, changed_since=since) == ["shop"]
+
+
+@pytest.mark.parametrize("since", ["HEAD~99", "HEAD^7", "nowhere~1", "~1", "HEAD~1^{tree}"])
+def test_no_such_predecessor_is_refused(branched: World, since: str):
+    with pytest.raises(UsageError, match="there is no such commit"):
+        check(branched, changed_since=since)
+
+
 def test_in_a_shallow_clone_the_refusal_says_what_to_do(branched: World, tmp_path: Path):
     first = branched.repository.repo.refs[b"refs/remotes/origin/main"].decode()
     clone(str(branched.root), str(tmp_path / "shallow"), depth=1).close()

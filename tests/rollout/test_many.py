@@ -50,6 +50,32 @@ def test_an_app_is_skipped_when_one_it_depends_on_fails_and_others_go_on(stage: 
     assert "depends on api" in records[0].outcome.reason
 
 
+def test_a_rollback_that_is_not_finished_because_of_another_app_is_said_to_pin_its_app(stage: Stage) -> None:
+    for name in ("api", "web"):
+        stage.deploy(web(name))
+    stage.box.fail("web", "deploy")
+    assert stage.one(stage.job(web(tag="1.28")), stop_at=150.0).outcome.pinned
+    app = stage.app()
+    assert app is not None
+    assert app.pinned_deployment is not None
+    stage.box.fail("api", "build")
+    pin = app.pinned_deployment.id
+    jobs = [
+        stage.job(web(tag="1.28"), resume_rollback=True, follow=pin, policy=after("api")),
+        stage.job(web("api", tag="1.28")),
+    ]
+    skipped = stage.roll(*jobs)[0].outcome
+    assert (skipped.kind.value, skipped.pinned) == ("skipped", True)
+    why = "it depends on api, which ended as rolled back"
+    assert skipped.reason == f"{why}; the app stays pinned to rollback {pin}, which an earlier run began"
+    assert skipped.commands == (
+        "reconcile",
+        "reconcile rollback web --commit",
+        "reconcile rollback web --revert",
+        "reconcile status web",
+    )
+
+
 def test_c81_an_app_is_not_deleted_while_one_that_depends_on_it_stays(stage: Stage) -> None:
     stage.roll(*(stage.job(web(name), Action.CREATE) for name in ("api", "web")))
     stays = stage.job(web("web"), Action.REFUSE, policy=after("api"))

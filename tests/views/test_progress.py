@@ -28,7 +28,7 @@ MANY = (
     Event(20.0, "shop", "active, 8 of 8 steps", "ACTIVE", 8, 8),
     Event(27.0, "shop", "web is unhealthy: readiness check failed on 2 of 2 replicas, for 3 of 20 s", "ACTIVE", 8, 8),
     Event(9.0, "storefront-of-the-summer-edition", "deploying, 5 of 7 steps", "DEPLOYING", 5, 7),
-    Event(15.0, "mailer", "it depends on api, which is not healthy: rolled back", outcome=OutcomeKind.SKIPPED),
+    Event(15.0, "mailer", "it depends on api, which ended as rolled back", outcome=OutcomeKind.SKIPPED),
     Event(0.1, "api", "this spec failed just now (deployment 655e79e2-7edf-4cf5-a79a-8d3a0cd8cb55)",
           outcome=OutcomeKind.STALLED),
 )  # fmt: skip

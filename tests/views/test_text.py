@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.plan.model import Action, Change, ChangeKind, Cost, Note, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import Event, Outcome, OutcomeKind, RolloutRecord, RolloutReport
-from reconciler.views import lines, markdown, markdown_rollout, text
+from reconciler.views import environments, lines, markdown, markdown_rollout, text
 from reconciler.views.progress import LineProgress
 from reconciler.views.summary import OUTCOMES
 from tests.views import samples
@@ -157,6 +157,27 @@ def test_what_is_refused_for_one_reason_is_said_once():
         f"  2 apps refused: {why}",
         "      to allow it: --allow max-changes",
     ]
+
+
+def test_a_new_app_that_is_refused_has_a_line_as_one_that_is_created():
+    why = "2 of 2 apps would be created, but one run may change at most 30%"
+    region = Change(("region",), ChangeKind.ADDED, None, "fra")
+    plans = [
+        Plan(app, SyncStatus.ABSENT, Action.REFUSE, why, changes=(region,), override="--allow max-changes")
+        for app in ("web", "api")
+    ]
+    assert text.plan(PlanReport(tuple(plans))).splitlines()[:-2] == [
+        "  ! web  refused (new app)",
+        "  ! api  refused (new app)",
+        "",
+        f"  2 apps refused: {why}",
+        "      to allow it: --allow max-changes",
+    ]
+    assert "region" in text.plan(PlanReport(tuple(plans)), verbose=True)
+    paused = replace(plans[0], action=Action.NONE, reason="paused in reconcile.yaml", override="", paused=True)
+    assert text.plan(PlanReport((paused,))).splitlines()[0] == "  = web  paused: absent; paused in reconcile.yaml"
+    gone = replace(plans[0], changes=(), reason="the app was deleted while the plan was being made", override="")
+    assert "new app" not in text.plan(PlanReport((gone,)))
 
 
 def test_a_rotated_secret_is_told_once():
@@ -330,3 +351,53 @@ def test_equal_changes_of_many_apps_are_shown_once_on_a_terminal(expected_text):
     ]
     assert text.plan(PlanReport((*alike, samples.WEB)), width=80) == expected_text
     assert text.plan(PlanReport(tuple(alike)), verbose=True).count("1 → 2") == 40
+
+
+# --- several environments ---
+
+
+def _fleet(changed: range, *, value: str = "2") -> PlanReport:
+    """30 apps, of which some change a value; where each is written differs."""
+    place = Note(("region",), "written", "specs/app.yaml:1:1")
+    plans = [
+        Plan(
+            f"app-{number:02}",
+            SyncStatus.OUT_OF_SYNC if number in changed else SyncStatus.IN_SYNC,
+            Action.UPDATE if number in changed else Action.NONE,
+            changes=(Change(("region",), ChangeKind.CHANGED, "1", value),) if number in changed else (),
+            notes=(replace(place, text=f"specs/app-{number:02}.yaml:1:1"),),
+        )
+        for number in range(30)
+    ]
+    return PlanReport(tuple(plans))
+
+
+def test_apps_that_change_alike_are_one_though_their_values_are_written_in_different_files():
+    shown = text.plan(_fleet(range(3))).splitlines()
+    assert shown[:3] == ["  ~ 3 apps  update", "      region   1 → 2", "      in app-00, app-01, app-02"]
+
+
+def test_the_apps_listed_are_not_said_to_be_the_youngest():
+    young = Note((), "unjudged", "became active just now")
+    plans = [replace(plan, notes=(young,)) for plan in _fleet(range(0)).plans[:7]]
+    (sentence,) = (line for line in text.plan(PlanReport(tuple(plans))).splitlines() if "health-checked" in line)
+    assert "apply will check the 5 youngest of these: app-00, app-01" in sentence
+
+
+def test_a_fleet_of_several_environments_is_as_short_as_one():
+    both = [environments.EnvironmentPlan(place, _fleet(range(3))) for place in ("staging", "prod")]
+    assert environments.plan(both).splitlines()[:5] == [
+        "  ~ 3 apps  update in staging, prod",
+        "      region   1 → 2",
+        "      in app-00, app-01, app-02",
+        "  = 27 apps  in sync in staging, prod",
+        "",
+    ]
+    assert "app-29" in environments.plan(both, verbose=True)
+    assert environments.plan(both, verbose=True).count("1 → 2") == 3
+
+
+def test_long_values_that_are_shortened_alike_are_not_taken_for_the_same():
+    one, other = (_fleet(range(1), value="x" * 500 + end).plans[0] for end in "ab")
+    both = [environments.EnvironmentPlan("prod", PlanReport((one, replace(other, app="app-01"))))]
+    assert "2 apps" not in environments.plan(both).splitlines()[0]

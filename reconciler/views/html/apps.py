@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconciler.plan.model import Action, Plan, SyncStatus
+from reconciler.plan.model import Plan, SyncStatus
 from reconciler.rollout.model import RolloutRecord
 from reconciler.text import ago, count
 from reconciler.views.html import parts
@@ -88,7 +88,7 @@ def _what(known: Known) -> str:
         return cause_of(record) or in_brief(record.outcome.reason, record.app)
     if plan is None:
         return ""
-    changes = count(len(plan.differences), "change") if plan.differences and plan.action is not Action.CREATE else ""
+    changes = count(len(plan.differences), "change") if plan.differences and not plan.is_new else ""
     word = plan_word(plan) if plan.writes else ""
     return joined(word, changes, extra_reason(plan)) or (known.past.stalled if known.past else "")
 
