@@ -7,7 +7,7 @@ The names in ``__all__`` follow semantic versioning: within a major version none
 its meaning, and what is added has a default. Every other module may change in any release.
 
 The engine enforces here what it enforces on the command line: freeze windows, guards, the saved plan and the account
-(`docs/decisions/`). Reports have their secrets hidden, so that they can be printed and stored.
+(`docs/decisions/`). Reports and errors have their secrets hidden, so that they can be printed and stored.
 """
 
 from __future__ import annotations
@@ -81,14 +81,14 @@ async def plan(client: Client, options: Options, *, clock: Clock | None = None) 
         LiveError: App Platform could not be reached for any app.
     """
     front = _Program(client)
-    finished = await run(replace(options, apply=False, drift=False), front, clock or SystemClock())
+    finished = await front.run(replace(options, apply=False, drift=False), clock)
     return front.redact.within(finished.planned.report)
 
 
 async def drift(client: Client, options: Options, *, clock: Clock | None = None) -> PlanReport:
     """The same with who made each difference. Raises what `plan` raises."""
     front = _Program(client)
-    finished = await run(replace(options, apply=False, drift=True), front, clock or SystemClock())
+    finished = await front.run(replace(options, apply=False, drift=True), clock)
     return front.redact.within(finished.planned.report)
 
 
@@ -113,7 +113,7 @@ async def apply(
         LiveError: App Platform could not be reached for any app; nothing was changed.
     """
     front = _Program(client, agree, on_event, stop)
-    finished: Finished = await run(replace(options, apply=True, drift=False), front, clock or SystemClock())
+    finished = await front.run(replace(options, apply=True, drift=False), clock)
     return front.redact.within(finished.rollout)
 
 
@@ -126,6 +126,14 @@ class _Program:
     on_event: Callable[[Event], None] = lambda _event: None
     stop: asyncio.Event | None = None
     redact: Redactor = field(default_factory=Redactor)
+
+    async def run(self, options: Options, clock: Clock | None) -> Finished:
+        """Run the engine; what an error says has its secrets hidden, too."""
+        try:
+            return await run(options, self, clock or SystemClock())
+        except ReconcileError as error:
+            error.redact(self.redact.within)
+            raise
 
     def loaded(self, desired: Desired) -> None:
         """Hide secrets from now on."""

@@ -38,12 +38,15 @@ def check_names(file: ConfigFile, known: Collection[str], *, whole: bool = True)
 
 
 def check_probes(file: ConfigFile, specs: Mapping[str, Mapping[str, Any]]) -> tuple[Finding, ...]:
-    """Report probes of apps whose specs have nothing that serves requests; ``specs`` by name.
+    """Report probes that no app could pass; ``specs`` by name.
 
-    A probe in the defaults applies only to apps that do.
+    Those of apps whose specs have nothing that serves requests: a probe in the defaults applies only to apps that do.
+    And those whose successes in a row take longer than health may, after which a healthy app would be rolled back.
     """
     hint = "only services, static sites and functions serve requests; remove the probe"
-    return tuple(
+    own = {name: (app.get("health") or {}).get("probe") for name, app in file.config.apps.items()}
+    unserved = [name for name in own if own[name] is not None and name in specs and not has_address(specs[name])]
+    found = [
         Finding(
             Severity.ERROR,
             "probe-without-url",
@@ -51,9 +54,25 @@ def check_probes(file: ConfigFile, specs: Mapping[str, Mapping[str, Any]]) -> tu
             hint,
             file.locate(f"/apps/{pointer_token(name)}/health/probe"),
         )
-        for name, own in file.config.apps.items()
-        if (own.get("health") or {}).get("probe") is not None and name in specs and not has_address(specs[name])
+        for name in unserved
+    ]
+    slow = (
+        _slow(file, name, f"/apps/{pointer_token(name)}" if own.get(name) is not None else "/defaults")
+        for name in specs
+        if has_address(specs[name])
     )
+    return (*found, *dict.fromkeys(filter(None, slow)))
+
+
+def _slow(file: ConfigFile, app: str, at: str) -> Finding | None:
+    """Find the probe of an app's policy that cannot succeed often enough in time."""
+    policy = file.config.policy(app)
+    probe, allowed = policy.health.probe, policy.timeouts.health
+    if probe is None or (took := (probe.count - 1) * probe.every) < allowed:
+        return None
+    message = f"{probe.count} successes of the probe in a row take {took:g} s, and timeouts.health allows {allowed:g} s"
+    hint = "lower count or interval, or raise timeouts.health: until then every deployment is rolled back"
+    return Finding(Severity.ERROR, "probe-too-slow", message, hint, file.locate(f"{at}/health/probe"))
 
 
 def _moves(

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 
+AT_MOST_EVERY = 1.0
+"""Seconds between two requests of a probe at least."""
+
+
 class Probe(Section):
     """An HTTP request against the app's live URL that must succeed throughout the soak."""
 
@@ -32,9 +36,16 @@ class Probe(Section):
     timeout: Timeout = Field(default=10.0, description="how long one request may take")
     verify_tls: bool = Field(default=True, description="check the server's certificate")
 
+    @property
+    def every(self) -> float:
+        """Seconds between two requests; never fewer than `AT_MOST_EVERY`."""
+        return max(AT_MOST_EVERY, self.interval)
+
     @field_validator("status")
     @classmethod
     def _is_a_status(cls, value: int | list[int]) -> int | list[int]:
+        if value == []:
+            raise ValueError("an empty list expects no status, so that no answer is right; write 200")
         for status in value if isinstance(value, list) else [value]:
             if not 100 <= status <= 599:
                 raise ValueError(f"{status} is not an HTTP status; use 100 to 599, such as 200")
@@ -143,7 +154,7 @@ class Freeze(Section):
 
         try:
             zone = ZoneInfo(self.time_zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:  # OSError: a folder of zones, such as Europe
             raise ValueError(f"unknown time_zone {self.time_zone!r}") from error
         if self.cron:
             self._check_cron()
@@ -167,7 +178,12 @@ class Freeze(Section):
             moment = datetime.fromisoformat(text)
         except ValueError as error:
             raise ValueError(f"{text!r} is not a date; write 2026-12-24 or 2026-12-24T18:00") from error
-        return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=zone)
+        try:
+            moment.astimezone(UTC)  # as moments are compared
+        except OverflowError as error:
+            raise ValueError(f"{text!r} is too far away; write a date between the years 2 and 9998") from error
+        return moment
 
     def begin_and_end(self) -> tuple[datetime, datetime]:
         """The two dates of a dated window."""

@@ -49,8 +49,10 @@ class ReconcileError(Exception):
         self.hint = hint
 
     def redact(self, within: Callable[[Any], Any]) -> None:
-        """Remove secrets from what it says, see `redaction.Redactor.within`."""
-        self.message, self.hint = within(self.message), within(self.hint)
+        """Remove secrets from what it says, see `redaction.Redactor.within`; what it is raised from is included."""
+        self.message, self.hint, self.args = within(self.message), within(self.hint), within(self.args)
+        if isinstance(cause := self.__cause__ or self.__context__, ReconcileError):
+            cause.redact(within)
 
     @property
     def type(self) -> str:

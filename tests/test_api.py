@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import asyncio
 import re
+import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx
 import pytest
 
 from reconciler import api
@@ -116,6 +118,26 @@ def test_what_the_platform_quotes_is_hidden_in_reports_and_events(world: World, 
     assert done is not None
     assert done.records[0].outcome.reason == f"quoted: {MASK}"
     assert {event.text for event in events} == {f"refused: {MASK}"}
+
+
+@pytest.mark.parametrize("ask_for", [api.plan, api.drift, api.apply])
+@pytest.mark.parametrize("reached", [True, False])
+def test_what_an_error_quotes_is_hidden_in_it_and_in_what_it_was_raised_from(
+    world: World, ask_for: Callable[..., Awaitable[object]], reached: bool
+):
+    def answer(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(401, json={"id": "unauthorized", "message": f"not with {SECRET}"})
+
+    world.configure({**CONFIG, "variables": [{"name": "KEY", "secret": True}]})
+    world.environ["KEY"] = SECRET
+    ingress = {"rules": [{"component": {"name": "${KEY}"}, "match": {"path": {"prefix": "/"}}}]}
+    world.write(secretive() if reached else {**web(), "ingress": ingress})
+    world.tap.inner = httpx.MockTransport(answer)
+    with pytest.raises(api.ReconcileError) as failed:
+        ask(world, lambda client: ask_for(client, world.options(), clock=world.clock))
+    text = "".join(traceback.format_exception(failed.value)) + repr(vars(failed.value))
+    assert MASK in text
+    assert SECRET not in text
 
 
 def test_specs_that_cannot_be_used_have_their_findings(world: World):

@@ -169,6 +169,9 @@ def test_a_mistake_is_told_at_its_place(text, problem):
         ("apps: {web: {ignore: [region]}}\n", "ignore[1]: 'region' is not a JSON pointer", "write /region"),
         ("project: shop\n", "project: 'shop' is not a project id",
          "run `doctl projects list` for ids such as 4b7c2f0e-93a5-4f7e-8a55-1d1f0e6c2b11"),
+        ("freeze: [{start: 2026-12-24, end: '9999-12-31T23:00-12:00'}]\n",
+         "freeze[1]: '9999-12-31T23:00-12:00' is too far away", "write a date between the years 2 and 9998"),
+        ("freeze: [{cron: 0 1 * * *, duration: 1h, time_zone: Europe}]\n", "freeze[1]: unknown time_zone 'Europe'", ""),
         ("freeze: [{start: 2026-12-24}]\n", "freeze[1]: a freeze window with start also needs end",
          "add `end: 2026-12-24T18:00`"),
         ("freeze: [{cron: 0 0 30 2 *, duration: 1h}]\n",
@@ -207,6 +210,7 @@ PROBE = "defaults:\n  health:\n    probe:\n      "
         ('path: "/a\\nb"', (4, 13), "path: not a valid request path"),
         (f"path: /{'a' * 8000}", (4, 13), "path: not a valid request path"),
         ("path: /#/login", (4, 13), "path: a fragment (#) is never sent"),
+        ("status: []", (4, 15), "status: an empty list expects no status"),
         ("body: (", (4, 13), "body: invalid regular expression: missing ): ("),
         ("body: '^(?!error)'", (4, 13), "body: invalid regular expression: invalid perl operator: (?!"),
         ("body: '(a{1000}){2}'", (4, 13), "body: invalid regular expression: "),
@@ -324,6 +328,27 @@ def test_c57_a_probe_of_an_app_that_answers_no_requests_is_an_error_at_its_place
         for one in check_probes(read_config(None), specs)
     ]
     assert told == found
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [
+        ("apps:\n  web: {health: {probe: {count: 3, interval: 10m}}}\n", [(2, 25)]),
+        ("apps:\n  web: {health: {probe: {count: 302, interval: 0s}}}\n", [(2, 25)]),  # once a second at most
+        ("apps:\n  web: {health: {probe: {count: 300, interval: 0s}}}\n", []),
+        ("apps:\n  web: {health: {probe: {count: 3, interval: 10m}}, timeouts: {health: 1h}}\n", []),
+        ("apps:\n  web: {health: {probe: {interval: 10m}}}\n", []),
+        ("apps:\n  web: {health: {probe: null}}\ndefaults: {health: {probe: {count: 999}}}\n", [(3, 28)]),
+        ("apps:\n  web: {timeouts: {health: 1m}}\ndefaults: {health: {probe: {count: 40}}}\n", [(3, 28)]),
+    ],
+)
+def test_a_probe_whose_successes_take_longer_than_health_may_is_refused_as_it_would_roll_back_what_is_healthy(
+    text, places
+):
+    write(text)
+    found = check_probes(read_config(None), {"web": SERVICE, "api": SERVICE})
+    assert [(one.location.line, one.location.column) for one in found] == places
+    assert {one.code for one in found} <= {"probe-too-slow"}
 
 
 def test_the_published_schema_takes_what_the_models_take():

@@ -138,9 +138,9 @@ class ActionStep:
             return await self._preview(options)
         try:
             finished = await run_engine(options, self, self.clock)
-        except Exception:
+        except (Exception, asyncio.CancelledError) as error:
             if self.deployments:
-                await self.deployments.finish(None, {})
+                await self.deployments.finish(None, {}, error)
             raise
         if finished.rollout is None:
             report_plan(finished.planned)

@@ -158,6 +158,6 @@ def _tried(job: ActionRun, attempt: Callable[[], None]) -> bool:
 def _write(path: str, text: str) -> None:
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text(text, encoding="utf-8")
+        Path(path).write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
         raise ReconcileError(f"cannot write {path}: {error.strerror}") from error

@@ -7,6 +7,7 @@ with ``retry-after`` or ``x-ratelimit-remaining: 0`` when limited, at least a mi
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -114,6 +115,7 @@ class GitHub:
         headers = {
             "accept": "application/vnd.github+json",
             "authorization": f"Bearer {token}",
+            "content-type": "application/json",
             "user-agent": "reconciler",
             "x-github-api-version": "2022-11-28",
         }
@@ -145,9 +147,9 @@ class GitHub:
                 return
             response = await self._send("GET", self._own(following, path))
 
-    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """The JSON of a write that must not happen twice: not retried once it may have taken effect."""
-        return self._json(await self._send("POST", path, body=body), "POST", path)
+    async def post(self, path: str, body: Mapping[str, Any], *, again: bool = False) -> Any:
+        """The JSON of a write: not retried once it may have taken effect, unless it may happen ``again``."""
+        return self._json(await self._send("POST", path, body=body, again=again), "POST", path)
 
     async def patch(self, path: str, body: Mapping[str, Any]) -> Any:
         """The JSON of an idempotent change: the body gives the whole state."""
@@ -205,7 +207,7 @@ class GitHub:
         try:
             # A renamed repository redirects; httpx drops the token if that leads to another host.
             response = await self._client.request(
-                method, path, json=body, params=params or None, follow_redirects=method == "GET"
+                method, path, content=_encoded(body), params=params or None, follow_redirects=method == "GET"
             )
         except (httpx.RequestError, httpx.InvalidURL) as error:
             # The exception's text may name a proxy with its password: its type is enough.
@@ -262,6 +264,11 @@ class GitHub:
         if (target.scheme, target.host, target.port) != (base.scheme, base.host, base.port):
             raise GitHubError(f"the next page of {path} is on another host")
         return url
+
+
+def _encoded(body: Mapping[str, Any] | None) -> bytes | None:
+    """The body as JSON; what is no Unicode, as in the name of a file, is a question mark."""
+    return None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _is_limited(response: httpx.Response, said: str) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.github.api import GitHubError, number_of, text_of, within
 from reconciler.github.outputs import fitted
-from reconciler.github.ownership import BODY_LIMIT, marker, parse_marker, same_author, weight, whoami
+from reconciler.github.ownership import BODY_LIMIT, marker, number_of_marker, parse_marker, same_author, weight, whoami
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -193,4 +193,4 @@ def body_of(remark: Remark) -> str:
 
 def _run(text: str) -> tuple[int, int]:
     number, _, attempt = text.partition(".")
-    return (int(number), int(attempt)) if number.isdigit() and attempt.isdigit() else (0, 0)
+    return number_of_marker(number), number_of_marker(attempt)

@@ -137,5 +137,5 @@ class Deployments:
         body |= {"environment_url": status.url} if status.url else {}
         body |= {"description": status.description} if status.description else {}
         body |= {"log_url": self.run_url} if self.run_url and status != INACTIVE else {}
-        await self.github.post(f"{self._path}/{number}/statuses", body)
+        await self.github.post(f"{self._path}/{number}/statuses", body, again=True)
         self._known[number] = status

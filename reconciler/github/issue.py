@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.github.api import GitHubError, number_of, text_of
 from reconciler.github.outputs import fitted
-from reconciler.github.ownership import BODY_LIMIT, marker, parse_marker, same_author, weight, whoami
+from reconciler.github.ownership import BODY_LIMIT, marker, number_of_marker, parse_marker, same_author, weight, whoami
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -205,13 +205,12 @@ def _known(entry: Any, key: str, login: str) -> Known | None:
     fields = parse_marker(_FAMILY, text_of(entry, "body"))
     if fields is None or fields.get("key") != key:
         return None
-    seen = fields.get("seen", "")
     return Known(
         number=number_of(entry, "number"),
         is_open=entry.get("state") == "open",
         recorded=fields.get("told", ""),
         fingerprint=fields.get("drift", ""),
-        seen=int(seen) if seen.isdigit() else 0,
+        seen=number_of_marker(fields.get("seen", "")),
         since=fields.get("since", ""),
         url=text_of(entry, "html_url"),
         said=frozenset(fields.get("apps", "").split(",")) - {""},

@@ -25,6 +25,8 @@ BODY_LIMIT = 65_536
 
 _MARKER = re.compile(r"<!-- reconcile:(?P<family>[a-z]+) (?P<fields>[^<>\n]*?) ?-->")
 _BOT = "[bot]"
+_LONGEST_NUMBER = 20
+"""Digits: Python refuses to read thousands of them."""
 
 
 def key_of(*parts: str) -> str:
@@ -45,6 +47,11 @@ def parse_marker(family: str, body: str) -> dict[str, str] | None:
         return None
     pairs = (part.partition("=") for part in match["fields"].split())
     return {name: unquote(value) for name, _, value in pairs}
+
+
+def number_of_marker(text: str) -> int:
+    """A number in a marker; 0 if it is none: people with write access may edit what we wrote."""
+    return int(text) if len(text) <= _LONGEST_NUMBER and text.isascii() and text.isdigit() else 0
 
 
 def weight(text: str) -> int:

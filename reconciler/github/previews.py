@@ -6,6 +6,7 @@ now. So a run that died, came late or came twice does no harm, and the next one 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from reconciler.desired.preview_mark import PullRequest, name_of, why_none
 from reconciler.engine.preview import up
 from reconciler.engine.preview_down import down, sweep
 from reconciler.engine.previews import Previewed, Repository
-from reconciler.errors import ReconcileError, UsageError
+from reconciler.errors import UsageError
 from reconciler.github import pulls
 from reconciler.github.api import GitHub, GitHubError
 from reconciler.github.context import PULL_EVENTS
@@ -88,7 +89,7 @@ class Handler:
         begun = await self._begin(pull, repository)
         try:
             done = await up(self.options, pull, self.images, self.front, self.clock)
-        except ReconcileError:
+        except (Exception, asyncio.CancelledError):
             await self._fail(begun)
             raise
         return Handled(done, pull.number, pull.commit, ended=names - {one.name for one in done.states})

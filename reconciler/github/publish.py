@@ -26,7 +26,7 @@ Part = Callable[[GitHub, "ActionRun", "Result"], Awaitable["Memory | None"]]
 async def publish(job: ActionRun, result: Result) -> Memory:
     """Write the comment or the issue, the deployments and the check, depending on mode and event.
 
-    Returns what of this run's news was said before. What GitHub refuses is a warning, and stops no other part.
+    Returns what of this run's news was said before. What cannot be written is a warning, and stops no other part.
     """
     memory = Memory(await _rollouts(job, result))
     parts = _parts(job, result)
@@ -42,6 +42,8 @@ async def publish(job: ActionRun, result: Result) -> Memory:
                     memory = await part(github, job, result) or memory
                 except GitHubError as error:
                     job.warn(error.sentence)
+                except Exception as error:  # noqa: BLE001  whatever it is, the run ended as it did
+                    job.warn(f"internal error: {type(error).__name__}, so something is missing on GitHub")
     except GitHubError as error:
         job.warn(error.message)
     return memory

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from reconciler.github.api import GitHub, GitHubError
 from reconciler.github.deployments import DESCRIPTION, Deployments, Status, Subject
 from reconciler.plan.model import Action
-from reconciler.rollout.model import OutcomeKind
+from reconciler.rollout.model import Outcome, OutcomeKind, RolloutRecord
 from reconciler.text import count
 from reconciler.views.lines import shortened
 from reconciler.views.summary import OUTCOMES
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reconciler.github.context import EventContext
     from reconciler.github.inputs import Inputs
     from reconciler.plan.model import Plan
-    from reconciler.rollout.model import Event, RolloutRecord, RolloutReport
+    from reconciler.rollout.model import Event, RolloutReport
 
 TASK = "reconcile"
 """The task of our deployments on GitHub; previews have another one."""
@@ -38,6 +38,9 @@ MOST = 50
 
 PATIENCE = 300.0
 """Seconds after the rollouts that GitHub may take at most, however slowly it answers."""
+
+_GIVE_UP = 3
+"""Jobs that may fail: then GitHub is taken to be down."""
 
 _GOES_ON = frozenset({OutcomeKind.TIMED_OUT, OutcomeKind.INTERRUPTED})
 _UNTOUCHED = frozenset({OutcomeKind.SKIPPED, OutcomeKind.REFUSED})
@@ -54,6 +57,9 @@ _REPLACES = frozenset(
 """Outcomes after which what was deployed before serves no longer."""
 
 _MARKUP = re.compile(r"[^\w./ -]")
+
+LAST_PATIENCE = 5.0
+"""The same once the run is being ended: GitHub kills a job ten seconds after it was canceled."""
 
 Job = Callable[[Deployments], Awaitable[None]]
 
@@ -88,6 +94,7 @@ class RolloutDeployments:
     left_out: set[str] = field(default_factory=set)
     _numbers: dict[str, int] = field(default_factory=dict)
     _started: set[str] = field(default_factory=set)
+    _ends: dict[str, OutcomeKind] = field(default_factory=dict)
     _said: set[str] = field(default_factory=set)
     _looked_at: int = 0
     _jobs: asyncio.Queue[Job | None] = field(default_factory=asyncio.Queue)
@@ -104,47 +111,76 @@ class RolloutDeployments:
             self._put(self._pending(app))
 
     def saw(self, event: Event) -> None:
-        """Show that a rollout is under way, once its deployment has a phase."""
+        """Remember how a rollout ended, and show that it is under way, once its deployment has a phase."""
+        if event.outcome:
+            self._ends[event.app] = event.outcome
         if event.phase and event.app not in self._started:
             self._started.add(event.app)
             self._put(self._in_progress(event.app))
 
-    async def finish(self, report: RolloutReport | None, found: Mapping[str, str]) -> frozenset[str] | None:
-        """Show how every rollout ended; without a report the run failed.
+    async def finish(
+        self, report: RolloutReport | None, found: Mapping[str, str], error: BaseException | None = None
+    ) -> frozenset[str] | None:
+        """Show how every rollout ended; without a report an ``error`` ended the run.
 
         ``found``: apps that the run only found stalled, pinned or degraded, with their newest deployment on App
         Platform. Returns those of them that were shown so already, since that very deployment: about them a message was
         sent, as a status is shown when one is. None if GitHub did not answer.
+
+        Raises:
+            CancelledError: the run is being ended: what is left was given a few seconds.
         """
         records = report.records if report else ()
         for record in records:
             self._put(self._ended(record, found))
         if report is None and self._task:
-            self._put(self._failed)
+            self._put(self._broken_off(error))
         if self._task is None:
             return frozenset()
         self._jobs.put_nowait(None)
         try:
-            async with asyncio.timeout(PATIENCE):
-                await self._task
-        except TimeoutError:
-            self._task_failed = True
-            self.problem = f"deployments on GitHub: they were not all written within {PATIENCE:.0f} s"
+            await self._written(self._task, PATIENCE)
+        except asyncio.CancelledError:
+            await self._written(self._task, LAST_PATIENCE)
+            raise
         return None if self._task_failed else frozenset(self._said)
+
+    async def _written(self, task: asyncio.Task[None], seconds: float) -> None:
+        """Wait for the task, which goes on when the run is cancelled meanwhile."""
+        await asyncio.wait([task], timeout=seconds)
+        if task.done():
+            return task.result()
+        task.cancel()
+        self._task_failed = True
+        self.problem = f"deployments on GitHub: they were not all written within {seconds:.0f} s"
+        return None
 
     def _put(self, job: Job) -> None:
         self._jobs.put_nowait(job)
         self._task = self._task or asyncio.create_task(self._write())
 
     async def _write(self) -> None:
+        """Do the jobs: one that fails is no reason to leave the deployments of other apps as they are."""
+        failed = 0
         try:
             async with self.connect() as github:
                 found = Deployments(github, self.place.repository, TASK, self.place.run_url)
                 while job := await self._jobs.get():
-                    await job(found)
+                    try:
+                        await job(found)
+                    except GitHubError as error:
+                        self._missing(error)
+                        failed += 1
+                        if error.forbidden or failed == _GIVE_UP:
+                            return
         except GitHubError as error:
-            self._task_failed = True
+            self._missing(error)
+
+    def _missing(self, error: GitHubError) -> None:
+        """Remember that something is not shown, and why the first of it is not."""
+        if not self._task_failed:
             self.problem = f"deployments on GitHub: {error.sentence}"
+        self._task_failed = True
 
     def _pending(self, app: str) -> Job:
         async def job(found: Deployments) -> None:
@@ -160,9 +196,18 @@ class RolloutDeployments:
 
         return job
 
-    async def _failed(self, found: Deployments) -> None:
-        for number in self._numbers.values():
-            await found.show(number, Status("error", description="the run failed, see its log"))
+    def _broken_off(self, error: BaseException | None) -> Job:
+        """End every deployment: as its app ended, if that is known."""
+        why = "was interrupted" if isinstance(error, asyncio.CancelledError) else "failed"
+
+        async def job(found: Deployments) -> None:
+            for app, number in self._numbers.items():
+                if kind := self._ends.get(app):
+                    await self._settle(found, RolloutRecord(app, Action.UPDATE, Outcome(kind)), number)
+                else:
+                    await found.show(number, Status("error", description=f"the run {why}, see its log"))
+
+        return job
 
     def _ended(self, record: RolloutRecord, since: Mapping[str, str]) -> Job:
         async def job(found: Deployments) -> None:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from pydantic_core import from_json
 
@@ -24,7 +24,6 @@ from reconciler.errors import (
     ServerFailed,
     TransportFailed,
     Unauthorized,
-    UsageError,
 )
 
 if TYPE_CHECKING:
@@ -72,11 +71,25 @@ def question(path: str, scope: str) -> Call:
     return Call("POST", path, scope, changes_nothing=True)
 
 
+_LONGEST_ID = 255
+"""Maximum length of an id in characters; the platform's are UUIDs, and names of components are shorter."""
+
+
 def quoted(part: str) -> str:
-    """Quote one segment of a path; an empty or dotted one would address something else."""
-    if part.strip(".") == "":
-        raise UsageError(f"{part!r} is not an id", hint="use the id of an app or a deployment on App Platform")
+    """Quote one segment of a path, which an earlier answer named.
+
+    Raises:
+        Rejected: it is no id, as the platform says of a malformed one: an empty or dotted one would address something
+            else, and a long one nothing. No request was sent.
+    """
+    if part.strip(".") == "" or len(part) > _LONGEST_ID:
+        raise Rejected(f"{part[:40]!r} is not an id", method="GET", path=APPS, status=HTTPStatus.BAD_REQUEST)
     return quote(part, safe="")
+
+
+def named(call: Call) -> str:
+    """The id that the path of a call ends with."""
+    return unquote(call.path.rpartition("/")[2])
 
 
 def app_path(app_id: str) -> str:

@@ -176,8 +176,11 @@ class Session:
     ) -> Model:
         answer = answers.mapping(await self._ask(call, body, query), call)
         found = self._model(model, answer.get(envelope) if envelope else answer, call)
-        if call.changes_nothing and isinstance(found, LiveApp | Deployment) and not found.id:
-            raise answers.unusable(call, answers.UNREADABLE)  # an empty one would read as an app without any pin
+        if isinstance(found, LiveApp | Deployment):
+            if call.changes_nothing and not found.id:
+                raise answers.unusable(call, answers.UNREADABLE)  # an empty one would read as an app without any pin
+            if found.id and call.method in ("GET", "PUT") and found.id != answers.named(call):
+                raise answers.unusable(call, "the response is about another one")  # to which the next writes would go
         return found
 
     def _model(self, model: type[Model], value: Any, call: Call) -> Model:

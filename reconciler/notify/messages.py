@@ -170,14 +170,21 @@ def _counted(ranked: Sequence[tuple[Topic, News]]) -> list[str]:
     return [one[topic] if n == 1 else f"{count(n, 'app')} {_PHRASES[topic][1]}" for topic, n in tally.items()]
 
 
-def _body(ranked: Sequence[tuple[Topic, News]], occasion: Occasion) -> str:
+def body_within(message: Message, limit: int) -> str:
+    """The text of a message in at most so many characters: with fewer apps, as what a chat cuts has no end."""
+    shorter = (_body(message.news, message.occasion, listed) for listed in range(LISTED - 1, -1, -1))
+    texts = (message.body, *(shorter if message.news else ()))
+    return next((text for text in texts if len(text) <= limit), message.body[: max(limit, 0)])
+
+
+def _body(ranked: Sequence[tuple[Topic, News]], occasion: Occasion, listed: int = LISTED) -> str:
     lines: list[str] = []
-    for _, one in ranked[:LISTED]:
+    for _, one in ranked[:listed]:
         reason = f": {plain(shortened(one.reason, _REASON))}" if one.reason else ""
         lines.append(f"{plain(one.app)}: {one.word}{reason}")
         lines += [f"  next: {plain(one.next)}"] if one.next else []
-    if len(ranked) > LISTED:
-        lines.append(f"… and {len(ranked) - LISTED:,} more")
+    if len(ranked) > listed:
+        lines.append(f"… and {len(ranked) - listed:,} more")
     return "\n".join([*lines, *([occasion.run_url] if occasion.run_url else [])])
 
 

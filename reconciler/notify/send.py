@@ -37,6 +37,9 @@ TIMEOUT = 10.0
 _PATIENCE = 15.0
 """The same for apprise, which has timeouts of its own for each service."""
 
+_MARKUP = 50
+"""Characters that a service may add to a message."""
+
 _PAUSE = 2.0
 """Seconds before the second try; three times as many before the third."""
 
@@ -174,9 +177,14 @@ def _service(url: str) -> Callable[[Message], bool]:
     if not services.add(url):
         raise _NotSentError("its variable holds no address that apprise knows")
 
+    for service in services:  # by default what is too long is sent as it is, and refused
+        service.overflow_mode = apprise.OverflowMode.TRUNCATE
+    room = min(service.body_maxlen for service in services)
+
     def notify(message: Message) -> bool:
         kind = apprise.NotifyType(message.severity)
-        return bool(services.notify(message.body, message.title, kind, body_format=apprise.NotifyFormat.TEXT))
+        body = messages.body_within(message, room - len(message.title) - _MARKUP)  # some put the title into the body
+        return bool(services.notify(body, message.title, kind, body_format=apprise.NotifyFormat.TEXT))
 
     return notify
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import islice, takewhile
+from itertools import islice
 
 from reconciler.appspec.kinds import COMPONENT_KINDS, SINGULAR
 from reconciler.config import Policy
@@ -163,15 +163,19 @@ def _end(window: Freeze, moment: datetime) -> datetime | None:
 
 
 def _cron_end(window: Freeze, now: datetime) -> datetime | None:
-    """The last end of the cron windows that are open now: those that began within their duration before now."""
+    """The end of the last of the cron windows that began until now, if that is still open.
+
+    Found backwards from now, a time that exists: a window's duration ago may be an hour that the clocks skipped, from
+    which cronsim goes on an hour late. With microseconds it counts the second of now itself.
+    """
     from zoneinfo import ZoneInfo
 
     from cronsim import CronSim
 
     local = now.astimezone(ZoneInfo(window.time_zone))
-    length = timedelta(seconds=window.duration)
-    begins = takewhile(lambda began: began <= local, CronSim(window.cron, local - length))
-    return max((began + length for began in begins), default=None)
+    began = next(CronSim(window.cron, local.replace(microsecond=1), reverse=True), None)
+    end = began + timedelta(seconds=window.duration) if began else None
+    return end if end and end > local else None
 
 
 def _dated_end(window: Freeze, now: datetime) -> datetime | None:

@@ -260,9 +260,6 @@ HOPS = 5
 HEALTH_EVERY = 5.0
 """Seconds between two readings of the components' health at least, and once one was bad."""
 
-PROBE_AT_MOST_EVERY = 1.0
-"""Shortest interval of probes, in seconds."""
-
 UNCONFIRMED = 60.0
 """Seconds after which a reading of health that could not be repeated counts no more; for as long a good one may still
 be repeated once the health budget and the soak are over.
@@ -321,7 +318,7 @@ class Rules:
             tolerance=policy.health.tolerance,
             judge_components=policy.health.components,
             unknown_is_healthy=policy.health.unknown == "healthy",
-            probe_every=max(PROBE_AT_MOST_EVERY, probe.interval) if probe else 0.0,
+            probe_every=probe.every if probe else 0.0,
             probe_count=probe.count if probe else 1,
             on_failure=policy.on_failure,
             platform_rollback=policy.timeouts.platform_rollback,

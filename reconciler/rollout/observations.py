@@ -13,7 +13,7 @@ from reconciler.live.models import Deployment, LiveApp
 from reconciler.patterns import matches
 from reconciler.plan.platform import own_rollbacks
 from reconciler.rollout.health import Grade, Sample, components_with_health, grade_components
-from reconciler.rollout.model import PROBE_AT_MOST_EVERY, TRIES, Rules
+from reconciler.rollout.model import TRIES, Rules
 from reconciler.rollout.ports import Platform, RolloutJob, Specs
 from reconciler.rollout.recorder import Recorder
 from reconciler.rollout.state import Pin, ProbeSeen
@@ -218,7 +218,7 @@ async def ask_before(context: RolloutContext, clock: Clock, *, unless: str = "")
     if active is None or active.id == unless or not applies(probe, active.spec):
         return
     for number in range(TRIES):
-        await clock.sleep(max(PROBE_AT_MOST_EVERY, probe.interval) if number else 0.0)
+        await clock.sleep(probe.every if number else 0.0)
         seen.probe_before = (await send(context.client, probe, app.live_url)).problem
         if not seen.probe_before:
             return

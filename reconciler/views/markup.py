@@ -80,6 +80,11 @@ def link(text: str, address: str) -> str:
     return f"[{text}](<{address}>)" if _ADDRESS.fullmatch(address) else text
 
 
+def shown_address(address: str) -> str:
+    """An address as a link that shows it; code if it is no plain https one."""
+    return link(address, address) if _ADDRESS.fullmatch(address) else code(address)
+
+
 def console_url(app_id: str, deployment_id: str = "") -> str:
     """The page of an app, or of one of its deployments, in the vendor's control panel; empty without an app."""
     page = f"https://{_CONSOLE}/apps/{quote(app_id, safe='')}" if app_id else ""

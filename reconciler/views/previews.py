@@ -13,7 +13,7 @@ from reconciler.desired.preview import Difference
 from reconciler.rollout.model import RolloutReport
 from reconciler.text import count
 from reconciler.views.lines import Line, inert, json_text, log_line, render
-from reconciler.views.markup import code, details, fence, html_code, link
+from reconciler.views.markup import code, details, fence, html_code, shown_address
 from reconciler.views.summary import joined, money
 
 State = Literal["healthy", "failed", "deploying", "live", "gone", "none", "kept"]
@@ -76,7 +76,7 @@ def markdown(
     """What a comment says: URL, state and cost of each, how it differs from its app, and logs of what failed."""
     blocks = [f"{inert(note)}\n"] if note else []
     for one in states:
-        blocks.append(f"**{code(one.name)}** is {one.state}{f': {link(one.url, one.url)}' if one.url else ''}\n")
+        blocks.append(f"**{code(one.name)}** is {one.state}{f': {shown_address(one.url)}' if one.url else ''}\n")
         blocks += [f"{code(one.reason)}\n"] if one.reason and one.reason != note else []
         blocks.append(f"{joined(_price(one, ' a month'), _end(one), f'commit {code(one.commit[:7])}')}\n")
     if not states:

@@ -115,7 +115,8 @@ def test_a_signal_at_the_question_ends_the_run(tmp_path: Path, number: signal.Si
     def read_to(wanted: bytes) -> None:  # a terminal gives what is there, which may be a part of a line
         said = b""
         while wanted not in said:
-            assert (more := os.read(ours, 4096)), said
+            more = os.read(ours, 4096)
+            assert more, said
             said += more
 
     try:

@@ -441,6 +441,23 @@ def test_an_alert_that_never_appears_is_said(declared: World) -> None:
     assert "App Platform does not list the alert DEPLOYMENT_FAILED; App Platform does not list the alert api/CPU" in why
 
 
+@pytest.mark.parametrize("odd", ["", "..", "x" * 70_000])
+def test_an_alert_whose_id_is_none_fails_its_app_and_the_others_are_still_reported(declared: World, odd: str) -> None:
+    async def answer(request: httpx.Request) -> httpx.Response:
+        response = await inner.handle_async_request(request)
+        if not request.url.path.endswith("/alerts"):
+            return response
+        alerts = json.loads(await response.aread())["alerts"]
+        return httpx.Response(200, json={"alerts": [{**one, "id": odd} for one in alerts]})
+
+    inner = declared.tap.inner
+    declared.tap.inner = httpx.MockTransport(answer)
+    declared.write(web("other"))
+    ended = {record.app: record.outcome for record in declared.apply().records}
+    assert (ended["other"].kind, ended["web"].kind) == (OutcomeKind.APPLIED, OutcomeKind.FAILED)
+    assert ended["web"].reason.endswith("is not an id")
+
+
 @pytest.mark.parametrize("urls", ["masked", "left_out"])
 def test_urls_that_the_platform_hides_count_as_ours_in_the_same_channel(declared: World, urls: str) -> None:
     declared.box.configure(webhook_urls=urls)

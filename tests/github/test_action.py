@@ -263,6 +263,52 @@ def test_a_failed_comment_fails_no_run(runner: Runner, fake: FakeGitHub) -> None
     assert "pull-requests: write" in step.warnings[0]
 
 
+@pytest.mark.parametrize("number", ["%C2%B2", "9" * 5000, "-1"])
+def test_a_number_that_a_person_wrote_into_our_comment_or_issue_fails_no_run(
+    runner: Runner, fake: FakeGitHub, number: str
+) -> None:
+    runner.step(planned(CHANGED), "pull_request", pull_event())
+    runner.step(planned(CHANGED, Exit.DIFFERENCES), "schedule", mode="drift")
+    [comment] = fake.comments.values()
+    [issue] = fake.issues.values()
+    comment["body"] = re.sub(r"run=[0-9.]+", f"run={number}.{number}", comment["body"])
+    issue["body"] = re.sub(r"seen=[0-9]+", f"seen={number}", issue["body"])
+    planned_again = runner.step(planned(CHANGED, text="~ web again"), "pull_request", pull_event())
+    detected_again = runner.step(planned(CHANGED, Exit.DIFFERENCES), "schedule", mode="drift")
+    assert [(step.exit_code, step.warnings) for step in (planned_again, detected_again)] == [(0, []), (0, [])]
+    assert "~ web again" in said(fake)
+
+
+def test_a_part_of_the_report_that_breaks_on_github_s_answer_fails_no_run_and_stops_no_other(
+    runner: Runner, fake: FakeGitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def check(*_given: object) -> None:
+        raise KeyError("name")
+
+    monkeypatch.setattr("reconciler.github.checks.check", check)
+    step = runner.step(planned(CHANGED), "pull_request", pull_event(), check_run="true")
+    assert step.exit_code == 0
+    assert step.warnings == [
+        "::warning title=reconcile::internal error: KeyError, so something is missing on GitHub",
+    ]
+    assert "~ web" in said(fake)
+
+
+def test_a_file_whose_name_is_no_unicode_is_reported_everywhere(
+    runner: Runner, fake: FakeGitHub, tmp_path: Path
+) -> None:
+    found = Finding(Severity.ERROR, "x", "no name", location=Location("specs/w\udcff.yaml", 3, 1))
+    result = Result(Exit.INVALID, findings=(found,), text="x", page="w\udcff", sarif="w\udcff")
+    files = {name: str(tmp_path / name) for name in ("report_file", "sarif_file")}
+    result = replace(result, plan=PlanReport((CHANGED,)), markdown=lambda _limit: "w\udcff")
+    step = runner.step(Tool(result), "pull_request", pull_event(), check_run="true", **files)
+    assert (step.exit_code, step.warnings) == (3, [])
+    [check] = fake.checks.values()
+    assert check["annotations"][0]["path"] == "specs/w?.yaml"
+    assert "w?" in said(fake)
+    assert [Path(file).read_text() for file in files.values()] == ["w?", "w?"]
+
+
 def test_a_token_that_cannot_be_sent_fails_no_run(runner: Runner, fake: FakeGitHub) -> None:
     fake.merge(7, NEW)
     step = runner.step(rolled(OutcomeKind.APPLIED), "push", push(NEW), mode="apply", github_token="gh_sécret")

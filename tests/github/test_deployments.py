@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -140,6 +141,56 @@ def test_a_run_that_breaks_off_ends_what_it_began(fake: FakeGitHub):
     assert fake.log == []
 
 
+def interrupted(fake: FakeGitHub, report: RolloutReport | None, events: Sequence[Event], seconds: float = 0.0) -> float:
+    """A run that is cancelled while it shows how two rollouts ended; what that took, if each request takes so long."""
+    clock = VirtualClock()
+
+    class Slow(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            await clock.sleep(seconds)
+            return await fake.transport().handle_async_request(request)
+
+    async def main() -> None:
+        client = GitHub("gh-token", clock=clock, api_url="https://api.github.example", transport=Slow())
+        made = RolloutDeployments(lambda: client, PLACE, [plan(), replace(plan(), app="desk")])
+        made.begin()
+        for event in events:
+            made.saw(event)
+        if report is None:
+            await made.finish(None, {}, asyncio.CancelledError())
+            return
+        finishing = asyncio.create_task(made.finish(report, {}))
+        await asyncio.sleep(0)
+        finishing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await finishing
+
+    try:
+        clock.run(main())
+        return clock.monotonic()
+    finally:
+        clock.close()
+
+
+def test_an_interruption_while_the_ends_are_written_leaves_nothing_pending(fake: FakeGitHub):
+    report = RolloutReport((record(OutcomeKind.APPLIED), replace(record(OutcomeKind.ROLLED_BACK), app="desk")))
+    interrupted(fake, report, [Event(1.0, "shop", "building", phase="BUILDING")])
+    assert [one[-1] for one in states(fake)] == ["success", "failure"]
+
+
+def test_an_interruption_gives_a_slow_github_a_few_seconds_and_no_more(fake: FakeGitHub):
+    report = RolloutReport((record(OutcomeKind.APPLIED), replace(record(OutcomeKind.ROLLED_BACK), app="desk")))
+    assert interrupted(fake, report, [], 3.0) == 5.0
+
+
+def test_an_interruption_before_the_report_shows_apps_as_they_ended_and_the_others_as_interrupted(fake: FakeGitHub):
+    deployed(fake, OLD, "success")
+    building = [Event(1.0, app, "building", phase="BUILDING") for app in ("shop", "desk")]
+    interrupted(fake, None, [*building, Event(2.0, "shop", "applied", outcome=OutcomeKind.APPLIED)])
+    assert [one[-1] for one in states(fake)] == ["inactive", "success", "error"]
+    assert fake.statuses[max(fake.deployments)][-1]["description"] == "the run was interrupted, see its log"
+
+
 def test_the_same_commit_again_is_the_same_deployment(fake: FakeGitHub):
     run(fake, RolloutReport((record(OutcomeKind.ROLLED_BACK),)))
     run(fake, RolloutReport((record(OutcomeKind.APPLIED),)))
@@ -199,6 +250,22 @@ def test_github_that_is_down_is_one_problem_and_remembers_nothing(fake: FakeGitH
     said, problem = run(fake, RolloutReport((record(OutcomeKind.APPLIED),)))
     assert (said, states(fake)) == (None, [])
     assert problem.startswith("deployments on GitHub: GitHub answered 500")
+
+
+@pytest.mark.parametrize("status", [422, 502])
+@pytest.mark.parametrize("path", [".*/deployments", ".*/statuses"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_write_that_github_refuses_or_loses_leaves_no_deployment_pending(
+    fake: FakeGitHub, path: str, status: int, times: int
+):
+    fake.refuse("POST", path, server_error(status), times)
+    apps = ("shop", "desk", "blog")
+    report = RolloutReport(tuple(replace(record(OutcomeKind.APPLIED), app=app) for app in apps))
+    _, problem = run(fake, report, [replace(plan(), app=app) for app in apps])
+    assert [one[-1] for one in states(fake)] == ["success"] * 3
+    lost = status == 502 and path.endswith("statuses")
+    assert problem.startswith("" if lost else f"deployments on GitHub: GitHub answered {status} to POST")
+    assert bool(problem) is not lost
 
 
 def test_github_that_answers_slowly_holds_no_run_up_for_hours(fake: FakeGitHub):

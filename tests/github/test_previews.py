@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -88,6 +89,19 @@ def test_a_preview_that_fails_is_a_failure_on_github_and_the_next_commit_its_own
     assert states(stage) == [["in_progress", "failure"]]
     happens(stage, "synchronize", Pull(12, NEWER, fork=False))
     assert states(stage) == [["in_progress", "failure", "inactive"], ["in_progress", "success"]]
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError, ZeroDivisionError])
+def test_a_preview_whose_run_is_interrupted_or_breaks_is_not_in_progress_forever(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    async def up(*_given: object) -> None:
+        raise error
+
+    monkeypatch.setattr("reconciler.github.previews.up", up)
+    with pytest.raises(error):
+        happens(stage, "opened", own())
+    assert states(stage) == [["in_progress", "failure"]]
 
 
 def test_a_preview_that_is_refused_ends_as_a_failure_on_github() -> None:

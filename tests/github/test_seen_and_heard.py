@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import uvicorn
 import yaml
 
 from reconciler.engine import apply as applying
+from reconciler.rollout.model import Event, OutcomeKind
 from tests.github.runner import Step
 from tests.github.stage import TOKEN, Served, Stage, running, serving
 from tests.github.test_story import FIXED, MERGED, service
@@ -242,6 +245,24 @@ def test_a_run_that_ends_with_a_bug_leaves_no_deployment_pending(stage: Stage, m
     with pytest.raises(ZeroDivisionError):
         step(stage, "push", mode="apply", sha=NEW, **ON)
     assert shown(stage.served.fake)["production/shop"][-1] == (NEW, ["pending", "error"])
+
+
+def test_ctrl_c_after_the_rollouts_shows_how_they_ended_and_that_the_others_were_interrupted(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+):
+    async def cut_off(_planned: Any, _client: Any, _clock: Any, watch: Any) -> None:
+        with watch(["shop", "desk"]) as watching:
+            watching.on_event(Event(1.0, "shop", "applied", outcome=OutcomeKind.APPLIED))
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(applying, "apply", cut_off)
+    stage.commit(shop=service("shop", "2"), desk=service("desk", "2"))
+    with pytest.raises(KeyboardInterrupt):
+        step(stage, "push", mode="apply", sha=NEW, **ON)
+    found = shown(stage.served.fake)
+    assert found["production/shop"][-1] == (NEW, ["pending", "success"])
+    assert found["production/desk"][-1] == (NEW, ["pending", "error"])
 
 
 def test_a_pin_is_said_once_where_deployments_remember_it(stage: Stage, receiver: Receiver):

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.errors import AnswerLost, LiveError, TransportFailed, UsageError
+from reconciler.errors import AnswerLost, LiveError, Rejected, TransportFailed, UsageError
 from reconciler.live.client import Client
 from reconciler.live.models import ComponentState, Deployment, Health, LiveApp, Phase, Proposal, RollbackValidation
 from tests.live.fakes import APP, DEPLOYMENT, TOKEN, Platform, ok
@@ -222,18 +222,36 @@ def test_the_address_may_have_a_path(clock: VirtualClock) -> None:
     assert str(platform.requests[0].url) == "http://localhost:8000/box/v2/apps/a1"
 
 
-@pytest.mark.parametrize("app_id", ["", ".", ".."])
-def test_an_id_that_would_ask_for_something_else_is_refused(clock: VirtualClock, app_id: str) -> None:
+@pytest.mark.parametrize("app_id", ["", ".", "..", "x" * 70_000])
+def test_an_id_that_would_ask_for_something_else_is_refused_as_by_the_platform(
+    clock: VirtualClock, app_id: str
+) -> None:
     platform = Platform(clock, ok())
-    with pytest.raises(UsageError):
+    with pytest.raises(Rejected, match="is not an id"):
         platform.run(lambda client: client.delete_app(app_id))
     assert platform.requests == []
 
 
 def test_an_id_stays_one_segment_of_the_path(clock: VirtualClock) -> None:
-    platform = Platform(clock, ok())
+    platform = Platform(clock, ok({"app": APP | {"id": "a/../b?c=d#e"}}))
     platform.run(lambda client: client.get_app("a/../b?c=d#e"))
     assert platform.seen == ["GET /v2/apps/a%2F..%2Fb%3Fc%3Dd%23e"]
+
+
+@pytest.mark.parametrize(
+    ("use", "kind"),
+    [
+        (lambda client: client.get_app("a2"), TransportFailed),
+        (lambda client: client.update_app("a2", {"name": "web"}), AnswerLost),  # what became of it has to be looked up
+        (lambda client: client.get_deployment("a1", "d2"), TransportFailed),
+    ],
+)
+def test_an_answer_about_another_app_or_deployment_is_none(
+    clock: VirtualClock, use: Callable[[Client], Awaitable[object]], kind: type[LiveError]
+) -> None:
+    platform = Platform(clock, ok({"app": APP, "deployment": DEPLOYMENT}))
+    with pytest.raises(kind, match="the response is about another one"):
+        platform.run(use)
 
 
 def test_redirects_are_not_followed_with_the_token(clock: VirtualClock) -> None:

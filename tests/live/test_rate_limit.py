@@ -155,7 +155,7 @@ def test_a_turn_that_was_taken_is_used_by_the_next_request_at_once(clock: Virtua
             await client.take_turn()  # it is held already
             for _ in range(8):
                 with client.meter("other"):
-                    await client.get_app("a2")
+                    await client.get_app("a1")
             await client.get_app("a1")
 
     platform.run(use)

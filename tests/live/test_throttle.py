@@ -185,7 +185,7 @@ def test_a_429_makes_everybody_wait(clock: VirtualClock) -> None:
     async def use(client: Client) -> None:
         async def later(seconds: float) -> None:
             await clock.sleep(seconds)
-            await client.get_app("a2")
+            await client.get_app("a1")
 
         await asyncio.gather(client.get_app("a1"), later(1.0), later(2.0))
 
@@ -319,7 +319,7 @@ def test_waits_are_told_once_with_their_reason(clock: VirtualClock) -> None:
     platform = Platform(clock, error(429, retry_after="30"), error(503, retry_after="3"), ok())
 
     async def use(client: Client) -> None:
-        await asyncio.gather(client.get_app("a1"), client.get_app("a2"))
+        await asyncio.gather(client.get_app("a1"), client.get_app("a1"))
 
     platform.run(use, on_wait=lambda seconds, why: told.append((seconds, why)), concurrency=1)
     assert told == [(31.0, "the rate limit"), (3.0, "App Platform answered 503")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -171,10 +172,10 @@ class Impatient(SystemClock):
         assert seconds > 0
 
 
-def through_apprise(url: str) -> tuple[Sent, ...]:
+def through_apprise(url: str, news: tuple[News, ...] = NEWS) -> tuple[Sent, ...]:
     import asyncio
 
-    made = Bulletin((Channel(url="${CHAT}"),), AT, NEWS, environ={"CHAT": url})
+    made = Bulletin((Channel(url="${CHAT}"),), AT, news, environ={"CHAT": url})
     return asyncio.run(Sender(made.environ, Impatient()).publish(made, Memory()))
 
 
@@ -205,6 +206,27 @@ def test_apprise_that_cannot_deliver_is_said_without_its_address(
     assert found == (Sent("notify[1] (CHAT)", "the service did not take it, or could not be reached"),)
     shown = "".join([*capfd.readouterr(), caplog.text.replace("127.0.0.1", "")])
     assert "pa55w0rdQx9" not in shown
+
+
+@pytest.mark.parametrize(("room", "title_room"), [(2000, 250), (4096, 0), (1024, 250), (280, 0)])
+def test_a_message_about_a_fleet_fits_into_the_service_and_ends_with_the_run(
+    served: tuple[Receiver, str], monkeypatch: pytest.MonkeyPatch, room: int, title_room: int
+):
+    """The limits are those of Discord, Telegram, Pushover and X, which refuse more."""
+    import apprise
+
+    receiver, place = served
+    receiver.reset()
+    service = type(apprise.Apprise.instantiate(f"json://{place}/"))
+    monkeypatch.setattr(service, "body_maxlen", room)
+    monkeypatch.setattr(service, "title_maxlen", title_room)
+    reason = "the health check answers 503 " * 20
+    news = tuple(News(f"app-{number}", ("rolled_back",), "rolled back", reason) for number in range(300))
+    assert through_apprise(f"json://{place}/", news) == (Sent("notify[1] (CHAT)"),)
+    [body] = bodies(receiver)
+    assert len(body["message"]) <= room
+    assert "300 apps were rolled back" in body["title"] + body["message"]
+    assert re.search(r"… and \d+ more\n" + re.escape(AT.run_url) + r"\Z", body["message"])
 
 
 @pytest.mark.parametrize("url", ["nonsense", "https://", "slack://short"])

@@ -318,6 +318,27 @@ def test_windows_without_a_gap_are_cut_off_somewhere():
     assert frozen([always], datetime(2026, 12, 1, tzinfo=UTC)).endswith("until 2029-08-27 00:00 UTC")
 
 
+@pytest.mark.parametrize(
+    ("cron", "duration", "hour"),
+    [("0 2 * * *", "1h", 1), ("0 * * * *", "1h", 1), ("0 2 * * *", "8h", 8)],
+)
+def test_a_cron_window_stays_open_where_its_duration_ago_is_a_time_that_the_clocks_skipped(cron, duration, hour):
+    """At 02:00 clocks in Berlin were put forward to 03:00, where a window of 02:00 begins on that day."""
+    window = Freeze(cron=cron, duration=duration, time_zone="Europe/Berlin")
+    assert frozen([window], datetime(2026, 3, 29, hour, 30, tzinfo=UTC))
+
+
+def test_a_cron_window_does_not_last_for_the_hour_that_the_clocks_repeat():
+    window = Freeze(cron="0 2 * * *", duration="5m", time_zone="Europe/Berlin")
+    said = [frozen([window], datetime(2026, 10, 25, 0, minute, tzinfo=UTC)) for minute in (4, 6)]
+    assert said == ["a freeze window is open until 2026-10-25 02:05 CEST", ""]
+
+
+def test_a_window_that_begins_every_minute_for_a_year_is_answered_at_once():
+    often = Freeze(cron="* * * * *", duration="366d")
+    assert frozen([often], datetime(2026, 12, 1, tzinfo=UTC)).endswith("until 3028-12-28 00:00 UTC")
+
+
 def test_without_windows_nothing_is_frozen():
     assert frozen([], datetime(2026, 1, 1, tzinfo=UTC)) == ""
 

@@ -254,3 +254,45 @@ def test_c53_theirs_is_held_to_the_version_it_restores(other: bool) -> None:
         record = rolled(stage)
         assert kind(record) == ("diverged" if other else "rolled_back"), record.outcome
         assert updates(stage) == []
+
+
+# --- an answer that is about another app ---
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_an_answer_about_another_app_leads_to_no_write_there_and_hides_no_pin(stage: Tampered, number: int) -> None:
+    """Such as from a cache: its id was taken over, so the rollback or the last good spec went to that app."""
+    seen = iter(range(100))
+
+    def mixed_up(request: httpx.Request, body: Any) -> Any:
+        one = request.method == "GET" and request.url.path.count("/") == 3
+        return {"app": {"id": "another"}} if one and next(seen) == number else body
+
+    stage.fault("health", app="web", only="forward")
+    job = stage.job(web(tag="1.28"))
+    stage.after = mixed_up
+    record = stage.one(job)
+    stage.after = lambda _request, body: body
+    live = stage.app()
+    assert live is not None
+    assert not [line for line in stage.sent if "/another" in line]
+    assert (kind(record), serving(stage), live.pinned_deployment) == ("rolled_back", "1.27", None), record.outcome
+
+
+# --- what explains a failure never prevents the rollback ---
+
+
+@pytest.mark.parametrize("odd", ["..", "x" * 70_000])
+def test_a_failed_deployment_is_rolled_back_though_its_step_names_no_component(stage: Tampered, odd: str) -> None:
+    def renamed(node: Any) -> Any:
+        if isinstance(node, list):
+            return [renamed(one) for one in node]
+        if not isinstance(node, dict):
+            return node
+        return {key: odd if key == "component_name" else renamed(value) for key, value in node.items()}
+
+    stage.fault("deploy", app="web")
+    stage.after = lambda _request, body: renamed(body)
+    record = stage.one(stage.job(web(tag="1.28")))
+    assert kind(record) == "rolled_back", record.outcome
+    assert serving(stage) == "1.27"

@@ -10,9 +10,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from reconciler.desired.preview import Difference
 from reconciler.plan.model import Action, Change, ChangeKind, Move, Note, Plan, PlanReport, SyncStatus
 from reconciler.rollout.model import Event
-from reconciler.views import annotations, json_documents, json_rollout, lines, markdown, markdown_rollout, sarif, text
+from reconciler.views import (
+    annotations,
+    environments,
+    json_documents,
+    json_rollout,
+    lines,
+    markdown,
+    markdown_rollout,
+    previews,
+    sarif,
+    text,
+)
+from reconciler.views.previews import PreviewState
 from tests.views import samples
 
 _BLOCKS = {"heading_open", "heading_close", "paragraph_open", "paragraph_close", "inline", "fence", "html_block"}
@@ -20,7 +33,7 @@ _BLOCKS |= {"bullet_list_open", "bullet_list_close", "list_item_open", "list_ite
 _INLINE = {"text", "softbreak", "strong_open", "strong_close", "code_inline", "link_open", "link_close"}
 _CELL = r"(?:<b>total</b>|<b>[^<>]*</b> |<code>[^<>]*</code>|<br>|[^<>]*|<b>[^<>]*</b>|<a href=\"https://cloud[.]digitalocean[.]com/[^<>\"]*\">deployment</a>)*"
 _TABLE = re.compile(rf"<table>\n(<tr>(<th>[a-z]*</th>|<td>{_CELL}</td>)+</tr>\n)+</table>\n?")
-_SUMMARY = r"(\S+ <code>(?P<name>[^<>]*)</code>[^<>]*|How the rollout went)"
+_SUMMARY = r"((\S+|1 differences from) <code>(?P<name>[^<>]*)</code>[^<>]*|How the rollout went)"
 _OUR_HTML = re.compile(rf"(<details( open)?>\n<summary>{_SUMMARY}</summary>|</details>)\n?")
 _PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
@@ -112,6 +125,27 @@ def test_any_rollout_is_inert_markdown_within_its_limit_inert_text_folded_logs_a
     assert_inert_text(text.rollout(report, width=width, verbose=verbose))
     assert_folded_logs(report)
     assert_ascii_json(json_rollout.rollout(report))
+
+
+@settings(max_examples=150, deadline=None)
+@given(samples.hostile, samples.hostile, samples.hostile, samples.hostile)
+def test_any_preview_is_inert_markdown_and_text(name, url, reason, differs):
+    different = (Difference(differs, reason),)
+    one = PreviewState(name, name, 7, "a" * 40, "healthy", reason, url, 5.0, differences=different)
+    document = previews.markdown([one])
+    assert_inert_markdown(document)
+    assert_inert_text(previews.text([one], verbose=True))
+
+
+@settings(max_examples=100, deadline=None)
+@given(samples.hostile_plans, samples.hostile_plans)
+def test_any_plans_of_environments_are_inert_markdown_and_text(one, other):
+    plans = [environments.EnvironmentPlan("staging", one), environments.EnvironmentPlan("production", other)]
+    assert_inert_text(environments.plan(plans))
+    document = environments.markdown(plans)
+    assert samples.MARK not in "".join(
+        child.content for token in _PARSER.parse(document) for child in token.children or () if child.type == "text"
+    )
 
 
 @settings(max_examples=80, deadline=None)
