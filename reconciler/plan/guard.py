@@ -135,15 +135,13 @@ def frozen(windows: Iterable[Freeze], now: datetime) -> str:
     Windows that overlap or meet count as one: the end is the first moment outside all, the reason that of the
     window that ends there.
     """
-    every = tuple(windows)
-    last: tuple[datetime, Freeze] | None = None
-    for end, window in islice(_chain(every, now), _MOST_LINKS):
-        last = end, window
-    if last is None:
+    found = list(islice(_chain(tuple(windows), now), _MOST_LINKS))
+    if not found:
         return ""
-    until, window = last
+    until, window = found[-1]
+    when = f"until {until:%Y-%m-%d %H:%M %Z}" if len(found) < _MOST_LINKS else "and the next ones leave no gap"
     reason = f" ({window.reason})" if window.reason else ""
-    return f"a freeze window is open until {until:%Y-%m-%d %H:%M %Z}{reason}"
+    return f"a freeze window is open {when}{reason}"
 
 
 def _chain(windows: Sequence[Freeze], now: datetime) -> Iterator[tuple[datetime, Freeze]]:

@@ -315,7 +315,9 @@ def test_a_window_that_stands_twice_counts_once():
 
 def test_windows_without_a_gap_are_cut_off_somewhere():
     always = Freeze(cron="0 0 * * *", duration="24h")
-    assert frozen([always], datetime(2026, 12, 1, tzinfo=UTC)).endswith("until 2029-08-27 00:00 UTC")
+    assert (
+        frozen([always], datetime(2026, 12, 1, tzinfo=UTC)) == "a freeze window is open and the next ones leave no gap"
+    )
 
 
 @pytest.mark.parametrize(
