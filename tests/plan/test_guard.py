@@ -313,11 +313,12 @@ def test_a_window_that_stands_twice_counts_once():
     assert frozen([HOLIDAYS, HOLIDAYS], datetime(2026, 12, 25, tzinfo=UTC)).endswith("until 2027-01-02 08:00 CET")
 
 
-def test_windows_without_a_gap_are_cut_off_somewhere():
+WITHOUT_GAP = "a freeze window is open and the next ones leave no gap"
+
+
+def test_windows_without_a_gap_are_said_to_have_none_and_the_search_ends():
     always = Freeze(cron="0 0 * * *", duration="24h")
-    assert (
-        frozen([always], datetime(2026, 12, 1, tzinfo=UTC)) == "a freeze window is open and the next ones leave no gap"
-    )
+    assert frozen([always], datetime(2026, 12, 1, tzinfo=UTC)) == WITHOUT_GAP
 
 
 @pytest.mark.parametrize(
@@ -338,7 +339,7 @@ def test_a_cron_window_does_not_last_for_the_hour_that_the_clocks_repeat():
 
 def test_a_window_that_begins_every_minute_for_a_year_is_answered_at_once():
     often = Freeze(cron="* * * * *", duration="366d")
-    assert frozen([often], datetime(2026, 12, 1, tzinfo=UTC)).endswith("until 3028-12-28 00:00 UTC")
+    assert frozen([often], datetime(2026, 12, 1, tzinfo=UTC)) == WITHOUT_GAP
 
 
 def test_without_windows_nothing_is_frozen():
