@@ -151,7 +151,7 @@ class ActionStep:
 
     def _bulletin(self, finished: Finished) -> Bulletin | None:
         """What messages may be about; nothing of a pull request, whose files could name any address."""
-        if not finished.planned.config.notify or self.context.for_pull or self.context.is_fork:
+        if not finished.planned.config.notify or self.context.is_unmerged:
             return None
         from reconciler.notify import bulletin
 

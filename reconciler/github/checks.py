@@ -8,7 +8,6 @@ annotation 255; conclusions success, failure, neutral, cancelled.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from reconciler.exit_codes import Exit
@@ -17,7 +16,7 @@ from reconciler.github.api import number_of
 from reconciler.github.inputs import Mode
 from reconciler.github.outputs import fitted
 from reconciler.views.lines import inert, shortened
-from reconciler.views.markup import size
+from reconciler.views.markup import path_within, size
 from reconciler.views.summary import plan_counts
 
 if TYPE_CHECKING:
@@ -76,7 +75,7 @@ def title(result: Result) -> str:
 
 def placed(found: Sequence[Finding]) -> list[dict[str, Any]]:
     """The findings that are at a place in the repository, the most serious first."""
-    here = [one for one in ranked(list(found)) if one.location and _path(one.location.file)]
+    here = [one for one in ranked(list(found)) if one.location and path_within(one.location.file)]
     return [_annotation(one) for one in sorted(here, key=lambda one: one.severity.rank)[:MOST]]
 
 
@@ -86,19 +85,13 @@ def _annotation(finding: Finding) -> dict[str, Any]:
     line = max(place.line, 1)
     hint = f"\n{inert(finding.hint)}" if finding.hint else ""
     return {
-        "path": _path(place.file),
+        "path": path_within(place.file),
         "start_line": line,
         "end_line": line,
         "annotation_level": _LEVELS[finding.severity],
         "title": shortened(finding.code, 200),
         "message": shortened(finding.message, 4000) + hint,
     }
-
-
-def _path(file: str) -> str:
-    """A file's path in the repository; empty for one elsewhere."""
-    path = PurePosixPath(file)
-    return "" if not file or path.is_absolute() or ".." in path.parts else str(path)
 
 
 def _pages(found: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _FAMILY = "comment"
 _LOOKED_AT = 50
+_GONE = (404, 410)
+"""Statuses of a comment that was deleted since it was found."""
+
 _MINIMIZED = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on IssueComment { id isMinimized } } }"
 
 
@@ -98,7 +101,11 @@ async def _post(github: GitHub, remark: Remark) -> Posted:
     if stale:
         return Posted(Fate.SKIPPED, stale)
     if existing:
-        return await _update(github, remark, existing)
+        try:
+            return await _update(github, remark, existing)
+        except GitHubError as error:
+            if error.status not in _GONE or not remark.worth_opening:
+                raise
     return await _create(github, remark, login)
 
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 PULL_EVENTS = frozenset({"pull_request", "pull_request_target"})
 """Events whose payload describes a pull request."""
 
+BRANCH_EVENTS = frozenset({"push", "schedule", "workflow_dispatch"})
+"""Events of runs that are of a branch; a ``workflow_run`` names that of the run it follows."""
+
 MAX_COMMITS = 20
 """Maximum number of commits of a push whose pull requests are looked up; merge queues push several at once."""
 
@@ -34,12 +37,12 @@ _QUEUE_PULL = re.compile(r"/pr-(\d+)-[0-9a-f]+$")
 class EventContext:
     """One run of a workflow.
 
-    ``head_sha`` is the commit that the run is about: of a pull request its head, not the merge commit that is checked
-    out. ``pulls`` are numbers that the event names; ``head_label`` (``owner:branch``) finds the pull
-    request of a ``workflow_run``, whose payload names none when it comes from a fork. ``commits`` are those of a push,
-    oldest first. ``run`` orders runs: (id, attempt). ``blob_url`` is the address of the files at ``head_sha``,
-    ``workflow_url`` the page that runs the workflow by hand. ``action``, ``label`` and ``sender``: what was done to
-    a pull request, with which label, and by whom.
+    ``head_sha`` is the commit that the run is about: of a pull request its head, not the merge commit that is
+    checked out. ``pulls`` are numbers that the event names; ``head_label`` (``owner:branch``) finds the pull
+    request of a ``workflow_run``, whose payload names none when it comes from a fork; ``after_branch``: it follows
+    a run of a branch. ``commits`` are those of a push, oldest first. ``run`` orders runs: (id, attempt).
+    ``blob_url`` is the address of the files at ``head_sha``, ``workflow_url`` the page that runs the workflow by
+    hand. ``action``, ``label`` and ``sender``: what was done to a pull request, with which label, and by whom.
     """
 
     event: str = ""
@@ -49,6 +52,7 @@ class EventContext:
     pulls: tuple[int, ...] = ()
     commits: tuple[str, ...] = ()
     head_label: str = ""
+    after_branch: bool = False
     is_fork: bool = False
     actor: str = ""
     run: tuple[int, int] = (0, 0)
@@ -65,8 +69,13 @@ class EventContext:
 
     @property
     def for_pull(self) -> bool:
-        """Whether the run is about a pull request that is not merged yet."""
+        """Whether the run may be about a pull request that is not merged yet."""
         return self.event in PULL_EVENTS or self.event == "workflow_run"
+
+    @property
+    def is_unmerged(self) -> bool:
+        """Whether what it runs with may be a pull request's own: a run after one of a branch is that branch's."""
+        return self.is_fork or (self.for_pull and not self.after_branch)
 
     def github(self, token: str, clock: Clock, transport: httpx.AsyncBaseTransport | None) -> GitHub:
         """The API that the run belongs to; raises what `GitHub` raises."""
@@ -97,6 +106,7 @@ def parse(environ: Mapping[str, str], event: Mapping[str, Any]) -> EventContext:
         pulls=_pulls(name, event, ref),
         commits=_commits(name, event, sha),
         head_label=_head_label(name, event),
+        after_branch=name == "workflow_run" and text_of(event, "workflow_run", "event") in BRANCH_EVENTS,
         is_fork=_is_fork(event, repository),
         actor=environ.get("GITHUB_ACTOR", ""),
         run=(run_id, _number(environ.get("GITHUB_RUN_ATTEMPT"))),

@@ -90,7 +90,7 @@ def _comments(job: ActionRun) -> bool:
 
 
 def _tracks(job: ActionRun) -> bool:
-    return job.inputs.issue is Switch.AUTO and job.inputs.mode is Mode.DRIFT and not job.context.for_pull
+    return job.inputs.issue is Switch.AUTO and job.inputs.mode is Mode.DRIFT and not job.context.is_unmerged
 
 
 async def _comment(github: GitHub, job: ActionRun, result: Result) -> None:

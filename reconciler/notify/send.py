@@ -139,12 +139,17 @@ class Sender:
         return attempt
 
     async def _post(self, address: str, headers: dict[str, str], body: bytes) -> None:
-        """Send one request; a redirect is not followed: the message is signed for this address."""
+        """Send one request; a redirect is not followed: the message is signed for this address.
+
+        Nothing but the status is read: whatever else it says, a receiver that took a message is not sent it again.
+        """
         import httpx
 
         try:
             async with httpx.AsyncClient(transport=self.transport, timeout=TIMEOUT) as client:
-                response = await asyncio.wait_for(client.post(address, content=body, headers=headers), TIMEOUT)
+                request = client.build_request("POST", address, content=body, headers=headers)
+                response = await asyncio.wait_for(client.send(request, stream=True), TIMEOUT)
+                await response.aclose()
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             # Not the exception's text: it may quote the address, or a proxy with its password.
             raise _NotSentError(f"no answer ({type(error).__name__})", final=False) from None

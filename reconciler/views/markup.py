@@ -10,6 +10,7 @@ import html
 import re
 from collections.abc import Iterable, Sequence
 from itertools import compress
+from pathlib import PurePosixPath
 from typing import Literal
 from urllib.parse import quote, urlsplit
 
@@ -145,11 +146,18 @@ def finding_block(found: Sequence[Finding], most: int, blob: str = "") -> str:
     return fence([*lines, *more])
 
 
+def path_within(file: str) -> str:
+    """A file's path in the repository; empty for one elsewhere, as ``..`` in an address leads to other repositories."""
+    path = PurePosixPath(file)
+    return "" if not file or path.is_absolute() or ".." in path.parts else str(path)
+
+
 def _linked(finding: Finding, blob: str) -> str:
     """A finding as an item of a list: how to fix it is in an item of its own."""
     place = finding.location
     named = code(str(place)) if place else ""
-    at = f"{blob}/{quote(place.file.removeprefix('./'), errors='replace')}" if place and place.file else ""
+    path = path_within(place.file) if place else ""
+    at = f"{blob}/{quote(path, errors='replace')}" if path else ""
     line = f"#L{place.line}" if place and place.line else ""
     where = f" {link(named, at + line)}" if at else ""
     hint = f"\n  - {code(finding.hint, 1000)}" if finding.hint else ""

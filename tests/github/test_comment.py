@@ -59,6 +59,37 @@ def test_our_marker_quoted_further_down_is_a_quotation(fake: FakeGitHub) -> None
     assert say(fake, remark()).fate is Fate.CREATED
 
 
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_comment_that_is_deleted_before_it_is_updated_is_written_anew(fake: FakeGitHub, others: int) -> None:
+    say(fake, remark("one"))
+    [first] = fake.comments
+    for _ in range(others):
+        fake.add_comment(7, body_of(remark("of a race")), login=BOT)
+
+    async def before(method: str, _path: str) -> None:
+        if method == "PATCH":
+            fake.comments.pop(first, None)
+
+    fake.before = before
+    posted = say(fake, remark("two", run=(101, 1)))
+    assert posted.fate in (Fate.CREATED, Fate.UPDATED)
+    [comment] = fake.comments.values()
+    assert comment["body"].endswith("\ntwo")
+    assert posted.url == comment["html_url"]
+
+
+def test_a_comment_that_is_deleted_is_not_written_anew_to_say_that_nothing_differs(fake: FakeGitHub) -> None:
+    say(fake, remark("one"))
+
+    async def before(method: str, _path: str) -> None:
+        if method == "PATCH":
+            fake.comments.clear()
+
+    fake.before = before
+    assert say(fake, remark("nothing", run=(101, 1), worth_opening=False)).fate is Fate.FAILED
+    assert not fake.comments
+
+
 def test_another_environment_has_another_comment(fake: FakeGitHub) -> None:
     say(fake, remark(key="staging"))
     assert say(fake, remark(key="production")).fate is Fate.CREATED

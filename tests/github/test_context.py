@@ -72,6 +72,22 @@ def test_a_workflow_run_of_a_fork_is_found_by_its_branch() -> None:
     assert (context.is_fork, context.head_label, context.head_sha) == (True, "stranger:topic", NEW)
 
 
+@pytest.mark.parametrize("event", ["push", "schedule", "workflow_dispatch", "pull_request", "pull_request_target", ""])
+@pytest.mark.parametrize("source", [REPO, "stranger/shop"])
+def test_a_workflow_run_is_the_branch_s_only_after_a_run_of_a_branch_of_this_repository(
+    event: str, source: str
+) -> None:
+    run = {"event": event, "head_sha": NEW, "head_branch": "main", "head_repository": {"full_name": source}}
+    context = parse(env("workflow_run"), {"workflow_run": run})
+    assert context.for_pull
+    assert context.is_unmerged is (source != REPO or event not in ("push", "schedule", "workflow_dispatch"))
+
+
+@pytest.mark.parametrize("event", ["pull_request", "pull_request_target"])
+def test_a_pull_request_is_unmerged_whatever_else_its_event_contains(event: str) -> None:
+    assert parse(env(event), pull_event() | {"workflow_run": {"event": "push"}}).is_unmerged
+
+
 def test_the_run_is_linked_and_ordered() -> None:
     context = parse(env("push", GITHUB_SERVER_URL="https://ghe.example/"), {})
     assert context.run_url == f"https://ghe.example/{REPO}/actions/runs/4711"

@@ -235,6 +235,20 @@ def test_a_run_that_is_refused_shows_no_deployment(stage: Stage):
     assert len(shown(stage.served.fake)["production/shop"]) == 1
 
 
+@pytest.mark.parametrize(("after", "heard"), [("push", 1), ("pull_request", 0)])
+def test_an_apply_or_a_detection_that_waits_for_another_workflow_is_said_if_that_was_of_a_branch(
+    stage: Stage, receiver: Receiver, after: str, heard: int
+):
+    run = {"event": after, "head_sha": NEW, "head_branch": "main", "head_repository": {"full_name": "acme/shop"}}
+    payload = {"workflow_run": run | {"pull_requests": []}}
+    stage.commit(shop=service("shop", "2"))
+    assert step(stage, "workflow_run", payload=payload, mode="drift", **ON).exit_code == 0
+    assert (len(stage.served.fake.issues), len(receiver.titles())) == (heard, heard)
+    stage.served.box.fail("shop", "health")
+    assert step(stage, "workflow_run", payload=payload, mode="apply", **ON).exit_code == 4
+    assert len(receiver.titles()) == 2 * heard
+
+
 def test_a_run_that_ends_with_a_bug_leaves_no_deployment_pending(stage: Stage, monkeypatch: pytest.MonkeyPatch):
     async def broken(_planned: Any, _client: Any, _clock: Any, watch: Any) -> None:
         with watch(["shop"]):

@@ -6,7 +6,7 @@ import json
 import logging
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
@@ -100,6 +100,30 @@ def test_a_channel_that_never_answers_holds_nothing_up_for_long():
     found, seconds = sent(bulletin(HOOK, HOOK), Hanging())
     assert [one.problem for one in found] == ["no answer (TimeoutError)"] * 2
     assert seconds < 60
+
+
+class Endless(httpx.AsyncByteStream):
+    """A body that never ends, and never comes to anything."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        import asyncio
+
+        while True:
+            await asyncio.sleep(1)
+            yield b"x"
+
+
+@pytest.mark.parametrize(("body", "encoding"), [(httpx.ByteStream(b"ok"), "gzip"), (Endless(), "identity")])
+@pytest.mark.parametrize(("status", "problem"), [(200, ""), (403, "it answered 403")])
+def test_a_receiver_s_status_counts_whatever_it_says_beyond_that(body: Any, encoding: str, status: int, problem: str):
+    tries: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        tries.append(request)
+        return httpx.Response(status, headers={"content-encoding": encoding}, stream=body)
+
+    found, seconds = sent(bulletin(HOOK), httpx.MockTransport(answer))
+    assert ([one.problem for one in found], len(tries), seconds) == ([problem], 1, 0.0)
 
 
 class Refusing(httpx.AsyncBaseTransport):

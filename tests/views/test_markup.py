@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from reconciler.findings import Finding, Location, Severity
 from reconciler.redaction import without_query
 from reconciler.views import markup
 from reconciler.views.lines import inert
@@ -85,3 +86,16 @@ def test_no_more_of_an_attempt_is_made_than_shows_that_it_is_too_long():
     endless = (f"app {number}" for number in made)
     assert markup.fitted([endless, ["many apps"]], 50) == "many apps"
     assert next(made) < 10
+
+
+@pytest.mark.parametrize("file", ["../../../../evil/shop/x.yaml", "up/../../../../evil/x.yaml", "/etc/x.yaml", ""])
+def test_a_finding_in_a_file_elsewhere_links_to_no_other_repository(file: str) -> None:
+    found = Finding(Severity.WARNING, "x", "odd", location=Location(file, 3))
+    assert "](" not in markup.finding_block([found], 5, "https://github.example/acme/shop/blob/abc")
+
+
+@pytest.mark.parametrize("file", ["./specs/a.yaml", "specs//a.yaml", "specs/./a.yaml", "specs/a.yaml"])
+def test_a_finding_links_to_its_line(file: str) -> None:
+    found = Finding(Severity.WARNING, "x", "odd", location=Location(file, 3))
+    link = "](<https://github.example/acme/shop/blob/abc/specs/a.yaml#L3>)"
+    assert link in markup.finding_block([found], 5, "https://github.example/acme/shop/blob/abc")
