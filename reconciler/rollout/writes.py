@@ -55,7 +55,8 @@ async def _plan_write(task: Task, context: RolloutContext) -> Answer:
     match task:
         case Task.CREATE:
             app = await client.create_app(context.specs.payload(None), job.project_id)
-            return _followed(app, context) if app.id else Lost("the answer names no app")
+            named = app.id and app.name == job.plan.app  # another app would be followed, and rolled back
+            return _followed(app, context) if named else Lost("the answer is not about the app")
         case Task.UPDATE:
             live = seen.app
             assert live is not None

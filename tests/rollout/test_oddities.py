@@ -320,7 +320,7 @@ def test_a_history_that_does_not_show_ours_says_nothing_about_newer_ones(clock: 
 
 def test_a_created_app_without_an_id_is_looked_for(clock: VirtualClock) -> None:
     script = Script(clock, create_app=LiveApp())
-    assert script.do(steps.Write(Task.CREATE)) == Lost("the answer names no app")
+    assert script.do(steps.Write(Task.CREATE)) == Lost("the answer is not about the app")
     script = Script(clock, find_app=app(NEW), list_deployments=[])
     assert script.do(steps.LookUp("create"), seen=Observations()) == WriteProbed(WriteProbe.STORED)
 

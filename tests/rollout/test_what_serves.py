@@ -279,6 +279,35 @@ def test_an_answer_about_another_app_leads_to_no_write_there_and_hides_no_pin(st
     assert (kind(record), serving(stage), live.pinned_deployment) == ("rolled_back", "1.27", None), record.outcome
 
 
+@pytest.mark.parametrize("fault", ["", "deploy"])
+def test_an_answer_to_a_create_about_another_app_has_that_one_neither_followed_nor_rolled_back(
+    stage: Tampered, fault: str
+) -> None:
+    async def update(client: Client) -> str:
+        app = await client.find_app("web")
+        assert app is not None
+        return (await client.update_app(app.id, web(tag="1.99"))).id
+
+    def mixed_up(request: httpx.Request, body: Any) -> Any:
+        return {"app": other} if (request.method, request.url.path) == ("POST", "/v2/apps") else body
+
+    def keep(request: httpx.Request, body: Any) -> Any:
+        if request.method == "PUT":
+            other.update(body["app"])
+        return body
+
+    other: dict[str, Any] = {}
+    stage.after = keep
+    if fault:
+        stage.fault(fault, app="web")
+    app_id = stage.run(update)
+    stage.sent.clear()
+    stage.after = mixed_up
+    record = stage.one(stage.job(web("new"), Action.CREATE))
+    assert (kind(record), record.app_id == app_id) == ("applied", False), record.outcome
+    assert stage.writes() == ["POST /v2/apps"]
+
+
 # --- what explains a failure never prevents the rollback ---
 
 
