@@ -50,13 +50,14 @@ MODULES = (
     "rollout.reduce",
     "rollout.outcomes",
     (
-        "rollout.model:Rules pause TRIES LOOKS SENDS SENDS_BACK MISSING HOPS HEALTH_EVERY PROBE_AT_MOST_EVERY"
+        "rollout.model:Rules pause TRIES LOOKS SENDS SENDS_BACK MISSING HOPS HEALTH_EVERY"
         " UNCONFIRMED LOOK_EVERY PHASE_EVERY RETRY_PAUSE"
     ),
     "rollout.failure:candidates other_versions",
     "rollout.observations:RolloutContext Observations deployments_of pinned_id new_ones ours_among",
     "rollout.scheduler:order_of",
     "config_names:find_circle",
+    "config_sections:AT_MOST_EVERY",
     "appspec.kinds:components",
     "rollout.writes:commit revert",
     "plan.decide",

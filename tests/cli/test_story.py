@@ -442,7 +442,7 @@ def test_status_says_that_a_freeze_window_is_open(applied, run, checkout, capsys
     (checkout / "reconcile.yaml").write_text("freeze: [{cron: '* * * * *', duration: 2h, reason: release week}]\n")
     assert run("status", "--sandbox") == 0
     told = " ".join(capsys.readouterr().out.split())
-    assert told.startswith("a freeze window is open until")
+    assert told.startswith("a freeze window is open and the next ones leave no gap (release week)")
     assert "(release week): nothing is applied" in told
 
 
