@@ -9,7 +9,13 @@ _NO_RENDERING = "canonical takes what is no mapping for an empty spec; the types
 
 _RENDERED = "plan.decide.make_plan: rendered = canonical(comparison.rendered or {})"
 
+_ANY_MICROSECOND = "whatever the number of microseconds, cronsim counts the second that they are in"
+
+_LAST_BEGIN = (
+    "end = next(CronSim(window.cron, local.replace(microsecond={}), reverse=True)) + timedelta(seconds=window.duration)"
+)
+
 EQUIVALENT: dict[str, str] = {
     f"{_RENDERED} → rendered = canonical({other})": _NO_RENDERING
     for other in ("comparison.rendered", "comparison.rendered or not {}")
-}
+} | {f"plan.guard._cron_end: {_LAST_BEGIN.format(1)} → {_LAST_BEGIN.format(2)}": _ANY_MICROSECOND}

@@ -171,9 +171,8 @@ def _cron_end(window: Freeze, now: datetime) -> datetime | None:
     from cronsim import CronSim
 
     local = now.astimezone(ZoneInfo(window.time_zone))
-    began = next(CronSim(window.cron, local.replace(microsecond=1), reverse=True), None)
-    end = began + timedelta(seconds=window.duration) if began else None
-    return end if end and end > local else None
+    end = next(CronSim(window.cron, local.replace(microsecond=1), reverse=True)) + timedelta(seconds=window.duration)
+    return end if end > local else None
 
 
 def _dated_end(window: Freeze, now: datetime) -> datetime | None:
