@@ -92,3 +92,7 @@ def test_a_default_duration_survives_an_override_beside_it(seconds):
     defaults = {"timeouts": {"build": seconds}}
     config = Config.model_validate({"defaults": defaults, "apps": {"web": {"timeouts": {"deploy": "5m"}}}})
     assert config.policy("web").timeouts.build == seconds
+
+
+def test_a_probe_is_sent_at_most_once_a_second() -> None:
+    assert [Probe(interval=interval).every for interval in (0, 0.5, 1, 1.5)] == [1.0, 1.0, 1.0, 1.5]
