@@ -14,7 +14,7 @@ from reconciler.cli.observing import observed_console
 from reconciler.cli.options import PERMISSIONS, WHAT, Connection, EnvironmentName, RunOutput, SpecFlags, run_options
 from reconciler.cli.status import chosen_apps
 from reconciler.clock import SystemClock
-from reconciler.errors import UsageError
+from reconciler.errors import LiveError, UsageError
 from reconciler.exit_codes import Exit
 from reconciler.telemetry.observer import observer
 
@@ -172,13 +172,16 @@ async def _warned(report: RolloutReport, client: Client, policy: Policy) -> Roll
     (record,) = report.records
     if record.outcome.kind is not OutcomeKind.PINNED:
         return report
-    app, past = await client.get_app(record.app_id), await client.list_deployments(record.app_id)
-    if unfinished_rollback(app, past, lambda _spec: True, policy) is None:
-        return report
     warning = (
         "the next apply may commit this rollback: it looks like one of a run that was interrupted, made so soon after "
         f"the deployment and by the same user; to keep the pin, set on_failure: pin for {record.app} in reconcile.yaml"
     )
+    try:
+        app, past = await client.get_app(record.app_id), await client.list_deployments(record.app_id)
+        if unfinished_rollback(app, past, lambda _spec: True, policy) is None:
+            return report
+    except LiveError as error:  # the pin was made, and has to be said
+        warning = f"could not read whether the next apply may commit this rollback: {error.message}"
     return replace(report, records=(replace(record, warnings=(*record.warnings, warning)),))
 
 

@@ -15,6 +15,7 @@ from reconciler.cli.options import SANDBOX_FILE, Connection
 from reconciler.cli.status import _look, _Screen
 from reconciler.clock import SystemClock
 from reconciler.config import Config
+from reconciler.errors import ServerFailed
 from reconciler.live.client import Client
 from reconciler.live.models import Health, LiveApp, Phase
 from reconciler.sandbox import Sandbox
@@ -176,6 +177,20 @@ def test_a_pin_that_the_next_run_would_take_for_its_own_says_so_and_how_to_keep_
     capsys.readouterr()
     assert run("rollback", "mailer", "--pin", "--sandbox") == 0
     assert "may commit" not in capsys.readouterr().out
+
+
+def test_a_pin_by_hand_is_said_even_if_what_follows_it_cannot_be_read(applied, run, edit, capsys, monkeypatch):
+    def unread(*_: object) -> None:
+        raise ServerFailed("no answer", method="GET", path="/v2/apps", status=502)
+
+    edit("shop", "value: info", "value: debug")
+    assert run("--sandbox") == 0
+    monkeypatch.setattr("reconciler.plan.deployment_history.unfinished_rollback", unread)
+    capsys.readouterr()
+    assert run("rollback", "shop", "--pin", "--sandbox") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "rolled back and pinned as requested" in said
+    assert "could not read whether the next apply may commit this rollback: no answer" in said
 
 
 def test_a_rollback_by_hand_goes_to_another_version_and_says_that_it_was_asked_for(applied, run, edit, capsys):
