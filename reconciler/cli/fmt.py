@@ -20,7 +20,7 @@ def fmt(
 
     JSON files and invalid YAML are left as they are; the latter is reported, with exit 3.
     """
-    from reconciler.desired.load import find_specs
+    from reconciler.desired.files import find_specs
 
     findings: list[Finding] = []
     files = find_specs(paths or default_paths(), findings)

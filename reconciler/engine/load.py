@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Literal
 from reconciler.config import ALL, Config
 from reconciler.config_file import ConfigFile, find_config, read_config
 from reconciler.config_names import check_names, check_probes
-from reconciler.desired.load import escaping_links, find_specs, variables_of
+from reconciler.desired.files import escaping_links, find_specs
 from reconciler.desired.load import load as load_specs
+from reconciler.desired.load import variables_of
 from reconciler.desired.validate import of_new_app, validate, validate_all
 from reconciler.errors import InvalidInput, UsageError
 from reconciler.findings import Finding, Severity, has_errors, ranked
