@@ -15,7 +15,7 @@ _INTERRUPTED = 130
 
 def main() -> int:
     """Run the command; the exit code is returned."""
-    gc.set_threshold(500_000, 20, 100)  # a short-lived process with a large live heap: little is garbage
+    gc.set_threshold(2_000_000, 20, 100)  # a short-lived process with a large live heap: little is garbage
     atexit.register(gc.freeze)  # or the interpreter, as it ends, searches for garbage what is freed with the process
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # none is wanted; looking for one reads every package
     # None makes an import fail: httpx goes without its own command, for which it would import rich, pygments and click.

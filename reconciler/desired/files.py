@@ -24,7 +24,7 @@ def find_specs(paths: Sequence[Path | str], findings: list[Finding], *, leave_ou
         if path.is_dir():
             below = _below(path, others, findings, hidden)
         elif path.exists():
-            below = iter([path])
+            below = iter([(path, os.path.realpath(path))])
         else:
             message = f"no such file or folder: {path}"
             hint = path_hint(path)
@@ -34,8 +34,7 @@ def find_specs(paths: Sequence[Path | str], findings: list[Finding], *, leave_ou
                 hint = f"there is {_DO}: name it, as in `reconcile validate {_DO}`"
             findings.append(Finding(Severity.ERROR, "no-such-path", message, hint, Location(str(path))))
             continue
-        for file in below:
-            real = os.path.realpath(file)
+        for file, real in below:
             if file.name not in CONFIG_NAMES and real not in others:
                 found.setdefault(real, file)
     if hidden:
@@ -62,7 +61,10 @@ def _real(path: str) -> str:
     return os.path.realpath(path) if path and "\0" not in path else ""
 
 
-def _below(folder: Path, others: Collection[str], findings: list[Finding], hidden: list[str]) -> Iterator[Path]:
+def _below(
+    folder: Path, others: Collection[str], findings: list[Finding], hidden: list[str]
+) -> Iterator[tuple[Path, str]]:
+    """The spec files below a folder, and where each really is."""
     for root, folders, files in os.walk(folder):
         hidden += [f"{root}/{name}" for name in sorted(folders) if _hides_yaml(Path(root), name)]
         hidden += [f"{root}/{name}" for name in sorted(files) if name[0] == "." and name.endswith(_YAML)]
@@ -80,7 +82,9 @@ def _below(folder: Path, others: Collection[str], findings: list[Finding], hidde
                 findings.append(Finding(Severity.NOTICE, "template", message, hint, Location(f"{root}/{template}")))
                 if app:
                     shown.remove(template)
-        yield from (Path(root, name) for name in shown)
+        real = os.path.realpath(root)
+        for path in (Path(root, name) for name in shown):
+            yield path, os.path.realpath(path) if path.is_symlink() else os.path.join(real, path.name)  # noqa: PTH118 - a Path takes long
 
 
 def _hides_yaml(root: Path, name: str) -> bool:

@@ -67,7 +67,7 @@ def of_new_app(app: DesiredApp, severity: Severity = Severity.ERROR) -> tuple[Fi
 
 
 def _schema(context: RuleContext) -> Iterator[Finding]:
-    if accepts(context.spec):
+    if context.app.accepted:
         return
     spec = _with_region(context.spec)
     if not accepts(spec):

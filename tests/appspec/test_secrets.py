@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
 
-from reconciler.appspec.secrets import secrets
+from reconciler.appspec.secrets import CLONE_URL, plaintext_secrets, secrets
+from reconciler.appspec.walk import accepts
+from tests.support.specs import Spec, specs
 
 
 def test_every_marked_field_is_found_with_its_place() -> None:
@@ -50,3 +53,18 @@ def test_what_is_not_called_like_a_secret_is_none(part: dict[str, Any]) -> None:
 
 def test_an_unknown_field_of_a_known_component_is_told_by_its_name() -> None:
     assert dict(secrets({"services": [{"name": "api", "mesh_token": "x"}]})) == {"/services/0/mesh_token": "x"}
+
+
+_LOGINS = ("https://user:hunter22@example.com/a.git", "https://example.com/a.git")
+
+
+@given(specs())
+def test_of_a_spec_that_the_models_accept_the_quick_search_finds_the_same_secrets(spec: Spec) -> None:
+    for number, component in enumerate(one for kind in ("services", "workers", "jobs") for one in spec.get(kind, ())):
+        component["git"] = {CLONE_URL: _LOGINS[number % 2], "branch": "main"}
+        odd = {"key": "ODD", "type": ("SECRET", "GENERAL")[number % 2], "value": "x y"}
+        component.setdefault("envs", []).append(odd)
+    assert accepts(spec)
+    quick = dict(plaintext_secrets(spec, accepted=True))
+    assert quick == dict(plaintext_secrets(spec))
+    assert not any(spec.get(kind) for kind in ("services", "workers", "jobs")) or quick

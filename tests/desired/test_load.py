@@ -54,6 +54,16 @@ def test_folders_are_read_in_order_without_hidden_files_configuration_and_polici
     assert result.findings == ()
 
 
+def test_a_file_is_read_once_whatever_links_lead_to_it():
+    write(".", {"specs/a.yaml": SPEC.format(name="aa"), "rules/p.yaml": "type: object\n"})
+    Path("specs/b.yaml").symlink_to("a.yaml")
+    Path("specs/policies").symlink_to("../rules")
+    Path("more").symlink_to("specs")
+    result = loaded(["more", "specs/a.yaml", "specs"], config={"policies": "rules"})
+    assert [app.file for app in result.apps] == ["more/a.yaml"]
+    assert result.findings == ()
+
+
 def test_a_hidden_file_is_read_where_it_is_named_and_its_wrapper_is_taken_off():
     write(".", {".do/deploy.template.yaml": "spec:\n  name: web\n  region: nyc\n"})
     result = loaded([".do/deploy.template.yaml"])

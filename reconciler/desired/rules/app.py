@@ -46,6 +46,9 @@ def has_components(context: RuleContext) -> Iterator[Finding]:
 def environment_keys(context: RuleContext) -> Iterator[Finding]:
     """A variable is set at most once in each list."""
     for listed in _several(context, "envs"):
+        keys = [key for _, env in listed if isinstance(key := env.get("key"), str)]
+        if len(set(keys)) == len(keys):  # nearly always: pointers are made only for the others
+            continue
         envs = [(key, f"{at}/key") for at, env in listed if isinstance(key := env.get("key"), str)]
         yield from _duplicates(context, envs, "duplicate-env", "variable", "remove one of them")
 
@@ -207,7 +210,8 @@ def _from_root(context: RuleContext, parent: Mapping[str, Any], name: str, at: s
 def unreachable(context: RuleContext) -> Iterator[Finding]:
     """No rule is behind one that matches all its requests. A match with fields that no model knows may be narrower."""
     earlier: dict[_Match, str] = {}
-    for at, rule in records(mapping(context.spec, "ingress"), "rules", "/ingress"):
+    found = records(mapping(context.spec, "ingress"), "rules", "/ingress")
+    for at, rule in found if len(found) > 1 else ():
         match = mapping(rule, "match")
         if match.keys() - _MATCHED or any(mapping(match, name).keys() - {"prefix", "exact"} for name in _MATCHED):
             continue

@@ -51,7 +51,7 @@ def repositories(context: RuleContext) -> Iterator[Finding]:
     for component in _built(context):
         for name in SOURCE_FIELDS:
             source = component.data.get(name)
-            if not isinstance(source, Mapping):
+            if not isinstance(source, dict):
                 continue
             at = f"{component.pointer}/{name}"
             for needed in _NEEDED.get(name, ("repo",)):
@@ -219,38 +219,38 @@ def bindables(context: RuleContext) -> Iterator[Finding]:
     bound = [(owner, at, value) for owner, at, env in context.variables if "${" in (value := text(env, "value"))]
     if not bound:
         return
-    shared = [text(env, "key") for owner, _, env in context.variables if owner is None]
     given = {one.name: BINDABLE[one.kind] for one in context.components if one.name}
-    known = {name: {*fields, *shared} for name, fields in given.items()}
-    for owner, _, env in context.variables:
-        if owner is not None and owner.name:
-            known[owner.name].add(text(env, "key"))
     for owner, at, value in bound:
         for name, field in _BINDABLE.findall(value):
             meant = owner.name if name == "_self" and owner else name
             shown = f"${{{name}.{field}}}"
-            if meant not in known and name != "_self":
-                message = f"{shown} refers to {name!r}, but the app has no such component or database"
-                hint = did_you_mean(name, known, f"known: {', '.join(sorted(known))}")
-                yield context.warning("unknown-bindable", message, hint, f"{at}/value")
-            elif meant in known and "." not in field and field not in known[meant]:
+            if meant not in given:
+                if name != "_self":
+                    message = f"{shown} refers to {name!r}, but the app has no such component or database"
+                    hint = did_you_mean(name, given, f"known: {', '.join(sorted(given))}")
+                    yield context.warning("unknown-bindable", message, hint, f"{at}/value")
+            elif "." not in field and field not in given[meant] and field not in (keys := _keys(context, meant)):
                 message = f"{shown} refers to nothing: {meant!r} has no {field}"
-                hint = did_you_mean(field, known[meant], f"known: {', '.join(sorted(given[meant]))}")
+                hint = did_you_mean(field, {*given[meant], *keys}, f"known: {', '.join(sorted(given[meant]))}")
                 yield context.warning("unknown-bindable", message, hint, f"{at}/value")
+
+
+def _keys(context: RuleContext, component: str) -> set[str]:
+    """The keys of the variables that a component has of its own, or as every component of the app."""
+    return {text(env, "key") for owner, _, env in context.variables if owner is None or owner.name == component}
 
 
 def placeholders(context: RuleContext) -> Iterator[Finding]:
     """``${NAME}`` as a whole value, of an undeclared variable: reported once, as it may be meant for the platform."""
-    envs = [(f"{at}/value", env) for _, at, env in context.variables]
-    known: set[object] | None = None
+    known: set[str] | None = None
     found: dict[str, str] = {}
-    for at, env in envs:
-        match = _VARIABLE.fullmatch(text(env, "value"))
-        if not match or at in context.app.substituted:
+    for _, at, env in context.variables:
+        match = _VARIABLE.fullmatch(value) if "${" in (value := text(env, "value")) else None
+        if not match or f"{at}/value" in context.app.substituted:
             continue
-        known = known or {one for _, other in envs if isinstance(one := other.get("key"), str)} | _PLATFORM
+        known = known or {text(other, "key") for _, _, other in context.variables} | _PLATFORM
         if match[1] not in known or env.get("key") == match[1]:
-            found.setdefault(at, match[1])
+            found.setdefault(f"{at}/value", match[1])
     if found:
         first, *more = found
         names = ", ".join(dict.fromkeys(f"${{{name}}}" for name in found.values()))
