@@ -82,9 +82,9 @@ def _below(
                 findings.append(Finding(Severity.NOTICE, "template", message, hint, Location(f"{root}/{template}")))
                 if app:
                     shown.remove(template)
-        real = os.path.realpath(root)
+        real = os.path.realpath(root).rstrip(os.sep)
         for path in (Path(root, name) for name in shown):
-            yield path, os.path.realpath(path) if path.is_symlink() else os.path.join(real, path.name)  # noqa: PTH118 - a Path takes long
+            yield path, os.path.realpath(path) if path.is_symlink() else f"{real}{os.sep}{path.name}"
 
 
 def _hides_yaml(root: Path, name: str) -> bool:
