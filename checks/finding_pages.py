@@ -138,7 +138,7 @@ def entries() -> dict[str, tuple[str, Entry]]:
     """
     found: dict[str, tuple[str, Entry]] = {}
     for stem, topic in TOPICS.items():
-        for data in yaml.safe_load((HERE / f"{stem}.yaml").read_text(encoding="utf-8")):
+        for data in yaml.load((HERE / f"{stem}.yaml").read_bytes(), yaml.CSafeLoader):
             entry = Entry.model_validate(data)
             if entry.anchor in found:
                 raise ValueError(f"{stem}.yaml: a second entry for {entry.code}")

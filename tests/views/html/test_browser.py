@@ -27,21 +27,26 @@ FEW = pages.fleet(
     replace(ABOUT, title="reconcile apply"),
 )
 PLANNED = pages.fleet([Fleet(samples.PLAN, histories={"web": PAST})], replace(ABOUT, freeze="frozen (sale)"))
-MANY = pages.fleet(
-    [
-        Fleet(
-            PlanReport(
-                (
-                    *(replace(samples.WEB, app=f"web-{number:04d}", file=f"{number}") for number in range(100)),
-                    *(replace(samples.SITE, app=f"site-{number:04d}") for number in range(890)),
-                    *(replace(samples.QUEUE, app=f"queue-{number}") for number in range(10)),
-                )
-            ),
-            histories={f"site-{number:04d}": PAST for number in range(890)},
-        )
-    ],
-    ABOUT,
-)
+
+
+def many() -> str:
+    """The page of a thousand apps, which takes a while to write."""
+    return pages.fleet(
+        [
+            Fleet(
+                PlanReport(
+                    (
+                        *(replace(samples.WEB, app=f"web-{number:04d}", file=f"{number}") for number in range(100)),
+                        *(replace(samples.SITE, app=f"site-{number:04d}") for number in range(890)),
+                        *(replace(samples.QUEUE, app=f"queue-{number}") for number in range(10)),
+                    )
+                ),
+                histories={f"site-{number:04d}": PAST for number in range(890)},
+            )
+        ],
+        ABOUT,
+    )
+
 
 if CHROMIUM.exists() and find_spec("playwright"):
     from playwright.sync_api import Browser, CDPSession, Page, expect, sync_playwright
@@ -161,7 +166,7 @@ if CHROMIUM.exists() and find_spec("playwright"):
         """Seconds of the page's own thread: how long it takes by the clock depends on what else the machine does."""
         session = seen.page.context.new_cdp_session(seen.page)
         session.send("Performance.enable", {"timeDomain": "threadTicks"})
-        page = seen.show(MANY)
+        page = seen.show(many())
         expect(page.locator("#count")).to_have_text("1,000 apps")
         loaded = busy(session)
         assert loaded < 2
