@@ -21,7 +21,8 @@ from reconciler.errors import UsageError
 from reconciler.plan.model import Action, Change, ChangeKind, Plan, SyncStatus
 
 MAX_CHANGES = "max-changes"
-_BY_APP = ("remove", "replace", "region", "archive", "delete")
+_BY_PART = ("remove", "replace")
+_BY_APP = (*_BY_PART, "region", "archive", "delete")
 _WHICH_DATABASE = ("engine", "production", "cluster_name", "db_name")
 """The fields that identify a database: with another value the data are left behind."""
 
@@ -35,8 +36,10 @@ def check_allowed(allowed: Collection[str]) -> None:
         UsageError: it does not follow the grammar.
     """
     for entry in allowed:
-        kind, _, name = entry.partition("=")
-        if entry != MAX_CHANGES and not (kind in _BY_APP and name):
+        kind, _, what = entry.partition("=")
+        app, slash, part = what.partition("/")
+        named = app and part if kind in _BY_PART else kind in _BY_APP and app and not slash
+        if entry != MAX_CHANGES and not named:
             raise UsageError(
                 f"invalid --allow {entry}",
                 hint="use remove=APP/NAME, replace=APP/DATABASE, region=APP, archive=APP, delete=APP or max-changes",

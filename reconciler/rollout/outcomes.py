@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 def ended(state: RolloutState, kind: OutcomeKind, reason: str, *commands: str) -> Outcome:
     """An outcome; if a rollback may still pin the app, it says so, with the commands that settle that.
 
-    Only of an app that is gone (failed) there is nothing to settle.
+    Only of an app that is gone (failed) there is nothing to settle. A rollback that failed is not what one keeps
+    unseen: there the command that keeps it comes last.
     """
     settle = pin_commands(state)
     if state.pinned and kind is not OutcomeKind.FAILED and settle[0] not in commands:
         reason = f"{reason}. The app is left pinned to the rollback"
+        settle = settle[::-1] if kind is OutcomeKind.ROLLBACK_FAILED else settle
         commands = tuple(dict.fromkeys((*commands, *settle)))
     return Outcome(kind, reason, commands, pinned=state.pinned)
 

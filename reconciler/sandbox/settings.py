@@ -234,7 +234,9 @@ def _fitting(name: str, value: Any, current: Any) -> Any:
     """The value for a field, validated."""
     if name == "speed":
         return _speed(value, current)
-    if name == "tokens" and isinstance(value, dict):
+    if name == "tokens":
+        if not isinstance(value, dict):
+            raise ValueError('tokens must be a JSON object of scopes by token, such as {"abc": ["app:read"]}')
         return {str(token): tuple(str(scope) for scope in scopes) for token, scopes in value.items()}
     if name in CHOICES:
         if value not in CHOICES[name]:
@@ -244,7 +246,10 @@ def _fitting(name: str, value: Any, current: Any) -> Any:
     wanted: type = int if optional else type(current)
     if (optional and value is None) or (isinstance(value, wanted) and isinstance(value, bool) == (wanted is bool)):
         return value
-    raise ValueError(f"{name} must be {wanted.__name__}, not {value!r}")
+    raise ValueError(f"{name} must be {_CALLED.get(wanted, wanted.__name__)}, not {value!r}")
+
+
+_CALLED = {int: "a whole number", bool: "true or false", str: "text"}
 
 
 def _speed(value: Any, current: Speed) -> Speed:

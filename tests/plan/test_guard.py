@@ -204,7 +204,10 @@ def test_a_large_share_can_be_permitted():
     check_allowed(["max-changes"])
 
 
-@pytest.mark.parametrize("entry", ["", "remove", "remove=", "delete", "destroy=web", "max-changes=web", "=web"])
+@pytest.mark.parametrize("entry", [
+    "", "remove", "remove=", "delete", "destroy=web", "max-changes=web", "=web",
+    "remove=api", "remove=web/", "remove=/api", "replace=db", "region=web/api", "delete=web/", "archive=/web",
+])  # fmt: skip
 def test_a_permission_that_permits_nothing_is_an_error(entry):
     with pytest.raises(UsageError, match="invalid --allow"):
         check_allowed(["region=web", entry])

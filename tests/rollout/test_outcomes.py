@@ -100,7 +100,7 @@ OTHER_SPEC = "deployment d is active, but the stored or the active spec is not t
             Outcome(
                 OutcomeKind.ROLLBACK_FAILED,
                 "the rollback failed: 403 no. The app is left pinned to the rollback",
-                SETTLE,
+                SETTLE[::-1],
                 pinned=True,
             ),
         ),
@@ -113,7 +113,7 @@ OTHER_SPEC = "deployment d is active, but the stored or the active spec is not t
             Outcome(
                 OutcomeKind.ROLLBACK_FAILED,
                 "deployment d failed; the rollback failed, too: 502. The app is left pinned to the rollback",
-                SETTLE,
+                SETTLE[::-1],
                 pinned=True,
             ),
         ),
@@ -122,7 +122,7 @@ OTHER_SPEC = "deployment d is active, but the stored or the active spec is not t
             Outcome(
                 OutcomeKind.ROLLBACK_FAILED,
                 "the rollback is not committed: api is unhealthy. The app is left pinned to the rollback",
-                SETTLE,
+                SETTLE[::-1],
                 pinned=True,
             ),
         ),

@@ -148,6 +148,9 @@ def test_a_reset_forgets_the_apps(shell: Shell) -> None:
 WRONG = [
     (["push", "nobody"], "no such app: 'nobody'"),
     (["set", "colour=red"], "unknown setting 'colour'"),
+    (["set", "tokens=abc"], "tokens must be a JSON object of scopes by token"),
+    (["set", "free_static_apps=many"], "free_static_apps must be a whole number, not 'many'"),
+    (["set", "enforces_sizes=1"], "enforces_sizes must be true or false, not 1"),
     (["set", "nonsense"], "'nonsense' is not NAME=VALUE"),
     (["set", "fills_defaults=some"], "fills_defaults must be one of recorded, common, documented, none"),
     (["set", "speed=realistic", "speed.build=3"], "both as a whole and in parts"),
