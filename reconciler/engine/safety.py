@@ -130,11 +130,14 @@ def save(file: Path, plans: Iterable[Plan], config: Config) -> None:
     """Save plans for a later run to expect; the file's folder is made if need be.
 
     Raises:
-        ReconcileError: the file cannot be written.
+        ReconcileError: the file cannot be written, or holds something else, such as a spec.
     """
     from reconciler.plan import saved
 
     try:
+        if file.is_file() and not saved.is_saved(file.read_bytes()):
+            hint = "name another file, or remove it"
+            raise ReconcileError(f"cannot save the plan: {file} holds something that is no saved plan", hint=hint)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(saved.dump(plans, config), encoding="utf-8")
     except OSError as error:

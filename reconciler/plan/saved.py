@@ -48,6 +48,14 @@ def dump(plans: Iterable[Plan], config: Config) -> str:
     return SavedPlan(apps=tuple(_saved(plan, config) for plan in plans)).model_dump_json(indent=2) + "\n"
 
 
+def is_saved(text: bytes) -> bool:
+    """Whether a file's text is a saved plan, of any version, or empty: nothing else may be replaced by one."""
+    try:
+        return not text.strip() or json.loads(text)["kind"] == "saved-plan"
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return False
+
+
 def load(text: str, file: str) -> SavedPlan:
     """Read a saved plan.
 
