@@ -140,11 +140,14 @@ def _import_all(workspace: Workspace, env: str, live: Sequence[LiveApp], console
 
     importer = OverlayImporter(workspace, env)
     wrong: list[Finding] = []
+    done: list[str] = []
     for app in live:
-        done, found = _imported(importer, app)
+        what, found = _imported(importer, app)
         wrong += found
-        console.out(plain(f"{app.name}: {done}"))
+        done.append(f"{app.name}: {what}")
     workspace.write()
+    for line in done:  # nothing is said to be written before it is
+        console.out(plain(line))
     return wrong
 
 

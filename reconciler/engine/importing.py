@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from functools import reduce
+from pathlib import Path as File
 from typing import TYPE_CHECKING, Any
 
-from reconciler.appspec.secrets import plaintext_secrets
+from reconciler.appspec.secrets import is_ciphertext, plaintext_secrets
 from reconciler.config import Config
 from reconciler.config_file import CONFIG_NAMES, read_config
 from reconciler.desired.export import export_spec, rewrite
 from reconciler.desired.load import DesiredApp, load
-from reconciler.desired.merge import merge_spec
+from reconciler.desired.merge import merge_spec, rewritten
 from reconciler.desired.preview_mark import without_mark
 from reconciler.desired.validate import validate
+from reconciler.engine.environments import pointer_of
+from reconciler.engine.overlay_import import nameable
+from reconciler.engine.workspace import raw
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity
 from reconciler.plan.align import align
-from reconciler.plan.canonical import canonical, identity_path
+from reconciler.plan.canonical import Path, canonical, identity_path
 from reconciler.plan.diff import diff
 from reconciler.plan.secret_fingerprints import without_variable
 from reconciler.plan.warnings import value_at
+from reconciler.text import segments
+from reconciler.yamltext.edit import CannotEdit
 
 if TYPE_CHECKING:
     from reconciler.engine.load import RunOptions
@@ -37,10 +44,11 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 class Imported:
     """The file that now holds an app's spec, whether it was changed, and what is odd in it.
 
-    ``odd`` are warnings: what `validate` would refuse, but App Platform has, and secrets that were not written.
+    ``odd`` are warnings: what `validate` would refuse, but App Platform has, secrets that were not written, and that
+    the file could not be edited piece by piece.
     """
 
-    file: Path
+    file: File
     changed: bool
     odd: tuple[Finding, ...] = ()
 
@@ -49,14 +57,14 @@ class Imported:
 class Importer:
     """Writes to one folder; knows which file holds which app."""
 
-    folder: Path
+    folder: File
     config: Config
     options: RunOptions
-    files: dict[str, Path] = field(default_factory=dict)
+    files: dict[str, File] = field(default_factory=dict)
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
     @classmethod
-    def read(cls, folder: Path, options: RunOptions) -> Importer:
+    def read(cls, folder: File, options: RunOptions) -> Importer:
         """An importer for a folder, which need not exist.
 
         Raises:
@@ -66,7 +74,7 @@ class Importer:
         importer = cls(folder, config, options)
         if folder.exists():
             loaded = load((folder,), config=config, environ=options.environ)
-            importer.files = {app.name: Path(app.file) for app in loaded.apps}
+            importer.files = {app.name: File(app.file) for app in loaded.apps}
             importer.secrets = frozenset().union(*(app.secrets for app in loaded.apps))
         return importer
 
@@ -81,7 +89,7 @@ class Importer:
         wrong = (found for app in loaded if app.name == self.name_in_git(live.name) for found in validate(app))
         odd = [replace(found, severity=Severity.WARNING) for found in wrong if found.is_error]
         here = next((app for app in loaded if app.name == self.name_in_git(live.name)), None)
-        return replace(done, odd=(*odd, *(_left_out(live.spec, here) if here else ())))
+        return replace(done, odd=(*done.odd, *odd, *(_left_out(live.spec, here) if here else ())))
 
     def _written(self, live: LiveApp) -> Imported:
         name = self.name_in_git(live.name)
@@ -103,7 +111,7 @@ class Importer:
         self.files[name] = file
         return Imported(file, changed=True)
 
-    def _refuse_link(self, file: Path) -> None:
+    def _refuse_link(self, file: File) -> None:
         """Refuse to write through a link below the folder: it may lead to any file (C84).
 
         Raises:
@@ -119,27 +127,71 @@ class Importer:
             return live
         return next((name for name in self.files if live in self.config.former_names(name)), live)
 
-    def _merge(self, file: Path, name: str, spec: Mapping[str, Any]) -> Imported:
+    def _merge(self, file: File, name: str, spec: Mapping[str, Any]) -> Imported:
         app = self._loaded(file, name)
         ignore = self.config.policy(name).ignore
+        kept, references = _references(app, spec)
 
-        def differing(desired: Mapping[str, Any]) -> list[tuple[str, ...]]:
+        def differing(desired: Mapping[str, Any]) -> list[Path]:
             aligned = align(canonical(desired), canonical(spec), ignore=ignore)
-            return [change.path for change in diff(aligned.live, aligned.desired)]
+            return [change.path for change in diff(aligned.live, aligned.desired) if change.path not in references]
 
-        text = merge_spec(app, spec, differing)
+        odd = [_not_written(app, path) for path, differs in references.items() if differs]
+        try:
+            text = merge_spec(app, kept, differing)
+        except CannotEdit:
+            text = rewritten(app, kept)
+            odd.append(_anew(app))
         if text == app.document.text:
-            return Imported(file, changed=False)
+            return Imported(file, changed=False, odd=tuple(odd))
         rewrite(file, text)
-        return Imported(file, changed=True)
+        return Imported(file, changed=True, odd=tuple(odd))
 
-    def _loaded(self, file: Path, name: str) -> DesiredApp:
+    def _loaded(self, file: File, name: str) -> DesiredApp:
         """The app as its file has it now: importing another app may have changed that file."""
         loaded = load((file,), config=self.config, environ=self.options.environ)
         wrong = [finding for finding in loaded.findings if finding.is_error]
         if wrong:
             raise InvalidInput(wrong)
         return next(app for app in loaded.apps if app.name == name)
+
+
+def _references(app: DesiredApp, live: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[Path, bool]]:
+    """The live spec with Git's text where that has a secret variable and live plaintext, and whether these differ.
+
+    Such a live value is a secret itself, in whatever field it is: it is never written.
+    """
+    kept = copy.deepcopy(dict(live))
+    found: dict[Path, bool] = {}
+    for pointer in app.hidden & app.substituted:
+        path = identity_path(app.spec, pointer)
+        there = pointer_of(live, path)
+        if nameable(path) != path or identity_path(live, there) != path:
+            continue
+        *above, last = segments(there)
+        parent = reduce(_member, above, kept)
+        value = _member(parent, last)
+        if not is_ciphertext(value):
+            found[path] = value != reduce(_member, segments(pointer), app.spec)
+            parent[last] = raw(app, pointer)
+    return kept, found
+
+
+def _member(node: Any, part: str) -> Any:
+    return node[int(part)] if isinstance(node, list) else node[part]
+
+
+def _not_written(app: DesiredApp, path: Path) -> Finding:
+    location = app.locate(pointer_of(app.spec, path))
+    message = f"the live value of {'/'.join(path)} was not written: a secret variable is in its place"
+    hint = "set the variable to the value that App Platform has, or apply the one that it has now"
+    return Finding(Severity.WARNING, "secret-left-out", message, hint, location)
+
+
+def _anew(app: DesiredApp) -> Finding:
+    message = f"the spec of {app.name} could not be edited piece by piece: all of it was written again"
+    hint = "its comments, anchors and variables are gone: compare it with git diff, and put back what you need"
+    return Finding(Severity.WARNING, "rewritten", message, hint, app.locate("/name"))
 
 
 def _left_out(spec: Mapping[str, Any], app: DesiredApp) -> Iterator[Finding]:
@@ -153,5 +205,5 @@ def _left_out(spec: Mapping[str, Any], app: DesiredApp) -> Iterator[Finding]:
             yield Finding(Severity.WARNING, "secret-left-out", message, hint, app.locate("/name"))
 
 
-def _refusal(code: str, message: str, hint: str, file: Path) -> InvalidInput:
+def _refusal(code: str, message: str, hint: str, file: File) -> InvalidInput:
     return InvalidInput([Finding(Severity.ERROR, code, message, hint, Location(str(file)))])

@@ -85,7 +85,7 @@ class OverlayImporter:
     def _differing(self, app: DesiredApp, spec: Mapping[str, Any]) -> list[Path]:
         ignore = self.workspace.config().within(self.environment).config.policy(app.name).ignore
         aligned = align(canonical(app.spec), canonical(spec), ignore=ignore)
-        return list(dict.fromkeys(_nameable(change.path) for change in diff(aligned.live, aligned.desired)))
+        return list(dict.fromkeys(nameable(change.path) for change in diff(aligned.live, aligned.desired)))
 
     def _put(self, path: Path, base: str, spec: Mapping[str, Any], before: Renderings) -> Finding | None:
         """Write one change where it belongs; what is in the way, if it cannot be written."""
@@ -122,7 +122,10 @@ class OverlayImporter:
             aligned = align(canonical(desired), canonical(wanted))
             return [change.path for change in diff(aligned.live, aligned.desired) if related(change.path, path)]
 
-        self.workspace.texts[app.file] = merge_spec(replace(app, spec=spec, parts={}), wanted, differing)
+        try:
+            self.workspace.texts[app.file] = merge_spec(replace(app, spec=spec, parts={}), wanted, differing)
+        except CannotEdit:  # the whole document is not rewritten for one environment
+            return False
         found = reached(before, self.workspace.renderings())
         alone = all(environment == self.environment and name == app.base for environment, name in found)
         still = self._differing(self._app(app.name), live)
@@ -169,7 +172,7 @@ def _problem(app: DesiredApp, path: Path, why: str) -> Finding:
     return Finding(Severity.ERROR, "not-importable", message, "", location)
 
 
-def _nameable(path: Path) -> Path:
+def nameable(path: Path) -> Path:
     """The part of a path that an overlay can name: up to a list that is replaced as a whole."""
     shape: Shape | None = SPEC
     for depth, part in enumerate(path):

@@ -82,3 +82,18 @@ def test_a_report_is_written_over_a_page_and_over_nothing_else(checkout, run, ca
     assert "specs/shop.yaml: it holds something that is no page" in capsys.readouterr().err
     assert contents(checkout / "specs") == before
     assert [run("report", "--sandbox", "-o", "page.html") for _ in range(2)] == [0, 0]
+
+
+def test_an_import_says_that_it_wrote_a_file_only_after_it_did(environments, run, edit, capsys):
+    assert run("apply", "--sandbox", "--env", "prod", "--yes", "--app", "mailer") == 0
+    edit("mailer", "mailer bounces", "mailer other")
+    overlay = environments / "overlays/mailer.yaml"
+    overlay.rename(environments / "elsewhere.yaml")
+    overlay.symlink_to(environments / "elsewhere.yaml")
+    before = contents(environments / "specs") | contents(environments / "overlays")
+    capsys.readouterr()
+    assert run("import", "--sandbox", "--env", "prod", "mailer") == 3
+    said = capsys.readouterr()
+    assert "overlays/mailer.yaml is a link" in said.err
+    assert "written" not in said.out
+    assert contents(environments / "specs") | contents(environments / "overlays") == before

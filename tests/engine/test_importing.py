@@ -120,3 +120,61 @@ def test_c84_a_device_is_no_spec(device: str) -> None:
     with within(10):
         (finding,) = load([device], config=importing(Path("nowhere")).config, environ={}).findings
     assert finding.code == "unreadable-file"
+
+
+# --- What import must not write, and what it must say of what it writes ---
+
+SECRET_IN_PLAIN_FIELDS = """\
+name: web
+region: fra
+services:
+  - name: api
+    envs:
+      - {key: URL, value: "postgres://u:${PASSWORD}@h"} # not typed SECRET
+    run_command: ./serve ${PASSWORD}
+"""
+
+
+def with_password(folder: Path, password: str) -> Importer:
+    config = folder / "reconcile.yaml"
+    config.write_text("variables: [{name: PASSWORD, secret: true}]\n")
+    specs = folder / "specs"
+    return Importer.read(specs, RunOptions((specs,), config=config, environ={"PASSWORD": password}))
+
+
+def live_with_password(password: str, **service: object) -> LiveApp:
+    envs = [{"key": "URL", "value": f"postgres://u:{password}@h"}]
+    api = {"name": "api", "envs": envs, "run_command": f"./serve {password}", **service}
+    return LiveApp(id="a1", spec={"name": "web", "region": "fra", "services": [api]})
+
+
+@pytest.mark.parametrize("merge", [False, True])
+def test_the_live_value_of_a_secret_variable_is_never_written_in_its_place(tmp_path: Path, merge: bool) -> None:
+    (tmp_path / "specs").mkdir()
+    file = tmp_path / "specs/web.yaml"
+    merged = SECRET_IN_PLAIN_FIELDS.replace("- name: api", "- <<: {http_port: 9000}\n    name: api")
+    before = merged if merge else SECRET_IN_PLAIN_FIELDS
+    file.write_text(before)
+    done = with_password(tmp_path, "hunter2-new").write(live_with_password("hunter2-old", instance_count=2))
+    text = file.read_text()
+    assert "hunter2" not in text
+    assert "postgres://u:${PASSWORD}@h" in text
+    assert "./serve ${PASSWORD}" in text
+    assert "instance_count: 2" in text
+    left = [found.message for found in done.odd if found.code == "secret-left-out"]
+    assert sorted(left) == [
+        f"the live value of services/api/{field} was not written: a secret variable is in its place"
+        for field in ("envs/URL/value", "run_command")
+    ]
+    assert ("rewritten" in {found.code for found in done.odd}) == merge
+    again = with_password(tmp_path, "hunter2-old").write(live_with_password("hunter2-old", instance_count=2))
+    assert (again.changed, [one for one in again.odd if one.code == "secret-left-out"]) == (False, [])
+
+
+def test_a_spec_that_is_written_anew_is_said_to_be(tmp_path: Path) -> None:
+    text = "name: web\nregion: fra\nservices:\n  # the API\n  - <<: {name: api, run_command: ./serve}\n"
+    (tmp_path / "web.yaml").write_text(text)
+    live = LiveApp(id="a1", spec={"name": "web", "region": "fra", "services": [{"name": "api"}]})
+    done = importing(tmp_path).write(live)
+    assert [one.code for one in done.odd if one.code == "rewritten"] == ["rewritten"]
+    assert "# the API" not in (tmp_path / "web.yaml").read_text()

@@ -169,6 +169,17 @@ def test_a_change_by_hand_goes_to_the_base_if_every_other_environment_overrides_
     assert three.one("web", environment="prod").action is Action.NONE
 
 
+def test_an_overlay_that_is_not_there_yet_is_made_with_every_change_by_hand(three: World) -> None:
+    (three.root / "overlays/prod/web.yaml").unlink()
+    three.edit(lambda spec: service(spec).update(instance_count=5, http_port=9000), "web")
+    three.edit(lambda spec: service(spec)["envs"].append({"key": "NEW", "value": "1"}), "web")
+    assert [file.removeprefix(f"{three.root}/") for file in imported(three, "prod", "web")] == [
+        "overlays/prod/web.yaml"
+    ]
+    assert three.one("web", environment="prod").action is Action.NONE
+    assert three.one("web-demo", environment="demo").action is Action.NONE
+
+
 def test_what_was_removed_by_hand_is_null_in_the_overlay(three: World) -> None:
     three.edit(lambda spec: service(spec)["envs"].pop(1), "web-staging")
     imported(three, "staging", "web-staging")
