@@ -10,11 +10,12 @@ from functools import reduce
 from pathlib import Path as File
 from typing import TYPE_CHECKING, Any
 
-from reconciler.appspec.secrets import is_ciphertext, plaintext_secrets
+from reconciler.appspec.kinds import components
+from reconciler.appspec.secrets import CLONE_URL, has_login, is_ciphertext, plaintext_secrets, without_login
 from reconciler.config import Config
 from reconciler.config_file import CONFIG_NAMES, read_config
 from reconciler.desired.export import export_spec, rewrite
-from reconciler.desired.load import DesiredApp, load
+from reconciler.desired.load import DesiredApp, Loaded, load
 from reconciler.desired.merge import merge_spec, rewritten
 from reconciler.desired.preview_mark import without_mark
 from reconciler.desired.validate import validate
@@ -62,6 +63,8 @@ class Importer:
     options: RunOptions
     files: dict[str, File] = field(default_factory=dict)
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    unread: tuple[Finding, ...] = ()
+    """Warnings about files of the folder that cannot be read: they may hold an app that seems to have none."""
 
     @classmethod
     def read(cls, folder: File, options: RunOptions) -> Importer:
@@ -75,6 +78,7 @@ class Importer:
         if folder.exists():
             loaded = load((folder,), config=config, environ=options.environ)
             importer.files = {app.name: File(app.file) for app in loaded.apps}
+            importer.unread = tuple(replace(one, severity=Severity.WARNING) for one in _hiding(loaded))
             importer.secrets = frozenset().union(*(app.secrets for app in loaded.apps))
         return importer
 
@@ -107,9 +111,10 @@ class Importer:
             message = f"{file} already exists and is not the spec of {name}"
             raise _refusal("file-exists", message, "move it, or choose another folder with --into", file)
         self.folder.mkdir(parents=True, exist_ok=True)
-        rewrite(file, export_spec(spec))
+        rewrite(file, export_spec(_without_logins(spec, {})))
         self.files[name] = file
-        return Imported(file, changed=True)
+        odd, self.unread = self.unread, ()
+        return Imported(file, changed=True, odd=odd)
 
     def _refuse_link(self, file: File) -> None:
         """Refuse to write through a link below the folder: it may lead to any file (C84).
@@ -129,6 +134,7 @@ class Importer:
 
     def _merge(self, file: File, name: str, spec: Mapping[str, Any]) -> Imported:
         app = self._loaded(file, name)
+        spec = _without_logins(spec, app.spec)
         ignore = self.config.policy(name).ignore
         kept, references = _references(app, spec)
 
@@ -154,6 +160,25 @@ class Importer:
         if wrong:
             raise InvalidInput(wrong)
         return next(app for app in loaded.apps if app.name == name)
+
+
+def _hiding(loaded: Loaded) -> Iterator[Finding]:
+    """The errors of files of which some or all could not be read."""
+    files = {app.file for app in loaded.apps}
+    for one in loaded.findings:
+        if one.is_error and one.location and (one.code == "yaml" or one.location.file not in files):
+            yield one
+
+
+def _without_logins(live: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[str, Any]:
+    """The live spec without credentials in clone URLs, unless Git has the same one already."""
+    out = copy.deepcopy(dict(live))
+    known = {(kind, one.get("name")): one.get("git") for kind, one in components(desired)}
+    for kind, one in components(out):
+        git = one.get("git")
+        if isinstance(git, dict) and has_login(git.get(CLONE_URL)) and known.get((kind, one.get("name"))) != git:
+            git[CLONE_URL] = without_login(git[CLONE_URL])
+    return out
 
 
 def _references(app: DesiredApp, live: Mapping[str, Any]) -> tuple[Mapping[str, Any], dict[Path, bool]]:
@@ -197,12 +222,21 @@ def _anew(app: DesiredApp) -> Finding:
 def _left_out(spec: Mapping[str, Any], app: DesiredApp) -> Iterator[Finding]:
     """Warnings about the secrets that live has in plaintext: they are not written, nor what held nothing else."""
     tree = canonical(app.spec)
-    for pointer, _ in plaintext_secrets(spec):
+    for pointer, value in plaintext_secrets(spec):
         path = identity_path(spec, pointer)
-        if value_at(tree, path) is None:
+        ours = value_at(tree, path)
+        if path[-1] == CLONE_URL and ours == without_login(value):
+            message = f"the login in {'/'.join(path)} was not written: it is plaintext on App Platform"
+            yield Finding(Severity.WARNING, "secret-left-out", message, _OWN_LOGIN, app.locate("/name"))
+        elif ours is None:
             message = f"the secret {'/'.join(path)} is plaintext on App Platform and was not written"
-            hint = "App Platform keeps it; to have it in Git, declare a variable and write it there as ${NAME}"
-            yield Finding(Severity.WARNING, "secret-left-out", message, hint, app.locate("/name"))
+            yield Finding(Severity.WARNING, "secret-left-out", message, _KEPT, app.locate("/name"))
+
+
+_OWN_LOGIN = (
+    "before you apply, connect the account under github, gitlab or bitbucket, or put the login there as a variable"
+)
+_KEPT = "App Platform keeps it; to have it in Git, declare a variable and write it there as ${NAME}"
 
 
 def _refusal(code: str, message: str, hint: str, file: File) -> InvalidInput:

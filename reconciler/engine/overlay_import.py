@@ -7,13 +7,14 @@ would be in sync and every other environment as it was.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as File
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from reconciler.appspec.secrets import CLONE_URL, plaintext_secrets
 from reconciler.appspec.shape import MISSING, SPEC, Listing, Record, Shape, written_identity
 from reconciler.appspec.walk import within
 from reconciler.desired.environments import overlay_files
@@ -102,6 +103,8 @@ class OverlayImporter:
             )
         if document is not app.document and PATCH in document.data:
             return _problem(app, path, "an operation sets it: change that by hand")
+        if any(login[: len(path)] == path for login in _logins(spec)):
+            return _problem(app, path, "it has a login, which is never written: declare a variable and write it there")
         if document is app.document and self._into_base(path, app, spec, before):
             return None
         try:
@@ -164,6 +167,13 @@ class OverlayImporter:
             if folder.is_dir() and path not in overlay_files(folder):
                 return path
         return None
+
+
+def _logins(spec: Mapping[str, Any]) -> Iterator[Path]:
+    """Where a live spec has a login in a clone URL."""
+    for pointer, _ in plaintext_secrets(spec):
+        if pointer.endswith(f"/{CLONE_URL}"):
+            yield identity_path(spec, pointer)
 
 
 def _problem(app: DesiredApp, path: Path, why: str) -> Finding:

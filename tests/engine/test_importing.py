@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from reconciler.config_file import CONFIG_NAMES
-from reconciler.desired.export import rewrite
+from reconciler.desired.export import export_spec, rewrite
 from reconciler.desired.load import load
 from reconciler.engine.importing import Importer
 from reconciler.engine.load import RunOptions
 from reconciler.errors import InvalidInput
+from reconciler.findings import Severity
 from reconciler.live.models import LiveApp
 
 
@@ -178,3 +179,38 @@ def test_a_spec_that_is_written_anew_is_said_to_be(tmp_path: Path) -> None:
     done = importing(tmp_path).write(live)
     assert [one.code for one in done.odd if one.code == "rewritten"] == ["rewritten"]
     assert "# the API" not in (tmp_path / "web.yaml").read_text()
+
+
+def cloned(url: str) -> LiveApp:
+    worker = {"name": "queue", "git": {"repo_clone_url": url, "branch": "main"}}
+    return LiveApp(id="a1", spec={"name": "web", "region": "fra", "workers": [worker]})
+
+
+LOGIN = "https://bot:s3cr3t-t0k3n@git.example.com/acme/web.git"
+
+
+@pytest.mark.parametrize("there", [None, "https://git.example.com/acme/old.git", LOGIN.replace("t0k3n", "old")])
+def test_a_login_in_a_clone_url_is_not_written_and_that_is_said(tmp_path: Path, there: str | None) -> None:
+    if there:
+        (tmp_path / "web.yaml").write_text(export_spec(dict(cloned(there).spec)))
+    done = importing(tmp_path).write(cloned(LOGIN))
+    assert "repo_clone_url: https://git.example.com/acme/web.git\n" in done.file.read_text()
+    (said,) = done.odd
+    assert said.message.startswith("the login in workers/queue/git/repo_clone_url was not written")
+
+
+def test_a_login_that_git_has_already_is_no_reason_to_write(tmp_path: Path) -> None:
+    (tmp_path / "web.yaml").write_text(text := export_spec(dict(cloned(LOGIN).spec)))
+    done = importing(tmp_path).write(cloned(LOGIN))
+    assert (done.changed, done.odd, done.file.read_text()) == (False, (), text)
+
+
+@pytest.mark.parametrize("text", ["a: [", "name: web\nregion: fra\n---\na: [", "- name: web\n"])
+def test_a_new_file_for_an_app_that_a_broken_file_may_hold_comes_with_a_warning(tmp_path: Path, text: str) -> None:
+    (tmp_path / "all.yaml").write_text(text)
+    importer, live = importing(tmp_path), cloned("https://git.example.com/acme/web.git")
+    done = importer.write(live.model_copy(update={"spec": {**live.spec, "name": "api"}}))
+    assert done.file == tmp_path / "api.yaml"
+    assert {one.severity for one in done.odd} == {Severity.WARNING}
+    assert {one.location.file for one in done.odd if one.location} == {str(tmp_path / "all.yaml")}
+    assert importer.write(live.model_copy(update={"spec": {**live.spec, "name": "other"}})).odd == ()
