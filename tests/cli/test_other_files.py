@@ -76,6 +76,21 @@ def test_a_saved_plan_replaces_an_older_one(checkout, run, text):
     assert run("apply", "--sandbox", "--yes", "--expect", "plan.json") == 0
 
 
+def test_a_plan_saved_for_one_environment_is_not_applied_to_another(environments, run, capsys):
+    (environments / "reconcile.yaml").write_text("environments: {staging: {}, prod: {}}\n")
+    assert run("plan", "--sandbox", "--env", "staging", "--save", "plan.json") == 0
+    capsys.readouterr()
+    assert run("apply", "--sandbox", "--env", "prod", "--yes", "--expect", "plan.json") == 7
+    assert "it is the plan of environment staging, and this run is of environment prod" in capsys.readouterr().err
+    assert run("apply", "--sandbox", "--env", "staging", "--yes", "--expect", "plan.json") == 0
+
+
+def test_a_plan_of_every_environment_is_not_said_to_be_saved(environments, run, capsys):
+    assert run("plan", "--sandbox", "--env", "all", "--save", "plan.json") == 64
+    assert "--save holds the plan of one environment" in capsys.readouterr().err
+    assert not (environments / "plan.json").exists()
+
+
 def test_a_report_is_written_over_a_page_and_over_nothing_else(checkout, run, capsys):
     before = contents(checkout / "specs")
     assert run("report", "--sandbox", "-o", "specs/shop.yaml") == 1
