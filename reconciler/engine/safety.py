@@ -134,14 +134,19 @@ def save(file: Path, planned: Planned) -> None:
     Raises:
         ReconcileError: the file cannot be written, or holds something else, such as a spec.
     """
+    from reconciler.desired.export import rewrite
     from reconciler.plan import saved
 
     try:
         if file.is_file() and not saved.is_saved(file.read_bytes()):
             hint = "name another file, or remove it"
             raise ReconcileError(f"cannot save the plan: {file} holds something that is no saved plan", hint=hint)
+        text = saved.dump(planned.report.plans, planned.config, planned.environment)
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(saved.dump(planned.report.plans, planned.config, planned.environment), encoding="utf-8")
+        if file.is_file() or not file.exists():
+            rewrite(file, text)
+        else:  # a pipe or a device
+            file.write_text(text, encoding="utf-8")
     except OSError as error:
         hint = "choose a file in a writable folder"
         raise ReconcileError(f"cannot save the plan to {file}: {error.strerror}", hint=hint) from None

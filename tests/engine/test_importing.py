@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 from collections.abc import Iterator
@@ -114,6 +115,29 @@ def test_c84_a_pipe_or_a_device_is_neither_replaced_by_a_file_nor_read_without_e
         rewrite(pipe, "name: b\n")
     assert pipe.is_fifo()
     assert [*tmp_path.iterdir()] == [pipe]
+
+
+def test_what_cannot_be_written_is_named_as_it_was_given_and_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "web.yaml"
+    file.write_text("name: web\n")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "elsewhere")
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(OSError, match="No space left") as refused:
+        rewrite(file, "name: other\n")
+    assert refused.value.filename == str(file)
+    monkeypatch.setattr(Path, "chmod", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        rewrite(file, "name: other\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["web.yaml"]
+    assert file.read_text() == "name: web\n"
 
 
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/tty", "/dev/null"])
