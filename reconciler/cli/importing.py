@@ -60,7 +60,7 @@ def import_(
 
     importer = Importer.read(into, run_options((into,), source))
     console.keep_secret(importer.secrets)
-    written = 0
+    imported: list[LiveApp] = []
     wrong: list[InvalidInput] = []
     for app in chosen:
         try:
@@ -68,13 +68,13 @@ def import_(
         except InvalidInput as error:
             wrong.append(error)
             continue
-        written += done.changed
+        imported.append(app)
         console.out(plain(f"{app.name}: {f'written to {done.file}' if done.changed else f'{done.file} unchanged'}"))
         if done.odd:
             from reconciler.views import lines
 
             say(redactor()(lines.findings(done.odd)))
-    found = {importer.name_in_git(app.name): recipients[app.id] for app in chosen if alerts}
+    found = {importer.name_in_git(app.name): recipients[app.id] for app in imported if alerts}
     problems = [finding for error in wrong for finding in error.findings]
     problems += _import_alerts(found, importer.options, into, console)
     if problems:

@@ -22,6 +22,7 @@ from reconciler.desired.validate import validate
 from reconciler.engine.environments import pointer_of
 from reconciler.engine.overlay_import import nameable
 from reconciler.engine.workspace import raw
+from reconciler.environments import environment_of
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity
 from reconciler.plan.align import align
@@ -63,6 +64,8 @@ class Importer:
     options: RunOptions
     files: dict[str, File] = field(default_factory=dict)
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    environments: dict[str, list[str]] = field(default_factory=dict)
+    """The environments that an app of each name belongs to, if the configuration has any."""
     unread: tuple[Finding, ...] = ()
     """Warnings about files of the folder that cannot be read: they may hold an app that seems to have none."""
 
@@ -78,6 +81,9 @@ class Importer:
         if folder.exists():
             loaded = load((folder,), config=config, environ=options.environ)
             importer.files = {app.name: File(app.file) for app in loaded.apps}
+            for name in config.environments:
+                for app in loaded.apps:
+                    importer.environments.setdefault(environment_of(config, name).renamed(app.name), []).append(name)
             importer.unread = tuple(replace(one, severity=Severity.WARNING) for one in _hiding(loaded))
             importer.secrets = frozenset().union(*(app.secrets for app in loaded.apps))
         return importer
@@ -86,8 +92,14 @@ class Importer:
         """Write an app's spec, unless its file already matches.
 
         Raises:
-            InvalidInput: the app's file has errors, is a link, or its path is taken by something else.
+            InvalidInput: the app's file has errors, is a link, or its path is taken by something else; or the app is of
+                an environment, so that its spec is made of a base, which others share, and of overlays.
         """
+        if of := self.environments.get(live.name):
+            message = (
+                f"{live.name} is an app of an environment: its spec was not written to the base, which others share"
+            )
+            raise _refusal("not-importable", message, f"use --env with one of: {', '.join(of)}", self.folder)
         done = self._written(live)
         loaded = load((done.file,), config=self.config, environ=self.options.environ).apps
         wrong = (found for app in loaded if app.name == self.name_in_git(live.name) for found in validate(app))

@@ -99,6 +99,21 @@ def test_a_report_is_written_over_a_page_and_over_nothing_else(checkout, run, ca
     assert [run("report", "--sandbox", "-o", "page.html") for _ in range(2)] == [0, 0]
 
 
+@pytest.mark.parametrize(("env", "name"), [("staging", "mailer-staging"), ("prod", "mailer")])
+def test_an_app_of_an_environment_is_not_imported_into_the_base_that_others_share(
+    environments, run, edit, capsys, env, name
+):
+    assert run("apply", "--sandbox", "--env", env, "--yes", "--app", "mailer") == 0
+    edit("mailer", "mailer bounces", "mailer other")
+    before = contents(environments / "specs") | {"config": (environments / "reconcile.yaml").read_bytes()}
+    capsys.readouterr()
+    for words in ([name], ["--all"], [name, "--alerts"]):
+        assert run("import", "--sandbox", *words) == 3
+        assert f"use --env with one of: {env}" in capsys.readouterr().err
+    assert contents(environments / "specs") | {"config": (environments / "reconcile.yaml").read_bytes()} == before
+    assert run("import", "--sandbox", name, "--into", "drafts") == 0
+
+
 def test_an_import_says_that_it_wrote_a_file_only_after_it_did(environments, run, edit, capsys):
     assert run("apply", "--sandbox", "--env", "prod", "--yes", "--app", "mailer") == 0
     edit("mailer", "mailer bounces", "mailer other")
