@@ -17,7 +17,7 @@ from reconciler.config_file import CONFIG_NAMES, read_config
 from reconciler.desired.export import export_spec, rewrite
 from reconciler.desired.load import DesiredApp, Loaded, load
 from reconciler.desired.merge import merge_spec, rewritten
-from reconciler.desired.preview_mark import without_mark
+from reconciler.desired.preview_mark import proven, without_mark
 from reconciler.desired.validate import validate
 from reconciler.engine.environments import pointer_of
 from reconciler.engine.overlay_import import nameable
@@ -87,6 +87,10 @@ class Importer:
             importer.unread = tuple(replace(one, severity=Severity.WARNING) for one in _hiding(loaded))
             importer.secrets = frozenset().union(*(app.secrets for app in loaded.apps))
         return importer
+
+    def is_preview(self, live: LiveApp) -> bool:
+        """Whether an app is the preview of a pull request, which ends with it; none that has a spec is."""
+        return proven(live.spec, {*self.files, *self.environments}) is not None
 
     def write(self, live: LiveApp) -> Imported:
         """Write an app's spec, unless its file already matches.

@@ -14,6 +14,7 @@ import pytest
 from reconciler.config_file import CONFIG_NAMES
 from reconciler.desired.export import export_spec, rewrite
 from reconciler.desired.load import load
+from reconciler.desired.preview_mark import Mark, marked
 from reconciler.engine.importing import Importer
 from reconciler.engine.load import RunOptions
 from reconciler.errors import InvalidInput
@@ -145,6 +146,16 @@ def test_c84_a_device_is_no_spec(device: str) -> None:
     with within(10):
         (finding,) = load([device], config=importing(Path("nowhere")).config, environ={}).findings
     assert finding.code == "unreadable-file"
+
+
+def test_a_preview_is_known_by_its_mark_unless_it_has_a_spec(tmp_path: Path) -> None:
+    mark = Mark("web", "acme/web", 12, "0" * 40)
+    live = LiveApp(id="a1", spec=marked({"name": mark.name, "region": "fra"}, mark))
+    importer = importing(tmp_path)
+    assert importer.is_preview(live)
+    assert not importer.is_preview(app("web"))
+    importer.write(live)
+    assert not importing(tmp_path).is_preview(live)
 
 
 # --- What import must not write, and what it must say of what it writes ---
