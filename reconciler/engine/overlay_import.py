@@ -7,7 +7,7 @@ would be in sync and every other environment as it was.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as File
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ from reconciler.engine.environments import pointer_of
 from reconciler.engine.workspace import Renderings, Workspace, reached
 from reconciler.environments import environment_of
 from reconciler.errors import InvalidInput
-from reconciler.findings import Finding, Location, Severity
+from reconciler.findings import Finding, Location, Severity, has_errors
 from reconciler.plan.align import align
 from reconciler.plan.canonical import Path, canonical, identity_path
 from reconciler.plan.diff import diff, related
@@ -58,19 +58,37 @@ class OverlayImporter:
         """
         app = self._app(live.name)
         spec = without_mark(without_variable({**live.spec, "name": app.name}))
-        before, texts = self.workspace.renderings(), dict(self.workspace.texts)
+        texts = dict(self.workspace.texts)
         try:
-            problems = [
-                found for path in self._differing(app, spec) if (found := self._put(path, app.base, spec, before))
-            ]
-            rest = [] if problems else self._differing(self._app(app.name), spec)
-            problems += [_problem(app, path, "once written, it would still differ") for path in rest]
-        except CannotEdit:
-            problems = [_problem(app, (), "its files cannot be edited in place")]
-        if problems:
+            self._import(app, spec)
+        except (InvalidInput, CannotEdit) as error:
             self.workspace.texts = texts
-            raise InvalidInput(problems)
+            if isinstance(error, InvalidInput):
+                raise
+            raise InvalidInput([_problem(app, (), "its files cannot be edited in place")]) from None
         return sorted(file for file, text in self.workspace.texts.items() if texts.get(file) != text)
+
+    def _import(self, app: DesiredApp, spec: Mapping[str, Any]) -> None:
+        """Put every change somewhere, and look at the result.
+
+        Raises:
+            InvalidInput: not all of it can be written, or the result would not be in sync, or not be that alone.
+            CannotEdit: a file cannot be edited in place.
+        """
+        before = self.workspace.renderings()
+        problems = [found for path in self._differing(app, spec) if (found := self._put(path, app.base, spec, before))]
+        if not problems:
+            rest = self._differing(self._app(app.name), spec)
+            problems = [_problem(app, path, "once written, it would still differ") for path in rest]
+        if not problems:
+            problems = [
+                _problem(app, path, f"its overlay is also of {base} in environment {name}; give this one its own")
+                for (name, base), paths in reached(before, self.workspace.renderings()).items()
+                if (name, base) != (self.environment, app.base)
+                for path in paths
+            ]
+        if problems:
+            raise InvalidInput(problems)
 
     def _app(self, name: str) -> DesiredApp:
         loaded, _ = self.workspace.environment(self.environment)
@@ -143,8 +161,11 @@ class OverlayImporter:
         value = _value_at(live, path)
         documents = self._overlays(app.base)
         if documents:
-            text = put(documents[-1], path, value, live)
-            self.workspace.texts[documents[-1].file] = text
+            last = documents[-1]
+            if value is not None:
+                self.workspace.texts[last.file] = put(last, path, value, live)
+            elif not self._removed(last, path, live):
+                self.workspace.texts[last.file] = without(last, path)
             return None
         file = self._new_file(app.base)
         if file is None:
@@ -153,6 +174,14 @@ class OverlayImporter:
         data = {"name": app.base, **_nested((), path, value, live)}
         self.workspace.texts[str(file)] = "\n".join(mapping_lines(data, 0, Style())) + "\n"
         return None
+
+    def _removed(self, overlay: Document, path: Path, live: Mapping[str, Any]) -> bool:
+        """Whether null was written for what the base has; it is an error for what only the overlay has."""
+        try:
+            self.workspace.texts[overlay.file] = put(overlay, path, None, live)
+        except CannotEdit:
+            return False
+        return not has_errors(self.workspace.environment(self.environment)[0].findings)
 
     def _overlays(self, base: str) -> list[Document]:
         """The overlays of an app that are partial specs."""
@@ -226,6 +255,32 @@ def put(document: Document, path: Path, value: Any, live: Mapping[str, Any]) -> 
             edits.replace_value(node, node.entries[number], value)
         data, shape = data[part if node.kind == "mapping" else number], within(shape, part)
         node = node.entries[number].value
+    return edits.applied()
+
+
+def without(document: Document, path: Path) -> str:
+    """The text of an overlay's file without what it has at a path by identity, and without what held nothing else.
+
+    Raises:
+        CannotEdit: it is not there, or the text has a form in which it cannot be removed.
+    """
+    edits = Edits(document.text, Style(json=document.file.endswith(".json")))
+    node, data = sources(document.text)[document.index], document.data
+    shape: Shape | None = SPEC
+    identity: Collection[str] = ()
+    above: list[tuple[NodeText, int, Collection[str]]] = []
+    for part in path:
+        number = _number(node, data, part, shape)
+        if number is None:
+            raise CannotEdit
+        above.append((node, number, identity))
+        identity = shape.identity if isinstance(shape, Listing) else ()
+        data, shape = data[part if node.kind == "mapping" else number], within(shape, part)
+        node = node.entries[number].value
+    node, number, identity = above.pop()
+    while above and all(at == number or entry.key in identity for at, entry in enumerate(node.entries)):
+        node, number, identity = above.pop()
+    edits.remove(node, [number])
     return edits.applied()
 
 
