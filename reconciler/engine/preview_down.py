@@ -14,10 +14,12 @@ from reconciler.engine import safety
 from reconciler.engine.apply import apply
 from reconciler.engine.planner import Planned, PlannedApp
 from reconciler.engine.previews import Previewed, Repository, deployed, engine_config, engine_options, seen
+from reconciler.errors import UsageError
 from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import live_digest
 from reconciler.plan.model import Action, Plan, PlanReport, SyncStatus, unchanged_cost
 from reconciler.rollout.model import OutcomeKind, RolloutRecord, RolloutReport
+from reconciler.text import did_you_mean, matches
 from reconciler.views.previews import PreviewState
 
 if TYPE_CHECKING:
@@ -41,13 +43,29 @@ async def down(
 
     Raises:
         InvalidInput: it is not known which apps Git has.
+        UsageError: an app that is selected by name has no previews, nor may have any.
         LiveError: App Platform could not be reached.
     """
     repository = Repository.read(repository_name, options)
     async with front.connect() as client:
-        found = repository.previews(await client.list_apps(), number)
-        chosen = {name: why for name, (_, mark) in found.items() if options.names(mark.app)}
+        fleet = await client.list_apps()
+        apps = {mark.app for _, mark in repository.previews(fleet).values()}
+        here = repository.here(options, apps)
+        _check_names(here.apps, apps.union(repository.apps))
+        found = repository.previews(fleet, number)
+        chosen = {name: why for name, (_, mark) in found.items() if here.names(mark.app)}
         return await remove(chosen, repository, options, front, client, clock)
+
+
+def _check_names(names: Collection[str], apps: Collection[str]) -> None:
+    """Refuse a name or pattern that fits no app: a typo must not look like an app without previews.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for name in sorted(names):
+        if not any(matches(app, (name,)) for app in apps):
+            raise UsageError(f"no app of that name has previews: {name}", hint=did_you_mean(name, apps))
 
 
 async def listed(options: RunOptions, repository_name: str, front: FrontEnd) -> tuple[PreviewState, ...]:

@@ -15,7 +15,7 @@ from reconciler.config_sections import Guards
 from reconciler.desired.load import load as load_specs
 from reconciler.desired.preview_mark import Mark, names_in, proven
 from reconciler.engine import safety
-from reconciler.engine.load import RunOptions, entered
+from reconciler.engine.load import RunOptions, entered, named_here
 from reconciler.errors import InvalidInput
 from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, Severity
@@ -26,6 +26,7 @@ from reconciler.views.previews import PreviewState
 
 if TYPE_CHECKING:
     from reconciler.config_preview import Preview
+    from reconciler.desired.environments import EnvironmentSources
     from reconciler.desired.preview import Derived
     from reconciler.engine.planner import Planned
     from reconciler.live.models import LiveApp
@@ -45,6 +46,7 @@ class Repository:
     named: frozenset[str]
     apps: tuple[str, ...] = ()
     """The apps that have previews."""
+    environment: EnvironmentSources | None = None
 
     @classmethod
     def read(cls, name: str, options: RunOptions) -> Repository:
@@ -75,7 +77,11 @@ class Repository:
         bases = {name for app in loaded.apps for name in (app.name, app.base)}
         settings = file.config.preview or NO_PREVIEW
         apps = tuple(app.name for app in loaded.apps if matches(app.name, settings.apps))
-        return cls(name, settings, file.config, names_in(whole, bases), apps)
+        return cls(name, settings, file.config, names_in(whole, bases), apps, environment)
+
+    def here(self, options: RunOptions, others: Collection[str] = ()) -> RunOptions:
+        """The options with the names that apps have in the environment: those that have previews, and ``others``."""
+        return named_here(options, self.environment, {*self.apps, *others})
 
     def previews(self, fleet: Collection[LiveApp], number: int = 0) -> dict[str, tuple[LiveApp, Mark]]:
         """The proven previews of this repository, and of a pull request, by name."""

@@ -128,6 +128,31 @@ def test_down_ends_the_previews_of_one_pull_request_and_is_done_when_there_are_n
     assert (done.states, done.exit_code()) == ((), Exit.OK)
 
 
+@pytest.mark.parametrize("name", ["shop", "shop-staging", "sh*"])
+def test_down_takes_either_name_of_an_app_as_up_does(world: Previews, name: str) -> None:
+    world.configure({**CONFIG, "environments": {"staging": {"rename": "{app}-staging"}}})
+    options = {"environment": "staging", "apps": frozenset({name})}
+    assert states(world.up(**options)) == ["healthy"]
+    assert states(world.down(**options)) == ["gone"]
+    assert world.names() == []
+    assert states(world.down(**options)) == []
+
+
+def test_down_takes_the_name_of_an_app_that_git_no_longer_has(world: Previews) -> None:
+    world.up()
+    world.write(shop("store"))
+    (world.specs / "shop.yaml").unlink()
+    assert states(world.down(apps=frozenset({"shop"}))) == ["gone"]
+
+
+def test_down_refuses_a_name_that_fits_no_app(world: Previews) -> None:
+    world.up()
+    with pytest.raises(UsageError, match="no app of that name has previews: shpo") as refused:
+        world.down(apps=frozenset({"shpo"}))
+    assert refused.value.hint == "did you mean shop?"
+    assert world.names() == [NAME]
+
+
 def test_nothing_that_only_looks_like_a_preview_is_ever_touched(world: Previews) -> None:
     made = [world.create(spec) for spec in lookalikes()]
     ids = {app.id for app in made}

@@ -16,7 +16,7 @@ from reconciler.github.pulls import pull_of
 from reconciler.sandbox.simulation.simulation import Platform
 from tests.github.test_outputs import read_outputs
 from tests.support.fake_github import server_error
-from tests.support.previews import COMMIT, NEWER, REPO
+from tests.support.previews import COMMIT, IMAGE, NEWER, REPO
 from tests.survival.previews import Fate, Pull, Ran, Stage, event_of
 
 NAME = name_of("shop", REPO, 12)
@@ -135,6 +135,28 @@ def test_a_closed_pull_request_ends_its_preview_and_its_deployment(stage: Stage)
     assert (ran.code, list(stage.live()), stage.fake.active()) == (0, [], {})
     assert "is gone" in comment(stage)
     assert "the pull request is closed" in comment(stage)
+
+
+def test_a_run_for_one_app_leaves_the_previews_and_deployments_of_others_alone(stage: Stage) -> None:
+    spec = {"name": "blog", "services": [{"name": "web", "image": IMAGE}]}
+    stage.repository.write("specs/blog.yaml", json.dumps(spec))
+    happens(stage, "opened", own())
+    other = name_of("blog", REPO, 12)
+    assert sorted(stage.fake.active()) == [other, NAME]
+    happens(stage, "synchronize", Pull(12, NEWER, fork=False), app="shop")
+    assert sorted(stage.fake.active()) == [other, NAME]
+    ran = happens(stage, "closed", Pull(12, NEWER, fork=False, is_open=False), app="shop")
+    assert (ran.code, list(stage.live()), list(stage.fake.active())) == (0, [other], [other])
+
+
+def test_either_name_of_an_app_in_an_environment_chooses_its_preview(stage: Stage) -> None:
+    config = {"defaults": {"health": {"soak": "0s"}}, "environments": {"staging": {"rename": "{app}-staging"}}}
+    stage.repository.write("reconcile.yaml", json.dumps(config))
+    staging = {"app": "shop", "environment": "staging"}
+    happens(stage, "opened", own(), **staging)
+    assert list(stage.fake.active()) == list(stage.live()) == [name_of("shop-staging", REPO, 12)]
+    ran = happens(stage, "closed", Pull(12, COMMIT, fork=False, is_open=False), **staging)
+    assert (ran.code, list(stage.live()), list(stage.fake.active())) == (0, [], [])
 
 
 def test_a_deployment_that_an_earlier_run_left_active_ends_with_the_next_event_or_sweep(stage: Stage) -> None:
