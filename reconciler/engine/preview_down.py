@@ -44,17 +44,29 @@ async def down(
     Raises:
         InvalidInput: it is not known which apps Git has.
         UsageError: an app that is selected by name has no previews, nor may have any.
+        PlanMismatch: the token is of another account than the configuration names.
         LiveError: App Platform could not be reached.
     """
     repository = Repository.read(repository_name, options)
     async with front.connect() as client:
-        fleet = await client.list_apps()
+        fleet = await _fleet(client, options, repository)
         apps = {mark.app for _, mark in repository.previews(fleet).values()}
         here = repository.here(options, apps)
         _check_names(here.apps, apps.union(repository.apps))
         found = repository.previews(fleet, number)
         chosen = {name: why for name, (_, mark) in found.items() if here.names(mark.app)}
         return await remove(chosen, repository, options, front, client, clock)
+
+
+async def _fleet(client: Client, options: RunOptions, repository: Repository) -> list[LiveApp]:
+    """Every app of the account; of another one than the configuration names, "no previews" would be no answer.
+
+    Raises:
+        PlanMismatch: it is another account.
+    """
+    fleet = await client.list_apps()
+    await safety.check_account(client, options, repository.config, fleet)
+    return fleet
 
 
 def _check_names(names: Collection[str], apps: Collection[str]) -> None:
@@ -77,7 +89,7 @@ async def listed(options: RunOptions, repository_name: str, front: FrontEnd) -> 
     """
     repository = Repository.read(repository_name, options)
     async with front.connect() as client:
-        found = repository.previews(await client.list_apps())
+        found = repository.previews(await _fleet(client, options, repository))
     return tuple(seen(app, mark, repository.settings) for app, mark in found.values())
 
 
@@ -90,7 +102,7 @@ async def sweep(options: RunOptions, repository_name: str, judge: Judge, front: 
     """
     repository = Repository.read(repository_name, options)
     async with front.connect() as client:
-        found = repository.previews(await client.list_apps())
+        found = repository.previews(await _fleet(client, options, repository))
         pulls = await judge({mark.pull for _, mark in found.values()})
         now, over = clock.now(), dict[str, str]()
         for name, (app, mark) in found.items():

@@ -153,6 +153,18 @@ def test_down_refuses_a_name_that_fits_no_app(world: Previews) -> None:
     assert world.names() == [NAME]
 
 
+def test_c88_another_account_than_the_named_one_is_never_said_to_have_no_previews(world: Previews) -> None:
+    world.box.configure(team="Acme")
+    world.up()
+    world.configure({**CONFIG, "account": {"team": "Globex"}})
+    for run in (lambda: world.down(99), world.sweep, world.listed):
+        with pytest.raises(PlanMismatch, match="this token belongs to the team 'Acme'"):
+            run()
+    assert world.names() == [NAME]
+    world.configure({**CONFIG, "account": {"team": "Acme"}})
+    assert (world.listed(), states(world.down(99)), states(world.down())) == (["live"], [], ["gone"])
+
+
 def test_nothing_that_only_looks_like_a_preview_is_ever_touched(world: Previews) -> None:
     made = [world.create(spec) for spec in lookalikes()]
     ids = {app.id for app in made}
