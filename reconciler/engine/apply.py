@@ -180,6 +180,7 @@ def _job(app: PlannedApp, planned: Planned) -> RolloutJob:
         app.secrets,
         app.rendered,
         planned.options.force_build,
+        again=planned.options.again,
         history=frozenset(one.id for one in app.deployments),
     )
 

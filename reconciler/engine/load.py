@@ -341,6 +341,7 @@ class RunOptions:
     ``show_live_values``         show what looks like a credential, and in comments also what only live has
     ``rehearsal``                the client is of the embedded sandbox, which is no account
     ``logs``                     of which deployments the report has build and deploy logs
+    ``again``                    the command that a report suggests where something is left to do
     ``concurrency``              apps that are rolled out at the same time; 0: as many as the rate limit carries
     """
 
@@ -374,6 +375,7 @@ class RunOptions:
     rehearsal: bool = False
     environment: str = ""
     label: str = ""
+    again: str = "reconcile"
 
     def named(self, environments: Collection[str]) -> str:
         """The environment that is wanted of these: a ``label`` alone names one only if there are any."""

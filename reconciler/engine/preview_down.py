@@ -133,7 +133,9 @@ async def remove(
         if not found:
             break
         plans = tuple(_deletion(app, names[name], repository) for name, (app, _) in found.items())
-        run = engine_options(options, list(found), fleet)
+        pulls = {mark.pull for _, mark in found.values()}
+        which = ("down", "--pull", str(*pulls)) if len(pulls) == 1 else ("sweep",)
+        run = engine_options(options, list(found), fleet, (*which, "--repository", repository.name))
         report = PlanReport(tuple(one.plan for one in plans), requests=client.requests)
         planned = Planned(plans, report, config, run, len(fleet))
         if attempt == 0:

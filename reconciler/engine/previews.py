@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -108,8 +109,13 @@ class Previewed:
         return safety.most_serious([*codes, Exit.REFUSED] if up and "gone" in states else codes)
 
 
-def engine_options(options: RunOptions, names: Collection[str], fleet: Collection[LiveApp]) -> RunOptions:
-    """The options of the engine for previews alone: of them everything may change."""
+def engine_options(
+    options: RunOptions, names: Collection[str], fleet: Collection[LiveApp], again: Sequence[str]
+) -> RunOptions:
+    """The options of the engine for previews alone: of them everything may change.
+
+    ``again``: the subcommand of ``reconcile preview`` that goes on where the run stops.
+    """
     allow = {"max-changes"}
     for name in names:
         allow |= {f"{kind}={name}" for kind in ("region", "archive", "delete")}
@@ -125,6 +131,7 @@ def engine_options(options: RunOptions, names: Collection[str], fleet: Collectio
         override_freeze=True,
         logs=options.logs,
         rehearsal=options.rehearsal,
+        again=shlex.join(("reconcile", "preview", *again)),
     )
 
 

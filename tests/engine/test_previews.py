@@ -267,6 +267,27 @@ def test_a_preview_that_changes_while_it_is_taken_down_is_looked_at_again(world:
     assert states(world.down()) == ["gone"]
 
 
+def test_a_preview_that_is_left_undone_suggests_its_own_command_and_never_an_apply(world: Previews) -> None:
+    def suggested(done: Previewed) -> set[str]:
+        assert done.rollout is not None
+        return {command for record in done.rollout.records for command in record.outcome.commands}
+
+    up, down, sweep = (
+        f"reconcile preview {which} --repository {REPO}" for which in ("up --pull 12", "down --pull 12", "sweep")
+    )
+    world.box.fault(Fault("server_error", operation="apps_create", times=99))
+    assert up in (found := suggested(world.up()))
+    assert "reconcile" not in found
+    world.box.clear_faults()
+    world.up()
+    world.box.fault(Fault("server_error", operation="apps_delete", times=99))
+    assert down in (found := suggested(world.down()))
+    assert "reconcile" not in found
+    world.up(replace(PULL, number=13))
+    assert sweep in (found := suggested(world.sweep(*(replace(PULL, number=one, is_open=False) for one in (12, 13)))))
+    assert "reconcile" not in found
+
+
 def test_an_image_has_the_tag_that_is_given_and_an_unknown_component_is_a_mistake(world: Previews) -> None:
     world.write(shop(workers=[{"name": "mail", "image": IMAGE}]))
     world.up(images={"mail": "pr-12"})
