@@ -15,6 +15,7 @@ import pytest
 from hypothesis import settings
 
 from tests.support.account import World
+from tests.support.authorities import read_public_authorities_once
 from tests.support.parsing import parse_as_in_a_process_of_its_own
 
 settings.register_profile("suite", derandomize=True, deadline=None)
@@ -25,6 +26,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 parse_as_in_a_process_of_its_own()
+read_public_authorities_once()
 
 if find_spec("sniffio") is None:  # httpx asks at every request in process: a search of every folder that Python knows
     sys.modules["sniffio"] = None  # type: ignore[assignment]  # as the import system has it: known to be missing

@@ -217,9 +217,13 @@ class Client(Session):
     # Health and logs
 
     async def health(self, app_id: str) -> Health:
-        """The health of an app's components, as far as the platform reports any."""
+        """The health of an app's components, as far as the platform reports any.
+
+        The vendor's description has it under ``app_health``, its example without: no report of a fault may be missed.
+        """
         call = read(f"{app_path(app_id)}/health")
-        return self._model(Health, answers.mapping(await self._ask(call), call).get("app_health") or {}, call)
+        answer = answers.mapping(await self._ask(call), call)
+        return self._model(Health, answer.get("app_health", answer) or {}, call)
 
     async def logs(
         self,

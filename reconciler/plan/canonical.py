@@ -82,6 +82,7 @@ class Opaque:
 
 
 _MAPPINGS = (dict, Mapping)  # the first is checked in a tenth of the time
+_TEXT = frozenset({str})
 
 
 def canonical(spec: Mapping[str, Any]) -> Tree:
@@ -186,11 +187,15 @@ def _keyed(listing: Listing, convert: Convert) -> Convert:
     def run(value: Any) -> Any:
         if isinstance(value, _MAPPINGS):
             return {key: convert(item) for key, item in value.items()}
-        if not isinstance(value, list | tuple) or not all(isinstance(item, _MAPPINGS) for item in value):
+        if not isinstance(value, list | tuple):
             return _unknown(value)
-        items = [convert(item) for item in value]
+        items: list[Any] = []
+        for item in value:
+            if not isinstance(item, _MAPPINGS):
+                return _unknown(value)
+            items.append(convert(item))
         keys = [item.get(single) for item in items] if single else []
-        if keys and all(type(key) is str for key in keys) and len(set(keys)) == len(keys):
+        if keys and _TEXT.issuperset(map(type, keys)) and len(set(keys)) == len(keys):
             return dict(zip(keys, items, strict=True))
         return _disambiguated([(identity_of(listing, item), item) for item in items])
 

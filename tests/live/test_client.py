@@ -170,6 +170,16 @@ def test_c15_unknown_phases_and_states_read_as_unknown(clock: VirtualClock) -> N
     assert [component.state for component in health.components] == [ComponentState.UNKNOWN]
 
 
+@pytest.mark.parametrize(("wrapper", "reported"), [("app_health", 1), ("", 1), ("health", 0)])
+def test_health_is_read_with_the_wrapper_of_the_description_and_without_it_as_in_its_example(
+    clock: VirtualClock, wrapper: str, reported: int
+) -> None:
+    found = {"components": [{"name": "api", "state": "UNHEALTHY"}]}
+    platform = Platform(clock, ok({wrapper: found} if wrapper else found))
+    health = platform.run(lambda client: client.health("a1"))
+    assert [component.state for component in health.components] == [ComponentState.UNHEALTHY] * reported
+
+
 @pytest.mark.parametrize(
     ("written", "moment"),
     [

@@ -324,6 +324,12 @@ def test_windows_without_a_gap_are_said_to_have_none_and_the_search_ends():
     assert frozen([always], datetime(2026, 12, 1, tzinfo=UTC)) == WITHOUT_GAP
 
 
+def test_the_thousandth_window_in_a_row_is_the_first_that_is_not_looked_behind():
+    each_minute_until_five = Freeze(cron="* 0-16 * * *", duration="1m")
+    said = [frozen([each_minute_until_five], datetime(2026, 12, 1, 0, minute, 30, tzinfo=UTC)) for minute in (20, 21)]
+    assert said == [WITHOUT_GAP, "a freeze window is open until 2026-12-01 17:00 UTC"]
+
+
 @pytest.mark.parametrize(
     ("cron", "duration", "hour"),
     [("0 2 * * *", "1h", 1), ("0 * * * *", "1h", 1), ("0 2 * * *", "8h", 8)],
