@@ -15,10 +15,11 @@ from datetime import datetime
 from functools import cache
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from reconciler.desired.git_history import SPEC_SUFFIXES, History, PastSpec, RemovedSpec, plain_specs
 from reconciler.desired.git_repository import HistoryGap, submodules
+from reconciler.desired.reading import unrelated
 from reconciler.engine.changed import base_of
 from reconciler.engine.load import NOTHING_THERE, named_here
 from reconciler.engine.planner import PlannedApp, Planner
@@ -53,21 +54,40 @@ MOST_COMMITS = 50_000
 _VARIABLE_NAME = re.compile(r"""\bname["']?[ \t]*:[^\n]*\$\{""")
 """A name that contains a variable: it could be any name."""
 
+_VARIABLE = re.compile(r"\$\{[^}]*\}")
+
+_CHECK_OUT = "check it out: git submodule update --init --recursive (actions/checkout with submodules: recursive)"
 
 _NOT_WALKED = ("node_modules", "vendor")
 """Folders of third-party files."""
+
+
+class Doubt(NamedTuple):
+    """Why a file may hold an app's spec, and what resolves that."""
+
+    file: str
+    what: str
+    hint: str
+
+    @classmethod
+    def unread(cls, file: str, name: str) -> Doubt:
+        """A file that mentions the app and is no spec that can be read."""
+        return cls(file, f"{file} mentions it and cannot be read", f"fix {file}, or remove {name} from it")
+
+
+Held: TypeAlias = tuple[str, Doubt | None]
+"""An app that a file holds, or may hold."""
 
 
 @dataclass(frozen=True)
 class Removed:
     """The specs that were removed from Git, by app name.
 
-    ``unread``: files, by app name, that cannot be read as specs and may hold the app's. ``had`` are the files and
-    folders that held specs.
+    ``doubts``: why a file may still hold the app's, by app name. ``had`` are the files and folders that held specs.
     """
 
     specs: Mapping[str, RemovedSpec]
-    unread: Mapping[str, str] = field(default_factory=dict)
+    doubts: Mapping[str, Doubt] = field(default_factory=dict)
     had: frozenset[str] = frozenset()
 
     @classmethod
@@ -81,7 +101,7 @@ class Removed:
             UsageError: there is no such commit.
         """
         found: dict[str, RemovedSpec] = {}
-        unread: dict[str, str] = {}
+        doubts: dict[str, Doubt] = {}
         had: set[str] = set()
         for path in paths:
             with _opened(path) as history, _complete():
@@ -92,11 +112,11 @@ class Removed:
                 if gone:
                     had.add(str(path))
                     held = set(_still_held(history, frozenset(gone), reading))
-                    still = {name for name, file in held if not file}
+                    still = {name for name, doubt in held if doubt is None}
                     wanted = _removed_since(history, gone, since, reading) if since else gone
                     found |= {name: spec for name, spec in wanted.items() if name not in still}
-                    unread |= {name: file for name, file in sorted(held) if file}
-        return cls(found, unread, frozenset(had))
+                    doubts |= dict(sorted((name, doubt) for name, doubt in held if doubt is not None))
+        return cls(found, doubts, frozenset(had))
 
     def chosen(self, desired: Desired, options: RunOptions) -> RunOptions:
         """The options with the names that apps have in the environment, or had there until they were removed."""
@@ -114,8 +134,8 @@ class Removed:
             if spec is None:
                 continue
             policy = config.policy(live.name)
-            if file := self.unread.get(live.name):
-                notes.append(_perhaps_described(live, file))
+            if doubt := self.doubts.get(live.name):
+                notes.append(_perhaps_described(live, doubt))
             elif any(compare(version.spec, live, policy).spec_agrees for version in spec.versions):
                 plans.append(PlannedApp(_deletion(live, spec, now), policy, live=live))
             else:
@@ -211,44 +231,53 @@ def _removed_since(
     return {name: spec for name, spec in gone.items() if had(spec)}
 
 
-def _still_held(history: History, names: frozenset[str], reading: Reading) -> Iterator[tuple[str, str]]:
+def _still_held(history: History, names: frozenset[str], reading: Reading) -> Iterator[Held]:
     """The apps that some file of the repository still holds, in the last commit or in the working tree.
 
-    With each name the file, if it cannot be read and may hold the app; otherwise empty. A submodule that is not checked
-    out, whose path ends with a slash, may hold any.
+    With each name the doubt, if it is not certain. A submodule that is not checked out may hold any.
     """
     for file, text in history.texts():
         yield from _named(text, file, names, reading)
     yield from _held_now(history, names, reading)
 
 
-def _held_now(history: History, names: frozenset[str], reading: Reading) -> Iterator[tuple[str, str]]:
+def _held_now(history: History, names: frozenset[str], reading: Reading) -> Iterator[Held]:
     """The same of the working tree alone."""
     for root, folders, files in os.walk(history.root):
         folders[:] = [name for name in folders if name != ".git" and name not in _NOT_WALKED]
         for module in submodules(Path(root)) if ".gitmodules" in files else ():
             if not os.path.lexists(module / ".git"):
-                yield from ((name, f"{os.path.relpath(module, history.root)}/") for name in names)
+                place = os.path.relpath(module, history.root)
+                doubt = Doubt(place, f"the submodule {place} is not checked out and may have it", _CHECK_OUT)
+                yield from ((name, doubt) for name in names)
         for path in (Path(root, name) for name in files if name.lower().endswith(SPEC_SUFFIXES)):
             file = str(path.relative_to(history.root))
             try:
                 text = read_text(path, file)
             except InvalidInput:
-                yield from ((name, file) for name in names if _may_hold(path, reading.written(name)))
+                unread = (name for name in names if _may_hold(path, reading.written(name)))
+                yield from ((name, Doubt.unread(file, name)) for name in unread)
             else:
                 yield from _named(text, file, names, reading)
 
 
-def _named(text: str, file: str, names: frozenset[str], reading: Reading) -> Iterator[tuple[str, str]]:
+def _named(text: str, file: str, names: frozenset[str], reading: Reading) -> Iterator[Held]:
     """The apps that a text holds or may hold, by either name; a text that cannot hold any is not parsed."""
     mentioned = {name for name in names if _mentions(text, name) or _mentions(text, reading.written(name))}
     if not mentioned and "${" not in text:
         return
-    held = {name for name, _ in (*reading.read(text, file), *plain_specs(text, file))}.intersection(names)
-    yield from ((name, "") for name in held)
+    read = reading.read(text, file)
+    held = {name for name, _ in (*read, *plain_specs(text, file))}.intersection(names)
+    yield from ((name, None) for name in held)
+    for open_name in (name for name, spec in read if "${" in name and not unrelated(spec, file)):
+        doubt = Doubt(
+            file, f"the app in {file} is named {open_name}, which may be it", f"give the app in {file} a name"
+        )
+        pattern = ".*".join(map(re.escape, _VARIABLE.split(open_name)))
+        yield from ((name, doubt) for name in names - held if re.fullmatch(pattern, name))
     doubtful = (names if _VARIABLE_NAME.search(text) else mentioned) - held
     if doubtful and has_errors(parse(text, file)[1]):
-        yield from ((name, file) for name in doubtful)
+        yield from ((name, Doubt.unread(file, name)) for name in doubtful)
 
 
 def _mentions(text: str, name: str) -> bool:
@@ -286,13 +315,9 @@ def _deletion(live: LiveApp, spec: RemovedSpec, now: datetime) -> Plan:
     return replace(plan, status=SyncStatus.BLOCKED, action=Action.REFUSE, reason=why)
 
 
-def _perhaps_described(live: LiveApp, file: str) -> Finding:
-    what, hint = f"{file} mentions it and cannot be read", f"fix {file}, or remove {live.name} from it"
-    if file.endswith("/"):
-        what = f"the submodule {file[:-1]} is not checked out and may have it"
-        hint = "check it out: git submodule update --init --recursive (actions/checkout with submodules: recursive)"
-    message = f"not deleting {live.name}: its spec was removed from Git, but {what}"
-    return Finding(Severity.WARNING, "not-pruned", message, hint, Location(file))
+def _perhaps_described(live: LiveApp, doubt: Doubt) -> Finding:
+    message = f"not deleting {live.name}: its spec was removed from Git, but {doubt.what}"
+    return Finding(Severity.WARNING, "not-pruned", message, doubt.hint, Location(doubt.file))
 
 
 def _changed_since(live: LiveApp, spec: RemovedSpec) -> Finding:

@@ -121,6 +121,20 @@ def test_a_spec_file_counts_however_its_suffix_is_written(pruned: World):
     assert deleted(pruned) == [], "the last commit still has it"
 
 
+@pytest.mark.parametrize(("name", "kept"), [("${APP}", True), ("o${REST}", True), ("${APP}-web", False)])
+def test_an_app_whose_name_another_folder_s_variable_gives_may_be_the_removed_one(pruned: World, name: str, kept: bool):
+    pruned.write(web(name), file="tenants/app.yaml")
+    report = pruned.plan(prune=True, allow=ALLOWED)
+    assert [plan.app for plan in report.plans if plan.action is Action.DELETE] == ([] if kept else ["old"])
+    found = [str(finding.location) for finding in report.findings if finding.code == "not-pruned"]
+    assert found == (["tenants/app.yaml"] if kept else [])
+
+
+def test_a_file_of_another_tool_with_a_variable_for_its_name_keeps_nothing(pruned: World):
+    pruned.repository.write("compose.yaml", "name: ${PROJECT}\nservices:\n  web: {image: nginx}\n")
+    assert deleted(pruned) == ["old"]
+
+
 def modules(world: World, *paths: str) -> None:
     text = "".join(f'[submodule "{path}"]\n\tpath = {path}\n\turl = ../{path}\n' for path in paths)
     world.repository.write(".gitmodules", text)
