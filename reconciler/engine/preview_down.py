@@ -112,7 +112,7 @@ async def sweep(options: RunOptions, repository_name: str, judge: Judge, front: 
     kept = [seen(app, mark, repository.settings) for name, (app, mark) in found.items() if name not in over]
     unknown = "GitHub did not say whether its pull request is open"
     kept = [one if one.pull in pulls else replace(one, reason=unknown) for one in kept]
-    return replace(done, states=(*done.states, *kept))
+    return replace(done, states=(*done.states, *kept), unknown=any(one.reason == unknown for one in kept))
 
 
 async def remove(

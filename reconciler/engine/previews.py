@@ -93,18 +93,22 @@ class Repository:
 
 @dataclass(frozen=True)
 class Previewed:
-    """The previews that a run was about. ``planned`` and ``rollout`` of what it changed, if anything."""
+    """The previews that a run was about. ``planned`` and ``rollout`` of what it changed, if anything.
+
+    ``unknown``: a preview was kept because the state of its pull request is not known.
+    """
 
     states: tuple[PreviewState, ...]
     planned: Planned | None = field(default=None, repr=False)
     rollout: RolloutReport | None = field(default=None, repr=False)
     declined: bool = False
+    unknown: bool = False
 
     def exit_code(self, *, up: bool = False) -> Exit:
         """The exit code of a run; ``up``: it was to make previews, so one that is gone was refused."""
         codes = [safety.of_apply(self.rollout, self.planned)] if self.rollout and self.planned else []
         states = {one.state for one in self.states}
-        if codes in ([], [Exit.OK]) and states & {"failed", "kept"}:
+        if codes in ([], [Exit.OK]) and (self.unknown or states & {"failed", "kept"}):
             codes += [Exit.ERROR]
         return safety.most_serious([*codes, Exit.REFUSED] if up and "gone" in states else codes)
 

@@ -210,14 +210,16 @@ def test_a_spec_that_cannot_be_read_ends_nothing(world: Previews) -> None:
     assert world.names() == [NAME]
 
 
-def test_the_sweep_ends_what_is_closed_and_nothing_that_is_unknown(world: Previews) -> None:
+def test_the_sweep_ends_what_is_closed_and_nothing_that_is_unknown_which_is_an_error(world: Previews) -> None:
     for number in (1, 2, 3):
         world.up(replace(PULL, number=number))
     done = world.sweep(replace(PULL, number=1), replace(PULL, number=2, is_open=False))
     assert [(one.pull, one.state) for one in done.states] == [(2, "gone"), (1, "live"), (3, "live")]
     assert "did not say" in done.states[2].reason
+    assert done.exit_code() is Exit.ERROR
     world.at(8)
-    assert states(world.sweep()) == ["gone", "gone"]
+    done = world.sweep()
+    assert (states(done), done.exit_code()) == (["gone", "gone"], Exit.OK)
 
 
 def test_a_preview_is_listed_with_its_cost_and_its_end(world: Previews) -> None:
