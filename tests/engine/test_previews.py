@@ -153,7 +153,7 @@ def test_down_refuses_a_name_that_fits_no_app(world: Previews) -> None:
     assert world.names() == [NAME]
 
 
-def test_c88_another_account_than_the_named_one_is_never_said_to_have_no_previews(world: Previews) -> None:
+def test_another_account_than_the_named_one_is_never_said_to_have_no_previews(world: Previews) -> None:
     world.box.configure(team="Acme")
     world.up()
     world.configure({**CONFIG, "account": {"team": "Globex"}})
