@@ -71,6 +71,11 @@ class Environment(BaseModel):
         """The name that an app of the base has here."""
         return self.rename.replace(APP, app)
 
+    def base_name(self, app: str) -> str:
+        """The name in the base of an app that has this name here."""
+        before, after = self.rename.split(APP)
+        return app.removeprefix(before).removesuffix(after)
+
     def live_name(self, app: str) -> str:
         """The name that an app has here, given that name or the one in the base."""
         before, after = self.rename.split(APP)

@@ -337,8 +337,8 @@ class ActionStep:
 
     @property
     def suggest(self) -> Suggestions:
-        """What adds the flags of the connection to suggested commands."""
-        return Suggestions.of(self._connection)
+        """What adds the flags of the connection and the choice of apps to suggested commands."""
+        return Suggestions.of(self._connection, action_options(self.inputs, self.context, self.environ))
 
     @property
     def _connection(self) -> Connection:

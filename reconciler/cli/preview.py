@@ -146,7 +146,8 @@ def sweep(
 ) -> int:
     """Take down previews that have ended: closed, gone, no longer allowed, or expired.
 
-    Asks GitHub about each pull request, with the token in GITHUB_TOKEN; a missing answer ends no preview.
+    Asks GitHub about each pull request, with the token in GITHUB_TOKEN; a missing answer ends no preview, and the
+    exit code is then 1.
     """
     import asyncio
 

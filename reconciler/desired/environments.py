@@ -18,7 +18,7 @@ from reconciler.config_file import ConfigFile
 from reconciler.desired.overlays import OVERLAY_GUIDE, Overlay
 from reconciler.desired.parts import part_of, taken_apart
 from reconciler.desired.reading import WRAPPER, Named, Variables, parse_specs, substitute
-from reconciler.environments import environment_of, token_variables
+from reconciler.environments import Environment, environment_of, token_variables
 from reconciler.errors import InvalidInput
 from reconciler.findings import Finding, Location, Severity
 from reconciler.text import did_you_mean, pointer_token
@@ -38,7 +38,7 @@ Places = dict[str, tuple[Document, str]]
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentSources:
-    """What an environment adds to the base specs.
+    """What an environment, ``own`` in the configuration, adds to the base specs.
 
     ``overlays`` by the app's name in the base, in the order they apply; ``values`` of variables with where they are
     written, as text and (``places``) as document and pointer; ``required``: variables that must not fall back to their
@@ -46,7 +46,7 @@ class EnvironmentSources:
     """
 
     name: str
-    renamed: Callable[[str], str]
+    own: Environment = field(repr=False)
     overlays: Mapping[str, tuple[Overlay, ...]]
     values: Mapping[str, tuple[str, str]] = field(repr=False)
     required: Mapping[str, Location | None]
@@ -132,7 +132,7 @@ def sources_of(
     required = {one: file.locate(f"{at}/required/{index}") for index, one in enumerate(own.required)}
     return EnvironmentSources(
         name,
-        own.renamed,
+        own,
         overlays,
         values,
         required,
@@ -303,5 +303,5 @@ def _specs(text: str, file: str, sources: EnvironmentSources, variables: Variabl
         if isinstance(spec, dict) and isinstance(spec.get("name"), str):
             spec, parts = sources.rendered(spec, document, wrapper, [])
             substitute(spec, Written(document, wrapper, parts), variables)
-            spec["name"] = sources.renamed(str(spec["name"]))
+            spec["name"] = sources.own.renamed(str(spec["name"]))
             yield spec["name"], spec

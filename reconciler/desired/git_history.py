@@ -232,6 +232,10 @@ class History:
         now = os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
         return bool(self.stored(entry[1]).data != now)
 
+    def text_at(self, base: Commit, file: str) -> str | None:
+        """The text of a file, by its name within the repository, in a commit; None if it has no such file."""
+        return self._text(self._lookup(base, file))
+
     def lacks(self, base: Commit, folder: Path) -> bool:
         """Whether a spec file that a commit has in a folder, or as that file, is gone."""
         inside = self.inside(folder)
@@ -299,7 +303,7 @@ class History:
             if entry is None or (path, entry[1]) in seen:
                 continue
             seen.add((path, entry[1]))
-            if entry[0] & _KIND == _REGULAR and PurePosixPath(path).suffix in SPEC_SUFFIXES:
+            if entry[0] & _KIND == _REGULAR and PurePosixPath(path).suffix.lower() in SPEC_SUFFIXES:
                 yield path, entry[1]
             children = self._children(entry)
             prefix = f"{path}/" if path else ""

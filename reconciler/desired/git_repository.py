@@ -5,6 +5,7 @@ Odd and damaged repositories are refused with the reason, in our own words.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
@@ -95,6 +96,23 @@ def _oddity(error: Exception) -> str:
             return f"the repository uses the extension {error.extension}, which is not supported"
         case _:
             return f"the repository is damaged or of an unknown kind ({type(error).__name__})"
+
+
+def submodules(folder: Path) -> Iterator[Path]:
+    """The folders of the submodules that a repository's `.gitmodules` names.
+
+    Raises:
+        HistoryGap: it cannot be read.
+    """
+    from dulwich.config import ConfigFile, parse_submodules
+
+    def named() -> Iterator[Path]:
+        with open_file(folder / ".gitmodules") as stream:
+            config = ConfigFile.from_file(stream, expand_includes=False)
+        for path, _, _ in parse_submodules(config):
+            yield folder / os.fsdecode(path)
+
+    yield from explained(named())
 
 
 class Walk:

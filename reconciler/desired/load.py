@@ -204,7 +204,7 @@ def _apps_of(
     findings += _without_secrets(done.findings, spec, written) if variables.offline else done.findings
     name = base = spec.get("name")
     if environment is not None and isinstance(name, str):
-        spec["name"] = name = environment.renamed(name)
+        spec["name"] = name = environment.own.renamed(name)
     accepted = accepts(spec)
     plaintexts = dict(plaintext_secrets(spec, accepted=accepted))
     values, hidden = _secrets(plaintexts, done.used, variables)

@@ -12,7 +12,7 @@ from reconciler.config_names import no_spec
 from reconciler.config_sections import NO_WAVES
 from reconciler.desired.preview_mark import proven
 from reconciler.engine import safety
-from reconciler.engine.load import Desired, RunOptions, as_live, load
+from reconciler.engine.load import Desired, RunOptions, as_live, check_selection, load
 from reconciler.engine.planner import Planned, PlannedApp, Planner, check_rotations, in_doubt, recheck_health
 from reconciler.errors import InvalidInput, LiveError, Unauthorized, UsageError
 from reconciler.findings import Finding
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from reconciler.clock import Clock
     from reconciler.desired.reading import Named
-    from reconciler.engine.prune import Removed
+    from reconciler.engine.prune import Reading, Removed
     from reconciler.live.client import Client
     from reconciler.live.models import LiveApp
 
@@ -180,6 +180,7 @@ def _job(app: PlannedApp, planned: Planned) -> RolloutJob:
         app.secrets,
         app.rendered,
         planned.options.force_build,
+        again=planned.options.again,
         history=frozenset(one.id for one in app.deployments),
     )
 
@@ -271,7 +272,8 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
     unmanaged_apps = unmanaged(fleet, desired)
     notes: tuple[Finding, ...] = ()
     if removed is not None:
-        deletions, notes = removed.judge([fleet[name] for name in unmanaged_apps if options.selects(name)], planner)
+        chosen = removed.chosen(desired, options)
+        deletions, notes = removed.judge([fleet[name] for name in unmanaged_apps if chosen.selects(name)], planner)
         apps += deletions
         unmanaged_apps = tuple(sorted({*unmanaged_apps} - {app.plan.app for app in deletions}))
     if desired.alerts and not options.redeploy:
@@ -351,14 +353,25 @@ def pruning(desired: Desired, options: RunOptions) -> Removed | None:
     Raises:
         PlanMismatch: they are, and Git's history is incomplete.
         InvalidInput: there is no spec, and never was.
+        UsageError: an app that is selected by name neither has a spec nor had one that was removed.
     """
     if not options.prune:
         return None
+    from reconciler.engine.changed import named
     from reconciler.engine.prune import Removed, check_emptied
 
-    removed = Removed.read(options.specs, desired.known, _reader(desired, options))
+    since = named(options.changed_since, options.environ)
+    removed = Removed.read(options.specs, desired.known, _reading(desired, options), since)
     check_emptied(desired.findings, removed)
+    check_selection(removed.chosen(desired, options), desired.known.union(removed.specs))
     return removed
+
+
+def _reading(desired: Desired, options: RunOptions) -> Reading:
+    from reconciler.engine.prune import Reading
+
+    read, own = _reader(desired, options), desired.environment
+    return Reading(read, own.own.base_name) if own else Reading(read)
 
 
 def _removals(desired: Desired, options: RunOptions, now: datetime) -> Callable[[str], str]:
@@ -368,7 +381,7 @@ def _removals(desired: Desired, options: RunOptions, now: datetime) -> Callable[
     def removed() -> Callable[[str], str]:
         from reconciler.engine.prune import removals
 
-        return removals(options.specs, desired.known, _reader(desired, options), now)
+        return removals(options.specs, desired.known, _reading(desired, options), now)
 
     def shown(name: str) -> str:
         return removed()(name)

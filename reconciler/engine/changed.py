@@ -50,21 +50,37 @@ def changed_only(
     Raises:
         UsageError: there is no such commit, no common ancestor, or no repository.
     """
-    since = _of_pipeline(environ) if since == "auto" else since
+    since = named(since, environ)
     try:
         history = History.open(apps[0].file if apps else ".")
         if history is None:
             raise UsageError("--only-changed needs a Git repository", hint="omit it to look at every app")
         with history:
-            (base,) = explained(iter([merge_base(history.repo, since)]))
+            base = base_of(history, since)
             every = any(_differs(history, base, path) for path in _shared(file, environment))
             every = every or any(history.lacks(base, path) for path in (environment.folders if environment else ()))
             changed = tuple(app for app in apps if every or _app_differs(history, base, app, environment))
     except HistoryGap as gap:
-        raise UsageError(f"--only-changed cannot compare with {since}: {gap}", hint=DEEPER) from None
+        raise _not_compared(since, gap) from None
     why = ", because a file that every app depends on changed" if every else ""
     message = f"{len(changed)} of {len(apps)} apps: only those whose files changed since {since}{why}"
     return changed, Finding(Severity.NOTICE, "only-changed", message)
+
+
+def base_of(history: History, since: str) -> Commit:
+    """The merge base of HEAD and a commit that is named.
+
+    Raises:
+        UsageError: there is no such commit, or no common ancestor.
+    """
+    try:
+        return next(explained(merge_base(history.repo, name) for name in (since,)))
+    except HistoryGap as gap:
+        raise _not_compared(since, gap) from None
+
+
+def _not_compared(since: str, gap: HistoryGap) -> UsageError:
+    return UsageError(f"--only-changed cannot compare with {since}: {gap}", hint=DEEPER)
 
 
 def _shared(file: ConfigFile, environment: EnvironmentSources | None) -> list[Path]:
@@ -85,7 +101,14 @@ def _differs(history: History, base: Commit, path: Path) -> bool:
     return history.differs(base, path) or (path.is_symlink() and history.differs(base, Path(os.path.realpath(path))))
 
 
-def _of_pipeline(environ: Mapping[str, str]) -> str:
+def named(since: str, environ: Mapping[str, str]) -> str:
+    """The commit that ``--only-changed`` names; of ``auto`` the one in the pipeline's variables.
+
+    Raises:
+        UsageError: no variable has one.
+    """
+    if since != "auto":
+        return since
     for name, before in _BASES:
         if (value := environ.get(name, "")).strip("0"):
             return f"{before}{value}"

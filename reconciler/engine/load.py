@@ -96,13 +96,11 @@ def check(options: RunOptions, *, offline: bool = False, file: ConfigFile | None
         offline=offline,
         environment=environment,
     )
-    if environment:
-        wanted, left_out = (_named_here(names, loaded.apps) for names in (options.apps, options.exclude))
-        options = replace(options, apps=wanted, exclude=left_out)
     policies, findings = _policies(config)
     known = frozenset(app.name for app in loaded.apps)
+    options = named_here(options, environment, known)
     if not options.prune and not has_errors(loaded.findings):
-        _check_selection(options, known)
+        check_selection(options, known)
     probes = check_probes(file, {app.name: app.spec for app in loaded.apps})
     apps = tuple(app for app in loaded.apps if options.selects(app.name))
     if options.changed_since:
@@ -203,16 +201,22 @@ def config_of(options: RunOptions) -> ConfigFile:
     return _config_within(options.checkout, options) if options.checkout else read_config(options.config, options.specs)
 
 
-def _named_here(names: frozenset[str], apps: Sequence[DesiredApp]) -> frozenset[str]:
-    """The names and patterns of apps, which may be those of the base, as names that they have in the environment."""
-    found: set[str] = set()
-    for name in names:
-        of_base = {app.name for app in apps if matches(app.base, (name,))}
-        found |= {name} if any(matches(app.name, (name,)) for app in apps) else of_base or {name}
-    return frozenset(found)
+def named_here(options: RunOptions, environment: EnvironmentSources | None, known: Collection[str]) -> RunOptions:
+    """The options with the names and patterns of apps, which may be those of the base, as the environment has them.
+
+    ``known`` are the apps, by their names in the environment, that they may be about.
+    """
+    if environment is None:
+        return options
+    own = environment.own
+
+    def here(name: str) -> str:
+        return next((one for one in (name, own.renamed(name)) if any(matches(app, (one,)) for app in known)), name)
+
+    return replace(options, apps=frozenset(map(here, options.apps)), exclude=frozenset(map(here, options.exclude)))
 
 
-def _check_selection(options: RunOptions, known: frozenset[str]) -> None:
+def check_selection(options: RunOptions, known: frozenset[str]) -> None:
     """Refuse a name or pattern that fits no app: a typo must not look like an app that is fine.
 
     Raises:
@@ -337,6 +341,7 @@ class RunOptions:
     ``show_live_values``         show what looks like a credential, and in comments also what only live has
     ``rehearsal``                the client is of the embedded sandbox, which is no account
     ``logs``                     of which deployments the report has build and deploy logs
+    ``again``                    the command that a report suggests where something is left to do
     ``concurrency``              apps that are rolled out at the same time; 0: as many as the rate limit carries
     """
 
@@ -370,6 +375,7 @@ class RunOptions:
     rehearsal: bool = False
     environment: str = ""
     label: str = ""
+    again: str = "reconcile"
 
     def named(self, environments: Collection[str]) -> str:
         """The environment that is wanted of these: a ``label`` alone names one only if there are any."""

@@ -108,7 +108,8 @@ async def _planned(
     names = frozenset(one.mark.name for one in useful)
     config = engine_config(repository.config, useful, forks=fork)
     wanted = Desired(tuple(one.app for one in useful), config, (), names | {app.name for app in fleet})
-    planned = await plan(wanted, engine_options(options, names, fleet), client, clock)
+    again = ("up", "--pull", str(useful[0].mark.pull), "--repository", repository.name)
+    planned = await plan(wanted, engine_options(options, names, fleet, again), client, clock)
     _check_names(useful, [app.live for app in planned.apps if app.live], repository)
     _check_budget(planned, repository.previews(fleet), repository.settings)
     return planned

@@ -14,10 +14,12 @@ from reconciler.engine import safety
 from reconciler.engine.apply import apply
 from reconciler.engine.planner import Planned, PlannedApp
 from reconciler.engine.previews import Previewed, Repository, deployed, engine_config, engine_options, seen
+from reconciler.errors import UsageError
 from reconciler.plan.canonical import canonical
 from reconciler.plan.compare import live_digest
 from reconciler.plan.model import Action, Plan, PlanReport, SyncStatus, unchanged_cost
 from reconciler.rollout.model import OutcomeKind, RolloutRecord, RolloutReport
+from reconciler.text import did_you_mean, matches
 from reconciler.views.previews import PreviewState
 
 if TYPE_CHECKING:
@@ -41,13 +43,41 @@ async def down(
 
     Raises:
         InvalidInput: it is not known which apps Git has.
+        UsageError: an app that is selected by name has no previews, nor may have any.
+        PlanMismatch: the token is of another account than the configuration names.
         LiveError: App Platform could not be reached.
     """
     repository = Repository.read(repository_name, options)
     async with front.connect() as client:
-        found = repository.previews(await client.list_apps(), number)
-        chosen = {name: why for name, (_, mark) in found.items() if options.names(mark.app)}
+        fleet = await _fleet(client, options, repository)
+        apps = {mark.app for _, mark in repository.previews(fleet).values()}
+        here = repository.here(options, apps)
+        _check_names(here.apps, apps.union(repository.apps))
+        found = repository.previews(fleet, number)
+        chosen = {name: why for name, (_, mark) in found.items() if here.names(mark.app)}
         return await remove(chosen, repository, options, front, client, clock)
+
+
+async def _fleet(client: Client, options: RunOptions, repository: Repository) -> list[LiveApp]:
+    """Every app of the account; of another one than the configuration names, "no previews" would be no answer.
+
+    Raises:
+        PlanMismatch: it is another account.
+    """
+    fleet = await client.list_apps()
+    await safety.check_account(client, options, repository.config, fleet)
+    return fleet
+
+
+def _check_names(names: Collection[str], apps: Collection[str]) -> None:
+    """Refuse a name or pattern that fits no app: a typo must not look like an app without previews.
+
+    Raises:
+        UsageError: there is one.
+    """
+    for name in sorted(names):
+        if not any(matches(app, (name,)) for app in apps):
+            raise UsageError(f"no app of that name has previews: {name}", hint=did_you_mean(name, apps))
 
 
 async def listed(options: RunOptions, repository_name: str, front: FrontEnd) -> tuple[PreviewState, ...]:
@@ -59,7 +89,7 @@ async def listed(options: RunOptions, repository_name: str, front: FrontEnd) -> 
     """
     repository = Repository.read(repository_name, options)
     async with front.connect() as client:
-        found = repository.previews(await client.list_apps())
+        found = repository.previews(await _fleet(client, options, repository))
     return tuple(seen(app, mark, repository.settings) for app, mark in found.values())
 
 
@@ -72,7 +102,7 @@ async def sweep(options: RunOptions, repository_name: str, judge: Judge, front: 
     """
     repository = Repository.read(repository_name, options)
     async with front.connect() as client:
-        found = repository.previews(await client.list_apps())
+        found = repository.previews(await _fleet(client, options, repository))
         pulls = await judge({mark.pull for _, mark in found.values()})
         now, over = clock.now(), dict[str, str]()
         for name, (app, mark) in found.items():
@@ -82,7 +112,7 @@ async def sweep(options: RunOptions, repository_name: str, judge: Judge, front: 
     kept = [seen(app, mark, repository.settings) for name, (app, mark) in found.items() if name not in over]
     unknown = "GitHub did not say whether its pull request is open"
     kept = [one if one.pull in pulls else replace(one, reason=unknown) for one in kept]
-    return replace(done, states=(*done.states, *kept))
+    return replace(done, states=(*done.states, *kept), unknown=any(one.reason == unknown for one in kept))
 
 
 async def remove(
@@ -103,7 +133,9 @@ async def remove(
         if not found:
             break
         plans = tuple(_deletion(app, names[name], repository) for name, (app, _) in found.items())
-        run = engine_options(options, list(found), fleet)
+        pulls = {mark.pull for _, mark in found.values()}
+        which = ("down", "--pull", str(*pulls)) if len(pulls) == 1 else ("sweep",)
+        run = engine_options(options, list(found), fleet, (*which, "--repository", repository.name))
         report = PlanReport(tuple(one.plan for one in plans), requests=client.requests)
         planned = Planned(plans, report, config, run, len(fleet))
         if attempt == 0:

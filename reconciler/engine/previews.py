@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from reconciler.config_sections import Guards
 from reconciler.desired.load import load as load_specs
 from reconciler.desired.preview_mark import Mark, names_in, proven
 from reconciler.engine import safety
-from reconciler.engine.load import RunOptions, entered
+from reconciler.engine.load import RunOptions, entered, named_here
 from reconciler.errors import InvalidInput
 from reconciler.exit_codes import Exit
 from reconciler.findings import Finding, Severity
@@ -26,6 +27,7 @@ from reconciler.views.previews import PreviewState
 
 if TYPE_CHECKING:
     from reconciler.config_preview import Preview
+    from reconciler.desired.environments import EnvironmentSources
     from reconciler.desired.preview import Derived
     from reconciler.engine.planner import Planned
     from reconciler.live.models import LiveApp
@@ -45,6 +47,7 @@ class Repository:
     named: frozenset[str]
     apps: tuple[str, ...] = ()
     """The apps that have previews."""
+    environment: EnvironmentSources | None = None
 
     @classmethod
     def read(cls, name: str, options: RunOptions) -> Repository:
@@ -75,7 +78,11 @@ class Repository:
         bases = {name for app in loaded.apps for name in (app.name, app.base)}
         settings = file.config.preview or NO_PREVIEW
         apps = tuple(app.name for app in loaded.apps if matches(app.name, settings.apps))
-        return cls(name, settings, file.config, names_in(whole, bases), apps)
+        return cls(name, settings, file.config, names_in(whole, bases), apps, environment)
+
+    def here(self, options: RunOptions, others: Collection[str] = ()) -> RunOptions:
+        """The options with the names that apps have in the environment: those that have previews, and ``others``."""
+        return named_here(options, self.environment, {*self.apps, *others})
 
     def previews(self, fleet: Collection[LiveApp], number: int = 0) -> dict[str, tuple[LiveApp, Mark]]:
         """The proven previews of this repository, and of a pull request, by name."""
@@ -86,24 +93,33 @@ class Repository:
 
 @dataclass(frozen=True)
 class Previewed:
-    """The previews that a run was about. ``planned`` and ``rollout`` of what it changed, if anything."""
+    """The previews that a run was about. ``planned`` and ``rollout`` of what it changed, if anything.
+
+    ``unknown``: a preview was kept because the state of its pull request is not known.
+    """
 
     states: tuple[PreviewState, ...]
     planned: Planned | None = field(default=None, repr=False)
     rollout: RolloutReport | None = field(default=None, repr=False)
     declined: bool = False
+    unknown: bool = False
 
     def exit_code(self, *, up: bool = False) -> Exit:
         """The exit code of a run; ``up``: it was to make previews, so one that is gone was refused."""
         codes = [safety.of_apply(self.rollout, self.planned)] if self.rollout and self.planned else []
         states = {one.state for one in self.states}
-        if codes in ([], [Exit.OK]) and states & {"failed", "kept"}:
+        if codes in ([], [Exit.OK]) and (self.unknown or states & {"failed", "kept"}):
             codes += [Exit.ERROR]
         return safety.most_serious([*codes, Exit.REFUSED] if up and "gone" in states else codes)
 
 
-def engine_options(options: RunOptions, names: Collection[str], fleet: Collection[LiveApp]) -> RunOptions:
-    """The options of the engine for previews alone: of them everything may change."""
+def engine_options(
+    options: RunOptions, names: Collection[str], fleet: Collection[LiveApp], again: Sequence[str]
+) -> RunOptions:
+    """The options of the engine for previews alone: of them everything may change.
+
+    ``again``: the subcommand of ``reconcile preview`` that goes on where the run stops.
+    """
     allow = {"max-changes"}
     for name in names:
         allow |= {f"{kind}={name}" for kind in ("region", "archive", "delete")}
@@ -119,6 +135,7 @@ def engine_options(options: RunOptions, names: Collection[str], fleet: Collectio
         override_freeze=True,
         logs=options.logs,
         rehearsal=options.rehearsal,
+        again=shlex.join(("reconcile", "preview", *again)),
     )
 
 

@@ -75,7 +75,8 @@ class Handler:
             raise UsageError("the event names no pull request", hint="run mode preview on pull_request or schedule")
         pull = await pulls.read(self.github, self.context.repository, self.context.pulls[0])
         repository = Repository.read(self.context.repository, self.options)
-        names = frozenset(name_of(app, pull.repository, pull.number) for app in repository.apps)
+        apps = list(filter(repository.here(self.options).selects, repository.apps))
+        names = frozenset(name_of(app, pull.repository, pull.number) for app in apps)
         why = why_none(pull, repository.settings, await self._approved(pull, repository))
         if why:
             done = await down(self.options, pull.repository, pull.number, why, self.front, self.clock)
@@ -86,7 +87,7 @@ class Handler:
                 Previewed(()), note=f"#{pull.number} has a newer commit, {pull.commit[:7]}, with its own run"
             )
         self._check_checkout(pull)
-        begun = await self._begin(pull, repository)
+        begun = await self._begin(pull, apps)
         try:
             done = await up(self.options, pull, self.images, self.front, self.clock)
         except (Exception, asyncio.CancelledError):
@@ -94,11 +95,11 @@ class Handler:
             raise
         return Handled(done, pull.number, pull.commit, ended=names - {one.name for one in done.states})
 
-    async def _begin(self, pull: PullRequest, repository: Repository) -> list[int]:
+    async def _begin(self, pull: PullRequest, apps: Collection[str]) -> list[int]:
         """Show that the previews are being deployed; GitHub's trouble is a warning, and no reason to deploy nothing."""
         begun: list[int] = []
         try:
-            for app in filter(self.options.selects, repository.apps):
+            for app in apps:
                 name = name_of(app, pull.repository, pull.number)
                 begun.append(await self._deployments.begin(_subject(app, name, pull.number, pull.commit)))
                 await self._deployments.show(begun[-1], Status("in_progress"))

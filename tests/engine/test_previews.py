@@ -128,6 +128,43 @@ def test_down_ends_the_previews_of_one_pull_request_and_is_done_when_there_are_n
     assert (done.states, done.exit_code()) == ((), Exit.OK)
 
 
+@pytest.mark.parametrize("name", ["shop", "shop-staging", "sh*"])
+def test_down_takes_either_name_of_an_app_as_up_does(world: Previews, name: str) -> None:
+    world.configure({**CONFIG, "environments": {"staging": {"rename": "{app}-staging"}}})
+    options = {"environment": "staging", "apps": frozenset({name})}
+    assert states(world.up(**options)) == ["healthy"]
+    assert states(world.down(**options)) == ["gone"]
+    assert world.names() == []
+    assert states(world.down(**options)) == []
+
+
+def test_down_takes_the_name_of_an_app_that_git_no_longer_has(world: Previews) -> None:
+    world.up()
+    world.write(shop("store"))
+    (world.specs / "shop.yaml").unlink()
+    assert states(world.down(apps=frozenset({"shop"}))) == ["gone"]
+
+
+def test_down_refuses_a_name_that_fits_no_app(world: Previews) -> None:
+    world.up()
+    with pytest.raises(UsageError, match="no app of that name has previews: shpo") as refused:
+        world.down(apps=frozenset({"shpo"}))
+    assert refused.value.hint == "did you mean shop?"
+    assert world.names() == [NAME]
+
+
+def test_another_account_than_the_named_one_is_never_said_to_have_no_previews(world: Previews) -> None:
+    world.box.configure(team="Acme")
+    world.up()
+    world.configure({**CONFIG, "account": {"team": "Globex"}})
+    for run in (lambda: world.down(99), world.sweep, world.listed):
+        with pytest.raises(PlanMismatch, match="this token belongs to the team 'Acme'"):
+            run()
+    assert world.names() == [NAME]
+    world.configure({**CONFIG, "account": {"team": "Acme"}})
+    assert (world.listed(), states(world.down(99)), states(world.down())) == (["live"], [], ["gone"])
+
+
 def test_nothing_that_only_looks_like_a_preview_is_ever_touched(world: Previews) -> None:
     made = [world.create(spec) for spec in lookalikes()]
     ids = {app.id for app in made}
@@ -173,14 +210,16 @@ def test_a_spec_that_cannot_be_read_ends_nothing(world: Previews) -> None:
     assert world.names() == [NAME]
 
 
-def test_the_sweep_ends_what_is_closed_and_nothing_that_is_unknown(world: Previews) -> None:
+def test_the_sweep_ends_what_is_closed_and_nothing_that_is_unknown_which_is_an_error(world: Previews) -> None:
     for number in (1, 2, 3):
         world.up(replace(PULL, number=number))
     done = world.sweep(replace(PULL, number=1), replace(PULL, number=2, is_open=False))
     assert [(one.pull, one.state) for one in done.states] == [(2, "gone"), (1, "live"), (3, "live")]
     assert "did not say" in done.states[2].reason
+    assert done.exit_code() is Exit.ERROR
     world.at(8)
-    assert states(world.sweep()) == ["gone", "gone"]
+    done = world.sweep()
+    assert (states(done), done.exit_code()) == (["gone", "gone"], Exit.OK)
 
 
 def test_a_preview_is_listed_with_its_cost_and_its_end(world: Previews) -> None:
@@ -228,6 +267,27 @@ def test_a_preview_that_changes_while_it_is_taken_down_is_looked_at_again(world:
     world.up()
     world.box.fault(Fault("server_error", operation="apps_delete", times=1))
     assert states(world.down()) == ["gone"]
+
+
+def test_a_preview_that_is_left_undone_suggests_its_own_command_and_never_an_apply(world: Previews) -> None:
+    def suggested(done: Previewed) -> set[str]:
+        assert done.rollout is not None
+        return {command for record in done.rollout.records for command in record.outcome.commands}
+
+    up, down, sweep = (
+        f"reconcile preview {which} --repository {REPO}" for which in ("up --pull 12", "down --pull 12", "sweep")
+    )
+    world.box.fault(Fault("server_error", operation="apps_create", times=99))
+    assert up in (found := suggested(world.up()))
+    assert "reconcile" not in found
+    world.box.clear_faults()
+    world.up()
+    world.box.fault(Fault("server_error", operation="apps_delete", times=99))
+    assert down in (found := suggested(world.down()))
+    assert "reconcile" not in found
+    world.up(replace(PULL, number=13))
+    assert sweep in (found := suggested(world.sweep(*(replace(PULL, number=one, is_open=False) for one in (12, 13)))))
+    assert "reconcile" not in found
 
 
 def test_an_image_has_the_tag_that_is_given_and_an_unknown_component_is_a_mistake(world: Previews) -> None:

@@ -505,6 +505,13 @@ def test_what_was_loaded_is_hidden_from_then_on_and_in_every_environment_after_i
     assert first.redact("Tr0ub4dor-and-3 dop_v1_staging") == f"{MASK} {MASK}"
 
 
+def test_a_suggested_apply_is_for_the_apps_of_the_run_and_no_others() -> None:
+    inputs = Inputs(apps=("web",), exclude=("web-old",), specs=("infra/specs",), shard=(1, 2))
+    step = ActionStep(inputs, read({}), {}, SystemClock(), print, Redactor())
+    assert step.suggest.command("reconcile") == "reconcile infra/specs --app web --exclude web-old --shard 1/2"
+    assert step.suggest.command("reconcile status web") == "reconcile status web"
+
+
 def test_the_page_is_written_where_it_is_asked_for_and_named_in_the_outputs_and_the_summary(
     runner: Runner, tmp_path: Path
 ) -> None:

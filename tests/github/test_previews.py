@@ -16,7 +16,7 @@ from reconciler.github.pulls import pull_of
 from reconciler.sandbox.simulation.simulation import Platform
 from tests.github.test_outputs import read_outputs
 from tests.support.fake_github import server_error
-from tests.support.previews import COMMIT, NEWER, REPO
+from tests.support.previews import COMMIT, IMAGE, NEWER, REPO
 from tests.survival.previews import Fate, Pull, Ran, Stage, event_of
 
 NAME = name_of("shop", REPO, 12)
@@ -137,6 +137,28 @@ def test_a_closed_pull_request_ends_its_preview_and_its_deployment(stage: Stage)
     assert "the pull request is closed" in comment(stage)
 
 
+def test_a_run_for_one_app_leaves_the_previews_and_deployments_of_others_alone(stage: Stage) -> None:
+    spec = {"name": "blog", "services": [{"name": "web", "image": IMAGE}]}
+    stage.repository.write("specs/blog.yaml", json.dumps(spec))
+    happens(stage, "opened", own())
+    other = name_of("blog", REPO, 12)
+    assert sorted(stage.fake.active()) == [other, NAME]
+    happens(stage, "synchronize", Pull(12, NEWER, fork=False), app="shop")
+    assert sorted(stage.fake.active()) == [other, NAME]
+    ran = happens(stage, "closed", Pull(12, NEWER, fork=False, is_open=False), app="shop")
+    assert (ran.code, list(stage.live()), list(stage.fake.active())) == (0, [other], [other])
+
+
+def test_either_name_of_an_app_in_an_environment_chooses_its_preview(stage: Stage) -> None:
+    config = {"defaults": {"health": {"soak": "0s"}}, "environments": {"staging": {"rename": "{app}-staging"}}}
+    stage.repository.write("reconcile.yaml", json.dumps(config))
+    staging = {"app": "shop", "environment": "staging"}
+    happens(stage, "opened", own(), **staging)
+    assert list(stage.fake.active()) == list(stage.live()) == [name_of("shop-staging", REPO, 12)]
+    ran = happens(stage, "closed", Pull(12, COMMIT, fork=False, is_open=False), **staging)
+    assert (ran.code, list(stage.live()), list(stage.fake.active())) == (0, [], [])
+
+
 def test_a_deployment_that_an_earlier_run_left_active_ends_with_the_next_event_or_sweep(stage: Stage) -> None:
     happens(stage, "opened", own())
     stage.fake.refuse("GET", r".*/deployments", server_error(500), times=9)
@@ -229,7 +251,7 @@ def _gone(repository: bool) -> Any:
 
 
 def _fails(stage: Stage) -> None:
-    stage.fake.refuse("GET", ".*/pulls/12", server_error(500), times=9)
+    stage.fake.refuse("GET", ".*/pulls/12", server_error(500), times=99)
 
 
 def _is_partial(stage: Stage) -> None:
@@ -246,7 +268,7 @@ def test_an_answer_that_fails_or_is_partial_ends_nothing(stage: Stage, spoil: An
     spoil(stage)
     assert stage.step("pull_request", event_of(own(), "closed")).code == 1
     stage.fake.pulls.setdefault(12, {"number": 0})
-    assert stage.step("schedule", {}).code == 0
+    assert stage.step("schedule", {}).code == 1, "a sweep that could not judge is no success"
     assert list(stage.live()) == [NAME]
 
 
