@@ -137,6 +137,12 @@ def has_login(address: Any) -> bool:
     return is_plaintext(password) if colon else is_plaintext(user) and len(user) > len("x-access-token")
 
 
+def without_login(address: str) -> str:
+    """An address without a login, be that a secret or not."""
+    match = _LOGIN.match(address)
+    return address[: match.start(1)] + address[match.end() :] if match else address
+
+
 def plaintext_secrets(spec: Mapping[str, Any], *, accepted: bool = False) -> Iterator[tuple[str, str]]:
     """Pointer and value of every plaintext credential in the spec, in no particular order.
 

@@ -216,7 +216,7 @@ class ActionStep:
 
     def _previewed(self, planned: Planned) -> Result:
         if self.inputs.plan_file:
-            safety.save(Path(self.inputs.plan_file), planned.report.plans, planned.config)
+            safety.save(Path(self.inputs.plan_file), planned)
         report = self.published(planned.report)
         drift = self.inputs.mode is Mode.DRIFT
         found = sarif.of_plan(report)

@@ -17,6 +17,7 @@ from reconciler.exit_codes import Exit
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from reconciler.engine.importing import Importer
     from reconciler.engine.load import RunOptions
     from reconciler.engine.overlay_import import OverlayImporter
     from reconciler.engine.workspace import Workspace
@@ -60,26 +61,34 @@ def import_(
 
     importer = Importer.read(into, run_options((into,), source))
     console.keep_secret(importer.secrets)
-    written = 0
-    wrong: list[InvalidInput] = []
-    for app in chosen:
-        try:
-            done = importer.write(app)
-        except InvalidInput as error:
-            wrong.append(error)
-            continue
-        written += done.changed
-        console.out(plain(f"{app.name}: {f'written to {done.file}' if done.changed else f'{done.file} unchanged'}"))
-        if done.odd:
-            from reconciler.views import lines
-
-            say(redactor()(lines.findings(done.odd)))
-    found = {importer.name_in_git(app.name): recipients[app.id] for app in chosen if alerts}
-    problems = [finding for error in wrong for finding in error.findings]
+    previews = [app for app in chosen if all and importer.is_preview(app)]
+    for app in previews:
+        console.out(plain(f"{app.name}: not imported, as it is a preview"))
+    imported, problems = _import_each(importer, [app for app in chosen if app not in previews], console)
+    found = {importer.name_in_git(app.name): recipients[app.id] for app in imported if alerts}
     problems += _import_alerts(found, importer.options, into, console)
     if problems:
         raise InvalidInput(problems)
     return Exit.OK
+
+
+def _import_each(importer: Importer, live: Sequence[LiveApp], console: Console) -> tuple[list[LiveApp], list[Finding]]:
+    """Import the apps, each into its file; returns those that were, and why the others were not."""
+    from reconciler.views import lines
+
+    imported: list[LiveApp] = []
+    wrong: list[Finding] = []
+    for app in live:
+        try:
+            done = importer.write(app)
+        except InvalidInput as error:
+            wrong += error.findings
+            continue
+        imported.append(app)
+        console.out(plain(f"{app.name}: {f'written to {done.file}' if done.changed else f'{done.file} unchanged'}"))
+        if done.odd:
+            say(redactor()(lines.findings(done.odd)))
+    return imported, wrong
 
 
 def _import_alerts(
@@ -140,11 +149,14 @@ def _import_all(workspace: Workspace, env: str, live: Sequence[LiveApp], console
 
     importer = OverlayImporter(workspace, env)
     wrong: list[Finding] = []
+    done: list[str] = []
     for app in live:
-        done, found = _imported(importer, app)
+        what, found = _imported(importer, app)
         wrong += found
-        console.out(plain(f"{app.name}: {done}"))
+        done.append(f"{app.name}: {what}")
     workspace.write()
+    for line in done:  # nothing is said to be written before it is
+        console.out(plain(line))
     return wrong
 
 

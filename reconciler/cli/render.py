@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -12,7 +12,8 @@ from reconciler.errors import InvalidInput, UsageError
 from reconciler.exit_codes import Exit
 from reconciler.findings import has_errors
 
-HEADER = "# Rendered by `reconcile render --write`; change the specs and overlays instead.\n"
+if TYPE_CHECKING:
+    from reconciler.engine.load import RunOptions
 
 
 def render(
@@ -34,29 +35,43 @@ def render(
     from reconciler.engine.load import check as checked
     from reconciler.engine.load import each
 
-    if (write or check) and (apps or source.app):
-        raise UsageError("--write and --check concern every app", hint="omit the app names")
     if write and check:
         raise UsageError("--write and --check cannot be combined")
-    console, wrong, rendering = Console(vital=True), [], []
+    console, wrong, shown = Console(vital=True), [], []
     options = run_options(specs, replace(source, app=(*source.app, *apps)))
-    for one in each(options):
+    environments = each(options)
+    if write or check:
+        _refuse_part(options, into, len(environments))
+    for one in environments:
         desired = checked(one)
         console.keep_secret(desired.secrets)
         if has_errors(desired.findings):
             raise InvalidInput(desired.findings)
-        from reconciler.desired.rendering import rendered
+        from reconciler.desired.rendering import HEADER, rendered
 
         sources = desired.sources if verbose else None
         texts = {f"{app.name}.yaml": rendered(app, sources) for app in desired.apps}
         if not (write or check):
-            rendering += [f"# {one.environment}/{name}\n{text}" if not apps else text for name, text in texts.items()]
+            shown += [f"# {one.environment}/{name}\n{text}" if not apps else text for name, text in texts.items()]
             continue
         folder = into or desired.folder / "rendered" / one.environment
         wrong += _files(folder, {name: HEADER + text for name, text in texts.items()}, write=write)
-    if rendering:
-        show(plain("---\n".join(rendering).rstrip("\n")))
+    if shown:
+        show(plain("---\n".join(shown).rstrip("\n")))
     return Exit.DIFFERENCES if check and wrong else Exit.OK
+
+
+def _refuse_part(options: "RunOptions", into: Path | None, environments: int) -> None:
+    """Refuse to write what is not whole: the files of apps that were not selected would be removed.
+
+    Raises:
+        UsageError: only some apps are selected, or one folder is given for several environments.
+    """
+    if not options.whole:
+        hint = "omit the app names, --app, --exclude, --only-changed and --shard"
+        raise UsageError("--write and --check concern every app", hint=hint)
+    if into and environments > 1:
+        raise UsageError("--into is the folder of one environment", hint="omit it, or name one with --env")
 
 
 def _files(folder: Path, texts: dict[str, str], *, write: bool) -> list[str]:

@@ -115,11 +115,14 @@ def _write(file: Path, text: str, console: Console) -> None:
     """Write the page: the whole file or nothing.
 
     Raises:
-        ReconcileError: it cannot be written.
+        ReconcileError: it cannot be written, or holds something else, such as a spec.
     """
     from reconciler.desired.export import rewrite
 
     try:
+        if file.is_file() and file.read_bytes()[:15].lower() not in (b"", b"<!doctype html>"):
+            hint = "name another file with -o, or remove it"
+            raise ReconcileError(f"cannot write {file}: it holds something that is no page", hint=hint)
         file.parent.mkdir(parents=True, exist_ok=True)
         rewrite(file, text)
     except OSError as error:

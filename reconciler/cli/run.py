@@ -198,6 +198,8 @@ def _run(specs: Sequence[Path], asked: _Asked) -> int:
         from reconciler.config import ALL
 
         if options.environment == ALL:
+            if asked.save:
+                raise UsageError("--save holds the plan of one environment", hint="name one, such as --env staging")
             matters = differences_matter
             return plan_all(options, connection, console, CommandLine, shown_plan, differences_matter=matters)
         connection = connection_of(connection, options)
@@ -214,7 +216,7 @@ def _run(specs: Sequence[Path], asked: _Asked) -> int:
     with notifying(finished, console) as warnings:
         console.plan(replace(foreseen, warnings=warnings), drift=options.drift, annotated=True)
     if asked.save:
-        safety.save(asked.save, finished.planned.report.plans, finished.planned.config)
+        safety.save(asked.save, finished.planned)
     pushes_matter = asked.permissions.fail_on_failed_push
     return safety.of_plan(foreseen, differences_matter=differences_matter, pushes_matter=pushes_matter)
 

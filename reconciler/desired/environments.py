@@ -110,14 +110,18 @@ class EnvironmentSources:
 
 
 def sources_of(
-    file: ConfigFile, name: str, environ: Mapping[str, str], read: ReadText = read_text
+    file: ConfigFile, name: str, environ: Mapping[str, str], read: ReadText = read_text, new: Iterable[Path] = ()
 ) -> EnvironmentSources:
-    """The sources of an environment. Never raises because of a file's content: every problem is a finding."""
+    """The sources of an environment. Never raises because of a file's content: every problem is a finding.
+
+    ``new`` are files that ``read`` has, but no folder yet.
+    """
     own = environment_of(file.config, name)
     findings: list[Finding] = []
     overlays: dict[str, tuple[Overlay, ...]] = {}
     for entry in own.overlays:
-        found = _overlays(overlay_files(file.folder / entry), findings, read)
+        folder = file.folder / entry
+        found = _overlays([*overlay_files(folder), *(one for one in new if folder in one.parents)], findings, read)
         for app, overlay in found.items():
             overlays[app] = (*overlays.get(app, ()), overlay)
     at = f"/environments/{pointer_token(name)}"

@@ -73,9 +73,15 @@ def rewrite(path: Path, text: str) -> None:
     A link is followed: its target is written. A device is never replaced, nor read without end.
 
     Raises:
-        OSError: the file cannot be written, or is something other than a regular file.
+        OSError: the file cannot be written, or is something other than a regular file; names ``path``.
     """
-    target = Path(os.path.realpath(path))
+    try:
+        _replace(Path(os.path.realpath(path)), text)
+    except OSError as error:  # it names the file that was to take its place
+        raise type(error)(error.errno, error.strerror, str(path)) from error
+
+
+def _replace(target: Path, text: str) -> None:
     marked = False
     if target.exists():
         with open_file(target) as stream:
@@ -87,7 +93,7 @@ def rewrite(path: Path, text: str) -> None:
             stream.write(text.encode("utf-8-sig" if marked else "utf-8"))
         Path(name).chmod(mode)
         Path(name).replace(target)
-    except OSError:
+    except BaseException:  # an interrupt, too, leaves nothing beside the file
         Path(name).unlink(missing_ok=True)
         raise
 

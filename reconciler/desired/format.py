@@ -15,13 +15,15 @@ import yaml
 from reconciler.appspec.shape import SPEC, Record, Scalar, Shape
 from reconciler.appspec.walk import within
 from reconciler.desired.export import field_order
-from reconciler.desired.reading import WRAPPER, parse_specs
-from reconciler.yamltext import resolve_plain
+from reconciler.desired.reading import WRAPPER, guide_of
+from reconciler.yamltext import parse, resolve_plain
 from reconciler.yamltext.comments import Block, Noted, Page, pages
 from reconciler.yamltext.nodes import NodeText, properties_end, sources
 from reconciler.yamltext.write import is_misread, scalar
 
 _STEP = 2
+_GUIDE = guide_of(SPEC, named=True)
+"""Overlays may have lists by name; nothing else reads differently with it."""
 
 
 def format_text(text: str) -> str:
@@ -43,7 +45,7 @@ def format_text(text: str) -> str:
 
 def _meaning(text: str) -> str | None:
     """What a text means, in canonical form; None if that is uncertain."""
-    documents, findings = parse_specs(text, "")
+    documents, findings = parse(text, "", guide=_GUIDE, wrapper=WRAPPER)
     if any(finding.is_error for finding in findings):
         return None
     return repr([_sorted(document.data) for document in documents])

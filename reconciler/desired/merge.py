@@ -2,9 +2,9 @@
 
 Comments, order, quoting, anchors and formatting of everything else stay byte for byte; declared variables stay if
 their value is the live one. What differs is not decided here: the caller compares, as a plan does, and passes the
-paths by identity. Every result is read again and compared before it is returned; if a text cannot be edited
-piece by piece (a key to remove comes from a merge, an anchor has other uses that must not change), the document is
-rewritten as an import without a file would, and only the comments before it are kept.
+paths by identity. Every result is read again and compared before it is returned. If a text cannot be edited
+piece by piece (a key to remove comes from a merge, an anchor has other uses that must not change), the caller may have
+the document rewritten as an import without a file would; only the comments before it are kept then.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ def merge_spec(app: DesiredApp, live: Mapping[str, Any], differing: Differing) -
 
     ``differing`` is called again after each pass with the resulting spec. With several apps in one file, load it
     again after each.
+
+    Raises:
+        CannotEdit: the text cannot be edited piece by piece; see `rewritten`.
     """
     text, spec = app.document.text, app.spec
     previous: list[Path] = []
@@ -46,7 +49,7 @@ def merge_spec(app: DesiredApp, live: Mapping[str, Any], differing: Differing) -
             break
         merged = _merged(app, text, spec, live, paths)
         if merged is None:
-            return _rewritten(app, app.document.text, live)
+            raise CannotEdit
         (text, spec), previous = merged, paths
     return text
 
@@ -157,8 +160,9 @@ def _style(app: DesiredApp, root: NodeText) -> Style:
     )
 
 
-def _rewritten(app: DesiredApp, text: str, live: Mapping[str, Any]) -> str:
-    """The document rewritten from its first key on."""
+def rewritten(app: DesiredApp, live: Mapping[str, Any]) -> str:
+    """The text of the app's whole file, its document rewritten from the first key on."""
+    text = app.document.text
     documents = sources(text)
     root = documents[app.document.index]
     node = _root(app, text)

@@ -20,7 +20,7 @@ from reconciler.appspec.kinds import (
     SOURCE_FIELDS,
     components,
 )
-from reconciler.appspec.secrets import CIPHERTEXT_PATTERN, CLONE_URL, is_plaintext, secrets
+from reconciler.appspec.secrets import CIPHERTEXT_PATTERN, CLONE_URL, is_plaintext, secrets, without_login
 from reconciler.config_preview import Preview
 from reconciler.desired.load import DesiredApp
 from reconciler.desired.preview_mark import Mark, PullRequest, marked
@@ -30,7 +30,6 @@ from reconciler.yamltext import Document
 Tree = dict[str, Any]
 
 _REFERENCE = re.compile(r"\$\{([^{}.]+)\.[^{}]*\}")
-_LOGIN = re.compile(r"^(\s*[a-z][a-z0-9+.-]*://)[^\s/?#]*@", re.IGNORECASE)
 _NOT_IN_A_TAG = re.compile(r"[^\w.-]", re.ASCII)
 _LONGEST_TAG = 128
 
@@ -140,7 +139,7 @@ class _Derivation:
                 continue
             self._note("/".join(filter(None, (component, label))), why)
             if name == CLONE_URL:
-                owners[-1][name] = _LOGIN.sub(r"\1", str(value))
+                owners[-1][name] = without_login(str(value))
             else:
                 doomed.append((owners[-2], owners[-1]) if is_variable else (owners[-1], name))
         for owner, one in doomed:
@@ -268,7 +267,7 @@ class _Derivation:
         hosted, git = component.get("github"), component.get("git")
         if isinstance(hosted, dict):
             return str(hosted.get("repo")).lower() == self.pull.repository.lower()
-        address = _LOGIN.sub(r"\1", str(git.get(CLONE_URL))).lower() if isinstance(git, dict) else ""
+        address = without_login(str(git.get(CLONE_URL))).lower() if isinstance(git, dict) else ""
         return address.removesuffix("/").removesuffix(".git") == f"https://github.com/{self.pull.repository}".lower()
 
     def _image(self, path: str, name: str, image: Tree) -> None:

@@ -6,14 +6,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reconciler.appspec.secrets import plaintext_secrets
+from reconciler.errors import InvalidInput
+from reconciler.findings import Finding, Location, Severity
 from reconciler.redaction import MASK, Redactor
 from reconciler.text import pointer_token
+from reconciler.yamltext.document import open_file
 from reconciler.yamltext.write import Noted, Style, mapping_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from reconciler.desired.load import DesiredApp
+
+
+HEADER = "# Rendered by `reconcile render --write`; change the specs and overlays instead.\n"
+"""The first line of every file of renderings: only what begins with it is replaced or removed."""
 
 
 def rendered(app: DesiredApp, sources: Mapping[str, str] | None = None) -> str:
@@ -45,25 +52,44 @@ def origin(app: DesiredApp, pointer: str, sources: Mapping[str, str]) -> str:
 def outdated(folder: Path, texts: Mapping[str, str]) -> list[str]:
     """What is not as rendered in a folder of renderings: its files by name that differ, are missing or superfluous.
 
+    A file that is no rendering is not superfluous.
+
     Raises:
         OSError: a file cannot be read.
     """
     there = {path.name for path in folder.glob("*.yaml")} if folder.is_dir() else set()
     same = {name for name in there & texts.keys() if (folder / name).read_bytes() == texts[name].encode()}
-    return sorted((there | texts.keys()) - same)
+    return sorted({name for name in there - texts.keys() if _is_rendering(folder / name)} | (texts.keys() - same))
 
 
-def write(folder: Path, texts: Mapping[str, str], names: Iterable[str]) -> None:
+def write(folder: Path, texts: Mapping[str, str], names: Sequence[str]) -> None:
     """Write the files of these names, and remove those that are no longer rendered.
 
     Raises:
+        InvalidInput: one of them holds something else, such as a spec or an overlay; nothing was written.
         OSError: a file cannot be written.
     """
     from reconciler.desired.export import rewrite
 
+    message = "it is no rendering, and would be overwritten"
+    hint = "name a folder of its own with --into, or remove the file"
+    taken = [
+        Finding(Severity.ERROR, "file-exists", message, hint, Location(str(file)))
+        for file in (folder / name for name in names)
+        if file.exists() and not _is_rendering(file)
+    ]
+    if taken:
+        raise InvalidInput(taken)
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
         if name in texts:
             rewrite(folder / name, texts[name])
         else:
             (folder / name).unlink()
+
+
+def _is_rendering(file: Path) -> bool:
+    """Whether a file is empty or begins with the header."""
+    with open_file(file) as stream:
+        begin = stream.read(len(HEADER))
+    return not begin or begin.splitlines()[0] == HEADER.rstrip().encode()

@@ -186,8 +186,9 @@ def _put(text: str, place: Sequence[str], value: Any) -> str:
     if not roots or not roots[0].entries:
         from reconciler.yamltext.write import mapping_lines
 
-        head = text if not text or text.endswith("\n") else f"{text}\n"
-        return head + "\n".join(mapping_lines(_nested(place, value), 0, Style())) + "\n"
+        newline = "\r\n" if "\r\n" in text else "\n"
+        head = text if not text or text.endswith("\n") else text + newline
+        return head + "".join(line + newline for line in mapping_lines(_nested(place, value), 0, Style()))
     edits, node = Edits(text, Style()), roots[0]
     for depth, part in enumerate(place):
         entry = node.child(part)

@@ -110,7 +110,7 @@ async def run(
                     await look(planned, client)
                 return Finished(planned)
             front.planned(planned)
-            safety.refuse(options, desired.config, clock.now(), [app.plan for app in planned.apps])
+            safety.refuse(options, desired.config, clock.now(), planned)
             if not front.agrees(planned):
                 return Finished(planned, declined=True)
             return Finished(planned, await apply(planned, client, clock, front.watch))
@@ -138,7 +138,7 @@ async def apply(
         InvalidInput: apps depend on each other in a cycle; nothing was changed.
     """
     began, options = clock.monotonic(), planned.options
-    safety.refuse(options, planned.config, clock.now(), [app.plan for app in planned.apps])
+    safety.refuse(options, planned.config, clock.now(), planned)
     await safety.check_account(client, options, planned.config)
     guarded = safety.guard(planned.apps, options, planned.config, planned.fleet)
     with watch([app.plan.app for app in guarded]) as watched:
@@ -305,7 +305,8 @@ async def plan(desired: Desired, options: RunOptions, client: Client, clock: Clo
             (desired.config.rollout or NO_WAVES).sizes(sum(plan.plan.action not in UNTOUCHED for plan in apps))
         ),
     )
-    return Planned(apps, report, desired.config, options, everyone)
+    environment = desired.environment.name if desired.environment else ""
+    return Planned(apps, report, desired.config, options, everyone, environment)
 
 
 def _planner(desired: Desired, options: RunOptions, client: Client, now: datetime) -> Planner:

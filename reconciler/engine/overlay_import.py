@@ -7,13 +7,14 @@ would be in sync and every other environment as it was.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path as File
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from reconciler.appspec.secrets import CLONE_URL, plaintext_secrets
 from reconciler.appspec.shape import MISSING, SPEC, Listing, Record, Shape, written_identity
 from reconciler.appspec.walk import within
 from reconciler.desired.environments import overlay_files
@@ -26,7 +27,7 @@ from reconciler.engine.environments import pointer_of
 from reconciler.engine.workspace import Renderings, Workspace, reached
 from reconciler.environments import environment_of
 from reconciler.errors import InvalidInput
-from reconciler.findings import Finding, Location, Severity
+from reconciler.findings import Finding, Location, Severity, has_errors
 from reconciler.plan.align import align
 from reconciler.plan.canonical import Path, canonical, identity_path
 from reconciler.plan.diff import diff, related
@@ -57,19 +58,37 @@ class OverlayImporter:
         """
         app = self._app(live.name)
         spec = without_mark(without_variable({**live.spec, "name": app.name}))
-        before, texts = self.workspace.renderings(), dict(self.workspace.texts)
+        texts = dict(self.workspace.texts)
         try:
-            problems = [
-                found for path in self._differing(app, spec) if (found := self._put(path, app.base, spec, before))
-            ]
-            rest = [] if problems else self._differing(self._app(app.name), spec)
-            problems += [_problem(app, path, "once written, it would still differ") for path in rest]
-        except CannotEdit:
-            problems = [_problem(app, (), "its files cannot be edited in place")]
-        if problems:
+            self._import(app, spec)
+        except (InvalidInput, CannotEdit) as error:
             self.workspace.texts = texts
-            raise InvalidInput(problems)
+            if isinstance(error, InvalidInput):
+                raise
+            raise InvalidInput([_problem(app, (), "its files cannot be edited in place")]) from None
         return sorted(file for file, text in self.workspace.texts.items() if texts.get(file) != text)
+
+    def _import(self, app: DesiredApp, spec: Mapping[str, Any]) -> None:
+        """Put every change somewhere, and look at the result.
+
+        Raises:
+            InvalidInput: not all of it can be written, or the result would not be in sync, or not be that alone.
+            CannotEdit: a file cannot be edited in place.
+        """
+        before = self.workspace.renderings()
+        problems = [found for path in self._differing(app, spec) if (found := self._put(path, app.base, spec, before))]
+        if not problems:
+            rest = self._differing(self._app(app.name), spec)
+            problems = [_problem(app, path, "once written, it would still differ") for path in rest]
+        if not problems:
+            problems = [
+                _problem(app, path, f"its overlay is also of {base} in environment {name}; give this one its own")
+                for (name, base), paths in reached(before, self.workspace.renderings()).items()
+                if (name, base) != (self.environment, app.base)
+                for path in paths
+            ]
+        if problems:
+            raise InvalidInput(problems)
 
     def _app(self, name: str) -> DesiredApp:
         loaded, _ = self.workspace.environment(self.environment)
@@ -85,7 +104,7 @@ class OverlayImporter:
     def _differing(self, app: DesiredApp, spec: Mapping[str, Any]) -> list[Path]:
         ignore = self.workspace.config().within(self.environment).config.policy(app.name).ignore
         aligned = align(canonical(app.spec), canonical(spec), ignore=ignore)
-        return list(dict.fromkeys(_nameable(change.path) for change in diff(aligned.live, aligned.desired)))
+        return list(dict.fromkeys(nameable(change.path) for change in diff(aligned.live, aligned.desired)))
 
     def _put(self, path: Path, base: str, spec: Mapping[str, Any], before: Renderings) -> Finding | None:
         """Write one change where it belongs; what is in the way, if it cannot be written."""
@@ -102,6 +121,8 @@ class OverlayImporter:
             )
         if document is not app.document and PATCH in document.data:
             return _problem(app, path, "an operation sets it: change that by hand")
+        if any(login[: len(path)] == path for login in _logins(spec)):
+            return _problem(app, path, "it has a login, which is never written: declare a variable and write it there")
         if document is app.document and self._into_base(path, app, spec, before):
             return None
         try:
@@ -122,7 +143,10 @@ class OverlayImporter:
             aligned = align(canonical(desired), canonical(wanted))
             return [change.path for change in diff(aligned.live, aligned.desired) if related(change.path, path)]
 
-        self.workspace.texts[app.file] = merge_spec(replace(app, spec=spec, parts={}), wanted, differing)
+        try:
+            self.workspace.texts[app.file] = merge_spec(replace(app, spec=spec, parts={}), wanted, differing)
+        except CannotEdit:  # the whole document is not rewritten for one environment
+            return False
         found = reached(before, self.workspace.renderings())
         alone = all(environment == self.environment and name == app.base for environment, name in found)
         still = self._differing(self._app(app.name), live)
@@ -137,8 +161,11 @@ class OverlayImporter:
         value = _value_at(live, path)
         documents = self._overlays(app.base)
         if documents:
-            text = put(documents[-1], path, value, live)
-            self.workspace.texts[documents[-1].file] = text
+            last = documents[-1]
+            if value is not None:
+                self.workspace.texts[last.file] = put(last, path, value, live)
+            elif not self._removed(last, path, live):
+                self.workspace.texts[last.file] = without(last, path)
             return None
         file = self._new_file(app.base)
         if file is None:
@@ -147,6 +174,14 @@ class OverlayImporter:
         data = {"name": app.base, **_nested((), path, value, live)}
         self.workspace.texts[str(file)] = "\n".join(mapping_lines(data, 0, Style())) + "\n"
         return None
+
+    def _removed(self, overlay: Document, path: Path, live: Mapping[str, Any]) -> bool:
+        """Whether null was written for what the base has; it is an error for what only the overlay has."""
+        try:
+            self.workspace.texts[overlay.file] = put(overlay, path, None, live)
+        except CannotEdit:
+            return False
+        return not has_errors(self.workspace.environment(self.environment)[0].findings)
 
     def _overlays(self, base: str) -> list[Document]:
         """The overlays of an app that are partial specs."""
@@ -163,13 +198,20 @@ class OverlayImporter:
         return None
 
 
+def _logins(spec: Mapping[str, Any]) -> Iterator[Path]:
+    """Where a live spec has a login in a clone URL."""
+    for pointer, _ in plaintext_secrets(spec):
+        if pointer.endswith(f"/{CLONE_URL}"):
+            yield identity_path(spec, pointer)
+
+
 def _problem(app: DesiredApp, path: Path, why: str) -> Finding:
     location: Location = app.locate(pointer_of(app.spec, path))
     message = f"{'/'.join((app.name, *path))} differs from live and cannot be imported: {why}"
     return Finding(Severity.ERROR, "not-importable", message, "", location)
 
 
-def _nameable(path: Path) -> Path:
+def nameable(path: Path) -> Path:
     """The part of a path that an overlay can name: up to a list that is replaced as a whole."""
     shape: Shape | None = SPEC
     for depth, part in enumerate(path):
@@ -213,6 +255,32 @@ def put(document: Document, path: Path, value: Any, live: Mapping[str, Any]) -> 
             edits.replace_value(node, node.entries[number], value)
         data, shape = data[part if node.kind == "mapping" else number], within(shape, part)
         node = node.entries[number].value
+    return edits.applied()
+
+
+def without(document: Document, path: Path) -> str:
+    """The text of an overlay's file without what it has at a path by identity, and without what held nothing else.
+
+    Raises:
+        CannotEdit: it is not there, or the text has a form in which it cannot be removed.
+    """
+    edits = Edits(document.text, Style(json=document.file.endswith(".json")))
+    node, data = sources(document.text)[document.index], document.data
+    shape: Shape | None = SPEC
+    identity: Collection[str] = ()
+    above: list[tuple[NodeText, int, Collection[str]]] = []
+    for part in path:
+        number = _number(node, data, part, shape)
+        if number is None:
+            raise CannotEdit
+        above.append((node, number, identity))
+        identity = shape.identity if isinstance(shape, Listing) else ()
+        data, shape = data[part if node.kind == "mapping" else number], within(shape, part)
+        node = node.entries[number].value
+    node, number, identity = above.pop()
+    while above and all(at == number or entry.key in identity for at, entry in enumerate(node.entries)):
+        node, number, identity = above.pop()
+    edits.remove(node, [number])
     return edits.applied()
 
 

@@ -72,6 +72,8 @@ class PlannedApp:
 class Planned:
     """A run's plans and their report. ``fleet``: the number of apps, live or wanted, for the guards.
 
+    ``environment`` is the one that was planned, however it was named; empty if the configuration has none.
+
     Its repr is short: `asyncio.run` makes one of whatever it returns.
     """
 
@@ -80,6 +82,7 @@ class Planned:
     config: Config
     options: RunOptions
     fleet: int
+    environment: str = ""
 
     @property
     def bases(self) -> dict[str, str]:

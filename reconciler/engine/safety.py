@@ -40,10 +40,10 @@ OVERRIDE_FREEZE = "use --override-freeze to apply anyway"
 """The hint of a refusal inside a freeze window."""
 
 
-def refuse(options: RunOptions, config: Config, now: datetime, plans: Sequence[Plan] | None = None) -> None:
+def refuse(options: RunOptions, config: Config, now: datetime, planned: Planned | None = None) -> None:
     """Refuse to apply inside a freeze window, or a plan other than the expected one.
 
-    Without ``plans``, which are known only later, just check that the expected plan can be read.
+    Without ``planned``, which is known only later, just check that the expected plan can be read.
 
     Raises:
         PlanMismatch: it is refused; if the plan differs, the message says which apps differ and how.
@@ -55,7 +55,9 @@ def refuse(options: RunOptions, config: Config, now: datetime, plans: Sequence[P
     from reconciler.plan import saved
 
     expected = _read(options.expect)
-    if plans is not None and (found := saved.mismatches(expected, plans, config)):
+    if planned is None:
+        return
+    if found := saved.mismatches(expected, [app.plan for app in planned.apps], config, planned.environment):
         message = f"the saved plan {options.expect} is out of date; nothing was changed"
         raise PlanMismatch("\n".join([message, *found]), hint="make a new plan, have it reviewed, and apply that")
 
@@ -126,17 +128,25 @@ def refuse_unowned(desired: Desired, options: RunOptions) -> None:
         raise PlanMismatch(message, hint="to plan a new app, open the pull request from a branch of this repository")
 
 
-def save(file: Path, plans: Iterable[Plan], config: Config) -> None:
-    """Save plans for a later run to expect; the file's folder is made if need be.
+def save(file: Path, planned: Planned) -> None:
+    """Save a plan for a later run to expect; the file's folder is made if need be.
 
     Raises:
-        ReconcileError: the file cannot be written.
+        ReconcileError: the file cannot be written, or holds something else, such as a spec.
     """
+    from reconciler.desired.export import rewrite
     from reconciler.plan import saved
 
     try:
+        if file.is_file() and not saved.is_saved(file.read_bytes()):
+            hint = "name another file, or remove it"
+            raise ReconcileError(f"cannot save the plan: {file} holds something that is no saved plan", hint=hint)
+        text = saved.dump(planned.report.plans, planned.config, planned.environment)
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(saved.dump(plans, config), encoding="utf-8")
+        if file.is_file() or not file.exists():
+            rewrite(file, text)
+        else:  # a pipe or a device
+            file.write_text(text, encoding="utf-8")
     except OSError as error:
         hint = "choose a file in a writable folder"
         raise ReconcileError(f"cannot save the plan to {file}: {error.strerror}", hint=hint) from None

@@ -55,10 +55,16 @@ class Workspace:
 
     options: RunOptions
     texts: dict[str, str] = field(default_factory=dict)
+    found: dict[str, str] = field(default_factory=dict, repr=False)
+    """The texts as they were first read: App Platform is asked between that and writing."""
 
     def read(self, path: Path, file: str) -> str:
         """A file's text, see `yamltext.read_text`."""
-        return self.texts.get(str(path)) or read_text(path, file)
+        if str(path) in self.texts:
+            return self.texts[str(path)]
+        text = read_text(path, file)
+        self.found.setdefault(str(path), text)
+        return text
 
     def config(self) -> ConfigFile:
         """The configuration as it would be.
@@ -75,7 +81,8 @@ class Workspace:
             InvalidInput: the configuration could not be used.
         """
         file = self.config()
-        found = sources_of(file, name, self.options.environ, self.read)
+        new = [path for path in map(Path, self.texts) if not path.exists()]
+        found = sources_of(file, name, self.options.environ, self.read, new)
         loaded = load(
             self.options.specs,
             config=file.within(name).config,
@@ -98,17 +105,34 @@ class Workspace:
         """Write the texts that changed; returns the files.
 
         Raises:
-            InvalidInput: a file is a link, which may lead to any file (C84); nothing was written.
+            InvalidInput: a file is a link, which may lead to any file (C84), or changed meanwhile; nothing was written.
             OSError: a file cannot be written.
         """
-        links = [file for file in self.texts if Path(file).is_symlink()]
-        if links:
-            hint = "replace it with a file, or remove it"
-            where = Location(links[0])
-            raise InvalidInput([Finding(Severity.ERROR, "unsafe-path", f"{links[0]} is a link", hint, where)])
+        wrong = [_refusal("unsafe-path", file, "is a link", _NO_LINK) for file in self.texts if Path(file).is_symlink()]
+        wrong += [] if wrong else [_refusal("changed-meanwhile", file, _CHANGED, _AGAIN) for file in self._changed()]
+        if wrong:
+            raise InvalidInput(wrong)
         for file, text in self.texts.items():
             rewrite(Path(file), text)
+            self.found[file] = text
         return sorted(self.texts)
+
+    def _changed(self) -> list[str]:
+        """The files to write that are not as they were read."""
+        return [
+            file
+            for file in self.texts
+            if (read_text(Path(file), file) if Path(file).exists() else None) != self.found.get(file)
+        ]
+
+
+_NO_LINK = "replace it with a file, or remove it"
+_CHANGED = "changed while its new values were sought, and was not written"
+_AGAIN = "run the command again"
+
+
+def _refusal(code: str, file: str, why: str, hint: str) -> Finding:
+    return Finding(Severity.ERROR, code, f"{file} {why}", hint, Location(file))
 
 
 def reached(before: Renderings, after: Renderings) -> dict[tuple[str, str], list[Place]]:

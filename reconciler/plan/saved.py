@@ -34,18 +34,31 @@ class SavedApp(BaseModel):
 
 
 class SavedPlan(BaseModel):
-    """The file written by `--save`; holds no secrets and no payload."""
+    """The file written by `--save`; holds no secrets and no payload.
+
+    ``environment`` is the one that was planned: apps of several may have the same name, in different accounts.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: Literal[2] = 2
     kind: Literal["saved-plan"] = "saved-plan"
+    environment: str = ""
     apps: tuple[SavedApp, ...]
 
 
-def dump(plans: Iterable[Plan], config: Config) -> str:
+def dump(plans: Iterable[Plan], config: Config, environment: str = "") -> str:
     """The text of a saved plan, ending in a newline."""
-    return SavedPlan(apps=tuple(_saved(plan, config) for plan in plans)).model_dump_json(indent=2) + "\n"
+    apps = tuple(_saved(plan, config) for plan in plans)
+    return SavedPlan(environment=environment, apps=apps).model_dump_json(indent=2) + "\n"
+
+
+def is_saved(text: bytes) -> bool:
+    """Whether a file's text is a saved plan, of any version, or empty: nothing else may be replaced by one."""
+    try:
+        return not text.strip() or json.loads(text)["kind"] == "saved-plan"
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return False
 
 
 def load(text: str, file: str) -> SavedPlan:
@@ -61,8 +74,13 @@ def load(text: str, file: str) -> SavedPlan:
         raise PlanMismatch(message, hint="save it again: reconcile --plan --save FILE") from None
 
 
-def mismatches(saved: SavedPlan, plans: Iterable[Plan], config: Config) -> list[str]:
+def mismatches(saved: SavedPlan, plans: Iterable[Plan], config: Config, environment: str = "") -> list[str]:
     """Why the plans differ from the saved ones, one line per app; empty if they do not."""
+    if saved.environment != environment:
+        here, there = (
+            f"of environment {name}" if name else "of no environment" for name in (saved.environment, environment)
+        )
+        return [f"it is the plan {here}, and this run is {there}"]
     before = {app.app: app for app in saved.apps}
     by_name = {plan.app: plan for plan in plans}
     now = {name: _saved(plan, config) for name, plan in by_name.items()}

@@ -63,6 +63,18 @@ def test_a_sweep_ends_what_is_closed_and_says_why(fake: FakeGitHub, capsys: pyte
     assert capsys.readouterr().out == "there are no previews\n"
 
 
+def test_importing_every_app_leaves_previews_out_and_importing_one_by_name_does_not(
+    fake: FakeGitHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("up", "--pull", "12") == 0
+    capsys.readouterr()
+    assert main(["import", "--all", "--sandbox", "--alerts"]) == 0
+    assert capsys.readouterr().out == f"{NAME}: not imported, as it is a preview\n"
+    assert [path.name for path in (tmp_path / "specs").iterdir()] == ["shop.yaml"]
+    assert main(["import", NAME, "--sandbox"]) == 0
+    assert (tmp_path / f"specs/{NAME}.yaml").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [

@@ -98,6 +98,13 @@ def test_deploy_templates_and_several_documents_keep_their_form() -> None:
         """)
 
 
+def test_an_overlay_with_lists_by_name_is_formatted_too() -> None:
+    text = "services:\n    api:  # c\n        envs:\n            PORT: {value: 8080}\n            X: {}\nname: a\n"
+    text = text.replace("X: {}", "X:\n                value: 0123")
+    tidy = 'name: a\nservices:\n  api:  # c\n    envs:\n      PORT: {value: 8080}\n      X:\n        value: "0123"\n'
+    assert format_text(text) == tidy
+
+
 def test_a_comment_goes_with_what_it_speaks_of() -> None:
     text = textwrap.dedent("""\
         name: a

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from reconciler.config_file import read_config
-from reconciler.engine.alert_import import AlertImporter
+from reconciler.engine.alert_import import AlertImporter, _edited
 from reconciler.engine.load import RunOptions
 from reconciler.errors import InvalidInput
 from reconciler.live.models import Alert
@@ -169,6 +169,14 @@ def linked(live: World, tmp_path: Path) -> Iterator[World]:
     live.config.symlink_to(target)
     yield live
     assert "alerts" not in target.read_text()
+
+
+def test_windows_line_ends_stay_in_a_file_that_holds_only_comments(tmp_path: Path) -> None:
+    text = _edited(
+        tmp_path / "reconcile.yaml", "# ours\r\n# alone", ("apps", "web", "alerts"), {"A": {"emails": ["a@b.c"]}}
+    )
+    assert text.startswith("# ours\r\n# alone\r\napps:\r\n")
+    assert text.count("\n") == text.count("\r\n")
 
 
 def test_nothing_is_written_through_a_link(linked: World) -> None:

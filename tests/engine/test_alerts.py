@@ -550,7 +550,7 @@ def test_a_freeze_window_and_another_selection_keep_destinations(applied: World)
 def test_a_saved_plan_holds_the_destinations_that_were_reviewed(applied: World, tmp_path: Path) -> None:
     in_panel(applied, "api/CPU_UTILIZATION", ["x@example.com"])
     planned, file = applied.planned(), tmp_path / "plan.json"
-    safety.save(file, planned.report.plans, planned.config)
+    safety.save(file, planned)
     assert HOOK not in file.read_text()
     in_panel(applied, "api/CPU_UTILIZATION", ["y@example.com"])
     with pytest.raises(PlanMismatch, match="web: who is notified of alerts changed"):

@@ -126,6 +126,28 @@ def test_a_tag_in_an_overlay_changes_and_no_other_byte(tmp_path: Path):
     assert text == "# production\nname: web\nservices:\n  api:\n    image: {tag: '2'} # kept\n"
 
 
+@pytest.mark.parametrize("now", ["name: web\nservices:\n  api:\n    http_port: 9000\n", ""])
+def test_a_file_that_was_changed_meanwhile_is_not_overwritten(tmp_path: Path, now: str):
+    workspace = one(tmp_path, "tag: '1'", "tag: '1'")
+    promoted(workspace, deployment(running("web-staging", tag="2")))
+    overlay = tmp_path / "overlays/prod/web.yaml"
+    overlay.write_text(now)
+    with pytest.raises(InvalidInput) as refused:
+        workspace.write()
+    assert [found.code for found in refused.value.findings] == ["changed-meanwhile"]
+    assert overlay.read_text() == now
+
+
+def test_a_file_that_was_made_meanwhile_is_not_overwritten(tmp_path: Path):
+    workspace = one(tmp_path, "tag: '1'")
+    new = tmp_path / "overlays/prod/new.yaml"
+    workspace.texts[str(new)] = "name: web\n"
+    new.write_text("name: other\n")
+    with pytest.raises(InvalidInput):
+        workspace.write()
+    assert new.read_text() == "name: other\n"
+
+
 def test_a_tag_in_the_base_would_reach_other_environments(tmp_path: Path):
     workspace = one(tmp_path, "tag: '1'")
     kept, (left,) = promoted(workspace, deployment(running("web-staging", tag="2")))

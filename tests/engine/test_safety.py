@@ -22,6 +22,7 @@ from reconciler.engine.load import Desired
 from reconciler.engine.planner import Planned
 from reconciler.errors import InvalidInput, PlanMismatch
 from reconciler.live.client import Client
+from reconciler.plan import saved
 from reconciler.plan.model import Action
 from reconciler.rollout.model import Event, RolloutReport
 from reconciler.rollout.ports import RolloutJob
@@ -88,7 +89,7 @@ def reviewed(applied: World, tmp_path: Path) -> Path:
     """A plan that somebody has reviewed: a second instance."""
     applied.write(web(instance_count=2))
     planned = applied.planned()
-    safety.save(tmp_path / "plan.json", planned.report.plans, planned.config)
+    safety.save(tmp_path / "plan.json", planned)
     return tmp_path / "plan.json"
 
 
@@ -324,7 +325,7 @@ def test_a_plan_that_cannot_be_the_expected_one_is_refused_before_anything_is_as
 
 
 def test_a_plan_that_is_not_the_expected_one_is_shown_and_refused_before_progress_is(front: Front, tmp_path: Path):
-    safety.save(tmp_path / "plan.json", (), Config())
+    (tmp_path / "plan.json").write_text(saved.dump((), Config()))
     with pytest.raises(PlanMismatch, match="web: not in the saved plan"):
         run(front, apply=True, expect=tmp_path / "plan.json")
     assert front.asked == ["loaded 1", "connect", "planned update"]

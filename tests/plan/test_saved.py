@@ -10,7 +10,7 @@ import pytest
 from reconciler.config import Config
 from reconciler.errors import PlanMismatch
 from reconciler.plan.model import Action, Change, ChangeKind, Note, Plan, SyncStatus
-from reconciler.plan.saved import dump, load, mismatches
+from reconciler.plan.saved import dump, is_saved, load, mismatches
 
 CHANGE = Change(("services", "api", "http_port"), ChangeKind.CHANGED, 1, 2)
 WEB = Plan("web", SyncStatus.OUT_OF_SYNC, Action.UPDATE, changes=(CHANGE,), desired_digest="d1", live_digest="l1")
@@ -29,6 +29,38 @@ def differences(before, now, config=CONFIG):
 
 def test_a_plan_that_still_holds_has_no_mismatch():
     assert differences(saved(WEB, SITE), [SITE, WEB]) == []
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "said"),
+    [
+        ("staging", "prod", "it is the plan of environment staging, and this run is of environment prod"),
+        ("", "prod", "it is the plan of no environment, and this run is of environment prod"),
+        ("staging", "", "it is the plan of environment staging, and this run is of no environment"),
+    ],
+)
+def test_a_plan_of_another_environment_does_not_hold(then: str, now: str, said: str):
+    plan = load(dump([WEB], CONFIG, then), "plan.json")
+    assert mismatches(plan, [WEB], CONFIG, now) == [said]
+    assert mismatches(plan, [WEB], CONFIG, then) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "whether"),
+    [
+        (b"", True),
+        (b" \n", True),
+        (b'{"version": 1, "kind": "saved-plan"}', True),
+        (b'{"kind": "plan"}', False),
+        (b"{}", False),
+        (b"[]", False),
+        (b"name: web", False),
+        (b"\xff", False),
+        (b"[" * 100_000, False),
+    ],
+)
+def test_only_a_saved_plan_or_nothing_may_be_replaced_by_one(text: bytes, whether: bool):
+    assert is_saved(text) is whether
 
 
 def test_a_plan_that_was_applied_already_holds_and_does_nothing():

@@ -79,7 +79,7 @@ async def _run(
     async with Client(asked.token, base_url=asked.url, **waiting) as client:
         planned = await applying.plan(desired, options, client, clock)
         if asked.save:
-            safety.save(asked.folder / SAVED, planned.report.plans, planned.config)
+            safety.save(asked.folder / SAVED, planned)
         if asked.command != "apply":
             code = safety.of_plan(planned.report, differences_matter=asked.command == "drift")
             return Ending("plan", int(code), "\n".join(_of_plan(planned.report)))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.engine import load as loading
+from reconciler.engine import overlay_import
 from reconciler.engine.load import each
 from reconciler.engine.overlay_import import OverlayImporter
 from reconciler.engine.workspace import Workspace
@@ -169,11 +170,73 @@ def test_a_change_by_hand_goes_to_the_base_if_every_other_environment_overrides_
     assert three.one("web", environment="prod").action is Action.NONE
 
 
+def test_an_overlay_that_is_not_there_yet_is_made_with_every_change_by_hand(three: World) -> None:
+    (three.root / "overlays/prod/web.yaml").unlink()
+    three.edit(lambda spec: service(spec).update(instance_count=5, http_port=9000), "web")
+    three.edit(lambda spec: service(spec)["envs"].append({"key": "NEW", "value": "1"}), "web")
+    assert [file.removeprefix(f"{three.root}/") for file in imported(three, "prod", "web")] == [
+        "overlays/prod/web.yaml"
+    ]
+    assert three.one("web", environment="prod").action is Action.NONE
+    assert three.one("web-demo", environment="demo").action is Action.NONE
+
+
 def test_what_was_removed_by_hand_is_null_in_the_overlay(three: World) -> None:
     three.edit(lambda spec: service(spec)["envs"].pop(1), "web-staging")
     imported(three, "staging", "web-staging")
     assert (three.root / "overlays/staging/web.yaml").read_text() == STAGING.replace("{value: test}", "null")
     assert three.one("web-staging", environment="staging").action is Action.NONE
+
+
+@pytest.mark.parametrize(
+    ("own", "rest"),
+    [
+        (
+            "    http_port: 9000\n    health_check:\n      http_path: /a  # own\n      port: 80\n",
+            "    http_port: 9000\n",
+        ),
+        ("    http_port: 9000\n    health_check: {port: 80}\n", "    http_port: 9000\n"),
+        ("    health_check: {port: 80}\n", None),
+        ("    envs:\n      - key: OWN\n        value: '1'\n", None),
+        ("    envs: {OWN: {value: '1'}, MORE: {value: '2'}}\n", "    envs: {MORE: {value: '2'}}\n"),
+    ],
+)
+def test_what_only_the_overlay_has_and_was_removed_by_hand_goes_from_the_overlay(
+    three: World, own: str, rest: str | None
+) -> None:
+    start = "# of production\nname: web\n"
+    overlay = write(three, "overlays/prod/web.yaml", f"{start}services:\n  api:\n{own}")
+    three.apply(environment="prod")
+
+    def remove(spec: dict[str, Any]) -> None:
+        service(spec).pop("health_check", None)
+        service(spec)["envs"] = [env for env in service(spec)["envs"] if env["key"] != "OWN"]
+
+    three.edit(remove, "web")
+    imported(three, "prod", "web")
+    assert overlay.read_text() == start + (f"services:\n  api:\n{rest}" if rest else "")
+    assert three.one("web", environment="prod").action is Action.NONE
+
+
+def test_an_import_that_would_leave_an_overlay_that_cannot_be_read_changes_no_text(
+    three: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overlay_import, "put", lambda *_: "name: web\nservices: {api: {nothing: null}}\n")
+    three.edit(lambda spec: service(spec).update(instance_count=5), "web")
+    workspace = Workspace(three.options(environment="prod"))
+    with pytest.raises(InvalidInput):
+        OverlayImporter(workspace, "prod").imported(three.live("web"))
+    assert workspace.texts == {}
+
+
+def test_an_overlay_of_two_environments_is_not_changed_for_one_of_them(three: World) -> None:
+    config = (three.root / "reconcile.yaml").read_text()
+    write(three, "reconcile.yaml", config.replace("    overlays: [overlays/demo]", "    overlays: [overlays/prod]"))
+    three.edit(lambda spec: service(spec).update(instance_count=5), "web")
+    with pytest.raises(InvalidInput) as refused:
+        imported(three, "prod", "web")
+    assert "its overlay is also of web in environment demo" in refused.value.findings[0].message
+    assert (three.root / "overlays/prod/web.yaml").read_text() == PROD
 
 
 def test_a_value_of_a_variable_is_not_imported_and_nothing_is_written(three: World) -> None:
