@@ -14,12 +14,12 @@ from pathlib import Path
 import httpx
 import yaml
 
-from benchmarks.processes import ROOT, Cost, middle, side_by_side
+from benchmarks.processes import ROOT, Cost, middle, ratios, side_by_side
 from benchmarks.specs import spec
 
 PORT = 18080
 URL = f"http://127.0.0.1:{PORT}"
-SIZES = {200: 5, 1000: 5, 10_000: 3}
+SIZES = {200: 15, 1000: 11, 10_000: 5}
 """Apps, and how often each command is run."""
 
 AIMS = {200: 1.5, 1000: 1.5, 10_000: 1.2}
@@ -80,18 +80,19 @@ def compare(count: int, specs: Path, rounds: int) -> None:
     costs, output = side_by_side({"floor": floor, "ours": ours}, rounds)
     report = json.loads(output["ours"])
     assert all(plan["status"] == "in_sync" for plan in report["apps"]), "the fleet is not in sync"
-    show(count, report["requests"], middle(costs["floor"]), middle(costs["ours"]), rounds)
+    show(count, report["requests"], costs["floor"], costs["ours"])
 
 
-def show(count: int, requests: int, floor: Cost, ours: Cost, rounds: int) -> None:
-    print(f"\n{count:,} apps in sync, {requests} requests (median of {rounds} rounds)")
+def show(count: int, requests: int, floors: list[Cost], all_ours: list[Cost]) -> None:
+    floor, ours, ratio = middle(floors), middle(all_ours), ratios(all_ours, floors)
+    print(f"\n{count:,} apps in sync, {requests} requests (median of {len(floors)} rounds, and of their ratios)")
     print(f"{'':10}{'floor':>12}{'reconcile':>12}{'ratio':>8}")
     for field, unit in (("wall", "s"), ("cpu", "s"), ("memory", "MiB")):
         base, mine = getattr(floor, field), getattr(ours, field)
         aim = f"  (aim {AIMS[count]})" if field == "wall" and count in AIMS else ""
         if field == "memory" and count in MOST_MEMORY:
             aim = f"  (aim {MOST_MEMORY[count]} MiB)"
-        print(f"{field:10}{base:>10.2f} {unit:3}{mine:>8.2f} {unit:3}{mine / base:>5.2f}{aim}")
+        print(f"{field:10}{base:>10.2f} {unit:3}{mine:>8.2f} {unit:3}{getattr(ratio, field):>5.2f}{aim}")
 
 
 if __name__ == "__main__":

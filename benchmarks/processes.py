@@ -47,6 +47,17 @@ def side_by_side(commands: Mapping[str, list[str]], rounds: int) -> tuple[dict[s
     return costs, output
 
 
+FIELDS = ("wall", "cpu", "memory")
+
+
 def middle(costs: list[Cost]) -> Cost:
     """The median of each figure."""
-    return Cost(*(statistics.median(getattr(cost, field) for cost in costs) for field in ("wall", "cpu", "memory")))
+    return Cost(*(statistics.median(getattr(cost, field) for cost in costs) for field in FIELDS))
+
+
+def ratios(costs: list[Cost], floor: list[Cost]) -> Cost:
+    """The median of the ratios of neighbours: a machine that slows down for a while slows both of them down."""
+    pairs = list(zip(costs, floor, strict=True))
+    return Cost(
+        *(statistics.median(getattr(one, name) / getattr(base, name) for one, base in pairs) for name in FIELDS)
+    )
