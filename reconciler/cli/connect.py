@@ -228,6 +228,8 @@ class Suggestions:
         return replace(report, records=tuple(map(self._record, report.records)))
 
     def _plan(self, plan: Plan) -> Plan:
+        if not (plan.reason or plan.override or plan.findings):  # as in sync, most of a fleet
+            return plan
         return replace(
             plan,
             reason=self.sentence(plan.reason),

@@ -119,11 +119,11 @@ class Planner:
 
         def keep(live: LiveApp) -> LiveApp:
             app = wanted.get(live.name)
-            if app is None or (planned := self._plan_in_sync(app, self._compare(app, live))) is None:
+            planned = self._plan_in_sync(app, self._compare(app, live), as_in_git=True) if app else None
+            if app is None or planned is None or planned.live is None:
                 return live
-            held = live if planned.policy.ignore else _with_spec(live, app.spec)
-            self.in_sync[app.name] = replace(planned, live=held)
-            return held
+            self.in_sync[app.name] = planned
+            return planned.live
 
         return keep
 
@@ -159,17 +159,21 @@ class Planner:
             raise failed.exceptions[0] from None
         return tuple(plan if isinstance(plan, PlannedApp) else plan.result() for plan in plans)
 
-    def _plan_in_sync(self, app: DesiredApp, comparison: Comparison) -> PlannedApp | None:
-        """The plan of an app in sync; None if it is not, or if its history has to be read all the same."""
-        if not comparison.in_sync or self._needs_history(comparison.live):
+    def _plan_in_sync(self, app: DesiredApp, comparison: Comparison, *, as_in_git: bool = False) -> PlannedApp | None:
+        """The plan of an app in sync; None if it is not, or if its history has to be read all the same.
+
+        ``as_in_git``: the app is held with its specs as Git has them, unless some of them is ignored.
+        """
+        live = comparison.live
+        if live is None or not comparison.in_sync or self._needs_history(live):
             return None
         plan = make_plan(app, comparison, Evidence(self.now, commit=self.commit))
-        return PlannedApp(plan, comparison.policy, app, comparison.live, secrets=comparison.secrets)
+        if as_in_git and not comparison.policy.ignore:
+            live = _with_spec(live, app.spec)
+        return PlannedApp(plan, comparison.policy, app, live, secrets=comparison.secrets)
 
-    def _needs_history(self, live: LiveApp | None) -> bool:
+    def _needs_history(self, live: LiveApp) -> bool:
         """Whether an app in sync may have to be deployed again, or has a deployment that failed since."""
-        if live is None:
-            return False
         acts = self.config.policy(live.name).source_versions == "latest"
         return self.redeploy or failed_since(live) or (acts and bool(older_components(live, self.commit)))
 

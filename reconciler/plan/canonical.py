@@ -3,7 +3,8 @@
 Lists of named items become dicts by identity, so that order is ignored where it has no meaning (C04, C22). Values
 equal to their documented default are omitted, because the platform may or may not write them (C03). Spellings
 are unified, secrets become `Opaque`, and the deprecated `routes` and `cors` of a component become ingress rules (C23).
-Undocumented fields stay as they are (C11).
+Undocumented fields stay as they are (C11). Every dict is in alphabetical order, so that equal trees are also the same
+text.
 
 Trees are only for comparing: nothing that is sent is ever made from one. They are plain dicts and tuples, shared rather
 than copied, and must not be modified.
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, cast
 
@@ -82,6 +84,7 @@ class Opaque:
 
 
 _MAPPINGS = (dict, Mapping)  # the first is checked in a tenth of the time
+_LISTS = (list, tuple)
 _TEXT = frozenset({str})
 
 
@@ -131,6 +134,11 @@ def text_of(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=other)
 
 
+def _called(member: tuple[Any, Any]) -> str:
+    """The sort key of a member of a mapping."""
+    return str(member[0])
+
+
 def _whole(value: Any) -> Any:
     """JSON has one kind of number: 80 and 80.0 are the same."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -156,7 +164,8 @@ def _field(field: Field) -> Convert | None:
 def _unknown(value: Any, parent: str = "") -> Any:
     """An undocumented part without nulls, which count as absent; fields named like secrets are secrets."""
     if isinstance(value, Mapping):
-        return {name: _unnamed(name, item, value, parent) for name, item in value.items() if item is not None}
+        members = sorted(value.items(), key=_called)
+        return {name: _unnamed(name, item, value, parent) for name, item in members if item is not None}
     if isinstance(value, list | tuple):
         return type(value)(_unknown(item, parent) for item in value if item is not None)
     return Opaque(value) if is_ciphertext(value) else value
@@ -185,9 +194,9 @@ def _keyed(listing: Listing, convert: Convert) -> Convert:
     (single,) = listing.identity if len(listing.identity) == 1 else ("",)
 
     def run(value: Any) -> Any:
-        if isinstance(value, _MAPPINGS):
-            return {key: convert(item) for key, item in value.items()}
-        if not isinstance(value, list | tuple):
+        if not isinstance(value, _LISTS):
+            if isinstance(value, _MAPPINGS):
+                return {key: convert(item) for key, item in sorted(value.items(), key=_called)}
             return _unknown(value)
         items: list[Any] = []
         for item in value:
@@ -196,7 +205,7 @@ def _keyed(listing: Listing, convert: Convert) -> Convert:
             items.append(convert(item))
         keys = [item.get(single) for item in items] if single else []
         if keys and _TEXT.issuperset(map(type, keys)) and len(set(keys)) == len(keys):
-            return dict(zip(keys, items, strict=True))
+            return dict(sorted(zip(keys, items, strict=True)))  # no two keys are the same, so items are not compared
         return _disambiguated([(identity_of(listing, item), item) for item in items])
 
     return run
@@ -234,6 +243,7 @@ def _health_check(out: Tree) -> Tree:
     """``path`` is the older name of ``http_path``."""
     if "path" in out and "http_path" not in out:
         out["http_path"] = out.pop("path")
+        return dict(sorted(out.items()))
     return out
 
 
@@ -248,7 +258,7 @@ def _routed(out: Tree) -> Tree:
     """Routes and cors of components become ingress rules; most specs have neither."""
     items = (item for kind in ROUTABLE_KINDS if isinstance(found := out.get(kind), dict) for item in found.values())
     deprecated = any(isinstance(item, dict) and ("routes" in item or "cors" in item) for item in items)
-    return translate_routes(out) if deprecated else out
+    return dict(sorted(translate_routes(out).items(), key=_called)) if deprecated else out
 
 
 _FINISH: Mapping[str, Convert] = {
@@ -296,18 +306,21 @@ def _record(record: Record) -> Convert:
     table = {name: (_field(field), _dropped(record, field)) for name, field in record.fields.items()}
     finish = _FINISH.get(record.title)
 
+    @lru_cache(maxsize=1024)
+    def ordered(names: tuple[str, ...]) -> list[tuple[str, Convert | None, tuple[Any, ...] | None]]:
+        return [(name, *table.get(name, (None, None))) for name in sorted(names, key=str)]
+
     def run(value: Any) -> Any:
         if not isinstance(value, _MAPPINGS):
             return _unknown(value)
         out: Tree = {}
-        for name, raw in value.items():
+        for name, convert, dropped in ordered(tuple(value)):  # most records of a fleet have the same few fields
+            raw = value[name]
             if raw is None:
                 continue
-            entry = table.get(name)
-            if entry is None:
+            if dropped is None:
                 out[name] = _unnamed(name, raw, value)
                 continue
-            convert, dropped = entry
             kept = raw if convert is None else convert(raw)
             if kept not in dropped:
                 out[name] = kept

@@ -25,7 +25,7 @@ CORS = "~cors"
 
 
 def translate_routes(spec: Tree) -> Tree:
-    """Turn routes and cors of components into ingress rules, in place.
+    """Turn routes and cors of components into ingress rules, in place; what this makes is in alphabetical order.
 
     Cors of a component without routes belongs to the rules that lead to it: the explicit ones of the spec, or the one
     that the platform will choose if the spec has no ingress at all.
@@ -45,7 +45,7 @@ def translate_routes(spec: Tree) -> Tree:
     ingress = spec.get("ingress", {})
     if (loose or cors) and isinstance(ingress, dict):
         merged = sorted((*ingress.get(LOOSE, ()), *loose), key=_sort_key)
-        extra = {LOOSE: tuple(merged), CORS: cors}
+        extra = {CORS: cors, LOOSE: tuple(merged)}
         spec["ingress"] = {**ingress, **{name: value for name, value in extra.items() if value}}
     return spec
 
@@ -59,18 +59,21 @@ def _attach(spec: Tree, name: str, cors: Any) -> None:
     """Add cors to the explicit rules of a component without their own."""
     ingress = spec["ingress"]
     if isinstance(ingress, dict) and isinstance(rules := ingress.get("rules"), tuple):
-        attached = ({**rule, "cors": cors} if _target(rule) == name and "cors" not in rule else rule for rule in rules)
+        attached = (
+            dict(sorted({**rule, "cors": cors}.items())) if _target(rule) == name and "cors" not in rule else rule
+            for rule in rules
+        )
         spec["ingress"] = {**ingress, "rules": tuple(attached)}
 
 
 def _rule(name: str, route: Tree, cors: Any) -> Tree:
     rule: Tree = {"component": {"name": name}}
-    if "path" in route:
-        rule["match"] = {"path": {"prefix": route["path"]}}
     if "preserve_path_prefix" in route:
         rule["component"]["preserve_path_prefix"] = route["preserve_path_prefix"]
     if cors is not None:
         rule["cors"] = cors
+    if "path" in route:
+        rule["match"] = {"path": {"prefix": route["path"]}}
     return rule
 
 

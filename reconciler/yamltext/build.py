@@ -94,7 +94,7 @@ def _is_small(text: str) -> bool:
     """
     if len(text) >= 2 * _MOST_NODES:
         return False
-    return text.count("[") + text.count("{") < 200 and max(map(len, text.splitlines()), default=0) < 300
+    return text.count("[") + text.count("{") < 200 and max(map(len, text.split("\n"))) < 300
 
 
 def compose(text: str) -> Iterator[Node]:

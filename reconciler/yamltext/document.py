@@ -287,10 +287,15 @@ def open_file(path: Path) -> IO[bytes]:
     Raises:
         OSError: it cannot be opened, or is something else.
     """
+    return os.fdopen(_opened(path), "rb")
+
+
+def _opened(path: Path) -> int:
+    """The descriptor of `open_file`."""
     number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     mode = os.fstat(number).st_mode
     if stat.S_ISREG(mode):
-        return os.fdopen(number, "rb")
+        return number
     os.close(number)
     raise OSError(errno.EINVAL, os.strerror(errno.EISDIR) if stat.S_ISDIR(mode) else "it is not a regular file")
 
@@ -302,10 +307,7 @@ def read_text(path: Path, file: str) -> str:
         InvalidInput: the file cannot be read, is too large, or is not UTF-8; carries one finding.
     """
     try:
-        with open_file(path) as stream:
-            raw = stream.read(_AT_ONCE)
-            if len(raw) == _AT_ONCE:
-                raw += stream.read(MAX_BYTES + 1 - _AT_ONCE)  # which sets aside so much memory
+        raw = _bytes(_opened(path))
     except OSError as error:
         raise _unusable("unreadable-file", f"cannot read the file: {error.strerror}", "", Location(file)) from error
     if len(raw) > MAX_BYTES:
@@ -319,6 +321,18 @@ def read_text(path: Path, file: str) -> str:
         before = raw[: error.start].decode("utf-8-sig", "replace")
         raise _unusable("encoding", "the file is not UTF-8", _AS_UTF8, place_after(before, file)) from error
     return _SURROGATES.sub(_joined, text) if file.endswith(".json") and "\\u" in text else text
+
+
+def _bytes(number: int) -> bytes:
+    """What a descriptor has, up to one byte more than `MAX_BYTES`; a file object would take as long again."""
+    try:
+        raw = piece = os.read(number, _AT_ONCE)
+        while piece and len(raw) <= MAX_BYTES:
+            piece = os.read(number, _AT_ONCE)
+            raw += piece
+    finally:
+        os.close(number)
+    return raw
 
 
 def place_after(text: str, file: str) -> Location:

@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.appspec.shape import SPEC, Listing
+from reconciler.appspec.walk import within
 from reconciler.plan.canonical import Opaque, canonical, key_of, plain
+from reconciler.plan.compare import desired_digest
 from tests.plan.platform import CIPHER, app, env, same, secret, service
 from tests.support.specs import specs
 
@@ -66,6 +68,7 @@ DIFFERENT = {
 @pytest.mark.parametrize(("one", "other"), EQUAL.values(), ids=EQUAL)
 def test_what_means_the_same_has_the_same_tree(one, other):
     assert canonical(one) == canonical(other)
+    assert desired_digest(canonical(one)) == desired_digest(canonical(other))
 
 
 @pytest.mark.parametrize(("one", "other"), DIFFERENT.values(), ids=DIFFERENT)
@@ -86,8 +89,35 @@ def test_canonical_is_idempotent_and_leaves_its_input_alone(spec):
 @settings(max_examples=40, deadline=None)
 @given(specs(), st.integers(0, 2**32))
 def test_the_order_of_components_and_variables_never_matters(spec, seed):
-    shuffled = _shuffled(spec, random.Random(seed))
-    assert same(shuffled, spec)
+    shuffled = _shuffled({**spec, "brand_new": {"b": [{"d": 1, "c": 2}], "a": {"f": 3, "e": 4}}}, random.Random(seed))
+    assert same(shuffled, spec | {"brand_new": {"a": {"e": 4, "f": 3}, "b": [{"c": 2, "d": 1}]}})
+    assert _in_order(canonical(shuffled))
+
+
+def _in_order(tree):
+    """Whether every dict of a tree is in alphabetical order, so that equal trees are the same text."""
+    if isinstance(tree, dict):
+        return list(tree) == sorted(tree) and all(map(_in_order, tree.values()))
+    return not isinstance(tree, tuple | list) or all(map(_in_order, tree))
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        app(services=[service(cors={"max_age": "1h"}, routes=[{"preserve_path_prefix": True, "path": "/x"}])]),
+        app(services=[service(cors={"max_age": "1h"})],
+            ingress={"rules": [{"component": {"name": "api"}, "match": {"path": {"prefix": "/a"}}}]}),
+        app(services=[service(cors={"max_age": "1h"}, routes=[{}])], ingress={"rules": []}, workers=[{"name": "w"}]),
+        app(services=[service(cors={"max_age": "1h"}), service("two", routes=[{"path": "/b"}])]),
+        app(services=[service(health_check={"port": 80, "path": "/up", "timeout_seconds": 3})]),
+        app(services={"b": {"name": "b"}, "a": {"name": "a"}}),
+        app(envs=[env("A", "2"), env("A", "1")], domains=[{"type": "ALIAS"}, {}]),
+    ],
+    ids=["routes", "cors beside rules", "routes beside none", "cors of the rules to be chosen", "the older path",
+         "a mapping for a list", "namesakes"],
+)  # fmt: skip
+def test_every_part_of_a_tree_is_in_alphabetical_order_however_it_was_made(spec):
+    assert _in_order(canonical(spec))
 
 
 def _shuffled(value, chance, shape=SPEC):
@@ -97,7 +127,7 @@ def _shuffled(value, chance, shape=SPEC):
         return items if shape.ordered else chance.sample(items, len(items))
     if isinstance(value, dict):
         names = chance.sample(list(value), len(value))
-        return {name: _shuffled(value[name], chance, shape.fields[name].shape) for name in names}
+        return {name: _shuffled(value[name], chance, within(shape, name)) for name in names}
     return value
 
 

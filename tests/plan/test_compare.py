@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 
@@ -85,10 +86,21 @@ def test_the_digest_of_an_app_does_not_mind_time_or_writing():
     assert live_digest(after) == live_digest(before)
 
 
+def test_a_live_spec_that_is_word_for_word_that_of_git_is_compared_like_any_other():
+    for spec in (app(), app(envs=[secret("KEY", "hunter2")]), app(services=[service(routes=[{"path": "/x"}])])):
+        live = live_app(copy.deepcopy(spec), active=ACTIVE)
+        assert compare(spec, live, Policy()).live_tree == canonical(live.spec)
+        edited = live_app({**spec, "region": "ams"}, active=ACTIVE)
+        assert compare(spec, edited, Policy()).live_tree == canonical(edited.spec) != canonical(spec)
+
+
 def test_odd_values_have_a_digest_too():
     odd = live_app({"name": "web", "brand_new": {"a": 1.5, "lone": "\ud800"}}, active=ACTIVE)
     assert len(live_digest(odd)) == 64
-    assert len(desired_digest(canonical(odd.spec))) == 64
+    digest = desired_digest(canonical(odd.spec))
+    assert len(digest) == 64
+    assert digest == desired_digest(canonical({"brand_new": {"lone": "\ud800", "a": 1.5}, "name": "web"}))
+    assert digest != desired_digest(canonical({"brand_new": {"lone": "\ud801", "a": 1.5}, "name": "web"}))
 
 
 def test_an_app_in_sync_needs_neither_deepdiff_nor_httpx():

@@ -338,7 +338,7 @@ def test_deepdiff_is_given_names_and_numbers_alone(monkeypatch):
         canonical(rules(*map(redirect, ["/hunter1", "/2"]))), canonical(rules(*map(redirect, ["/2", "/hunter1"])))
     )
     assert given == [
-        ([{"password": 0, "on": 1}, {"token": 2}], [{"password": 3, "on": 1}, {"token": 4}]),
+        ([{"on": 0, "password": 1}, {"token": 2}], [{"on": 0, "password": 3}, {"token": 4}]),
         ([0, 1, 2], [1, 2, 0]),
         ([0, 1], [1, 0]),
     ]

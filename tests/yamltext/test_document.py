@@ -1,4 +1,5 @@
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -293,6 +294,13 @@ def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path):
     file = tmp_path / "a.yaml"
     file.write_bytes(b"\xef\xbb\xbfname: web\n")
     assert read_text(file, "a.yaml") == "name: web\n"
+
+
+def test_a_file_system_may_give_less_at_once_than_it_is_asked_for(tmp_path, monkeypatch):
+    file, read = tmp_path / "a.yaml", os.read
+    file.write_text("name: web\nregion: fra\n")
+    monkeypatch.setattr(os, "read", lambda number, length: read(number, min(length, 7)))
+    assert read_text(file, "a.yaml") == "name: web\nregion: fra\n"
 
 
 @pytest.mark.parametrize(
