@@ -275,24 +275,19 @@ FRAGMENTS = (
     "    code",
 )
 
-_SIGNS = {chr(0xE000 + number): fragment for number, fragment in enumerate(FRAGMENTS)}
-_GAPS = [chr(0xF000 + number) for number in range(len(FRAGMENTS))]
-"""Each sign stands for a fragment, each gap for some wild text: one draw of a text makes many of them."""
+
+def _spelled(drawn: str) -> str:
+    """The marked text that one draw stands for: every third character names a fragment, the others are wild.
+
+    Which are which depends on the length, and where the mark goes on the last character: either may be anywhere.
+    """
+    pieces = [char if (at + len(drawn)) % 3 else FRAGMENTS[ord(char) % len(FRAGMENTS)] for at, char in enumerate(drawn)]
+    pieces.insert(ord(drawn[-1]) % (len(drawn) + 1) if drawn else 0, MARK)
+    return "".join(pieces)
 
 
-def _spelled(signs: str, wild: str) -> str:
-    """What the signs stand for; the gaps share the wild text."""
-    gaps = sum(sign in _GAPS for sign in signs)
-    share = -(-len(wild) // max(gaps, 1))
-    pieces = iter([wild[number * share :][:share] for number in range(gaps)])
-    return "".join(next(pieces) if sign in _GAPS else _SIGNS[sign] for sign in signs)
-
-
-_noise = st.builds(_spelled, st.text([*_SIGNS, *_GAPS], max_size=5), st.text(max_size=40))
-hostile = st.one_of(
-    st.tuples(_noise, _noise).map(lambda pair: pair[0] + MARK + pair[1]),
-    st.sampled_from(FRAGMENTS),
-)
+# A draw of a text costs more than most of what is done with it: one makes a whole hostile text.
+hostile = st.one_of(st.text(max_size=80).map(_spelled), st.sampled_from(FRAGMENTS))
 _values = st.one_of(
     hostile,
     st.none(),
