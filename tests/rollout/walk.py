@@ -359,6 +359,7 @@ def walked(found: list[Goal]) -> Walk:
         with (
             mock.patch.object(fold, "replace", quick_replace),
             mock.patch.object(health_module, "replace", quick_replace),
+            mock.patch.object(back, "replace", quick_replace),
         ):
             for goal in found:
                 walk.from_goal(goal)
