@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cyclopts import ArgumentCollection, CycloptsError
+from cyclopts import Argument, ArgumentCollection, CycloptsError
 
 from reconciler.cli.commands import build
 from tests.support import parsing
@@ -30,5 +30,6 @@ def parsed(line: list[str]) -> str:
 def test_a_command_line_is_parsed_as_the_library_does_however_many_came_before(monkeypatch: pytest.MonkeyPatch) -> None:
     remembered = [[parsed(line) for line in LINES] for _ in range(2)]
     monkeypatch.setattr(ArgumentCollection, "_from_callable", parsing._read_signature)
+    monkeypatch.setattr(Argument, "negatives", property(parsing._read_negatives))
     assert remembered == [[parsed(line) for line in LINES]] * 2
     assert len(set(remembered[0])) == len(LINES)
