@@ -102,23 +102,23 @@ def test_the_order_is_the_one_a_newcomer_needs():
     ]  # fmt: skip
 
 
-@pytest.fixture
-def service(tmp_path):
+@pytest.fixture(scope="module")
+def service(tmp_path_factory):
     """A served sandbox with the three example apps, in the place of App Platform; its address."""
-    (tmp_path / "there").mkdir()
-    shutil.copytree(ROOT / "specs", tmp_path / "there/specs")
+    there = tmp_path_factory.mktemp("there")
+    shutil.copytree(ROOT / "specs", there / "specs")
     environ = {
         name: value for name, value in os.environ.items() if not name.startswith(("DIGITALOCEAN_", "RECONCILE_"))
     }
     environ |= {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "DIGITALOCEAN_TOKEN": "anyone"}
     command = [sys.executable, "-m", "reconciler"]
     serve = [*command, "sandbox", "serve", "--port", "0", "--speed", "instant"]
-    process = subprocess.Popen(serve, cwd=tmp_path / "there", env=environ, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(serve, cwd=there, env=environ, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         address = re.findall(r"http://\S+", process.stdout.readline())[0]
-        (tmp_path / "there/reconcile.yaml").write_text("defaults: {health: {soak: 0s}}\n")
-        subprocess.run([*command, "apply", "--api-url", address], cwd=tmp_path / "there", env=environ, check=True)
+        (there / "reconcile.yaml").write_text("defaults: {health: {soak: 0s}}\n")
+        subprocess.run([*command, "apply", "--api-url", address], cwd=there, env=environ, check=True)
         yield address
     finally:
         process.terminate()
