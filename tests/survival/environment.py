@@ -7,11 +7,13 @@ process. A run that dies sends nothing after its death, whatever its code would 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import copy
 import json
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -192,6 +194,25 @@ def tag_of(spec: Any) -> str:
     return str(next(env["value"] for env in spec["services"][0]["envs"] if env["key"] == "TAG"))
 
 
+@cache
+def _folder() -> Path:
+    """Where repositories are, until the process ends."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    return Path(folder.name)
+
+
+@lru_cache(maxsize=100)
+def _repository(texts: tuple[str, ...]) -> tuple[RunOptions, Desired]:
+    """A repository with this configuration and these specs, and what Git wants: read once, as nothing changes it."""
+    root = Path(tempfile.mkdtemp(dir=_folder()))
+    config = root / "reconcile.yml"
+    for number, text in enumerate(texts):
+        (root / f"{number}.yaml" if number else config).write_text(text)
+    options = RunOptions((root,), config=config)
+    return options, loading.load(options)
+
+
 class Account:
     """An account, seen past the reconciler."""
 
@@ -226,7 +247,6 @@ class Environment(Account):
         self.clock = VirtualClock()
         self.box = Sandbox(now=self.clock.timestamp, settings=settings, sleep=self.clock.sleep)
         self.config = {**CONFIG, **(config or {})}
-        self._folder = tempfile.TemporaryDirectory()
         self.desired = Desired((), Config(), (), frozenset())
         self.options = RunOptions(())
 
@@ -236,20 +256,12 @@ class Environment(Account):
     def __exit__(self, *_: object) -> None:
         self.box.close()
         self.clock.close()
-        self._folder.cleanup()
 
     # ---- Git
 
-    def commit(self, *specs: Spec, **options: Any) -> None:
+    def commit(self, *specs: Spec) -> None:
         """Git wants these apps and no others from now on."""
-        root = Path(self._folder.name)
-        for old in root.glob("*.yaml"):
-            old.unlink()
-        (root / "reconcile.yml").write_text(yaml.safe_dump(self.config))
-        for spec in specs:
-            (root / f"{spec['name']}.yaml").write_text(yaml.safe_dump(spec))
-        self.options = RunOptions((root,), config=root / "reconcile.yml", **options)
-        self.desired = loading.load(self.options)
+        self.options, self.desired = _repository(tuple(yaml.safe_dump(each) for each in (self.config, *specs)))
 
     # ---- runs
 
