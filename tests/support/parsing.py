@@ -21,8 +21,8 @@ _read_groups = _collection._resolve_groups_from_callable
 _read_signature = ArgumentCollection._from_callable
 _groups: dict[tuple[object, ...], list[Group]] = {}
 _signatures: dict[tuple[object, ...], ArgumentCollection] = {}
-_read_negatives = Argument.negatives.fget
-_negatives: dict[tuple[int, int], tuple[object, object, tuple[str, ...]]] = {}
+_NEGATIVE = {name: vars(Argument)[name] for name in ("negatives", "_negatives_hint")}
+"""What negates an argument: each look at its names asks for it."""
 
 
 def _remembered(command: Callable[..., Any], *defaults: Parameter | None, **groups: Group | None) -> list[Group]:
@@ -51,17 +51,26 @@ def _unparsed(read: ArgumentCollection) -> ArgumentCollection:
     return ArgumentCollection(copies[id(one)] for one in read)
 
 
-def _negative_flags(one: Argument) -> tuple[str, ...]:
-    """The flags that negate an argument, which each look at its names asks for; all copies share what decides them."""
-    key = (id(one.parameter), id(one.field_info))
-    if key not in _negatives:  # both are kept, so that no other object gets their ids
-        _negatives[key] = (one.parameter, one.field_info, _read_negatives(one))
-    return _negatives[key][2]
+def _kept(read: property) -> property:
+    """The property, read once for all copies of an argument: they share what decides it, which is kept with it.
+
+    So no other object gets the ids.
+    """
+    known: dict[tuple[int, int], tuple[object, object, Any]] = {}
+
+    def get(one: Argument) -> Any:
+        key = (id(one.parameter), id(one.field_info))
+        if key not in known:
+            known[key] = (one.parameter, one.field_info, read.__get__(one))
+        return known[key][2]
+
+    return property(get)
 
 
 def parse_as_in_a_process_of_its_own() -> None:
     """Remember what signatures say, and leave pydantic to those who import it."""
     _collection._resolve_groups_from_callable = _remembered
     ArgumentCollection._from_callable = _copied
-    Argument.negatives = property(_negative_flags)
+    for name, read in _NEGATIVE.items():
+        setattr(Argument, name, _kept(read))
     _argument.parse_version = lambda _: (1,)  # of pydantic: cyclopts checks with version 2 alone
