@@ -147,10 +147,10 @@ def found_in(entry: str) -> Sequence[tuple[str, Mutant]]:
     home = importlib.import_module(f"reconciler.{module}")
     source = Path(str(home.__file__)).read_text(encoding="utf-8")
     wanted = reached(source, roots.split()) if roots else None
-    found = [one for one in mutants(source, vars(home)) if wanted is None or one.place.partition(".")[0] in wanted]
+    found = tuple((module, mutant) for mutant in mutants(source, vars(home), wanted))
     if not found:
         raise LookupError(f"reconciler.{module} has no mutants: does it still decide anything?")
-    return tuple((module, mutant) for mutant in found)
+    return found
 
 
 def reached(source: str, roots: Sequence[str]) -> set[str]:

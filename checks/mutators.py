@@ -22,7 +22,7 @@ import __future__
 import ast
 import copy
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import EnumMeta
 from inspect import isfunction, signature
@@ -75,12 +75,14 @@ class Mutant:
         return f"{self.place}: {self.before} → {self.after}{again}"
 
 
-def mutants(source: str, names: Mapping[str, Any]) -> Iterator[Mutant]:
-    """All changes to a module; ``names`` is what its names mean."""
+def mutants(source: str, names: Mapping[str, Any], within: Container[str] | None = None) -> Iterator[Mutant]:
+    """All changes to a module, or to what is called ``within`` at its top; ``names`` is what its names mean."""
     tree = ast.parse(source)
     told: dict[str, int] = {}
     meant = _Names(names)
     for scope, place in _scopes(tree):
+        if within is not None and _top(scope, place) not in within:
+            continue
         whole = ast.unparse(scope)
         seen = {whole}
         for change in _changes(scope, meant):
@@ -110,6 +112,15 @@ def _scopes(tree: ast.Module) -> Iterator[tuple[ast.stmt, str]]:
                 yield node, ""
             case _:
                 pass
+
+
+def _top(scope: ast.stmt, place: str) -> str:
+    """The name at the top of the module that holds a scope: of a constant its own."""
+    match scope:
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            return name
+        case _:
+            return place.partition(".")[0]
 
 
 @dataclass(frozen=True, slots=True)
