@@ -31,6 +31,8 @@ read_public_authorities_once()
 if find_spec("sniffio") is None:  # httpx asks at every request in process: a search of every folder that Python knows
     sys.modules["sniffio"] = None  # type: ignore[assignment]  # as the import system has it: known to be missing
 
+os.fsync = lambda _file: None  # dulwich waits for the disk at every ref and object; no test pulls the plug
+
 gc.set_threshold(200_000, 20, 100)  # as the command has it: a suite, too, is a large heap of which little is garbage
 
 # A suite started in the background or under nohup inherits ignored signals, and so would the commands that it tests.

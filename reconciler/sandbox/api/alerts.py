@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from reconciler.sandbox.http.request import Call, bad_request, not_found
 from reconciler.sandbox.simulation.lifecycle import moment
-from reconciler.sandbox.simulation.store import dumps, make_id
+from reconciler.sandbox.simulation.store import dumps, loads, make_id
 
 if TYPE_CHECKING:
     from reconciler.sandbox.simulation.simulation import Platform
@@ -29,7 +28,7 @@ def alerts_of(platform: Platform, app: App) -> list[Tree]:
     for component, alert in found:
         alert_id = make_id(b"alert", app.id, component, *(alert.get(name, "") for name in _IDENTITY))
         own: Tree = {"emails": [platform.user["email"]], "slack_webhooks": [], "at": app.created_at, "ends": "ACTIVE"}
-        doc: Tree = json.loads(kept[alert_id]) if alert_id in kept else own
+        doc: Tree = loads(kept[alert_id]) if alert_id in kept else own
         entry: Tree = {"id": alert_id, "spec": alert, **_progress(platform, doc)}
         if component:
             entry["component_name"] = component

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from reconciler.sandbox.http.request import Call, bad_request, conflict, listing
 from reconciler.sandbox.simulation.lifecycle import moment
 from reconciler.sandbox.simulation.render import deployment_tree
 from reconciler.sandbox.simulation.running import LOG_TYPES, health_of, instances_of
-from reconciler.sandbox.simulation.store import dumps, make_id
+from reconciler.sandbox.simulation.store import dumps, loads, make_id
 
 if TYPE_CHECKING:
     from reconciler.sandbox.simulation.store import App, Tree
@@ -45,7 +44,7 @@ def event_phase(doc: Tree, now: float) -> str:
 
 def _event(call: Call, row: tuple[Any, ...]) -> Tree:
     event_id, kind, text = row
-    doc = json.loads(text)
+    doc = loads(text)
     out: Tree = {"id": event_id, "type": kind, "created_at": moment(doc["created_at"])}
     if kind == "AUTOSCALING":
         phase = event_phase(doc, call.platform.now)
@@ -89,7 +88,7 @@ def cancel_event(call: Call) -> str:
     """POST …/events/{event_id}/cancel: only autoscaling in progress can be canceled."""
     app = call.app()
     event_id, kind, text = _event_row(call, app)
-    doc = json.loads(text)
+    doc = loads(text)
     if kind != "AUTOSCALING" or event_phase(doc, call.platform.now) not in ("PENDING", "IN_PROGRESS"):
         raise conflict("only an autoscaling event in progress can be canceled")
     doc["canceled"] = True
@@ -114,7 +113,7 @@ def event_logs(call: Call) -> str:
 def invocation_tree(row: tuple[Any, ...], now: float) -> Tree:
     """A job invocation as the API returns it; its phase follows from its age unless it was canceled."""
     invocation_id, job, deployment_id, text = row
-    doc = json.loads(text)
+    doc = loads(text)
     start = doc["created_at"] + min(doc["seconds"] / 4, 5)
     end = doc["canceled_at"] or doc["created_at"] + doc["seconds"]
     out: Tree = {
@@ -148,7 +147,7 @@ def list_invocations(call: Call) -> str:
         "SELECT id, job, deployment_id, doc FROM invocations WHERE app_id = ? ORDER BY seq DESC", app.id
     )
     rows = [row for row in rows if (not names or row[1] in names) and deployment_id in ("", row[2])]
-    rows.sort(key=lambda row: -json.loads(row[3])["created_at"])  # scheduled ones may be recorded late
+    rows.sort(key=lambda row: -loads(row[3])["created_at"])  # scheduled ones may be recorded late
     chosen = rows[page.offset : page.offset + page.size]
     items = [dumps(invocation_tree(row, call.platform.now)) for row in chosen]
     return listing(call, "job_invocations", items, page, len(rows))
@@ -187,7 +186,7 @@ def cancel_invocation(call: Call) -> str:
     row = _invocation_row(call)
     if invocation_tree(row, call.platform.now)["phase"] in _ENDED:
         raise conflict("the job invocation has ended")
-    doc = json.loads(row[3]) | {"canceled_at": call.platform.now}
+    doc = loads(row[3]) | {"canceled_at": call.platform.now}
     call.platform.tx.sql("UPDATE invocations SET doc = ? WHERE id = ?", dumps(doc), row[0])
     return _answer_invocation((*row[:3], dumps(doc)), call.platform.now)
 

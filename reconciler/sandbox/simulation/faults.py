@@ -7,13 +7,12 @@ fault strikes depends on its own seed and count alone, so that a run can be repe
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 from reconciler.appspec.kinds import components
 from reconciler.sandbox.simulation.lifecycle import PHASES
-from reconciler.sandbox.simulation.store import dumps
+from reconciler.sandbox.simulation.store import dumps, loads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -108,13 +107,13 @@ def add(tx: Tx, fault: Fault) -> int:
 def listed(tx: Tx) -> list[Tree]:
     """The pending faults, with ``id``, ``remaining`` and ``seen`` (the chances they had so far)."""
     rows = tx.sql("SELECT id, doc, remaining, seen FROM faults ORDER BY id")
-    return [{"id": number, **json.loads(doc), "remaining": left, "seen": seen} for number, doc, left, seen in rows]
+    return [{"id": number, **loads(doc), "remaining": left, "seen": seen} for number, doc, left, seen in rows]
 
 
 def any_for_requests(tx: Tx) -> bool:
     """Whether any pending fault concerns requests; cheap."""
     rows = tx.sql("SELECT doc FROM faults")
-    return any(json.loads(doc)["kind"] in REQUEST_FAULTS for (doc,) in rows)
+    return any(loads(doc)["kind"] in REQUEST_FAULTS for (doc,) in rows)
 
 
 def for_request(tx: Tx, operation: str, method: str, names: set[str]) -> list[Fault]:
@@ -149,7 +148,7 @@ def _striking(tx: Tx, kinds: tuple[str, ...], names: set[str], what: set[str]) -
     """The matching faults that strike. A second fault that fails a deployment waits for the next deployment."""
     failed = False
     for number, doc, remaining, seen in tx.sql("SELECT id, doc, remaining, seen FROM faults ORDER BY id"):
-        fault = Fault(**json.loads(doc))
+        fault = Fault(**loads(doc))
         wanted = fault.only if kinds is DEPLOYMENT_FAULTS else fault.operation
         if fault.kind not in kinds or (fault.app and fault.app not in names) or (wanted and wanted not in what):
             continue

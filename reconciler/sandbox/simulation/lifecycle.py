@@ -288,7 +288,7 @@ def _sum_up(step: Tree, spare: set[int]) -> None:
         return
     for child in children:
         _sum_up(child, spare)
-    awaited = [child for child in children if not {id(leaf) for leaf in leaves([child])} <= spare]
+    awaited = [child for child in children if not spare or not {id(leaf) for leaf in leaves([child])} <= spare]
     found = {child["status"] for child in awaited or children}
     alike = len(found) == 1
     step["status"] = "ERROR" if "ERROR" in found else next(iter(found)) if alike else "RUNNING"

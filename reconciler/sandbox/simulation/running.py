@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from functools import lru_cache
 from typing import TYPE_CHECKING, get_args
 from zoneinfo import ZoneInfo
 
@@ -250,6 +251,11 @@ _LOGS = {"BUILD": _build, "DEPLOY": _deploy, "RUN": _run, "RUN_RESTARTED": _run}
 
 def user_of(token: str) -> dict[str, str]:
     """The user that a token belongs to, in the form of ``cause_details``."""
+    return dict(_user_of(token))
+
+
+@lru_cache(maxsize=64)
+def _user_of(token: str) -> dict[str, str]:
     mark = hashlib.sha256(token.encode(errors="replace")).digest()
     user_id = make_id(mark, "user")
     return {"uuid": user_id, "email": f"user-{user_id[:6]}@example.com", "full_name": "Sandbox User"}
