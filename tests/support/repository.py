@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,6 +18,7 @@ class Repository:
         root.mkdir(parents=True, exist_ok=True)
         self.root = root
         self.repo = Repo.init(str(root))
+        self.repo.hooks.clear()  # there are none: dulwich starts a process for each to find that out at every commit
 
     def write(self, path: str, text: str) -> Path:
         file = self.root / path
@@ -23,14 +26,16 @@ class Repository:
         file.write_text(text)
         return file
 
+    def _files(self) -> Iterator[Path]:
+        """The files of the working tree; Git's own are many more."""
+        for folder, below, names in os.walk(self.root):
+            below[:] = [name for name in below if name != ".git"]
+            yield from (path for path in map(Path(folder).joinpath, names) if path.is_file())
+
     def commit(self, day: float, message: str = "change", author: str = "Ada Byron <ada@example.com>") -> str:
         """Commit the whole working tree, so many days after the start."""
         worktree = self.repo.get_worktree()
-        present = [
-            path.relative_to(self.root).as_posix()
-            for path in self.root.rglob("*")
-            if path.is_file() and ".git" not in path.parts
-        ]
+        present = [path.relative_to(self.root).as_posix() for path in self._files()]
         index = self.repo.open_index()
         gone = [name.decode() for name in index if name.decode() not in present]
         worktree.stage(present + gone)
