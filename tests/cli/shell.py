@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
+
+from reconciler.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[2]
 API = {"image": {"registry_type": "DOCKER_HUB", "registry": "traefik", "repository": "whoami", "tag": "v1"}}
@@ -20,8 +24,20 @@ def web_in(folder: Path) -> Path:
     (folder / "specs").mkdir()
     (folder / "specs/web.yaml").write_text(yaml.safe_dump(WEB))
     (folder / "reconcile.yaml").write_text(yaml.safe_dump(PROMPT))
-    shell("reconcile sandbox set speed=instant", folder)
+    with sandbox_of(folder) as box:
+        box.configure(speed="instant")
     return folder
+
+
+@contextmanager
+def sandbox_of(folder: Path) -> Iterator[Sandbox]:
+    """The sandbox of the commands in a folder, without a process of its own to set it up."""
+    (folder / ".reconcile").mkdir(exist_ok=True)
+    box = Sandbox(folder / ".reconcile/sandbox.db")
+    try:
+        yield box
+    finally:
+        box.close()
 
 
 def shell(script: str, folder: Path, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from reconciler.cli.console import unbroken
-from tests.cli.shell import shell, web_in
+from tests.cli.shell import sandbox_of, shell, web_in
 
 
 class Broken:
@@ -48,7 +48,8 @@ def test_a_reader_who_goes_away_changes_nothing_of_the_rollout(run, edit, capsys
 
 @pytest.mark.parametrize("gone", ["2>&1 | head -n 1", ">&- 2>&-", "> /dev/full 2>&1"])
 def test_a_failure_keeps_its_exit_code_whatever_becomes_of_the_streams(folder, gone):
-    shell("reconcile sandbox fail web deploy", folder)
+    with sandbox_of(folder) as box:
+        box.fail("web", "deploy")
     ended = shell(f"reconcile --sandbox {gone}; exit ${{PIPESTATUS[0]}}", folder)
     assert ended.returncode == 5, ended.stdout + ended.stderr
     assert "Traceback" not in ended.stderr

@@ -23,7 +23,7 @@ from reconciler.cli.main import main
 from reconciler.cli.observing import command_of
 from reconciler.rollout.model import OutcomeKind
 from reconciler.telemetry.metrics_file import samples_of
-from tests.cli.shell import ROOT, shell, web_in
+from tests.cli.shell import ROOT, sandbox_of, web_in
 from tests.telemetry.receiver import Receiver, receiving
 
 SCHEMA = Draft202012Validator(json.loads((ROOT / "docs/schemas/event.json").read_text(encoding="utf-8")))
@@ -205,7 +205,8 @@ def test_a_question_is_on_standard_output_while_the_other_is_a_log(run, capsys, 
 
 def test_a_signal_ends_the_log_as_it_ends_the_run(tmp_path):
     web_in(tmp_path)
-    shell("reconcile sandbox set speed=real", tmp_path)
+    with sandbox_of(tmp_path) as box:
+        box.configure(speed="realistic")
     command = [sys.executable, "-m", "reconciler", "apply", "--sandbox", "--log-format", "json"]
     environ = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, cwd=tmp_path, env=environ, stderr=subprocess.PIPE, text=True) as process:
