@@ -33,6 +33,7 @@ def import_(
     all: Annotated[bool, Parameter(help="every live app")] = False,  # noqa: A002  the flag's own name
     config: Annotated[Path | None, Parameter(help="reconcile.yaml, for variables and ignored paths")] = None,
     env: Annotated[str, Parameter(help="environment of reconcile.yaml: into its overlays, or the base")] = "",
+    var: Annotated[tuple[str, ...], Parameter(help="NAME=VALUE of a declared variable")] = (),
     alerts: Annotated[
         bool, Parameter(help="also write who is notified of alerts into reconcile.yaml: a request more for each app")
     ] = False,
@@ -49,7 +50,7 @@ def import_(
         raise UsageError("name the apps to import, or use --all", hint="for example: reconcile import web api")
     import asyncio
 
-    source = SpecFlags(config=config, env=env)
+    source = SpecFlags(config=config, env=env, var=var)
     if env:
         return _into_environment(apps, source, into, connection, alerts=alerts)
     console = Console()

@@ -79,7 +79,7 @@ class Importer:
         config = read_config(options.config, (folder,)).config
         importer = cls(folder, config, options)
         if folder.exists():
-            loaded = load((folder,), config=config, environ=options.environ)
+            loaded = load((folder,), config=config, environ=options.environ, variables=options.variables)
             importer.files = {app.name: File(app.file) for app in loaded.apps}
             for name in config.environments:
                 for app in loaded.apps:
@@ -105,7 +105,9 @@ class Importer:
             )
             raise _refusal("not-importable", message, f"use --env with one of: {', '.join(of)}", self.folder)
         done = self._written(live)
-        loaded = load((done.file,), config=self.config, environ=self.options.environ).apps
+        loaded = load(
+            (done.file,), config=self.config, environ=self.options.environ, variables=self.options.variables
+        ).apps
         wrong = (found for app in loaded if app.name == self.name_in_git(live.name) for found in validate(app))
         odd = [replace(found, severity=Severity.WARNING) for found in wrong if found.is_error]
         here = next((app for app in loaded if app.name == self.name_in_git(live.name)), None)
@@ -171,7 +173,7 @@ class Importer:
 
     def _loaded(self, file: File, name: str) -> DesiredApp:
         """The app as its file has it now: importing another app may have changed that file."""
-        loaded = load((file,), config=self.config, environ=self.options.environ)
+        loaded = load((file,), config=self.config, environ=self.options.environ, variables=self.options.variables)
         wrong = [finding for finding in loaded.findings if finding.is_error]
         if wrong:
             raise InvalidInput(wrong)

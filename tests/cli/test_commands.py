@@ -87,6 +87,21 @@ def test_importing_over_a_file_keeps_its_comments_and_variables(applied, capsys)
     assert Path("specs/web.yaml").read_text() == WEB
 
 
+@pytest.mark.parametrize("environment", ["", "production"])
+def test_importing_takes_the_variables_that_its_hint_asks_for(applied, capsys, environment):
+    Path("specs/web.yaml").write_text(WEB.replace("1.27", "${TAG}").replace("instance_count: 1", "instance_count: 3"))
+    Path("reconcile.yaml").write_text(
+        CONFIG.replace("[{", "[TAG, {") + ("environments: {production: {}}" * bool(environment))
+    )
+    flags = ("--sandbox", *(("--env", environment) if environment else ()))
+    assert applied("import", "web", *flags) == 3
+    assert "pass --var TAG=" in capsys.readouterr().err
+    assert applied("import", "web", "--var", "TAG=1.27", *flags) == 0
+    assert capsys.readouterr().out.startswith("web: written to ")
+    assert '"${TAG}"' in Path("specs/web.yaml").read_text()
+    assert applied("plan", "--exit-code", "--var", "TAG=1.27", *flags) == 0
+
+
 def test_a_new_file_is_in_sync_and_says_what_is_secret(applied, capsys):
     assert applied("import", "--all", "--into", "fresh", "--sandbox") == 0
     text = Path("fresh/web.yaml").read_text()
