@@ -63,20 +63,17 @@ def raced(scenario: Scenario, deed: str, at: int) -> Raced:
 
 def _respected(environment: Environment, deed: str, run: Run, ours: list[str]) -> list[str]:
     """Right after the run: what somebody else did still stands, and nothing was sent against it."""
-    names = [app.name for app in environment.apps()]
+    app = next((found for found in environment.apps() if found.name == "web"), None)
     match deed:
         case "deletes" if run.sent:
-            return ["deleted, and made again"] if "web" in names and run.kind("web") != "applied" else []
+            return ["deleted, and made again"] if app and run.kind("web") != "applied" else []
         case "edits" | "creates":
-            theirs = "web" in names and tag_of(environment.app().spec) != THEIRS
-            happened = (
-                any(tag_of(made.spec) == THEIRS for made in environment.deployments()) if "web" in names else False
-            )
-            return [f"their version was written over by {ours}"] if theirs and happened else []
+            written_over = app is not None and tag_of(app.spec) != THEIRS
+            happened = written_over and any(tag_of(made.spec) == THEIRS for made in environment.deployments(app))
+            return [f"their version was written over by {ours}"] if happened else []
         case "pins":
-            app = environment.app() if "web" in names else None
             by = app.pinned_deployment if app else None
-            made = [each for each in environment.deployments() if each.is_rollback] if app else []
+            made = [each for each in environment.deployments(app) if each.is_rollback] if app else []
             others = [each for each in made if each.user and each.user.uuid != _us(environment)]
             return ["their pin is gone"] if others and (by is None or by.id != others[0].id) else []
         case _:
