@@ -18,7 +18,7 @@ from reconciler.clock import Clock, SystemClock
 from reconciler.errors import LiveError, UsageError
 from reconciler.live import calls as answers
 from reconciler.live.calls import APPS, PER_PAGE, Call, read
-from reconciler.live.fetch import ACCEPTED, Outside, TooLarge
+from reconciler.live.fetch import ACCEPTED, Outside, Stateless, TooLarge
 from reconciler.live.models import Deployment, LiveApp, Rank, Usage
 from reconciler.live.rate_limit import PER_MINUTE, Reservations
 from reconciler.live.throttle import (
@@ -93,7 +93,7 @@ class Session:
         self._reservations = Reservations(
             self._throttle.limit, self._clock, self._throttle.metered, self._refresh, self._throttle.report_limit
         )
-        self._http = httpx.AsyncClient(
+        self._http = Stateless(
             base_url=base,
             transport=self._throttle,
             timeout=timeout,

@@ -119,6 +119,25 @@ def test_a_probe_tells_status_and_body_and_carries_no_token(clock: VirtualClock)
     assert "authorization" not in request.headers
 
 
+def test_no_cookie_of_an_answer_is_sent_with_the_next_request(clock: VirtualClock) -> None:
+    app = httpx.Response(200, json={"app": {"id": "a1"}}, headers={"set-cookie": "instance=1; Path=/"})
+    platform = Platform(clock, *[app, httpx.Response(200, headers={"set-cookie": "instance=1; Path=/"})] * 2)
+
+    async def use(client: Client) -> None:
+        for _ in range(2):
+            await client.get_app("a1")
+            await client.probe("https://web.example/up")
+
+    platform.run(use)
+    assert len(platform.requests) == 4
+    assert not any("cookie" in request.headers for request in platform.requests)
+
+
+def test_a_client_that_keeps_no_cookies_takes_none() -> None:
+    with pytest.raises(AttributeError, match="keeps no cookies"):
+        fetch.Stateless().cookies = {"a": "b"}
+
+
 def test_a_probe_follows_no_redirect(clock: VirtualClock) -> None:
     answer = httpx.Response(301, headers={"location": "https://elsewhere.example/"})
     assert probe(clock, answer) == ProbeAnswer(301)
