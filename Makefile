@@ -19,6 +19,7 @@ $(VENV)/made:
 $(VENV)/runtime: $(VENV)/made requirements.lock requirements-build.lock pyproject.toml
 	$(PIP) --require-hashes -r requirements.lock -r requirements-build.lock
 	$(PIP) --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q -j 0 reconciler
 	@touch $@
 
 $(VENV)/dev: $(VENV)/runtime requirements-dev.lock

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from reconciler.appspec.kinds import DEFAULT_SIZE, RUNNING_KINDS, SINGULAR, SIZED_KINDS, SIZES, components
@@ -104,11 +105,13 @@ def duration(seconds: float) -> str:
     return f"{round(seconds, 3):g}s"
 
 
+@lru_cache(maxsize=4096)  # the same few times are in every answer about an app
 def moment(seconds: float) -> str:
     """RFC 3339 in UTC, in whole seconds, as the platform writes every time but those of steps."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@lru_cache(maxsize=4096)
 def precise(seconds: float) -> str:
     """RFC 3339 in UTC with nanoseconds, as the platform writes the times of steps."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
