@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from reconciler.errors import ReconcileError
 from reconciler.sandbox import Settings, Speed
-from reconciler.sandbox.simulation.store import Store, Tx
+from reconciler.sandbox.simulation.store import Store, Tx, dumps, loads
 from tests.sandbox.lab import Lab, web
 
 _WRITER = """
@@ -173,3 +174,30 @@ def test_a_seed_makes_ids_and_ciphertexts_repeatable() -> None:
         lab.close()
     assert found[0] == found[1]
     assert found[0]["id"] != found[2]["id"]
+
+
+def nested(depth: int) -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for _ in range(depth):
+        out = {"a": out}
+    return out
+
+
+ODD = {
+    "plain": {"b": [1, 2.5, True, None], "a": 'ü€\u2028"\\'},
+    "deep": nested(400),
+    "infinite": [float("inf")],
+    "a large integer": 10**40,
+    "a negative zero": -0.0,
+    "an exponent": 1e-7,
+}
+
+
+@pytest.mark.parametrize("value", ODD.values(), ids=ODD)
+def test_a_document_comes_back_as_it_was_stored(value: Any) -> None:
+    assert loads(dumps(value)) == value
+    assert json.loads(dumps(value)) == value
+
+
+def test_half_of_a_surrogate_pair_is_left_for_the_encoding_to_refuse() -> None:
+    assert dumps({"message": "\ud800"}) == '{"message":"\ud800"}'
